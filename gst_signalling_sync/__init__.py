@@ -1,0 +1,1 @@
+"""WebRTC from ordinary, threaded Python."""

@@ -1,0 +1,62 @@
+"""The exceptions that this library raises, each also the builtin a caller would catch."""
+
+from __future__ import annotations
+
+__all__ = [
+    "ChannelClosed",
+    "ConnectError",
+    "ConnectionLost",
+    "PeerNotFound",
+    "ProtocolError",
+    "ServerError",
+    "SessionClosed",
+    "SignallingError",
+    "WaitTimeout",
+]
+
+
+class SignallingError(Exception):
+    """Base of every error that this library raises on purpose."""
+
+
+class ConnectError(SignallingError, ConnectionError):
+    """No connection could be made to the signalling server."""
+
+
+class ConnectionLost(SignallingError, ConnectionError):
+    """The connection to the signalling server, or the object it belonged to, is gone."""
+
+
+class WaitTimeout(SignallingError, TimeoutError):
+    """What a blocking call waited for did not happen within its timeout."""
+
+
+class PeerNotFound(SignallingError, LookupError):
+    """The signalling server knows no peer with that id or name."""
+
+
+class SessionClosed(SignallingError, ConnectionError):
+    """The session ended, or could not be established."""
+
+
+class ChannelClosed(SignallingError, ConnectionError):
+    """The data channel is closed: nothing can be sent on it or will arrive on it."""
+
+
+class ServerError(SignallingError):
+    """The signalling server refused a request; the message ends in its own words.
+
+    Attributes:
+        details: The server's text, unchanged.
+    """
+
+    def __init__(self, message: str, details: str) -> None:
+        super().__init__(message)
+        self.details = details
+
+    def __reduce__(self) -> tuple[type[ServerError], tuple[str, str]]:
+        return type(self), (str(self), self.details)
+
+
+class ProtocolError(SignallingError, ValueError):
+    """A message that is not part of the signalling protocol, or an unusable description in one."""

@@ -1,0 +1,477 @@
+"""Every message of GStreamer's WebRTC signalling protocol, 1.0 and 1.1, as a dataclass.
+
+One JSON object per WebSocket text frame, tagged by ``type``. Peers send a `Request`, the server sends an `Event`; some
+classes are both. Unknown keys are ignored, as the reference server (``gst-plugin-webrtc-signalling``) ignores them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+from ..errors import ProtocolError
+
+__all__ = [
+    "ConsumerList",
+    "EndSession",
+    "EndSessionV1_1",
+    "Error",
+    "Event",
+    "IceMessage",
+    "ListConsumers",
+    "ListProducers",
+    "Peer",
+    "PeerStatusChanged",
+    "ProducerList",
+    "ProtocolVersion",
+    "Request",
+    "Role",
+    "SdpMessage",
+    "SdpType",
+    "SessionRequested",
+    "SessionStarted",
+    "SetPeerStatus",
+    "SetProtocolVersion",
+    "StartSession",
+    "Welcome",
+    "parse_event",
+    "parse_request",
+    "serialise_event",
+    "serialise_request",
+]
+
+
+class Role(StrEnum):
+    """What a peer registers as; an ordinary consumer registers as nothing."""
+
+    PRODUCER = "producer"
+    LISTENER = "listener"
+    CONSUMER = "consumer"
+
+
+class ProtocolVersion(StrEnum):
+    """The protocol versions that a peer can announce."""
+
+    V1_0 = "v1_0"
+    V1_1 = "v1_1"
+
+
+class SdpType(StrEnum):
+    """The session descriptions that are relayed."""
+
+    OFFER = "offer"
+    ANSWER = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A peer as the signalling server lists it.
+
+    Attributes:
+        id: The id that the server gave it (a UUID4).
+        meta: Whatever JSON value the peer registered, by convention an object with a ``name``.
+    """
+
+    id: str
+    meta: Any = None
+
+    @property
+    def name(self) -> str | None:
+        """The ``name`` in `meta`, or None where `meta` has no such text."""
+        if not isinstance(self.meta, Mapping):
+            return None
+        name = self.meta.get("name")
+        return name if isinstance(name, str) else None
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class SetProtocolVersion:
+    """Announces the peer's protocol version; only valid as its first message."""
+
+    version: ProtocolVersion
+
+
+@dataclass(frozen=True, slots=True)
+class SetPeerStatus:
+    """Registers roles and meta, replacing the earlier ones."""
+
+    roles: tuple[Role, ...]
+    meta: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartSession:
+    """Asks for a session with a producer, or as a producer with a passive consumer."""
+
+    peer_id: str
+    offer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndSession:
+    """Ends a session (request), or tells that the other end did (event)."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndSessionV1_1:
+    """`EndSession` with a reason, between a peer and a server that speak 1.1."""
+
+    session_id: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SdpMessage:
+    """A session description, relayed to the session's other end."""
+
+    session_id: str
+    type: SdpType
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class IceMessage:
+    """An ICE candidate, relayed to the session's other end; an empty one is the end of candidates."""
+
+    session_id: str
+    candidate: str
+    sdp_m_line_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListProducers:
+    """Asks for the producers."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListConsumers:
+    """Asks for the passive consumers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The server's first message: the peer's id."""
+
+    peer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStatusChanged:
+    """Tells listeners of a peer's new status; no roles means that it left."""
+
+    peer_id: str
+    roles: tuple[Role, ...]
+    meta: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStarted:
+    """Tells a consumer the id of its new session with a producer."""
+
+    peer_id: str
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRequested:
+    """Tells a producer of a new session with a consumer (``startSession`` on the wire)."""
+
+    peer_id: str
+    session_id: str
+    offer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerList:
+    """Answers `ListProducers` (``list`` on the wire)."""
+
+    producers: tuple[Peer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerList:
+    """Answers `ListConsumers` (``listConsumers`` on the wire)."""
+
+    consumers: tuple[Peer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """The server refused a request; correlated with it by order alone."""
+
+    details: str
+
+
+Relayed = SdpMessage | IceMessage
+Request = (
+    SetProtocolVersion
+    | SetPeerStatus
+    | StartSession
+    | EndSession
+    | EndSessionV1_1
+    | SdpMessage
+    | IceMessage
+    | ListProducers
+    | ListConsumers
+)
+Event = (
+    Welcome
+    | PeerStatusChanged
+    | SessionStarted
+    | SessionRequested
+    | EndSession
+    | EndSessionV1_1
+    | SdpMessage
+    | IceMessage
+    | ProducerList
+    | ConsumerList
+    | Error
+)
+
+JsonObject = dict[str, Any]
+Parsed = TypeVar("Parsed")
+
+_QUOTED_CHARACTERS: Final = 200
+
+
+def parse_request(text: str | bytes) -> Request:
+    """Parse what a peer sent to the server.
+
+    Args:
+        text: One WebSocket text frame.
+
+    Returns:
+        The message.
+
+    Raises:
+        ProtocolError: It is not JSON, not an object, of unknown type, or a field is missing or of the wrong type.
+    """
+    return _parse(text, _REQUEST_PARSERS)
+
+
+def parse_event(text: str | bytes) -> Event:
+    """Parse what the server sent to a peer.
+
+    Args:
+        text: One WebSocket text frame.
+
+    Returns:
+        The message.
+
+    Raises:
+        ProtocolError: It is not JSON, not an object, of unknown type, or a field is missing or of the wrong type.
+    """
+    return _parse(text, _EVENT_PARSERS)
+
+
+def serialise_request(request: Request) -> str:
+    """Serialise what a peer sends to the server.
+
+    Args:
+        request: The message.
+
+    Returns:
+        One WebSocket text frame.
+
+    Raises:
+        ProtocolError: `meta` is not a JSON value.
+    """
+    match request:
+        case SetProtocolVersion(version):
+            return _dump("setProtocolVersion", version=version)
+        case SetPeerStatus(roles, meta):
+            return _dump("setPeerStatus", roles=roles, meta=meta)
+        case StartSession(peer_id, offer):
+            return _dump("startSession", peerId=peer_id, offer=offer)
+        case ListProducers():
+            return _dump("list")
+        case ListConsumers():
+            return _dump("listConsumers")
+        case _:
+            return _serialise_shared(request)
+
+
+def serialise_event(event: Event) -> str:
+    """Serialise what the server sends to a peer.
+
+    Args:
+        event: The message.
+
+    Returns:
+        One WebSocket text frame.
+
+    Raises:
+        ProtocolError: `meta` is not a JSON value.
+    """
+    match event:
+        case Welcome(peer_id):
+            return _dump("welcome", peerId=peer_id)
+        case PeerStatusChanged(peer_id, roles, meta):
+            return _dump("peerStatusChanged", peerId=peer_id, roles=roles, meta=meta)
+        case SessionStarted(peer_id, session_id):
+            return _dump("sessionStarted", peerId=peer_id, sessionId=session_id)
+        case SessionRequested(peer_id, session_id, offer):
+            return _dump("startSession", peerId=peer_id, sessionId=session_id, offer=offer)
+        case ProducerList(producers):
+            return _dump("list", producers=_peer_objects(producers))
+        case ConsumerList(consumers):
+            return _dump("listConsumers", consumers=_peer_objects(consumers))
+        case Error(details):
+            return _dump("error", details=details)
+        case _:
+            return _serialise_shared(event)
+
+
+def _serialise_shared(message: EndSession | EndSessionV1_1 | SdpMessage | IceMessage) -> str:
+    match message:
+        case EndSession(session_id):
+            return _dump("endSession", sessionId=session_id)
+        case EndSessionV1_1(session_id, error):
+            return _dump("endSessionV1_1", sessionId=session_id, error=error)
+        case SdpMessage(session_id, sdp_type, sdp):
+            return _dump("peer", sessionId=session_id, sdp={"type": sdp_type, "sdp": sdp})
+        case IceMessage(session_id, candidate, index):
+            return _dump("peer", sessionId=session_id, ice={"candidate": candidate, "sdpMLineIndex": index})
+
+
+def _dump(type_: str, **fields: Any) -> str:
+    try:
+        return json.dumps({"type": type_, **fields}, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ProtocolError(f"cannot send {type_!r}: not representable as JSON: {error}") from error
+
+
+def _peer_objects(peers: Iterable[Peer]) -> list[JsonObject]:
+    return [{"id": peer.id, "meta": peer.meta} for peer in peers]
+
+
+def _parse(text: str | bytes, parsers: Mapping[str, Callable[[JsonObject], Parsed]]) -> Parsed:
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"not a JSON text: {error}: {_quote(text)}") from error
+    if not isinstance(fields, dict):
+        raise ProtocolError(f"not a JSON object: {_quote(text)}")
+    type_ = fields.get("type")
+    parser = parsers.get(type_) if isinstance(type_, str) else None
+    if parser is None:
+        raise ProtocolError(f"unknown message type {type_!r}: {_quote(text)}")
+    try:
+        return parser(fields)
+    except ProtocolError as error:
+        raise ProtocolError(f"in message {type_!r}: {error}: {_quote(text)}") from error
+
+
+def _quote(text: str | bytes) -> str:
+    shown = repr(text[:_QUOTED_CHARACTERS])
+    return shown if len(text) <= _QUOTED_CHARACTERS else f"{shown}... ({len(text)} characters)"
+
+
+def _text(fields: JsonObject, key: str) -> str:
+    value = fields.get(key)
+    if not isinstance(value, str):
+        raise ProtocolError(f"field {key!r} must be a text, not {value!r:.100}")
+    return value
+
+
+def _optional_text(fields: JsonObject, key: str) -> str | None:
+    return None if fields.get(key) is None else _text(fields, key)
+
+
+def _object(fields: JsonObject, key: str) -> JsonObject:
+    value = fields.get(key)
+    if not isinstance(value, dict):
+        raise ProtocolError(f"field {key!r} must be an object, not {value!r:.100}")
+    return value
+
+
+def _array(fields: JsonObject, key: str) -> list[Any]:
+    value = fields.get(key)
+    if not isinstance(value, list):
+        raise ProtocolError(f"field {key!r} must be an array, not {value!r:.100}")
+    return value
+
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+def _choice(kind: type[_Choice], value: Any) -> _Choice:
+    try:
+        return kind(value)
+    except ValueError:
+        allowed = ", ".join(repr(str(member)) for member in kind)
+        raise ProtocolError(f"{value!r:.100} is none of {allowed}") from None
+
+
+def _roles(fields: JsonObject) -> tuple[Role, ...]:
+    return tuple(_choice(Role, role) for role in _array(fields, "roles"))
+
+
+def _peers(fields: JsonObject, key: str) -> tuple[Peer, ...]:
+    peers = []
+    for item in _array(fields, key):
+        if not isinstance(item, dict):
+            raise ProtocolError(f"field {key!r} must hold objects, not {item!r:.100}")
+        peers.append(Peer(_text(item, "id"), item.get("meta")))
+    return tuple(peers)
+
+
+def _line_index(fields: JsonObject) -> int:
+    value = fields.get("sdpMLineIndex")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**32:
+        raise ProtocolError(f"field 'sdpMLineIndex' must be an unsigned 32-bit integer, not {value!r:.100}")
+    return value
+
+
+def _relayed(fields: JsonObject) -> Relayed:
+    session_id = _text(fields, "sessionId")
+    if ("sdp" in fields) == ("ice" in fields):
+        raise ProtocolError("exactly one of 'sdp' and 'ice' must be there")
+    if "sdp" in fields:
+        sdp = _object(fields, "sdp")
+        return SdpMessage(session_id, _choice(SdpType, sdp.get("type")), _text(sdp, "sdp"))
+    ice = _object(fields, "ice")
+    return IceMessage(session_id, _text(ice, "candidate"), _line_index(ice))
+
+
+def _end_session(fields: JsonObject) -> EndSession:
+    return EndSession(_text(fields, "sessionId"))
+
+
+def _end_session_v1_1(fields: JsonObject) -> EndSessionV1_1:
+    return EndSessionV1_1(_text(fields, "sessionId"), _optional_text(fields, "error"))
+
+
+_REQUEST_PARSERS: Final[Mapping[str, Callable[[JsonObject], Request]]] = {
+    "setProtocolVersion": lambda fields: SetProtocolVersion(_choice(ProtocolVersion, fields.get("version"))),
+    "setPeerStatus": lambda fields: SetPeerStatus(_roles(fields), fields.get("meta")),
+    "startSession": lambda fields: StartSession(_text(fields, "peerId"), _optional_text(fields, "offer")),
+    "endSession": _end_session,
+    "endSessionV1_1": _end_session_v1_1,
+    "peer": _relayed,
+    "list": lambda fields: ListProducers(),
+    "listConsumers": lambda fields: ListConsumers(),
+}
+
+_EVENT_PARSERS: Final[Mapping[str, Callable[[JsonObject], Event]]] = {
+    "welcome": lambda fields: Welcome(_text(fields, "peerId")),
+    "peerStatusChanged": lambda fields: PeerStatusChanged(_text(fields, "peerId"), _roles(fields), fields.get("meta")),
+    "sessionStarted": lambda fields: SessionStarted(_text(fields, "peerId"), _text(fields, "sessionId")),
+    "startSession": lambda fields: SessionRequested(
+        _text(fields, "peerId"), _text(fields, "sessionId"), _optional_text(fields, "offer")
+    ),
+    "endSession": _end_session,
+    "endSessionV1_1": _end_session_v1_1,
+    "peer": _relayed,
+    "list": lambda fields: ProducerList(_peers(fields, "producers")),
+    "listConsumers": lambda fields: ConsumerList(_peers(fields, "consumers")),
+    "error": lambda fields: Error(_text(fields, "details")),
+}
