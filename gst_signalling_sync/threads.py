@@ -6,8 +6,10 @@ Rules that the rest relies on:
 - User code runs on a `CallbackThread`, never on a loop or a reader, so a slow callback delays callbacks alone.
 - Every thread is a daemon whose name begins with ``gss-``. Loops are stopped by `atexit`, before the interpreter would
   freeze them in the middle of C code.
-- After `fork` none of the parent's threads exist in the child. `WebRTC` code asks for `shared_loop()` anew; an object that
-  lived in the parent raises by `Owner.check`.
+- The loop that WebRTC runs on is shared by the process. It lives from the first `acquire_shared_loop` to the last
+  `release_shared_loop`, so that a process with no role object has no thread of ours.
+- After `fork` none of the parent's threads exist in the child, which starts with no shared loop; an object that it
+  inherited raises by `Owner.check`.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from typing import Any, Final, TypeVar
 
 from .errors import ConnectionLost, WaitTimeout
 
-__all__ = ["CallbackThread", "Deadline", "LoopThread", "Owner", "shared_loop"]
+__all__ = ["CallbackThread", "Deadline", "LoopThread", "Owner", "acquire_shared_loop", "release_shared_loop"]
 
 logger = logging.getLogger(__name__)
 
@@ -258,13 +260,27 @@ class CallbackThread:
             del call, function, arguments
 
 
-def shared_loop() -> LoopThread:
-    """The one loop of this process on which all of WebRTC runs, created on first use."""
-    global _shared_loop  # noqa: PLW0603 - one per process is the point
-    with _shared_loop_lock:
-        if _shared_loop is None:
-            _shared_loop = LoopThread("webrtc")
-        return _shared_loop
+def acquire_shared_loop() -> LoopThread:
+    """The one loop of this process on which all of WebRTC runs, started for its first user.
+
+    Returns:
+        The loop; give it back by `release_shared_loop`.
+    """
+    with _shared.lock:
+        if _shared.loop is None:
+            _shared.loop = LoopThread("webrtc")
+        _shared.users += 1
+        return _shared.loop
+
+
+def release_shared_loop() -> None:
+    """Give the shared loop back; the last user's release ends its thread."""
+    with _shared.lock:
+        _shared.users -= 1
+        if _shared.users > 0 or _shared.loop is None:
+            return
+        _shared.loop.close()
+        _shared.loop = None
 
 
 def _new_event_loop() -> asyncio.AbstractEventLoop:
@@ -290,16 +306,23 @@ def _cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(asyncio.wait(tasks, timeout=_EXIT_SECONDS / 2))
 
 
-_shared_loop: LoopThread | None = None
-_shared_loop_lock = threading.Lock()
+class _SharedLoop:
+    """The process's shared loop; `lock` guards the other two, and is held while a loop starts or ends."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.loop: LoopThread | None = None
+        self.users = 0
+
+
+_shared = _SharedLoop()
 _running_loops: weakref.WeakSet[LoopThread] = weakref.WeakSet()
 
 
 def _forget_parent() -> None:
-    global _shared_loop, _shared_loop_lock, _running_loops  # noqa: PLW0603 - the parent's are unusable here
-    _shared_loop = None
-    _shared_loop_lock = threading.Lock()
-    _running_loops = weakref.WeakSet()
+    # The parent's lock may be held by a thread that does not exist here, so the attributes are made anew.
+    _shared.__init__()  # type: ignore[misc]
+    _running_loops.clear()
 
 
 @atexit.register
