@@ -1,1 +1,105 @@
-"""WebRTC from ordinary, threaded Python."""
+"""WebRTC from ordinary, threaded Python: GStreamer's signalling, sessions and data channels by blocking calls.
+
+Names load on first use, so that what needs no WebRTC does not wait for aiortc.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .broadcast import BroadcastChannel
+    from .consumer import Consumer, connect
+    from .errors import (
+        ChannelClosed,
+        ConnectError,
+        ConnectionLost,
+        ConnectTimeout,
+        MessageTooLarge,
+        PeerNotFound,
+        PeerWaitTimeout,
+        ProtocolError,
+        ServerError,
+        SessionClosed,
+        SignallingError,
+        WaitTimeout,
+    )
+    from .listener import Listener
+    from .producer import Producer
+    from .protocol.messages import Peer
+    from .server import SignallingServer
+    from .signalling import SignallingClient, find_producer, list_consumers, list_producers
+    from .webrtc.channel import DataChannel
+    from .webrtc.session import Session
+
+_MODULES = {
+    "broadcast": ("BroadcastChannel",),
+    "consumer": ("Consumer", "connect"),
+    "errors": (
+        "ChannelClosed",
+        "ConnectError",
+        "ConnectTimeout",
+        "ConnectionLost",
+        "MessageTooLarge",
+        "PeerNotFound",
+        "PeerWaitTimeout",
+        "ProtocolError",
+        "ServerError",
+        "SessionClosed",
+        "SignallingError",
+        "WaitTimeout",
+    ),
+    "listener": ("Listener",),
+    "producer": ("Producer",),
+    "protocol.messages": ("Peer",),
+    "server": ("SignallingServer",),
+    "signalling": ("SignallingClient", "find_producer", "list_consumers", "list_producers"),
+    "webrtc.channel": ("DataChannel",),
+    "webrtc.session": ("Session",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "BroadcastChannel",
+    "ChannelClosed",
+    "ConnectError",
+    "ConnectTimeout",
+    "ConnectionLost",
+    "Consumer",
+    "DataChannel",
+    "Listener",
+    "MessageTooLarge",
+    "Peer",
+    "PeerNotFound",
+    "PeerWaitTimeout",
+    "Producer",
+    "ProtocolError",
+    "ServerError",
+    "Session",
+    "SessionClosed",
+    "SignallingClient",
+    "SignallingError",
+    "SignallingServer",
+    "WaitTimeout",
+    "__version__",
+    "connect",
+    "find_producer",
+    "list_consumers",
+    "list_producers",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version("gst-signalling-sync")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULE_OF, "__version__"})

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from .signals import callback_failed
+
 __all__ = [
     "ChannelClosed",
     "ConnectError",
+    "ConnectTimeout",
     "ConnectionLost",
+    "MessageTooLarge",
     "PeerNotFound",
+    "PeerWaitTimeout",
     "ProtocolError",
     "ServerError",
     "SessionClosed",
     "SignallingError",
     "WaitTimeout",
+    "callback_failed",
 ]
 
 
@@ -31,8 +37,16 @@ class WaitTimeout(SignallingError, TimeoutError):
     """What a blocking call waited for did not happen within its timeout."""
 
 
+class ConnectTimeout(ConnectError, WaitTimeout):
+    """The signalling server did not answer in time."""
+
+
 class PeerNotFound(SignallingError, LookupError):
     """The signalling server knows no peer with that id or name."""
+
+
+class PeerWaitTimeout(PeerNotFound, WaitTimeout):
+    """The peer that was waited for did not come in time."""
 
 
 class SessionClosed(SignallingError, ConnectionError):
@@ -41,6 +55,10 @@ class SessionClosed(SignallingError, ConnectionError):
 
 class ChannelClosed(SignallingError, ConnectionError):
     """The data channel is closed: nothing can be sent on it or will arrive on it."""
+
+
+class MessageTooLarge(SignallingError, ValueError):
+    """The message is larger than the other end said it accepts (``a=max-message-size``, RFC 8841 section 6)."""
 
 
 class ServerError(SignallingError):

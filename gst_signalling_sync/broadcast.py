@@ -1,0 +1,105 @@
+"""`BroadcastChannel`: one data channel of a producer, in all of its sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from .errors import ChannelClosed, WaitTimeout
+from .signals import Signal
+from .threads import Deadline
+from .webrtc.channel import ChannelOptions, DataChannel, as_message
+from .webrtc.session import Session
+
+__all__ = ["BroadcastChannel"]
+
+
+class BroadcastChannel:
+    """A data channel that every session of a producer gets.
+
+    Args:
+        options: What each session's channel is created with.
+        sessions: Gives the connected sessions.
+        timeout: Seconds that `send` may take by default.
+    """
+
+    def __init__(self, options: ChannelOptions, sessions: Callable[[], list[Session]], timeout: float) -> None:
+        self.options = options
+        self._sessions = sessions
+        self._timeout = timeout
+        self.message = Signal(
+            "A message arrived in a session: ``(channel, session, data)``, str or bytes. Without a receiver it waits for"
+            " that session's own ``session.channel(label).recv()``.",
+            self._forward_all,
+        )
+
+    def __repr__(self) -> str:
+        return f"<BroadcastChannel {self.label!r} in {len(self.channels)} sessions>"
+
+    @property
+    def label(self) -> str:
+        """The label that it has in every session."""
+        return self.options.label
+
+    @property
+    def channels(self) -> list[DataChannel]:
+        """The channels of the connected sessions, one each."""
+        return [channel for _, channel in self._targets()]
+
+    def send(self, data: str | bytes | bytearray | memoryview, timeout: float | None = None) -> None:
+        """Send a message to all connected sessions; without any it goes nowhere.
+
+        Sessions that have room get it at once. Then this blocks for those whose queue is full; the session of a peer that
+        vanished is among them until its loss is noticed. A control loop gives ``timeout=0`` and drops for the slow.
+
+        Args:
+            data: A text or bytes; the other ends receive the same type.
+            timeout: Seconds to wait for room; None: the producer's default.
+
+        Raises:
+            TypeError: It is neither text nor bytes.
+            MessageTooLarge: One of the other ends accepts no message of that size; none got it.
+            WaitTimeout: The queues of the sessions it names stayed full; those did not get it, all others did.
+            RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
+        """
+        message, size = as_message(data)
+        targets = list(self._targets())
+        for session, _ in targets:
+            session.check_message_size(size)
+        deadline = Deadline(self._timeout if timeout is None else timeout)
+        full = [target for target in targets if not _send(target[1], message, 0.0)]
+        late = [session for session, channel in full if not _send(channel, message, deadline.remaining())]
+        if late:
+            raise WaitTimeout(
+                f"sending on channel {self.label!r}: {len(late)} of {len(targets)} sessions had no room within"
+                f" {deadline.seconds:g} s and did not get the message: "
+                + ", ".join(f"{session.id} with peer {session.peer_id}" for session in late[:10])
+            )
+
+    def adopt(self, channel: DataChannel) -> None:
+        """Hear from a session's channel, if anybody here listens."""
+        if self.message.receivers:
+            channel.message.connect(self._on_message)
+
+    def _forward_all(self) -> None:
+        for _, channel in self._targets():
+            self.adopt(channel)
+
+    def _on_message(self, channel: DataChannel, data: str | bytes) -> None:
+        self.message.emit(self, session=channel.session, data=data)
+
+    def _targets(self) -> Iterator[tuple[Session, DataChannel]]:
+        for session in self._sessions():
+            channel = next((channel for channel in session.channels if channel.label == self.label), None)
+            if channel is not None:
+                yield session, channel
+
+
+def _send(channel: DataChannel, message: str | bytes, seconds: float) -> bool:
+    """Send unless the queue stays full; a channel that is closed, or closes meanwhile, needs no message."""
+    try:
+        channel.send(message, timeout=seconds)
+    except WaitTimeout:
+        return False
+    except ChannelClosed:
+        return True
+    return True

@@ -1,0 +1,170 @@
+"""`Producer`: offers data channels to every consumer that asks for a session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .broadcast import BroadcastChannel
+from .protocol.messages import Event, Role, SessionRequested
+from .session_role import SessionRole
+from .signals import Signal
+from .webrtc.channel import ChannelOptions, DataChannel
+from .webrtc.session import Session
+
+__all__ = ["Producer"]
+
+
+class Producer(SessionRole):
+    """Registers as a producer and serves any number of consumers. A context manager that starts and closes.
+
+    Every method may be called from any thread and from callbacks.
+
+    Args:
+        uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
+        name: What consumers find it by; it goes into `meta`.
+        meta: An object that listeners and consumers see, or any other JSON value when there is no name.
+        host: Instead of `uri`.
+        port: Instead of `uri`.
+        timeout: Seconds that a blocking call may take by default; None: 10.
+        ice_servers: ``stun://host:port`` and ``turn://user:password@host:port``; none by default.
+
+    Raises:
+        ValueError: An address is not of its form, or `meta` is not an object although there is a name for it.
+    """
+
+    def __init__(
+        self,
+        uri: str | None = None,
+        name: str | None = None,
+        meta: Any = None,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        timeout: float | None = None,
+        ice_servers: Sequence[str] = (),
+    ) -> None:
+        super().__init__(
+            uri,
+            (Role.PRODUCER,),
+            _named_meta(name, meta),
+            host=host,
+            port=port,
+            timeout=timeout,
+            ice_servers=ice_servers,
+        )
+        self.name = name
+        self._channels: list[BroadcastChannel] = []
+        self.session_requested = Signal(
+            "A consumer asked for a session: ``(producer, session)``. The offer waits for the receivers: add channels for"
+            " this session, or `session.reject(reason)`."
+        )
+        self.session_started = Signal("A session is connected: ``(producer, session)``.")
+        self.session_ended = Signal("A session that was requested ended: ``(producer, session, error)``.")
+
+    def add_channel(
+        self,
+        label: str,
+        ordered: bool = True,
+        max_retransmits: int | None = None,
+        max_packet_life_time: int | None = None,
+        protocol: str = "",
+    ) -> BroadcastChannel:
+        """Add a data channel that every session gets which is requested from now on.
+
+        Args:
+            label: Any text of up to 65535 bytes in UTF-8.
+            ordered: Whether messages arrive in the order sent.
+            max_retransmits: Give a message up after so many retransmissions; None: never.
+            max_packet_life_time: Give a message up after so many milliseconds; None: never.
+            protocol: The name of a subprotocol.
+
+        Returns:
+            The channel, to send to all sessions and to hear from any.
+
+        Raises:
+            ValueError: Both limits are given, one is out of range, a text is too long, or the label is taken.
+            RuntimeError: The producer was inherited by `fork`.
+        """
+        self._owner.check()
+        options = ChannelOptions(label, ordered, max_retransmits, max_packet_life_time, protocol)
+        if any(channel.label == label for channel in self._channels):
+            raise ValueError(f"there is a channel {label!r} already")
+        channel = BroadcastChannel(options, lambda: self.sessions, self._timeout)
+        self._channels.append(channel)
+        return channel
+
+    def start_session(self, consumer_id: str, timeout: float | None = None) -> Session:
+        """Start a session with a passive consumer, one that is registered as ``consumer``.
+
+        Args:
+            consumer_id: The consumer's peer id.
+            timeout: Seconds until connected; None: the object's default.
+
+        Returns:
+            The session, connected.
+
+        Raises:
+            PeerNotFound: There is no such peer.
+            ServerError: The peer is not a passive consumer.
+            SessionClosed: The consumer ended the session, or left.
+            WaitTimeout: It did not connect in time.
+            ConnectionLost: The producer is not started, or lost its signalling connection.
+            RuntimeError: The producer was inherited by `fork`, or this would block the event loop.
+        """
+        client = self._client()
+        deadline = self._deadline(timeout)
+        session = client.start_session_with(
+            consumer_id, None, lambda event: self._request(consumer_id, event.session_id, None), deadline
+        )
+        return self._await_connected(session, deadline)
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, SessionRequested):
+            self._request(event.peer_id, event.session_id, event.offer)
+        else:
+            super()._on_event(event)
+
+    def _request(self, peer_id: str, session_id: str, offer: str | None) -> Session:
+        session = self._new_session(peer_id)
+        self._register(session, session_id)
+        session.channel_opened.connect(self._on_channel_opened)
+
+        def negotiate() -> None:
+            channels = [channel.options for channel in self._channels]
+            if offer is None:
+                session.start_as_offerer(channels)
+            else:
+                session.start_as_answerer(offer, channels)
+
+        def ask() -> None:
+            self.session_requested.emit(self, session=session)
+            negotiate()
+
+        if self.session_requested.receivers and self._callbacks is not None:
+            self._callbacks.post(ask)
+        else:
+            negotiate()
+        return session
+
+    def _on_channel_opened(self, session: Session, channel: DataChannel) -> None:
+        for broadcast in self._channels:
+            if broadcast.label == channel.label:
+                broadcast.adopt(channel)
+
+    def _on_settled(self, session: Session) -> None:
+        super()._on_settled(session)
+        if session.state == "connected":
+            self._emit(self.session_started, session=session)
+        else:
+            self._emit(self.session_ended, session=session, error=session.error)
+
+
+def _named_meta(name: str | None, meta: Any) -> Any:
+    if name is None:
+        return meta
+    if meta is None:
+        return {"name": name}
+    if not isinstance(meta, dict):
+        raise ValueError(f"with a name, meta must be an object (a dict) that the name goes into, not {meta!r:.100}")
+    return {**meta, "name": name}

@@ -1,0 +1,212 @@
+"""What every role object is: a signalling client, a callback thread, and a life between `start` and `close`."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import weakref
+from types import TracebackType
+from typing import Any, Final, Self
+
+from .address import resolve_uri
+from .errors import ConnectionLost, SignallingError
+from .protocol.messages import Event, Peer, Role
+from .signalling import DEFAULT_TIMEOUT, SignallingClient
+from .signals import Signal
+from .threads import CallbackThread, Deadline, Owner
+
+__all__ = ["RoleObject"]
+
+logger = logging.getLogger(__name__)
+
+_EXIT_SECONDS: Final = 2.0
+"""What a role object that was never closed may take to say goodbye when the interpreter exits."""
+
+_running: weakref.WeakSet[RoleObject] = weakref.WeakSet()
+
+
+class RoleObject:
+    """A peer of a signalling server with roles: base of `Producer`, `Consumer` and `Listener`.
+
+    Args:
+        uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
+        roles: What to register as.
+        meta: What to register with.
+        host: Instead of `uri`.
+        port: Instead of `uri`.
+        timeout: Seconds that a blocking call may take by default.
+    """
+
+    def __init__(
+        self,
+        uri: str | None,
+        roles: tuple[Role, ...],
+        meta: Any,
+        *,
+        host: str | None,
+        port: int | None,
+        timeout: float | None,
+    ) -> None:
+        self.uri = resolve_uri(uri, host, port)
+        self.meta = meta
+        self._roles = roles
+        self._timeout = DEFAULT_TIMEOUT if timeout is None else timeout
+        self._kind = type(self).__name__.lower()
+        self._owner = Owner(f"{self._kind} of {self.uri}")
+        # Held by start() and close() for as long as they take, so that neither meets the other's half.
+        self._lifecycle = threading.Lock()
+        self._close_when_started = False
+        self._ended = threading.Event()
+        self._callbacks: CallbackThread | None = None
+        self._signalling: SignallingClient | None = None
+        self._failure: SignallingError | None = None
+
+    @property
+    def peer_id(self) -> str | None:
+        """The id that the signalling server gave this peer, None while not started."""
+        return None if self._signalling is None else self._signalling.peer_id
+
+    def start(self, timeout: float | None = None) -> Self:
+        """Connect to the signalling server and register; does nothing when started. After `close` it starts anew.
+
+        Args:
+            timeout: Seconds; None: the object's default.
+
+        Returns:
+            The object.
+
+        Raises:
+            ConnectError: There is no signalling server.
+            ConnectTimeout: It did not answer in time.
+            ServerError: It refused the registration.
+            ProtocolError: `meta` is not a JSON value.
+            RuntimeError: The object was inherited by `fork`.
+        """
+        self._owner.check()
+        deadline = self._deadline(timeout)
+        with self._lifecycle:
+            if self._signalling is not None:
+                return self
+            self._failure = None
+            self._close_when_started = False
+            self._ended.clear()
+            try:
+                self._open(deadline)
+            except BaseException:
+                self._shut(Deadline(1.0))
+                raise
+            _running.add(self)
+            if self._close_when_started:
+                self._shut(deadline)
+        return self
+
+    def close(self, timeout: float | None = None) -> None:
+        """Deliver what was sent, end everything and disconnect; idempotent, from any thread and from callbacks.
+
+        From a callback it returns before the callbacks that are still to be delivered.
+
+        Args:
+            timeout: Seconds for the delivery of what was sent; None: the object's default.
+
+        Raises:
+            RuntimeError: The object was inherited by `fork`.
+        """
+        self._owner.check()
+        deadline = self._deadline(timeout)
+        callbacks = self._callbacks
+        if callbacks is not None and callbacks.is_current:
+            # Whoever holds the lifecycle may be waiting for this very callback to return.
+            self._close_when_started = True
+            acquired = self._lifecycle.acquire(blocking=False)
+        else:
+            acquired = self._lifecycle.acquire(timeout=max(deadline.seconds, 0.0) + _EXIT_SECONDS)
+        if not acquired:
+            return
+        try:
+            self._shut(deadline)
+        finally:
+            self._lifecycle.release()
+
+    def serve_forever(self) -> None:
+        """Block until the object is closed or interrupted, while callbacks do the work.
+
+        Raises:
+            ConnectionLost: The signalling connection was lost.
+            KeyboardInterrupt: Ctrl-C.
+            RuntimeError: The object was inherited by `fork`.
+        """
+        self._client()
+        self._ended.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _deadline(self, timeout: float | None) -> Deadline:
+        return Deadline(self._timeout if timeout is None else timeout)
+
+    def _client(self) -> SignallingClient:
+        self._owner.check()
+        client = self._signalling
+        if client is None:
+            raise ConnectionLost(f"the {self._kind} is not started: use it in a `with` statement, or call start()")
+        return client
+
+    def _open(self, deadline: Deadline) -> None:
+        self._callbacks = CallbackThread(f"{self._kind}-callbacks")
+        client = SignallingClient(
+            self.uri, timeout=self._timeout, callbacks=self._callbacks, on_event=self._on_event, on_lost=self._on_lost
+        )
+        client.connect(deadline.remaining())
+        self._signalling = client
+        if self._roles or self.meta is not None:
+            client.register(self._roles, self.meta, self._on_registered, deadline)
+
+    def _shut(self, deadline: Deadline) -> None:
+        """Undo `_open`, in the reverse order; the lifecycle lock is held."""
+        if self._callbacks is None:
+            return
+        self._end_sessions(deadline)
+        if self._signalling is not None:
+            self._signalling.close(max(1.0, deadline.remaining()))
+        self._callbacks.close(max(1.0, deadline.remaining()))
+        self._signalling = None
+        self._callbacks = None
+        _running.discard(self)
+        self._ended.set()
+
+    def _on_event(self, event: Event) -> None:
+        """Handle a message of the server that answers no request; on the reader, so it must not block."""
+
+    def _on_lost(self, error: ConnectionLost) -> None:
+        """Handle the loss of the signalling connection; on the reader."""
+        self._failure = error
+        self._ended.set()
+
+    def _on_registered(self, producers: tuple[Peer, ...]) -> None:
+        """Take the producers that there were at the registration; on the reader."""
+
+    def _emit(self, signal: Signal, **named: object) -> None:
+        """Have a signal of this object emitted on the callback thread."""
+        if signal.receivers and self._callbacks is not None:
+            self._callbacks.post(lambda: signal.emit(self, **named))
+
+    def _end_sessions(self, deadline: Deadline) -> None:
+        """End what runs on the signalling connection before it is closed."""
+
+
+def _close_running() -> None:
+    for role in list(_running):
+        if role._owner.is_here:
+            role.close(_EXIT_SECONDS)
+
+
+# Registered after the loops' own, so called before it.
+atexit.register(_close_running)

@@ -1,0 +1,149 @@
+"""What `Producer` and `Consumer` share: sessions, by id, on the loop that all of WebRTC runs on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from .errors import ConnectionLost, SessionClosed, SignallingError
+from .protocol.messages import EndSession, EndSessionV1_1, Event, IceMessage, Role, SdpMessage, SdpType
+from .role import RoleObject
+from .threads import Deadline, LoopThread, acquire_shared_loop, release_shared_loop
+from .webrtc.ice_servers import parse_ice_servers
+from .webrtc.session import Session
+
+__all__ = ["SessionRole"]
+
+logger = logging.getLogger(__name__)
+
+
+class SessionRole(RoleObject):
+    """A role object that has sessions.
+
+    Args:
+        uri: Of the signalling server.
+        roles: What to register as.
+        meta: What to register with.
+        host: Instead of `uri`.
+        port: Instead of `uri`.
+        timeout: Seconds that a blocking call may take by default.
+        ice_servers: ``stun://host:port`` and ``turn://user:password@host:port``.
+    """
+
+    def __init__(
+        self,
+        uri: str | None,
+        roles: tuple[Role, ...],
+        meta: Any,
+        *,
+        host: str | None,
+        port: int | None,
+        timeout: float | None,
+        ice_servers: Sequence[str],
+    ) -> None:
+        super().__init__(uri, roles, meta, host=host, port=port, timeout=timeout)
+        self._ice_servers = parse_ice_servers(ice_servers)
+        self._loop: LoopThread | None = None
+        # Guards the sessions, which the reader adds and the loop removes; notified when one changes its state.
+        self._sessions_changed = threading.Condition()
+        self._sessions: dict[str, Session] = {}
+
+    @property
+    def sessions(self) -> list[Session]:
+        """The sessions that are connected, in the order in which they were requested."""
+        with self._sessions_changed:
+            return [session for session in self._sessions.values() if session.state == "connected"]
+
+    def _open(self, deadline: Deadline) -> None:
+        self._loop = acquire_shared_loop()
+        super()._open(deadline)
+
+    def _shut(self, deadline: Deadline) -> None:
+        super()._shut(deadline)
+        if self._loop is not None:
+            self._loop = None
+            release_shared_loop()
+
+    def _end_sessions(self, deadline: Deadline) -> None:
+        with self._sessions_changed:
+            sessions = list(self._sessions.values())
+        if not sessions or self._loop is None:
+            return
+
+        async def end_all() -> None:
+            seconds = deadline.remaining()
+            await asyncio.gather(*(session.terminate(drain_seconds=seconds) for session in sessions))
+
+        self._loop.run(end_all(), Deadline(deadline.remaining() + 5), f"closing the sessions of the {self._kind}")
+
+    def _await_connected(self, session: Session, deadline: Deadline) -> Session:
+        """Wait for a session; one that its caller gives up is ended."""
+        try:
+            session.wait_connected(deadline)
+        except BaseException as error:
+            session.abandon(
+                error if isinstance(error, SignallingError) else SessionClosed("the caller gave up waiting"),
+                "the caller gave up waiting",
+            )
+            raise
+        return session
+
+    def _new_session(self, peer_id: str) -> Session:
+        """A session that is not registered yet, for want of an id."""
+        if self._loop is None or self._callbacks is None:
+            raise ConnectionLost(f"the {self._kind} is closed")
+        session = Session(peer_id, self._client(), self._loop, self._callbacks, self._timeout, self._ice_servers)
+        session.settled = self._on_settled
+        return session
+
+    def _register(self, session: Session, session_id: str) -> None:
+        """Give a session its id; from here on the messages for it reach it. On the reader."""
+        session.id = session_id
+        with self._sessions_changed:
+            self._sessions[session_id] = session
+
+    def _on_event(self, event: Event) -> None:
+        match event:
+            case SdpMessage(session_id, kind, sdp):
+                self._on_sdp(session_id, kind, sdp)
+            case IceMessage(session_id, candidate, index):
+                if session := self._session(session_id):
+                    session.on_candidate(candidate, index)
+            case EndSession(session_id):
+                if session := self._session(session_id):
+                    session.on_end(None)
+            case EndSessionV1_1(session_id, error):
+                if session := self._session(session_id):
+                    session.on_end(error)
+
+    def _on_sdp(self, session_id: str, kind: SdpType, sdp: str) -> None:
+        if session := self._session(session_id):
+            session.on_description(kind, sdp)
+
+    def _on_lost(self, error: ConnectionLost) -> None:
+        super()._on_lost(error)
+        with self._sessions_changed:
+            sessions = list(self._sessions.values())
+            self._sessions_changed.notify_all()
+        for session in sessions:
+            # One that is connected needs no server any more.
+            if session.state == "connecting":
+                session.abandon(error)
+
+    def _session(self, session_id: str) -> Session | None:
+        with self._sessions_changed:
+            session = self._sessions.get(session_id)
+        if session is None:
+            # Ordinary: a candidate that was under way when the session ended.
+            logger.debug("dropped a message for session %s, which is not ours or is closed", session_id)
+        return session
+
+    def _on_settled(self, session: Session) -> None:
+        """Take note of a session's new state; on the loop."""
+        with self._sessions_changed:
+            if session.state == "closed":
+                self._sessions.pop(session.id, None)
+            self._sessions_changed.notify_all()

@@ -1,0 +1,517 @@
+"""`SignallingClient`: one connection to a signalling server as blocking requests and signals."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from ..address import resolve_uri
+from ..errors import (
+    ConnectionLost,
+    ConnectTimeout,
+    PeerNotFound,
+    ProtocolError,
+    ServerError,
+    WaitTimeout,
+)
+from ..protocol.messages import (
+    ConsumerList,
+    EndSession,
+    EndSessionV1_1,
+    Error,
+    Event,
+    IceMessage,
+    ListConsumers,
+    ListProducers,
+    Peer,
+    PeerStatusChanged,
+    ProducerList,
+    ProtocolVersion,
+    Request,
+    Role,
+    SdpMessage,
+    SdpType,
+    SessionRequested,
+    SessionStarted,
+    SetPeerStatus,
+    SetProtocolVersion,
+    StartSession,
+    Welcome,
+    parse_event,
+    serialise_request,
+)
+from ..signals import Signal
+from ..threads import CallbackThread, Deadline, Owner
+from .connection import Connection
+from .pending import PendingRequest, PendingRequests
+
+__all__ = ["DEFAULT_TIMEOUT", "SessionEvent", "SignallingClient"]
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_TIMEOUT: Final = 10.0
+"""Seconds that a blocking call may take when its `timeout` is None and its object was given no other default."""
+
+SessionEvent = SessionStarted | SessionRequested
+"""What answers `startSession`: the one to a consumer, the other to a producer."""
+
+Result = TypeVar("Result")
+
+
+class SignallingClient:
+    """One connection to a signalling server: `connect`, requests, `close`; a context manager that does both.
+
+    Requests block until the server has answered. Every message of the server is also emitted as a signal, on a callback
+    thread. All methods may be called from any thread and from callbacks.
+
+    Args:
+        uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
+        host: Instead of `uri`.
+        port: Instead of `uri`.
+        timeout: Seconds that a blocking call may take by default.
+        callbacks: The thread that delivers the signals; None: one of its own.
+        on_event: Called on the reader with each message that answers no request; must not block.
+        on_lost: Called on the reader, last, when the connection ended otherwise than by `close`; must not block.
+
+    Raises:
+        ValueError: The address is not one of a signalling server.
+    """
+
+    def __init__(
+        self,
+        uri: str | None = None,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        callbacks: CallbackThread | None = None,
+        on_event: Callable[[Event], None] | None = None,
+        on_lost: Callable[[ConnectionLost], None] | None = None,
+    ) -> None:
+        self.uri = resolve_uri(uri, host, port)
+        self._timeout = timeout
+        self._owner = Owner(f"signalling client of {self.uri}")
+        self._given_callbacks = callbacks
+        self._callbacks: CallbackThread | None = callbacks
+        self._on_event = on_event
+        self._on_connection_lost = on_lost
+        # Held by connect() and close() for as long as they take, so that neither sees the other's half.
+        self._lifecycle = threading.Lock()
+        self._connection: Connection | None = None
+        self._pending = PendingRequests()
+        self._welcome: Future[str] = Future()
+
+        self.welcomed = Signal("Connected: ``(client, peer_id)``.")
+        self.peer_status_changed = Signal("A peer's status changed: ``(client, peer, roles)``; no roles: it left.")
+        self.session_started = Signal("This consumer got a session: ``(client, peer_id, session_id)``.")
+        self.session_requested = Signal("This producer got a session: ``(client, peer_id, session_id, offer)``.")
+        self.session_ended = Signal("The other end ended a session: ``(client, session_id, error)``.")
+        self.sdp_received = Signal("A session description: ``(client, session_id, type, sdp)``.")
+        self.ice_received = Signal("A candidate: ``(client, session_id, candidate, sdp_m_line_index)``.")
+        self.producers_listed = Signal("The answer to `list_producers`: ``(client, producers)``.")
+        self.consumers_listed = Signal("The answer to `list_consumers`: ``(client, consumers)``.")
+        self.error_received = Signal("The server refused something: ``(client, details)``.")
+        self.connection_lost = Signal("The connection ended, not by `close`: ``(client, error)``.")
+
+    @property
+    def peer_id(self) -> str | None:
+        """The id that the server gave this peer, None before `connect`."""
+        return self._welcome.result() if self._welcome.done() and not self._welcome.exception() else None
+
+    def connect(self, timeout: float | None = None) -> Self:
+        """Connect and wait for the server's welcome; does nothing when connected.
+
+        Args:
+            timeout: Seconds; None: the object's default.
+
+        Returns:
+            The client.
+
+        Raises:
+            ConnectError: Nothing listens at the address, or it is not a WebSocket server.
+            ConnectTimeout: The server did not answer in time.
+            ConnectionLost: The server closed the connection before its welcome.
+            RuntimeError: The object was inherited by `fork`.
+        """
+        self._owner.check()
+        deadline = self._deadline(timeout)
+        with self._lifecycle:
+            if self._connection is not None:
+                return self
+            self._pending = PendingRequests()
+            self._welcome = Future()
+            self._callbacks = self._given_callbacks or CallbackThread(f"callbacks-{self.uri.split('//', 1)[1]}")
+            try:
+                self._connection = Connection(self.uri, deadline, self._on_text, self._on_lost)
+                # Only as its first message may a peer choose its version. A server older than 1.1 ignores it.
+                self._connection.send(serialise_request(SetProtocolVersion(ProtocolVersion.V1_1)))
+                self._welcome.result(deadline.remaining())
+            except TimeoutError as error:
+                self._disconnect(deadline)
+                if isinstance(error, ConnectTimeout):
+                    raise
+                raise ConnectTimeout(
+                    f"connecting to the signalling server {self.uri}: no welcome within {deadline.seconds:g} s."
+                    " It accepts WebSocket connections, but does not speak the signalling protocol."
+                ) from None
+            except BaseException:
+                self._disconnect(deadline)
+                raise
+        return self
+
+    def close(self, timeout: float | None = None) -> None:
+        """Send what is queued and disconnect; idempotent, from any thread and from callbacks.
+
+        Args:
+            timeout: Seconds; None: the object's default.
+
+        Raises:
+            RuntimeError: The object was inherited by `fork`.
+        """
+        self._owner.check()
+        deadline = self._deadline(timeout)
+        # A callback must not wait for a close() that itself waits for the callbacks.
+        in_callback = self._callbacks is not None and self._callbacks.is_current
+        if not self._lifecycle.acquire(blocking=not in_callback, timeout=-1 if in_callback else deadline.seconds):
+            return
+        try:
+            self._disconnect(deadline)
+        finally:
+            self._lifecycle.release()
+
+    def __enter__(self) -> Self:
+        return self.connect()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def set_status(
+        self, roles: Iterable[Role | str] = (), meta: Any = None, timeout: float | None = None
+    ) -> tuple[Peer, ...]:
+        """Register as producer, listener or passive consumer, replacing the earlier status.
+
+        Args:
+            roles: Any of ``"producer"``, ``"listener"``, ``"consumer"``.
+            meta: Any JSON value; by convention an object with a ``name``.
+            timeout: Seconds; None: the object's default.
+
+        Returns:
+            The producers just after the change: the request that shows it was carried out is the one that lists them.
+
+        Raises:
+            ServerError: The server refused, for example producer and consumer together.
+            ProtocolError: A role is unknown, or `meta` is not a JSON value.
+            WaitTimeout: No answer in time.
+            ConnectionLost: There is no connection.
+        """
+        return self.register(roles, meta, lambda producers: producers, self._deadline(timeout))
+
+    def register(
+        self,
+        roles: Iterable[Role | str],
+        meta: Any,
+        accept: Callable[[tuple[Peer, ...]], Result],
+        deadline: Deadline,
+    ) -> Result:
+        """`set_status` that takes the producers on the reader, before any later message is handled.
+
+        Args:
+            roles: What to register as.
+            meta: What to register with.
+            accept: Called on the reader with the producers just after the change; must not block.
+            deadline: For the server's answer.
+
+        Returns:
+            What `accept` returned.
+
+        Raises:
+            ServerError: The server refused.
+            ProtocolError: A role is unknown, or `meta` is not a JSON value.
+            WaitTimeout: No answer in time.
+            ConnectionLost: There is no connection.
+        """
+        try:
+            request = SetPeerStatus(tuple(Role(role) for role in roles), meta)
+        except ValueError as error:
+            raise ProtocolError(f"setting the status: {error}") from None
+        doing = f"registering as {', '.join(request.roles) or 'no role'} at {self.uri}"
+
+        def accept_list(event: Event | None) -> Result | None:
+            return accept(event.producers) if isinstance(event, ProducerList) and not refused() else None
+
+        def refused() -> bool:
+            return status.future.done() and (status.future.cancelled() or status.future.exception() is not None)
+
+        status = PendingRequest(None, lambda event: _raise_refusal(event, doing))
+        # The server answers a status only if it refuses. A list behind it tells that it did not.
+        listed = PendingRequest(_is_producer_list, accept_list)
+        self._wait(self._send_pending([(status, request), (listed, ListProducers())]), deadline, doing)
+        result: Result = self._wait(listed.future, deadline, doing)
+        return result
+
+    def list_producers(self, timeout: float | None = None) -> list[Peer]:
+        """The producers that are registered now.
+
+        Args:
+            timeout: Seconds; None: the object's default.
+
+        Returns:
+            The producers, in the server's order.
+
+        Raises:
+            ServerError: The server refused.
+            WaitTimeout: No answer in time.
+            ConnectionLost: There is no connection.
+        """
+        doing = f"listing the producers of {self.uri}"
+        request = PendingRequest(_is_producer_list, lambda event: _raise_refusal(event, doing))
+        answer: ProducerList = self._wait(
+            self._send_pending([(request, ListProducers())]), self._deadline(timeout), doing
+        )
+        return list(answer.producers)
+
+    def list_consumers(self, timeout: float | None = None) -> list[Peer]:
+        """The passive consumers that are registered now.
+
+        Args:
+            timeout: Seconds; None: the object's default.
+
+        Returns:
+            The consumers, in the server's order.
+
+        Raises:
+            ServerError: The server refused.
+            WaitTimeout: No answer in time.
+            ConnectionLost: There is no connection.
+        """
+        doing = f"listing the consumers of {self.uri}"
+        request = PendingRequest(
+            lambda event: isinstance(event, ConsumerList), lambda event: _raise_refusal(event, doing)
+        )
+        answer: ConsumerList = self._wait(
+            self._send_pending([(request, ListConsumers())]), self._deadline(timeout), doing
+        )
+        return list(answer.consumers)
+
+    def start_session(self, peer_id: str, offer: str | None = None, timeout: float | None = None) -> str:
+        """Ask for a session with a producer, or as a producer with a passive consumer.
+
+        Args:
+            peer_id: The other end.
+            offer: An SDP offer that the producer shall answer; None: the producer makes the offer.
+            timeout: Seconds; None: the object's default.
+
+        Returns:
+            The session's id.
+
+        Raises:
+            PeerNotFound: There is no such peer.
+            ServerError: The server refused otherwise, for example because the peer is no producer.
+            WaitTimeout: No answer in time; should it come late, the session is ended.
+            ConnectionLost: There is no connection.
+        """
+        return self.start_session_with(peer_id, offer, lambda event: event.session_id, self._deadline(timeout))
+
+    def start_session_with(
+        self, peer_id: str, offer: str | None, accept: Callable[[SessionEvent], Result], deadline: Deadline
+    ) -> Result:
+        """`start_session` that makes its result on the reader, before any later message of the session is handled.
+
+        Args:
+            peer_id: The other end.
+            offer: An SDP offer that the producer shall answer, or None.
+            accept: Called on the reader; must not block.
+            deadline: For the server's answer.
+
+        Returns:
+            What `accept` returned.
+
+        Raises:
+            PeerNotFound: There is no such peer.
+            ServerError: The server refused otherwise.
+            WaitTimeout: No answer in time; should it come late, the session is ended.
+            ConnectionLost: There is no connection.
+        """
+        doing = f"starting a session with peer {peer_id} at {self.uri}"
+
+        def accept_answer(event: Event | None) -> Result:
+            _raise_refusal(event, doing)
+            assert isinstance(event, SessionEvent)
+            return accept(event)
+
+        def end_unwanted(event: Event | None) -> None:
+            if isinstance(event, SessionEvent):
+                self.end_session(event.session_id, "the caller gave up waiting")
+
+        def is_answer(event: Event) -> bool:
+            return isinstance(event, SessionEvent) and event.peer_id == peer_id
+
+        request = PendingRequest(is_answer, accept_answer, end_unwanted)
+        future = self._send_pending([(request, StartSession(peer_id, offer))])
+        result: Result = self._wait(future, deadline, doing)
+        return result
+
+    def end_session(self, session_id: str, error: str | None = None) -> None:
+        """End a session; returns at once. The server ignores a session that it does not know.
+
+        Args:
+            session_id: The session.
+            error: What went wrong, for a peer that speaks protocol 1.1.
+
+        Raises:
+            ConnectionLost: There is no connection.
+        """
+        if error is not None:
+            self._send(EndSessionV1_1(session_id, error))
+        # A server older than 1.1 ignored the first, one that is not ignores the second.
+        self._send(EndSession(session_id))
+
+    def send_sdp(self, session_id: str, type: SdpType | str, sdp: str) -> None:  # noqa: A002 - the protocol's word
+        """Send a session description to a session's other end; returns at once.
+
+        Args:
+            session_id: The session.
+            type: ``"offer"`` or ``"answer"``.
+            sdp: The description.
+
+        Raises:
+            ProtocolError: The type is another.
+            ConnectionLost: There is no connection.
+        """
+        try:
+            sdp_type = SdpType(type)
+        except ValueError as error:
+            raise ProtocolError(f"sending a session description: {error}") from None
+        self._send(SdpMessage(session_id, sdp_type, sdp))
+
+    def send_ice(self, session_id: str, candidate: str, sdp_m_line_index: int = 0) -> None:
+        """Send a candidate to a session's other end; returns at once.
+
+        Args:
+            session_id: The session.
+            candidate: As in SDP (``candidate:...``), or an empty text: there are no more.
+            sdp_m_line_index: The media description that it belongs to, counted from 0.
+
+        Raises:
+            ConnectionLost: There is no connection.
+        """
+        self._send(IceMessage(session_id, candidate, sdp_m_line_index))
+
+    def _deadline(self, timeout: float | None) -> Deadline:
+        return Deadline(self._timeout if timeout is None else timeout)
+
+    def _connected(self) -> Connection:
+        self._owner.check()
+        connection = self._connection
+        if connection is None:
+            raise ConnectionLost(f"not connected to {self.uri}: call connect(), or use `with SignallingClient(...)`")
+        return connection
+
+    def _send(self, request: Request) -> None:
+        connection = self._connected()
+        connection.send(serialise_request(request))
+
+    def _send_pending(self, requests: list[tuple[PendingRequest, Request]]) -> Future[Any]:
+        connection = self._connected()
+        texts = [serialise_request(request) for _, request in requests]
+
+        def send() -> None:
+            for text in texts:
+                connection.send(text)
+
+        self._pending.add([pending for pending, _ in requests], send)
+        return requests[0][0].future
+
+    def _wait(self, future: Future[Any], deadline: Deadline, doing: str) -> Any:
+        try:
+            return future.result(deadline.remaining())
+        except concurrent.futures.TimeoutError:
+            if future.cancel():
+                raise WaitTimeout(f"{doing}: the server did not answer within {deadline.seconds:g} s") from None
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def _disconnect(self, deadline: Deadline) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close(deadline.remaining())
+        self._pending.fail(ConnectionLost(f"the connection to {self.uri} is closed"))
+        if self._given_callbacks is None and self._callbacks is not None:
+            self._callbacks.close(deadline.remaining())
+
+    def _on_lost(self, error: ConnectionLost | None) -> None:
+        reason = error or ConnectionLost(f"the connection to {self.uri} is closed")
+        self._pending.fail(reason)
+        if not self._welcome.done():
+            self._welcome.set_exception(reason)
+        if error is not None:
+            logger.warning("%s", error)
+            if self._on_connection_lost is not None:
+                self._on_connection_lost(error)
+            self._emit(self.connection_lost, error=error)
+
+    def _on_text(self, text: str) -> None:
+        try:
+            event = parse_event(text)
+        except ProtocolError as error:
+            logger.warning("%s: dropped a message of the server: %s", self.uri, error)
+            return
+        logger.debug("%s: received %s", self.uri, event)
+        if isinstance(event, Welcome) and not self._welcome.done():
+            self._welcome.set_result(event.peer_id)
+        answered = self._pending.resolve(event)
+        if isinstance(event, Error) and not answered:
+            logger.warning("%s: the server refused a message: %s", self.uri, event.details)
+        if self._on_event is not None and not answered:
+            self._on_event(event)
+        self._announce(event)
+
+    def _announce(self, event: Event) -> None:
+        match event:
+            case Welcome(peer_id):
+                self._emit(self.welcomed, peer_id=peer_id)
+            case PeerStatusChanged(peer_id, roles, meta):
+                self._emit(self.peer_status_changed, peer=Peer(peer_id, meta), roles=roles)
+            case SessionStarted(peer_id, session_id):
+                self._emit(self.session_started, peer_id=peer_id, session_id=session_id)
+            case SessionRequested(peer_id, session_id, offer):
+                self._emit(self.session_requested, peer_id=peer_id, session_id=session_id, offer=offer)
+            case EndSession(session_id):
+                self._emit(self.session_ended, session_id=session_id, error=None)
+            case EndSessionV1_1(session_id, error):
+                self._emit(self.session_ended, session_id=session_id, error=error)
+            case SdpMessage(session_id, sdp_type, sdp):
+                self._emit(self.sdp_received, session_id=session_id, type=sdp_type, sdp=sdp)
+            case IceMessage(session_id, candidate, index):
+                self._emit(self.ice_received, session_id=session_id, candidate=candidate, sdp_m_line_index=index)
+            case ProducerList(producers):
+                self._emit(self.producers_listed, producers=producers)
+            case ConsumerList(consumers):
+                self._emit(self.consumers_listed, consumers=consumers)
+            case Error(details):
+                self._emit(self.error_received, details=details)
+
+    def _emit(self, signal: Signal, **named: object) -> None:
+        if signal.receivers and self._callbacks is not None:
+            self._callbacks.post(lambda: signal.emit(self, **named))
+
+
+def _is_producer_list(event: Event) -> bool:
+    return isinstance(event, ProducerList)
+
+
+def _raise_refusal(event: Event | None, doing: str) -> Event | None:
+    if not isinstance(event, Error):
+        return event
+    if event.details.startswith("Peer with ID"):
+        raise PeerNotFound(f"{doing}: {event.details}")
+    raise ServerError(f"{doing}: {event.details}", event.details)

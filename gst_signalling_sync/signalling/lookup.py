@@ -1,0 +1,110 @@
+"""One-shot questions to a signalling server: connect, ask, close."""
+
+from __future__ import annotations
+
+from ..errors import PeerNotFound
+from ..protocol.messages import Peer
+from .client import DEFAULT_TIMEOUT, SignallingClient
+
+__all__ = ["describe_producers", "find_producer", "list_consumers", "list_producers", "producer_named"]
+
+
+def list_producers(
+    uri: str | None = None, *, host: str | None = None, port: int | None = None, timeout: float | None = None
+) -> list[Peer]:
+    """The producers that are registered at a signalling server now.
+
+    Args:
+        uri: Of the server; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
+        host: Instead of `uri`.
+        port: Instead of `uri`.
+        timeout: Seconds for the whole call; None: 10.
+
+    Returns:
+        The producers, in the server's order.
+
+    Raises:
+        ConnectError: There is no signalling server.
+        WaitTimeout: It did not answer in time.
+        ConnectionLost: It closed the connection.
+        ValueError: The address is not one of a signalling server.
+    """
+    with SignallingClient(uri, host=host, port=port, timeout=_seconds(timeout)) as client:
+        return client.list_producers()
+
+
+def list_consumers(
+    uri: str | None = None, *, host: str | None = None, port: int | None = None, timeout: float | None = None
+) -> list[Peer]:
+    """The passive consumers that are registered at a signalling server now.
+
+    Args:
+        uri: Of the server; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
+        host: Instead of `uri`.
+        port: Instead of `uri`.
+        timeout: Seconds for the whole call; None: 10.
+
+    Returns:
+        The consumers, in the server's order.
+
+    Raises:
+        ConnectError: There is no signalling server.
+        WaitTimeout: It did not answer in time.
+        ConnectionLost: It closed the connection.
+        ValueError: The address is not one of a signalling server.
+    """
+    with SignallingClient(uri, host=host, port=port, timeout=_seconds(timeout)) as client:
+        return client.list_consumers()
+
+
+def find_producer(
+    name: str,
+    uri: str | None = None,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    timeout: float | None = None,
+) -> Peer:
+    """The producer of that name, as registered now; `Listener.wait_for_producer` waits for one to come.
+
+    Args:
+        name: The ``name`` in the producer's meta.
+        uri: Of the server; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
+        host: Instead of `uri`.
+        port: Instead of `uri`.
+        timeout: Seconds for the whole call; None: 10.
+
+    Returns:
+        The first of that name in the server's order.
+
+    Raises:
+        PeerNotFound: There is none.
+        ConnectError: There is no signalling server.
+        WaitTimeout: It did not answer in time.
+        ConnectionLost: It closed the connection.
+        ValueError: The address is not one of a signalling server.
+    """
+    with SignallingClient(uri, host=host, port=port, timeout=_seconds(timeout)) as client:
+        producers = client.list_producers()
+        producer = producer_named(producers, name)
+        if producer is None:
+            raise PeerNotFound(f"no producer is named {name!r} at {client.uri}; {describe_producers(producers)}")
+        return producer
+
+
+def producer_named(producers: list[Peer], name: str | None) -> Peer | None:
+    """The first producer of a name, or the first of all when the name is None; None where there is none."""
+    return next((producer for producer in producers if name is None or producer.name == name), None)
+
+
+def describe_producers(producers: list[Peer]) -> str:
+    """Which producers there are instead, for an error message."""
+    if not producers:
+        return "there are no producers at all"
+    shown = ", ".join(repr(producer.name) if producer.name is not None else producer.id for producer in producers[:10])
+    more = f" and {len(producers) - 10} more" if len(producers) > 10 else ""
+    return f"there are {shown}{more}"
+
+
+def _seconds(timeout: float | None) -> float:
+    return DEFAULT_TIMEOUT if timeout is None else timeout

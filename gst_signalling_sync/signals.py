@@ -1,0 +1,76 @@
+"""Signals: what an object tells plain functions, which it holds strongly and whose errors it survives."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import blinker
+
+__all__ = ["Signal", "callback_failed"]
+
+logger = logging.getLogger(__name__)
+
+Receiver = TypeVar("Receiver", bound=Callable[..., Any])
+
+
+class Signal(blinker.Signal):
+    """A `blinker.Signal` whose receivers are held strongly and cannot break its sender.
+
+    Receivers are called ``receiver(sender, **named)`` on the callback thread of the role object that the sender belongs
+    to. They may block and may call any method of this library.
+
+    Args:
+        doc: What the signal tells, and the names of the arguments.
+        on_connect: Called after a receiver was connected.
+    """
+
+    def __init__(self, doc: str, on_connect: Callable[[], object] | None = None) -> None:
+        super().__init__(doc)
+        self._on_connect = on_connect
+
+    def connect(self, receiver: Receiver, sender: Any = blinker.ANY, weak: bool = False) -> Receiver:
+        """Have a function called whenever the signal is emitted; usable as a decorator.
+
+        Args:
+            receiver: Called as ``receiver(sender, **named)``.
+            sender: Call only for signals of this object.
+            weak: Forget the receiver when nobody else holds it, as blinker does by default.
+
+        Returns:
+            The receiver.
+
+        Raises:
+            TypeError: The receiver is a coroutine function; nothing here would await it.
+        """
+        if inspect.iscoroutinefunction(receiver):
+            raise TypeError(f"{receiver!r} is a coroutine function; a receiver must be a plain function")
+        super().connect(receiver, sender, weak)
+        if self._on_connect is not None:
+            self._on_connect()
+        return receiver
+
+    def emit(self, sender: object, **named: object) -> None:
+        """Call every receiver; one that raises is logged, reported by `callback_failed`, and stops nobody else.
+
+        Args:
+            sender: The object that the signal is about.
+            **named: Passed to each receiver.
+        """
+        for receiver in list(self.receivers_for(sender)):
+            try:
+                receiver(sender, **named)
+            # A callback may even call sys.exit(); it must not take its thread, and every later callback, with it.
+            except BaseException as error:
+                logger.error("callback %r of %r raised", receiver, sender, exc_info=error)
+                if self is not callback_failed:
+                    callback_failed.emit(sender, error=error, receiver=receiver)
+
+
+callback_failed = Signal(
+    "A receiver of some signal raised: ``(sender, error, receiver)``, with the sender of that signal, the exception and"
+    " the receiver. Emitted on the thread where it happened."
+)
+"""Emitted when a receiver of any signal raises."""

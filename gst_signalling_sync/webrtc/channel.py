@@ -1,0 +1,478 @@
+"""`DataChannel`: aiortc's data channel with a blocking `send` and `recv`.
+
+Ownership: the `RTCDataChannel` belongs to the loop. Between the loop and the callers' threads stand two queues: `_outgoing`,
+filled by `send` and emptied on the loop, whose lock guards the state too, and `_inbox`, filled on the loop and emptied by
+`recv` or, when the `message` signal has receivers, on the callback thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+
+from aiortc import RTCDataChannel, RTCPeerConnection
+
+from ..errors import ChannelClosed, WaitTimeout
+from ..signals import Signal
+from ..threads import CallbackThread, Deadline, LoopThread, Owner
+
+if TYPE_CHECKING:
+    from .session import Session
+
+__all__ = ["SEND_LIMIT", "ChannelOptions", "DataChannel", "as_message"]
+
+logger = logging.getLogger(__name__)
+
+Message = str | bytes
+ChannelState = Literal["connecting", "open", "closing", "closed"]
+
+SEND_LIMIT: Final = 1024 * 1024
+"""Bytes queued at which `DataChannel.send` begins to block."""
+
+RECEIVE_LIMIT: Final = 256 * 1024 * 1024
+"""Bytes received and not asked for at which a channel is closed, because nobody here reads it."""
+
+_HANDED_OVER: Final = 128 * 1024
+"""Bytes that aiortc is given ahead of the network. Enough to keep it busy; what waits here costs it nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelOptions:
+    """What a data channel is created with; the W3C's ``RTCDataChannelInit``.
+
+    Attributes:
+        label: Any text of up to 65535 bytes in UTF-8.
+        ordered: Whether messages arrive in the order sent.
+        max_retransmits: Give a message up after so many retransmissions; None: never.
+        max_packet_life_time: Give a message up after so many milliseconds; None: never.
+        protocol: The name of a subprotocol, up to 65535 bytes in UTF-8.
+
+    Raises:
+        ValueError: Both limits are given, one is out of range, or a text is too long.
+    """
+
+    label: str
+    ordered: bool = True
+    max_retransmits: int | None = None
+    max_packet_life_time: int | None = None
+    protocol: str = ""
+
+    def __post_init__(self) -> None:
+        if self.max_retransmits is not None and self.max_packet_life_time is not None:
+            raise ValueError("give either max_retransmits or max_packet_life_time, not both (W3C WebRTC section 6.1)")
+        for name in ("max_retransmits", "max_packet_life_time"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int) and 0 <= value <= 65535):
+                raise ValueError(f"{name} is {value!r}; it must be an integer in 0..65535")
+        for name in ("label", "protocol"):
+            text = getattr(self, name)
+            if not isinstance(text, str) or len(text.encode()) > 65535:
+                raise ValueError(f"{name} must be a text of at most 65535 bytes in UTF-8")
+
+    def create(self, connection: RTCPeerConnection) -> RTCDataChannel:
+        """Create the channel; only on the loop."""
+        return connection.createDataChannel(
+            _WireText(self.label),
+            ordered=self.ordered,
+            maxRetransmits=self.max_retransmits,
+            maxPacketLifeTime=self.max_packet_life_time,
+            protocol=_WireText(self.protocol),
+        )
+
+
+class _WireText(str):
+    """A text whose length is that of its UTF-8 bytes.
+
+    aiortc 1.16 announces a channel with ``len(label)`` where RFC 8832 section 5.1 wants the length in bytes, so that a label
+    beyond ASCII would arrive cut short.
+    """
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return len(self.encode())
+
+
+class _End:
+    """In the inbox: nothing comes after this."""
+
+
+class DataChannel:
+    """A data channel of a session. Every method may be called from any thread and from callbacks.
+
+    Iterating over it yields messages until the channel is closed.
+    """
+
+    def __init__(
+        self, session: Session, channel: RTCDataChannel, loop: LoopThread, callbacks: CallbackThread, timeout: float
+    ) -> None:
+        self._session = session
+        self._channel = channel
+        self._loop = loop
+        self._callbacks = callbacks
+        self._timeout = timeout
+        self._label = str.__str__(channel.label)
+        self._owner = Owner(f"data channel {self._label!r}")
+        self._state: ChannelState = cast(ChannelState, channel.readyState)
+        self._reason = "it was closed"
+
+        # Guards the state and the outgoing queue; notified when either changes in favour of a waiting thread.
+        self._changed = threading.Condition()
+        self._outgoing: deque[tuple[Message, int]] = deque()
+        self._outgoing_bytes = 0
+        self._flush_is_due = False
+        self._messages_sent = self._bytes_sent = 0
+
+        self._inbox: SimpleQueue[Message | _End] = SimpleQueue()
+        self._messages_received = self._bytes_received = 0
+        self._bytes_taken = 0
+        self._taken_lock = threading.Lock()
+
+        self.message = Signal("A message arrived: ``(channel, data)``, str or bytes.", self._deliver_waiting)
+        self.closed = Signal("The channel is closed; nothing follows: ``(channel)``.")
+
+        channel.bufferedAmountLowThreshold = _HANDED_OVER // 2
+        channel.on("open", self._on_open)
+        channel.on("message", self._on_message)
+        channel.on("bufferedamountlow", self._flush)
+        channel.on("close", self._on_close)
+
+    def __repr__(self) -> str:
+        return f"<DataChannel {self._label!r} {self._state} of session {self._session.id}>"
+
+    @property
+    def session(self) -> Session:
+        """The session that the channel belongs to."""
+        return self._session
+
+    @property
+    def label(self) -> str:
+        """The label; labels need not be unique."""
+        return self._label
+
+    @property
+    def protocol(self) -> str:
+        """The name of the subprotocol, by default empty."""
+        return str.__str__(self._channel.protocol)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether messages arrive in the order sent."""
+        return self._channel.ordered
+
+    @property
+    def max_retransmits(self) -> int | None:
+        """Retransmissions after which a message is given up; None: unlimited."""
+        return self._channel.maxRetransmits
+
+    @property
+    def max_packet_life_time(self) -> int | None:
+        """Milliseconds after which a message is given up; None: unlimited."""
+        return self._channel.maxPacketLifeTime
+
+    @property
+    def state(self) -> ChannelState:
+        """``"connecting"``, ``"open"``, ``"closing"`` or ``"closed"``."""
+        return self._state
+
+    @property
+    def buffered_amount(self) -> int:
+        """Bytes that were sent here and not yet given to the network."""
+        return self._outgoing_bytes + self._channel.bufferedAmount
+
+    def send(self, data: str | bytes | bytearray | memoryview, timeout: float | None = None) -> None:
+        """Queue a message; while the channel is still connecting it waits for the opening.
+
+        Blocks while more than 1 MiB is queued.
+
+        Args:
+            data: A text or bytes; the other end receives the same type.
+            timeout: Seconds to wait for room; None: the session's default.
+
+        Raises:
+            TypeError: It is neither text nor bytes.
+            MessageTooLarge: The other end accepts no message of that size.
+            ChannelClosed: The channel or its session is closed, or was while waiting; the message was not sent.
+            WaitTimeout: The queue stayed full; the message was not sent.
+            RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
+        """
+        self._owner.check()
+        message, size = as_message(data)
+        self._session.check_message_size(size)
+        with self._changed:
+            if self._state in ("closing", "closed") or self.buffered_amount > SEND_LIMIT:
+                self._wait_for_room(Deadline(self._timeout if timeout is None else timeout))
+            self._outgoing.append((message, size))
+            self._outgoing_bytes += size
+            self._messages_sent += 1
+            self._bytes_sent += size
+            if self._flush_is_due:
+                return
+            self._flush_is_due = True
+        self._loop.call(self._flush)
+
+    def recv(self, timeout: float | None = None) -> str | bytes:
+        """Wait for the next message that no `message` receiver got.
+
+        Args:
+            timeout: Seconds; None: the session's default.
+
+        Returns:
+            A text or bytes, as the other end sent it.
+
+        Raises:
+            WaitTimeout: None came in time.
+            ChannelClosed: The channel is closed, and all that had arrived was received.
+            RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
+        """
+        self._owner.check()
+        seconds = self._timeout if timeout is None else timeout
+        try:
+            message = self._inbox.get_nowait()
+        except Empty:
+            if self._loop.is_current:
+                raise RuntimeError("recv() on the event loop thread would wait for itself for ever") from None
+            try:
+                message = self._inbox.get(timeout=max(0.0, seconds))
+            except Empty:
+                raise WaitTimeout(f"waiting for a message on {self._named}: none within {seconds:g} s") from None
+        if isinstance(message, _End):
+            # Every other thread that waits here, or will, has to see the end too.
+            self._inbox.put(message)
+            raise ChannelClosed(f"no more messages on {self._named}: {self._reason}")
+        self._count_taken(message)
+        return message
+
+    def __iter__(self) -> Iterator[str | bytes]:
+        """Yield messages as they arrive, without a timeout, until the channel is closed."""
+        while True:
+            try:
+                yield self.recv(timeout=threading.TIMEOUT_MAX)
+            except ChannelClosed:
+                return
+
+    def wait_open(self, timeout: float | None = None) -> None:
+        """Wait until the channel is open.
+
+        Args:
+            timeout: Seconds; None: the session's default.
+
+        Raises:
+            ChannelClosed: It is closed.
+            WaitTimeout: It did not open in time.
+            RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
+        """
+        self._owner.check()
+        self._wait_until_open(Deadline(self._timeout if timeout is None else timeout))
+
+    def close(self, timeout: float | None = None) -> None:
+        """Send what is queued, then close the channel at both ends; idempotent.
+
+        Args:
+            timeout: Seconds for all of it; None: the session's default. What is still queued then is lost, which is logged.
+
+        Raises:
+            RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
+        """
+        self._owner.check()
+        deadline = Deadline(self._timeout if timeout is None else timeout)
+        with self._changed:
+            if self._state in ("connecting", "open"):
+                self._state = "closing"
+        self._loop.call(self._close_when_flushed)
+        with self._changed:
+            self._wait_for_state(lambda: self._state == "closed", deadline)
+            lost = self.buffered_amount
+        if self._state != "closed":
+            logger.warning("%s: not closed within %g s, %d bytes were not sent", self._named, deadline.seconds, lost)
+        self._loop.call(self._give_up)
+
+    # From here on: called by the session and by aiortc, on the loop.
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether everything that was sent here is with aiortc's SCTP."""
+        return not self._outgoing and not self._channel.bufferedAmount
+
+    def refuse_sends(self) -> None:
+        """Have `send` raise from now on."""
+        with self._changed:
+            if self._state in ("connecting", "open"):
+                self._state = "closing"
+            self._changed.notify_all()
+
+    def end(self, reason: str) -> None:
+        """Mark the channel closed, because its session is."""
+        if self._state != "closed":
+            self._reason = reason
+        self._on_close()
+
+    def stats(self) -> dict[str, Any]:
+        """The W3C's ``RTCDataChannelStats``, with names and units as there."""
+        return {
+            "type": "data-channel",
+            "label": self._label,
+            "protocol": self.protocol,
+            "dataChannelIdentifier": self._channel.id,
+            "state": self._state,
+            "messagesSent": self._messages_sent,
+            "bytesSent": self._bytes_sent,
+            "messagesReceived": self._messages_received,
+            "bytesReceived": self._bytes_received,
+        }
+
+    @property
+    def _named(self) -> str:
+        return f"channel {self._label!r} with peer {self._session.peer_id}"
+
+    def _on_open(self) -> None:
+        with self._changed:
+            if self._state == "connecting":
+                self._state = "open"
+            self._changed.notify_all()
+        self._session.announce_channel(self)
+        self._flush()
+
+    def _on_message(self, message: Message) -> None:
+        self._messages_received += 1
+        self._bytes_received += len(message)
+        self._inbox.put(message)
+        if self.message.receivers:
+            self._callbacks.post(self._deliver)
+        if self._bytes_received - self._bytes_taken > RECEIVE_LIMIT:
+            self._overflow()
+
+    def _on_close(self) -> None:
+        with self._changed:
+            if self._state == "closed":
+                return
+            self._state = "closed"
+            if self._outgoing:
+                logger.warning("%s: closed with %d messages not sent", self._named, len(self._outgoing))
+            self._outgoing.clear()
+            self._outgoing_bytes = 0
+            self._changed.notify_all()
+        self._inbox.put(_End())
+        self._callbacks.post(lambda: self.closed.emit(self))
+        self._session.forget_channel(self)
+
+    def _overflow(self) -> None:
+        self._reason = f"{RECEIVE_LIMIT >> 20} MiB had arrived that nobody received"
+        logger.error("%s: closed: %s", self._named, self._reason)
+        self._channel.remove_listener("message", self._on_message)
+        self._channel.close()
+
+    def _flush(self) -> None:
+        """Hand messages to aiortc until it has enough of them."""
+        if self._channel.readyState != "open":
+            with self._changed:
+                self._flush_is_due = False
+            return
+        room = _HANDED_OVER - self._channel.bufferedAmount
+        messages = []
+        with self._changed:
+            while self._outgoing and room > 0:
+                message, size = self._outgoing.popleft()
+                self._outgoing_bytes -= size
+                room -= size
+                messages.append(message)
+            # With messages left, aiortc has so many that its "bufferedamountlow" is to come and brings us back.
+            self._flush_is_due = bool(self._outgoing)
+        for message in messages:
+            self._hand_over(message)
+        with self._changed:
+            self._changed.notify_all()
+        if self._state == "closing" and not self._outgoing:
+            self._channel.close()
+
+    def _hand_over(self, message: Message) -> None:
+        try:
+            self._channel.send(message)
+        except ValueError as error:
+            # Only a message queued before the other end had said what it accepts gets here.
+            logger.error("%s: a message was not sent: %s", self._named, error)
+
+    def _close_when_flushed(self) -> None:
+        if self._channel.readyState == "open" and self._outgoing:
+            self._flush()
+            return
+        if self._channel.readyState == "connecting" and self._outgoing:
+            return
+        # aiortc resets the stream only behind the messages that it was given (RFC 8831 section 6.7).
+        self._channel.close()
+        if self._channel.readyState == "closed":
+            self._on_close()
+
+    def _give_up(self) -> None:
+        self._channel.close()
+        self._on_close()
+
+    def _deliver_waiting(self) -> None:
+        """Give what arrived before there was a receiver to the one just connected."""
+        for _ in range(self._inbox.qsize()):
+            self._callbacks.post(self._deliver)
+
+    def _deliver(self) -> None:
+        if not self.message.receivers:
+            return
+        try:
+            message = self._inbox.get_nowait()
+        except Empty:
+            return
+        if isinstance(message, _End):
+            self._inbox.put(message)
+            return
+        self._count_taken(message)
+        self.message.emit(self, data=message)
+
+    def _count_taken(self, message: Message) -> None:
+        with self._taken_lock:
+            self._bytes_taken += len(message)
+
+    def _wait_for_room(self, deadline: Deadline) -> None:
+        def has_room() -> bool:
+            return self._state in ("closing", "closed") or self.buffered_amount <= SEND_LIMIT
+
+        if not self._wait_for_state(has_room, deadline):
+            raise WaitTimeout(
+                f"sending on {self._named}: {self.buffered_amount} bytes were still queued after {deadline.seconds:g} s;"
+                " this message was not sent. The other end, or the network, is slower than what is sent."
+            )
+        if self._state in ("closing", "closed"):
+            raise ChannelClosed(f"cannot send on {self._named}: {self._reason}")
+
+    def _wait_until_open(self, deadline: Deadline) -> None:
+        with self._changed:
+            opened = self._wait_for_state(lambda: self._state != "connecting", deadline)
+        if not opened:
+            raise WaitTimeout(f"waiting for {self._named} to open: it did not within {deadline.seconds:g} s")
+        if self._state != "open":
+            raise ChannelClosed(f"{self._named} cannot open: {self._reason}")
+
+    def _wait_for_state(self, predicate: Callable[[], bool], deadline: Deadline) -> bool:
+        if predicate():
+            return True
+        if self._loop.is_current:
+            raise RuntimeError(
+                f"{self._named}: a blocking call on the event loop thread would wait for itself for ever"
+            )
+        return self._changed.wait_for(predicate, deadline.remaining())
+
+
+def as_message(data: object) -> tuple[Message, int]:
+    """What is sent for `data`, and its size in bytes."""
+    if isinstance(data, str):
+        try:
+            return data, len(data.encode())
+        except UnicodeEncodeError as error:
+            raise ValueError(f"the text cannot be sent as UTF-8: {error}") from error
+    if isinstance(data, bytes):
+        return data, len(data)
+    if isinstance(data, bytearray | memoryview):
+        return bytes(data), memoryview(data).nbytes
+    raise TypeError(f"a message must be str, bytes, bytearray or memoryview, not {type(data).__name__}")

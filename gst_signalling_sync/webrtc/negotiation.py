@@ -1,0 +1,126 @@
+"""Offer, answer and candidates of one peer connection. Lives on the loop; what it says to the peer goes through `send`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from aiortc import RTCPeerConnection, RTCSessionDescription
+
+from ..errors import ProtocolError, SessionClosed
+from ..protocol.messages import SdpType
+from .description import DEFAULT_MAX_MESSAGE_SIZE, has_candidates, max_message_size, parse_candidate, with_passive_setup
+
+__all__ = ["Negotiation"]
+
+logger = logging.getLogger(__name__)
+
+_EARLY_CANDIDATES: Final = 256
+"""Candidates kept until there is a remote description. A peer trickles some ten; one that sends more than this is ill."""
+
+_PLACEHOLDER_STREAM: Final = 65534
+"""The highest stream identifier (RFC 8831 section 6.5), the last that either end would come to use."""
+
+
+class Negotiation:
+    """The signalling state of a peer connection.
+
+    Args:
+        connection: Not negotiated yet.
+        named: The session as log lines and errors name it.
+        send: Sends a description to the peer; must not block.
+    """
+
+    def __init__(self, connection: RTCPeerConnection, named: str, send: Callable[[SdpType, str], None]) -> None:
+        self._connection = connection
+        self._named = named
+        self._send = send
+        self._early_candidates: list[tuple[str, int]] = []
+        # Descriptions are applied one after another: applying one awaits, and another may arrive meanwhile.
+        self._lock = asyncio.Lock()
+        self.max_message_size: int | None = DEFAULT_MAX_MESSAGE_SIZE
+
+    async def make_offer(self) -> str:
+        """Make an offer with all candidates of this end.
+
+        Returns:
+            The SDP.
+
+        Raises:
+            SessionClosed: This machine has no address that aiortc can use.
+        """
+        async with self._lock:
+            if self._connection.sctp is None:
+                # Either end may want a channel later, which then needs no new negotiation. A negotiated channel is known to
+                # this end alone, and aiortc's `alwaysNegotiateDataChannels` forgets the channels that there are already.
+                self._connection.createDataChannel("", negotiated=True, id=_PLACEHOLDER_STREAM)
+            await self._connection.setLocalDescription(await self._connection.createOffer())
+            return self._local_description()
+
+    async def receive(self, kind: SdpType, sdp: str) -> None:
+        """Apply the peer's description; an offer is answered.
+
+        Raises:
+            ProtocolError: aiortc can make nothing of it.
+            SessionClosed: This machine has no address that aiortc can use.
+        """
+        async with self._lock:
+            if kind is SdpType.OFFER and self._connection.signalingState != "stable":
+                logger.warning("%s: ignored an offer that crossed ours", self._named)
+                return
+            if kind is SdpType.ANSWER and self._connection.signalingState != "have-local-offer":
+                logger.warning("%s: ignored an answer to no offer", self._named)
+                return
+            await self._apply(kind, sdp)
+            for text, index in self._early_candidates:
+                await self.add_candidate(text, index)
+            self._early_candidates.clear()
+            if kind is SdpType.OFFER:
+                answer = await self._connection.createAnswer()
+                answer.sdp = with_passive_setup(answer.sdp)
+                await self._connection.setLocalDescription(answer)
+                self._send(SdpType.ANSWER, self._local_description())
+
+    async def add_candidate(self, text: str, sdp_m_line_index: int) -> None:
+        """Add a trickled candidate, or keep it until there is a description that it belongs to.
+
+        One that cannot be used is logged and dropped: the others may do.
+        """
+        if self._connection.signalingState == "closed":
+            return
+        if self._connection.remoteDescription is None:
+            if len(self._early_candidates) < _EARLY_CANDIDATES:
+                self._early_candidates.append((text, sdp_m_line_index))
+            return
+        try:
+            if not text.strip():
+                await self._connection.addIceCandidate(None)
+                return
+            candidate = parse_candidate(text, sdp_m_line_index)
+            if candidate is not None:
+                await self._connection.addIceCandidate(candidate)
+        except ProtocolError as error:
+            logger.warning("%s: dropped a candidate: %s", self._named, error)
+        except (OSError, ValueError, AssertionError) as error:
+            logger.warning("%s: could not use candidate %r: %s", self._named, text[:200], error)
+
+    async def _apply(self, kind: SdpType, sdp: str) -> None:
+        try:
+            await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=str(kind)))
+        # The peer is not trusted, and aiortc raises whatever the text makes its parser stumble over.
+        except Exception as error:
+            raise ProtocolError(
+                f"{self._named}: unusable {kind} from the peer: {error or type(error).__name__}: {sdp[:200]!r}"
+            ) from error
+        self.max_message_size = max_message_size(sdp)
+
+    def _local_description(self) -> str:
+        sdp: str = self._connection.localDescription.sdp
+        if not has_candidates(sdp):
+            raise SessionClosed(
+                f"{self._named}: this machine has no network address that WebRTC can use (aiortc does not use 127.0.0.1)."
+                " Bring a network interface up."
+            )
+        return sdp
