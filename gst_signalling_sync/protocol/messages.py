@@ -363,7 +363,7 @@ def _parse(text: str | bytes, parsers: Mapping[str, Callable[[JsonObject], Parse
     type_ = fields.get("type")
     parser = parsers.get(type_) if isinstance(type_, str) else None
     if parser is None:
-        raise ProtocolError(f"unknown message type {type_!r}: {_quote(text)}")
+        raise ProtocolError(f"unknown message type {type_!r:.100}: {_quote(text)}")
     try:
         return parser(fields)
     except ProtocolError as error:

@@ -1,0 +1,1 @@
+"""Tests of gst_signalling_sync."""

@@ -1,0 +1,81 @@
+"""Fixtures for all tests: both signalling servers, and a watch over what a test leaves behind."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gst_signalling_sync.server import SignallingServer
+from gst_signalling_sync.threads import LoopThread
+
+from .peers.reference import ReferenceServer, run_reference_server
+
+LEAK_SECONDS = 5.0
+
+
+@pytest.fixture
+def embedded_server() -> Iterator[SignallingServer]:
+    """This library's server, on a free port."""
+    with SignallingServer(port=0) as server:
+        yield server
+
+
+@pytest.fixture
+def reference_server() -> Iterator[ReferenceServer]:
+    """The real server, on a free port."""
+    with run_reference_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["embedded", pytest.param("reference", marks=pytest.mark.interop)])
+def signalling_uri(request: pytest.FixtureRequest) -> str:
+    """The URI of a fresh signalling server: once of the embedded one, once of the reference one."""
+    server: SignallingServer | ReferenceServer = request.getfixturevalue(f"{request.param}_server")
+    return server.uri
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _process_wide_descriptors() -> None:
+    """Have libuv open the pipe that it keeps for the life of the process, so that no test seems to leave it behind."""
+    LoopThread("first").close()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    """Fail a test that leaves one of our threads, a socket, a pipe or an event loop's descriptor behind."""
+    threads = set(threading.enumerate())
+    descriptors = _descriptors()
+    yield
+    deadline = time.monotonic() + LEAK_SECONDS
+    # What ends in the background may take a moment.
+    while left := _left_behind(threads, descriptors):
+        if time.monotonic() > deadline:
+            pytest.fail(f"left behind: {', '.join(left)}", pytrace=False)
+        time.sleep(0.01)
+
+
+def _left_behind(threads: set[threading.Thread], descriptors: Counter[str]) -> list[str]:
+    new_threads = [
+        f"thread {thread.name}"
+        for thread in threading.enumerate()
+        if thread not in threads and thread.name.startswith("gss-")
+    ]
+    return new_threads + [f"descriptor {target}" for target in (_descriptors() - descriptors).elements()]
+
+
+def _descriptors() -> Counter[str]:
+    targets: Counter[str] = Counter()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        try:
+            target = os.readlink(descriptor)
+        except OSError:
+            continue
+        if target.startswith(("socket:", "pipe:", "anon_inode:[event")):
+            targets[target] += 1
+    return targets

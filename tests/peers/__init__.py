@@ -1,0 +1,1 @@
+"""The real peers that the interop tests run against."""

@@ -1,0 +1,66 @@
+"""A peer that speaks the signalling protocol by hand, so that a test shows what goes over the wire."""
+
+from __future__ import annotations
+
+import json
+from types import TracebackType
+from typing import Any, Self
+
+import websocket
+
+__all__ = ["RawPeer"]
+
+SECONDS = 10.0
+
+
+class RawPeer:
+    """A connected and welcomed peer, without a thread."""
+
+    def __init__(self, uri: str, **options: Any) -> None:
+        self.socket = websocket.create_connection(uri, timeout=SECONDS, **options)
+        self.welcome = self.receive()
+        self.id: str = self.welcome["peerId"]
+
+    def send(self, type_: str, **fields: Any) -> None:
+        self.send_text(json.dumps({"type": type_, **fields}))
+
+    def send_text(self, text: str) -> None:
+        self.socket.send(text)
+
+    def receive(self) -> dict[str, Any]:
+        """The next message."""
+        message: dict[str, Any] = json.loads(self.socket.recv())
+        return message
+
+    def request(self, type_: str, **fields: Any) -> dict[str, Any]:
+        """Send, and return the next message."""
+        self.send(type_, **fields)
+        return self.receive()
+
+    def hears_nothing(self) -> bool:
+        """Whether the answer to a request made now is the next message, so that nothing came before."""
+        return bool(self.request("list")["type"] == "list")
+
+    def register(self, *roles: str, meta: Any = None) -> Self:
+        """Register, and wait until the server has done it."""
+        self.send("setPeerStatus", roles=roles, meta=meta)
+        if "listener" in roles:
+            assert self.receive()["peerId"] == self.id
+        assert self.hears_nothing()
+        return self
+
+    def close(self) -> None:
+        """Disconnect with the closing handshake."""
+        self.socket.close()
+
+    def vanish(self) -> None:
+        """Disconnect without a word."""
+        self.socket.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
