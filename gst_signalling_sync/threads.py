@@ -100,7 +100,12 @@ class LoopThread:
     def __init__(self, name: str) -> None:
         self._loop = _new_event_loop()
         self._thread = threading.Thread(target=self._main, name=f"gss-{name}", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:
+            # No more threads to be had: do not keep the loop's descriptors as well.
+            self._loop.close()
+            raise
         _running_loops.add(self)
 
     @property
@@ -194,6 +199,8 @@ class LoopThread:
             self._loop.call_soon_threadsafe(self._loop.stop)
         if not self.is_current:
             self._thread.join(seconds)
+            if self._thread.is_alive():
+                logger.warning("%s: the event loop still runs %g s after close()", self._thread.name, seconds)
         _running_loops.discard(self)
 
     def _main(self) -> None:
@@ -201,10 +208,12 @@ class LoopThread:
         try:
             self._loop.run_forever()
         finally:
-            _cancel_all_tasks(self._loop)
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.run_until_complete(self._loop.shutdown_default_executor())
-            self._loop.close()
+            try:
+                _cancel_all_tasks(self._loop)
+                self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+                self._loop.run_until_complete(self._loop.shutdown_default_executor())
+            finally:
+                self._loop.close()
 
 
 class CallbackThread:

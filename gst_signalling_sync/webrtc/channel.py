@@ -20,6 +20,7 @@ from aiortc import RTCDataChannel, RTCPeerConnection
 from ..errors import ChannelClosed, WaitTimeout
 from ..signals import Signal
 from ..threads import CallbackThread, Deadline, LoopThread, Owner
+from .sctp import BundlingSctpTransport, use_bundling
 
 if TYPE_CHECKING:
     from .session import Session
@@ -76,13 +77,15 @@ class ChannelOptions:
 
     def create(self, connection: RTCPeerConnection) -> RTCDataChannel:
         """Create the channel; only on the loop."""
-        return connection.createDataChannel(
+        channel = connection.createDataChannel(
             _WireText(self.label),
             ordered=self.ordered,
             maxRetransmits=self.max_retransmits,
             maxPacketLifeTime=self.max_packet_life_time,
             protocol=_WireText(self.protocol),
         )
+        use_bundling(connection)
+        return channel
 
 
 class _WireText(str):
@@ -113,6 +116,7 @@ class DataChannel:
     ) -> None:
         self._session = session
         self._channel = channel
+        self._transport = cast(BundlingSctpTransport, channel.transport)
         self._loop = loop
         self._callbacks = callbacks
         self._timeout = timeout
@@ -384,18 +388,12 @@ class DataChannel:
             # With messages left, aiortc has so many that its "bufferedamountlow" is to come and brings us back.
             self._flush_is_due = bool(self._outgoing)
         for message in messages:
-            self._hand_over(message)
+            self._transport.enqueue(self._channel, message)
+        self._transport.flush_soon()
         with self._changed:
             self._changed.notify_all()
         if self._state == "closing" and not self._outgoing:
             self._channel.close()
-
-    def _hand_over(self, message: Message) -> None:
-        try:
-            self._channel.send(message)
-        except ValueError as error:
-            # Only a message queued before the other end had said what it accepts gets here.
-            logger.error("%s: a message was not sent: %s", self._named, error)
 
     def _close_when_flushed(self) -> None:
         if self._channel.readyState == "open" and self._outgoing:

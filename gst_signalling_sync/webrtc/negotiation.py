@@ -12,6 +12,7 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 from ..errors import ProtocolError, SessionClosed
 from ..protocol.messages import SdpType
 from .description import DEFAULT_MAX_MESSAGE_SIZE, has_candidates, max_message_size, parse_candidate, with_passive_setup
+from .sctp import use_bundling
 
 __all__ = ["Negotiation"]
 
@@ -56,6 +57,7 @@ class Negotiation:
                 # Either end may want a channel later, which then needs no new negotiation. A negotiated channel is known to
                 # this end alone, and aiortc's `alwaysNegotiateDataChannels` forgets the channels that there are already.
                 self._connection.createDataChannel("", negotiated=True, id=_PLACEHOLDER_STREAM)
+                use_bundling(self._connection)
             await self._connection.setLocalDescription(await self._connection.createOffer())
             return self._local_description()
 
@@ -114,6 +116,7 @@ class Negotiation:
             raise ProtocolError(
                 f"{self._named}: unusable {kind} from the peer: {error or type(error).__name__}: {sdp[:200]!r}"
             ) from error
+        use_bundling(self._connection)
         self.max_message_size = max_message_size(sdp)
 
     def _local_description(self) -> str:
