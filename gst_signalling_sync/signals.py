@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, MutableSet
+from typing import Any, TypeVar, cast
 
 import blinker
 
@@ -16,8 +16,33 @@ logger = logging.getLogger(__name__)
 Receiver = TypeVar("Receiver", bound=Callable[..., Any])
 
 
+class _InOrder(MutableSet[Any]):
+    """A set in the order of insertion, which is then the order in which receivers are called."""
+
+    def __init__(self, elements: Iterable[Any] = ()) -> None:
+        self._elements = dict.fromkeys(elements)
+
+    def __contains__(self, element: object) -> bool:
+        return element in self._elements
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._elements)
+
+    def __len__(self) -> int:
+        return len(self._elements)
+
+    def add(self, value: Any) -> None:
+        self._elements[value] = None
+
+    def discard(self, value: Any) -> None:
+        self._elements.pop(value, None)
+
+    def copy(self) -> _InOrder:
+        return _InOrder(self)
+
+
 class Signal(blinker.Signal):
-    """A `blinker.Signal` whose receivers are held strongly and cannot break its sender.
+    """A `blinker.Signal` whose receivers are held strongly, are called in the order connected, and cannot break it.
 
     Receivers are called ``receiver(sender, **named)`` on the callback thread of the role object that the sender belongs
     to. They may block and may call any method of this library.
@@ -26,6 +51,8 @@ class Signal(blinker.Signal):
         doc: What the signal tells, and the names of the arguments.
         on_connect: Called after a receiver was connected.
     """
+
+    set_class = cast(type[set[Any]], _InOrder)
 
     def __init__(self, doc: str, on_connect: Callable[[], object] | None = None) -> None:
         super().__init__(doc)
