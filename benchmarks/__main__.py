@@ -1,0 +1,66 @@
+"""The command line of the benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import click
+from rich.console import Console
+
+from benchmarks import data as data_benchmark
+from benchmarks import report
+from benchmarks import server as server_benchmark
+from benchmarks.workload import Workload
+
+_REPORT_COLUMNS: Final = 120
+
+
+@click.group()
+def main() -> None:
+    """Measure this library against what it replaces. Run it from the root of the repository."""
+
+
+@main.command()
+@click.option("--rounds", default=5, show_default=True, help="How often each contestant is measured.")
+@click.option("--only", multiple=True, help="Part of a contestant's name; may be repeated. Default: all of them.")
+@click.option("--quick", is_flag=True, help="A tenth of the messages: to try it, not to quote it.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def data(rounds: int, only: tuple[str, ...], quick: bool, as_json: bool) -> None:
+    """Data channels: first message, round trip, flood, bulk."""
+    workload = Workload(warm_up=100, pings=1000, flood_messages=2000, bulk_messages=200) if quick else Workload()
+    result = data_benchmark.run(rounds, workload, only, _progress())
+    if as_json:
+        click.echo(report.data_json(result))
+    else:
+        report.print_data(_report_console(), result)
+
+
+@main.command()
+@click.option("--rounds", default=3, show_default=True, help="How often each load is measured.")
+@click.option("--idle", "idle_peers", multiple=True, type=int, default=(0, 1000, 5000), show_default=True)
+@click.option("--sessions", default=2000, show_default=True, help="Opened in a round.")
+@click.option("--messages", default=20_000, show_default=True, help="Relayed in a round.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def server(rounds: int, idle_peers: tuple[int, ...], sessions: int, messages: int, as_json: bool) -> None:
+    """Signalling servers: sessions and relayed messages per second, memory per idle peer."""
+    result = server_benchmark.run(rounds, sorted(idle_peers), sessions, messages, _progress())
+    if as_json:
+        click.echo(report.server_json(result))
+    else:
+        report.print_server(_report_console(), result)
+
+
+def _report_console() -> Console:
+    # A file or pipe has no width: the tables must not be squeezed into rich's 80 columns. "[/s]" is no markup.
+    console = Console(markup=False, highlight=False)
+    return console if console.is_terminal else Console(markup=False, highlight=False, width=_REPORT_COLUMNS)
+
+
+def _progress() -> Callable[[str], None]:
+    console = Console(stderr=True, markup=False, highlight=False)
+    return lambda text: console.print(text, style="dim")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m benchmarks")

@@ -1,0 +1,57 @@
+"""This library, by its public API: plain threads, blocking calls."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from benchmarks.workload import CHANNEL, PRODUCER, Flood, Workload, measure
+from gst_signalling_sync import Producer, connect
+
+
+def produce(uri: str) -> None:
+    """Offer a channel to every session, echo and send floods."""
+    producer = Producer(uri, name=PRODUCER)
+    channel = producer.add_channel(CHANNEL)
+
+    @channel.message.connect
+    def on_message(_: Any, data: str | bytes, **__: Any) -> None:
+        if isinstance(data, bytes):
+            channel.send(data)
+            return
+        flood = Flood.from_text(data)
+        payload = bytes(flood.size)
+        for _number in range(flood.count):
+            channel.send(payload)
+
+    with producer:
+        print(f"ready {uri}", flush=True)
+        sys.stdin.read()
+
+
+def consume(uri: str, workload: Workload) -> None:
+    """Connect, measure and print."""
+    started = time.perf_counter()
+    with connect(uri, name=PRODUCER) as session:
+        channel = session.channel(CHANNEL)
+        exchange = measure(workload, started)
+        reply = next(exchange)
+        try:
+            while True:
+                if reply is not None:
+                    channel.send(reply)
+                reply = exchange.send(channel.recv(timeout=60))
+        except StopIteration as stop:
+            print(stop.value.to_json(), flush=True)
+
+
+if __name__ == "__main__":
+    _role, _uri, _workload = sys.argv[1:]
+    if _role == "producer":
+        produce(_uri)
+    else:
+        # What the library loads on first use is not part of connecting, as the imports of the other contestants are not.
+        import gst_signalling_sync.webrtc  # noqa: F401
+
+        consume(_uri, Workload.from_json(_workload))

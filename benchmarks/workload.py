@@ -1,0 +1,132 @@
+"""What every contestant does and how it is measured, the same code for all of them.
+
+Imports the standard library only: the contestants run in different virtualenvs.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Generator
+from dataclasses import asdict, dataclass
+from statistics import quantiles
+from typing import Final
+
+__all__ = ["CHANNEL", "PRODUCER", "Flood", "Measurement", "Workload", "measure"]
+
+CHANNEL: Final = "data"
+"""Label of the channel that everything is measured on, ordered and reliable."""
+
+PRODUCER: Final = "benchmark"
+"""Name that the producers register."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is sent in one round; sizes in bytes."""
+
+    warm_up: int = 300
+    pings: int = 2000
+    ping_size: int = 64
+    flood_messages: int = 20_000
+    flood_size: int = 64
+    bulk_messages: int = 2000
+    bulk_size: int = 16 * 1024
+
+    def to_json(self) -> str:
+        """As a command line argument."""
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Workload:
+        """The inverse of `to_json`."""
+        return Workload(**json.loads(text))
+
+
+@dataclass(frozen=True)
+class Flood:
+    """What the consumer asks of the producer, by a text message: messages to send as fast as it can."""
+
+    count: int
+    size: int
+
+    def to_text(self) -> str:
+        """As the text message."""
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_text(text: str) -> Flood:
+        """The inverse of `to_text`."""
+        return Flood(**json.loads(text))
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one round gave, measured in the consumer's process."""
+
+    first_message_ms: float
+    round_trip_p50_us: float
+    round_trip_p99_us: float
+    flood_per_s: float
+    bulk_mb_per_s: float
+
+    def to_json(self) -> str:
+        """As a line of output."""
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Measurement:
+        """The inverse of `to_json`."""
+        return Measurement(**json.loads(text))
+
+
+Exchange = Generator[str | bytes | None, str | bytes, Measurement]
+
+
+def measure(workload: Workload, started: float) -> Exchange:
+    """The consumer's side of a round, without I/O: yields what to send, is sent what arrives.
+
+    Begin it when the channel is open. A binary message is echoed by the producer, a text is a `Flood`. What it yields is
+    to be sent at once; None: nothing to send, only wait for the next message.
+
+    Args:
+        workload: What to send.
+        started: `time.perf_counter` when the consumer began to connect.
+
+    Returns:
+        The measurement.
+    """
+    ping = bytes(workload.ping_size)
+    yield ping
+    first_message = time.perf_counter() - started
+
+    for _ in range(workload.warm_up):
+        yield ping
+    round_trips = []
+    for _ in range(workload.pings):
+        sent = time.perf_counter()
+        yield ping
+        round_trips.append(time.perf_counter() - sent)
+
+    flood_seconds = yield from _receive(Flood(workload.flood_messages, workload.flood_size))
+    bulk_seconds = yield from _receive(Flood(workload.bulk_messages, workload.bulk_size))
+
+    percentiles = quantiles(round_trips, n=100)
+    return Measurement(
+        first_message_ms=first_message * 1e3,
+        round_trip_p50_us=percentiles[49] * 1e6,
+        round_trip_p99_us=percentiles[98] * 1e6,
+        flood_per_s=(workload.flood_messages - 1) / flood_seconds,
+        bulk_mb_per_s=(workload.bulk_messages - 1) * workload.bulk_size / bulk_seconds / 1e6,
+    )
+
+
+def _receive(flood: Flood) -> Generator[str | bytes | None, str | bytes, float]:
+    """Seconds from the first to the last message, every one counted."""
+    message = yield flood.to_text()
+    first = time.perf_counter()
+    for _ in range(flood.count - 1):
+        if len(message) != flood.size:
+            raise ValueError(f"a message of {len(message)} bytes arrived, not {flood.size}")
+        message = yield None
+    return time.perf_counter() - first

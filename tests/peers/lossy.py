@@ -1,0 +1,117 @@
+"""A network that loses packets: two WebRTC peers take `LossyNetwork.uri` for their signalling server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import threading
+from types import TracebackType
+from typing import Any
+
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from .lossy_relay import LossyRelay
+
+__all__ = ["LossyNetwork"]
+
+
+class LossyNetwork:
+    """A WebSocket proxy before a signalling server, which sends WebRTC's packets through a `LossyRelay`.
+
+    Every peer of the session must connect through it: it rewrites what peers say, not what they are told, so that a
+    candidate is rewritten once.
+
+    Args:
+        uri: Of the signalling server.
+        loss: Share of the packets to drop, 0 to 1.
+        seed: Of the random numbers that choose them.
+    """
+
+    def __init__(self, uri: str, loss: float = 0.02, seed: int = 1) -> None:
+        self.relay = LossyRelay(loss, seed)
+        self._server_uri = uri
+        self._loop = asyncio.new_event_loop()
+        self._closing = asyncio.Event()
+        self._port = 0
+        self._listening = threading.Event()
+        self._thread = threading.Thread(target=self._main, name="lossy-network", daemon=True)
+        self._thread.start()
+        if not self._listening.wait(10):
+            raise TimeoutError("the lossy network's signalling proxy did not start within 10 s")
+
+    @property
+    def uri(self) -> str:
+        """What peers take for the signalling server."""
+        return f"ws://127.0.0.1:{self._port}"
+
+    def close(self) -> None:
+        """Cut all connections and end the threads; idempotent."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._closing.set)
+        self._thread.join()
+        self.relay.close()
+
+    def __enter__(self) -> LossyNetwork:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _main(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        async with serve(self._proxy, "127.0.0.1", 0, compression=None, ping_interval=None, max_size=None) as server:
+            self._port = next(iter(server.sockets)).getsockname()[1]
+            self._listening.set()
+            await self._closing.wait()
+
+    async def _proxy(self, peer: ServerConnection) -> None:
+        async with connect(self._server_uri, compression=None, ping_interval=None, max_size=None) as server:
+
+            async def from_peer() -> None:
+                async for text in peer:
+                    rewritten = self._rewrite(text)
+                    if rewritten is not None:
+                        await server.send(rewritten)
+
+            async def from_server() -> None:
+                async for text in server:
+                    await peer.send(text)
+
+            pumps = [asyncio.create_task(from_peer()), asyncio.create_task(from_server())]
+            # Whichever side leaves first, the other one is told by the end of the connections.
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            for pump in pumps:
+                pump.cancel()
+                with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
+                    await pump
+
+    def _rewrite(self, text: str | bytes) -> str | bytes | None:
+        """What the server is told instead; None: nothing."""
+        try:
+            message = json.loads(text)
+        except ValueError:
+            return text
+        if not isinstance(message, dict):
+            return text
+        return self._rewrite_message(message)
+
+    def _rewrite_message(self, message: dict[str, Any]) -> str | None:
+        match message:
+            case {"type": "startSession", "offer": str(offer)}:
+                message["offer"] = self.relay.rewrite_sdp(offer)
+            case {"type": "peer", "sdp": {"sdp": str(sdp)}}:
+                message["sdp"]["sdp"] = self.relay.rewrite_sdp(sdp)
+            case {"type": "peer", "ice": {"candidate": str(candidate)}}:
+                rewritten = self.relay.rewrite_candidate(candidate)
+                if rewritten is None:
+                    return None
+                message["ice"]["candidate"] = rewritten
+        return json.dumps(message)
