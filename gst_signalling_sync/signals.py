@@ -38,7 +38,10 @@ class _InOrder(MutableSet[Any]):
         self._elements.pop(value, None)
 
     def copy(self) -> _InOrder:
-        return _InOrder(self)
+        return _InOrder(self._elements)
+
+    def __or__(self, other: Iterable[Any]) -> _InOrder:  # type: ignore[override]
+        return _InOrder((*self._elements, *other))
 
 
 class Signal(blinker.Signal):

@@ -135,9 +135,11 @@ class DataChannel:
         self._inbox: SimpleQueue[Message | _End] = SimpleQueue()
         self._messages_received = self._bytes_received = 0
         self._bytes_taken = 0
-        self._taken_lock = threading.Lock()
+        self._on_the_way = 0
+        # Guards the two above, which the loop, the callback thread and the callers of recv() count in.
+        self._arrival_lock = threading.Lock()
 
-        self.message = Signal("A message arrived: ``(channel, data)``, str or bytes.", self._deliver_waiting)
+        self.message = Signal("A message arrived: ``(channel, data)``, str or bytes.", self._on_receiver)
         self.closed = Signal("The channel is closed; nothing follows: ``(channel)``.")
 
         channel.bufferedAmountLowThreshold = _HANDED_OVER // 2
@@ -345,9 +347,7 @@ class DataChannel:
     def _on_message(self, message: Message) -> None:
         self._messages_received += 1
         self._bytes_received += len(message)
-        self._inbox.put(message)
-        if self.message.receivers:
-            self._callbacks.post(self._deliver)
+        self._arrive(message)
         if self._bytes_received - self._bytes_taken > RECEIVE_LIMIT:
             self._overflow()
 
@@ -361,7 +361,7 @@ class DataChannel:
             self._outgoing.clear()
             self._outgoing_bytes = 0
             self._changed.notify_all()
-        self._inbox.put(_End())
+        self._arrive(_End())
         self._callbacks.post(lambda: self.closed.emit(self))
         self._session.forget_channel(self)
 
@@ -410,26 +410,47 @@ class DataChannel:
         self._channel.close()
         self._on_close()
 
-    def _deliver_waiting(self) -> None:
-        """Give what arrived before there was a receiver to the one just connected."""
-        for _ in range(self._inbox.qsize()):
-            self._callbacks.post(self._deliver)
+    def _on_receiver(self) -> None:
+        self._callbacks.post(self._deliver_waiting)
 
-    def _deliver(self) -> None:
-        if not self.message.receivers:
-            return
-        try:
-            message = self._inbox.get_nowait()
-        except Empty:
-            return
-        if isinstance(message, _End):
+    def _arrive(self, message: Message | _End) -> None:
+        """Put a message where it belongs: to the receivers if there are any, behind those on their way to them."""
+        with self._arrival_lock:
+            to_receivers = bool(self.message.receivers) or self._on_the_way > 0
+            self._on_the_way += to_receivers
+        if to_receivers:
+            self._callbacks.post(self._deliver, message)
+        else:
             self._inbox.put(message)
-            return
-        self._count_taken(message)
-        self.message.emit(self, data=message)
+
+    def _deliver(self, message: Message | _End) -> None:
+        """Give a message to the receivers, or to `recv` where they were disconnected meanwhile; on the callback thread."""
+        try:
+            self._deliver_waiting()
+            if isinstance(message, _End) or not self.message.receivers:
+                self._inbox.put(message)
+            else:
+                self._count_taken(message)
+                self.message.emit(self, data=message)
+        finally:
+            with self._arrival_lock:
+                self._on_the_way -= 1
+
+    def _deliver_waiting(self) -> None:
+        """Give what waits for `recv` to the receivers; on the callback thread."""
+        while self.message.receivers:
+            try:
+                message = self._inbox.get_nowait()
+            except Empty:
+                return
+            if isinstance(message, _End):
+                self._inbox.put(message)
+                return
+            self._count_taken(message)
+            self.message.emit(self, data=message)
 
     def _count_taken(self, message: Message) -> None:
-        with self._taken_lock:
+        with self._arrival_lock:
             self._bytes_taken += len(message)
 
     def _wait_for_room(self, deadline: Deadline) -> None:

@@ -11,13 +11,21 @@ from aiortc.sdp import candidate_from_sdp
 
 from ..errors import ProtocolError
 
-__all__ = ["DEFAULT_MAX_MESSAGE_SIZE", "has_candidates", "max_message_size", "parse_candidate", "with_passive_setup"]
+__all__ = [
+    "DEFAULT_MAX_MESSAGE_SIZE",
+    "has_candidates",
+    "max_message_size",
+    "offers_anything",
+    "parse_candidate",
+    "with_passive_setup",
+]
 
 DEFAULT_MAX_MESSAGE_SIZE: Final = 65536
 """Bytes, where a description does not say (RFC 8841 section 6.1)."""
 
 _MAX_MESSAGE_SIZE: Final = re.compile(r"^a=max-message-size:(\d{1,19})\s*$", re.MULTILINE)
 _ACTIVE_SETUP: Final = re.compile(r"^a=setup:active(\s*)$", re.MULTILINE)
+_MEDIA: Final = re.compile(r"^m=", re.MULTILINE)
 _CANDIDATE: Final = re.compile(r"^a=candidate:", re.MULTILINE)
 _CANDIDATE_PREFIX: Final = "candidate:"
 _LINE_PREFIX: Final = "a="
@@ -47,6 +55,11 @@ def max_message_size(description: str) -> int | None:
 def has_candidates(description: str) -> bool:
     """Whether a description brings candidates."""
     return _CANDIDATE.search(description) is not None
+
+
+def offers_anything(description: str) -> bool:
+    """Whether a description has a media description, as every description of a connection must (RFC 9429 section 5.2.1)."""
+    return _MEDIA.search(description) is not None
 
 
 def parse_candidate(text: str, sdp_m_line_index: int) -> RTCIceCandidate | None:

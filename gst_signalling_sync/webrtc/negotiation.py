@@ -11,7 +11,14 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from ..errors import ProtocolError, SessionClosed
 from ..protocol.messages import SdpType
-from .description import DEFAULT_MAX_MESSAGE_SIZE, has_candidates, max_message_size, parse_candidate, with_passive_setup
+from .description import (
+    DEFAULT_MAX_MESSAGE_SIZE,
+    has_candidates,
+    max_message_size,
+    offers_anything,
+    parse_candidate,
+    with_passive_setup,
+)
 from .sctp import use_bundling
 
 __all__ = ["Negotiation"]
@@ -109,6 +116,11 @@ class Negotiation:
             logger.warning("%s: could not use candidate %r: %s", self._named, text[:200], error)
 
     async def _apply(self, kind: SdpType, sdp: str) -> None:
+        if not offers_anything(sdp):
+            # gst-signalling makes such an offer when its first channel comes too late, and never another.
+            raise ProtocolError(
+                f"{self._named}: the peer's {kind} has no media description, so there is nothing to connect"
+            )
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=str(kind)))
         # The peer is not trusted, and aiortc raises whatever the text makes its parser stumble over.
