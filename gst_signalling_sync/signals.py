@@ -40,7 +40,7 @@ class _InOrder(MutableSet[Any]):
     def copy(self) -> _InOrder:
         return _InOrder(self._elements)
 
-    def __or__(self, other: Iterable[Any]) -> _InOrder:  # type: ignore[override]
+    def __or__(self, other: Iterable[Any]) -> _InOrder:
         return _InOrder((*self._elements, *other))
 
 
