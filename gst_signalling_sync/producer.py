@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .broadcast import BroadcastChannel
+from .echo import echo_on
 from .protocol.messages import Event, Role, SessionRequested
 from .session_role import SessionRole
 from .signals import Signal
@@ -148,6 +149,8 @@ class Producer(SessionRole):
         return session
 
     def _on_channel_opened(self, session: Session, channel: DataChannel) -> None:
+        if echo_on(channel):
+            return
         for broadcast in self._channels:
             if broadcast.label == channel.label:
                 broadcast.adopt(channel)

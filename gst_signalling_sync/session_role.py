@@ -63,6 +63,8 @@ class SessionRole(RoleObject):
 
     def _shut(self, deadline: Deadline) -> None:
         super()._shut(deadline)
+        with self._sessions_changed:
+            self._sessions_changed.notify_all()
         if self._loop is not None:
             self._loop = None
             release_shared_loop()

@@ -357,7 +357,7 @@ class DataChannel:
                 return
             self._state = "closed"
             if self._outgoing:
-                logger.warning("%s: closed with %d messages not sent", self._named, len(self._outgoing))
+                logger.info("%s: closed with %d messages not sent", self._named, len(self._outgoing))
             self._outgoing.clear()
             self._outgoing_bytes = 0
             self._changed.notify_all()

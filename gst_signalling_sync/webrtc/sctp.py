@@ -91,7 +91,7 @@ class BundlingSctpTransport(RTCSctpTransport):
         try:
             await self._data_channel_flush()
         except ConnectionError:
-            # The transport closed meanwhile, which ends the channels too.
+            # The transport below closed first, which ends this one too.
             return
 
     async def _data_channel_flush(self) -> None:
@@ -217,10 +217,12 @@ class BundlingSctpTransport(RTCSctpTransport):
 
     def _on_sack_timer(self) -> None:
         self._sack_timer = None
-        if self._sack_is_due:
+        if self._sack_is_due and self._association_state == self.State.ESTABLISHED:
             self._sack_task = asyncio.ensure_future(self._send_late_sack())
 
     async def _send_late_sack(self) -> None:
+        if self._association_state != self.State.ESTABLISHED:
+            return
         try:
             await self._send_packet(self._due_sack())
         except ConnectionError:

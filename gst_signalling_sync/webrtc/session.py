@@ -33,6 +33,9 @@ SessionState = Literal["connecting", "connected", "closed"]
 _CLOSE_SECONDS: Final = 3.0
 """How long aiortc may take to close a peer connection."""
 
+_REASON_CHARACTERS: Final = 500
+"""The most that the other end is told of an error."""
+
 _ACKNOWLEDGEMENT_POLL_SECONDS: Final = 0.005
 
 
@@ -172,6 +175,8 @@ class Session:
         """
         self._owner.check()
         options = ChannelOptions(label, ordered, max_retransmits, max_packet_life_time, protocol)
+        if self._state == "closed":
+            raise self._closed_error(f"creating data channel {label!r}")
 
         async def create() -> DataChannel:
             return self.add_channel(options)
@@ -250,7 +255,7 @@ class Session:
                     f"starting {self._named}: not connected within {deadline.seconds:g} s ({self._progress()})"
                 )
             if self._state == "closed":
-                raise self._closed_error(f"starting {self._named}")
+                raise self._closed_error()
 
     def __enter__(self) -> Self:
         return self
@@ -390,10 +395,9 @@ class Session:
             )
         self._changed.wait_for(predicate, deadline.remaining())
 
-    def _closed_error(self, doing: str) -> SessionClosed:
-        if isinstance(self._error, SignallingError):
-            return SessionClosed(f"{doing}: {self._error}")
-        return SessionClosed(f"{doing}: {self._named} is closed")
+    def _closed_error(self, doing: str = "") -> SessionClosed:
+        reason = str(self._error) if self._error is not None else f"{self._named} is closed"
+        return SessionClosed(f"{doing}: {reason}" if doing else reason)
 
     def _progress(self) -> str:
         connection = self._connection
@@ -422,7 +426,9 @@ class Session:
         elif self._termination is None:
             if not isinstance(error, SignallingError):
                 logger.exception("%s: negotiation failed", self._named, exc_info=error)
-            await self.terminate(error, f"negotiation failed: {error}"[:500])
+            # The other end names the session itself.
+            reason = str(error).removeprefix(f"{self._named}: ")
+            await self.terminate(error, reason[:_REASON_CHARACTERS])
 
     async def _receive(self, kind: SdpType, sdp: str) -> None:
         if self._negotiation is not None and self._termination is None:
@@ -460,8 +466,8 @@ class Session:
             self._enter("connected")
         elif state == "failed":
             what = "the connection to the peer was lost" if self._state == "connected" else "no connection to the peer"
-            error = SessionClosed(f"{self._named}: {what} (ICE {connection.iceConnectionState})")
-            self._spawn(self.terminate(error, str(error)))
+            reason = f"{what} (ICE {connection.iceConnectionState})"
+            self._spawn(self.terminate(SessionClosed(f"{self._named}: {reason}"), reason))
         elif state == "closed":
             self._spawn(self.terminate())
 

@@ -1,0 +1,5 @@
+"""``python -m gst_signalling_sync.cli``."""
+
+from . import main
+
+main()

@@ -1,0 +1,150 @@
+"""``gst-signalling-sync demo``: a server, a producer and consumers, each in its own process, and what they measure."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any, Final
+
+import click
+
+import gst_signalling_sync
+
+from ...errors import SessionClosed, SignallingError
+from ..logs import verbose_option, verbosity
+from ..output import json_option, print_json, stdout_is_terminal
+from ..program import treat_sigterm_as_interrupt
+from .children import Child, Family
+from .measurement import Measurement
+from .peers import PRODUCER_NAME, TELEMETRY
+from .screen import Lines, Screen, Silence, Table
+
+__all__ = ["demo"]
+
+_START_SECONDS: Final = 30.0
+"""How long the processes may take to start and connect on a busy machine."""
+
+_REFRESH_SECONDS: Final = 0.25
+
+
+@click.command(
+    short_help="See it work: a server, a producer and two consumers.",
+    epilog="""\b
+Examples:
+  gst-signalling-sync demo
+  gst-signalling-sync demo --consumers 8 --seconds 30
+  gst-signalling-sync demo --seconds 0 --port 8443    Until Ctrl-C, where every client looks first
+  gst-signalling-sync demo --json | jq .round_trip_ms
+""",
+)
+@click.option("--consumers", type=click.IntRange(1, 100), default=2, show_default=True, help="Consumer processes.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    help="How long to measure once all are connected; 0: until Ctrl-C.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0.1, 1000),
+    default=100.0,
+    show_default=True,
+    metavar="HZ",
+    help="Messages per second, each way and for each consumer.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default=True,
+    help="TCP port of the signalling server; 0 picks a free one.",
+)
+@json_option("Print one JSON object at the end.")
+@verbose_option
+def demo(consumers: int, seconds: float, rate: float, port: int, as_json: bool) -> None:
+    """See it work: a signalling server, a producer and consumers, each in its own process on this machine.
+
+    The producer sends every consumer telemetry over one WebRTC data channel, and answers what they send on another. Shown
+    are the messages each way and the round trip times, as the library's callers see them. Ctrl-C ends it early, with the
+    summary. Fails when a process does, or when a message was lost.
+    """
+    treat_sigterm_as_interrupt()
+    with gst_signalling_sync.SignallingServer(port=port) as server:
+        measurement = Measurement(server.uri, consumers)
+        screen: Screen = Silence() if as_json else Table() if stdout_is_terminal() and not verbosity() else Lines()
+        with Family() as family:
+            _start(family, measurement, consumers, rate)
+            with screen.showing(measurement):
+                _measure(family, measurement, screen, seconds)
+                _stop(family, measurement)
+    if as_json:
+        print_json(measurement.summary())
+    else:
+        _print_end(measurement)
+    if measurement.lost:
+        raise SignallingError(f"{measurement.lost} messages were lost")
+
+
+def _start(family: Family, measurement: Measurement, consumers: int, rate: float) -> None:
+    arguments = ["--uri", measurement.uri, "--rate", str(rate)]
+    measurement.producer.child = family.add("the producer", "demo-producer", *arguments)
+    for number in range(consumers):
+        measurement.consumers[number].child = family.add(f"consumer {number + 1}", "demo-consumer", *arguments)
+
+
+def _measure(family: Family, measurement: Measurement, screen: Screen, seconds: float) -> None:
+    """Take reports in until the time is over, or Ctrl-C once there is something to sum up."""
+    must_connect = time.monotonic() + _START_SECONDS
+    try:
+        while measurement.remaining(seconds):
+            _take_reports(family, measurement, min(_REFRESH_SECONDS, measurement.remaining(seconds)))
+            screen.update(measurement, seconds)
+            if not measurement.is_running and time.monotonic() > must_connect:
+                raise gst_signalling_sync.WaitTimeout(
+                    f"only {measurement.connected} of {len(measurement.consumers)} consumers were connected within"
+                    f" {_START_SECONDS:g} s"
+                )
+    except KeyboardInterrupt:
+        if not measurement.is_running:
+            raise
+    measurement.finish()
+
+
+def _take_reports(family: Family, measurement: Measurement, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while (remaining := deadline - time.monotonic()) > 0:
+        for child, report in family.reports(remaining):
+            _take(measurement, child, report)
+
+
+def _take(measurement: Measurement, child: Child, report: dict[str, Any] | None) -> None:
+    if report is None:
+        if child.exit_code() != 0:
+            raise SessionClosed(f"{child.name} ended, with exit code {child.exit_code()}")
+    elif "error" in report:
+        raise SessionClosed(f"{child.name} failed: {report['error']}")
+    else:
+        measurement.take(child, report)
+
+
+def _stop(family: Family, measurement: Measurement) -> None:
+    """End the consumers, then the producer that answers them, and take their last reports."""
+    with contextlib.suppress(KeyboardInterrupt):
+        consumers = [consumer.child for consumer in measurement.consumers if consumer.child is not None]
+        for children in (consumers, [measurement.producer.child]):
+            for child, report in family.stop([child for child in children if child is not None]):
+                _take(measurement, child, report)
+
+
+def _print_end(measurement: Measurement) -> None:
+    click.echo(measurement.sentence())
+    click.echo(
+        f"""
+Next: leave it running with `gst-signalling-sync demo --seconds 0 --port 8443`.
+In another terminal try `gst-signalling-sync ping {PRODUCER_NAME}`, or Python:
+
+    from gst_signalling_sync import connect
+    with connect(name="{PRODUCER_NAME}") as session:
+        print(session.channel("{TELEMETRY}").recv())"""
+    )

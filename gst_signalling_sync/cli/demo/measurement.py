@@ -1,0 +1,211 @@
+"""`Measurement`: what the demo has measured so far, without a word on how it is shown."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from ..output import counted
+from ..pinger import RoundTrips
+
+if TYPE_CHECKING:
+    from .children import Child
+
+__all__ = ["ConsumerMeasurement", "Measurement", "ProducerMeasurement"]
+
+_RATE_SECONDS: Final = 2.0
+"""Over how long a time rates are averaged."""
+
+
+@dataclass
+class ProducerMeasurement:
+    """What the producer reported.
+
+    Attributes:
+        child: Its process.
+        sessions: How many are connected.
+    """
+
+    child: Child | None = None
+    sessions: int = 0
+
+    def take(self, report: dict[str, Any]) -> None:
+        """Take a report of its process."""
+        self.sessions = report["sessions"]
+
+
+@dataclass
+class ConsumerMeasurement:
+    """What one consumer reported.
+
+    Attributes:
+        name: For people.
+        child: Its process.
+        connected_seconds: From asking for the session until both channels were open; None before that.
+        sent: Messages to the producer.
+        received: Messages from the producer, replies to its own not counted.
+        lost: Messages that did not arrive, or whose reply did not.
+        round_trips: Of the messages to the producer and their replies.
+        is_stopping: Whether it sends no more, so that its rates are what they were.
+    """
+
+    name: str
+    child: Child | None = None
+    connected_seconds: float | None = None
+    sent: int = 0
+    received: int = 0
+    lost: int = 0
+    round_trips: RoundTrips = field(default_factory=RoundTrips)
+    is_stopping: bool = False
+    _history: deque[tuple[float, int, int]] = field(default_factory=deque)
+
+    def take(self, report: dict[str, Any]) -> None:
+        """Take a report of its process."""
+        if "connected_seconds" in report:
+            self.connected_seconds = report["connected_seconds"]
+            return
+        self.sent, self.received, self.lost = report["sent"], report["received"], report["lost"]
+        for seconds in report["round_trips"]:
+            self.round_trips.add(seconds)
+        if not self.is_stopping:
+            self._note_rate()
+
+    @property
+    def sent_per_second(self) -> float:
+        """The rate of messages to the producer, lately."""
+        return self._rate(1)
+
+    @property
+    def received_per_second(self) -> float:
+        """The rate of messages from the producer, lately."""
+        return self._rate(2)
+
+    def summary(self) -> dict[str, Any]:
+        """All of it, as a JSON object."""
+        return {
+            "name": self.name,
+            "process_id": None if self.child is None else self.child.process_id,
+            "connected_seconds": None if self.connected_seconds is None else round(self.connected_seconds, 3),
+            "messages_to_producer": self.sent,
+            "messages_from_producer": self.received,
+            "lost": self.lost,
+            "round_trip_ms": _milliseconds(self.round_trips),
+        }
+
+    def _note_rate(self) -> None:
+        now = time.monotonic()
+        self._history.append((now, self.sent, self.received))
+        while now - self._history[0][0] > _RATE_SECONDS and len(self._history) > 2:
+            self._history.popleft()
+
+    def _rate(self, column: int) -> float:
+        if len(self._history) < 2:
+            return 0.0
+        first, last = self._history[0], self._history[-1]
+        return (last[column] - first[column]) / (last[0] - first[0])
+
+
+class Measurement:
+    """What all processes reported.
+
+    Args:
+        uri: Of the signalling server.
+        consumers: How many there are.
+    """
+
+    def __init__(self, uri: str, consumers: int) -> None:
+        self.uri = uri
+        self.producer = ProducerMeasurement()
+        self.consumers = [ConsumerMeasurement(f"consumer {number + 1}") for number in range(consumers)]
+        self._started: float | None = None
+        self._finished: float | None = None
+
+    def take(self, child: Child, report: dict[str, Any]) -> None:
+        """Take a report of a process."""
+        everyone: list[ProducerMeasurement | ConsumerMeasurement] = [self.producer, *self.consumers]
+        for measured in everyone:
+            # While the consumers end, their sessions do, which says nothing about what was measured.
+            if measured.child is child and not (measured is self.producer and self._finished):
+                measured.take(report)
+        if self._started is None and self.connected == len(self.consumers):
+            self._started = time.monotonic()
+
+    def finish(self) -> None:
+        """Stop the clock; reports may still come."""
+        self._finished = time.monotonic()
+        for consumer in self.consumers:
+            consumer.is_stopping = True
+
+    @property
+    def connected(self) -> int:
+        """How many consumers have got their session."""
+        return sum(consumer.connected_seconds is not None for consumer in self.consumers)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether all consumers are connected, so that the clock runs."""
+        return self._started is not None
+
+    @property
+    def seconds(self) -> float:
+        """Since all were connected, until the end of the measurement."""
+        if self._started is None:
+            return 0.0
+        return (time.monotonic() if self._finished is None else self._finished) - self._started
+
+    @property
+    def lost(self) -> int:
+        """Messages lost, in all sessions."""
+        return sum(consumer.lost for consumer in self.consumers)
+
+    def remaining(self, seconds: float) -> float:
+        """How many seconds are left when it is to run that long; 0: for ever."""
+        return max(0.0, seconds - self.seconds) if seconds else math.inf
+
+    def summary(self) -> dict[str, Any]:
+        """All of it, as a JSON object."""
+        child = self.producer.child
+        return {
+            "uri": self.uri,
+            "seconds": round(self.seconds, 3),
+            "sessions": self.producer.sessions,
+            "messages_to_producer": sum(consumer.sent for consumer in self.consumers),
+            "messages_from_producer": sum(consumer.received for consumer in self.consumers),
+            "lost": self.lost,
+            "round_trip_ms": _milliseconds(self._round_trips()),
+            "producer": {"process_id": None if child is None else child.process_id},
+            "consumers": [consumer.summary() for consumer in self.consumers],
+        }
+
+    def sentence(self) -> str:
+        """The most of it, for people."""
+        summary = self.summary()
+        round_trip = summary["round_trip_ms"]
+        times = f"p50 {round_trip['p50']:.2f}, p99 {round_trip['p99']:.2f} ms" if round_trip else "not measured"
+        messages = summary["messages_to_producer"] + summary["messages_from_producer"]
+        return (
+            f"{counted(summary['sessions'], 'session')}, {messages:,} messages in {summary['seconds']:.1f} s,"
+            f" {summary['lost'] or 'none'} lost; round trip {times}"
+        )
+
+    def _round_trips(self) -> RoundTrips:
+        together = RoundTrips()
+        for consumer in self.consumers:
+            together.merge(consumer.round_trips)
+        return together
+
+
+def _milliseconds(trips: RoundTrips) -> dict[str, float] | None:
+    if not trips.count:
+        return None
+    figures = {
+        "min": trips.min,
+        "avg": trips.mean,
+        "p50": trips.percentile(50),
+        "p99": trips.percentile(99),
+        "max": trips.max,
+    }
+    return {name: round(1e3 * seconds, 3) for name, seconds in figures.items()}

@@ -1,0 +1,100 @@
+"""``gst-signalling-sync listen``: prints peers as they come, change and go."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import click
+
+import gst_signalling_sync
+
+from .logs import verbose_option
+from .output import json_option, peer_fields, print_json, printable, remaining_meta, stdout_is_terminal
+from .program import treat_sigterm_as_interrupt
+from .server_options import server_options
+
+if TYPE_CHECKING:
+    from .. import Listener, Peer
+
+__all__ = ["listen"]
+
+_COLOURS: Final = {"came": "green", "changed": "yellow", "left": "red"}
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  gst-signalling-sync listen
+  gst-signalling-sync listen --uri ws://robot.local:8443
+  gst-signalling-sync listen --json | jq -c 'select(.event == "left")'
+"""
+)
+@json_option("Print one JSON object per line with time, event (came, changed, left), id, name, roles and meta.")
+@server_options
+@verbose_option
+def listen(uri: str, timeout: float, as_json: bool) -> None:
+    """Print peers as they come, change and go, until Ctrl-C.
+
+    The producers that are there already come first. A peer without a role, such as an ordinary consumer, is not
+    announced by signalling servers and not shown.
+    """
+    treat_sigterm_as_interrupt()
+    with contextlib.suppress(KeyboardInterrupt):
+        log = _PeerLog(as_json)
+        listener = gst_signalling_sync.Listener(uri, timeout=timeout)
+        listener.producer_added.connect(log.on_producer)
+        listener.peer_status_changed.connect(log.on_status)
+        with listener:
+            listener.serve_forever()
+        if log.failure is not None:
+            raise log.failure
+
+
+class _PeerLog:
+    """Tells comings from changes; lives on the listener's callback thread.
+
+    Args:
+        as_json: How to print.
+    """
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._roles: dict[str, tuple[str, ...]] = {}
+        self.failure: OSError | None = None
+
+    def on_producer(self, listener: Listener, peer: Peer) -> None:
+        # One that comes later was told of by its status, just before.
+        if peer.id not in self._roles:
+            self.on_status(listener, peer, ("producer",))
+
+    def on_status(self, listener: Listener, peer: Peer, roles: tuple[str, ...]) -> None:
+        known = peer.id in self._roles
+        if peer.id == listener.peer_id or not (roles or known):
+            return
+        if roles:
+            self._roles[peer.id] = roles
+        else:
+            del self._roles[peer.id]
+        event = "left" if not roles else "changed" if known else "came"
+        try:
+            self._print(event, peer, roles)
+        except OSError as error:
+            # Nobody reads any more, and only the main thread can end the program.
+            self.failure = error
+            listener.close()
+
+    def _print(self, event: str, peer: Peer, roles: tuple[str, ...]) -> None:
+        now = datetime.now().astimezone()
+        names = [str(role) for role in roles]
+        if self._as_json:
+            fields = peer_fields(peer)
+            print_json({"time": now.isoformat(timespec="milliseconds"), "event": event, "roles": names, **fields})
+            return
+        what = f"{event:7}"
+        if stdout_is_terminal():
+            what = click.style(what, _COLOURS[event])
+        name, meta = printable(peer.name or "(no name)"), printable(remaining_meta(peer))
+        shown = [f"{now:%H:%M:%S}.{now.microsecond // 1000:03}", what, peer.id, name, ",".join(names), meta]
+        click.echo("  ".join(shown).rstrip())

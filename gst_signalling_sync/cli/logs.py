@@ -1,0 +1,54 @@
+"""``-v``: the library's logs on stderr."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+
+__all__ = ["show_logs", "verbose_option", "verbosity"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_KEY: Final = "gst_signalling_sync.verbosity"
+_LIBRARY: Final = "gst_signalling_sync"
+_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def verbose_option(function: Function) -> Function:
+    """The option ``-v``, understood before and after the name of a command."""
+    option = click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        expose_value=False,
+        callback=_add_verbosity,
+        help="Logs on stderr; twice: with every message of the library, three times: of aiortc too.",
+    )
+    return option(function)
+
+
+def verbosity() -> int:
+    """How many ``-v`` the running command was given."""
+    return int(click.get_current_context().meta.get(_KEY, 0))
+
+
+def show_logs(level: int) -> None:
+    """Write logs to stderr.
+
+    Args:
+        level: The least severe that is shown.
+    """
+    logging.basicConfig(level=level, format=_FORMAT, force=True)
+
+
+def _add_verbosity(ctx: click.Context, parameter: click.Parameter, count: int) -> None:
+    total = ctx.meta[_KEY] = ctx.meta.get(_KEY, 0) + count
+    if not total:
+        # Without any handler Python would print warnings, and what fails is told in one line.
+        logging.getLogger().addHandler(logging.NullHandler())
+        return
+    show_logs(logging.DEBUG if total > 2 else logging.INFO)
+    logging.getLogger(_LIBRARY).setLevel(logging.DEBUG if total > 1 else logging.INFO)

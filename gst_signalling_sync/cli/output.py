@@ -1,0 +1,74 @@
+"""How commands print: for people on a terminal, plainly into a pipe, as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from .. import Peer
+
+__all__ = [
+    "complain",
+    "counted",
+    "json_option",
+    "peer_fields",
+    "print_json",
+    "printable",
+    "remaining_meta",
+    "stdout_is_terminal",
+]
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def json_option(help: str) -> Callable[[Function], Function]:  # noqa: A002 - click's name
+    """The option ``--json``.
+
+    Args:
+        help: What it prints.
+    """
+    return click.option("--json", "as_json", is_flag=True, help=help)
+
+
+def stdout_is_terminal() -> bool:
+    """Whether a person looks at the output."""
+    return sys.stdout.isatty()
+
+
+def print_json(document: Any) -> None:
+    """Print a JSON value on one line, in ASCII, so that any terminal and any program takes it."""
+    click.echo(json.dumps(document))
+
+
+def complain(problem: str) -> None:
+    """Print the one line on stderr that says what failed."""
+    click.echo(f"gst-signalling-sync: error: {printable(' '.join(problem.split()))}", err=True)
+
+
+def printable(text: str) -> str:
+    """A text from elsewhere without what would move the cursor or colour the terminal, which any peer could send."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def counted(number: int, noun: str) -> str:
+    """Such as ``1 session`` and ``2 sessions``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def peer_fields(peer: Peer) -> dict[str, Any]:
+    """A peer as the JSON outputs have it."""
+    return {"id": peer.id, "name": peer.name, "meta": peer.meta}
+
+
+def remaining_meta(peer: Peer) -> str:
+    """What a peer registered besides its name, as JSON; empty where there is nothing."""
+    meta = peer.meta
+    if isinstance(meta, Mapping) and peer.name is not None:
+        meta = {key: value for key, value in meta.items() if key != "name"}
+    return json.dumps(meta, ensure_ascii=False) if meta not in (None, {}) else ""

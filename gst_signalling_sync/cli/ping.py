@@ -1,0 +1,230 @@
+"""``gst-signalling-sync ping``: the round trip to a producer's data channel, as ping(8) prints it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import gst_signalling_sync
+
+from ..echo import ECHO_LABEL, ECHO_PROTOCOL
+from ..errors import SignallingError, WaitTimeout
+from .logs import verbose_option
+from .output import complain, json_option, print_json, printable, stdout_is_terminal
+from .pinger import MIN_SIZE, Ping, Pinger, RoundTrips
+from .program import treat_sigterm_as_interrupt
+from .server_options import server_options
+
+if TYPE_CHECKING:
+    from .. import DataChannel, Peer, Session
+
+__all__ = ["ping"]
+
+
+@click.command(
+    short_help="Measure the round trip to a producer.",
+    epilog="""\b
+Examples:
+  gst-signalling-sync ping robot
+  gst-signalling-sync ping robot -c 100 -i 0.01
+  gst-signalling-sync ping 3f1c0c5a-7d0e-4c39-9d5c-2b6f0a7f6f11 --json
+  gst-signalling-sync ping reachy --channel echo --text
+""",
+)
+@click.argument("name")
+@click.option("-c", "--count", type=click.IntRange(1), help="Stop after so many messages; without: at Ctrl-C.")
+@click.option(
+    "-i",
+    "--interval",
+    type=click.FloatRange(0.001),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="From one message to the next.",
+)
+@click.option("-s", "--size", type=click.IntRange(MIN_SIZE), default=56, show_default=True, help="Bytes in a message.")
+@click.option(
+    "-W",
+    "--wait",
+    type=click.FloatRange(min=0, min_open=True),
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For each reply; a later one counts as lost.",
+)
+@click.option(
+    "--channel",
+    "label",
+    metavar="LABEL",
+    help="Use this channel of the producer, which must send back what it receives there.",
+)
+@click.option("--text", is_flag=True, help="Send texts, for a producer that does not echo bytes.")
+@json_option("Print one JSON object per line: each reply, and last the summary.")
+@server_options
+@verbose_option
+def ping(
+    name: str,
+    uri: str,
+    timeout: float,
+    count: int | None,
+    interval: float,
+    size: int,
+    wait: float,
+    label: str | None,
+    text: bool,
+    as_json: bool,
+) -> None:
+    """Measure the round trip to producer NAME, a name or a peer id, over a WebRTC data channel.
+
+    Every producer of gst-signalling-sync answers, on an unordered channel without retransmissions that ping opens. Other
+    producers can be measured by --channel if they echo. Fails when nothing came back.
+    """
+    treat_sigterm_as_interrupt()
+    producer = _producer(name, uri, timeout)
+    with gst_signalling_sync.connect(uri, peer_id=producer.id, timeout=timeout) as session:
+        channel = _open(session, label)
+        pinger = Pinger(channel, size, text, interval, wait, count)
+        report = _Report(as_json, producer, name, size)
+        report.begin(uri, channel)
+        failure = _run(pinger, report)
+        if pinger.transmitted:
+            report.end(pinger.transmitted)
+    if failure is not None:
+        raise failure
+    if not report.round_trips.count:
+        advice = "" if label else "; --channel LABEL measures one that is not of gst-signalling-sync, but echoes"
+        complain(f"no reply from {name!r} within {wait:g} s{advice}")
+        click.get_current_context().exit(1)
+
+
+def _producer(name: str, uri: str, timeout: float) -> Peer:
+    for producer in gst_signalling_sync.list_producers(uri, timeout=timeout):
+        if name in (producer.id, producer.name):
+            return producer
+    # It raises an error that says which there are; or it is there by now.
+    return gst_signalling_sync.find_producer(name, uri, timeout=timeout)
+
+
+def _open(session: Session, label: str | None) -> DataChannel:
+    if label is not None:
+        return session.channel(label)
+    channel = session.create_channel(ECHO_LABEL, ordered=False, max_retransmits=0, protocol=ECHO_PROTOCOL)
+    try:
+        channel.wait_open()
+    except WaitTimeout as error:
+        raise WaitTimeout(f"{error}; the producer may have no data channels at all") from error
+    return channel
+
+
+def _run(pinger: Pinger, report: _Report) -> SignallingError | None:
+    """Ping until the end, whatever it is.
+
+    Returns:
+        Why it ended early, if something failed.
+    """
+    try:
+        try:
+            for outcome in pinger.run():
+                report.add(outcome)
+        except KeyboardInterrupt:
+            report.interrupt()
+            # As long as ping(8) waits: so that what was just sent does not count as lost.
+            pinger.stop(wait=2 * report.round_trips.max)
+            for outcome in pinger.run():
+                report.add(outcome)
+    except SignallingError as error:
+        return error
+    return None
+
+
+class _Report:
+    """What ping prints: its head, a line for each reply, and its summary.
+
+    Args:
+        as_json: How to print.
+        producer: Who is pinged.
+        name: What the user calls it.
+        size: Of a message in bytes.
+    """
+
+    def __init__(self, as_json: bool, producer: Peer, name: str, size: int) -> None:
+        self._as_json = as_json
+        self._producer = producer
+        self._name = printable(name)
+        self._size = size
+        self._started = time.perf_counter()
+        self.round_trips = RoundTrips()
+
+    def begin(self, uri: str, channel: DataChannel) -> None:
+        label = printable(channel.label)
+        self._say(f"PING {self._name} ({self._producer.id}) at {uri}: {self._size} bytes on data channel {label!r}")
+
+    def add(self, outcome: Ping) -> None:
+        if outcome.round_trip is None:
+            self._say(f"no reply from {self._name}: seq={outcome.sequence}")
+        else:
+            self.round_trips.add(outcome.round_trip)
+            milliseconds = _milliseconds(outcome.round_trip)
+            self._say(f"{self._size} bytes from {self._name}: seq={outcome.sequence} time={milliseconds} ms")
+        if self._as_json:
+            round_trip = None if outcome.round_trip is None else _rounded(outcome.round_trip)
+            event = "lost" if outcome.round_trip is None else "reply"
+            print_json({"event": event, "sequence": outcome.sequence, "round_trip_ms": round_trip})
+
+    def interrupt(self) -> None:
+        """End the line on which the terminal shows ``^C``."""
+        if stdout_is_terminal():
+            self._say("")
+
+    def end(self, transmitted: int) -> None:
+        seconds = time.perf_counter() - self._started
+        trips = self.round_trips
+        lost = 1 - trips.count / transmitted
+        if self._as_json:
+            print_json(self._summary(transmitted, lost, seconds))
+            return
+        self._say(f"--- {self._name} ping statistics ---")
+        self._say(
+            f"{transmitted} packets transmitted, {trips.count} received, {100 * lost:.4g}% packet loss,"
+            f" time {1e3 * seconds:.0f}ms"
+        )
+        if trips.count:
+            figures = (trips.min, trips.mean, trips.max, trips.deviation)
+            self._say(f"rtt min/avg/max/mdev = {'/'.join(map(_milliseconds, figures))} ms")
+
+    def _summary(self, transmitted: int, lost: float, seconds: float) -> dict[str, Any]:
+        trips = self.round_trips
+        summary: dict[str, Any] = {
+            "event": "summary",
+            "name": self._producer.name,
+            "id": self._producer.id,
+            "transmitted": transmitted,
+            "received": trips.count,
+            "loss": round(lost, 6),
+            "seconds": round(seconds, 3),
+            "round_trip_ms": None,
+        }
+        if trips.count:
+            summary["round_trip_ms"] = {
+                "min": _rounded(trips.min),
+                "avg": _rounded(trips.mean),
+                "max": _rounded(trips.max),
+                "mdev": _rounded(trips.deviation),
+                "p50": _rounded(trips.percentile(50)),
+                "p99": _rounded(trips.percentile(99)),
+            }
+        return summary
+
+    def _say(self, line: str) -> None:
+        if not self._as_json:
+            click.echo(line)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:.3f}"
+
+
+def _rounded(seconds: float) -> float:
+    return round(1e3 * seconds, 3)

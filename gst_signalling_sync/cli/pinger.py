@@ -1,0 +1,161 @@
+"""`Pinger`: sends messages to a peer that sends them back, and times each."""
+
+from __future__ import annotations
+
+import math
+import secrets
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ..errors import WaitTimeout
+
+if TYPE_CHECKING:
+    from .. import DataChannel
+
+__all__ = ["MIN_SIZE", "Ping", "Pinger", "RoundTrips"]
+
+MIN_SIZE: Final = 16
+"""Bytes that tell one ping from every other: eight digits each for the pinger and the sequence number."""
+
+_REMEMBERED: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """What became of one message.
+
+    Attributes:
+        sequence: Its number, from 1.
+        round_trip: Seconds until it came back; None: it did not, in time.
+    """
+
+    sequence: int
+    round_trip: float | None
+
+
+class RoundTrips:
+    """Statistics of round trip times, in seconds; percentiles are those of the newest 100,000."""
+
+    def __init__(self) -> None:
+        self._newest: deque[float] = deque(maxlen=_REMEMBERED)
+        self._sum = self._sum_of_squares = 0.0
+        self.count = 0
+        self.min = math.inf
+        self.max = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Take one more into account."""
+        self._newest.append(seconds)
+        self._sum += seconds
+        self._sum_of_squares += seconds * seconds
+        self.count += 1
+        self.min = min(self.min, seconds)
+        self.max = max(self.max, seconds)
+
+    def merge(self, other: RoundTrips) -> None:
+        """Take all that another one remembers into account."""
+        for seconds in other._newest:
+            self.add(seconds)
+
+    @property
+    def mean(self) -> float:
+        """Their arithmetic mean."""
+        return self._sum / self.count
+
+    @property
+    def deviation(self) -> float:
+        """Their standard deviation, which ping(8) calls mdev."""
+        return math.sqrt(max(0.0, self._sum_of_squares / self.count - self.mean**2))
+
+    def percentile(self, percent: float) -> float:
+        """The smallest that so many percent of them do not exceed."""
+        ranked = sorted(self._newest)
+        return ranked[max(0, math.ceil(percent / 100 * len(ranked)) - 1)]
+
+
+class Pinger:
+    """Sends a message at each interval; in whatever order they come back, each is recognised by its content.
+
+    Args:
+        channel: Open; the other end sends back what it receives there.
+        size: Of a message in bytes, at least `MIN_SIZE`.
+        text: Send texts, not bytes.
+        interval: Seconds from one message to the next.
+        wait: Seconds that a message may take to come back.
+        count: Stop after so many; None: go on until `stop`.
+    """
+
+    def __init__(
+        self, channel: DataChannel, size: int, text: bool, interval: float, wait: float, count: int | None = None
+    ) -> None:
+        self._channel = channel
+        self._size = size
+        self._text = text
+        self._interval = interval
+        self._wait = wait
+        self._count = math.inf if count is None else count
+        self._token = secrets.token_hex(4)
+        # In the order sent: the number and the time of each message that is under way.
+        self._under_way: dict[str | bytes, tuple[int, float]] = {}
+        self.transmitted = 0
+
+    def stop(self, wait: float = math.inf) -> None:
+        """Send nothing more; what is under way is still waited for.
+
+        Args:
+            wait: Seconds that a message may take from now on to come back, unless it was less before.
+        """
+        self._count = 0
+        self._wait = min(self._wait, wait)
+
+    def run(self) -> Iterator[Ping]:
+        """Send and receive.
+
+        Yields:
+            Each ping once it came back, or was given up.
+
+        Raises:
+            ChannelClosed: The channel or its session ended.
+            MessageTooLarge: The other end accepts no message of that size.
+        """
+        next_send = time.perf_counter()
+        while True:
+            now = time.perf_counter()
+            if self.transmitted < self._count and now >= next_send:
+                self._send(now)
+                # Not behind time by more than one interval, so that no burst makes up for a pause.
+                next_send = max(next_send + self._interval, now)
+            if not self._under_way and self.transmitted >= self._count:
+                return
+            until = next_send if self.transmitted < self._count else math.inf
+            ping = self._receive(until)
+            if ping is not None:
+                yield ping
+
+    def _send(self, now: float) -> None:
+        sequence = self.transmitted + 1
+        text = f"{self._token}{sequence:08x}".ljust(self._size, ".")
+        message = text if self._text else text.encode()
+        self._channel.send(message, timeout=self._wait)
+        self._under_way[message] = (sequence, now)
+        self.transmitted = sequence
+
+    def _receive(self, until: float) -> Ping | None:
+        """Wait for one to come back, or for the time at which there is something else to do."""
+        oldest = next(iter(self._under_way), None)
+        if oldest is not None:
+            until = min(until, self._under_way[oldest][1] + self._wait)
+        try:
+            message = self._channel.recv(timeout=max(0.0, until - time.perf_counter()))
+        except WaitTimeout:
+            if oldest is None or time.perf_counter() < self._under_way[oldest][1] + self._wait:
+                return None
+            return Ping(self._under_way.pop(oldest)[0], None)
+        now = time.perf_counter()
+        if message not in self._under_way:
+            return None
+        sequence, sent = self._under_way.pop(message)
+        return Ping(sequence, now - sent)

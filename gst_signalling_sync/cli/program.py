@@ -1,0 +1,75 @@
+"""The program itself: what all commands share, and how it ends."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Any, Final
+
+import click
+
+from ..errors import SignallingError
+from .logs import verbose_option
+from .output import complain
+
+__all__ = ["NAME", "program", "treat_sigterm_as_interrupt"]
+
+NAME: Final = "gst-signalling-sync"
+
+_FAILED: Final = 1
+_INTERRUPTED: Final = 128 + signal.SIGINT
+
+
+class _Program(click.Group):
+    """A group that ends as the design says: 0 done, 1 failed with one line on stderr, 2 usage; 130 after Ctrl-C."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        if not extra.get("prog_name"):
+            # Else it would be called `python -m gst_signalling_sync.cli` where it is run so.
+            extra["prog_name"] = NAME
+        return super().main(*args, **extra)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        # In the order in which a newcomer needs them, not in the alphabet's.
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            # Names of peers can have any character, a terminal only some.
+            getattr(stream, "reconfigure", lambda errors: None)(errors="backslashreplace")
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(_INTERRUPTED)
+        except SignallingError as error:
+            complain(str(error))
+            ctx.exit(_FAILED)
+
+
+@click.group(
+    cls=_Program,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\b
+Examples:
+  gst-signalling-sync demo                See it work: a server, a producer and two consumers
+  gst-signalling-sync serve               Run a signalling server
+  gst-signalling-sync list                Which producers are there?
+  gst-signalling-sync listen              Who comes and goes?
+  gst-signalling-sync ping robot          How long is the round trip to one?
+""",
+)
+@click.version_option(package_name=NAME, prog_name=NAME)
+@verbose_option
+def program() -> None:
+    """WebRTC signalling, sessions and data channels from the command line.
+
+    Every command that talks to a signalling server takes --uri, or the environment variable GST_SIGNALLING_URI, and
+    connects to ws://127.0.0.1:8443 without either.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+    """
+
+
+def treat_sigterm_as_interrupt() -> None:
+    """Have SIGTERM end a long-running command as Ctrl-C does, in order."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -1,0 +1,532 @@
+"""``gst-signalling-sync``, run as its users run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Any, Self
+
+import pytest
+from click.testing import CliRunner
+
+from gst_signalling_sync import BroadcastChannel, Consumer, Producer, Session, SignallingServer
+from gst_signalling_sync.cli import main
+from gst_signalling_sync.cli.pinger import RoundTrips
+
+from .raw_peer import RawPeer
+
+SECONDS = 60.0
+PROGRAM = (sys.executable, "-m", "gst_signalling_sync.cli")
+ONE_LINE = "gst-signalling-sync: error: "
+
+
+class Command:
+    """A running command, whose output a test waits for line by line."""
+
+    def __init__(self, *arguments: str, prefix: tuple[str, ...] = PROGRAM) -> None:
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+            # What a shell starts in the background ignores Ctrl-C, and so would all that is started here.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.process = subprocess.Popen(
+            [*prefix, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self._lines: SimpleQueue[str | None] = SimpleQueue()
+        self._errors: list[str] = []
+        self._readers = [threading.Thread(target=self._read_output), threading.Thread(target=self._read_errors)]
+        for reader in self._readers:
+            reader.start()
+
+    def line(self) -> str:
+        """The next line, without its end."""
+        try:
+            line = self._lines.get(timeout=SECONDS)
+        except Empty:
+            raise AssertionError(f"no further line within {SECONDS} s") from None
+        assert line is not None, f"the output ended; stderr: {self._errors}"
+        return line
+
+    def line_with(self, text: str) -> str:
+        """The next line that contains a text."""
+        while text not in (line := self.line()):
+            pass
+        return line
+
+    def rest(self) -> list[str]:
+        """All further lines, to the end."""
+        lines = []
+        while (line := self._lines.get(timeout=SECONDS)) is not None:
+            lines.append(line)
+        return lines
+
+    def exit_code(self) -> int:
+        """Wait for the end."""
+        code = self.process.wait(SECONDS)
+        for reader in self._readers:
+            reader.join(SECONDS)
+        return code
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Send a signal, as Ctrl-C does, and wait for the end."""
+        self.process.send_signal(number)
+        return self.exit_code()
+
+    @property
+    def errors(self) -> str:
+        """What it wrote to stderr, known once it ended."""
+        return "".join(self._errors)
+
+    def _read_output(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
+
+    def _read_errors(self) -> None:
+        assert self.process.stderr is not None
+        self._errors.extend(self.process.stderr)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.kill()
+        self.exit_code()
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PROGRAM, *arguments],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+
+
+def is_one_line(errors: str) -> bool:
+    return errors.startswith(ONE_LINE) and errors.count("\n") == 1
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def uri(embedded_server: SignallingServer) -> str:
+    return embedded_server.uri
+
+
+@pytest.fixture
+def producer(uri: str) -> Iterator[Producer]:
+    """A producer that answers on a channel ``answers`` and says nothing on ``silence``."""
+    with Producer(uri, name="robot", meta={"kind": "arm"}) as producer:
+        answers = producer.add_channel("answers")
+        producer.add_channel("silence")
+
+        @answers.message.connect
+        def answer(channel: BroadcastChannel, session: Session, data: str | bytes) -> None:
+            session.channel(channel.label).send(data)
+
+        yield producer
+
+
+class TestProgram:
+    def test_version_is_the_package_s(self) -> None:
+        from gst_signalling_sync import __version__
+
+        finished = run("--version")
+        assert finished.returncode == 0
+        assert __version__ in finished.stdout
+
+    @pytest.mark.parametrize("command", [(), ("demo",), ("serve",), ("list",), ("listen",), ("ping",)])
+    def test_help_has_examples(self, command: tuple[str, ...]) -> None:
+        result = CliRunner().invoke(main, [*command, "--help"])
+        assert result.exit_code == 0
+        assert "Examples:" in result.output
+        assert "gst-signalling-sync " + "".join(command) in result.output
+
+    def test_help_of_clients_names_the_environment_variable(self) -> None:
+        for command in ("list", "listen", "ping"):
+            assert "GST_SIGNALLING_URI" in CliRunner().invoke(main, [command, "--help"]).output
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("dance",),
+            ("list", "--uri", "http://127.0.0.1"),
+            ("list", "--uri", "ws://127.0.0.1:1", "--host", "127.0.0.1"),
+            ("list", "--port", "0"),
+            ("list", "--timeout", "0"),
+            ("serve", "--port", "70000"),
+            ("ping",),
+            ("ping", "robot", "-c", "0"),
+            ("ping", "robot", "-s", "3"),
+            ("demo", "--consumers", "0"),
+        ],
+    )
+    def test_wrong_usage_exits_with_2(self, arguments: tuple[str, ...]) -> None:
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 2
+        assert "Usage:" in result.output
+
+    @pytest.mark.parametrize("command", [("list",), ("listen",), ("ping", "robot")])
+    def test_absent_server_exits_with_1_and_one_line(self, command: tuple[str, ...]) -> None:
+        uri = f"ws://127.0.0.1:{free_port()}"
+        finished = run(*command, "--uri", uri)
+        assert finished.returncode == 1
+        assert is_one_line(finished.stderr)
+        assert uri in finished.stderr
+        assert finished.stdout == ""
+
+    def test_uri_may_come_from_the_environment(self, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GST_SIGNALLING_URI", uri)
+        assert json.loads(run("list", "--json").stdout) == []
+
+    @pytest.mark.parametrize("arguments", [("-v", "list"), ("list", "-v")])
+    def test_v_logs_to_stderr(self, uri: str, arguments: tuple[str, ...]) -> None:
+        finished = run(*arguments, "-v", "--uri", uri, "--json")
+        assert "DEBUG gst_signalling_sync" in finished.stderr
+        assert json.loads(finished.stdout) == []
+
+
+class TestList:
+    def test_pipe_gets_id_name_and_meta(self, uri: str, producer: Producer) -> None:
+        finished = run("list", "--uri", uri)
+        assert finished.returncode == 0
+        assert finished.stdout == f'{producer.peer_id}\trobot\t{{"kind": "arm"}}\n'
+
+    def test_json_is_one_document(self, uri: str, producer: Producer) -> None:
+        finished = run("list", "--uri", uri, "--json")
+        assert json.loads(finished.stdout) == [
+            {"id": producer.peer_id, "name": "robot", "meta": {"kind": "arm", "name": "robot"}}
+        ]
+
+    def test_consumers_are_the_passive_ones(self, uri: str, producer: Producer) -> None:
+        with Consumer(uri, meta=7, passive=True) as consumer:
+            finished = run("list", "--uri", uri, "--consumers", "--json")
+            assert json.loads(finished.stdout) == [{"id": consumer.peer_id, "name": None, "meta": 7}]
+
+    def test_none_is_said_on_stderr(self, uri: str) -> None:
+        finished = run("list", "--uri", uri)
+        assert (finished.returncode, finished.stdout) == (0, "")
+        assert finished.stderr == f"There are no producers at {uri}.\n"
+
+    def test_names_cannot_control_the_terminal(self, uri: str) -> None:
+        with RawPeer(uri) as peer:
+            peer.register("producer", meta={"name": "\x1b[31mred\n[bold]\u202e"})
+            finished = run("list", "--uri", uri)
+        assert finished.stdout == f"{peer.id}\t\\x1b[31mred\\n[bold]\\u202e\t\n"
+
+    def test_terminal_gets_a_table(self, uri: str, producer: Producer) -> None:
+        output = run_in_terminal("list", "--uri", uri)
+        assert "name" in output
+        assert f"{producer.peer_id}" in output
+        assert "─" in output
+
+    def test_server_that_never_answers_is_given_up(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            finished = run("list", "--port", str(server.getsockname()[1]), "--timeout", "0.5")
+        assert finished.returncode == 1
+        assert is_one_line(finished.stderr)
+
+    def test_answers_before_aiortc_would_be_imported(self, uri: str) -> None:
+        def seconds(*command: str) -> float:
+            started = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=SECONDS)
+            return time.perf_counter() - started
+
+        rounds = [
+            (seconds(*PROGRAM, "list", "--uri", uri, "--json"), seconds(sys.executable, "-c", "import aiortc"))
+            for _ in range(5)
+        ]
+        assert min(list_ for list_, _ in rounds) < min(import_ for _, import_ in rounds)
+
+    def test_reader_that_left_gets_no_traceback(self, uri: str, producer: Producer) -> None:
+        assert errors_without_a_reader("list", "--uri", uri) == ""
+
+
+class TestServe:
+    def test_prints_the_uri_that_clients_use(self) -> None:
+        with Command("serve", "--port", "0") as serve:
+            uri = serve.line()
+            assert json.loads(run("list", "--uri", uri, "--json").stdout) == []
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_signal_ends_it_in_order(self, number: signal.Signals) -> None:
+        with Command("serve", "--port", "0") as serve:
+            with RawPeer(serve.line()):
+                assert serve.stop(number) == 0
+            assert (serve.rest(), serve.errors) == ([], "")
+
+    def test_port_in_use_exits_with_1_and_one_line(self, embedded_server: SignallingServer) -> None:
+        finished = run("serve", "--port", str(embedded_server.port))
+        assert finished.returncode == 1
+        assert is_one_line(finished.stderr)
+        assert str(embedded_server.port) in finished.stderr
+
+    def test_warns_of_messages_that_it_drops(self) -> None:
+        with Command("serve", "--port", "0") as serve:
+            with RawPeer(serve.line()) as peer:
+                peer.send_text("junk")
+                assert peer.hears_nothing()
+            serve.stop()
+            assert "WARNING" in serve.errors
+
+
+class TestListen:
+    def test_tells_who_comes_changes_and_goes(self, uri: str, producer: Producer) -> None:
+        with Command("listen", "--uri", uri, "--json") as listen:
+
+            def heard() -> tuple[str, str, list[str], Any]:
+                event = json.loads(listen.line())
+                assert event["time"][10] == "T"
+                return event["event"], event["id"], event["roles"], event["meta"]
+
+            assert heard() == ("came", producer.peer_id, ["producer"], {"kind": "arm", "name": "robot"})
+            with RawPeer(uri) as peer:
+                peer.register("consumer", meta=1)
+                assert heard() == ("came", peer.id, ["consumer"], 1)
+                peer.register("consumer", meta=2)
+                assert heard() == ("changed", peer.id, ["consumer"], 2)
+            assert heard() == ("left", peer.id, [], 2)
+            assert listen.stop() == 0
+            assert (listen.rest(), listen.errors) == ([], "")
+
+    def test_line_has_time_event_and_peer(self, uri: str, producer: Producer) -> None:
+        with Command("listen", "--uri", uri) as listen:
+            line = listen.line()
+            assert line[2] == line[5] == ":"
+            assert line.split()[1:] == ["came", producer.peer_id, "robot", "producer", '{"kind":', '"arm"}']
+            assert listen.stop(signal.SIGTERM) == 0
+
+    def test_end_of_the_server_exits_with_1_and_one_line(
+        self, embedded_server: SignallingServer, producer: Producer
+    ) -> None:
+        with Command("listen", "--uri", embedded_server.uri) as listen:
+            listen.line_with("robot")
+            embedded_server.close()
+            assert listen.exit_code() == 1
+            assert is_one_line(listen.errors)
+
+    def test_reader_that_left_gets_no_traceback(self, uri: str, producer: Producer) -> None:
+        assert errors_without_a_reader("listen", "--uri", uri) == ""
+
+
+class TestPing:
+    def test_prints_replies_and_the_summary(self, uri: str, producer: Producer) -> None:
+        with Command("ping", "robot", "--uri", uri, "-c", "3", "-i", "0.01") as ping:
+            lines = ping.rest()
+            assert (ping.exit_code(), ping.errors) == (0, "")
+        assert lines[0].startswith(f"PING robot ({producer.peer_id}) at {uri}: 56 bytes")
+        assert [line.rsplit("=", 1)[0] for line in lines[1:4]] == [
+            f"56 bytes from robot: seq={number} time" for number in (1, 2, 3)
+        ]
+        assert lines[4] == "--- robot ping statistics ---"
+        assert lines[5].startswith("3 packets transmitted, 3 received, 0% packet loss, time ")
+        assert lines[6].startswith("rtt min/avg/max/mdev = ")
+
+    def test_json_is_an_object_per_line(self, uri: str, producer: Producer) -> None:
+        finished = run("ping", str(producer.peer_id), "--uri", uri, "-c", "2", "-i", "0.01", "--json")
+        events = [json.loads(line) for line in finished.stdout.splitlines()]
+        assert [event["event"] for event in events] == ["reply", "reply", "summary"]
+        assert [event["sequence"] for event in events[:2]] == [1, 2]
+        summary = events[2]
+        assert (summary["transmitted"], summary["received"], summary["loss"]) == (2, 2, 0)
+        assert 0 < summary["round_trip_ms"]["min"] <= summary["round_trip_ms"]["p50"] <= summary["round_trip_ms"]["max"]
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_signal_prints_the_summary(self, uri: str, producer: Producer, number: signal.Signals) -> None:
+        with Command("ping", "robot", "--uri", uri) as ping:
+            ping.line_with("seq=1")
+            assert ping.stop(number) == 0
+            assert "packets transmitted" in ping.rest()[-2]
+            assert ping.errors == ""
+
+    @pytest.mark.parametrize("options", [(), ("--text",)])
+    def test_can_use_a_channel_of_the_producer(self, uri: str, producer: Producer, options: tuple[str, ...]) -> None:
+        finished = run("ping", "robot", "--uri", uri, "-c", "1", "--channel", "answers", "-s", "5000", *options)
+        assert finished.returncode == 0
+        assert "5000 bytes from robot: seq=1" in finished.stdout
+
+    def test_no_reply_exits_with_1(self, uri: str, producer: Producer) -> None:
+        finished = run("ping", "robot", "--uri", uri, "-c", "2", "-i", "0.01", "-W", "0.1", "--channel", "silence")
+        assert finished.returncode == 1
+        assert "no reply from robot: seq=2\n" in finished.stdout
+        assert "2 packets transmitted, 0 received, 100% packet loss" in finished.stdout
+        assert is_one_line(finished.stderr)
+
+    def test_unknown_producer_is_told_with_those_there_are(self, uri: str, producer: Producer) -> None:
+        finished = run("ping", "nobody", "--uri", uri)
+        assert finished.returncode == 1
+        assert is_one_line(finished.stderr)
+        assert "'robot'" in finished.stderr
+
+    def test_message_that_is_too_large_exits_with_1(self, uri: str, producer: Producer) -> None:
+        finished = run("ping", "robot", "--uri", uri, "-s", "100000000")
+        assert finished.returncode == 1
+        assert is_one_line(finished.stderr)
+
+    def test_producer_that_leaves_exits_with_1(self, uri: str, producer: Producer) -> None:
+        with Command("ping", "robot", "--uri", uri) as ping:
+            ping.line_with("seq=1")
+            producer.close()
+            assert ping.exit_code() == 1
+            assert "packets transmitted" in "".join(ping.rest())
+            assert is_one_line(ping.errors)
+
+
+class TestDemo:
+    def test_json_has_what_was_measured(self) -> None:
+        finished = run("demo", "--seconds", "1", "--json")
+        assert (finished.returncode, finished.stderr) == (0, "")
+        summary = json.loads(finished.stdout)
+        assert (summary["sessions"], summary["lost"]) == (2, 0)
+        assert summary["messages_to_producer"] > 10
+        assert summary["messages_from_producer"] > 10
+        assert 0 < summary["round_trip_ms"]["p50"] <= summary["round_trip_ms"]["p99"]
+        processes = {peer["process_id"] for peer in (summary["producer"], *summary["consumers"])}
+        assert len(processes) == 3
+        assert not any(map(is_running, processes))
+
+    def test_pipe_gets_a_line_per_second_and_the_next_step(self) -> None:
+        with Command("demo", "--seconds", "2", "--consumers", "1") as demo:
+            demo.line_with("  1 s: 1 session; consumer 1: ")
+            demo.line_with("1 session, ")
+            demo.line_with("from gst_signalling_sync import connect")
+            assert demo.exit_code() == 0
+
+    def test_terminal_gets_a_table(self) -> None:
+        output = run_in_terminal("demo", "--seconds", "1")
+        assert "consumer 2" in output
+        assert "round trip" in output
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_signal_ends_it_with_the_summary(self, number: signal.Signals) -> None:
+        with Command("demo", "--seconds", "0") as demo:
+            demo.line_with("  1 s: ")
+            assert demo.stop(number) == 0
+            assert any("2 sessions, " in line and "none lost" in line for line in demo.rest())
+            assert demo.errors == ""
+
+    def test_processes_end_when_it_is_killed(self) -> None:
+        with Command("demo", "--seconds", "0") as demo:
+            demo.line_with("  1 s: ")
+            children = children_of(demo.process.pid)
+            assert len(children) == 3
+            demo.process.kill()
+            deadline = time.monotonic() + SECONDS
+            while any(map(is_running, children)):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+
+    def test_end_of_a_process_exits_with_1_and_one_line(self) -> None:
+        with Command("demo", "--seconds", "0") as demo:
+            demo.line_with("  1 s: ")
+            children = children_of(demo.process.pid)
+            os.kill(children[-1], signal.SIGKILL)
+            assert demo.exit_code() == 1
+            assert is_one_line(demo.errors)
+            assert not any(map(is_running, children))
+
+    def test_port_in_use_exits_with_1_and_one_line(self, embedded_server: SignallingServer) -> None:
+        finished = run("demo", "--port", str(embedded_server.port))
+        assert finished.returncode == 1
+        assert is_one_line(finished.stderr)
+
+    def test_reader_that_left_gets_no_traceback(self) -> None:
+        assert errors_without_a_reader("demo", "--seconds", "1") == ""
+
+
+@pytest.mark.parametrize("command", ["list", "serve", "listen"])
+def test_command_without_webrtc_imports_no_aiortc(uri: str, command: str) -> None:
+    arguments = ("serve", "--port", "0") if command == "serve" else (command, "--uri", uri)
+    with Producer(uri, name="robot"), Command(*arguments, prefix=(PROGRAM[0], "-X", "importtime", *PROGRAM[1:])) as ran:
+        ran.line()
+        ran.stop()
+        modules = {line.rsplit("|", 1)[-1].strip().partition(".")[0] for line in ran.errors.splitlines()}
+    assert "gst_signalling_sync" in modules
+    assert not modules & {"aiortc", "av", "rich"}
+
+
+def test_round_trips_are_summed_up_as_ping_does() -> None:
+    trips = RoundTrips()
+    for milliseconds in (4, 1, 3, 2):
+        trips.add(milliseconds / 1000)
+    assert (trips.count, trips.min, trips.max) == (4, 0.001, 0.004)
+    assert trips.mean == pytest.approx(0.0025)
+    assert trips.deviation == pytest.approx(0.00111803, rel=1e-4)
+    assert [trips.percentile(percent) for percent in (0, 50, 75, 99)] == [0.001, 0.002, 0.003, 0.004]
+
+
+def run_in_terminal(*arguments: str) -> str:
+    """What a command writes to a terminal."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "100", "TERM": "xterm"}
+    with subprocess.Popen(
+        [*PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.STDOUT, env=environment
+    ) as process:
+        os.close(theirs)
+        written = b""
+        while chunk := _read_terminal(ours):
+            written += chunk
+        os.close(ours)
+        assert process.wait(SECONDS) == 0, written
+    return written.decode()
+
+
+def _read_terminal(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:
+        # So Linux says that the other end is closed.
+        return b""
+
+
+def errors_without_a_reader(*arguments: str) -> str:
+    """What a command writes to stderr when nobody reads its output, as in ``| head -0``."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    finished = subprocess.run(
+        [*PROGRAM, *arguments],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=SECONDS,
+    )
+    os.close(theirs)
+    assert finished.returncode == 1
+    return finished.stderr
+
+
+def children_of(process_id: int) -> list[int]:
+    children = Path(f"/proc/{process_id}/task/{process_id}/children").read_text().split()
+    return [int(child) for child in children]
+
+
+def is_running(process_id: int) -> bool:
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
