@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from .errors import ChannelClosed, WaitTimeout
 from .signals import Signal
 from .threads import Deadline
-from .webrtc.channel import ChannelOptions, DataChannel, as_message
+from .webrtc.channel import DataChannel
+from .webrtc.channel_options import ChannelOptions
+from .webrtc.message import as_message
 from .webrtc.session import Session
 
 __all__ = ["BroadcastChannel"]

@@ -93,14 +93,14 @@ class Consumer(SessionRole):
         def accept(event: SessionEvent) -> Session:
             self._register(session, event.session_id)
             if not offer:
-                session.start_as_answerer(None)
+                session.link.start_as_answerer(None)
             return session
 
         try:
             sdp = self._make_offer(session, deadline) if offer else None
             client.start_session_with(peer_id, sdp, accept, deadline)
         except BaseException:
-            session.abandon(None)
+            session.link.abandon(None)
             raise
         return self._await_connected(session, deadline)
 
@@ -144,7 +144,7 @@ class Consumer(SessionRole):
     def _make_offer(self, session: Session, deadline: Deadline) -> str:
         if self._loop is None:
             raise ConnectionLost("the consumer is closed")
-        return self._loop.run(session.make_offer(), deadline, f"making an offer for peer {session.peer_id}")
+        return self._loop.run(session.link.make_offer(), deadline, f"making an offer for peer {session.peer_id}")
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, PeerStatusChanged):
@@ -152,7 +152,7 @@ class Consumer(SessionRole):
         elif isinstance(event, SessionStarted):
             session = self._new_session(event.peer_id)
             self._register(session, event.session_id)
-            session.start_as_answerer(None)
+            session.link.start_as_answerer(None)
         else:
             super()._on_event(event)
 

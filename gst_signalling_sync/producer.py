@@ -10,7 +10,8 @@ from .echo import echo_on
 from .protocol.messages import Event, Role, SessionRequested
 from .session_role import SessionRole
 from .signals import Signal
-from .webrtc.channel import ChannelOptions, DataChannel
+from .webrtc.channel import DataChannel
+from .webrtc.channel_options import ChannelOptions
 from .webrtc.session import Session
 
 __all__ = ["Producer"]
@@ -134,9 +135,9 @@ class Producer(SessionRole):
         def negotiate() -> None:
             channels = [channel.options for channel in self._channels]
             if offer is None:
-                session.start_as_offerer(channels)
+                session.link.start_as_offerer(channels)
             else:
-                session.start_as_answerer(offer, channels)
+                session.link.start_as_answerer(offer, channels)
 
         def ask() -> None:
             self.session_requested.emit(self, session=session)

@@ -77,7 +77,7 @@ class SessionRole(RoleObject):
 
         async def end_all() -> None:
             seconds = deadline.remaining()
-            await asyncio.gather(*(session.terminate(drain_seconds=seconds) for session in sessions))
+            await asyncio.gather(*(session.link.terminate(drain_seconds=seconds) for session in sessions))
 
         self._loop.run(end_all(), Deadline(deadline.remaining() + 5), f"closing the sessions of the {self._kind}")
 
@@ -86,7 +86,7 @@ class SessionRole(RoleObject):
         try:
             session.wait_connected(deadline)
         except BaseException as error:
-            session.abandon(
+            session.link.abandon(
                 error if isinstance(error, SignallingError) else SessionClosed("the caller gave up waiting"),
                 "the caller gave up waiting",
             )
@@ -113,17 +113,17 @@ class SessionRole(RoleObject):
                 self._on_sdp(session_id, kind, sdp)
             case IceMessage(session_id, candidate, index):
                 if session := self._session(session_id):
-                    session.on_candidate(candidate, index)
+                    session.link.on_candidate(candidate, index)
             case EndSession(session_id):
                 if session := self._session(session_id):
-                    session.on_end(None)
+                    session.link.on_end(None)
             case EndSessionV1_1(session_id, error):
                 if session := self._session(session_id):
-                    session.on_end(error)
+                    session.link.on_end(error)
 
     def _on_sdp(self, session_id: str, kind: SdpType, sdp: str) -> None:
         if session := self._session(session_id):
-            session.on_description(kind, sdp)
+            session.link.on_description(kind, sdp)
 
     def _on_lost(self, error: ConnectionLost) -> None:
         super()._on_lost(error)
@@ -133,7 +133,7 @@ class SessionRole(RoleObject):
         for session in sessions:
             # One that is connected needs no server any more.
             if session.state == "connecting":
-                session.abandon(error)
+                session.link.abandon(error)
 
     def _session(self, session_id: str) -> Session | None:
         with self._sessions_changed:

@@ -344,7 +344,7 @@ def test_renegotiation_offer_is_answered(embedded_server: SignallingServer) -> N
         ours = producer.sessions[0]
         connection = ours.peer_connection
         assert connection is not None
-        ours.start_as_offerer(())
+        ours.link.start_as_offerer(())
         wait_until(
             lambda: connection.signalingState == "stable" and "a=setup:passive" in connection.remoteDescription.sdp,
             "the second offer is answered",

@@ -1,8 +1,7 @@
 """`DataChannel`: aiortc's data channel with a blocking `send` and `recv`.
 
-Ownership: the `RTCDataChannel` belongs to the loop. Between the loop and the callers' threads stand two queues: `_outgoing`,
-filled by `send` and emptied on the loop, whose lock guards the state too, and `_inbox`, filled on the loop and emptied by
-`recv` or, when the `message` signal has receivers, on the callback thread.
+Ownership: the `RTCDataChannel` belongs to the loop. Between it and the callers' threads stand two queues: `_outgoing`,
+filled by `send` and emptied on the loop, whose lock guards the state too, and the `Inbox`.
 """
 
 from __future__ import annotations
@@ -11,25 +10,25 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-from aiortc import RTCDataChannel, RTCPeerConnection
+from aiortc import RTCDataChannel
 
 from ..errors import ChannelClosed, WaitTimeout
 from ..signals import Signal
 from ..threads import CallbackThread, Deadline, LoopThread, Owner
-from .sctp import BundlingSctpTransport, use_bundling
+from .inbox import Inbox
+from .message import Message, as_message
+from .sctp import BundlingSctpTransport
 
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["SEND_LIMIT", "ChannelOptions", "DataChannel", "as_message"]
+__all__ = ["SEND_LIMIT", "DataChannel"]
 
 logger = logging.getLogger(__name__)
 
-Message = str | bytes
 ChannelState = Literal["connecting", "open", "closing", "closed"]
 
 SEND_LIMIT: Final = 1024 * 1024
@@ -40,69 +39,6 @@ RECEIVE_LIMIT: Final = 256 * 1024 * 1024
 
 _HANDED_OVER: Final = 128 * 1024
 """Bytes that aiortc is given ahead of the network. Enough to keep it busy; what waits here costs it nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelOptions:
-    """What a data channel is created with; the W3C's ``RTCDataChannelInit``.
-
-    Attributes:
-        label: Any text of up to 65535 bytes in UTF-8.
-        ordered: Whether messages arrive in the order sent.
-        max_retransmits: Give a message up after so many retransmissions; None: never.
-        max_packet_life_time: Give a message up after so many milliseconds; None: never.
-        protocol: The name of a subprotocol, up to 65535 bytes in UTF-8.
-
-    Raises:
-        ValueError: Both limits are given, one is out of range, or a text is too long.
-    """
-
-    label: str
-    ordered: bool = True
-    max_retransmits: int | None = None
-    max_packet_life_time: int | None = None
-    protocol: str = ""
-
-    def __post_init__(self) -> None:
-        if self.max_retransmits is not None and self.max_packet_life_time is not None:
-            raise ValueError("give either max_retransmits or max_packet_life_time, not both (W3C WebRTC section 6.1)")
-        for name in ("max_retransmits", "max_packet_life_time"):
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, int) and 0 <= value <= 65535):
-                raise ValueError(f"{name} is {value!r}; it must be an integer in 0..65535")
-        for name in ("label", "protocol"):
-            text = getattr(self, name)
-            if not isinstance(text, str) or len(text.encode()) > 65535:
-                raise ValueError(f"{name} must be a text of at most 65535 bytes in UTF-8")
-
-    def create(self, connection: RTCPeerConnection) -> RTCDataChannel:
-        """Create the channel; only on the loop."""
-        channel = connection.createDataChannel(
-            _WireText(self.label),
-            ordered=self.ordered,
-            maxRetransmits=self.max_retransmits,
-            maxPacketLifeTime=self.max_packet_life_time,
-            protocol=_WireText(self.protocol),
-        )
-        use_bundling(connection)
-        return channel
-
-
-class _WireText(str):
-    """A text whose length is that of its UTF-8 bytes.
-
-    aiortc 1.16 announces a channel with ``len(label)`` where RFC 8832 section 5.1 wants the length in bytes, so that a label
-    beyond ASCII would arrive cut short.
-    """
-
-    __slots__ = ()
-
-    def __len__(self) -> int:
-        return len(self.encode())
-
-
-class _End:
-    """In the inbox: nothing comes after this."""
 
 
 class DataChannel:
@@ -132,14 +68,8 @@ class DataChannel:
         self._flush_is_due = False
         self._messages_sent = self._bytes_sent = 0
 
-        self._inbox: SimpleQueue[Message | _End] = SimpleQueue()
-        self._messages_received = self._bytes_received = 0
-        self._bytes_taken = 0
-        self._on_the_way = 0
-        # Guards the two above, which the loop, the callback thread and the callers of recv() count in.
-        self._arrival_lock = threading.Lock()
-
-        self.message = Signal("A message arrived: ``(channel, data)``, str or bytes.", self._on_receiver)
+        self._inbox = Inbox(self, callbacks)
+        self.message = self._inbox.message
         self.closed = Signal("The channel is closed; nothing follows: ``(channel)``.")
 
         channel.bufferedAmountLowThreshold = _HANDED_OVER // 2
@@ -237,21 +167,15 @@ class DataChannel:
             RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
         """
         self._owner.check()
+        if self._loop.is_current and self._inbox.is_empty:
+            raise RuntimeError("recv() on the event loop thread would wait for itself for ever")
         seconds = self._timeout if timeout is None else timeout
         try:
-            message = self._inbox.get_nowait()
+            message = self._inbox.take(seconds)
         except Empty:
-            if self._loop.is_current:
-                raise RuntimeError("recv() on the event loop thread would wait for itself for ever") from None
-            try:
-                message = self._inbox.get(timeout=max(0.0, seconds))
-            except Empty:
-                raise WaitTimeout(f"waiting for a message on {self._named}: none within {seconds:g} s") from None
-        if isinstance(message, _End):
-            # Every other thread that waits here, or will, has to see the end too.
-            self._inbox.put(message)
+            raise WaitTimeout(f"waiting for a message on {self._named}: none within {seconds:g} s") from None
+        if message is None:
             raise ChannelClosed(f"no more messages on {self._named}: {self._reason}")
-        self._count_taken(message)
         return message
 
     def __iter__(self) -> Iterator[str | bytes]:
@@ -328,8 +252,8 @@ class DataChannel:
             "state": self._state,
             "messagesSent": self._messages_sent,
             "bytesSent": self._bytes_sent,
-            "messagesReceived": self._messages_received,
-            "bytesReceived": self._bytes_received,
+            "messagesReceived": self._inbox.messages,
+            "bytesReceived": self._inbox.size,
         }
 
     @property
@@ -345,10 +269,8 @@ class DataChannel:
         self._flush()
 
     def _on_message(self, message: Message) -> None:
-        self._messages_received += 1
-        self._bytes_received += len(message)
-        self._arrive(message)
-        if self._bytes_received - self._bytes_taken > RECEIVE_LIMIT:
+        self._inbox.put(message)
+        if self._inbox.waiting_size > RECEIVE_LIMIT:
             self._overflow()
 
     def _on_close(self) -> None:
@@ -361,7 +283,7 @@ class DataChannel:
             self._outgoing.clear()
             self._outgoing_bytes = 0
             self._changed.notify_all()
-        self._arrive(_End())
+        self._inbox.end()
         self._callbacks.post(lambda: self.closed.emit(self))
         self._session.forget_channel(self)
 
@@ -410,49 +332,6 @@ class DataChannel:
         self._channel.close()
         self._on_close()
 
-    def _on_receiver(self) -> None:
-        self._callbacks.post(self._deliver_waiting)
-
-    def _arrive(self, message: Message | _End) -> None:
-        """Put a message where it belongs: to the receivers if there are any, behind those on their way to them."""
-        with self._arrival_lock:
-            to_receivers = bool(self.message.receivers) or self._on_the_way > 0
-            self._on_the_way += to_receivers
-        if to_receivers:
-            self._callbacks.post(self._deliver, message)
-        else:
-            self._inbox.put(message)
-
-    def _deliver(self, message: Message | _End) -> None:
-        """Give a message to the receivers, or to `recv` where they were disconnected meanwhile; on the callback thread."""
-        try:
-            self._deliver_waiting()
-            if isinstance(message, _End) or not self.message.receivers:
-                self._inbox.put(message)
-            else:
-                self._count_taken(message)
-                self.message.emit(self, data=message)
-        finally:
-            with self._arrival_lock:
-                self._on_the_way -= 1
-
-    def _deliver_waiting(self) -> None:
-        """Give what waits for `recv` to the receivers; on the callback thread."""
-        while self.message.receivers:
-            try:
-                message = self._inbox.get_nowait()
-            except Empty:
-                return
-            if isinstance(message, _End):
-                self._inbox.put(message)
-                return
-            self._count_taken(message)
-            self.message.emit(self, data=message)
-
-    def _count_taken(self, message: Message) -> None:
-        with self._arrival_lock:
-            self._bytes_taken += len(message)
-
     def _wait_for_room(self, deadline: Deadline) -> None:
         def has_room() -> bool:
             return self._state in ("closing", "closed") or self.buffered_amount <= SEND_LIMIT
@@ -481,17 +360,3 @@ class DataChannel:
                 f"{self._named}: a blocking call on the event loop thread would wait for itself for ever"
             )
         return self._changed.wait_for(predicate, deadline.remaining())
-
-
-def as_message(data: object) -> tuple[Message, int]:
-    """What is sent for `data`, and its size in bytes."""
-    if isinstance(data, str):
-        try:
-            return data, len(data.encode())
-        except UnicodeEncodeError as error:
-            raise ValueError(f"the text cannot be sent as UTF-8: {error}") from error
-    if isinstance(data, bytes):
-        return data, len(data)
-    if isinstance(data, bytearray | memoryview):
-        return bytes(data), memoryview(data).nbytes
-    raise TypeError(f"a message must be str, bytes, bytearray or memoryview, not {type(data).__name__}")

@@ -1,0 +1,70 @@
+"""`ChannelOptions`: what a data channel is created with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiortc import RTCDataChannel, RTCPeerConnection
+
+from .sctp import use_bundling
+
+__all__ = ["ChannelOptions"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelOptions:
+    """What a data channel is created with; the W3C's ``RTCDataChannelInit``.
+
+    Attributes:
+        label: Any text of up to 65535 bytes in UTF-8.
+        ordered: Whether messages arrive in the order sent.
+        max_retransmits: Give a message up after so many retransmissions; None: never.
+        max_packet_life_time: Give a message up after so many milliseconds; None: never.
+        protocol: The name of a subprotocol, up to 65535 bytes in UTF-8.
+
+    Raises:
+        ValueError: Both limits are given, one is out of range, or a text is too long.
+    """
+
+    label: str
+    ordered: bool = True
+    max_retransmits: int | None = None
+    max_packet_life_time: int | None = None
+    protocol: str = ""
+
+    def __post_init__(self) -> None:
+        if self.max_retransmits is not None and self.max_packet_life_time is not None:
+            raise ValueError("give either max_retransmits or max_packet_life_time, not both (W3C WebRTC section 6.1)")
+        for name in ("max_retransmits", "max_packet_life_time"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int) and 0 <= value <= 65535):
+                raise ValueError(f"{name} is {value!r}; it must be an integer in 0..65535")
+        for name in ("label", "protocol"):
+            text = getattr(self, name)
+            if not isinstance(text, str) or len(text.encode()) > 65535:
+                raise ValueError(f"{name} must be a text of at most 65535 bytes in UTF-8")
+
+    def create(self, connection: RTCPeerConnection) -> RTCDataChannel:
+        """Create the channel; only on the loop."""
+        channel = connection.createDataChannel(
+            _WireText(self.label),
+            ordered=self.ordered,
+            maxRetransmits=self.max_retransmits,
+            maxPacketLifeTime=self.max_packet_life_time,
+            protocol=_WireText(self.protocol),
+        )
+        use_bundling(connection)
+        return channel
+
+
+class _WireText(str):
+    """A text whose length is that of its UTF-8 bytes.
+
+    aiortc 1.16 announces a channel with ``len(label)`` where RFC 8832 section 5.1 wants the length in bytes, so that a label
+    beyond ASCII would arrive cut short.
+    """
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return len(self.encode())

@@ -1,0 +1,119 @@
+"""`Inbox`: the messages that a channel received, on their way to the `message` receivers or to `recv`.
+
+A message goes to the receivers if there are any when it arrives, else it waits for `recv`; and to whichever there is then
+if that changed meanwhile. In every case the order is that of arrival.
+"""
+
+from __future__ import annotations
+
+import threading
+from queue import Empty, SimpleQueue
+
+from ..signals import Signal
+from ..threads import CallbackThread
+from .message import Message
+
+__all__ = ["Inbox"]
+
+
+class _End:
+    """Nothing comes after this."""
+
+
+class Inbox:
+    """A queue that the loop fills, and that `recv` or the callback thread empties.
+
+    Args:
+        sender: The channel, as sender of the signal.
+        callbacks: Where the signal is emitted.
+    """
+
+    def __init__(self, sender: object, callbacks: CallbackThread) -> None:
+        self._sender = sender
+        self.message = Signal("A message arrived: ``(channel, data)``, str or bytes.", self._on_receiver)
+        self._callbacks = callbacks
+        self._waiting: SimpleQueue[Message | _End] = SimpleQueue()
+        self.messages = 0
+        self.size = 0
+        # Guards what follows, which the loop, the callback thread and the callers of recv() count in.
+        self._lock = threading.Lock()
+        self._taken_size = 0
+        self._on_the_way = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether `take` would wait."""
+        return self._waiting.empty()
+
+    @property
+    def waiting_size(self) -> int:
+        """Length of what arrived and nobody has taken: characters of texts, bytes of bytes."""
+        return self.size - self._taken_size
+
+    def put(self, message: Message) -> None:
+        """Add a message; on the loop."""
+        self.messages += 1
+        self.size += len(message)
+        self._arrive(message)
+
+    def end(self) -> None:
+        """Add the end; on the loop."""
+        self._arrive(_End())
+
+    def take(self, seconds: float) -> Message | None:
+        """Wait for the next message.
+
+        Returns:
+            The message, or None at the end.
+
+        Raises:
+            Empty: None came in time.
+        """
+        message = self._waiting.get(timeout=max(0.0, seconds))
+        if isinstance(message, _End):
+            # Every other thread that waits here, or will, has to see the end too.
+            self._waiting.put(message)
+            return None
+        self._count(message)
+        return message
+
+    def _on_receiver(self) -> None:
+        self._callbacks.post(self._deliver_waiting)
+
+    def _arrive(self, message: Message | _End) -> None:
+        with self._lock:
+            # Behind others on their way, even if there is no receiver any more, or it would overtake them.
+            to_receivers = bool(self.message.receivers) or self._on_the_way > 0
+            self._on_the_way += to_receivers
+        if to_receivers:
+            self._callbacks.post(self._deliver, message)
+        else:
+            self._waiting.put(message)
+
+    def _deliver(self, message: Message | _End) -> None:
+        try:
+            self._deliver_waiting()
+            if isinstance(message, _End) or not self.message.receivers:
+                self._waiting.put(message)
+            else:
+                self._count(message)
+                self.message.emit(self._sender, data=message)
+        finally:
+            with self._lock:
+                self._on_the_way -= 1
+
+    def _deliver_waiting(self) -> None:
+        while self.message.receivers:
+            try:
+                message = self._waiting.get_nowait()
+            except Empty:
+                return
+            if isinstance(message, _End):
+                self._waiting.put(message)
+                return
+            self._count(message)
+            self.message.emit(self._sender, data=message)
+
+    def _count(self, message: Message) -> None:
+        with self._lock:
+            self._taken_size += len(message)

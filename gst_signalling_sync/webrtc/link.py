@@ -1,0 +1,308 @@
+"""`Link`: a session's peer connection, from its negotiation to its end. Lives on the loop.
+
+Methods that only post to the loop say so and may be called from any thread. The end comes exactly once, in `_terminate`,
+whoever asked for it: this end, the other end, the signalling server or the network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from aiortc import RTCConfiguration, RTCDataChannel, RTCIceServer, RTCPeerConnection
+
+from ..errors import ConnectionLost, SessionClosed, SignallingError
+from ..protocol.messages import SdpType
+from ..signalling import SignallingClient
+from ..threads import Deadline, LoopThread
+from .channel_options import ChannelOptions
+from .negotiation import Negotiation
+
+if TYPE_CHECKING:
+    from .channel import DataChannel
+    from .session import Session
+
+__all__ = ["Link"]
+
+logger = logging.getLogger(__name__)
+
+_CLOSE_SECONDS: Final = 3.0
+"""How long aiortc may take to close a peer connection."""
+
+_REASON_CHARACTERS: Final = 500
+"""The most that the other end is told of an error."""
+
+_ACKNOWLEDGEMENT_POLL_SECONDS: Final = 0.005
+
+
+class Link:
+    """What a session is on the loop.
+
+    Args:
+        session: Is told of channels, and of every change of state.
+        signalling: Carries what is said to the other end.
+        loop: Of this process's WebRTC.
+        ice_servers: STUN and TURN servers; none: the addresses of this machine only.
+    """
+
+    def __init__(
+        self, session: Session, signalling: SignallingClient, loop: LoopThread, ice_servers: Sequence[RTCIceServer]
+    ) -> None:
+        self._session = session
+        self._signalling = signalling
+        self._loop = loop
+        self._ice_servers = ice_servers
+        self._connection: RTCPeerConnection | None = None
+        self._negotiation: Negotiation | None = None
+        self._termination: asyncio.Task[None] | None = None
+        self._abandon_drain = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def connection(self) -> RTCPeerConnection | None:
+        """The peer connection, None before the negotiation."""
+        return self._connection
+
+    @property
+    def max_message_size(self) -> int | None:
+        """Bytes that the other end accepts in one message, None for any number."""
+        negotiation = self._negotiation
+        return None if negotiation is None else negotiation.max_message_size
+
+    @property
+    def progress(self) -> str:
+        """How far the connection has come, for an error message."""
+        connection = self._connection
+        if connection is None or connection.remoteDescription is None:
+            return "the peer sent no session description"
+        return f"ICE {connection.iceConnectionState}, connection {connection.connectionState}"
+
+    # These post to the loop and return at once.
+
+    def abandon(self, error: Exception | None, told_peer: str | None = None) -> None:
+        """End the session at both ends without delivering anything more; returns at once.
+
+        Args:
+            error: What `closed` reports.
+            told_peer: What the other end is told, where its server can.
+        """
+        self._loop.call(lambda: self._spawn(self.terminate(error, told_peer)))
+
+    def start_as_offerer(self, channels: Sequence[ChannelOptions]) -> None:
+        """Make the offer and send it."""
+
+        async def offer() -> None:
+            self._open(channels)
+            assert self._negotiation is not None
+            self._send_sdp(SdpType.OFFER, await self._negotiation.make_offer())
+
+        self._loop.call(lambda: self._negotiate(offer()))
+
+    def start_as_answerer(self, offer: str | None, channels: Sequence[ChannelOptions] = ()) -> None:
+        """Wait for the offer, or answer the one that came with the request."""
+
+        async def answer() -> None:
+            self._open(channels)
+            if offer is not None:
+                assert self._negotiation is not None
+                await self._negotiation.receive(SdpType.OFFER, offer)
+
+        self._loop.call(lambda: self._negotiate(answer()))
+
+    def on_description(self, kind: SdpType, sdp: str) -> None:
+        """Handle the other end's description."""
+        self._loop.call(lambda: self._negotiate(self._receive(kind, sdp)))
+
+    def on_candidate(self, text: str, sdp_m_line_index: int) -> None:
+        """Handle the other end's candidate."""
+
+        async def add() -> None:
+            if self._negotiation is not None:
+                await self._negotiation.add_candidate(text, sdp_m_line_index)
+
+        self._loop.call(lambda: self._spawn(add()))
+
+    def on_end(self, error: str | None) -> None:
+        """Handle that the other end, or the server for it, ended the session."""
+
+        def end() -> None:
+            self._abandon_drain = True
+            failure: SessionClosed | None = None
+            if error is not None:
+                failure = SessionClosed(f"{self._session.named}: ended by the peer: {error}")
+            elif self._session.state == "connecting":
+                failure = SessionClosed(f"{self._session.named}: the peer ended it, or left, before it was connected")
+            self._spawn(self.terminate(failure, tell_peer=False))
+
+        self._loop.call(end)
+
+    # These run on the loop.
+
+    async def make_offer(self) -> str:
+        """Make the offer for a request that carries it; on the loop."""
+        self._open(())
+        assert self._negotiation is not None
+        return await self._negotiation.make_offer()
+
+    async def terminate(
+        self,
+        error: Exception | None = None,
+        told_peer: str | None = None,
+        *,
+        tell_peer: bool = True,
+        drain_seconds: float = 0.0,
+    ) -> None:
+        """End the session; on the loop. Whoever comes second waits for the first."""
+        if self._termination is None:
+            self._termination = asyncio.ensure_future(self._terminate(error, told_peer, tell_peer, drain_seconds))
+        elif not drain_seconds:
+            self._abandon_drain = True
+        # Shielded: a caller that gives up must not stop half-way what others rely on.
+        await asyncio.shield(self._termination)
+
+    def create_channel(self, options: ChannelOptions) -> RTCDataChannel:
+        """Create a data channel.
+
+        Raises:
+            SessionClosed: The session has ended, or is about to.
+        """
+        if self._termination is not None:
+            raise self._session.closed_error(f"creating data channel {options.label!r}")
+        return options.create(self._open_connection())
+
+    async def stats(self) -> dict[str, dict[str, Any]]:
+        """What aiortc knows of the connection, as plain dictionaries."""
+        if self._connection is None:
+            return {}
+        report = await self._connection.getStats()
+        return {key: dict(vars(value)) for key, value in report.items()}
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(coroutine)
+        # asyncio itself holds tasks only weakly.
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _negotiate(self, step: Coroutine[Any, Any, None]) -> None:
+        async def run() -> None:
+            try:
+                await step
+            except Exception as error:  # noqa: BLE001 - whatever it was, the peers cannot come together
+                await self._on_negotiation_failure(error)
+
+        self._spawn(run())
+
+    async def _on_negotiation_failure(self, error: Exception) -> None:
+        if self._session.state == "connected":
+            logger.warning("%s: renegotiation failed: %s", self._session.named, error)
+        elif self._termination is None:
+            if not isinstance(error, SignallingError):
+                logger.exception("%s: negotiation failed", self._session.named, exc_info=error)
+            # The other end names the session itself.
+            reason = str(error).removeprefix(f"{self._session.named}: ")
+            await self.terminate(error, reason[:_REASON_CHARACTERS])
+
+    async def _receive(self, kind: SdpType, sdp: str) -> None:
+        if self._negotiation is not None and self._termination is None:
+            await self._negotiation.receive(kind, sdp)
+
+    def _open(self, channels: Sequence[ChannelOptions]) -> None:
+        if self._termination is not None:
+            return
+        self._open_connection()
+        for options in channels:
+            self._session.adopt(self.create_channel(options))
+
+    def _open_connection(self) -> RTCPeerConnection:
+        if self._connection is None:
+            # Without a configuration aiortc would ask a public STUN server.
+            connection = RTCPeerConnection(RTCConfiguration(iceServers=list(self._ice_servers)))
+            connection.on("connectionstatechange", self._on_connection_state)
+            connection.on("datachannel", self._on_channel)
+            self._connection = connection
+            self._negotiation = Negotiation(connection, self._session.named, self._send_sdp)
+        return self._connection
+
+    def _send_sdp(self, kind: SdpType, sdp: str) -> None:
+        try:
+            self._signalling.send_sdp(self._session.id, kind, sdp)
+        except ConnectionLost as error:
+            raise SessionClosed(f"{self._session.named}: {error}") from error
+
+    def _on_connection_state(self) -> None:
+        connection = self._connection
+        if connection is None or self._termination is not None:
+            return
+        state = connection.connectionState
+        if state == "connected" and self._session.state == "connecting":
+            self._session.enter("connected")
+        elif state == "failed":
+            what = (
+                "the connection to the peer was lost"
+                if self._session.state == "connected"
+                else "no connection to the peer"
+            )
+            reason = f"{what} (ICE {connection.iceConnectionState})"
+            self._spawn(self.terminate(SessionClosed(f"{self._session.named}: {reason}"), reason))
+        elif state == "closed":
+            self._spawn(self.terminate())
+
+    def _on_channel(self, channel: RTCDataChannel) -> None:
+        if self._termination is None:
+            self._session.announce_channel(self._session.adopt(channel))
+
+    async def _terminate(
+        self, error: Exception | None, told_peer: str | None, tell_peer: bool, drain_seconds: float
+    ) -> None:
+        channels = self._session.channels
+        for channel in channels:
+            channel.refuse_sends()
+        if drain_seconds > 0:
+            await self._drain(channels, Deadline(drain_seconds))
+        if tell_peer and self._session.id:
+            self._tell_peer(told_peer)
+        if self._connection is not None:
+            await self._close_connection(self._connection)
+        for channel in self._session.channels:
+            channel.end(str(error) if error else "the session is closed")
+        self._session.enter("closed", error)
+
+    def _tell_peer(self, reason: str | None) -> None:
+        try:
+            self._signalling.end_session(self._session.id, reason)
+        except ConnectionLost as error:
+            logger.debug("%s: the server could not be told of its end: %s", self._session.named, error)
+
+    async def _close_connection(self, connection: RTCPeerConnection) -> None:
+        try:
+            await asyncio.wait_for(connection.close(), _CLOSE_SECONDS)
+        except TimeoutError:
+            logger.warning("%s: aiortc did not close it within %g s", self._session.named, _CLOSE_SECONDS)
+        except Exception:
+            # Whatever aiortc stumbled over, for the session it is the end.
+            logger.exception("%s: aiortc failed to close it", self._session.named)
+
+    async def _drain(self, channels: Sequence[DataChannel], deadline: Deadline) -> None:
+        """Wait until the other end's SCTP has acknowledged all that was sent.
+
+        aiortc's close() drops what it has not sent, and has no event for acknowledgements, hence the poll.
+        """
+        while not self._abandon_drain and self._is_alive() and not self._is_acknowledged(channels):
+            if not deadline.remaining():
+                break
+            await asyncio.sleep(_ACKNOWLEDGEMENT_POLL_SECONDS)
+        lost = sum(channel.buffered_amount for channel in channels)
+        if lost:
+            logger.warning("%s: closed with %d bytes not sent", self._session.named, lost)
+
+    def _is_alive(self) -> bool:
+        return self._connection is not None and self._connection.connectionState == "connected"
+
+    def _is_acknowledged(self, channels: Sequence[DataChannel]) -> bool:
+        transport = self._connection.sctp if self._connection is not None else None
+        if transport is None or transport.state == "closed":
+            return True
+        in_flight = transport._data_channel_queue or transport._outbound_queue or transport._sent_queue
+        return not in_flight and all(channel.is_drained for channel in channels)
