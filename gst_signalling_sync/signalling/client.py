@@ -29,7 +29,6 @@ from ..protocol.messages import (
     ListConsumers,
     ListProducers,
     Peer,
-    PeerStatusChanged,
     ProducerList,
     ProtocolVersion,
     Request,
@@ -45,10 +44,10 @@ from ..protocol.messages import (
     parse_event,
     serialise_request,
 )
-from ..signals import Signal
 from ..threads import CallbackThread, Deadline, Owner
 from .connection import Connection
 from .pending import PendingRequest, PendingRequests
+from .server_signals import ServerSignals
 
 __all__ = ["DEFAULT_TIMEOUT", "SessionEvent", "SignallingClient"]
 
@@ -63,7 +62,7 @@ SessionEvent = SessionStarted | SessionRequested
 Result = TypeVar("Result")
 
 
-class SignallingClient:
+class SignallingClient(ServerSignals):
     """One connection to a signalling server: `connect`, requests, `close`; a context manager that does both.
 
     Requests block until the server has answered. Every message of the server is also emitted as a signal, on a callback
@@ -93,6 +92,7 @@ class SignallingClient:
         on_event: Callable[[Event], None] | None = None,
         on_lost: Callable[[ConnectionLost], None] | None = None,
     ) -> None:
+        super().__init__()
         self.uri = resolve_uri(uri, host, port)
         self._timeout = timeout
         self._owner = Owner(f"signalling client of {self.uri}")
@@ -105,18 +105,6 @@ class SignallingClient:
         self._connection: Connection | None = None
         self._pending = PendingRequests()
         self._welcome: Future[str] = Future()
-
-        self.welcomed = Signal("Connected: ``(client, peer_id)``.")
-        self.peer_status_changed = Signal("A peer's status changed: ``(client, peer, roles)``; no roles: it left.")
-        self.session_started = Signal("This consumer got a session: ``(client, peer_id, session_id)``.")
-        self.session_requested = Signal("This producer got a session: ``(client, peer_id, session_id, offer)``.")
-        self.session_ended = Signal("The other end ended a session: ``(client, session_id, error)``.")
-        self.sdp_received = Signal("A session description: ``(client, session_id, type, sdp)``.")
-        self.ice_received = Signal("A candidate: ``(client, session_id, candidate, sdp_m_line_index)``.")
-        self.producers_listed = Signal("The answer to `list_producers`: ``(client, producers)``.")
-        self.consumers_listed = Signal("The answer to `list_consumers`: ``(client, consumers)``.")
-        self.error_received = Signal("The server refused something: ``(client, details)``.")
-        self.connection_lost = Signal("The connection ended, not by `close`: ``(client, error)``.")
 
     @property
     def peer_id(self) -> str | None:
@@ -457,7 +445,8 @@ class SignallingClient:
             logger.warning("%s", error)
             if self._on_connection_lost is not None:
                 self._on_connection_lost(error)
-            self._emit(self.connection_lost, error=error)
+            if self._callbacks is not None:
+                self._callbacks.post(lambda: self.connection_lost.emit(self, error=error))
 
     def _on_text(self, text: str) -> None:
         try:
@@ -473,36 +462,8 @@ class SignallingClient:
             logger.warning("%s: the server refused a message: %s", self.uri, event.details)
         if self._on_event is not None and not answered:
             self._on_event(event)
-        self._announce(event)
-
-    def _announce(self, event: Event) -> None:
-        match event:
-            case Welcome(peer_id):
-                self._emit(self.welcomed, peer_id=peer_id)
-            case PeerStatusChanged(peer_id, roles, meta):
-                self._emit(self.peer_status_changed, peer=Peer(peer_id, meta), roles=roles)
-            case SessionStarted(peer_id, session_id):
-                self._emit(self.session_started, peer_id=peer_id, session_id=session_id)
-            case SessionRequested(peer_id, session_id, offer):
-                self._emit(self.session_requested, peer_id=peer_id, session_id=session_id, offer=offer)
-            case EndSession(session_id):
-                self._emit(self.session_ended, session_id=session_id, error=None)
-            case EndSessionV1_1(session_id, error):
-                self._emit(self.session_ended, session_id=session_id, error=error)
-            case SdpMessage(session_id, sdp_type, sdp):
-                self._emit(self.sdp_received, session_id=session_id, type=sdp_type, sdp=sdp)
-            case IceMessage(session_id, candidate, index):
-                self._emit(self.ice_received, session_id=session_id, candidate=candidate, sdp_m_line_index=index)
-            case ProducerList(producers):
-                self._emit(self.producers_listed, producers=producers)
-            case ConsumerList(consumers):
-                self._emit(self.consumers_listed, consumers=consumers)
-            case Error(details):
-                self._emit(self.error_received, details=details)
-
-    def _emit(self, signal: Signal, **named: object) -> None:
-        if signal.receivers and self._callbacks is not None:
-            self._callbacks.post(lambda: signal.emit(self, **named))
+        if self._callbacks is not None:
+            self._announce(event, self._callbacks.post)
 
 
 def _is_producer_list(event: Event) -> bool:
