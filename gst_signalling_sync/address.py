@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Final
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
@@ -12,6 +13,9 @@ URI_VARIABLE: Final = "GST_SIGNALLING_URI"
 DEFAULT_PORT: Final = 8443
 DEFAULT_URI: Final = f"ws://127.0.0.1:{DEFAULT_PORT}"
 """Every GStreamer WebRTC client's default."""
+
+_HOST: Final = re.compile(r"[\w.-]+|[0-9a-fA-F:.]+(%\w+)?")
+"""A name or IPv4 address, or an IPv6 address with its zone perhaps."""
 
 _SCHEMES: Final = {"ws": "ws", "wss": "wss", "gstwebrtc": "ws", "gstwebrtcs": "wss"}
 
@@ -49,14 +53,30 @@ def resolve_uri(uri: str | None = None, host: str | None = None, port: int | Non
 
 def peer_id_in(uri: str | None) -> str | None:
     """The peer that GStreamer's ``gstwebrtc://host:port?peer-id=ID`` names, if it does."""
-    if uri is None or not uri.startswith("gstwebrtc"):
+    if uri is None or not uri.lower().startswith("gstwebrtc"):
         return None
     values = parse_qs(urlsplit(uri).query).get("peer-id")
     return values[0] if values else None
 
 
 def address_uri(host: str, port: int) -> str:
-    """The plain WebSocket URI of a host and port; an IPv6 address gets its brackets."""
+    """The plain WebSocket URI of a host and port; an IPv6 address gets its brackets.
+
+    Args:
+        host: A name or address, an IPv6 address with or without brackets.
+        port: 1 to 65535.
+
+    Returns:
+        A ``ws://`` URI.
+
+    Raises:
+        ValueError: The port is out of range, or the host is no host.
+    """
     if not 0 < port < 2**16:
         raise ValueError(f"port {port!r} is not in 1..65535")
-    return f"ws://[{host}]:{port}" if ":" in host else f"ws://{host}:{port}"
+    bare = host.removeprefix("[").removesuffix("]")
+    shown = f"[{bare}]" if ":" in bare else bare
+    uri = f"ws://{shown}:{port}"
+    if not _HOST.fullmatch(bare) or urlsplit(uri).hostname is None:
+        raise ValueError(f"host {host!r} is neither a name nor an address")
+    return uri

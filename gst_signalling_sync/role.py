@@ -68,7 +68,9 @@ class RoleObject:
         return None if self._signalling is None else self._signalling.peer_id
 
     def start(self, timeout: float | None = None) -> Self:
-        """Connect to the signalling server and register; does nothing when started. After `close` it starts anew.
+        """Connect to the signalling server and register; does nothing when started.
+
+        After `close` it starts anew, and after the loss of the signalling connection too, which ends its sessions.
 
         Args:
             timeout: Seconds; None: the object's default.
@@ -86,8 +88,9 @@ class RoleObject:
         self._owner.check()
         deadline = self._deadline(timeout)
         with self._lifecycle:
-            if self._signalling is not None:
+            if self._signalling is not None and self._failure is None:
                 return self
+            self._shut(deadline)
             self._failure = None
             self._close_when_started = False
             self._ended.clear()
@@ -120,7 +123,10 @@ class RoleObject:
             self._close_when_started = True
             acquired = self._lifecycle.acquire(blocking=False)
         else:
-            acquired = self._lifecycle.acquire(timeout=max(deadline.seconds, 0.0) + _EXIT_SECONDS)
+            acquired = self._lifecycle.acquire(blocking=False)
+            if not acquired:
+                self._interrupt_start(deadline)
+                acquired = self._lifecycle.acquire(timeout=deadline.remaining() + _EXIT_SECONDS)
         if not acquired:
             return
         try:
@@ -164,10 +170,16 @@ class RoleObject:
         client = SignallingClient(
             self.uri, timeout=self._timeout, callbacks=self._callbacks, on_event=self._on_event, on_lost=self._on_lost
         )
-        client.connect(deadline.remaining())
         self._signalling = client
+        client.connect(deadline.remaining())
         if self._roles or self.meta is not None:
             client.register(self._roles, self.meta, self._on_registered, deadline)
+
+    def _interrupt_start(self, deadline: Deadline) -> None:
+        """Have a start() under way in another thread end soon."""
+        client = self._signalling
+        if client is not None and client.peer_id is None:
+            client.close(deadline.remaining())
 
     def _shut(self, deadline: Deadline) -> None:
         """Undo `_open`, in the reverse order; the lifecycle lock is held."""

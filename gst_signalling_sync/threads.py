@@ -40,6 +40,9 @@ EVENT_LOOP_VARIABLE: Final = "GST_SIGNALLING_EVENT_LOOP"
 
 _EXIT_SECONDS: Final = 2.0
 
+_LONGEST_SECONDS: Final = 1e6
+"""Eleven days; `poll` counts milliseconds in 32 bits."""
+
 
 class Deadline:
     """A timeout that several waits share.
@@ -55,8 +58,8 @@ class Deadline:
         self._end = time.monotonic() + seconds
 
     def remaining(self) -> float:
-        """Seconds left, never negative."""
-        return max(0.0, self._end - time.monotonic())
+        """Seconds left: never negative, and never more than sockets and locks take, however long the timeout is."""
+        return min(max(0.0, self._end - time.monotonic()), _LONGEST_SECONDS)
 
 
 class Owner:

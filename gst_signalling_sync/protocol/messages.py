@@ -241,6 +241,9 @@ Parsed = TypeVar("Parsed")
 
 _QUOTED_CHARACTERS: Final = 200
 
+_NESTING_LEVELS: Final = 120
+"""Of what is sent; the reference server's parser gives up at 128."""
+
 
 def parse_request(text: str | bytes) -> Request:
     """Parse what a peer sent to the server.
@@ -344,9 +347,22 @@ def _serialise_shared(message: EndSession | EndSessionV1_1 | SdpMessage | IceMes
 
 def _dump(type_: str, **fields: Any) -> str:
     try:
-        return json.dumps({"type": type_, **fields}, allow_nan=False)
+        _check_depth(fields)
+        text = json.dumps({"type": type_, **fields}, allow_nan=False, ensure_ascii=False)
+        # A lone surrogate is no Unicode text; the other ends' parsers would drop the whole message.
+        text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise ProtocolError(f"cannot send {type_!r}: not representable as JSON: {error}") from error
+    return text
+
+
+def _check_depth(value: Any, left: int = _NESTING_LEVELS) -> None:
+    if not isinstance(value, dict | list | tuple):
+        return
+    if left == 0:
+        raise ValueError(f"nested more than {_NESTING_LEVELS} deep")
+    for each in value.values() if isinstance(value, dict) else value:
+        _check_depth(each, left - 1)
 
 
 def _peer_objects(peers: Iterable[Peer]) -> list[JsonObject]:

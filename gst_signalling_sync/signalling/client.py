@@ -56,6 +56,9 @@ logger = logging.getLogger(__name__)
 DEFAULT_TIMEOUT: Final = 10.0
 """Seconds that a blocking call may take when its `timeout` is None and its object was given no other default."""
 
+_GRACE_SECONDS: Final = 0.5
+"""What the callback thread may take to end when nothing is left of the timeout."""
+
 SessionEvent = SessionStarted | SessionRequested
 """What answers `startSession`: the one to a consumer, the other to a producer."""
 
@@ -103,6 +106,7 @@ class SignallingClient(ServerSignals):
         # Held by connect() and close() for as long as they take, so that neither sees the other's half.
         self._lifecycle = threading.Lock()
         self._connection: Connection | None = None
+        self._loss: ConnectionLost | None = None
         self._pending = PendingRequests()
         self._welcome: Future[str] = Future()
 
@@ -129,13 +133,16 @@ class SignallingClient(ServerSignals):
         self._owner.check()
         deadline = self._deadline(timeout)
         with self._lifecycle:
-            if self._connection is not None:
+            if self._connection is not None and self._loss is None:
                 return self
+            self._disconnect(deadline)
+            self._loss = None
             self._pending = PendingRequests()
             self._welcome = Future()
             self._callbacks = self._given_callbacks or CallbackThread(f"callbacks-{self.uri.split('//', 1)[1]}")
             try:
-                self._connection = Connection(self.uri, deadline, self._on_text, self._on_lost)
+                self._connection = Connection(self.uri, self._on_text, self._on_lost)
+                self._connection.open(deadline)
                 # Only as its first message may a peer choose its version. A server older than 1.1 ignores it.
                 self._connection.send(serialise_request(SetProtocolVersion(ProtocolVersion.V1_1)))
                 self._welcome.result(deadline.remaining())
@@ -163,9 +170,13 @@ class SignallingClient(ServerSignals):
         """
         self._owner.check()
         deadline = self._deadline(timeout)
-        # A callback must not wait for a close() that itself waits for the callbacks.
-        in_callback = self._callbacks is not None and self._callbacks.is_current
-        if not self._lifecycle.acquire(blocking=not in_callback, timeout=-1 if in_callback else deadline.seconds):
+        acquired = self._lifecycle.acquire(blocking=False)
+        if not acquired:
+            self._interrupt_connect()
+            # A callback must not wait for a close() that itself waits for the callbacks.
+            in_callback = self._callbacks is not None and self._callbacks.is_current
+            acquired = not in_callback and self._lifecycle.acquire(timeout=deadline.remaining())
+        if not acquired:
             return
         try:
             self._disconnect(deadline)
@@ -237,7 +248,11 @@ class SignallingClient(ServerSignals):
         def refused() -> bool:
             return status.future.done() and (status.future.cancelled() or status.future.exception() is not None)
 
-        status = PendingRequest(None, lambda event: _raise_refusal(event, doing))
+        status = PendingRequest(
+            None,
+            lambda event: _raise_refusal(event, doing),
+            is_refusal=lambda details: details.startswith("Cannot register peer "),
+        )
         # The server answers a status only if it refuses. A list behind it tells that it did not.
         listed = PendingRequest(_is_producer_list, accept_list)
         self._wait(self._send_pending([(status, request), (listed, ListProducers())]), deadline, doing)
@@ -281,7 +296,8 @@ class SignallingClient(ServerSignals):
         """
         doing = f"listing the consumers of {self.uri}"
         request = PendingRequest(
-            lambda event: isinstance(event, ConsumerList), lambda event: _raise_refusal(event, doing)
+            lambda event: isinstance(event, ConsumerList),
+            lambda event: _raise_refusal(event, doing),
         )
         answer: ConsumerList = self._wait(
             self._send_pending([(request, ListConsumers())]), self._deadline(timeout), doing
@@ -341,7 +357,12 @@ class SignallingClient(ServerSignals):
         def is_answer(event: Event) -> bool:
             return isinstance(event, SessionEvent) and event.peer_id == peer_id
 
-        request = PendingRequest(is_answer, accept_answer, end_unwanted)
+        def is_refusal(details: str) -> bool:
+            return details == f"Peer with ID '{peer_id}' not found" or (
+                details.startswith("Missing a producer or a consumer: ") and peer_id in details
+            )
+
+        request = PendingRequest(is_answer, accept_answer, end_unwanted, is_refusal)
         future = self._send_pending([(request, StartSession(peer_id, offer))])
         result: Result = self._wait(future, deadline, doing)
         return result
@@ -398,6 +419,8 @@ class SignallingClient(ServerSignals):
     def _connected(self) -> Connection:
         self._owner.check()
         connection = self._connection
+        if self._loss is not None:
+            raise ConnectionLost(str(self._loss))
         if connection is None:
             raise ConnectionLost(f"not connected to {self.uri}: call connect(), or use `with SignallingClient(...)`")
         return connection
@@ -428,16 +451,22 @@ class SignallingClient(ServerSignals):
             future.cancel()
             raise
 
+    def _interrupt_connect(self) -> None:
+        connection = self._connection
+        if connection is not None and not self._welcome.done():
+            connection.interrupt()
+
     def _disconnect(self, deadline: Deadline) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close(deadline.remaining())
         self._pending.fail(ConnectionLost(f"the connection to {self.uri} is closed"))
         if self._given_callbacks is None and self._callbacks is not None:
-            self._callbacks.close(deadline.remaining())
+            self._callbacks.close(max(_GRACE_SECONDS, deadline.remaining()))
 
     def _on_lost(self, error: ConnectionLost | None) -> None:
         reason = error or ConnectionLost(f"the connection to {self.uri} is closed")
+        self._loss = error
         self._pending.fail(reason)
         if not self._welcome.done():
             self._welcome.set_exception(reason)

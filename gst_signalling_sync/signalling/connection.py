@@ -31,41 +31,54 @@ _CLOSING_SECONDS: Final = 1.0
 
 
 class Connection:
-    """A connected WebSocket.
+    """A WebSocket from `open` to `close`.
 
     Threads: the reader owns receiving, the writer owns sending. `close`, and a failure of either, ends both by shutting
     the socket down, which wakes whichever of them is blocked in it.
 
     Args:
         uri: A ``ws://`` or ``wss://`` URI.
-        deadline: For the TCP connection and the opening handshake.
         on_text: Called with each text frame, on the reader.
         on_lost: Called once, last, on the reader, with the reason, or None after `close`.
-
-    Raises:
-        ConnectError: Nothing listens there, the name is unknown, or it is not a WebSocket server.
-        ConnectTimeout: It did not answer in time.
     """
 
     def __init__(
-        self,
-        uri: str,
-        deadline: Deadline,
-        on_text: Callable[[str], None],
-        on_lost: Callable[[ConnectionLost | None], None],
+        self, uri: str, on_text: Callable[[str], None], on_lost: Callable[[ConnectionLost | None], None]
     ) -> None:
         self.uri = uri
         self._on_text = on_text
         self._on_lost = on_lost
         self._closing = False
         self._outgoing: SimpleQueue[str | None] = SimpleQueue()
-        self._websocket = _open_websocket(uri, deadline)
-        self._websocket.settimeout(_IDLE_SECONDS)
+        self._websocket = websocket.WebSocket(sockopt=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)])
         where = uri.split("//", 1)[1]
         self._reader = threading.Thread(target=self._read, name=f"gss-reader-{where}", daemon=True)
         self._writer = threading.Thread(target=self._write, name=f"gss-writer-{where}", daemon=True)
+
+    def open(self, deadline: Deadline) -> None:
+        """Connect, and start both threads.
+
+        Args:
+            deadline: For the TCP connection and the opening handshake.
+
+        Raises:
+            ConnectError: Nothing listens there, the name is unknown, or it is not a WebSocket server.
+            ConnectTimeout: It did not answer in time.
+            ConnectionLost: `interrupt` was called meanwhile.
+        """
+        try:
+            self._connect(deadline)
+        except BaseException:
+            self._websocket.shutdown()
+            raise
+        self._websocket.settimeout(_IDLE_SECONDS)
         self._reader.start()
         self._writer.start()
+
+    def interrupt(self) -> None:
+        """Have an `open` under way in another thread raise; one still without a TCP connection goes on until it has it."""
+        self._closing = True
+        self._shut_down()
 
     def send(self, text: str) -> None:
         """Queue a text frame; returns at once. On a lost connection it goes nowhere: `on_lost` has told."""
@@ -79,20 +92,41 @@ class Connection:
         """
         deadline = Deadline(seconds)
         self._closing = True
+        if not self._reader.is_alive():
+            return
         self._outgoing.put(None)
         self._writer.join(min(deadline.remaining(), _CLOSING_SECONDS))
         self._reader.join(min(deadline.remaining(), _CLOSING_SECONDS))
         # From here on a server that answers nothing, or a socket that takes nothing, is not waited for.
-        self._websocket.abort()
+        self._shut_down()
         self._writer.join(_CLOSING_SECONDS)
         self._reader.join(_CLOSING_SECONDS)
+
+    def _connect(self, deadline: Deadline) -> None:
+        doing = f"connecting to the signalling server {self.uri}"
+        self._websocket.settimeout(max(0.001, deadline.remaining()))
+        try:
+            self._websocket.connect(self.uri, suppress_origin=True)
+        except (websocket.WebSocketException, OSError, ValueError) as error:
+            if not self._closing:
+                raise _connect_error(doing, deadline, error) from error
+        if self._closing:
+            raise ConnectionLost(f"{doing}: closed while connecting")
+
+    def _shut_down(self) -> None:
+        """Wake whoever is blocked in the socket; its file descriptor stays until the reader gives it up."""
+        # websocket-client's abort() does nothing once a close frame was sent.
+        sock = self._websocket.sock
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def _read(self) -> None:
         try:
             reason = self._read_until_end()
         finally:
             self._outgoing.put(None)
-            self._websocket.abort()
+            self._shut_down()
         self._writer.join(_CLOSING_SECONDS)
         self._websocket.shutdown()
         self._on_lost(None if self._closing else ConnectionLost(f"connection to {self.uri} lost: {reason}"))
@@ -132,29 +166,16 @@ class Connection:
         except (websocket.WebSocketException, OSError) as error:
             # The reader reports the loss: shut down, its recv ends.
             logger.debug("%s: sending failed: %s", self.uri, error)
-            self._websocket.abort()
+            self._shut_down()
 
 
-def _open_websocket(uri: str, deadline: Deadline) -> websocket.WebSocket:
-    doing = f"connecting to the signalling server {uri}"
-    try:
-        return websocket.create_connection(
-            uri,
-            timeout=max(0.001, deadline.remaining()),
-            sockopt=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
-            suppress_origin=True,
-        )
-    except (websocket.WebSocketTimeoutException, TimeoutError):
-        raise ConnectTimeout(
-            f"{doing}: it did not answer within {deadline.seconds:g} s. Is this a signalling server?"
-        ) from None
-    except websocket.WebSocketBadStatusException as error:
-        raise ConnectError(f"{doing}: this is not a WebSocket server: {error}") from error
-    except websocket.WebSocketException as error:
-        raise ConnectError(f"{doing}: this is not a WebSocket server: {error or type(error).__name__}") from error
-    except ConnectionRefusedError as error:
-        raise ConnectError(
+def _connect_error(doing: str, deadline: Deadline, error: Exception) -> ConnectError:
+    if isinstance(error, websocket.WebSocketTimeoutException | TimeoutError):
+        return ConnectTimeout(f"{doing}: it did not answer within {deadline.seconds:g} s. Is this a signalling server?")
+    if isinstance(error, websocket.WebSocketException):
+        return ConnectError(f"{doing}: this is not a WebSocket server: {str(error) or type(error).__name__}")
+    if isinstance(error, ConnectionRefusedError):
+        return ConnectError(
             f"{doing}: nothing listens there. Start one by `gst-signalling-sync serve`, or set $GST_SIGNALLING_URI."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise ConnectError(f"{doing}: {error}") from error
+        )
+    return ConnectError(f"{doing}: {error}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -13,8 +15,8 @@ from ..protocol.messages import Error, Event
 
 __all__ = ["PendingRequest", "PendingRequests"]
 
-_RELAY_ERRORS: Final = ("is not part of", "cannot forward offer", "Invalid end session message")
-"""Words of the errors that answer a relayed message or the end of a session, for which no caller waits."""
+_RELAY_ERRORS: Final = re.compile(r"Peer .* is not part of |cannot forward offer |Invalid end session message ")
+"""How the errors begin that answer a relayed message or the end of a session, for which no caller waits."""
 
 
 @dataclass(slots=True, eq=False)
@@ -26,13 +28,20 @@ class PendingRequest:
             it answers a later request.
         accept: Makes the future's result of the answer; called on the reader, in the order of the messages.
         discard: Called on the reader instead, when nobody waits any more.
+        is_refusal: Whether the text of an `Error` can only be about this request.
         future: The result. A caller that gives up cancels it; the request keeps its place until its late answer.
     """
 
     is_answer: Callable[[Event], bool] | None
     accept: Callable[[Event | None], Any]
     discard: Callable[[Event | None], None] = lambda event: None
+    is_refusal: Callable[[str], bool] = lambda details: False
     future: Future[Any] = field(default_factory=Future)
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether its caller gave up waiting; its answer may still come, or never."""
+        return self.future.cancelled()
 
     def resolve(self, event: Event | None) -> None:
         """Hand over the answer, None being silent acceptance."""
@@ -76,12 +85,17 @@ class PendingRequests:
         Returns:
             Whether it answered one, even one that nobody waits for any more.
         """
-        answered = self._take(event)
-        for request in answered[:-1]:
-            request.resolve(None)
-        for request in answered[-1:]:
-            request.resolve(event)
-        return bool(answered)
+        with self._lock:
+            request = self._refused(event.details) if isinstance(event, Error) else self._answered(event)
+            if request is None:
+                return False
+            accepted = [] if isinstance(event, Error) else self._silently_accepted_before(request)
+            for each in (*accepted, request):
+                self._pending.remove(each)
+        for each in accepted:
+            each.resolve(None)
+        request.resolve(event)
+        return True
 
     def fail(self, error: Exception) -> None:
         """Have every request raise an error, the waiting ones and those to come."""
@@ -92,17 +106,19 @@ class PendingRequests:
             if request.future.set_running_or_notify_cancel():
                 request.future.set_exception(error)
 
-    def _take(self, event: Event) -> list[PendingRequest]:
-        """Remove the request that an event answers, behind the silently accepted ones before it."""
-        if isinstance(event, Error) and any(words in event.details for words in _RELAY_ERRORS):
-            return []
-        with self._lock:
-            if isinstance(event, Error):
-                return [self._pending.popleft()] if self._pending else []
-            for position, request in enumerate(self._pending):
-                if request.is_answer is None:
-                    continue
-                if not request.is_answer(event):
-                    return []
-                return [self._pending.popleft() for _ in range(position + 1)]
-        return []
+    def _answered(self, event: Event) -> PendingRequest | None:
+        """The first request that the event answers, also one that was given up: answers come in the order of requests."""
+        return next((each for each in self._pending if each.is_answer is not None and each.is_answer(event)), None)
+
+    def _refused(self, details: str) -> PendingRequest | None:
+        """The request that the server refused, as far as the text of the error tells."""
+        if _RELAY_ERRORS.match(details):
+            return None
+        for each in self._pending:
+            if each.is_refusal(details):
+                return each
+        return next((each for each in self._pending if not each.is_abandoned), None)
+
+    def _silently_accepted_before(self, request: PendingRequest) -> list[PendingRequest]:
+        before = itertools.takewhile(lambda each: each is not request, self._pending)
+        return [each for each in before if each.is_answer is None]

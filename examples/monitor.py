@@ -1,0 +1,45 @@
+"""Prints the peers of a signalling server as they come, change and go.
+
+In two terminals; then start and stop `producer.py` in a third:
+
+    gst-signalling-sync serve
+    python examples/monitor.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+
+from gst_signalling_sync import Listener, Peer
+
+
+def describe(peer: Peer, roles: tuple[str, ...]) -> str:
+    """One line about a peer."""
+    named = f"{peer.id} ({peer.name})" if peer.name else peer.id
+    return f"{named}: {', '.join(roles) or 'gone'}"
+
+
+def main() -> None:
+    """Watch until Ctrl-C."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--uri", help="of the signalling server; by default $GST_SIGNALLING_URI or ws://127.0.0.1:8443")
+    options = parser.parse_args()
+
+    listener = Listener(options.uri, meta={"name": "monitor"})
+
+    @listener.peer_status_changed.connect
+    def report(listener: Listener, peer: Peer, roles: tuple[str, ...]) -> None:
+        # A listener is told of itself too.
+        if peer.id != listener.peer_id:
+            print(describe(peer, roles), flush=True)
+
+    with contextlib.suppress(KeyboardInterrupt), listener:
+        print(f"watching {listener.uri}", flush=True)
+        for producer in listener.producers.values():
+            print(describe(producer, ("producer",)), flush=True)
+        listener.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

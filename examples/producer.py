@@ -1,0 +1,53 @@
+"""One producer for any number of consumers: it tells all of them its status, and answers each one's commands.
+
+In four terminals, the last two for as many consumers as you like:
+
+    gst-signalling-sync serve
+    python examples/producer.py
+    python examples/consumer.py hello
+    python examples/consumer.py goodbye
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import time
+
+from gst_signalling_sync import BroadcastChannel, Producer, Session, SessionClosed
+
+
+def main() -> None:
+    """Serve until Ctrl-C."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--uri", help="of the signalling server; by default $GST_SIGNALLING_URI or ws://127.0.0.1:8443")
+    parser.add_argument("--name", default="robot", help="what consumers find it by (default: %(default)s)")
+    options = parser.parse_args()
+
+    # Channels are added before the producer starts, so that the first session has them too.
+    producer = Producer(options.uri, name=options.name)
+    status = producer.add_channel("status")
+    commands = producer.add_channel("commands")
+
+    @commands.message.connect
+    def answer(channel: BroadcastChannel, session: Session, data: str | bytes) -> None:
+        print(f"{session.peer_id} commands {data!r}", flush=True)
+        session.channel(channel.label).send(f"{options.name} did {data!r}")
+
+    @producer.session_started.connect
+    def greet(producer: Producer, session: Session) -> None:
+        print(f"{session.peer_id} came", flush=True)
+
+    @producer.session_ended.connect
+    def part(producer: Producer, session: Session, error: SessionClosed | None) -> None:
+        print(f"{session.peer_id} went" + (f": {error}" if error else ""), flush=True)
+
+    with contextlib.suppress(KeyboardInterrupt), producer:
+        print(f"serving as {options.name!r} at {producer.uri}", flush=True)
+        while True:
+            status.send(f"{len(producer.sessions)} consumers at {time.strftime('%X')}")
+            time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Other processes: forked children, and scripts in an interpreter of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+import traceback
+from collections.abc import Callable
+
+__all__ = ["exit_of", "in_child", "run_script", "start_script"]
+
+SECONDS = 10.0
+
+
+def in_child(function: Callable[[], object]) -> bool:
+    """Whether a function returned something true in a forked child, in time."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            status = 0 if function() else 2
+        except BaseException:  # noqa: BLE001 - nothing may escape into the parent's test run
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    deadline = time.monotonic() + SECONDS
+    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
+        if time.monotonic() > deadline:
+            os.kill(child, 9)
+        time.sleep(0.005)
+    return os.waitstatus_to_exitcode(ended[1]) == 0
+
+
+def start_script(script: str, *arguments: str) -> subprocess.Popen[str]:
+    """Start a Python script in a process of its own, with pipes for its standard streams."""
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", textwrap.dedent(script), *arguments]
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+def run_script(script: str, *arguments: str) -> tuple[int, str, str]:
+    """The exit code, the standard output and the standard error of a script that ends by itself."""
+    with start_script(script, *arguments) as process:
+        output, errors = exit_of(process)
+        return process.returncode, output, errors
+
+
+def exit_of(process: subprocess.Popen[str], seconds: float = SECONDS) -> tuple[str, str]:
+    """What a process that is about to exit still says on standard output and error; it is killed when it does not."""
+    try:
+        return process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
