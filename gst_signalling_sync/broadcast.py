@@ -47,8 +47,13 @@ class BroadcastChannel:
         """The channels of the connected sessions, one each."""
         return [channel for _, channel in self._targets()]
 
-    def send(self, data: str | bytes | bytearray | memoryview, timeout: float | None = None) -> None:
-        """Send a message to all connected sessions; without any it goes nowhere.
+    def send(
+        self,
+        data: str | bytes | bytearray | memoryview,
+        timeout: float | None = None,
+        session: Session | None = None,
+    ) -> None:
+        """Send a message to all connected sessions, or to one; without any it goes nowhere.
 
         Sessions that have room get it at once. Then this blocks for those whose queue is full; the session of a peer that
         vanished is among them until its loss is noticed. A control loop gives ``timeout=0`` and drops for the slow.
@@ -56,6 +61,7 @@ class BroadcastChannel:
         Args:
             data: A text or bytes; the other ends receive the same type.
             timeout: Seconds to wait for room; None: the producer's default.
+            session: The only one to get it, for example the one that a message came from; None: all.
 
         Raises:
             TypeError: It is neither text nor bytes.
@@ -64,17 +70,17 @@ class BroadcastChannel:
             RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
         """
         message, size = as_message(data)
-        targets = list(self._targets())
-        for session, _ in targets:
-            session.check_message_size(size)
+        targets = [target for target in self._targets() if session is None or target[0] is session]
+        for target, _ in targets:
+            target.check_message_size(size)
         deadline = Deadline(self._timeout if timeout is None else timeout)
         full = [target for target in targets if not _send(target[1], message, 0.0)]
-        late = [session for session, channel in full if not _send(channel, message, deadline.remaining())]
+        late = [target for target, channel in full if not _send(channel, message, deadline.remaining())]
         if late:
             raise WaitTimeout(
                 f"sending on channel {self.label!r}: {len(late)} of {len(targets)} sessions had no room within"
                 f" {deadline.seconds:g} s and did not get the message: "
-                + ", ".join(f"{session.id} with peer {session.peer_id}" for session in late[:10])
+                + ", ".join(f"{each.id} with peer {each.peer_id}" for each in late[:10])
             )
 
     def adopt(self, channel: DataChannel) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 from .address import peer_id_in
 from .directory import Directory
-from .errors import ConnectionLost, WaitTimeout
+from .errors import ConnectionLost
 from .protocol.messages import Event, Peer, PeerStatusChanged, Role, SessionStarted
 from .session_role import SessionRole
 from .signalling.client import SessionEvent
@@ -52,8 +51,6 @@ class Consumer(SessionRole):
         super().__init__(uri, roles, meta, host=host, port=port, timeout=timeout, ice_servers=ice_servers)
         self.passive = passive
         self._directory = Directory(self.uri)
-        # Sessions that producers started and `wait_for_session` has not given out; guarded by `_sessions_changed`.
-        self._arrived: deque[Session] = deque()
 
     def start_session(
         self,
@@ -84,25 +81,7 @@ class Consumer(SessionRole):
         """
         if peer_id is not None and name is not None:
             raise ValueError(f"give either peer_id={peer_id!r} or name={name!r}, not both")
-        client = self._client()
-        deadline = self._deadline(timeout)
-        if peer_id is None:
-            peer_id = self._find_producer(name, deadline).id
-        session = self._new_session(peer_id)
-
-        def accept(event: SessionEvent) -> Session:
-            self._register(session, event.session_id)
-            if not offer:
-                session.link.start_as_answerer(None)
-            return session
-
-        try:
-            sdp = self._make_offer(session, deadline) if offer else None
-            client.start_session_with(peer_id, sdp, accept, deadline)
-        except BaseException:
-            session.link.abandon(None)
-            raise
-        return self._await_connected(session, deadline)
+        return self._start_session(peer_id, name, offer, self._deadline(timeout))
 
     def wait_for_session(self, timeout: float | None = None) -> Session:
         """Wait for a session that a producer starts with this passive consumer.
@@ -121,16 +100,27 @@ class Consumer(SessionRole):
         self._client()
         if not self.passive:
             raise RuntimeError("producers start sessions only with a passive consumer: Consumer(..., passive=True)")
-        deadline = self._deadline(timeout)
-        with self._sessions_changed:
-            self._sessions_changed.wait_for(lambda: self._arrived or self._ended.is_set(), deadline.remaining())
-            if self._arrived:
-                return self._arrived.popleft()
-        if self._ended.is_set():
-            raise self._failure or ConnectionLost("the consumer is closed")
-        raise WaitTimeout(
-            f"waiting for a producer at {self.uri} to start a session: none within {deadline.seconds:g} s"
-        )
+        return self._wait_for_session("a producer", self._deadline(timeout))
+
+    def _start_session(self, peer_id: str | None, name: str | None, offer: bool, deadline: Deadline) -> Session:
+        client = self._client()
+        if peer_id is None:
+            peer_id = self._find_producer(name, deadline).id
+        session = self._new_session(peer_id)
+
+        def accept(event: SessionEvent) -> Session:
+            self._register(session, event.session_id, ours=True)
+            if not offer:
+                session.link.start_as_answerer(None)
+            return session
+
+        try:
+            sdp = self._make_offer(session, deadline) if offer else None
+            client.start_session_with(peer_id, sdp, accept, deadline)
+        except BaseException:
+            session.link.abandon(None)
+            raise
+        return self._await_connected(session, deadline)
 
     def _find_producer(self, name: str | None, deadline: Deadline) -> Peer:
         client = self._client()
@@ -155,14 +145,6 @@ class Consumer(SessionRole):
             session.link.start_as_answerer(None)
         else:
             super()._on_event(event)
-
-    def _on_settled(self, session: Session) -> None:
-        with self._sessions_changed:
-            if session.state == "connected" and self.passive:
-                self._arrived.append(session)
-            elif session in self._arrived:
-                self._arrived.remove(session)
-        super()._on_settled(session)
 
     def _on_lost(self, error: ConnectionLost) -> None:
         self._directory.fail(error)
@@ -208,11 +190,13 @@ def connect(
     """
     if name is None and peer_id is None:
         peer_id = peer_id_in(uri)
+    if name is not None and peer_id is not None:
+        raise ValueError(f"give either peer_id={peer_id!r} or name={name!r}, not both")
     consumer = Consumer(uri, host=host, port=port, timeout=timeout, ice_servers=ice_servers)
     deadline = consumer._deadline(timeout)
     try:
         consumer.start(deadline.remaining())
-        session = consumer.start_session(peer_id, name, timeout=deadline.remaining())
+        session = consumer._start_session(peer_id, name, False, deadline)
     except BaseException:
         consumer.close(1.0)
         raise

@@ -72,7 +72,7 @@ class Producer(SessionRole):
         max_packet_life_time: int | None = None,
         protocol: str = "",
     ) -> BroadcastChannel:
-        """Add a data channel that every session gets which is requested from now on.
+        """Add a data channel that every session gets, those that run already too.
 
         Args:
             label: Any text of up to 65535 bytes in UTF-8.
@@ -94,7 +94,25 @@ class Producer(SessionRole):
             raise ValueError(f"there is a channel {label!r} already")
         channel = BroadcastChannel(options, lambda: self.sessions, self._timeout)
         self._channels.append(channel)
+        for session in self.sessions:
+            session.link.call(self._complete, session)
         return channel
+
+    def wait_for_session(self, timeout: float | None = None) -> Session:
+        """Wait for a session that a consumer starts.
+
+        Args:
+            timeout: Seconds; None: the object's default.
+
+        Returns:
+            The session, connected; each one is given out once, those that ended meanwhile are not.
+
+        Raises:
+            WaitTimeout: None was connected in time.
+            ConnectionLost: The producer is not started, or lost its signalling connection.
+            RuntimeError: The producer was inherited by `fork`.
+        """
+        return self._wait_for_session("a consumer", self._deadline(timeout))
 
     def start_session(self, consumer_id: str, timeout: float | None = None) -> Session:
         """Start a session with a passive consumer, one that is registered as ``consumer``.
@@ -117,7 +135,7 @@ class Producer(SessionRole):
         client = self._client()
         deadline = self._deadline(timeout)
         session = client.start_session_with(
-            consumer_id, None, lambda event: self._request(consumer_id, event.session_id, None), deadline
+            consumer_id, None, lambda event: self._request(consumer_id, event.session_id, None, ours=True), deadline
         )
         return self._await_connected(session, deadline)
 
@@ -127,9 +145,9 @@ class Producer(SessionRole):
         else:
             super()._on_event(event)
 
-    def _request(self, peer_id: str, session_id: str, offer: str | None) -> Session:
+    def _request(self, peer_id: str, session_id: str, offer: str | None, ours: bool = False) -> Session:
         session = self._new_session(peer_id)
-        self._register(session, session_id)
+        self._register(session, session_id, ours)
         session.channel_opened.connect(self._on_channel_opened)
 
         def negotiate() -> None:
@@ -149,6 +167,13 @@ class Producer(SessionRole):
             negotiate()
         return session
 
+    def _complete(self, session: Session) -> None:
+        """Create the channels that were added after the session's offer; on the loop."""
+        labels = {channel.label for channel in session.channels}
+        for channel in self._channels:
+            if channel.label not in labels and session.state == "connected":
+                session.link.add_channel(channel.options)
+
     def _on_channel_opened(self, session: Session, channel: DataChannel) -> None:
         if echo_on(channel):
             return
@@ -159,6 +184,7 @@ class Producer(SessionRole):
     def _on_settled(self, session: Session) -> None:
         super()._on_settled(session)
         if session.state == "connected":
+            self._complete(session)
             self._emit(self.session_started, session=session)
         else:
             self._emit(self.session_ended, session=session, error=session.error)

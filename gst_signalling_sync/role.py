@@ -61,6 +61,9 @@ class RoleObject:
         self._callbacks: CallbackThread | None = None
         self._signalling: SignallingClient | None = None
         self._failure: SignallingError | None = None
+        self.connection_lost = Signal(
+            "The signalling connection was lost: ``(role, error)``. Sessions that are connected go on; `start` connects anew."
+        )
 
     @property
     def peer_id(self) -> str | None:
@@ -83,6 +86,7 @@ class RoleObject:
             ConnectTimeout: It did not answer in time.
             ServerError: It refused the registration.
             ProtocolError: `meta` is not a JSON value.
+            ConnectionLost: The server closed the connection, or another thread called `close` meanwhile.
             RuntimeError: The object was inherited by `fork`.
         """
         self._owner.check()
@@ -201,6 +205,7 @@ class RoleObject:
         """Handle the loss of the signalling connection; on the reader."""
         self._failure = error
         self._ended.set()
+        self._emit(self.connection_lost, error=error)
 
     def _on_registered(self, producers: tuple[Peer, ...]) -> None:
         """Take the producers that there were at the registration; on the reader."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from .errors import ConnectionLost, SessionClosed, SignallingError
+from .errors import ConnectionLost, SessionClosed, SignallingError, WaitTimeout
 from .protocol.messages import EndSession, EndSessionV1_1, Event, IceMessage, Role, SdpMessage, SdpType
 from .role import RoleObject
 from .threads import Deadline, LoopThread, acquire_shared_loop, release_shared_loop
@@ -50,6 +51,9 @@ class SessionRole(RoleObject):
         # Guards the sessions, which the reader adds and the loop removes; notified when one changes its state.
         self._sessions_changed = threading.Condition()
         self._sessions: dict[str, Session] = {}
+        # Those that other peers started and `wait_for_session` has not given out.
+        self._arrived: deque[Session] = deque()
+        self._own_ids: set[str] = set()
 
     @property
     def sessions(self) -> list[Session]:
@@ -101,11 +105,29 @@ class SessionRole(RoleObject):
         session.settled = self._on_settled
         return session
 
-    def _register(self, session: Session, session_id: str) -> None:
-        """Give a session its id; from here on the messages for it reach it. On the reader."""
+    def _register(self, session: Session, session_id: str, ours: bool = False) -> None:
+        """Give a session its id; from here on the messages for it reach it. On the reader.
+
+        Args:
+            session: The session.
+            session_id: Its id.
+            ours: Whether this role started it, whose caller then gets it.
+        """
         session.id = session_id
         with self._sessions_changed:
             self._sessions[session_id] = session
+            if ours:
+                self._own_ids.add(session_id)
+
+    def _wait_for_session(self, starter: str, deadline: Deadline) -> Session:
+        self._client()
+        with self._sessions_changed:
+            self._sessions_changed.wait_for(lambda: self._arrived or self._ended.is_set(), deadline.remaining())
+            if self._arrived:
+                return self._arrived.popleft()
+        if self._ended.is_set():
+            raise self._failure or ConnectionLost(f"the {self._kind} is closed")
+        raise WaitTimeout(f"waiting for {starter} at {self.uri} to start a session: none within {deadline.seconds:g} s")
 
     def _on_event(self, event: Event) -> None:
         match event:
@@ -148,4 +170,9 @@ class SessionRole(RoleObject):
         with self._sessions_changed:
             if session.state == "closed":
                 self._sessions.pop(session.id, None)
+                self._own_ids.discard(session.id)
+                if session in self._arrived:
+                    self._arrived.remove(session)
+            elif session.id not in self._own_ids:
+                self._arrived.append(session)
             self._sessions_changed.notify_all()

@@ -127,3 +127,11 @@ def test_consumers_that_come_and_go_while_messages_flow(
     finally:
         stop.set()
         sender.join()
+
+
+def test_message_for_one_session(channel: BroadcastChannel, sessions: list[Session]) -> None:
+    channel.message.connect(lambda channel, session, data: channel.send(data, session=session))
+    sessions[2].channel("data").send("only me")
+    assert sessions[2].channel("data").recv() == "only me"
+    with pytest.raises(WaitTimeout):
+        sessions[0].channel("data").recv(timeout=0.1)

@@ -374,3 +374,40 @@ def test_default_address_comes_from_the_environment(
     monkeypatch.setenv("GST_SIGNALLING_URI", embedded_server.uri)
     with Producer(name="robot") as producer, connect(name="robot") as session:
         assert session.peer_id == producer.peer_id
+
+
+def test_producer_waits_for_a_session(producer: Producer, consumer: Consumer) -> None:
+    theirs = consumer.start_session()
+    assert producer.wait_for_session().id == theirs.id
+    with pytest.raises(WaitTimeout, match=r"a consumer .* none within 0\.1 s"):
+        producer.wait_for_session(timeout=0.1)
+
+
+def test_session_that_a_role_starts_itself_is_not_waited_for(signalling_uri: str) -> None:
+    with Producer(signalling_uri) as producer, Consumer(signalling_uri, passive=True) as passive:
+        assert passive.peer_id is not None
+        producer.start_session(passive.peer_id)
+        with pytest.raises(WaitTimeout):
+            producer.wait_for_session(timeout=0.1)
+
+
+def test_channel_added_while_a_session_runs(producer: Producer, consumer: Consumer) -> None:
+    session = consumer.start_session()
+    late = producer.add_channel("late")
+    channel = session.channel("late")
+    wait_until(lambda: late.channels, "the producer has it")
+    late.send("hello")
+    assert channel.recv() == "hello"
+
+
+def test_roles_tell_that_signalling_is_lost_and_start_anew() -> None:
+    server = SignallingServer(port=0).start()
+    with Producer(server.uri, name="robot") as producer:
+        lost = Heard(producer.connection_lost)
+        port = server.port
+        server.close()
+        assert isinstance(lost.next()["error"], ConnectionLost)
+        with SignallingServer(port=port):
+            producer.start()
+            with connect(producer.uri, name="robot") as session:
+                assert session.peer_id == producer.peer_id

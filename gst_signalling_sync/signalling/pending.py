@@ -75,7 +75,8 @@ class PendingRequests:
         """
         with self._lock:
             if self._failure is not None:
-                raise self._failure
+                # A new one each time: an exception raised again and again drags its tracebacks along.
+                raise type(self._failure)(*self._failure.args)
             self._pending.extend(requests)
             send()
 

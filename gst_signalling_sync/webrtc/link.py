@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from aiortc import RTCConfiguration, RTCDataChannel, RTCIceServer, RTCPeerConnection
@@ -138,6 +138,10 @@ class Link:
 
         self._loop.call(end)
 
+    def call(self, function: Callable[..., object], *arguments: object) -> None:
+        """Have a function called on the loop; returns at once."""
+        self._loop.call(function, *arguments)
+
     # These run on the loop.
 
     async def make_offer(self) -> str:
@@ -162,7 +166,7 @@ class Link:
         # Shielded: a caller that gives up must not stop half-way what others rely on.
         await asyncio.shield(self._termination)
 
-    def create_channel(self, options: ChannelOptions) -> RTCDataChannel:
+    def add_channel(self, options: ChannelOptions) -> DataChannel:
         """Create a data channel.
 
         Raises:
@@ -170,7 +174,7 @@ class Link:
         """
         if self._termination is not None:
             raise self._session.closed_error(f"creating data channel {options.label!r}")
-        return options.create(self._open_connection())
+        return self._session.adopt(options.create(self._open_connection()))
 
     async def stats(self) -> dict[str, dict[str, Any]]:
         """What aiortc knows of the connection, as plain dictionaries."""
@@ -213,7 +217,7 @@ class Link:
             return
         self._open_connection()
         for options in channels:
-            self._session.adopt(self.create_channel(options))
+            self.add_channel(options)
 
     def _open_connection(self) -> RTCPeerConnection:
         if self._connection is None:

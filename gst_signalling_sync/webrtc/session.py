@@ -161,7 +161,7 @@ class Session:
             raise self.closed_error(f"creating data channel {label!r}")
 
         async def create() -> DataChannel:
-            return self.adopt(self.link.create_channel(options))
+            return self.link.add_channel(options)
 
         return self._loop.run(create(), self._deadline(timeout), f"creating data channel {label!r} on {self.named}")
 
