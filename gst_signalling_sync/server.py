@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import Final, Self
 
 from .errors import ConnectError, ProtocolError, WaitTimeout
-from .protocol.messages import Event, parse_request, serialise_event
+from .protocol.messages import Event
 from .protocol.registry import Outgoing, RegisteredPeer, RegisteredSession, Registry
+from .protocol.wire import parse_request, serialise_event
 from .server_connection import PING_SECONDS, ServerConnection
 from .threads import Deadline, LoopThread, Owner
 

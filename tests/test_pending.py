@@ -34,7 +34,7 @@ def accept(event: Event | None) -> Event | None:
     return event
 
 
-def list_request(discard: Callable[[Event | None], object] = lambda event: None) -> PendingRequest:
+def list_request(discard: Callable[[Event | None], None] = lambda event: None) -> PendingRequest:
     return PendingRequest(
         is_answer=lambda event: isinstance(event, ProducerList),
         is_refusal=lambda details: False,

@@ -30,9 +30,9 @@ from gst_signalling_sync.protocol.messages import (
     SetProtocolVersion,
     StartSession,
     Welcome,
-    serialise_event,
 )
 from gst_signalling_sync.protocol.registry import RegisteredPeer, Registry
+from gst_signalling_sync.protocol.wire import serialise_event
 
 
 @pytest.fixture

@@ -30,11 +30,8 @@ from gst_signalling_sync.protocol.messages import (
     SetProtocolVersion,
     StartSession,
     Welcome,
-    parse_event,
-    parse_request,
-    serialise_event,
-    serialise_request,
 )
+from gst_signalling_sync.protocol.wire import parse_event, parse_request, serialise_event, serialise_request
 
 RELAYED: list[tuple[SdpMessage | IceMessage | EndSession | EndSessionV1_1, dict[str, Any]]] = [
     (EndSession("s"), {"type": "endSession", "sessionId": "s"}),

@@ -41,9 +41,8 @@ from ..protocol.messages import (
     SetProtocolVersion,
     StartSession,
     Welcome,
-    parse_event,
-    serialise_request,
 )
+from ..protocol.wire import parse_event, serialise_request
 from ..threads import CallbackThread, Deadline, Owner
 from .connection import Connection
 from .pending import PendingRequest, PendingRequests
