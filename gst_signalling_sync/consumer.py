@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from .threads import Deadline
 from .webrtc.session import Session
 
 __all__ = ["Consumer", "connect"]
+
+logger = logging.getLogger(__name__)
 
 
 class Consumer(SessionRole):
@@ -140,11 +143,19 @@ class Consumer(SessionRole):
         if isinstance(event, PeerStatusChanged):
             self._directory.apply(event)
         elif isinstance(event, SessionStarted):
-            session = self._new_session(event.peer_id)
-            self._register(session, event.session_id)
-            session.link.start_as_answerer(None)
+            self._on_session_started(event)
         else:
             super()._on_event(event)
+
+    def _on_session_started(self, event: SessionStarted) -> None:
+        if not self.passive:
+            logger.warning("refused session %s, which peer %s started unasked", event.session_id, event.peer_id)
+            self._client().end_session(event.session_id, "not a passive consumer")
+            return
+        session = self._new_session(event.peer_id)
+        self._register(session, event.session_id)
+        session.link.give_up_after(self._timeout)
+        session.link.start_as_answerer(None)
 
     def _on_lost(self, error: ConnectionLost) -> None:
         self._directory.fail(error)

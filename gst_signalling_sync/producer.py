@@ -151,6 +151,8 @@ class Producer(SessionRole):
         session.channel_opened.connect(self._on_channel_opened)
 
         def negotiate() -> None:
+            if not ours:
+                session.link.give_up_after(self._timeout)
             channels = [channel.options for channel in self._channels]
             if offer is None:
                 session.link.start_as_offerer(channels)

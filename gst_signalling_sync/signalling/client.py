@@ -483,7 +483,10 @@ class SignallingClient(ServerSignals):
             logger.warning("%s: dropped a message of the server: %s", self.uri, error)
             return
         logger.debug("%s: received %s", self.uri, event)
-        if isinstance(event, Welcome) and not self._welcome.done():
+        if isinstance(event, Welcome):
+            if self._welcome.done():
+                logger.warning("%s: dropped a second welcome of the server", self.uri)
+                return
             self._welcome.set_result(event.peer_id)
         answered = self._pending.resolve(event)
         if isinstance(event, Error) and not answered:

@@ -15,6 +15,7 @@ import websocket
 
 from ..errors import ConnectError, ConnectionLost, ConnectTimeout
 from ..threads import Deadline
+from .frames import limit_messages
 
 __all__ = ["Connection"]
 
@@ -51,6 +52,7 @@ class Connection:
         self._closing = False
         self._outgoing: SimpleQueue[str | None] = SimpleQueue()
         self._websocket = websocket.WebSocket(sockopt=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)])
+        limit_messages(self._websocket)
         where = uri.split("//", 1)[1]
         self._reader = threading.Thread(target=self._read, name=f"gss-reader-{where}", daemon=True)
         self._writer = threading.Thread(target=self._write, name=f"gss-writer-{where}", daemon=True)
@@ -105,11 +107,19 @@ class Connection:
     def _connect(self, deadline: Deadline) -> None:
         doing = f"connecting to the signalling server {self.uri}"
         self._websocket.settimeout(max(0.001, deadline.remaining()))
+        # A socket's timeout is for each read; a server that drips bytes would never meet it.
+        alarm = threading.Timer(deadline.remaining(), self._shut_down)
+        alarm.daemon = True
+        alarm.name = f"gss-alarm-{self.uri.split('//', 1)[1]}"
+        alarm.start()
         try:
             self._websocket.connect(self.uri, suppress_origin=True)
         except (websocket.WebSocketException, OSError, ValueError) as error:
             if not self._closing:
                 raise _connect_error(doing, deadline, error) from error
+        finally:
+            alarm.cancel()
+            alarm.join()
         if self._closing:
             raise ConnectionLost(f"{doing}: closed while connecting")
 
@@ -150,6 +160,8 @@ class Connection:
                 return "the server closed it"
             if opcode == websocket.ABNF.OPCODE_TEXT:
                 self._deliver(data)
+            elif opcode == websocket.ABNF.OPCODE_BINARY:
+                logger.warning("%s: dropped a binary message of the server, %d bytes", self.uri, len(data))
 
     def _deliver(self, data: bytes) -> None:
         try:
@@ -170,7 +182,7 @@ class Connection:
 
 
 def _connect_error(doing: str, deadline: Deadline, error: Exception) -> ConnectError:
-    if isinstance(error, websocket.WebSocketTimeoutException | TimeoutError):
+    if isinstance(error, websocket.WebSocketTimeoutException | TimeoutError) or not deadline.remaining():
         return ConnectTimeout(f"{doing}: it did not answer within {deadline.seconds:g} s. Is this a signalling server?")
     if isinstance(error, websocket.WebSocketException):
         return ConnectError(f"{doing}: this is not a WebSocket server: {str(error) or type(error).__name__}")

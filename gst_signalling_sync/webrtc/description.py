@@ -12,10 +12,11 @@ from aiortc.sdp import candidate_from_sdp
 from ..errors import ProtocolError
 
 __all__ = [
+    "CANDIDATES",
     "DEFAULT_MAX_MESSAGE_SIZE",
+    "check_description",
     "has_candidates",
     "max_message_size",
-    "offers_anything",
     "parse_candidate",
     "with_passive_setup",
 ]
@@ -23,9 +24,16 @@ __all__ = [
 DEFAULT_MAX_MESSAGE_SIZE: Final = 65536
 """Bytes, where a description does not say (RFC 8841 section 6.1)."""
 
+MEDIA_SECTIONS: Final = 64
+"""Media descriptions that are taken from a peer; a robot with many cameras has some ten."""
+
+CANDIDATES: Final = 256
+"""Candidates that are taken from a peer; a machine with many addresses has some ten."""
+
 _MAX_MESSAGE_SIZE: Final = re.compile(r"^a=max-message-size:(\d{1,19})\s*$", re.MULTILINE)
 _ACTIVE_SETUP: Final = re.compile(r"^a=setup:active(\s*)$", re.MULTILINE)
 _MEDIA: Final = re.compile(r"^m=", re.MULTILINE)
+_FINGERPRINT: Final = re.compile(r"^a=fingerprint:", re.MULTILINE)
 _CANDIDATE: Final = re.compile(r"^a=candidate:", re.MULTILINE)
 _CANDIDATE_PREFIX: Final = "candidate:"
 _LINE_PREFIX: Final = "a="
@@ -57,9 +65,23 @@ def has_candidates(description: str) -> bool:
     return _CANDIDATE.search(description) is not None
 
 
-def offers_anything(description: str) -> bool:
-    """Whether a description has a media description, as every description of a connection must (RFC 9429 section 5.2.1)."""
-    return _MEDIA.search(description) is not None
+def check_description(description: str) -> None:
+    """Refuse a peer's description that aiortc would take and never connect by, or be busy with for long.
+
+    Raises:
+        ProtocolError: It has no media description, one without a fingerprint, or more of anything than a peer needs.
+    """
+    sections = _MEDIA.split(description)[1:]
+    if not sections:
+        # gst-signalling makes such an offer when its first channel comes too late, and never another.
+        raise ProtocolError("it has no media description, so there is nothing to connect")
+    if len(sections) > MEDIA_SECTIONS:
+        raise ProtocolError(f"it has {len(sections)} media descriptions, more than {MEDIA_SECTIONS}")
+    if len(_CANDIDATE.findall(description)) > CANDIDATES:
+        raise ProtocolError(f"it has more than {CANDIDATES} candidates")
+    # RFC 8842 section 5.1: at the session's level, or in every media description that is not rejected.
+    if not _FINGERPRINT.search(description):
+        raise ProtocolError("it has no a=fingerprint, so the other end cannot be authenticated")
 
 
 def parse_candidate(text: str, sdp_m_line_index: int) -> RTCIceCandidate | None:

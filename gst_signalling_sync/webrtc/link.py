@@ -34,6 +34,8 @@ _CLOSE_SECONDS: Final = 3.0
 _REASON_CHARACTERS: Final = 500
 """The most that the other end is told of an error."""
 
+_LONGEST_ALARM_SECONDS: Final = 86400.0
+
 _ACKNOWLEDGEMENT_POLL_SECONDS: Final = 0.005
 
 
@@ -58,6 +60,7 @@ class Link:
         self._negotiation: Negotiation | None = None
         self._termination: asyncio.Task[None] | None = None
         self._abandon_drain = False
+        self._alarm: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -89,6 +92,23 @@ class Link:
             told_peer: What the other end is told, where its server can.
         """
         self._loop.call(lambda: self._spawn(self.terminate(error, told_peer)))
+
+    def give_up_after(self, seconds: float) -> None:
+        """End the session if it is not connected by then: a peer may ask for sessions and never answer.
+
+        Args:
+            seconds: From now.
+        """
+
+        def give_up() -> None:
+            if self._session.state == "connecting" and self._termination is None:
+                error = self._session.not_connected_error(seconds)
+                self._spawn(self.terminate(error, f"not connected within {seconds:g} s"))
+
+        def start() -> None:
+            self._alarm = asyncio.get_running_loop().call_later(min(seconds, _LONGEST_ALARM_SECONDS), give_up)
+
+        self._loop.call(start)
 
     def start_as_offerer(self, channels: Sequence[ChannelOptions]) -> None:
         """Make the offer and send it."""
@@ -260,6 +280,8 @@ class Link:
     async def _terminate(
         self, error: Exception | None, told_peer: str | None, tell_peer: bool, drain_seconds: float
     ) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
         channels = self._session.channels
         for channel in channels:
             channel.refuse_sends()

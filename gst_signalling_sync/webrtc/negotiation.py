@@ -12,10 +12,11 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 from ..errors import ProtocolError, SessionClosed
 from ..protocol.messages import SdpType
 from .description import (
+    CANDIDATES,
     DEFAULT_MAX_MESSAGE_SIZE,
+    check_description,
     has_candidates,
     max_message_size,
-    offers_anything,
     parse_candidate,
     with_passive_setup,
 )
@@ -24,9 +25,6 @@ from .sctp import use_bundling
 __all__ = ["Negotiation"]
 
 logger = logging.getLogger(__name__)
-
-_EARLY_CANDIDATES: Final = 256
-"""Candidates kept until there is a remote description. A peer trickles some ten; one that sends more than this is ill."""
 
 _PLACEHOLDER_STREAM: Final = 65534
 """The highest stream identifier (RFC 8831 section 6.5), the last that either end would come to use."""
@@ -87,9 +85,7 @@ class Negotiation:
                 await self.add_candidate(text, index)
             self._early_candidates.clear()
             if kind is SdpType.OFFER:
-                answer = await self._connection.createAnswer()
-                answer.sdp = with_passive_setup(answer.sdp)
-                await self._connection.setLocalDescription(answer)
+                await self._answer(sdp)
                 self._send(SdpType.ANSWER, self._local_description())
 
     async def add_candidate(self, text: str, sdp_m_line_index: int) -> None:
@@ -100,7 +96,7 @@ class Negotiation:
         if self._connection.signalingState == "closed":
             return
         if self._connection.remoteDescription is None:
-            if len(self._early_candidates) < _EARLY_CANDIDATES:
+            if len(self._early_candidates) < CANDIDATES:
                 self._early_candidates.append((text, sdp_m_line_index))
             return
         try:
@@ -116,20 +112,27 @@ class Negotiation:
             logger.warning("%s: could not use candidate %r: %s", self._named, text[:200], error)
 
     async def _apply(self, kind: SdpType, sdp: str) -> None:
-        if not offers_anything(sdp):
-            # gst-signalling makes such an offer when its first channel comes too late, and never another.
-            raise ProtocolError(
-                f"{self._named}: the peer's {kind} has no media description, so there is nothing to connect"
-            )
         try:
+            check_description(sdp)
             await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=str(kind)))
         # The peer is not trusted, and aiortc raises whatever the text makes its parser stumble over.
         except Exception as error:
-            raise ProtocolError(
-                f"{self._named}: unusable {kind} from the peer: {error or type(error).__name__}: {sdp[:200]!r}"
-            ) from error
+            raise self._unusable(kind, sdp, error) from error
         use_bundling(self._connection)
         self.max_message_size = max_message_size(sdp)
+
+    async def _answer(self, offer: str) -> None:
+        try:
+            answer = await self._connection.createAnswer()
+            answer.sdp = with_passive_setup(answer.sdp)
+            await self._connection.setLocalDescription(answer)
+        # Some offers aiortc can read and not answer.
+        except Exception as error:
+            raise self._unusable(SdpType.OFFER, offer, error) from error
+
+    def _unusable(self, kind: SdpType, sdp: str, error: Exception) -> ProtocolError:
+        reason = str(error) or type(error).__name__
+        return ProtocolError(f"{self._named}: unusable {kind} from the peer: {reason}: {sdp[:200]!r}")
 
     def _local_description(self) -> str:
         sdp: str = self._connection.localDescription.sdp

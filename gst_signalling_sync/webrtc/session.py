@@ -238,9 +238,7 @@ class Session:
         with self._changed:
             self._wait_for(lambda: self._state != "connecting", deadline)
             if self._state == "connecting":
-                raise WaitTimeout(
-                    f"starting {self.named}: not connected within {deadline.seconds:g} s ({self.link.progress})"
-                )
+                raise self.not_connected_error(deadline.seconds)
             if self._state == "closed":
                 raise self.closed_error()
 
@@ -265,6 +263,10 @@ class Session:
                 f"a message of {size} bytes is too large for peer {self.peer_id}, which accepts up to {limit} bytes."
                 " Send it in parts."
             )
+
+    def not_connected_error(self, seconds: float) -> WaitTimeout:
+        """What to raise when the session did not connect in time."""
+        return WaitTimeout(f"starting {self.named}: not connected within {seconds:g} s ({self.link.progress})")
 
     def closed_error(self, doing: str = "") -> SessionClosed:
         """What to raise for a call that the end of the session made impossible."""
