@@ -9,8 +9,9 @@ import textwrap
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
-__all__ = ["exit_of", "in_child", "run_script", "start_script"]
+__all__ = ["exit_of", "in_child", "run_script", "start_script", "wait_until_blocked"]
 
 SECONDS = 10.0
 
@@ -56,3 +57,17 @@ def exit_of(process: subprocess.Popen[str], seconds: float = SECONDS) -> tuple[s
         process.kill()
         process.communicate()
         raise
+
+
+def wait_until_blocked(process: subprocess.Popen[str]) -> None:
+    """Wait until the main thread of a process sleeps for longer than a wait for the interpreter's lock lasts.
+
+    A signal that comes just before Python blocks is noticed only when it wakes.
+    """
+    status = Path(f"/proc/{process.pid}/task/{process.pid}/status")
+    deadline = time.monotonic() + SECONDS
+    before = ""
+    while (now := status.read_text()) != before or "State:\tS" not in now:
+        assert time.monotonic() < deadline, "the process does not come to rest"
+        before = now
+        time.sleep(0.05)

@@ -33,7 +33,7 @@ from gst_signalling_sync import (
 from gst_signalling_sync.protocol.messages import Peer, Role, SdpType
 
 from .hostile import Conversation, closed_port, signalling_server, tcp_server
-from .processes import exit_of, in_child, start_script
+from .processes import exit_of, in_child, start_script, wait_until_blocked
 from .waiting import Heard
 
 SECONDS = 10.0
@@ -902,6 +902,7 @@ def test_interrupt_ends_a_blocking_call_at_once(call: str) -> None:
 
     with signalling_server(keep_waiting) as uri, start_script(INTERRUPTED.format(call=call), uri) as process:
         assert waiting.wait(SECONDS)
+        wait_until_blocked(process)
         begin = time.monotonic()
         process.send_signal(signal.SIGINT)
         output, complaints = exit_of(process)
@@ -923,6 +924,7 @@ def test_interrupt_ends_the_handshake_at_once() -> None:
         start_script(INTERRUPTED.format(call="client.connect()"), uri) as process,
     ):
         assert waiting.wait(SECONDS)
+        wait_until_blocked(process)
         begin = time.monotonic()
         process.send_signal(signal.SIGINT)
         output, complaints = exit_of(process)

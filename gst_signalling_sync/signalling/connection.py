@@ -74,8 +74,9 @@ class Connection:
             self._websocket.shutdown()
             raise
         self._websocket.settimeout(_IDLE_SECONDS)
-        self._reader.start()
+        # The writer first: the reader, which may end at once, waits for its end.
         self._writer.start()
+        self._reader.start()
 
     def interrupt(self) -> None:
         """Have an `open` under way in another thread raise; one still without a TCP connection goes on until it has it."""

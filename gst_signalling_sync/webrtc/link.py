@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 _CLOSE_SECONDS: Final = 3.0
 """How long aiortc may take to close a peer connection."""
 
+_GATHERING_SECONDS: Final = 6.0
+"""How long a step of the negotiation may take: aioice gathers candidates for 5 s at the most."""
+
 _REASON_CHARACTERS: Final = 500
 """The most that the other end is told of an error."""
 
@@ -303,9 +306,11 @@ class Link:
 
     async def _close_connection(self, connection: RTCPeerConnection) -> None:
         try:
+            if self._negotiation is not None:
+                await asyncio.wait_for(self._negotiation.stop(), _GATHERING_SECONDS)
             await asyncio.wait_for(connection.close(), _CLOSE_SECONDS)
         except TimeoutError:
-            logger.warning("%s: aiortc did not close it within %g s", self._session.named, _CLOSE_SECONDS)
+            logger.warning("%s: aiortc did not close it in time", self._session.named)
         except Exception:
             # Whatever aiortc stumbled over, for the session it is the end.
             logger.exception("%s: aiortc failed to close it", self._session.named)

@@ -46,6 +46,7 @@ class Negotiation:
         self._early_candidates: list[tuple[str, int]] = []
         # Descriptions are applied one after another: applying one awaits, and another may arrive meanwhile.
         self._lock = asyncio.Lock()
+        self._stopped = False
         self.max_message_size: int | None = DEFAULT_MAX_MESSAGE_SIZE
 
     async def make_offer(self) -> str:
@@ -55,9 +56,10 @@ class Negotiation:
             The SDP.
 
         Raises:
-            SessionClosed: This machine has no address that aiortc can use.
+            SessionClosed: This machine has no address that aiortc can use, or the session ended.
         """
         async with self._lock:
+            self._check_open()
             if self._connection.sctp is None:
                 # Either end may want a channel later, which then needs no new negotiation. A negotiated channel is known to
                 # this end alone, and aiortc's `alwaysNegotiateDataChannels` forgets the channels that there are already.
@@ -71,9 +73,10 @@ class Negotiation:
 
         Raises:
             ProtocolError: aiortc can make nothing of it.
-            SessionClosed: This machine has no address that aiortc can use.
+            SessionClosed: This machine has no address that aiortc can use, or the session ended.
         """
         async with self._lock:
+            self._check_open()
             if kind is SdpType.OFFER and self._connection.signalingState != "stable":
                 logger.warning("%s: ignored an offer that crossed ours", self._named)
                 return
@@ -87,6 +90,14 @@ class Negotiation:
             if kind is SdpType.OFFER:
                 await self._answer(sdp)
                 self._send(SdpType.ANSWER, self._local_description())
+
+    async def stop(self) -> None:
+        """Wait for the step under way, and have every later one raise.
+
+        aiortc must not be closed in the middle of one: sockets that it opens after its close() stay open for ever.
+        """
+        async with self._lock:
+            self._stopped = True
 
     async def add_candidate(self, text: str, sdp_m_line_index: int) -> None:
         """Add a trickled candidate, or keep it until there is a description that it belongs to.
@@ -110,6 +121,10 @@ class Negotiation:
             logger.warning("%s: dropped a candidate: %s", self._named, error)
         except (OSError, ValueError, AssertionError) as error:
             logger.warning("%s: could not use candidate %r: %s", self._named, text[:200], error)
+
+    def _check_open(self) -> None:
+        if self._stopped:
+            raise SessionClosed(f"{self._named}: it ended during the negotiation")
 
     async def _apply(self, kind: SdpType, sdp: str) -> None:
         try:
