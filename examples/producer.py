@@ -24,7 +24,6 @@ def main() -> None:
     parser.add_argument("--name", default="robot", help="what consumers find it by (default: %(default)s)")
     options = parser.parse_args()
 
-    # Channels are added before the producer starts, so that the first session has them too.
     producer = Producer(options.uri, name=options.name)
     status = producer.add_channel("status")
     commands = producer.add_channel("commands")
@@ -32,7 +31,7 @@ def main() -> None:
     @commands.message.connect
     def answer(channel: BroadcastChannel, session: Session, data: str | bytes) -> None:
         print(f"{session.peer_id} commands {data!r}", flush=True)
-        session.channel(channel.label).send(f"{options.name} did {data!r}")
+        channel.send(f"{options.name} did {data!r}", session=session)
 
     @producer.session_started.connect
     def greet(producer: Producer, session: Session) -> None:

@@ -73,8 +73,10 @@ class BroadcastChannel:
         targets = [target for target in self._targets() if session is None or target[0] is session]
         for target, _ in targets:
             target.check_message_size(size)
+        full = [target for target in targets if not _offer(target[1], message, size)]
+        if not full:
+            return
         deadline = Deadline(self._timeout if timeout is None else timeout)
-        full = [target for target in targets if not _send(target[1], message, 0.0)]
         late = [target for target, channel in full if not _send(channel, message, deadline.remaining())]
         if late:
             raise WaitTimeout(
@@ -100,6 +102,14 @@ class BroadcastChannel:
             channel = next((channel for channel in session.channels if channel.label == self.label), None)
             if channel is not None:
                 yield session, channel
+
+
+def _offer(channel: DataChannel, message: str | bytes, size: int) -> bool:
+    """Queue a message if there is room; a channel that is closed needs none."""
+    try:
+        return channel.offer(message, size)
+    except ChannelClosed:
+        return True
 
 
 def _send(channel: DataChannel, message: str | bytes, seconds: float) -> bool:

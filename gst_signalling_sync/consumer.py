@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from typing import Any
 
-from .address import peer_id_in
+from .address import URI_VARIABLE, peer_id_in
 from .directory import Directory
 from .errors import ConnectionLost
 from .protocol.messages import Event, Peer, PeerStatusChanged, Role, SessionStarted
@@ -200,7 +201,8 @@ def connect(
         ValueError: An address is not of its form, or both id and name are given.
     """
     if name is None and peer_id is None:
-        peer_id = peer_id_in(uri)
+        address = uri or (None if host or port else os.environ.get(URI_VARIABLE))
+        peer_id = peer_id_in(address)
     if name is not None and peer_id is not None:
         raise ValueError(f"give either peer_id={peer_id!r} or name={name!r}, not both")
     consumer = Consumer(uri, host=host, port=port, timeout=timeout, ice_servers=ice_servers)

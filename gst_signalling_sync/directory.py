@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from .errors import ConnectionLost, PeerWaitTimeout
 from .protocol.messages import Peer, PeerStatusChanged, Role
 from .signalling.lookup import describe_producers, producer_named
-from .threads import Deadline
+from .threads import Deadline, wait_for
 
 __all__ = ["Directory"]
 
@@ -80,7 +80,7 @@ class Directory:
             return producer_named(list(self._producers.values()), name)
 
         with self._changed:
-            self._changed.wait_for(lambda: self._failure is not None or found() is not None, deadline.remaining())
+            wait_for(self._changed, lambda: self._failure is not None or found() is not None, deadline)
             producer = found()
             if producer is not None:
                 return producer

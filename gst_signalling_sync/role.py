@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 _EXIT_SECONDS: Final = 2.0
 """What a role object that was never closed may take to say goodbye when the interpreter exits."""
 
+_WAIT_SECONDS: Final = 0.5
+
 _running: weakref.WeakSet[RoleObject] = weakref.WeakSet()
 
 
@@ -147,7 +149,9 @@ class RoleObject:
             RuntimeError: The object was inherited by `fork`.
         """
         self._client()
-        self._ended.wait()
+        # In slices, because CPython may notice a signal only after the wait that it came just before.
+        while not self._ended.wait(_WAIT_SECONDS):
+            continue
         if self._failure is not None:
             raise self._failure
 

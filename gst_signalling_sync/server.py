@@ -192,6 +192,7 @@ class _Switchboard:
         self.registry = Registry()
         self._loop = loop
         self._connections: set[ServerConnection] = set()
+        self._warned: set[ServerConnection] = set()
         self._open: dict[str, ServerConnection] = {}
         self._server: asyncio.Server | None = None
         self._ping_timer: asyncio.TimerHandle | None = None
@@ -237,7 +238,10 @@ class _Switchboard:
         try:
             request = parse_request(text)
         except ProtocolError as error:
-            logger.warning("%s: message dropped: %.500s", connection, error)
+            # Once per peer: nobody shall fill the log of the machine that the server runs on.
+            level = logging.DEBUG if connection in self._warned else logging.WARNING
+            self._warned.add(connection)
+            logger.log(level, "%s: message dropped: %.500s", connection, error)
             return
         self._deliver(self.registry.handle(connection.peer_id, request))
 
@@ -248,6 +252,7 @@ class _Switchboard:
 
     def lost(self, connection: ServerConnection) -> None:
         self._connections.discard(connection)
+        self._warned.discard(connection)
         if not self._connections:
             self._nobody_left.set()
 

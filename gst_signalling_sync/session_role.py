@@ -12,7 +12,7 @@ from typing import Any
 from .errors import ConnectionLost, SessionClosed, SignallingError, WaitTimeout
 from .protocol.messages import EndSession, EndSessionV1_1, Event, IceMessage, Role, SdpMessage, SdpType
 from .role import RoleObject
-from .threads import Deadline, LoopThread, acquire_shared_loop, release_shared_loop
+from .threads import Deadline, LoopThread, acquire_shared_loop, release_shared_loop, wait_for
 from .webrtc.ice_servers import parse_ice_servers
 from .webrtc.session import Session
 
@@ -122,7 +122,7 @@ class SessionRole(RoleObject):
     def _wait_for_session(self, starter: str, deadline: Deadline) -> Session:
         self._client()
         with self._sessions_changed:
-            self._sessions_changed.wait_for(lambda: self._arrived or self._ended.is_set(), deadline.remaining())
+            wait_for(self._sessions_changed, lambda: self._arrived or self._ended.is_set(), deadline)
             if self._arrived:
                 return self._arrived.popleft()
         if self._ended.is_set():

@@ -60,25 +60,13 @@ def connected_peers(server: SignallingServer) -> Iterator[PeerPair]:
         SessionClosed: The peers could not come together.
         WaitTimeout: They did not within 10 s.
     """
-    from queue import SimpleQueue
-
     from . import Consumer, Producer
 
-    started: SimpleQueue[Session] = SimpleQueue()
     producer = Producer(server.uri, name=PRODUCER_NAME)
     producer.add_channel(_LABEL)
-
-    def on_session_started(producer: Producer, session: Session) -> None:
-        started.put(session)
-
-    producer.session_started.connect(on_session_started)
     with producer, Consumer(server.uri) as consumer:
         consumer_session = consumer.start_session(producer.peer_id)
-        consumer_channel = consumer_session.channel(_LABEL)
-        # A channel that opened shows that the other end is connected: its signal is only on its way.
-        producer_session = started.get(timeout=10)
-        # What the test connects from here on hears of its own sessions only.
-        producer.session_started.disconnect(on_session_started)
+        producer_session = producer.wait_for_session()
         yield PeerPair(
             server,
             producer,
@@ -86,7 +74,7 @@ def connected_peers(server: SignallingServer) -> Iterator[PeerPair]:
             producer_session,
             consumer_session,
             producer_session.channel(_LABEL),
-            consumer_channel,
+            consumer_session.channel(_LABEL),
         )
 
 

@@ -29,7 +29,16 @@ from typing import Any, Final, TypeVar
 
 from .errors import ConnectionLost, WaitTimeout
 
-__all__ = ["CallbackThread", "Deadline", "LoopThread", "Owner", "acquire_shared_loop", "release_shared_loop"]
+__all__ = [
+    "CallbackThread",
+    "Deadline",
+    "LoopThread",
+    "Owner",
+    "acquire_shared_loop",
+    "release_shared_loop",
+    "result_of",
+    "wait_for",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +48,9 @@ EVENT_LOOP_VARIABLE: Final = "GST_SIGNALLING_EVENT_LOOP"
 """Environment variable: ``asyncio`` or ``uvloop``; unset: uvloop where it is installed."""
 
 _EXIT_SECONDS: Final = 2.0
+
+_WAIT_SECONDS: Final = 0.5
+"""The longest single wait."""
 
 _LONGEST_SECONDS: Final = 1e6
 """Eleven days; `poll` counts milliseconds in 32 bits."""
@@ -60,6 +72,42 @@ class Deadline:
     def remaining(self) -> float:
         """Seconds left: never negative, and never more than sockets and locks take, however long the timeout is."""
         return min(max(0.0, self._end - time.monotonic()), _LONGEST_SECONDS)
+
+
+def wait_for(condition: threading.Condition, predicate: Callable[[], object], deadline: Deadline) -> bool:
+    """`Condition.wait_for` that notices every Ctrl-C.
+
+    CPython notices a signal that arrives just before a wait only after it, so no wait here is long.
+
+    Args:
+        condition: Held by the caller.
+        predicate: What is waited for.
+        deadline: How long.
+
+    Returns:
+        Whether it came true.
+    """
+    while not predicate():
+        remaining = deadline.remaining()
+        if not remaining:
+            return False
+        condition.wait(min(remaining, _WAIT_SECONDS))
+    return True
+
+
+def result_of(future: concurrent.futures.Future[Result], deadline: Deadline) -> Result:
+    """`Future.result` that notices every Ctrl-C, see `wait_for`.
+
+    Raises:
+        TimeoutError: There is none in time, or the future's own exception is one.
+    """
+    while True:
+        remaining = deadline.remaining()
+        try:
+            return future.result(min(remaining, _WAIT_SECONDS))
+        except TimeoutError:
+            if future.done() or remaining <= _WAIT_SECONDS:
+                raise
 
 
 class Owner:
@@ -182,7 +230,7 @@ class LoopThread:
             raise RuntimeError(f"{doing}: a blocking call on the event loop thread would wait for itself for ever")
         future = self.submit(coroutine)
         try:
-            return future.result(deadline.remaining())
+            return result_of(future, deadline)
         except concurrent.futures.CancelledError:
             raise ConnectionLost(f"{doing}: closed while waiting") from None
         except TimeoutError:

@@ -411,3 +411,14 @@ def test_roles_tell_that_signalling_is_lost_and_start_anew() -> None:
             producer.start()
             with connect(producer.uri, name="robot") as session:
                 assert session.peer_id == producer.peer_id
+
+
+def test_peer_id_in_the_environments_address(
+    embedded_server: SignallingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Producer(embedded_server.uri), Producer(embedded_server.uri) as second:
+        monkeypatch.setenv(
+            "GST_SIGNALLING_URI", f"gstwebrtc://127.0.0.1:{embedded_server.port}?peer-id={second.peer_id}"
+        )
+        with connect() as session:
+            assert session.peer_id == second.peer_id

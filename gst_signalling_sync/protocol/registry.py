@@ -104,6 +104,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._peers: dict[str, RegisteredPeer] = {}
+        self._warned: set[str] = set()
         self._sessions: dict[str, RegisteredSession] = {}
         # Dicts without values are sets in order of insertion, so that lists and broadcasts have a stable order.
         self._members: dict[Role, dict[str, None]] = {role: {} for role in Role}
@@ -142,6 +143,7 @@ class Registry:
             What to send.
         """
         peer = self._peers.pop(peer_id, None)
+        self._warned.discard(peer_id)
         if peer is None:
             return []
         self._silent.discard(peer_id)
@@ -251,7 +253,10 @@ class Registry:
     def _relay(self, peer: RegisteredPeer, message: SdpMessage | IceMessage) -> Outgoing:
         session = self._sessions.get(message.session_id)
         if session is None:
-            logger.warning("peer %s: message for an unknown session dropped: %.100r", peer.id, message.session_id)
+            # Once per peer: nobody shall fill the log of the machine that the server runs on.
+            level = logging.DEBUG if peer.id in self._warned else logging.WARNING
+            self._warned.add(peer.id)
+            logger.log(level, "peer %s: message for an unknown session dropped: %.100r", peer.id, message.session_id)
             return []
         is_offer = isinstance(message, SdpMessage) and message.type is SdpType.OFFER
         if is_offer and peer.id == session.consumer_id:

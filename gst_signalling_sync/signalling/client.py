@@ -43,7 +43,7 @@ from ..protocol.messages import (
     Welcome,
 )
 from ..protocol.wire import parse_event, serialise_request
-from ..threads import CallbackThread, Deadline, Owner
+from ..threads import CallbackThread, Deadline, Owner, result_of
 from .connection import Connection
 from .pending import PendingRequest, PendingRequests
 from .server_signals import ServerSignals
@@ -106,6 +106,7 @@ class SignallingClient(ServerSignals):
         self._lifecycle = threading.Lock()
         self._connection: Connection | None = None
         self._loss: ConnectionLost | None = None
+        self._warned = False
         self._pending = PendingRequests()
         self._welcome: Future[str] = Future()
 
@@ -136,6 +137,7 @@ class SignallingClient(ServerSignals):
                 return self
             self._disconnect(deadline)
             self._loss = None
+            self._warned = False
             self._pending = PendingRequests()
             self._welcome = Future()
             self._callbacks = self._given_callbacks or CallbackThread(f"callbacks-{self.uri.split('//', 1)[1]}")
@@ -144,7 +146,7 @@ class SignallingClient(ServerSignals):
                 self._connection.open(deadline)
                 # Only as its first message may a peer choose its version. A server older than 1.1 ignores it.
                 self._connection.send(serialise_request(SetProtocolVersion(ProtocolVersion.V1_1)))
-                self._welcome.result(deadline.remaining())
+                result_of(self._welcome, deadline)
             except TimeoutError as error:
                 self._disconnect(deadline)
                 if isinstance(error, ConnectTimeout):
@@ -441,7 +443,7 @@ class SignallingClient(ServerSignals):
 
     def _wait(self, future: Future[Any], deadline: Deadline, doing: str) -> Any:
         try:
-            return future.result(deadline.remaining())
+            return result_of(future, deadline)
         except concurrent.futures.TimeoutError:
             if future.cancel():
                 raise WaitTimeout(f"{doing}: the server did not answer within {deadline.seconds:g} s") from None
@@ -480,7 +482,10 @@ class SignallingClient(ServerSignals):
         try:
             event = parse_event(text)
         except ProtocolError as error:
-            logger.warning("%s: dropped a message of the server: %s", self.uri, error)
+            # Once per connection: a server shall not fill the log of this machine.
+            level = logging.DEBUG if self._warned else logging.WARNING
+            self._warned = True
+            logger.log(level, "%s: dropped a message of the server: %s", self.uri, error)
             return
         logger.debug("%s: received %s", self.uri, event)
         if isinstance(event, Welcome):

@@ -154,7 +154,7 @@ class Connection:
                 with contextlib.suppress(websocket.WebSocketException, OSError):
                     self._websocket.ping()
                 continue
-            except (websocket.WebSocketException, OSError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it was, unless `on_lost` is told callers wait in vain
                 return str(error) or type(error).__name__
             last_heard = time.monotonic()
             if opcode == websocket.ABNF.OPCODE_CLOSE:

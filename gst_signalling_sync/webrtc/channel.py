@@ -17,7 +17,7 @@ from aiortc import RTCDataChannel
 
 from ..errors import ChannelClosed, WaitTimeout
 from ..signals import Signal
-from ..threads import CallbackThread, Deadline, LoopThread, Owner
+from ..threads import CallbackThread, Deadline, LoopThread, Owner, wait_for
 from .inbox import Inbox
 from .message import Message, as_message
 from .sctp import BundlingSctpTransport
@@ -140,17 +140,31 @@ class DataChannel:
         self._owner.check()
         message, size = as_message(data)
         self._session.check_message_size(size)
+        if not self.offer(message, size):
+            self._send_when_there_is_room(message, size, Deadline(self._timeout if timeout is None else timeout))
+
+    def offer(self, message: Message, size: int) -> bool:
+        """Queue a message that fits the other end, if there is room; does not wait.
+
+        Args:
+            message: A text or bytes.
+            size: Its bytes on the wire.
+
+        Returns:
+            Whether it was queued.
+
+        Raises:
+            ChannelClosed: The channel or its session is closed.
+        """
         with self._changed:
-            if self._state in ("closing", "closed") or self.buffered_amount > SEND_LIMIT:
-                self._wait_for_room(Deadline(self._timeout if timeout is None else timeout))
-            self._outgoing.append((message, size))
-            self._outgoing_bytes += size
-            self._messages_sent += 1
-            self._bytes_sent += size
-            if self._flush_is_due:
-                return
-            self._flush_is_due = True
-        self._loop.call(self._flush)
+            if self._state in ("closing", "closed"):
+                raise ChannelClosed(f"cannot send on {self._named}: {self._reason}")
+            if self.buffered_amount > SEND_LIMIT:
+                return False
+            flush_is_due = self._queue(message, size)
+        if not flush_is_due:
+            self._loop.call(self._flush)
+        return True
 
     def recv(self, timeout: float | None = None) -> str | bytes:
         """Wait for the next message that no `message` receiver got.
@@ -311,7 +325,7 @@ class DataChannel:
             self._flush_is_due = bool(self._outgoing)
         for message in messages:
             self._transport.enqueue(self._channel, message)
-        self._transport.flush_soon()
+        self._transport.flush()
         with self._changed:
             self._changed.notify_all()
         if self._state == "closing" and not self._outgoing:
@@ -332,17 +346,30 @@ class DataChannel:
         self._channel.close()
         self._on_close()
 
-    def _wait_for_room(self, deadline: Deadline) -> None:
-        def has_room() -> bool:
+    def _queue(self, message: Message, size: int) -> bool:
+        """Queue a message, and tell whether a flush was due already; `_changed` is held."""
+        self._outgoing.append((message, size))
+        self._outgoing_bytes += size
+        self._messages_sent += 1
+        self._bytes_sent += size
+        flush_was_due, self._flush_is_due = self._flush_is_due, True
+        return flush_was_due
+
+    def _send_when_there_is_room(self, message: Message, size: int, deadline: Deadline) -> None:
+        def can_go_on() -> bool:
             return self._state in ("closing", "closed") or self.buffered_amount <= SEND_LIMIT
 
-        if not self._wait_for_state(has_room, deadline):
-            raise WaitTimeout(
-                f"sending on {self._named}: {self.buffered_amount} bytes were still queued after {deadline.seconds:g} s;"
-                " this message was not sent. The other end, or the network, is slower than what is sent."
-            )
-        if self._state in ("closing", "closed"):
-            raise ChannelClosed(f"cannot send on {self._named}: {self._reason}")
+        with self._changed:
+            if not self._wait_for_state(can_go_on, deadline):
+                raise WaitTimeout(
+                    f"sending on {self._named}: {self.buffered_amount} bytes were still queued after {deadline.seconds:g} s;"
+                    " this message was not sent. The other end, or the network, is slower than what is sent."
+                )
+            if self._state in ("closing", "closed"):
+                raise ChannelClosed(f"cannot send on {self._named}: {self._reason}")
+            flush_is_due = self._queue(message, size)
+        if not flush_is_due:
+            self._loop.call(self._flush)
 
     def _wait_until_open(self, deadline: Deadline) -> None:
         with self._changed:
@@ -359,4 +386,4 @@ class DataChannel:
             raise RuntimeError(
                 f"{self._named}: a blocking call on the event loop thread would wait for itself for ever"
             )
-        return self._changed.wait_for(predicate, deadline.remaining())
+        return wait_for(self._changed, predicate, deadline)

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import threading
 from queue import Empty, SimpleQueue
+from typing import Final
 
 from ..signals import Signal
-from ..threads import CallbackThread
+from ..threads import CallbackThread, Deadline
 from .message import Message
 
 __all__ = ["Inbox"]
+
+
+_WAIT_SECONDS: Final = 0.5
 
 
 class _End:
@@ -69,13 +73,23 @@ class Inbox:
         Raises:
             Empty: None came in time.
         """
-        message = self._waiting.get(timeout=max(0.0, seconds))
+        message = self._get(Deadline(seconds))
         if isinstance(message, _End):
             # Every other thread that waits here, or will, has to see the end too.
             self._waiting.put(message)
             return None
         self._count(message)
         return message
+
+    def _get(self, deadline: Deadline) -> Message | _End:
+        while True:
+            remaining = deadline.remaining()
+            try:
+                # In slices, because CPython may notice a signal only after the wait that it came just before.
+                return self._waiting.get(timeout=min(remaining, _WAIT_SECONDS))
+            except Empty:
+                if remaining <= _WAIT_SECONDS:
+                    raise
 
     def _on_receiver(self) -> None:
         self._callbacks.post(self._deliver_waiting)

@@ -28,6 +28,8 @@ from aiortc.rtcsctptransport import (
     SackChunk,
 )
 
+from .eager import run_eagerly
+
 __all__ = ["BundlingSctpTransport", "use_bundling"]
 
 SACK_DELAY_SECONDS: Final = 0.01
@@ -59,7 +61,6 @@ class BundlingSctpTransport(RTCSctpTransport):
     """
 
     _corked = False
-    _flush_is_due = False
     _sack_is_due = False
     _packets_to_acknowledge = 0
     _sack_timer: asyncio.TimerHandle | None = None
@@ -68,7 +69,7 @@ class BundlingSctpTransport(RTCSctpTransport):
     _sack_task: asyncio.Task[None] | None = None
 
     def enqueue(self, channel: RTCDataChannel, message: str | bytes) -> None:
-        """Queue a message of an open channel; `flush_soon` sends what is queued."""
+        """Queue a message of an open channel; `flush` sends what is queued."""
         if isinstance(message, str):
             data = message.encode()
             kind = WEBRTC_STRING if data else WEBRTC_STRING_EMPTY
@@ -80,14 +81,11 @@ class BundlingSctpTransport(RTCSctpTransport):
         channel._addBufferedAmount(len(data))
         self._data_channel_queue.append((channel, kind, data))
 
-    def flush_soon(self) -> None:
-        """Send what is queued, in one task however many messages that is."""
-        if not self._flush_is_due:
-            self._flush_is_due = True
-            self._flush_task = asyncio.ensure_future(self._flush_once())
+    def flush(self) -> None:
+        """Send what is queued, at once as far as the network takes it."""
+        self._flush_task = run_eagerly(self._flush_once())
 
     async def _flush_once(self) -> None:
-        self._flush_is_due = False
         try:
             await self._data_channel_flush()
         except ConnectionError:
@@ -145,7 +143,7 @@ class BundlingSctpTransport(RTCSctpTransport):
         return stream_id
 
     async def _transmit(self) -> None:
-        if self._corked:
+        if self._corked or not (self._outbound_queue or self._sent_queue or self._forward_tsn_chunk):
             return
         if self._forward_tsn_chunk is not None:
             forward_tsn, self._forward_tsn_chunk = self._forward_tsn_chunk, None

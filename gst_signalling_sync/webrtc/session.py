@@ -16,7 +16,7 @@ from aiortc import RTCDataChannel, RTCIceServer, RTCPeerConnection
 from ..errors import ConnectionLost, MessageTooLarge, SessionClosed, WaitTimeout
 from ..signalling import SignallingClient
 from ..signals import Signal
-from ..threads import CallbackThread, Deadline, LoopThread, Owner
+from ..threads import CallbackThread, Deadline, LoopThread, Owner, wait_for
 from .channel import DataChannel
 from .channel_options import ChannelOptions
 from .link import Link
@@ -313,4 +313,4 @@ class Session:
     def _wait_for(self, predicate: Callable[[], bool], deadline: Deadline) -> None:
         if self._loop.is_current and not predicate():
             raise RuntimeError(f"{self.named}: a blocking call on the event loop thread would wait for itself for ever")
-        self._changed.wait_for(predicate, deadline.remaining())
+        wait_for(self._changed, predicate, deadline)

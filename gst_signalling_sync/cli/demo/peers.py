@@ -72,7 +72,7 @@ def _produce(uri: str, rate: float, stop: threading.Event) -> None:
 
     @control.message.connect
     def answer(channel: BroadcastChannel, session: Session, data: str | bytes) -> None:
-        session.channel(channel.label).send(data)
+        channel.send(data, session=session)
 
     with producer:
         next_report = next_send = time.monotonic()
