@@ -34,6 +34,9 @@ ChannelState = Literal["connecting", "open", "closing", "closed"]
 SEND_LIMIT: Final = 1024 * 1024
 """Bytes queued at which `DataChannel.send` begins to block."""
 
+_ROOM_AGAIN: Final = SEND_LIMIT // 2
+"""Bytes queued at which a blocked `send` is woken. Woken for every message it would fight the loop for the interpreter."""
+
 RECEIVE_LIMIT: Final = 256 * 1024 * 1024
 """Bytes received and not asked for at which a channel is closed, because nobody here reads it."""
 
@@ -326,8 +329,9 @@ class DataChannel:
         for message in messages:
             self._transport.enqueue(self._channel, message)
         self._transport.flush()
-        with self._changed:
-            self._changed.notify_all()
+        if self.buffered_amount <= _ROOM_AGAIN:
+            with self._changed:
+                self._changed.notify_all()
         if self._state == "closing" and not self._outgoing:
             self._channel.close()
 
