@@ -11,6 +11,7 @@ from rich.console import Console
 from benchmarks import data as data_benchmark
 from benchmarks import report
 from benchmarks import server as server_benchmark
+from benchmarks import start as start_benchmark
 from benchmarks.workload import Workload
 
 _REPORT_COLUMNS: Final = 120
@@ -49,6 +50,18 @@ def server(rounds: int, idle_peers: tuple[int, ...], sessions: int, messages: in
         click.echo(report.server_json(result))
     else:
         report.print_server(_report_console(), result)
+
+
+@main.command()
+@click.option("--rounds", default=15, show_default=True, help="How often each is measured.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def start(rounds: int, as_json: bool) -> None:
+    """How long it takes to begin: imports, and `gst-signalling-sync list`."""
+    result = start_benchmark.run(rounds, _progress())
+    if as_json:
+        click.echo(report.start_json(result))
+    else:
+        report.print_start(_report_console(), result)
 
 
 def _report_console() -> Console:

@@ -11,8 +11,9 @@ from rich.table import Table
 
 from benchmarks.data import COMPARISONS, METRICS, Comparison, DataResult
 from benchmarks.server import ServerResult
+from benchmarks.start import IMPORT_AIORTC, IMPORT_LIBRARY, LIST, StartResult
 
-__all__ = ["data_json", "print_data", "print_server", "server_json"]
+__all__ = ["data_json", "print_data", "print_server", "print_start", "server_json", "start_json"]
 
 
 def print_data(console: Console, result: DataResult) -> None:
@@ -81,6 +82,36 @@ def print_server(console: Console, result: ServerResult) -> None:
     console.print(table)
     console.print("CPU: the server's own. The rates are of server and driver together, and limited by the slower one.")
     _print_missing(console, result.missing)
+
+
+def print_start(console: Console, result: StartResult) -> None:
+    """Show what it takes to begin.
+
+    Args:
+        console: Where.
+        result: Of `benchmarks.start.run`.
+    """
+    table = Table(title="To begin; medians, imports without the interpreter's own start")
+    table.add_column("what", no_wrap=True)
+    table.add_column("rounds", justify="right")
+    table.add_column("[ms]", justify="right")
+    table.add_column(f"of `{IMPORT_AIORTC}`", justify="right")
+    for what in (IMPORT_LIBRARY, LIST, IMPORT_AIORTC):
+        ratio = result.milliseconds(what) / result.milliseconds(IMPORT_AIORTC)
+        table.add_row(what, str(len(result.rounds[what])), _figure(result.milliseconds(what)), f"{ratio:.2f}")
+    console.print(table)
+
+
+def start_json(result: StartResult) -> str:
+    """One document: the seconds of every round.
+
+    Args:
+        result: Of `benchmarks.start.run`.
+
+    Returns:
+        JSON.
+    """
+    return json.dumps(asdict(result), indent=2)
 
 
 def data_json(result: DataResult) -> str:

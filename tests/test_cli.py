@@ -249,18 +249,6 @@ class TestList:
         assert finished.returncode == 1
         assert is_one_line(finished.stderr)
 
-    def test_answers_before_aiortc_would_be_imported(self, uri: str) -> None:
-        def seconds(*command: str) -> float:
-            started = time.perf_counter()
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=SECONDS)
-            return time.perf_counter() - started
-
-        rounds = [
-            (seconds(*PROGRAM, "list", "--uri", uri, "--json"), seconds(sys.executable, "-c", "import aiortc"))
-            for _ in range(5)
-        ]
-        assert min(list_ for list_, _ in rounds) < min(import_ for _, import_ in rounds)
-
     def test_reader_that_left_gets_no_traceback(self, uri: str, producer: Producer) -> None:
         assert errors_without_a_reader("list", "--uri", uri) == ""
 

@@ -118,7 +118,7 @@ def test_sessions_while_messages_flow_again_and_again(chatter: str) -> None:
 
 def test_producers_that_come_and_go_while_messages_flow(uri: str) -> None:
     with Consumer(uri) as consumer:
-        for _ in range(ROUNDS // 4):
+        for _ in range(ROUNDS):
             with Producer(uri) as producer:
                 channel = producer.add_channel("data")
                 session = consumer.start_session(producer.peer_id)
@@ -131,7 +131,7 @@ def test_producers_that_come_and_go_while_messages_flow(uri: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_close_from_several_threads_at_once(uri: str, role: RoleClass) -> None:
-    for _ in range(ROUNDS // 10):
+    for _ in range(ROUNDS):
         role_object = role(uri).start()
         barrier = threading.Barrier(4)
 
@@ -146,7 +146,7 @@ def test_close_from_several_threads_at_once(uri: str, role: RoleClass) -> None:
 
 
 def test_sessions_close_from_several_threads_at_once_while_messages_flow(chatter: str) -> None:
-    for _ in range(ROUNDS // 10):
+    for _ in range(ROUNDS):
         with Consumer(chatter) as consumer:
             session = consumer.start_session()
             _run_all([session.close, session.close, consumer.close, session.close])
@@ -161,14 +161,14 @@ def test_start_and_close_from_several_threads_at_once(uri: str) -> None:
         with contextlib.suppress(ConnectionLost):
             producer.start()
 
-    for _ in range(ROUNDS // 10):
+    for _ in range(ROUNDS):
         _run_all([start, producer.close, start, producer.close])
     producer.close()
     assert producer.peer_id is None
 
 
 def test_close_from_callbacks(chatter: str) -> None:
-    for _ in range(ROUNDS // 4):
+    for _ in range(ROUNDS):
         consumer = Consumer(chatter).start()
         session = consumer.start_session()
         closed = Heard(session.closed)
@@ -179,7 +179,7 @@ def test_close_from_callbacks(chatter: str) -> None:
 
 def test_session_closed_from_its_own_callback(chatter: str) -> None:
     with Consumer(chatter) as consumer:
-        for _ in range(ROUNDS // 4):
+        for _ in range(ROUNDS):
             session = consumer.start_session()
             closed = Heard(session.closed)
             session.channel("data").message.connect(lambda channel, data: channel.session.close())
