@@ -27,7 +27,7 @@ DEFAULT_MAX_MESSAGE_SIZE: Final = 65536
 MEDIA_SECTIONS: Final = 64
 """Media descriptions that are taken from a peer; a robot with many cameras has some ten."""
 
-CANDIDATES: Final = 256
+CANDIDATES: Final = 128
 """Candidates that are taken from a peer; a machine with many addresses has some ten."""
 
 _MAX_MESSAGE_SIZE: Final = re.compile(r"^a=max-message-size:(\d{1,19})\s*$", re.MULTILINE)

@@ -18,6 +18,7 @@ from ..protocol.messages import SdpType
 from ..signalling import SignallingClient
 from ..threads import Deadline, LoopThread
 from .channel_options import ChannelOptions
+from .description import CANDIDATES
 from .negotiation import Negotiation
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Link:
         self._negotiation: Negotiation | None = None
         self._termination: asyncio.Task[None] | None = None
         self._abandon_drain = False
+        # Counted on the reader.
+        self._candidates = 0
         self._alarm: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -139,7 +142,12 @@ class Link:
         self._loop.call(lambda: self._negotiate(self._receive(kind, sdp)))
 
     def on_candidate(self, text: str, sdp_m_line_index: int) -> None:
-        """Handle the other end's candidate."""
+        """Handle the other end's candidate; one of more than a peer needs is dropped, because aioice pairs them all."""
+        self._candidates += 1
+        if self._candidates > CANDIDATES:
+            if self._candidates == CANDIDATES + 1:
+                logger.warning("%s: dropped candidates: the peer sent more than %d", self._session.named, CANDIDATES)
+            return
 
         async def add() -> None:
             if self._negotiation is not None:

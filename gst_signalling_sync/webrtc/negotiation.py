@@ -12,7 +12,6 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 from ..errors import ProtocolError, SessionClosed
 from ..protocol.messages import SdpType
 from .description import (
-    CANDIDATES,
     DEFAULT_MAX_MESSAGE_SIZE,
     check_description,
     has_candidates,
@@ -107,8 +106,7 @@ class Negotiation:
         if self._connection.signalingState == "closed":
             return
         if self._connection.remoteDescription is None:
-            if len(self._early_candidates) < CANDIDATES:
-                self._early_candidates.append((text, sdp_m_line_index))
+            self._early_candidates.append((text, sdp_m_line_index))
             return
         try:
             if not text.strip():
