@@ -31,10 +31,15 @@ def run_eagerly(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | No
 @types.coroutine
 def _resume(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
     """The rest of a coroutine that waits for something."""
-    try:
-        yield awaited
-    except BaseException:
-        # Only a cancellation comes this way: what was waited for tells its result to the coroutine itself.
-        coroutine.close()
-        raise
+    while True:
+        try:
+            yield awaited
+        # A task throws the exception of what it waited for, or its own cancellation.
+        except BaseException as error:  # noqa: BLE001 - it is the coroutine's
+            try:
+                awaited = coroutine.throw(error)
+            except StopIteration:
+                return
+        else:
+            break
     yield from coroutine

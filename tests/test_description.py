@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+
+from gst_signalling_sync import Producer, ProtocolError
+from gst_signalling_sync.webrtc.description import max_message_size, parse_candidate, with_passive_setup
+from gst_signalling_sync.webrtc.ice_servers import parse_ice_servers
+
+
+@pytest.mark.parametrize("prefix", ["candidate:", "a=candidate:", ""])
+def test_candidates_as_browsers_and_gstreamer_write_them(prefix: str) -> None:
+    candidate = parse_candidate(f"{prefix}1 1 UDP 2015363327 192.0.2.7 40000 typ host", 2)
+    assert candidate is not None
+    assert (candidate.ip, candidate.port, candidate.type, candidate.sdpMLineIndex) == ("192.0.2.7", 40000, "host", 2)
+
+
+def test_candidate_of_a_browser_keeps_its_mdns_name() -> None:
+    candidate = parse_candidate("candidate:1 1 udp 1 4f2c.local 40000 typ host generation 0 ufrag x", 0)
+    assert candidate is not None
+    assert candidate.ip == "4f2c.local"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "candidate:1 1 TCP 1 192.0.2.7 9 typ host tcptype active",
+        "candidate:1 1 UDP 1 fe80::1 40000 typ host",
+        "candidate:1 2 UDP 1 192.0.2.7 40000 typ host",
+    ],
+    ids=["TCP", "link-local", "RTCP component"],
+)
+def test_candidate_that_aiortc_could_never_use(text: str) -> None:
+    assert parse_candidate(text, 0) is None
+
+
+@pytest.mark.parametrize("text", ["hello", "candidate:1 1 udp", "candidate:1 1 udp x 192.0.2.7 40000 typ host"])
+def test_what_is_no_candidate(text: str) -> None:
+    with pytest.raises(ProtocolError, match="not a candidate"):
+        parse_candidate(text, 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "size"), [("", 65536), ("a=max-message-size:262144\r\n", 262144), ("a=max-message-size:0\r\n", None)]
+)
+def test_max_message_size(line: str, size: int | None) -> None:
+    assert max_message_size(f"v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n{line}") == size
+
+
+def test_answer_that_makes_this_end_the_dtls_server() -> None:
+    assert with_passive_setup("a=setup:active\r\na=x\r\n") == "a=setup:passive\r\na=x\r\n"
+
+
+def test_ice_servers_as_gstreamer_writes_them() -> None:
+    stun, turn = parse_ice_servers(["stun://host:3478", "turn://user:p%40ss@host:3478?transport=tcp"])
+    assert (stun.urls, stun.username) == ("stun:host:3478", None)
+    assert (turn.urls, turn.username, turn.credential) == ("turn:host:3478?transport=tcp", "user", "p@ss")
+
+
+@pytest.mark.parametrize("uri", ["http://host", "stun:", "turn://host:3478", ""])
+def test_ice_server_of_another_form(uri: str) -> None:
+    with pytest.raises(ValueError, match="ICE server"):
+        Producer(ice_servers=[uri])
