@@ -148,7 +148,9 @@ class RoleObject:
             KeyboardInterrupt: Ctrl-C.
             RuntimeError: The object was inherited by `fork`.
         """
-        self._client()
+        if not self._ended.is_set():
+            # Else a callback closed it before this call.
+            self._client()
         # In slices, because CPython may notice a signal only after the wait that it came just before.
         while not self._ended.wait(_WAIT_SECONDS):
             continue

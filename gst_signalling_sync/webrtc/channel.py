@@ -231,7 +231,7 @@ class DataChannel:
         with self._changed:
             if self._state in ("connecting", "open"):
                 self._state = "closing"
-        self._loop.call(self._close_when_flushed)
+        self._loop.call(self.close_when_flushed)
         with self._changed:
             self._wait_for_state(lambda: self._state == "closed", deadline)
             lost = self.buffered_amount
@@ -335,7 +335,8 @@ class DataChannel:
         if self._state == "closing" and not self._outgoing:
             self._channel.close()
 
-    def _close_when_flushed(self) -> None:
+    def close_when_flushed(self) -> None:
+        """Close the channel at both ends, behind what was sent; its state tells when that is done."""
         if self._channel.readyState == "open" and self._outgoing:
             self._flush()
             return

@@ -35,6 +35,9 @@ _CLOSE_SECONDS: Final = 3.0
 _GATHERING_SECONDS: Final = 6.0
 """How long a step of the negotiation may take: aioice gathers candidates for 5 s at the most."""
 
+_CHANNEL_CLOSE_SECONDS: Final = 1.0
+"""How long the other end may take to close the channels: some round trips, and not every peer does."""
+
 _REASON_CHARACTERS: Final = 500
 """The most that the other end is told of an error."""
 
@@ -332,9 +335,23 @@ class Link:
             if not deadline.remaining():
                 break
             await asyncio.sleep(_ACKNOWLEDGEMENT_POLL_SECONDS)
+        if not self._abandon_drain and self._is_alive():
+            await self._close_channels(channels, Deadline(min(deadline.remaining(), _CHANNEL_CLOSE_SECONDS)))
         lost = sum(channel.buffered_amount for channel in channels)
         if lost:
             logger.warning("%s: closed with %d bytes not sent", self._session.named, lost)
+
+    async def _close_channels(self, channels: Sequence[DataChannel], deadline: Deadline) -> None:
+        """Wait until the other end has closed them too, which it does behind the messages that it hands on.
+
+        webrtcbin acknowledges messages that it has yet to give to its program, and drops them when the session ends.
+        """
+        for channel in channels:
+            channel.close_when_flushed()
+        while (
+            deadline.remaining() and not self._abandon_drain and any(channel.state != "closed" for channel in channels)
+        ):
+            await asyncio.sleep(_ACKNOWLEDGEMENT_POLL_SECONDS)
 
     def _is_alive(self) -> bool:
         return self._connection is not None and self._connection.connectionState == "connected"
