@@ -17,7 +17,17 @@ import threading
 from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from gst_signalling_sync import PeerNotFound, Session, SignallingError, WaitTimeout, connect, list_producers
+from gst_signalling_sync import (
+    ChannelClosed,
+    DataChannel,
+    PeerNotFound,
+    Session,
+    SessionClosed,
+    SignallingError,
+    WaitTimeout,
+    connect,
+    list_producers,
+)
 
 CONNECT_SECONDS = 5.0
 """How long a command waits for a robot that is just starting."""
@@ -43,14 +53,24 @@ class Robot:
     def command(self, text: str) -> str:
         """Send a command and wait for its answer; from any thread, one at a time."""
         with self._lock:
-            channel = self._connected().channel("commands")
             try:
-                channel.send(text)
+                channel = self._send(text)
                 return str(channel.recv(timeout=ANSWER_SECONDS))
             except SignallingError:
                 # An answer that comes late must not be taken for that to the next command.
                 self._disconnect()
                 raise
+
+    def _send(self, text: str) -> DataChannel:
+        try:
+            channel = self._connected().channel("commands")
+            channel.send(text)
+        except (ChannelClosed, SessionClosed):
+            # The robot has just left: the command was not sent, so a new session may take it.
+            self._disconnect()
+            channel = self._connected().channel("commands")
+            channel.send(text)
+        return channel
 
     def _connected(self) -> Session:
         if self._session is None or self._session.state != "connected":
