@@ -316,9 +316,12 @@ class Link:
             logger.debug("%s: the server could not be told of its end: %s", self._session.named, error)
 
     async def _close_connection(self, connection: RTCPeerConnection) -> None:
-        try:
-            if self._negotiation is not None:
+        if self._negotiation is not None:
+            try:
                 await asyncio.wait_for(self._negotiation.stop(), _GATHERING_SECONDS)
+            except TimeoutError:
+                logger.warning("%s: closed in the middle of its negotiation", self._session.named)
+        try:
             await asyncio.wait_for(connection.close(), _CLOSE_SECONDS)
         except TimeoutError:
             logger.warning("%s: aiortc did not close it in time", self._session.named)
