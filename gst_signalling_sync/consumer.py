@@ -115,7 +115,7 @@ class Consumer(SessionRole):
         def accept(event: SessionEvent) -> Session:
             self._register(session, event.session_id, ours=True)
             if not offer:
-                session.link.start_as_answerer(None)
+                session.link.start_as_answerer(None, sources=self._sources)
             return session
 
         try:
@@ -138,7 +138,9 @@ class Consumer(SessionRole):
     def _make_offer(self, session: Session, deadline: Deadline) -> str:
         if self._loop is None:
             raise ConnectionLost("the consumer is closed")
-        return self._loop.run(session.link.make_offer(), deadline, f"making an offer for peer {session.peer_id}")
+        return self._loop.run(
+            session.link.make_offer(self._sources), deadline, f"making an offer for peer {session.peer_id}"
+        )
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, PeerStatusChanged):
@@ -156,7 +158,7 @@ class Consumer(SessionRole):
         session = self._new_session(event.peer_id)
         self._register(session, event.session_id)
         session.link.give_up_after(self._timeout)
-        session.link.start_as_answerer(None)
+        session.link.start_as_answerer(None, sources=self._sources)
 
     def _on_lost(self, error: ConnectionLost) -> None:
         self._directory.fail(error)

@@ -9,13 +9,16 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "ConnectionLost",
+    "MediaError",
     "MessageTooLarge",
     "PeerNotFound",
     "PeerWaitTimeout",
     "ProtocolError",
+    "RecordingError",
     "ServerError",
     "SessionClosed",
     "SignallingError",
+    "TrackNotFound",
     "WaitTimeout",
     "callback_failed",
 ]
@@ -59,6 +62,18 @@ class ChannelClosed(SignallingError, ConnectionError):
 
 class MessageTooLarge(SignallingError, ValueError):
     """The message is larger than the other end said it accepts (``a=max-message-size``, RFC 8841 section 6)."""
+
+
+class TrackNotFound(SignallingError, LookupError):
+    """The session has no track of that kind."""
+
+
+class MediaError(SignallingError, ValueError):
+    """What was to be played or sent is not media that can be read or encoded here."""
+
+
+class RecordingError(SignallingError, OSError):
+    """A recording could not be written, or not to its end; what was written stays."""
 
 
 class ServerError(SignallingError):

@@ -1,4 +1,4 @@
-"""`Producer`: offers data channels to every consumer that asks for a session."""
+"""`Producer`: offers data channels, video and audio to every consumer that asks for a session."""
 
 from __future__ import annotations
 
@@ -155,9 +155,9 @@ class Producer(SessionRole):
                 session.link.give_up_after(self._timeout)
             channels = [channel.options for channel in self._channels]
             if offer is None:
-                session.link.start_as_offerer(channels)
+                session.link.start_as_offerer(channels, self._sources)
             else:
-                session.link.start_as_answerer(offer, channels)
+                session.link.start_as_answerer(offer, channels, self._sources)
 
         def ask() -> None:
             self.session_requested.emit(self, session=session)

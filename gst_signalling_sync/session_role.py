@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import ConnectionLost, SessionClosed, SignallingError, WaitTimeout
 from .protocol.messages import EndSession, EndSessionV1_1, Event, IceMessage, Role, SdpMessage, SdpType
@@ -15,6 +16,11 @@ from .role import RoleObject
 from .threads import Deadline, LoopThread, acquire_shared_loop, release_shared_loop, wait_for
 from .webrtc.ice_servers import parse_ice_servers
 from .webrtc.session import Session
+
+if TYPE_CHECKING:
+    from .webrtc.media.audio_source import AudioSource
+    from .webrtc.media.player import Player
+    from .webrtc.media.video_source import Bitrate, VideoSource
 
 __all__ = ["SessionRole"]
 
@@ -54,6 +60,9 @@ class SessionRole(RoleObject):
         # Those that other peers started and `wait_for_session` has not given out.
         self._arrived: deque[Session] = deque()
         self._own_ids: set[str] = set()
+        # Appended to by callers' threads, read by all.
+        self._sources: list[VideoSource | AudioSource] = []
+        self._players: list[Player] = []
 
     @property
     def sessions(self) -> list[Session]:
@@ -61,12 +70,92 @@ class SessionRole(RoleObject):
         with self._sessions_changed:
             return [session for session in self._sessions.values() if session.state == "connected"]
 
+    def add_video(
+        self, fps: float = 30, codecs: Sequence[str] = ("VP8", "H264"), bitrate: Bitrate = None
+    ) -> VideoSource:
+        """Add a video track. A session that has begun already does not get it.
+
+        A producer offers it to every session. A consumer talks back: it goes out on the first video track that the producer
+        offers to receive on as well, which is logged where there is none.
+
+        Args:
+            fps: Frames per second at the most.
+            codecs: What it may be encoded in, the preferred one first; each session gets the first that its peer takes.
+            bitrate: Bits per second: the highest, or the lowest and the highest. None: by the size of the pictures, 0.08 per
+                pixel. Within the limits it follows the links: it is the lowest of what they carry, but at least half of what
+                the median of them does, so that one bad link does not take the picture from the others.
+
+        Returns:
+            What pictures are written to.
+
+        Raises:
+            ValueError: There is no such codec here, or a number is out of range.
+            RuntimeError: The object was inherited by `fork`.
+        """
+        from .webrtc.media.video_source import VideoSource
+
+        self._owner.check()
+        source = VideoSource(fps, codecs, bitrate)
+        self._sources.append(source)
+        return source
+
+    def add_audio(self, rate: int = 48000, channels: int = 1) -> AudioSource:
+        """Add an audio track, sent as Opus. A session that has begun already does not get it; see `add_video`.
+
+        Args:
+            rate: Samples per second of what is written, 8000 to 192000.
+            channels: 1 or 2.
+
+        Returns:
+            What sound is written to.
+
+        Raises:
+            ValueError: A number is out of range.
+            RuntimeError: The object was inherited by `fork`.
+        """
+        from .webrtc.media.audio_source import AudioSource
+
+        self._owner.check()
+        source = AudioSource(rate, channels)
+        self._sources.append(source)
+        return source
+
+    def add_player(self, path: str | os.PathLike[str], loop: bool = False) -> Player:
+        """Add the video and audio of a file, a camera or a stream. It plays in real time while this object is started.
+
+        Args:
+            path: A file, a camera such as ``/dev/video0``, or a URL: whatever FFmpeg opens.
+            loop: Whether a file begins again at its end.
+
+        Returns:
+            The player, which this object closes.
+
+        Raises:
+            MediaError: It cannot be opened, or has neither video nor audio that can be decoded.
+            RuntimeError: The object was inherited by `fork`.
+        """
+        from .webrtc.media.player import Player
+
+        self._owner.check()
+        player = Player(path, loop)
+        self._sources.extend(player.sources)
+        self._players.append(player)
+        if self._loop is not None:
+            player.start()
+        return player
+
     def _open(self, deadline: Deadline) -> None:
         self._loop = acquire_shared_loop()
         super()._open(deadline)
+        for player in self._players:
+            player.start()
 
     def _shut(self, deadline: Deadline) -> None:
+        for player in self._players:
+            player.close(deadline.remaining())
         super()._shut(deadline)
+        for source in self._sources:
+            source.join(deadline)
         with self._sessions_changed:
             self._sessions_changed.notify_all()
         if self._loop is not None:
@@ -84,6 +173,8 @@ class SessionRole(RoleObject):
             await asyncio.gather(*(session.link.terminate(drain_seconds=seconds) for session in sessions))
 
         self._loop.run(end_all(), Deadline(deadline.remaining() + 5), f"closing the sessions of the {self._kind}")
+        for session in sessions:
+            session.media.finish_recordings(deadline)
 
     def _await_connected(self, session: Session, deadline: Deadline) -> Session:
         """Wait for a session; one that its caller gives up is ended."""

@@ -17,6 +17,7 @@ __all__ = [
     "check_description",
     "has_candidates",
     "max_message_size",
+    "media_codecs",
     "parse_candidate",
     "with_passive_setup",
 ]
@@ -34,6 +35,8 @@ _MAX_MESSAGE_SIZE: Final = re.compile(r"^a=max-message-size:(\d{1,19})\s*$", re.
 _ACTIVE_SETUP: Final = re.compile(r"^a=setup:active(\s*)$", re.MULTILINE)
 _MEDIA: Final = re.compile(r"^m=", re.MULTILINE)
 _FINGERPRINT: Final = re.compile(r"^a=fingerprint:", re.MULTILINE)
+_RTPMAP: Final = re.compile(r"^a=rtpmap:\d+ ([^/\s]+)/", re.MULTILINE)
+_REPAIR_CODECS: Final = frozenset(("rtx", "red", "ulpfec", "flexfec-03", "telephone-event", "cn"))
 _CANDIDATE: Final = re.compile(r"^a=candidate:", re.MULTILINE)
 _CANDIDATE_PREFIX: Final = "candidate:"
 _LINE_PREFIX: Final = "a="
@@ -63,6 +66,21 @@ def max_message_size(description: str) -> int | None:
 def has_candidates(description: str) -> bool:
     """Whether a description brings candidates."""
     return _CANDIDATE.search(description) is not None
+
+
+def media_codecs(description: str) -> dict[str, list[str]]:
+    """The codecs that a description names.
+
+    Returns:
+        By kind of media, ``"audio"`` or ``"video"``: names such as ``"VP8"``, without those that only repair others.
+    """
+    found: dict[str, list[str]] = {}
+    for section in _MEDIA.split(description)[1:]:
+        kind = section.split(" ", 1)[0]
+        if kind in ("audio", "video"):
+            names = [name for name in _RTPMAP.findall(section) if name.lower() not in _REPAIR_CODECS]
+            found.setdefault(kind, []).extend(name for name in dict.fromkeys(names) if name not in found.get(kind, ()))
+    return found
 
 
 def check_description(description: str) -> None:

@@ -19,6 +19,9 @@ from ..signalling import SignallingClient
 from ..threads import Deadline, LoopThread
 from .channel_options import ChannelOptions
 from .description import CANDIDATES
+from .media.media_receiver import MediaReceiver
+from .media.sender import Source
+from .media.tracks import Tracks
 from .negotiation import Negotiation
 
 if TYPE_CHECKING:
@@ -64,6 +67,7 @@ class Link:
         self._loop = loop
         self._ice_servers = ice_servers
         self._connection: RTCPeerConnection | None = None
+        self._tracks: Tracks | None = None
         self._negotiation: Negotiation | None = None
         self._termination: asyncio.Task[None] | None = None
         self._abandon_drain = False
@@ -119,21 +123,25 @@ class Link:
 
         self._loop.call(start)
 
-    def start_as_offerer(self, channels: Sequence[ChannelOptions]) -> None:
+    def start_as_offerer(self, channels: Sequence[ChannelOptions], sources: Sequence[Source] = ()) -> None:
         """Make the offer and send it."""
 
         async def offer() -> None:
-            self._open(channels)
+            self._open(channels, sources)
             assert self._negotiation is not None
+            assert self._tracks is not None
+            self._tracks.add_sources()
             self._send_sdp(SdpType.OFFER, await self._negotiation.make_offer())
 
         self._loop.call(lambda: self._negotiate(offer()))
 
-    def start_as_answerer(self, offer: str | None, channels: Sequence[ChannelOptions] = ()) -> None:
+    def start_as_answerer(
+        self, offer: str | None, channels: Sequence[ChannelOptions] = (), sources: Sequence[Source] = ()
+    ) -> None:
         """Wait for the offer, or answer the one that came with the request."""
 
         async def answer() -> None:
-            self._open(channels)
+            self._open(channels, sources)
             if offer is not None:
                 assert self._negotiation is not None
                 await self._negotiation.receive(SdpType.OFFER, offer)
@@ -178,10 +186,12 @@ class Link:
 
     # These run on the loop.
 
-    async def make_offer(self) -> str:
-        """Make the offer for a request that carries it; on the loop."""
-        self._open(())
+    async def make_offer(self, sources: Sequence[Source] = ()) -> str:
+        """Make the offer for a request that carries it; on the loop. It asks for video and audio, whoever sends them."""
+        self._open((), sources)
         assert self._negotiation is not None
+        assert self._tracks is not None
+        self._tracks.ask_for_everything()
         return await self._negotiation.make_offer()
 
     async def terminate(
@@ -246,21 +256,23 @@ class Link:
         if self._negotiation is not None and self._termination is None:
             await self._negotiation.receive(kind, sdp)
 
-    def _open(self, channels: Sequence[ChannelOptions]) -> None:
+    def _open(self, channels: Sequence[ChannelOptions], sources: Sequence[Source]) -> None:
         if self._termination is not None:
             return
-        self._open_connection()
+        self._open_connection(sources)
         for options in channels:
             self.add_channel(options)
 
-    def _open_connection(self) -> RTCPeerConnection:
+    def _open_connection(self, sources: Sequence[Source] = ()) -> RTCPeerConnection:
         if self._connection is None:
             # Without a configuration aiortc would ask a public STUN server.
             connection = RTCPeerConnection(RTCConfiguration(iceServers=list(self._ice_servers)))
             connection.on("connectionstatechange", self._on_connection_state)
             connection.on("datachannel", self._on_channel)
             self._connection = connection
-            self._negotiation = Negotiation(connection, self._session.named, self._send_sdp)
+            session = self._session
+            self._tracks = Tracks(connection, sources, self._loop, session.named, self._on_track)
+            self._negotiation = Negotiation(connection, self._tracks, session.named, self._send_sdp)
         return self._connection
 
     def _send_sdp(self, kind: SdpType, sdp: str) -> None:
@@ -275,6 +287,8 @@ class Link:
             return
         state = connection.connectionState
         if state == "connected" and self._session.state == "connecting":
+            if self._tracks is not None:
+                self._tracks.report_unsent()
             self._session.enter("connected")
         elif state == "failed":
             what = (
@@ -286,6 +300,10 @@ class Link:
             self._spawn(self.terminate(SessionClosed(f"{self._session.named}: {reason}"), reason))
         elif state == "closed":
             self._spawn(self.terminate())
+
+    def _on_track(self, receiver: MediaReceiver) -> None:
+        if self._termination is None:
+            self._session.media.add(receiver, self._session.named)
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
         if self._termination is None:
@@ -308,6 +326,7 @@ class Link:
         for channel in self._session.channels:
             channel.end(str(error) if error else "the session is closed")
         self._session.enter("closed", error)
+        self._session.media.end(error)
 
     def _tell_peer(self, reason: str | None) -> None:
         try:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc.exceptions import OperationError
 
 from ..errors import ProtocolError, SessionClosed
 from ..protocol.messages import SdpType
@@ -16,9 +17,11 @@ from .description import (
     check_description,
     has_candidates,
     max_message_size,
+    media_codecs,
     parse_candidate,
     with_passive_setup,
 )
+from .media.tracks import Tracks
 from .sctp import use_bundling
 
 __all__ = ["Negotiation"]
@@ -34,12 +37,16 @@ class Negotiation:
 
     Args:
         connection: Not negotiated yet.
+        tracks: The connection's.
         named: The session as log lines and errors name it.
         send: Sends a description to the peer; must not block.
     """
 
-    def __init__(self, connection: RTCPeerConnection, named: str, send: Callable[[SdpType, str], None]) -> None:
+    def __init__(
+        self, connection: RTCPeerConnection, tracks: Tracks, named: str, send: Callable[[SdpType, str], None]
+    ) -> None:
         self._connection = connection
+        self._tracks = tracks
         self._named = named
         self._send = send
         self._early_candidates: list[tuple[str, int]] = []
@@ -128,9 +135,14 @@ class Negotiation:
         try:
             check_description(sdp)
             await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=str(kind)))
+        except OperationError as error:
+            # aiortc's word for a media section without a codec that both ends have.
+            raise ProtocolError(f"{self._named}: {_without_common_codec(kind, sdp)}") from error
         # The peer is not trusted, and aiortc raises whatever the text makes its parser stumble over.
         except Exception as error:
             raise self._unusable(kind, sdp, error) from error
+        # Before anything is awaited: aiortc starts what it finds in the transceivers as soon as it can.
+        self._tracks.on_remote_description()
         use_bundling(self._connection)
         self.max_message_size = max_message_size(sdp)
 
@@ -155,3 +167,12 @@ class Negotiation:
                 " Bring a network interface up."
             )
         return sdp
+
+
+def _without_common_codec(kind: SdpType, sdp: str) -> str:
+    codecs = "; ".join(f"{media} as {', '.join(names) or 'nothing'}" for media, names in media_codecs(sdp).items())
+    what = "offers" if kind is SdpType.OFFER else "accepts"
+    return (
+        f"no codec that both ends have: the peer {what} {codecs}. Here it can be VP8 and H264 for video and Opus, G.722 and"
+        " G.711 for audio, or what `codecs` of the source restricts it to."
+    )

@@ -6,24 +6,33 @@ The state and the list of channels are written on the loop and read by any threa
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from aiortc import RTCDataChannel, RTCIceServer, RTCPeerConnection
 
-from ..errors import ConnectionLost, MessageTooLarge, SessionClosed, WaitTimeout
+from ..errors import ConnectionLost, MessageTooLarge, SessionClosed, TrackNotFound, WaitTimeout
 from ..signalling import SignallingClient
 from ..signals import Signal
 from ..threads import CallbackThread, Deadline, LoopThread, Owner, wait_for
 from .channel import DataChannel
 from .channel_options import ChannelOptions
 from .link import Link
+from .media.received_media import ReceivedMedia
+
+if TYPE_CHECKING:
+    from .media.audio_receiver import AudioReceiver
+    from .media.recorder import Recorder
+    from .media.video_receiver import VideoReceiver
 
 __all__ = ["Session", "SessionState"]
 
 logger = logging.getLogger(__name__)
+
+Receiver = TypeVar("Receiver")
 
 SessionState = Literal["connecting", "connected", "closed"]
 
@@ -62,6 +71,8 @@ class Session:
         self.closed = Signal("The session ended; nothing follows: ``(session, error)``, None where it was closed.")
         self.settled: Callable[[Session], None] = lambda session: None
         """Called on the loop after each change of state; the session's role sets it."""
+        self.media = ReceivedMedia(loop, callbacks, timeout)
+        """What the session receives of video and audio; for its link and its role."""
         self.link = Link(self, signalling, loop, ice_servers)
         """What the session is on the loop; for its role."""
 
@@ -83,6 +94,34 @@ class Session:
         """The data channels that are not closed, in the order in which they came to be."""
         with self._changed:
             return list(self._channels)
+
+    @property
+    def videos(self) -> list[VideoReceiver]:
+        """The video tracks that the other end sends, in the order of its description."""
+        return list(self.media.videos)
+
+    @property
+    def audios(self) -> list[AudioReceiver]:
+        """The audio tracks that the other end sends, in the order of its description."""
+        return list(self.media.audios)
+
+    @property
+    def video(self) -> VideoReceiver:
+        """The first video track that the other end sends.
+
+        Raises:
+            TrackNotFound: It sends none, or the session is not connected yet.
+        """
+        return _first(self.videos, self._no_track("video"))
+
+    @property
+    def audio(self) -> AudioReceiver:
+        """The first audio track that the other end sends.
+
+        Raises:
+            TrackNotFound: It sends none, or the session is not connected yet.
+        """
+        return _first(self.audios, self._no_track("audio"))
 
     @property
     def peer_connection(self) -> RTCPeerConnection | None:
@@ -165,6 +204,28 @@ class Session:
 
         return self._loop.run(create(), self._deadline(timeout), f"creating data channel {label!r} on {self.named}")
 
+    def record(self, path: str | os.PathLike[str]) -> Recorder:
+        """Record the first video and the first audio track into a file.
+
+        Args:
+            path: Ends in ``.mp4``, ``.mkv`` or ``.webm``; a file that is there is overwritten.
+
+        Returns:
+            The recorder, a context manager that records until it or the session is closed.
+
+        Raises:
+            ValueError: The file name has another suffix.
+            TrackNotFound: The other end sends neither video nor audio.
+            SessionClosed: The session is closed.
+            RuntimeError: The session was inherited by `fork`.
+        """
+        self._owner.check()
+        if self._state == "closed":
+            raise self.closed_error(f"recording {os.fspath(path)}")
+        if not (self.media.videos or self.media.audios):
+            raise self._no_track("video or audio")
+        return self.media.record(path, self.named)
+
     def stats(self, timeout: float | None = None) -> dict[str, dict[str, Any]]:
         """The W3C's statistics of this end.
 
@@ -221,6 +282,7 @@ class Session:
             self._loop.run(self.link.terminate(drain_seconds=deadline.seconds), Deadline(deadline.seconds + 5), doing)
         except ConnectionLost:
             logger.debug("%s: its role object was closed at the same time", doing)
+        self.media.finish_recordings(deadline)
 
     def close_with(self, close_all: Callable[[float | None], None]) -> None:
         """Have `close`, and the other end's end of the session, close what belongs to this session alone."""
@@ -307,6 +369,12 @@ class Session:
             self._callbacks.post(lambda: self.closed.emit(self, error=error))
         self.settled(self)
 
+    def _no_track(self, kind: str) -> TrackNotFound:
+        if self._state == "connecting":
+            return TrackNotFound(f"{self.named} is not connected yet: its tracks are not known")
+        tracks = ["video"] * len(self.media.videos) + ["audio"] * len(self.media.audios)
+        return TrackNotFound(f"{self.named}: the peer sends no {kind}; its tracks: {', '.join(tracks) or 'none'}")
+
     def _deadline(self, timeout: float | None) -> Deadline:
         return Deadline(self._timeout if timeout is None else timeout)
 
@@ -314,3 +382,9 @@ class Session:
         if self._loop.is_current and not predicate():
             raise RuntimeError(f"{self.named}: a blocking call on the event loop thread would wait for itself for ever")
         wait_for(self._changed, predicate, deadline)
+
+
+def _first(receivers: list[Receiver], error: TrackNotFound) -> Receiver:
+    if not receivers:
+        raise error
+    return receivers[0]

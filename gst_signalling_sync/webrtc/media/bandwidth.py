@@ -1,0 +1,67 @@
+"""`Bandwidth`: the bitrate that the way here bears, by aiortc's estimator, at a fraction of its cost per packet."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiortc.rate import RemoteBitrateEstimator
+from aiortc.rtp import RTP_HEADER_LENGTH
+
+from .wrapping import step
+
+__all__ = ["Bandwidth"]
+
+_SEND_TIME_BITS: Final = 24
+_BURST: Final = 5 * (1 << 18) // 1000
+"""5 ms of send time, which has 18 bits for a part of a second. The estimator itself takes such bursts as one."""
+
+_PAUSE_SECONDS: Final = 5.0
+"""After a pause the estimator would count through every millisecond of it."""
+
+
+class Bandwidth:
+    """The estimate for one track. Lives on the loop."""
+
+    def __init__(self) -> None:
+        self._estimator = RemoteBitrateEstimator()
+        self._begin: int | None = None
+        self._last = 0
+        self._size = 0
+        self._arrival = 0.0
+
+    def add(self, send_time: int, size: int, ssrc: int, now: float) -> int | None:
+        """Take note of a packet.
+
+        Args:
+            send_time: Its ``abs-send-time``: 24 bits, of which 18 are a part of a second.
+            size: Bytes of its payload.
+            ssrc: Of its stream.
+            now: Seconds on a clock that does not jump.
+
+        Returns:
+            Bits per second, if the sender is to be told now.
+        """
+        if self._begin is not None and step(self._begin, send_time, _SEND_TIME_BITS) <= _BURST:
+            estimate = None
+        else:
+            estimate = self._estimate(ssrc)
+            if now - self._arrival > _PAUSE_SECONDS:
+                self._estimator = RemoteBitrateEstimator()
+            self._begin = send_time
+            self._size = 0
+            self._last = send_time
+        if step(self._last, send_time, _SEND_TIME_BITS) > 0:
+            self._last = send_time
+        # With its header, because the estimator divides by what it measures.
+        self._size += size + RTP_HEADER_LENGTH
+        self._arrival = now
+        return estimate
+
+    def _estimate(self, ssrc: int) -> int | None:
+        """Give the burst that has ended to the estimator."""
+        if self._begin is None:
+            return None
+        result = self._estimator.add(
+            arrival_time_ms=int(self._arrival * 1000), abs_send_time=self._last, payload_size=self._size, ssrc=ssrc
+        )
+        return None if result is None else result[0]

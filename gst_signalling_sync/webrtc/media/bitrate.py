@@ -1,0 +1,138 @@
+"""How fast a source is encoded, when one encoder feeds many links. No clock and no I/O of its own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["LinkEstimate", "SharedBitrate"]
+
+_LOSS_TO_SLOW_DOWN: Final = 0.10
+_LOSS_TO_SPEED_UP: Final = 0.02
+_SPEED_UP: Final = 1.05
+
+_CONGESTED_BELOW: Final = 0.95
+"""An estimate below this part of what is sent: receivers that see a queue grow go down to 0.85 of what they get."""
+
+_RECEIVER_SPEED_UP: Final = 1.08
+"""What receivers themselves let their estimate rise by in a second."""
+
+_SMALLEST_CHANGE: Final = 0.15
+"""As a part of the bitrate: a change opens the codec anew, which costs a keyframe."""
+
+_SECONDS_BETWEEN_DECREASES: Final = 1.0
+_SECONDS_BETWEEN_INCREASES: Final = 5.0
+
+
+class LinkEstimate:
+    """What one link carries, by what its receiver reports.
+
+    Two sources count, the lower one: the receiver's own estimate (REMB, draft-alvestrand-rmcat-remb-03), and the losses in
+    its reports, by the rule of section 6 of draft-ietf-rmcat-gcc-02: above 10 % lost the rate falls by half of that
+    share, below 2 % it rises by 5 % with every report.
+
+    Receivers begin with, and estimate little more than, what they get (section 5.5 there), so that a picture in which nothing
+    moves would pull the estimate down for the time when something does. One that is not below what is sent is no limit.
+
+    Args:
+        bitrate: What the link is first thought to carry, in bits per second.
+    """
+
+    def __init__(self, bitrate: int) -> None:
+        self._by_loss = float(bitrate)
+        self._by_receiver: int | None = None
+
+    @property
+    def bitrate(self) -> int:
+        """Bits per second."""
+        by_loss = round(self._by_loss)
+        return by_loss if self._by_receiver is None else min(by_loss, self._by_receiver)
+
+    def on_loss(self, fraction: float, ceiling: int) -> None:
+        """Take a receiver report into account.
+
+        Args:
+            fraction: Of the packets since the last report that were lost, 0 to 1.
+            ceiling: Bits per second beyond which nothing is known, as nothing is sent.
+        """
+        if fraction > _LOSS_TO_SLOW_DOWN:
+            self._by_loss *= 1 - fraction / 2
+        elif fraction < _LOSS_TO_SPEED_UP:
+            self._by_loss = min(self._by_loss * _SPEED_UP, ceiling)
+
+    def on_receiver_estimate(self, bitrate: int, sent: float) -> None:
+        """Take the receiver's own estimate into account.
+
+        Args:
+            bitrate: Bits per second.
+            sent: Bits per second that were sent meanwhile.
+        """
+        if bitrate < sent * _CONGESTED_BELOW:
+            self._by_receiver = bitrate
+        elif self._by_receiver is not None:
+            self._by_receiver = max(bitrate, round(self._by_receiver * _RECEIVER_SPEED_UP))
+
+
+class SharedBitrate:
+    """The bitrate of an encoder that several links share.
+
+    It is the lowest of their estimates, so that no link is sent more than it carries, but never less than half of the
+    median estimate: a link below that loses packets, rather than the others their picture. And always within the limits.
+
+    Args:
+        minimum: Bits per second.
+        maximum: Bits per second.
+    """
+
+    def __init__(self, minimum: int, maximum: int) -> None:
+        self._minimum = minimum
+        self._maximum = maximum
+        self._estimates: dict[object, int] = {}
+        self._bitrate = maximum
+        self._changed = float("-inf")
+
+    @property
+    def maximum(self) -> int:
+        """Bits per second."""
+        return self._maximum
+
+    def set_limits(self, minimum: int, maximum: int) -> None:
+        """Change the limits, in bits per second; the next `target` keeps to them."""
+        if (minimum, maximum) != (self._minimum, self._maximum):
+            self._minimum = minimum
+            self._maximum = maximum
+            self._changed = float("-inf")
+            self._bitrate = maximum
+
+    def report(self, link: object, estimate: int) -> None:
+        """Take note of what a link carries, in bits per second."""
+        self._estimates[link] = estimate
+
+    def forget(self, link: object) -> None:
+        """Leave a link out that has ended."""
+        self._estimates.pop(link, None)
+
+    def target(self, now: float) -> int:
+        """What to encode with.
+
+        Small changes, and increases soon after the last change, wait: each opens the codec anew.
+
+        Args:
+            now: Seconds on any clock that does not jump.
+
+        Returns:
+            Bits per second.
+        """
+        wanted = self._wanted()
+        change = (wanted - self._bitrate) / self._bitrate
+        pause = _SECONDS_BETWEEN_INCREASES if change > 0 else _SECONDS_BETWEEN_DECREASES
+        if abs(change) >= _SMALLEST_CHANGE and now - self._changed >= pause:
+            self._bitrate = wanted
+            self._changed = now
+        return self._bitrate
+
+    def _wanted(self) -> int:
+        if not self._estimates:
+            return self._maximum
+        estimates = sorted(self._estimates.values())
+        median = estimates[len(estimates) // 2]
+        return max(self._minimum, min(self._maximum, max(estimates[0], median // 2)))

@@ -1,0 +1,35 @@
+"""`EncodedFrame`: a picture or a packet of sound as it travels between encoder, network, decoder and file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+__all__ = ["AUDIO_CLOCK_RATE", "VIDEO_CLOCK_RATE", "EncodedFrame", "MediaKind"]
+
+MediaKind = Literal["audio", "video"]
+
+VIDEO_CLOCK_RATE: Final = 90_000
+"""RTP ticks per second of every video codec here (RFC 7741, RFC 6184)."""
+
+AUDIO_CLOCK_RATE: Final = 48_000
+"""RTP ticks per second of Opus, whatever it was made from (RFC 7587 section 4.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedFrame:
+    """One access unit.
+
+    Attributes:
+        codec: ``"VP8"``, ``"H264"`` or ``"opus"``, as in ``a=rtpmap``.
+        data: The access unit; of H264 in the Annex B format, with start codes.
+        timestamp: RTP ticks of its track, without wrapping.
+        keyframe: Whether decoding can begin here; always true of sound.
+        time: `time.monotonic` when it was captured, or, of what came from the network, when it was complete.
+    """
+
+    codec: str
+    data: bytes
+    timestamp: int
+    keyframe: bool
+    time: float

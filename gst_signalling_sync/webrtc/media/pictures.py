@@ -1,0 +1,126 @@
+"""Pictures as arrays and as `av.VideoFrame`, both ways."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["FORMATS", "LARGEST_SIDE", "check_format", "to_array", "to_frame", "with_even_sides"]
+
+FORMATS: Final = ("bgr24", "rgb24", "gray8", "yuv420p")
+"""Names of pixel formats that arrays may have."""
+
+LARGEST_SIDE: Final = 16383
+"""Pixels: VP8 counts them in 14 bits (RFC 6386 section 9.1)."""
+
+_AV_NAMES: Final = {"bgr24": "bgr24", "rgb24": "rgb24", "gray8": "gray", "yuv420p": "yuv420p"}
+
+_COLOUR_CHANNELS: Final = 3
+
+
+def check_format(name: str) -> None:
+    """Refuse the name of a format that is not one of `FORMATS`.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if name not in FORMATS:
+        raise ValueError(f"unknown picture format {name!r}; it may be {', '.join(FORMATS)}")
+
+
+def to_frame(picture: Any, format: str = "bgr24") -> av.VideoFrame:
+    """Copy a picture into a frame.
+
+    Args:
+        picture: An array of uint8: ``(height, width, 3)`` of bgr24 and rgb24, ``(height, width)`` of gray8,
+            ``(height * 3 / 2, width)`` with even sides of yuv420p: the Y plane, then U and V. Or an `av.VideoFrame`, which
+            is not copied.
+        format: One of `FORMATS`; for arrays alone.
+
+    Returns:
+        The frame.
+
+    Raises:
+        TypeError: It is neither an array nor a frame, or its elements are not uint8.
+        ValueError: The format is unknown, the shape is not the format's, or a side is 0 or too long.
+    """
+    if isinstance(picture, av.VideoFrame):
+        _check_size(picture.width, picture.height, picture)
+        return picture
+    check_format(format)
+    if not isinstance(picture, np.ndarray):
+        raise TypeError(f"a picture is a numpy array or an av.VideoFrame, not {type(picture).__name__}")
+    if picture.dtype != np.uint8:
+        raise TypeError(f"a {format} picture has elements of type uint8, this one has {picture.dtype}")
+    width, height = _size_of(picture, format)
+    _check_size(width, height, picture)
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=_AV_NAMES[format])
+
+
+def to_array(frame: av.VideoFrame, format: str = "bgr24") -> NDArray[np.uint8]:
+    """Convert a frame into an array.
+
+    Args:
+        frame: Any.
+        format: One of `FORMATS`.
+
+    Returns:
+        The picture, shaped as in `to_frame`; of yuv420p with odd sides the last row or column is left out.
+
+    Raises:
+        ValueError: The format is unknown.
+    """
+    check_format(format)
+    if format == "yuv420p":
+        frame = with_even_sides(frame.reformat(format="yuv420p"))
+    array = frame.to_ndarray(format=_AV_NAMES[format])
+    return array.astype(np.uint8, copy=False)
+
+
+def with_even_sides(frame: av.VideoFrame) -> av.VideoFrame:
+    """A yuv420p frame without its last column and row where these would have half a colour sample.
+
+    Args:
+        frame: In yuv420p, at least 2 pixels wide and high.
+
+    Returns:
+        The frame itself if its sides are even.
+    """
+    width, height = frame.width & ~1, frame.height & ~1
+    if (width, height) == (frame.width, frame.height):
+        return frame
+    cropped = av.VideoFrame(width, height, "yuv420p")
+    for source, target in zip(frame.planes, cropped.planes, strict=True):
+        rows = np.frombuffer(memoryview(source), np.uint8).reshape(-1, source.line_size)
+        copied = np.frombuffer(memoryview(target), np.uint8).reshape(-1, target.line_size)
+        copied[: target.height, : target.width] = rows[: target.height, : target.width]
+    cropped.pts = frame.pts
+    if frame.time_base is not None:
+        cropped.time_base = frame.time_base
+    return cropped
+
+
+def _size_of(picture: NDArray[np.uint8], format: str) -> tuple[int, int]:
+    shape = picture.shape
+    if format in ("bgr24", "rgb24"):
+        if picture.ndim != 3 or shape[2] != _COLOUR_CHANNELS:
+            raise ValueError(f"a {format} picture has the shape (height, width, 3), this one {shape}")
+        return shape[1], shape[0]
+    if picture.ndim != 2:
+        expected = "(height, width)" if format == "gray8" else "(height * 3 / 2, width)"
+        raise ValueError(f"a {format} picture has the shape {expected}, this one {shape}")
+    if format == "gray8":
+        return shape[1], shape[0]
+    height = shape[0] * 2 // 3
+    if shape[1] % 2 or shape[0] % 3 or height % 2:
+        raise ValueError(f"a yuv420p picture has the shape (height * 3 / 2, width) with even sides, this one {shape}")
+    return shape[1], height
+
+
+def _check_size(width: int, height: int, picture: object) -> None:
+    if not (1 <= width <= LARGEST_SIDE and 1 <= height <= LARGEST_SIDE):
+        described = getattr(picture, "shape", picture)
+        raise ValueError(f"a picture has sides of 1 to {LARGEST_SIDE} pixels, this one {described}")

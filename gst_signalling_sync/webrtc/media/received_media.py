@@ -1,0 +1,107 @@
+"""`ReceivedMedia`: the tracks that a session's other end sends, and the recordings of them.
+
+The loop adds tracks and ends them; any thread reads the lists and starts recordings.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...errors import SessionClosed
+from ...threads import CallbackThread, Deadline, LoopThread
+from .media_receiver import MediaReceiver
+
+if TYPE_CHECKING:
+    from .audio_receiver import AudioReceiver
+    from .recorder import Recorder
+    from .video_receiver import VideoReceiver
+
+__all__ = ["ReceivedMedia"]
+
+
+class ReceivedMedia:
+    """What a session receives.
+
+    Args:
+        loop: The loop of the session.
+        callbacks: Deliver the signals of receivers.
+        timeout: Seconds that a blocking call of a receiver or recorder may take by default.
+    """
+
+    def __init__(self, loop: LoopThread, callbacks: CallbackThread, timeout: float) -> None:
+        self._loop = loop
+        self._callbacks = callbacks
+        self._timeout = timeout
+        # Replaced by the loop, never changed.
+        self._videos: tuple[VideoReceiver, ...] = ()
+        self._audios: tuple[AudioReceiver, ...] = ()
+        # Guards what follows: a recorder that is made in the moment of the end must hear of the end.
+        self._lock = threading.Lock()
+        self._recorders: list[Recorder] = []
+        self._has_ended = False
+
+    @property
+    def videos(self) -> tuple[VideoReceiver, ...]:
+        """Of each video track, in the order of the other end's description."""
+        return self._videos
+
+    @property
+    def audios(self) -> tuple[AudioReceiver, ...]:
+        """Of each audio track, in the order of the other end's description."""
+        return self._audios
+
+    def add(self, rtp: MediaReceiver, named: str) -> None:
+        """Take on a track; on the loop.
+
+        Args:
+            rtp: What receives it.
+            named: The session as errors and log lines name it.
+        """
+        # Sessions without media do without numpy.
+        from .audio_receiver import AudioReceiver
+        from .video_receiver import VideoReceiver
+
+        if rtp.kind == "video":
+            video = VideoReceiver(named, rtp, self._loop, self._callbacks, self._timeout)
+            self._videos = (*self._videos, video)
+        else:
+            audio = AudioReceiver(named, rtp, self._loop, self._callbacks, self._timeout)
+            self._audios = (*self._audios, audio)
+
+    def record(self, path: str | os.PathLike[str], named: str) -> Recorder:
+        """Make a recorder of the first track of each kind.
+
+        Raises:
+            ValueError: The file name has another suffix than those of containers.
+            SessionClosed: The session has ended.
+        """
+        from .recorder import Recorder
+
+        tracks: Sequence[MediaReceiver] = [each.rtp for each in (*self._videos[:1], *self._audios[:1])]
+        recorder = Recorder(path, tracks, named, self._timeout, self._callbacks)
+        with self._lock:
+            if self._has_ended:
+                raise SessionClosed(f"recording {os.fspath(path)}: {named} is closed")
+            self._recorders = [each for each in self._recorders if each.state != "closed"]
+            self._recorders.append(recorder)
+        return recorder
+
+    def end(self, error: Exception | None) -> None:
+        """Tell readers and recorders that nothing follows; on the loop."""
+        with self._lock:
+            self._has_ended = True
+            recorders = list(self._recorders)
+        for receiver in (*self._videos, *self._audios):
+            receiver.end(error)
+        for recorder in recorders:
+            recorder.end(error)
+
+    def finish_recordings(self, deadline: Deadline) -> None:
+        """Wait until the recordings are whole; what went wrong with one is in its `error`, and logged. On a caller's thread."""
+        with self._lock:
+            recorders = list(self._recorders)
+        for recorder in recorders:
+            recorder.wait_finished(deadline)

@@ -1,0 +1,78 @@
+"""A picture as a file: PNG and JPEG."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import av
+
+from .pictures import to_frame
+
+__all__ = ["STILL_SUFFIXES", "encode_still", "save_still"]
+
+_FORMATS: Final = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
+
+STILL_SUFFIXES: Final = tuple(_FORMATS)
+"""What the name of a picture's file may end in."""
+
+# The encoder and its pixel format: JPEG's values go from 0 to 255 (JFIF 1.02).
+_ENCODERS: Final = {"png": ("png", "rgb24"), "jpeg": ("mjpeg", "yuvj420p")}
+
+_JPEG_QUALITY: Final = 3
+"""FFmpeg's scale, from 1, the best, to 31; the differences to the picture cannot be seen."""
+
+
+def encode_still(picture: Any, kind: str = "png", format: str = "bgr24") -> bytes:
+    """Encode a picture.
+
+    Args:
+        picture: As in `VideoSource.write`, or an `av.VideoFrame`.
+        kind: ``"png"`` or ``"jpeg"``.
+        format: ``"bgr24"``, ``"rgb24"``, ``"gray8"`` or ``"yuv420p"``; not used for an `av.VideoFrame`.
+
+    Returns:
+        What a file of that kind contains.
+
+    Raises:
+        TypeError: It is neither an array of uint8 nor an `av.VideoFrame`.
+        ValueError: The kind or format is unknown, or the shape is not the format's.
+    """
+    if kind not in _ENCODERS:
+        raise ValueError(f"unknown kind of picture file {kind!r}; it may be {' or '.join(_ENCODERS)}")
+    frame = to_frame(picture, format)
+    name, pixel_format = _ENCODERS[kind]
+    encoder = av.CodecContext.create(name, "w")
+    assert isinstance(encoder, av.VideoCodecContext)
+    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, pixel_format
+    encoder.time_base = Fraction(1, 1)
+    if kind == "jpeg":
+        encoder.qmin = encoder.qmax = _JPEG_QUALITY
+    converted = frame.reformat(format=pixel_format)
+    converted.pts = 0
+    return b"".join(bytes(packet) for packet in (*encoder.encode(converted), *encoder.encode(None)))
+
+
+def save_still(path: str | os.PathLike[str], picture: Any, format: str = "bgr24") -> int:
+    """Write a picture into a file, which is overwritten if it is there.
+
+    Args:
+        path: Ends in ``.png``, ``.jpg`` or ``.jpeg``.
+        picture: As in `encode_still`.
+        format: As in `encode_still`.
+
+    Returns:
+        The file's size in bytes.
+
+    Raises:
+        TypeError: The picture is neither an array of uint8 nor an `av.VideoFrame`.
+        ValueError: The file name has another suffix, the format is unknown, or the shape is not the format's.
+        OSError: The file cannot be written.
+    """
+    file = Path(path)
+    kind = _FORMATS.get(file.suffix.lower())
+    if kind is None:
+        raise ValueError(f"{file}: the name of a picture's file ends in {', '.join(STILL_SUFFIXES)}")
+    return file.write_bytes(encode_still(picture, kind, format))

@@ -1,0 +1,125 @@
+"""`Tracks`: the transceivers of one peer connection, which sources they send and what receives from them. On the loop."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from aiortc import RTCPeerConnection, RTCRtpTransceiver
+from aiortc.codecs import get_capabilities
+from aiortc.rtcrtpparameters import RTCRtpCodecCapability
+
+from ...threads import LoopThread
+from .encoded_frame import MediaKind
+from .media_receiver import MediaReceiver
+from .sender import MediaSender, Source
+
+__all__ = ["Tracks"]
+
+logger = logging.getLogger(__name__)
+
+_KINDS: Final[tuple[MediaKind, ...]] = ("video", "audio")
+
+
+class Tracks:
+    """Puts our senders and receivers into a connection's transceivers.
+
+    Args:
+        connection: Not negotiated yet.
+        sources: What this end sends, in the order of the media sections.
+        loop: The loop that this runs on.
+        named: The session as log lines name it.
+        received: Called for each track that the other end sends, once.
+    """
+
+    def __init__(
+        self,
+        connection: RTCPeerConnection,
+        sources: Sequence[Source],
+        loop: LoopThread,
+        named: str,
+        received: Callable[[MediaReceiver], None],
+    ) -> None:
+        self._connection = connection
+        self._sources = list(sources)
+        self._loop = loop
+        self._named = named
+        self._received = received
+        self._taken: set[RTCRtpTransceiver] = set()
+        self._announced: set[MediaReceiver] = set()
+
+    def add_sources(self) -> None:
+        """Put every source into the offer that is made next; the other end may send on the same tracks."""
+        for source in self._sources:
+            self._add("sendrecv", source.kind, source)
+        self._sources.clear()
+
+    def ask_for_everything(self) -> None:
+        """Have the offer that is made next ask for video and audio, beside the sources."""
+        kinds = [source.kind for source in self._sources]
+        self.add_sources()
+        for kind in _KINDS:
+            if kind not in kinds:
+                self._add("recvonly", kind, None)
+
+    def on_remote_description(self) -> None:
+        """Take over what the other end's description brought; between that and the answer."""
+        for transceiver in self._connection.getTransceivers():
+            if transceiver not in self._taken:
+                source = self._source_for(transceiver)
+                if source is not None:
+                    transceiver.direction = "sendrecv"
+                self._take(transceiver, source)
+            receiver = transceiver.receiver
+            if receiver.track is not None and isinstance(receiver, MediaReceiver) and receiver not in self._announced:
+                self._announced.add(receiver)
+                self._received(receiver)
+
+    def report_unsent(self) -> None:
+        """Log which sources the other end has no use for."""
+        for source in self._sources:
+            logger.warning(
+                "%s: the peer's offer has no %s section that %s could be sent on, as %s",
+                self._named,
+                source.kind,
+                source,
+                " or ".join(source.codecs),
+            )
+
+    def _add(self, direction: str, kind: MediaKind, source: Source | None) -> None:
+        transceiver = self._connection.addTransceiver(kind, direction=direction)
+        if source is not None:
+            transceiver.setCodecPreferences(_preferences(kind, source.codecs))
+        self._take(transceiver, source)
+
+    def _take(self, transceiver: RTCRtpTransceiver, source: Source | None) -> None:
+        self._taken.add(transceiver)
+        sender = MediaSender.install(transceiver, self._loop, source)
+        replaced = transceiver.receiver
+        receiver = MediaReceiver(sender.media_kind, replaced.transport)
+        receiver._track = replaced._track
+        receiver._set_rtcp_ssrc(sender._ssrc)
+        transceiver._RTCRtpTransceiver__receiver = receiver  # type: ignore[attr-defined]
+
+    def _source_for(self, transceiver: RTCRtpTransceiver) -> Source | None:
+        """The next source that a section of the other end's offer takes, restricted to what the source can be encoded in."""
+        if transceiver._offerDirection not in ("sendrecv", "sendonly"):
+            return None
+        for source in self._sources:
+            if source.kind != transceiver.kind:
+                continue
+            codecs = [codec for codec in transceiver._codecs if codec.name in (*source.codecs, "rtx")]
+            payload_types = {codec.payloadType for codec in codecs if codec.name != "rtx"}
+            usable = [codec for codec in codecs if codec.name != "rtx" or codec.parameters.get("apt") in payload_types]
+            if payload_types:
+                transceiver._codecs = usable
+                self._sources.remove(source)
+                return source
+        return None
+
+
+def _preferences(kind: MediaKind, codecs: Sequence[str]) -> list[RTCRtpCodecCapability]:
+    capabilities = get_capabilities(kind).codecs
+    preferred = [each for name in codecs for each in capabilities if each.name.lower() == name.lower()]
+    return preferred + [each for each in capabilities if each.name.lower() == "rtx"]

@@ -1,0 +1,78 @@
+"""A camera and a microphone for tests: threads that write into a source for as long as a block runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from gst_signalling_sync.webrtc.media.audio_source import AudioSource
+from gst_signalling_sync.webrtc.media.video_source import VideoSource
+
+from .media import numbered_picture, tone
+
+__all__ = ["Camera", "filming", "humming", "milliseconds"]
+
+
+class Camera:
+    """What `filming` has written.
+
+    Attributes:
+        times: When each picture was written, by `time.monotonic`.
+    """
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+
+@contextmanager
+def filming(source: VideoSource, size: tuple[int, int] = (320, 240), fps: float = 30) -> Iterator[Camera]:
+    """Write numbered pictures, the milliseconds since the beginning of the clock, until the block ends."""
+    stop = threading.Event()
+    camera = Camera()
+
+    def film() -> None:
+        due = time.monotonic()
+        while not stop.wait(max(0.0, due - time.monotonic())):
+            picture = numbered_picture(milliseconds(), *size)
+            camera.times.append(time.monotonic())
+            source.write(picture)
+            due += 1 / fps
+
+    with _running(film, stop):
+        yield camera
+
+
+@contextmanager
+def humming(source: AudioSource, frequency: float = 440) -> Iterator[None]:
+    """Write a tone until the block ends."""
+    stop = threading.Event()
+
+    def hum() -> None:
+        start = 0
+        due = time.monotonic()
+        length = source.rate // 50
+        while not stop.wait(max(0.0, due - time.monotonic())):
+            source.write(tone(frequency, length, source.rate, source.channels, start))
+            start += length
+            due += 0.02
+
+    with _running(hum, stop):
+        yield
+
+
+def milliseconds() -> int:
+    """The time as a number that a picture can carry."""
+    return round(time.monotonic() * 1000) % (1 << 24)
+
+
+@contextmanager
+def _running(function: Callable[[], None], stop: threading.Event) -> Iterator[None]:
+    thread = threading.Thread(target=function)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

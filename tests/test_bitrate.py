@@ -1,0 +1,102 @@
+"""The bitrate that links share, and what each is thought to carry."""
+
+from __future__ import annotations
+
+from gst_signalling_sync.webrtc.media.bitrate import LinkEstimate, SharedBitrate
+
+
+def test_without_estimates_the_highest_bitrate_is_used() -> None:
+    assert SharedBitrate(100_000, 1_000_000).target(0.0) == 1_000_000
+
+
+def test_the_slowest_link_decides_while_it_is_not_far_below_the_others() -> None:
+    shared = SharedBitrate(100_000, 1_000_000)
+    for link, estimate in enumerate((900_000, 600_000, 800_000)):
+        shared.report(link, estimate)
+
+    assert shared.target(0.0) == 600_000
+
+
+def test_one_bad_link_leaves_the_others_half_of_what_the_median_carries() -> None:
+    shared = SharedBitrate(100_000, 1_000_000)
+    for link, estimate in enumerate((900_000, 120_000, 800_000)):
+        shared.report(link, estimate)
+
+    assert shared.target(0.0) == 400_000
+
+
+def test_a_single_bad_link_gets_what_it_carries_down_to_the_lowest_bitrate() -> None:
+    shared = SharedBitrate(100_000, 1_000_000)
+    shared.report("link", 150_000)
+    assert shared.target(0.0) == 150_000
+
+    shared.report("link", 1_000)
+    assert shared.target(10.0) == 100_000
+
+
+def test_a_link_that_has_ended_counts_no_more() -> None:
+    shared = SharedBitrate(100_000, 1_000_000)
+    shared.report("good", 900_000)
+    shared.report("bad", 500_000)
+    assert shared.target(0.0) == 500_000
+
+    shared.forget("bad")
+    assert shared.target(60.0) == 900_000
+
+
+def test_small_changes_wait_because_each_costs_a_keyframe() -> None:
+    shared = SharedBitrate(100_000, 1_000_000)
+    shared.report("link", 900_000)
+    assert shared.target(0.0) == 1_000_000
+
+
+def test_increases_wait_longer_than_decreases() -> None:
+    shared = SharedBitrate(100_000, 1_000_000)
+    shared.report("link", 500_000)
+    assert shared.target(0.0) == 500_000
+
+    shared.report("link", 1_000_000)
+    assert shared.target(2.0) == 500_000
+    assert shared.target(5.0) == 1_000_000
+
+    shared.report("link", 300_000)
+    assert shared.target(5.5) == 1_000_000
+    assert shared.target(6.0) == 300_000
+
+
+def test_new_limits_take_effect_at_once() -> None:
+    shared = SharedBitrate(100_000, 1_000_000)
+    shared.report("link", 3_000_000)
+    assert shared.target(0.0) == 1_000_000
+
+    shared.set_limits(200_000, 2_000_000)
+    assert shared.target(0.1) == 2_000_000
+
+
+def test_losses_above_a_tenth_slow_a_link_down_and_their_end_speeds_it_up() -> None:
+    estimate = LinkEstimate(1_000_000)
+    estimate.on_loss(0.2, 1_000_000)
+    assert estimate.bitrate == 900_000
+
+    estimate.on_loss(0.05, 1_000_000)
+    assert estimate.bitrate == 900_000
+
+    for _ in range(10):
+        estimate.on_loss(0.0, 1_000_000)
+    assert estimate.bitrate == 1_000_000
+
+
+def test_an_estimate_below_what_is_sent_is_a_limit_until_it_recovers() -> None:
+    estimate = LinkEstimate(1_000_000)
+    estimate.on_receiver_estimate(400_000, sent=500_000)
+    assert estimate.bitrate == 400_000
+
+    for _ in range(30):
+        estimate.on_receiver_estimate(450_000, sent=400_000)
+    assert estimate.bitrate == 1_000_000
+
+
+def test_an_estimate_of_a_link_that_is_hardly_used_is_no_limit() -> None:
+    estimate = LinkEstimate(1_000_000)
+    estimate.on_receiver_estimate(50_000, sent=50_000)
+    assert estimate.bitrate == 1_000_000

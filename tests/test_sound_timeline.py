@@ -1,0 +1,95 @@
+"""When written sound is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gst_signalling_sync.webrtc.media.sound_timeline import SoundTimeline
+
+RATE = 48000
+
+
+def _sound(seconds: float, value: int = 1) -> np.ndarray[Any, np.dtype[np.int16]]:
+    return np.full((round(seconds * RATE), 1), value, np.int16)
+
+
+def _take_all(timeline: SoundTimeline, now: float) -> list[tuple[int, int, bool]]:
+    """Length, position and newness of everything that is due."""
+    taken = []
+    while (part := timeline.take(now, 0.02)) is not None:
+        taken.append((len(part[0]), part[1], part[2]))
+    return taken
+
+
+def test_what_is_written_in_real_time_is_sent_at_once_and_without_gaps() -> None:
+    timeline = SoundTimeline(RATE)
+    end = None
+    for step in range(100):
+        now = 10.0 + step * 0.02 + (0.015 if step % 2 else 0.0)
+        timeline.write(_sound(0.02), now)
+        ((length, position, is_new),) = _take_all(timeline, now)
+        assert length == 960
+        assert is_new == (end is None)
+        assert end is None or position == end
+        end = position + length
+
+
+def test_the_first_samples_end_at_the_moment_they_are_written() -> None:
+    timeline = SoundTimeline(RATE)
+    timeline.write(_sound(0.5), 10.0)
+    assert _take_all(timeline, 10.0) == [(24000, 456000, True)]
+
+
+def test_what_is_written_ahead_is_sent_in_real_time() -> None:
+    timeline = SoundTimeline(RATE)
+    timeline.write(_sound(0.02), 10.0)
+    timeline.write(_sound(2.0), 10.0)
+    assert sum(length for length, _, _ in _take_all(timeline, 10.0)) <= round(0.04 * RATE)
+
+    due = timeline.due_at()
+    assert due is not None
+    assert 10.0 < due <= 10.02
+    assert not _take_all(timeline, due - 0.001)
+    assert _take_all(timeline, due)
+    assert sum(length for length, _, _ in _take_all(timeline, 20.0)) > 0
+    assert timeline.due_at() is None
+
+
+def test_after_a_pause_the_sound_goes_on_at_the_moment_of_the_write() -> None:
+    timeline = SoundTimeline(RATE)
+    timeline.write(_sound(0.02), 10.0)
+    _take_all(timeline, 10.0)
+    timeline.write(_sound(0.02), 15.0)
+    assert _take_all(timeline, 15.0) == [(960, 15 * RATE - 960, True)]
+
+
+def test_more_than_a_minute_ahead_is_dropped_from_the_front() -> None:
+    timeline = SoundTimeline(RATE)
+    for _ in range(70):
+        timeline.write(_sound(1.0), 10.0)
+    assert timeline.dropped == 10 * RATE
+
+
+def test_a_clock_that_runs_fast_does_not_add_delay_for_ever() -> None:
+    timeline = SoundTimeline(RATE)
+    ahead = []
+    for step in range(60 * 60 * 5):
+        now = step * 0.2
+        # 0.1 % too many samples, which in an hour would come to 3.6 s.
+        timeline.write(_sound(0.2 / 4 * 1.001), now)
+        timeline.write(_sound(0.2 / 4 * 1.001), now + 0.05)
+        timeline.write(_sound(0.2 / 4 * 1.001), now + 0.1)
+        timeline.write(_sound(0.2 / 4 * 1.001), now + 0.15)
+        _take_all(timeline, now + 0.15)
+        due = timeline.due_at()
+        ahead.append(0.0 if due is None else due - now - 0.15)
+    assert timeline.dropped
+    assert max(ahead) < 0.3
+
+
+def test_a_write_of_nothing_changes_nothing() -> None:
+    timeline = SoundTimeline(RATE)
+    timeline.write(_sound(0.0), 10.0)
+    assert timeline.due_at() is None

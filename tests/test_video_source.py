@@ -1,0 +1,298 @@
+"""What a source makes of written pictures: encoded once, for whoever watches, and never late."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, cast
+
+import av
+import numpy as np
+import pytest
+from av.video.codeccontext import VideoCodecContext
+
+from gst_signalling_sync.threads import Deadline, LoopThread
+from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
+from gst_signalling_sync.webrtc.media.pictures import to_array
+from gst_signalling_sync.webrtc.media.video_source import VideoSource
+
+from .media import number_in, numbered_picture
+from .waiting import wait_until
+
+
+class Watcher:
+    """A sink that keeps what it gets, as a session's sender would send it."""
+
+    def __init__(self, source: VideoSource, loop: LoopThread, codec: str = "VP8") -> None:
+        self.source = source
+        self._loop = loop
+        self._frames: queue.SimpleQueue[EncodedFrame] = queue.SimpleQueue()
+        self._decoder = cast(VideoCodecContext, av.CodecContext.create(codec.lower(), "r"))
+        self._call(lambda: source.attach(self, codec, loop))
+
+    def deliver(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
+        assert payloads
+        self._frames.put(frame)
+
+    def next(self, timeout: float = 10.0) -> EncodedFrame:
+        return self._frames.get(timeout=timeout)
+
+    def next_picture(self) -> tuple[EncodedFrame, np.ndarray[Any, np.dtype[np.uint8]]]:
+        frame = self.next()
+        (decoded,) = self._decoder.decode(av.Packet(frame.data))
+        return frame, to_array(decoded)
+
+    def ask_for_keyframe(self) -> None:
+        self._call(lambda: self.source.request_keyframe(self))
+
+    def leave(self) -> None:
+        self._call(lambda: self.source.detach(self))
+
+    def _call(self, function: Any) -> None:
+        async def run() -> None:
+            function()
+
+        self._loop.run(run(), Deadline(5), "calling the source")
+
+
+@pytest.fixture
+def loop() -> Iterator[LoopThread]:
+    thread = LoopThread("test")
+    yield thread
+    thread.close()
+
+
+@pytest.fixture
+def source() -> Iterator[VideoSource]:
+    made = VideoSource()
+    yield made
+    for sink in list(made._codec_of):
+        made.detach(sink)
+    made.join(Deadline(5))
+
+
+@pytest.mark.parametrize("codec", ["VP8", "H264"])
+@pytest.mark.parametrize("size", [(320, 240), (321, 241), (64, 48)])
+def test_a_written_picture_can_be_recognised(
+    source: VideoSource, loop: LoopThread, codec: str, size: tuple[int, int]
+) -> None:
+    watcher = Watcher(source, loop, codec)
+    source.write(numbered_picture(1234, *size))
+    frame, picture = watcher.next_picture()
+
+    assert frame.keyframe
+    assert number_in(picture) == 1234
+    if codec == "VP8":
+        assert picture.shape == (size[1], size[0], 3)
+
+
+def test_many_watchers_get_the_same_frames_from_one_encoder(source: VideoSource, loop: LoopThread) -> None:
+    watchers = [Watcher(source, loop) for _ in range(8)]
+    for number in range(5):
+        source.write(numbered_picture(number))
+        frames = [watcher.next() for watcher in watchers]
+        assert all(frame is frames[0] for frame in frames)
+    assert source.frames_encoded == 5
+
+
+def test_each_codec_in_use_is_encoded_once(source: VideoSource, loop: LoopThread) -> None:
+    watchers = [Watcher(source, loop, codec) for codec in ("VP8", "H264", "VP8", "H264")]
+    source.write(numbered_picture(7))
+    frames = [watcher.next() for watcher in watchers]
+    assert [frame.codec for frame in frames] == ["VP8", "H264", "VP8", "H264"]
+    assert frames[0].timestamp == frames[1].timestamp
+    assert source.frames_encoded == 2
+
+
+def test_who_joins_a_source_that_pauses_gets_its_last_picture(source: VideoSource, loop: LoopThread) -> None:
+    source.write(numbered_picture(42))
+    early = Watcher(source, loop)
+    assert early.next().keyframe
+
+    late = Watcher(source, loop)
+    frame, picture = late.next_picture()
+    assert frame.keyframe
+    assert number_in(picture) == 42
+
+
+def test_a_source_that_pauses_repeats_its_last_picture(source: VideoSource, loop: LoopThread) -> None:
+    watcher = Watcher(source, loop)
+    source.write(numbered_picture(42))
+    first, _ = watcher.next_picture()
+    second, picture = watcher.next_picture()
+
+    assert number_in(picture) == 42
+    assert second.timestamp > first.timestamp
+    assert not second.keyframe
+
+
+def test_a_request_brings_a_keyframe(source: VideoSource, loop: LoopThread) -> None:
+    watcher = Watcher(source, loop)
+    source.write(numbered_picture(1))
+    assert watcher.next().keyframe
+    source.write(numbered_picture(2))
+    assert not watcher.next().keyframe
+
+    watcher.ask_for_keyframe()
+    for number in range(60):
+        source.write(numbered_picture(number))
+        if watcher.next().keyframe:
+            return
+    pytest.fail("no keyframe came")
+
+
+def test_the_size_may_change_at_any_time(source: VideoSource, loop: LoopThread) -> None:
+    watcher = Watcher(source, loop)
+    for number, size in enumerate([(320, 240), (641, 479), (64, 48), (320, 240)]):
+        source.write(numbered_picture(number, *size))
+        frame, picture = watcher.next_picture()
+        assert frame.keyframe
+        assert picture.shape == (size[1], size[0], 3)
+        assert number_in(picture) == number
+
+
+def test_a_fast_writer_is_sent_with_its_newest_pictures_at_its_frame_rate(loop: LoopThread) -> None:
+    source = VideoSource(fps=20)
+    watcher = Watcher(source, loop)
+    stop = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not stop.is_set():
+            source.write(numbered_picture(number))
+            number += 1
+            time.sleep(0.002)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        pictures = [watcher.next_picture() for _ in range(20)]
+    finally:
+        stop.set()
+        writer.join()
+    watcher.leave()
+    source.join(Deadline(5))
+
+    seconds = (pictures[-1][0].timestamp - pictures[0][0].timestamp) / 90000
+    # Slower than asked for on a busy machine, never faster.
+    assert seconds > 19 / 20 * 0.9
+    numbers = [number_in(picture) for _, picture in pictures]
+    assert all(later is not None and earlier is not None and later > earlier for earlier, later in pairwise(numbers))
+
+
+def test_timestamps_tell_when_a_picture_was_written(source: VideoSource, loop: LoopThread) -> None:
+    watcher = Watcher(source, loop)
+    written = []
+    frames = []
+    for number in range(5):
+        written.append(time.monotonic())
+        source.write(numbered_picture(number))
+        frames.append(watcher.next())
+        time.sleep(0.05)
+    for moment, frame in zip(written, frames, strict=True):
+        assert abs((frame.timestamp - frames[0].timestamp) / 90000 - (moment - written[0])) < 0.02
+
+
+def test_the_thread_lives_while_somebody_watches(source: VideoSource, loop: LoopThread) -> None:
+    def threads() -> list[str]:
+        return [thread.name for thread in threading.enumerate() if thread.name == "gss-video-source"]
+
+    source.write(numbered_picture(1))
+    assert not threads()
+    for _ in range(3):
+        first, second = Watcher(source, loop), Watcher(source, loop)
+        assert first.next().keyframe
+        assert len(threads()) == 1
+        first.leave()
+        assert len(threads()) == 1
+        second.leave()
+        source.join(Deadline(5))
+        assert not threads()
+
+
+def test_who_leaves_and_comes_back_at_once_is_served(source: VideoSource, loop: LoopThread) -> None:
+    for number in range(20):
+        watcher = Watcher(source, loop)
+        source.write(numbered_picture(number))
+        frame, picture = watcher.next_picture()
+        assert frame.keyframe
+        assert number_in(picture) in (number, number - 1)
+        watcher.leave()
+
+
+def test_a_loop_that_stalls_loses_no_more_than_pictures(source: VideoSource, loop: LoopThread) -> None:
+    watcher = Watcher(source, loop)
+    source.write(numbered_picture(0))
+    watcher.next_picture()
+    stalled, go_on = threading.Event(), threading.Event()
+
+    def stall() -> None:
+        stalled.set()
+        go_on.wait(10)
+
+    loop.call(stall)
+    stalled.wait(10)
+    for number in range(1, 60):
+        source.write(numbered_picture(number))
+        time.sleep(0.01)
+    assert source.frames_encoded < 10
+    go_on.set()
+
+    last: int | None = 0
+    while last != 59:
+        _, picture = watcher.next_picture()
+        last = number_in(picture)
+
+
+def test_a_frame_that_cannot_be_converted_is_left_out(
+    source: VideoSource, loop: LoopThread, caplog: pytest.LogCaptureFixture
+) -> None:
+    watcher = Watcher(source, loop)
+    source.write(av.VideoFrame(64, 48, "gray32le"))
+    wait_until(lambda: "gray32le" in caplog.text, "the log tells of it")
+    source.write(numbered_picture(3))
+    assert number_in(watcher.next_picture()[1]) == 3
+
+
+def test_a_bitrate_is_kept_to(loop: LoopThread) -> None:
+    source = VideoSource(bitrate=(50_000, 200_000))
+    watcher = Watcher(source, loop)
+    noise = np.random.default_rng(1)
+    size = 0
+    for _ in range(30):
+        source.write(noise.integers(0, 256, (240, 320, 3), np.uint8))
+        size += len(watcher.next().data)
+    assert source.bitrate == 200_000
+    source.report_estimate(watcher, 80_000)
+    assert source.bitrate == 80_000
+    watcher.leave()
+    source.join(Deadline(5))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"codecs": ("VP9",)}, "VP8 and H264"),
+        ({"codecs": ()}, "VP8 and H264"),
+        ({"fps": 0}, "frames per second"),
+        ({"fps": float("nan")}, "frames per second"),
+        ({"fps": 1000}, "240"),
+        ({"bitrate": 1000}, "bits per second"),
+        ({"bitrate": (500_000, 100_000)}, "bits per second"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        VideoSource(**arguments)
+
+
+def test_a_bad_picture_is_refused_and_the_stream_goes_on(source: VideoSource, loop: LoopThread) -> None:
+    watcher = Watcher(source, loop)
+    for bad in (np.zeros((48, 64)), np.zeros((0, 0, 3), np.uint8), "picture", None):
+        with pytest.raises((TypeError, ValueError)):
+            source.write(bad)
+    source.write(numbered_picture(9))
+    assert number_in(watcher.next_picture()[1]) == 9
