@@ -77,7 +77,7 @@ def test_server_that_is_absent(call: str) -> None:
     with pytest.raises(ConnectError, match=rf"{uri}: nothing listens there.*gst-signalling-sync serve"):
         CALLS[call](uri)
 
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 4
 
 
 def test_host_that_is_unknown() -> None:
@@ -91,7 +91,7 @@ def connect_error(script: Callable[[socket.socket], object]) -> str:
         begin = time.monotonic()
         with pytest.raises(ConnectError, match=uri) as caught:
             SignallingClient(uri).connect(timeout=SECONDS)
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 4
         assert not isinstance(caught.value, ConnectTimeout)
     return str(caught.value)
 
@@ -158,7 +158,7 @@ def test_server_that_accepts_and_never_answers(scheme: str) -> None:
         with pytest.raises(ConnectTimeout, match=rf"{uri}: it did not answer within 0\.2 s"):
             SignallingClient(uri).connect(timeout=0.2)
 
-        assert 0.2 <= time.monotonic() - begin < 1
+        assert 0.2 <= time.monotonic() - begin < 4
 
 
 @pytest.mark.parametrize("role", [Producer, Consumer, Listener])
@@ -169,7 +169,7 @@ def test_role_at_a_server_that_never_answers(role: type[Producer | Consumer | Li
         with pytest.raises(ConnectTimeout, match=uri):
             role(uri, timeout=0.2).start()
 
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 4
 
 
 @pytest.mark.parametrize("line", [b"HTTP/1.1 101 Switching Protocols\r\n", b"x" * 1000])
@@ -188,7 +188,7 @@ def test_server_that_drips_its_handshake(line: bytes) -> None:
             with pytest.raises(ConnectTimeout, match=rf"{uri}.*within 0\.3 s"):
                 SignallingClient(uri).connect(timeout=0.3)
 
-            assert time.monotonic() - begin < 1
+            assert time.monotonic() - begin < 4
         finally:
             stop.set()
 
@@ -204,7 +204,7 @@ def test_server_that_floods_its_handshake() -> None:
         with pytest.raises(ConnectError, match=uri):
             SignallingClient(uri).connect(timeout=0.3)
 
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 4
 
 
 def test_server_that_claims_an_endless_page() -> None:
@@ -227,7 +227,7 @@ def test_server_that_never_welcomes() -> None:
         with pytest.raises(ConnectTimeout, match=rf"{uri}: no welcome within 0\.2 s.*does not speak the signalling"):
             SignallingClient(uri).connect(timeout=0.2)
 
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 4
 
 
 def test_server_that_closes_before_its_welcome() -> None:
@@ -440,7 +440,7 @@ def test_what_is_no_websocket_frame_ends_the_connection(data: bytes, caplog: pyt
         with pytest.raises(ConnectionLost, match=f"connection to {uri} lost: ."):
             client.list_producers(timeout=SECONDS)
 
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 4
         assert isinstance(lost.next()["error"], ConnectionLost)
     assert f"connection to {uri} lost" in caplog.text
 
@@ -458,7 +458,7 @@ def test_frame_that_claims_to_be_enormous_ends_the_connection() -> None:
         with pytest.raises(ConnectionLost, match="too large"):
             client.list_producers(timeout=3)
 
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 4
 
 
 def test_message_without_an_end_ends_the_connection() -> None:
@@ -514,7 +514,7 @@ def test_server_that_never_starts_the_session() -> None:
         with pytest.raises(WaitTimeout, match=rf"session with peer robot at {uri}.*0\.2 s"):
             consumer.start_session("robot", timeout=0.2)
 
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 4
 
 
 def test_session_that_nobody_asked_for_is_dropped_with_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
@@ -604,7 +604,7 @@ def test_session_with_an_unknown_peer_id(consumer: Consumer) -> None:
     with pytest.raises(PeerNotFound, match=rf"peer nobody at {consumer.uri}"):
         consumer.start_session("nobody")
 
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 4
 
 
 def test_session_with_an_unknown_name(consumer: Consumer, client: SignallingClient) -> None:
@@ -614,7 +614,7 @@ def test_session_with_an_unknown_name(consumer: Consumer, client: SignallingClie
     with pytest.raises(PeerWaitTimeout, match=rf"'robot' at {consumer.uri}: none within 0\.2 s; there are 'other'"):
         consumer.start_session(name="robot", timeout=0.2)
 
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 4
 
 
 def test_session_with_anybody_where_there_is_nobody(consumer: Consumer) -> None:
@@ -722,7 +722,7 @@ def test_producer_that_leaves_in_the_middle_of_the_handshake(
     with pytest.raises(SessionClosed, match=f"session .* with peer {peer_id}") as caught:
         stage.consumer.start_session(peer_id, timeout=SECONDS)
 
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 4
     assert ("out of memory" in str(caught.value)) == (leaves == "ends the session with an error")
     assert stage.goes_on()
 
@@ -750,7 +750,7 @@ def test_producer_that_never_offers(stage: Stage, villain: SignallingClient) -> 
     with pytest.raises(WaitTimeout, match=rf"{villain.peer_id}.*within 0\.2 s.*no session description"):
         stage.consumer.start_session(villain.peer_id, timeout=0.2)
 
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 4
     assert stage.goes_on()
 
 
@@ -833,7 +833,7 @@ def test_unusable_offer_is_refused_with_the_reason(
     with pytest.raises(SessionClosed, match=rf"{villain.peer_id}: unusable offer from the peer: .") as caught:
         stage.consumer.start_session(villain.peer_id, timeout=SECONDS)
 
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 4
     assert len(str(caught.value)) < 1000
     assert "unusable offer" in ended.next()["error"]
     assert "Traceback" not in caplog.text

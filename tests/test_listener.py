@@ -174,7 +174,7 @@ def test_wait_in_vain_gives_up_in_time_and_tells_who_is_there(listener: Listener
     with pytest.raises(PeerWaitTimeout, match=rf"'robot' at {listener.uri}: none within 0\.2 s; there are 'other'"):
         listener.wait_for_producer("robot", timeout=0.2)
 
-    assert 0.2 <= time.monotonic() - begin < 1
+    assert 0.2 <= time.monotonic() - begin < 4
 
 
 def test_wait_in_vain_is_a_lookup_error_and_a_timeout(listener: Listener) -> None:
@@ -198,7 +198,7 @@ def test_close_wakes_who_waits(listener: Listener) -> None:
 
         with pytest.raises(ConnectionLost):
             waiting.result(SECONDS)
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 4
 
 
 def test_death_of_the_server_wakes_who_waits(embedded_server: SignallingServer) -> None:

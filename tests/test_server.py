@@ -196,7 +196,7 @@ def test_close_is_bounded_with_peers_that_do_not_answer(
     begin = time.monotonic()
     embedded_server.close(timeout)
 
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 4
     assert "gss-server" not in [thread.name for thread in threading.enumerate()]
     begun_handshake.close()
     for peer in silent_peers:
@@ -382,7 +382,7 @@ def test_peer_that_does_not_read_is_cut_off_and_delays_nobody(
         producer.send("setPeerStatus", roles=["producer"], meta=[sent, padding])
         begin = time.monotonic()
         assert listener.receive()["meta"][0] == sent
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 4
         sent += 1
         assert sent * len(padding) < server_connection.UNREAD_BYTES + 16 * 2**20, "not cut off"
 

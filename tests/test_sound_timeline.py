@@ -65,6 +65,41 @@ def test_after_a_pause_the_sound_goes_on_at_the_moment_of_the_write() -> None:
     assert _take_all(timeline, 15.0) == [(960, 15 * RATE - 960, True)]
 
 
+def test_a_writer_that_stalls_and_catches_up_stays_in_time() -> None:
+    timeline = SoundTimeline(RATE)
+    timeline.write(_sound(0.02), 10.0)
+    _take_all(timeline, 10.0)
+    for _ in range(15):
+        timeline.write(_sound(0.02), 10.3)
+    taken = _take_all(timeline, 10.3)
+    assert not any(is_new for _, _, is_new in taken)
+    assert sum(length for length, _, _ in taken) == 15 * 960
+    assert taken[0][1] == 10 * RATE
+
+
+def test_a_short_pause_is_made_up_for_when_the_writer_does_not_catch_up() -> None:
+    timeline = SoundTimeline(RATE)
+    timeline.write(_sound(0.02), 10.0)
+    _take_all(timeline, 10.0)
+    end = 0
+    for step in range(100):
+        now = 10.3 + step * 0.02
+        timeline.write(_sound(0.02), now)
+        for length, position, _ in _take_all(timeline, now):
+            end = position + length
+    assert abs(end / RATE - now) < 0.041
+
+
+def test_who_writes_ahead_on_purpose_loses_nothing() -> None:
+    timeline = SoundTimeline(RATE)
+    timeline.write(_sound(0.3), 10.0)
+    for step in range(6000):
+        now = 10.0 + step * 0.02
+        timeline.write(_sound(0.02), now)
+        _take_all(timeline, now)
+    assert timeline.dropped == 0
+
+
 def test_more_than_a_minute_ahead_is_dropped_from_the_front() -> None:
     timeline = SoundTimeline(RATE)
     for _ in range(70):

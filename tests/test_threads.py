@@ -135,7 +135,7 @@ def test_loop_gives_up_in_time_and_cancels_the_coroutine(loop: LoopThread) -> No
     with pytest.raises(WaitTimeout, match=r"waiting for Godot: nothing within 0\.05 s"):
         loop.run(hang(), Deadline(0.05), "waiting for Godot")
 
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 4
     assert cancelled.wait(SECONDS)
 
 
@@ -211,7 +211,7 @@ def test_close_of_a_loop_is_bounded_by_a_task_that_will_not_end(loop: LoopThread
     begin = time.monotonic()
     loop.close()
 
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 4
     stop.set()
 
 
@@ -336,7 +336,7 @@ def test_close_of_callbacks_is_bounded_by_one_that_blocks(
     begin = time.monotonic()
     callbacks.close(0.05)
 
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 4
     assert "gss-test: a callback still runs" in caplog.text
     may_go_on.set()
 

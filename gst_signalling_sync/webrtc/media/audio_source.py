@@ -77,7 +77,8 @@ class AudioSource:
         """Send sound to every session; returns at once. It is copied, so the array may be used again.
 
         Sound that is written in real time is sent at once. What is written ahead waits, up to a minute, and is sent in real
-        time. A writer that is more than 40 ms late has paused: the others hear silence, and go on in time with the picture.
+        time. A writer that falls behind the clock and does not catch up has paused: the others hear silence, and go on in time
+        with the picture.
 
         Args:
             sound: ``(samples,)`` or ``(samples, channels)``, int16, or float32 or float64 in -1 to 1; any number of samples.

@@ -10,20 +10,51 @@ from numpy.typing import NDArray
 
 __all__ = ["SoundTimeline"]
 
-_PAUSE_SECONDS: Final = 0.04
-"""A write that comes this much late follows on a pause. Less is jitter, which must not tear the sound apart."""
+_PAUSE_SECONDS: Final = 0.5
+"""A write that comes this much late follows on a pause. Less may be a busy machine, and the writer catches up."""
+
+_LATE_SECONDS: Final = 0.04
+_LATE_WINDOW_SECONDS: Final = 1.0
+"""Who is this much late at every write of so long a time has paused too, and does not catch up."""
 
 _LONGEST_SECONDS: Final = 60.0
 
-_WINDOW_SECONDS: Final = 30.0
 _DRIFT_SECONDS: Final = 0.1
+_DRIFT_WINDOW_SECONDS: Final = 30.0
+
+
+class _Least:
+    """The least of what was seen in a window of time, told when the window ends.
+
+    Args:
+        seconds: How long a window is.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.begin(0.0)
+
+    def begin(self, now: float) -> None:
+        """Begin a window."""
+        self._since = now
+        self._least = float("inf")
+
+    def see(self, value: float, now: float) -> float | None:
+        """Take note of a value; the least one if this was the window's last."""
+        self._least = min(self._least, value)
+        if now - self._since < self._seconds:
+            return None
+        least = self._least
+        self.begin(now)
+        return least
 
 
 class SoundTimeline:
     """What was written and is not sent yet.
 
     Who writes in real time is sent at once: the first samples end at the moment they are written, and what follows joins
-    them without a gap. Who writes ahead is sent in real time. Who pauses is taken up again at the moment of the next write.
+    them without a gap, however irregularly it is written. Who writes ahead is sent in real time. Who pauses is taken up
+    again at the moment of the next write, after half a second at once, after less when the writer does not catch up.
     A writer whose clock runs fast gets ahead by a little all the time; that is cut off every 30 s.
 
     Args:
@@ -37,9 +68,10 @@ class SoundTimeline:
         # Of the first sample that waits, in samples on the clock that `now` is read from.
         self._position: int | None = None
         self._is_new = True
-        self._window_begin = 0.0
-        self._least_ahead = 0.0
-        self._longest_write = 0
+        self._late = _Least(_LATE_WINDOW_SECONDS)
+        self._ahead = _Least(_DRIFT_WINDOW_SECONDS)
+        # How far the writer is ahead on purpose, in seconds; None in the first window.
+        self._usually_ahead: float | None = None
         self.dropped = 0
 
     def clear(self) -> None:
@@ -58,15 +90,16 @@ class SoundTimeline:
         if not len(samples):
             return
         here = round(now * self._rate)
-        end = None if self._position is None else self._position + self._waiting
-        if end is None or here - len(samples) - end > _PAUSE_SECONDS * self._rate:
+        if self._position is None or here - len(samples) - self._end > _PAUSE_SECONDS * self._rate:
             self._blocks.clear()
             self._waiting = 0
-            self._position = here - len(samples)
-            self._is_new = True
-            self._begin_window(now)
+            self._go_on_at(here - len(samples))
+            self._late.begin(now)
+            self._ahead.begin(now)
+            self._usually_ahead = None
         else:
-            self._watch_drift((end - here) / self._rate, len(samples), now)
+            self._watch_pauses((here - len(samples) - self._end) / self._rate, now)
+            self._watch_drift((self._end - here) / self._rate, now)
         self._blocks.append(samples)
         self._waiting += len(samples)
         self._drop(self._waiting - round(_LONGEST_SECONDS * self._rate))
@@ -116,17 +149,25 @@ class SoundTimeline:
             self._pop(count)
             self.dropped += count
 
-    def _begin_window(self, now: float) -> None:
-        self._window_begin = now
-        self._least_ahead = float("inf")
-        self._longest_write = 0
+    @property
+    def _end(self) -> int:
+        assert self._position is not None
+        return self._position + self._waiting
 
-    def _watch_drift(self, ahead: float, written: int, now: float) -> None:
-        self._least_ahead = min(self._least_ahead, ahead)
-        self._longest_write = max(self._longest_write, written)
-        if now - self._window_begin < _WINDOW_SECONDS:
+    def _go_on_at(self, position: int) -> None:
+        self._position = position
+        self._is_new = True
+
+    def _watch_pauses(self, late: float, now: float) -> None:
+        least = self._late.see(late, now)
+        if least is not None and least > _LATE_SECONDS and not self._waiting:
+            self._go_on_at(self._end + round(least * self._rate))
+
+    def _watch_drift(self, ahead: float, now: float) -> None:
+        least = self._ahead.see(ahead, now)
+        if least is None:
             return
-        writes_in_real_time = self._longest_write <= _DRIFT_SECONDS * self._rate
-        if writes_in_real_time and self._least_ahead > _DRIFT_SECONDS:
-            self._drop(min(self._waiting, round(self._least_ahead * self._rate)))
-        self._begin_window(now)
+        if self._usually_ahead is None:
+            self._usually_ahead = least
+        elif least - self._usually_ahead > _DRIFT_SECONDS:
+            self._drop(min(self._waiting, round((least - self._usually_ahead) * self._rate)))
