@@ -12,6 +12,9 @@ from benchmarks import data as data_benchmark
 from benchmarks import report
 from benchmarks import server as server_benchmark
 from benchmarks import start as start_benchmark
+from benchmarks.soak import run as soak_benchmark
+from benchmarks.video import report as video_report
+from benchmarks.video import rounds as video_benchmark
 from benchmarks.workload import Workload
 
 _REPORT_COLUMNS: Final = 120
@@ -62,6 +65,30 @@ def start(rounds: int, as_json: bool) -> None:
         click.echo(report.start_json(result))
     else:
         report.print_start(_report_console(), result)
+
+
+@main.command()
+@click.option("--rounds", default=3, show_default=True, help="How often each contestant is measured under each load.")
+@click.option("--seconds", default=4.0, show_default=True, help="How long each is measured for in a round.")
+@click.option("--only", multiple=True, help="Part of a contestant's name; may be repeated. Default: all of them.")
+@click.option("--bitrate", default=1_000_000, show_default=True, help="Bits per second, of all contestants.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def video(rounds: int, seconds: float, only: tuple[str, ...], bitrate: int, as_json: bool) -> None:
+    """Live video: the producer's CPU and what it does to a control loop beside it, frame rates, latency."""
+    result = video_benchmark.run(rounds, seconds, bitrate, only, _progress())
+    if as_json:
+        click.echo(video_report.video_json(result))
+    else:
+        video_report.print_video(_report_console(), result)
+
+
+@main.command()
+@click.option("--minutes", default=10.0, show_default=True, help="How long to stream.")
+@click.option("--warm-up", default=2.0, show_default=True, help="Minutes before memory counts.")
+def soak(minutes: float, warm_up: float) -> None:
+    """Long streaming while consumers come and go: memory, threads, picture and sound of a recording."""
+    result = soak_benchmark.run(minutes, warm_up, _progress())
+    report.print_soak(_report_console(), result)
 
 
 def _report_console() -> Console:

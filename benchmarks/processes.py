@@ -40,8 +40,10 @@ class Process:
             stderr=subprocess.PIPE,
             text=True,
         )
+        assert self._popen.stdin is not None
         assert self._popen.stdout is not None
         assert self._popen.stderr is not None
+        self._stdin: IO[str] = self._popen.stdin
         self._stdout: IO[str] = self._popen.stdout
         self._stderr: list[str] = []
         self._reader = threading.Thread(target=self._stderr.extend, args=(self._popen.stderr,), daemon=True)
@@ -71,10 +73,24 @@ class Process:
         self._reader.join(_END_SECONDS)
         raise ChildProcessError(f"no answer within {timeout:g} s, or failed: {''.join(self._stderr[-15:])}")
 
+    def write_line(self, line: str) -> None:
+        """Give it a line of input; does nothing when it ended, which `read_line` tells.
+
+        Args:
+            line: Without its end.
+        """
+        with contextlib.suppress(BrokenPipeError):
+            self._stdin.write(f"{line}\n")
+            self._stdin.flush()
+
+    def close_input(self) -> None:
+        """End its standard input, which asks it to end."""
+        with contextlib.suppress(BrokenPipeError):
+            self._stdin.close()
+
     def end(self) -> None:
         """Close its standard input, and end it by force when that does not."""
-        if self._popen.stdin is not None:
-            self._popen.stdin.close()
+        self.close_input()
         for force in (self._popen.terminate, self._popen.kill):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(_END_SECONDS)

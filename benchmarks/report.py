@@ -11,9 +11,10 @@ from rich.table import Table
 
 from benchmarks.data import COMPARISONS, METRICS, Comparison, DataResult
 from benchmarks.server import ServerResult
+from benchmarks.soak.run import SoakResult
 from benchmarks.start import IMPORT_AIORTC, IMPORT_LIBRARY, LIST, StartResult
 
-__all__ = ["data_json", "print_data", "print_server", "print_start", "server_json", "start_json"]
+__all__ = ["data_json", "print_data", "print_server", "print_soak", "print_start", "server_json", "start_json"]
 
 
 def print_data(console: Console, result: DataResult) -> None:
@@ -99,6 +100,26 @@ def print_start(console: Console, result: StartResult) -> None:
     for what in (IMPORT_LIBRARY, LIST, IMPORT_AIORTC):
         ratio = result.milliseconds(what) / result.milliseconds(IMPORT_AIORTC)
         table.add_row(what, str(len(result.rounds[what])), _figure(result.milliseconds(what)), f"{ratio:.2f}")
+    console.print(table)
+
+
+def print_soak(console: Console, result: SoakResult) -> None:
+    """Show what came of a soak.
+
+    Args:
+        console: Where.
+        result: Of `benchmarks.soak.run.run`.
+    """
+    table = Table(title=f"{result.seconds:.0f} s of video and sound, {result.visits} sessions came and went")
+    for column in ("what", "measured", "wanted"):
+        table.add_column(column)
+    threads = ", ".join(result.threads) or "none"
+    table.add_row("growth of the producer's memory after the warm-up", f"{result.growth:+.1f} MiB", "< 5 MiB")
+    table.add_row("its memory at the end", f"{result.memory[-1]:.1f} MiB", "")
+    table.add_row("threads left after close()", threads, "none")
+    for where, offset in (("begin", result.offset_at_begin), ("end", result.offset_at_end)):
+        table.add_row(f"sound after picture, {where} of the recording", f"{offset * 1000:+.0f} ms", "within 80 ms")
+    table.add_row("recorded", f"{result.recorded:.0f} s", "")
     console.print(table)
 
 

@@ -338,6 +338,16 @@ def test_readmes_embedded_server_runs_as_pasted(embedded_server: SignallingServe
     assert program.output == "hello\n"
 
 
+def test_readmes_video_producer_and_consumer_run_as_pasted(embedded_server: SignallingServer, tmp_path: Path) -> None:
+    with (
+        readme_program(embedded_server, "video-producer", tmp_path),
+        readme_program(embedded_server, "video-consumer", tmp_path) as consumer,
+    ):
+        consumer.wait()
+
+    assert consumer.output == "(480, 640, 3) uint8\n" * 3
+
+
 def test_readmes_tests_pass_as_pasted(tmp_path: Path) -> None:
     (tmp_path / "test_robot.py").write_text(readme_programs()["users-test"])
 

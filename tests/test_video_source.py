@@ -177,8 +177,8 @@ def test_a_fast_writer_is_sent_with_its_newest_pictures_at_its_frame_rate(loop: 
     source.join(Deadline(5))
 
     seconds = (pictures[-1][0].timestamp - pictures[0][0].timestamp) / 90000
-    # Slower than asked for on a busy machine, never faster.
-    assert seconds > 19 / 20 * 0.9
+    # Slower than asked for on a busy machine; faster by no more than the three that may come early.
+    assert seconds > 15 / 20
     numbers = [number_in(picture) for _, picture in pictures]
     assert all(later is not None and earlier is not None and later > earlier for earlier, later in pairwise(numbers))
 

@@ -12,9 +12,11 @@ from .list import list_
 from .listen import listen
 from .ping import ping
 from .program import program as main
+from .record import record
 from .serve import serve
+from .snapshot import snapshot
 
 __all__ = ["main"]
 
-for _command in (demo, serve, list_, listen, ping, demo_producer, demo_consumer):
+for _command in (demo, serve, list_, listen, ping, record, snapshot, demo_producer, demo_consumer):
     main.add_command(_command)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "complain",
     "counted",
+    "file_size",
     "json_option",
     "peer_fields",
     "print_json",
@@ -59,6 +60,17 @@ def printable(text: str) -> str:
 def counted(number: int, noun: str) -> str:
     """Such as ``1 session`` and ``2 sessions``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def file_size(size: int) -> str:
+    """Such as ``512 bytes`` and ``3.9 MB``.
+
+    Args:
+        size: In bytes.
+    """
+    from rich.filesize import decimal
+
+    return decimal(size)
 
 
 def peer_fields(peer: Peer) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ..errors import SignallingError, WaitTimeout
 from .logs import verbose_option
 from .output import complain, json_option, print_json, printable, stdout_is_terminal
 from .pinger import MIN_SIZE, Ping, Pinger, RoundTrips
+from .producers import producer_called
 from .program import treat_sigterm_as_interrupt
 from .server_options import server_options
 
@@ -82,7 +83,7 @@ def ping(
     producers can be measured by --channel if they echo. Fails when nothing came back.
     """
     treat_sigterm_as_interrupt()
-    producer = _producer(name, uri, timeout)
+    producer = producer_called(name, uri, timeout)
     with gst_signalling_sync.connect(uri, peer_id=producer.id, timeout=timeout) as session:
         channel = _open(session, label)
         pinger = Pinger(channel, size, text, interval, wait, count)
@@ -97,14 +98,6 @@ def ping(
         advice = "" if label else "; --channel LABEL measures one that is not of gst-signalling-sync, but echoes"
         complain(f"no reply from {name!r} within {wait:g} s{advice}")
         click.get_current_context().exit(1)
-
-
-def _producer(name: str, uri: str, timeout: float) -> Peer:
-    for producer in gst_signalling_sync.list_producers(uri, timeout=timeout):
-        if name in (producer.id, producer.name):
-            return producer
-    # It raises an error that says which there are; or it is there by now.
-    return gst_signalling_sync.find_producer(name, uri, timeout=timeout)
 
 
 def _open(session: Session, label: str | None) -> DataChannel:

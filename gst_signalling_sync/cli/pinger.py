@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import secrets
 import time
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..errors import WaitTimeout
+from .durations import Durations
 
 if TYPE_CHECKING:
     from .. import DataChannel
@@ -19,8 +19,6 @@ __all__ = ["MIN_SIZE", "Ping", "Pinger", "RoundTrips"]
 
 MIN_SIZE: Final = 16
 """Bytes that tell one ping from every other: eight digits each for the pinger and the sequence number."""
-
-_REMEMBERED: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,44 +34,8 @@ class Ping:
     round_trip: float | None
 
 
-class RoundTrips:
-    """Statistics of round trip times, in seconds; percentiles are those of the newest 100,000."""
-
-    def __init__(self) -> None:
-        self._newest: deque[float] = deque(maxlen=_REMEMBERED)
-        self._sum = self._sum_of_squares = 0.0
-        self.count = 0
-        self.min = math.inf
-        self.max = 0.0
-
-    def add(self, seconds: float) -> None:
-        """Take one more into account."""
-        self._newest.append(seconds)
-        self._sum += seconds
-        self._sum_of_squares += seconds * seconds
-        self.count += 1
-        self.min = min(self.min, seconds)
-        self.max = max(self.max, seconds)
-
-    def merge(self, other: RoundTrips) -> None:
-        """Take all that another one remembers into account."""
-        for seconds in other._newest:
-            self.add(seconds)
-
-    @property
-    def mean(self) -> float:
-        """Their arithmetic mean."""
-        return self._sum / self.count
-
-    @property
-    def deviation(self) -> float:
-        """Their standard deviation, which ping(8) calls mdev."""
-        return math.sqrt(max(0.0, self._sum_of_squares / self.count - self.mean**2))
-
-    def percentile(self, percent: float) -> float:
-        """The smallest that so many percent of them do not exceed."""
-        ranked = sorted(self._newest)
-        return ranked[max(0, math.ceil(percent / 100 * len(ranked)) - 1)]
+class RoundTrips(Durations):
+    """Statistics of the round trip times of pings, in seconds."""
 
 
 class Pinger:

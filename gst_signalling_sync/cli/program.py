@@ -51,17 +51,19 @@ class _Program(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="""\b
 Examples:
-  gst-signalling-sync demo                See it work: a server, a producer and two consumers
-  gst-signalling-sync serve               Run a signalling server
-  gst-signalling-sync list                Which producers are there?
-  gst-signalling-sync listen              Who comes and goes?
-  gst-signalling-sync ping robot          How long is the round trip to one?
+  gst-signalling-sync demo                    See it work: a server, a producer and two consumers
+  gst-signalling-sync serve                   Run a signalling server
+  gst-signalling-sync list                    Which producers are there?
+  gst-signalling-sync listen                  Who comes and goes?
+  gst-signalling-sync ping robot              How long is the round trip to one?
+  gst-signalling-sync record robot x.mp4      Record its picture and sound
+  gst-signalling-sync snapshot robot x.png    Save one picture
 """,
 )
 @click.version_option(package_name=NAME, prog_name=NAME)
 @verbose_option
 def program() -> None:
-    """WebRTC signalling, sessions and data channels from the command line.
+    """WebRTC signalling, sessions, data channels, audio and video from the command line.
 
     Every command that talks to a signalling server takes --uri, or the environment variable GST_SIGNALLING_URI, and
     connects to ws://127.0.0.1:8443 without either.

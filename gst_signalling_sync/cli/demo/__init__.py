@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -11,9 +12,11 @@ import click
 import gst_signalling_sync
 
 from ...errors import SessionClosed, SignallingError
+from ..files import MediaFile, check_directory
 from ..logs import verbose_option, verbosity
-from ..output import json_option, print_json, stdout_is_terminal
+from ..output import json_option, print_json, printable, stdout_is_terminal
 from ..program import treat_sigterm_as_interrupt
+from ..snapshot import PICTURE_SUFFIXES
 from .children import Child, Family
 from .measurement import Measurement
 from .peers import PRODUCER_NAME, TELEMETRY
@@ -34,6 +37,7 @@ Examples:
   gst-signalling-sync demo
   gst-signalling-sync demo --consumers 8 --seconds 30
   gst-signalling-sync demo --seconds 0 --port 8443    Until Ctrl-C, where every client looks first
+  gst-signalling-sync demo --save picture.png         Keep a picture as it arrived
   gst-signalling-sync demo --json | jq .round_trip_ms
 """,
 )
@@ -60,37 +64,49 @@ Examples:
     show_default=True,
     help="TCP port of the signalling server; 0 picks a free one.",
 )
+@click.option(
+    "--save",
+    type=MediaFile(PICTURE_SUFFIXES),
+    metavar="FILE",
+    help="Keep the last picture of a consumer: PNG or JPEG, by the suffix.",
+)
 @json_option("Print one JSON object at the end.")
 @verbose_option
-def demo(consumers: int, seconds: float, rate: float, port: int, as_json: bool) -> None:
+def demo(consumers: int, seconds: float, rate: float, port: int, save: Path | None, as_json: bool) -> None:
     """See it work: a signalling server, a producer and consumers, each in its own process on this machine.
 
-    The producer sends every consumer telemetry over one WebRTC data channel, and answers what they send on another. Shown
-    are the messages each way and the round trip times, as the library's callers see them. Ctrl-C ends it early, with the
-    summary. Fails when a process does, or when a message was lost.
+    The producer sends every consumer a moving picture, a tone, and telemetry over a WebRTC data channel, and answers what they
+    send on another. Shown are the messages per second each way and the round trip times, the frame rate and the latency of
+    the picture, from drawing it to having it as an array, and the tone, all as the library's callers see them. Ctrl-C ends it
+    early, with the summary. Fails when a process does, or when a message was lost.
     """
     treat_sigterm_as_interrupt()
+    if save is not None:
+        check_directory(save)
     with gst_signalling_sync.SignallingServer(port=port) as server:
         measurement = Measurement(server.uri, consumers)
         screen: Screen = Silence() if as_json else Table() if stdout_is_terminal() and not verbosity() else Lines()
         with Family() as family:
-            _start(family, measurement, consumers, rate)
+            _start(family, measurement, consumers, rate, save)
             with screen.showing(measurement):
                 _measure(family, measurement, screen, seconds)
                 _stop(family, measurement)
     if as_json:
         print_json(measurement.summary())
     else:
-        _print_end(measurement)
+        _print_end(measurement, save)
     if measurement.lost:
         raise SignallingError(f"{measurement.lost} messages were lost")
 
 
-def _start(family: Family, measurement: Measurement, consumers: int, rate: float) -> None:
+def _start(family: Family, measurement: Measurement, consumers: int, rate: float, save: Path | None) -> None:
     arguments = ["--uri", measurement.uri, "--rate", str(rate)]
     measurement.producer.child = family.add("the producer", "demo-producer", *arguments)
     for number in range(consumers):
-        measurement.consumers[number].child = family.add(f"consumer {number + 1}", "demo-consumer", *arguments)
+        keeping = ["--save", str(save)] if save is not None and number == 0 else []
+        measurement.consumers[number].child = family.add(
+            f"consumer {number + 1}", "demo-consumer", *arguments, *keeping
+        )
 
 
 def _measure(family: Family, measurement: Measurement, screen: Screen, seconds: float) -> None:
@@ -137,14 +153,19 @@ def _stop(family: Family, measurement: Measurement) -> None:
                 _take(measurement, child, report)
 
 
-def _print_end(measurement: Measurement) -> None:
-    click.echo(measurement.sentence())
+def _print_end(measurement: Measurement, save: Path | None) -> None:
+    for sentence in measurement.sentences():
+        click.echo(sentence)
+    if save is not None:
+        click.echo(f"A picture is in {printable(str(save))}.")
     click.echo(
         f"""
 Next: leave it running with `gst-signalling-sync demo --seconds 0 --port 8443`.
-In another terminal try `gst-signalling-sync ping {PRODUCER_NAME}`, or Python:
+In another terminal try `gst-signalling-sync ping {PRODUCER_NAME}`,
+`gst-signalling-sync record {PRODUCER_NAME} {PRODUCER_NAME}.mp4`, or Python:
 
     from gst_signalling_sync import connect
     with connect(name="{PRODUCER_NAME}") as session:
-        print(session.channel("{TELEMETRY}").recv())"""
+        print(session.channel("{TELEMETRY}").recv())
+        print(session.video.read().shape)"""
     )

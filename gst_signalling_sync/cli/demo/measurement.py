@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from ..durations import Durations
 from ..output import counted
-from ..pinger import RoundTrips
+from .peers import TONE_FREQUENCY
 
 if TYPE_CHECKING:
     from .children import Child
@@ -18,6 +20,9 @@ __all__ = ["ConsumerMeasurement", "Measurement", "ProducerMeasurement"]
 
 _RATE_SECONDS: Final = 2.0
 """Over how long a time rates are averaged."""
+
+_TONE_TOLERANCE: Final = 5.0
+"""Hertz: a quarter of a second tells a frequency no better."""
 
 
 @dataclass
@@ -49,6 +54,9 @@ class ConsumerMeasurement:
         received: Messages from the producer, replies to its own not counted.
         lost: Messages that did not arrive, or whose reply did not.
         round_trips: Of the messages to the producer and their replies.
+        frames: Pictures from the producer.
+        latencies: From drawing a picture to having it as an array.
+        tone: The frequency heard last, in Hertz; None of silence.
         is_stopping: Whether it sends no more, so that its rates are what they were.
     """
 
@@ -58,9 +66,12 @@ class ConsumerMeasurement:
     sent: int = 0
     received: int = 0
     lost: int = 0
-    round_trips: RoundTrips = field(default_factory=RoundTrips)
+    round_trips: Durations = field(default_factory=Durations)
+    frames: int = 0
+    latencies: Durations = field(default_factory=Durations)
+    tone: float | None = None
     is_stopping: bool = False
-    _history: deque[tuple[float, int, int]] = field(default_factory=deque)
+    _history: deque[tuple[float, int, int, int]] = field(default_factory=deque)
 
     def take(self, report: dict[str, Any]) -> None:
         """Take a report of its process."""
@@ -70,6 +81,9 @@ class ConsumerMeasurement:
         self.sent, self.received, self.lost = report["sent"], report["received"], report["lost"]
         for seconds in report["round_trips"]:
             self.round_trips.add(seconds)
+        self.frames, self.tone = report["frames"], report["tone"]
+        for seconds in report["latencies"]:
+            self.latencies.add(seconds)
         if not self.is_stopping:
             self._note_rate()
 
@@ -83,6 +97,16 @@ class ConsumerMeasurement:
         """The rate of messages from the producer, lately."""
         return self._rate(2)
 
+    @property
+    def frames_per_second(self) -> float:
+        """The rate of pictures from the producer, lately."""
+        return self._rate(3)
+
+    @property
+    def hears_tone(self) -> bool:
+        """Whether the tone heard last is the producer's."""
+        return self.tone is not None and abs(self.tone - TONE_FREQUENCY) < _TONE_TOLERANCE
+
     def summary(self) -> dict[str, Any]:
         """All of it, as a JSON object."""
         return {
@@ -93,11 +117,15 @@ class ConsumerMeasurement:
             "messages_from_producer": self.received,
             "lost": self.lost,
             "round_trip_ms": _milliseconds(self.round_trips),
+            "frames": self.frames,
+            "frames_per_second": round(self.frames_per_second, 1),
+            "latency_ms": _milliseconds(self.latencies),
+            "tone_hz": None if self.tone is None else round(self.tone),
         }
 
     def _note_rate(self) -> None:
         now = time.monotonic()
-        self._history.append((now, self.sent, self.received))
+        self._history.append((now, self.sent, self.received, self.frames))
         while now - self._history[0][0] > _RATE_SECONDS and len(self._history) > 2:
             self._history.popleft()
 
@@ -157,6 +185,11 @@ class Measurement:
         return (time.monotonic() if self._finished is None else self._finished) - self._started
 
     @property
+    def frames_per_second(self) -> float:
+        """Of a consumer, lately, in the mean."""
+        return sum(consumer.frames_per_second for consumer in self.consumers) / len(self.consumers)
+
+    @property
     def lost(self) -> int:
         """Messages lost, in all sessions."""
         return sum(consumer.lost for consumer in self.consumers)
@@ -175,37 +208,47 @@ class Measurement:
             "messages_to_producer": sum(consumer.sent for consumer in self.consumers),
             "messages_from_producer": sum(consumer.received for consumer in self.consumers),
             "lost": self.lost,
-            "round_trip_ms": _milliseconds(self._round_trips()),
+            "round_trip_ms": _milliseconds(_together(consumer.round_trips for consumer in self.consumers)),
+            "frames": sum(consumer.frames for consumer in self.consumers),
+            "frames_per_second": round(self.frames_per_second, 1),
+            "latency_ms": _milliseconds(_together(consumer.latencies for consumer in self.consumers)),
             "producer": {"process_id": None if child is None else child.process_id},
             "consumers": [consumer.summary() for consumer in self.consumers],
         }
 
-    def sentence(self) -> str:
+    def sentences(self) -> list[str]:
         """The most of it, for people."""
         summary = self.summary()
-        round_trip = summary["round_trip_ms"]
-        times = f"p50 {round_trip['p50']:.2f}, p99 {round_trip['p99']:.2f} ms" if round_trip else "not measured"
         messages = summary["messages_to_producer"] + summary["messages_from_producer"]
-        return (
+        listeners = [consumer for consumer in self.consumers if consumer.hears_tone]
+        return [
             f"{counted(summary['sessions'], 'session')}, {messages:,} messages in {summary['seconds']:.1f} s,"
-            f" {summary['lost'] or 'none'} lost; round trip {times}"
-        )
-
-    def _round_trips(self) -> RoundTrips:
-        together = RoundTrips()
-        for consumer in self.consumers:
-            together.merge(consumer.round_trips)
-        return together
+            f" {summary['lost'] or 'none'} lost; round trip {_typical(summary['round_trip_ms'], 2)}",
+            f"{summary['frames']:,} pictures, {summary['frames_per_second']:g} per s and consumer;"
+            f" latency {_typical(summary['latency_ms'], 1)}; the tone of {TONE_FREQUENCY} Hz was heard by"
+            f" {len(listeners)} of {counted(len(self.consumers), 'consumer')}",
+        ]
 
 
-def _milliseconds(trips: RoundTrips) -> dict[str, float] | None:
-    if not trips.count:
+def _together(durations: Iterable[Durations]) -> Durations:
+    together = Durations()
+    for each in durations:
+        together.merge(each)
+    return together
+
+
+def _typical(figures: dict[str, float] | None, digits: int) -> str:
+    return "not measured" if figures is None else f"p50 {figures['p50']:.{digits}f}, p99 {figures['p99']:.{digits}f} ms"
+
+
+def _milliseconds(durations: Durations) -> dict[str, float] | None:
+    if not durations.count:
         return None
     figures = {
-        "min": trips.min,
-        "avg": trips.mean,
-        "p50": trips.percentile(50),
-        "p99": trips.percentile(99),
-        "max": trips.max,
+        "min": durations.min,
+        "avg": durations.mean,
+        "p50": durations.percentile(50),
+        "p99": durations.percentile(99),
+        "max": durations.max,
     }
     return {name: round(1e3 * seconds, 3) for name, seconds in figures.items()}

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -25,8 +26,9 @@ from ..pinger import Pinger
 
 if TYPE_CHECKING:
     from ... import BroadcastChannel, DataChannel, Session
+    from .viewer import Viewer
 
-__all__ = ["CONTROL", "PRODUCER_NAME", "TELEMETRY", "demo_consumer", "demo_producer"]
+__all__ = ["CONTROL", "PRODUCER_NAME", "TELEMETRY", "TONE_FREQUENCY", "demo_consumer", "demo_producer"]
 
 PRODUCER_NAME: Final = "demo"
 TELEMETRY: Final = "telemetry"
@@ -34,6 +36,9 @@ TELEMETRY: Final = "telemetry"
 
 CONTROL: Final = "control"
 """The channel on which it sends back what a consumer sent."""
+
+TONE_FREQUENCY: Final = 440
+"""Hertz: the concert pitch, ISO 16."""
 
 _MESSAGE_BYTES: Final = 64
 _REPORT_SECONDS: Final = 0.25
@@ -59,22 +64,27 @@ def demo_producer(uri: str, rate: float) -> None:
 @click.command("demo-consumer", hidden=True)
 @_uri_option
 @_rate_option
+@click.option("--save", type=click.Path(path_type=Path))
 @verbose_option
-def demo_consumer(uri: str, rate: float) -> None:
+def demo_consumer(uri: str, rate: float, save: Path | None) -> None:
     """Be one of the demo's consumers."""
-    _report_failure(lambda: _consume(uri, rate, _parent_gone()))
+    _report_failure(lambda: _consume(uri, rate, save, _parent_gone()))
 
 
 def _produce(uri: str, rate: float, stop: threading.Event) -> None:
+    from .camera import Camera
+
     producer = gst_signalling_sync.Producer(uri, name=PRODUCER_NAME)
     telemetry = producer.add_channel(TELEMETRY)
     control = producer.add_channel(CONTROL)
+    camera = Camera(producer, TONE_FREQUENCY, stop)
 
     @control.message.connect
     def answer(channel: BroadcastChannel, session: Session, data: str | bytes) -> None:
         channel.send(data, session=session)
 
     with producer:
+        camera.start()
         next_report = next_send = time.monotonic()
         sequence = 0
         while not stop.wait(max(0.0, next_send - time.monotonic())):
@@ -88,7 +98,9 @@ def _produce(uri: str, rate: float, stop: threading.Event) -> None:
                 next_report = now + _REPORT_SECONDS
 
 
-def _consume(uri: str, rate: float, stop: threading.Event) -> None:
+def _consume(uri: str, rate: float, save: Path | None, stop: threading.Event) -> None:
+    from .viewer import Viewer
+
     connect = gst_signalling_sync.connect
     with gst_signalling_sync.Listener(uri) as listener:
         producer = listener.wait_for_producer(PRODUCER_NAME, timeout=_CONNECT_SECONDS)
@@ -98,17 +110,21 @@ def _consume(uri: str, rate: float, stop: threading.Event) -> None:
         session.channel(TELEMETRY).message.connect(received.on_message)
         control = session.channel(CONTROL)
         print_json({"connected_seconds": time.monotonic() - started})
-        _send_and_report(Pinger(control, _MESSAGE_BYTES, False, 1 / rate, _REPLY_SECONDS), received, stop)
+        viewer = Viewer(session, _CONNECT_SECONDS)
+        viewer.start()
+        _send_and_report(Pinger(control, _MESSAGE_BYTES, False, 1 / rate, _REPLY_SECONDS), received, viewer, stop)
+        if save is not None:
+            viewer.save(save)
 
 
-def _send_and_report(pinger: Pinger, received: _Received, stop: threading.Event) -> None:
+def _send_and_report(pinger: Pinger, received: _Received, viewer: Viewer, stop: threading.Event) -> None:
     round_trips: list[float] = []
     unanswered = 0
     next_report = 0.0
 
     def report() -> None:
         counts = {"sent": pinger.transmitted, "received": received.count, "lost": unanswered + received.missing}
-        print_json({**counts, "round_trips": round_trips})
+        print_json({**counts, "round_trips": round_trips, **viewer.take()})
         round_trips.clear()
 
     for ping in pinger.run():
@@ -151,7 +167,7 @@ def _report_failure(work: Callable[[], None]) -> None:
     except BrokenPipeError:
         # The parent is gone; with nobody to tell, not even Python's flush at exit may complain.
         os._exit(1)
-    except SignallingError as error:
+    except (SignallingError, OSError) as error:
         failure: dict[str, Any] = {"error": str(error)}
         print_json(failure)
         click.get_current_context().exit(1)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import click
 
+from ..durations import Durations
 from ..output import counted
 from .measurement import ConsumerMeasurement, Measurement
 from .peers import PRODUCER_NAME
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table as RichTable
 
-__all__ = ["COLUMNS", "Column", "Lines", "Screen", "Silence", "Table"]
+__all__ = ["COLUMNS", "Column", "Lines", "Screen", "Silence", "Table", "drawing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,16 @@ class Column:
     style: str = ""
 
 
-def _percentile(consumer: ConsumerMeasurement, percent: float) -> str:
-    trips = consumer.round_trips
-    return f"{1e3 * trips.percentile(percent):.2f}" if trips.count else "-"
+def _milliseconds(durations: Durations, percent: float, digits: int) -> str:
+    return f"{1e3 * durations.percentile(percent):.{digits}f}" if durations.count else "-"
+
+
+def _round_trip(percent: float) -> Callable[[ConsumerMeasurement], str]:
+    return lambda consumer: _milliseconds(consumer.round_trips, percent, 2)
+
+
+def _latency(percent: float) -> Callable[[ConsumerMeasurement], str]:
+    return lambda consumer: _milliseconds(consumer.latencies, percent, 1)
 
 
 def _setup(consumer: ConsumerMeasurement) -> str:
@@ -49,13 +57,15 @@ def _setup(consumer: ConsumerMeasurement) -> str:
 
 COLUMNS: Final = (
     Column("set up\nms", _setup),
-    Column("to\nproducer", lambda consumer: f"{consumer.sent:,}"),
-    Column("\nper s", lambda consumer: f"{consumer.sent_per_second:.0f}", "dim"),
-    Column("from\nproducer", lambda consumer: f"{consumer.received:,}"),
-    Column("\nper s", lambda consumer: f"{consumer.received_per_second:.0f}", "dim"),
+    Column("out\nper s", lambda consumer: f"{consumer.sent_per_second:.0f}", "dim"),
+    Column("in\nper s", lambda consumer: f"{consumer.received_per_second:.0f}", "dim"),
     Column("\nlost", lambda consumer: str(consumer.lost)),
-    Column("round trip\np50 ms", lambda consumer: _percentile(consumer, 50), "bold green"),
-    Column("\np99 ms", lambda consumer: _percentile(consumer, 99), "green"),
+    Column("round trip\np50 ms", _round_trip(50), "bold green"),
+    Column("\np99 ms", _round_trip(99), "green"),
+    Column("frames\nper s", lambda consumer: f"{consumer.frames_per_second:.1f}", "bold cyan"),
+    Column("latency\np50 ms", _latency(50), "bold cyan"),
+    Column("\np99 ms", _latency(99), "cyan"),
+    Column("tone\nHz", lambda consumer: "-" if consumer.tone is None else f"{consumer.tone:.0f}"),
 )
 """What is shown of each consumer; another figure is another line here."""
 
@@ -100,7 +110,8 @@ class Lines:
             return
         consumers = "; ".join(
             f"{consumer.name}: {consumer.sent_per_second:.0f}/s out, {consumer.received_per_second:.0f}/s in,"
-            f" round trip p50 {_percentile(consumer, 50)} ms, p99 {_percentile(consumer, 99)} ms"
+            f" round trip p50 {_round_trip(50)(consumer)} ms, p99 {_round_trip(99)(consumer)} ms,"
+            f" {consumer.frames_per_second:.1f} frames/s, latency p50 {_latency(50)(consumer)} ms"
             for consumer in measurement.consumers
         )
         click.echo(f"{self._next:3} s: {counted(measurement.producer.sessions, 'session')}; {consumers}")
@@ -118,9 +129,9 @@ class Table:
         """Begin, and end in order."""
         from rich.live import Live
 
-        with Live(_drawing(measurement, "starting ..."), auto_refresh=False) as self._live:
+        with Live(drawing(measurement, "starting ..."), auto_refresh=False) as self._live:
             yield
-            self._live.update(_drawing(measurement, ""), refresh=True)
+            self._live.update(drawing(measurement, ""), refresh=True)
 
     def update(self, measurement: Measurement, seconds: float) -> None:
         """Show the latest."""
@@ -131,7 +142,7 @@ class Table:
         else:
             footer = f"{measurement.seconds:.0f} s, Ctrl-C stops it"
         if self._live is not None:
-            self._live.update(_drawing(measurement, footer), refresh=True)
+            self._live.update(drawing(measurement, footer), refresh=True)
 
 
 def _headline(measurement: Measurement) -> str:
@@ -139,7 +150,16 @@ def _headline(measurement: Measurement) -> str:
     return f"signalling server {measurement.uri}, producer {PRODUCER_NAME!r} and its consumers in {processes} processes"
 
 
-def _drawing(measurement: Measurement, footer: str) -> Group:
+def drawing(measurement: Measurement, footer: str) -> Group:
+    """The table, with a line above it and one below.
+
+    Args:
+        measurement: What to show.
+        footer: The line below.
+
+    Returns:
+        What rich prints; 80 columns are enough for it.
+    """
     from rich.console import Group
     from rich.text import Text
 
@@ -150,7 +170,7 @@ def _drawing(measurement: Measurement, footer: str) -> Group:
 def _table(measurement: Measurement) -> RichTable:
     from rich.table import Table as RichTable
 
-    table = RichTable(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table = RichTable(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(f"\n{counted(measurement.producer.sessions, 'session')}", no_wrap=True)
     for column in COLUMNS:
         table.add_column(column.title, justify="right", style=column.style, no_wrap=True)

@@ -41,15 +41,14 @@ class Bandwidth:
         Returns:
             Bits per second, if the sender is to be told now.
         """
-        if self._begin is not None and step(self._begin, send_time, _SEND_TIME_BITS) <= _BURST:
-            estimate = None
-        else:
+        if now - self._arrival > _PAUSE_SECONDS:
+            self._estimator = RemoteBitrateEstimator()
+            self._begin = None
+        estimate = None
+        if self._begin is None or step(self._begin, send_time, _SEND_TIME_BITS) > _BURST:
             estimate = self._estimate(ssrc)
-            if now - self._arrival > _PAUSE_SECONDS:
-                self._estimator = RemoteBitrateEstimator()
-            self._begin = send_time
+            self._begin = self._last = send_time
             self._size = 0
-            self._last = send_time
         if step(self._last, send_time, _SEND_TIME_BITS) > 0:
             self._last = send_time
         # With its header, because the estimator divides by what it measures.

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 
 from ...errors import MediaError
 
-__all__ = ["OPEN_SECONDS", "READ_SECONDS", "Location", "MediaInput"]
+__all__ = ["OPEN_SECONDS", "READ_SECONDS", "Location", "MediaInput", "Span"]
 
 logger = logging.getLogger(__name__)
 
@@ -88,8 +88,27 @@ class Location:
         return cls(f"file:{text.removeprefix('file:')}", None, stat.S_ISREG(mode), text)
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The time stamps that an input says it has.
+
+    Attributes:
+        begin: The first one, in seconds; None: unknown.
+        seconds: From the first to the last; 0: unknown.
+    """
+
+    begin: float | None
+    seconds: float
+
+
 class MediaInput:
     """The video and the audio of a file, a camera or a stream. Belongs to one thread at a time.
+
+    Attributes:
+        video: What is to be shown; None: there is nothing.
+        audio: What is to be heard; None: there is nothing.
+        is_live: Whether it brings everything when it happens, and has no end.
+        begin: Seconds on its own clock; None: unknown.
 
     Args:
         location: Where they are.
@@ -102,7 +121,7 @@ class MediaInput:
         self._location = location
         timeout = None if location.is_file else (OPEN_SECONDS, READ_SECONDS)
         try:
-            self._container = av.open(location.url, "r", location.format, timeout=timeout)
+            self._container = av.open(location.url, "r", location.format, timeout=timeout, metadata_errors="replace")
         except (av.FFmpegError, ValueError) as error:
             raise MediaError(f"cannot open {location.name}: {_reason(error)}") from None
         streams = self._container.streams
@@ -118,6 +137,10 @@ class MediaInput:
         self.is_live = (
             not location.is_file and self._container.duration is None and format_name not in _SEGMENTED_FORMATS
         )
+        begin = self._container.start_time
+        self.span = Span(
+            None if begin is None else begin / av.time_base, (self._container.duration or 0) / av.time_base
+        )
 
     def packets(self) -> Iterator[av.Packet[Stream]]:
         """What it consists of, in its order, and at the end an empty packet for each stream.
@@ -132,6 +155,9 @@ class MediaInput:
                 for packet in self._container.demux(streams):
                     yield packet
                     errors = 0
+                return
+            except IndexError:
+                # PyAV trips at the end over streams that turned up on the way, after the empty packets of ours.
                 return
             except av.FFmpegError as error:
                 errors += 1
@@ -168,7 +194,7 @@ def _reason(error: Exception) -> str:
         return f"nothing came in time; {_ADVICE[errno.ETIMEDOUT]}"
     number = getattr(error, "errno", None)
     said = getattr(error, "strerror", None) or str(error)
-    if isinstance(error, av.InvalidDataError):
+    if isinstance(error, av.InvalidDataError | av.EOFError):
         return f"{said}: it is damaged, or of no format that FFmpeg knows"
     if number in _ADVICE:
         return f"{said}; {_ADVICE[number]}"

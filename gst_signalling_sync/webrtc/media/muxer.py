@@ -89,6 +89,7 @@ class Muxer:
             file, "w", format=container.format, container_options=dict(container.options)
         )
         self._streams: dict[MediaKind, VideoStream | AudioStream] = {}
+        self._header_size: int | None = None
         self._is_closed = False
         if video is not None:
             self._streams["video"] = self._container.add_stream_from_template(video, opaque=True)
@@ -121,7 +122,11 @@ class Muxer:
         muxed.duration = round(packet.duration * rate)
         muxed.is_keyframe = packet.keyframe
         self._container.mux_one(muxed)
-        self._file.commit()
+        if self._header_size is None:
+            self._header_size = self._file.size
+        if self._file.size > self._header_size:
+            # A header without any media would not play.
+            self._file.commit()
         self.seconds = max(self.seconds, packet.time + packet.duration)
 
     def copy_audio(self, path: Path) -> None:

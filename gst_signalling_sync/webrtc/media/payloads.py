@@ -14,7 +14,6 @@ _VP8_START_MASK: Final = 0x17
 _VP8_START: Final = 0x10
 """S bit set, partition index 0: the first packet of a frame (RFC 7741 section 4.2)."""
 
-_NAL_SLICE: Final = 1
 _NAL_IDR: Final = 5
 _NAL_SPS: Final = 7
 _NAL_DELIMITER: Final = 9
@@ -22,9 +21,6 @@ _NAL_TYPE_MASK: Final = 0x1F
 
 _START_CODE: Final = b"\0\0\0\1"
 _MOST_UNITS: Final = 64
-
-_FIRST_BIT: Final = 0x80
-"""Of a fragmentation unit's header: its first fragment. Of a slice: it begins with macroblock 0."""
 
 
 class Fragment(NamedTuple):
@@ -66,17 +62,13 @@ def _h264(payload: bytes) -> Fragment:
         data = h264_depayload(payload)
     except ValueError:
         return _UNUSABLE
-    if kind == NAL_TYPE_FU_A:
-        starts = bool(payload[1] & _FIRST_BIT)
-        return _h264_unit(data, payload[1] & _NAL_TYPE_MASK, payload[2:3] if starts else b"")
-    return _h264_unit(data, kind, payload[1:2])
+    return _h264_unit(data, payload[1] & _NAL_TYPE_MASK if kind == NAL_TYPE_FU_A else kind)
 
 
-def _h264_unit(data: bytes, kind: int, slice_header: bytes) -> Fragment:
-    first_slice = kind in (_NAL_SLICE, _NAL_IDR) and bool(slice_header) and bool(slice_header[0] & _FIRST_BIT)
-    keyframe = kind == _NAL_IDR
-    leads = kind == _NAL_SPS or (keyframe and first_slice)
-    return Fragment(data, leads or first_slice or kind == _NAL_DELIMITER, leads, keyframe)
+def _h264_unit(data: bytes, kind: int) -> Fragment:
+    # A slice may be the first of its picture, but the parameters that it needs may have been lost just before it.
+    leads = kind == _NAL_SPS
+    return Fragment(data, leads or kind == _NAL_DELIMITER, leads, kind == _NAL_IDR)
 
 
 def _h264_aggregate(payload: bytes) -> Fragment:
@@ -92,7 +84,7 @@ def _h264_aggregate(payload: bytes) -> Fragment:
         unit = payload[begin:position]
         if not unit or position > len(payload) or len(parts) == _MOST_UNITS:
             return _UNUSABLE
-        parts.append(_h264_unit(_START_CODE + unit, unit[0] & _NAL_TYPE_MASK, unit[1:2]))
+        parts.append(_h264_unit(_START_CODE + unit, unit[0] & _NAL_TYPE_MASK))
     return Fragment(
         b"".join(part.data or b"" for part in parts),
         any(part.begins for part in parts),

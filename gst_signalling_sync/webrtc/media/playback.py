@@ -42,9 +42,9 @@ class Playback:
         self._packets = media.packets()
         self._tracks: dict[int, PlayedTrack] = {}
         if media.video is not None and video is not None:
-            self._tracks[media.video.index] = PlayedVideo(name, media.video, video)
+            self._tracks[media.video.index] = PlayedVideo(name, media.video, video, media.span)
         if media.audio is not None and audio is not None:
-            self._tracks[media.audio.index] = PlayedAudio(name, media.audio, audio)
+            self._tracks[media.audio.index] = PlayedAudio(name, media.audio, audio, media.span)
         self._queued = 0
         self._was_late = False
 

@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from .audio_source import AudioSource
+from .media_input import Span
 from .video_source import VideoSource
 
 __all__ = ["Item", "PlayedAudio", "PlayedTrack", "PlayedVideo"]
@@ -28,6 +29,8 @@ _CHUNK_SECONDS: Final = 0.025
 """Sound is written in pieces of at most this: a packet of some codecs lasts for seconds, and those who listen cannot wait."""
 
 _LONGEST_JUMP: Final = 60.0
+"""Nothing is that long where the input does not say how long all of it is."""
+
 _LONGEST_STEP_BACK: Final = 1.0
 
 _GAP_SECONDS: Final = 0.04
@@ -58,14 +61,16 @@ class PlayedTrack(ABC):
         name: Of the input, for messages.
         stream: Of the input.
         source: What it is written to.
+        span: What the input says about its time stamps.
     """
 
-    def __init__(self, name: str, stream: Stream, source: VideoSource | AudioSource) -> None:
+    def __init__(self, name: str, stream: Stream, source: VideoSource | AudioSource, span: Span) -> None:
         self._name = name
         self._stream = stream
         self._source = source
         self._shift = 0.0
-        self._expected: float | None = None
+        self._expected = span.begin
+        self._longest_jump = max(span.seconds, _LONGEST_JUMP)
         self._failed = False
         self.packets: deque[av.Packet[Stream]] = deque()
         self.items: deque[Item] = deque()
@@ -99,7 +104,7 @@ class PlayedTrack(ABC):
             return 0.0 if time is None else time
         if time is None:
             return self._expected
-        if not -_LONGEST_STEP_BACK < time + self._shift - self._expected < _LONGEST_JUMP:
+        if not -_LONGEST_STEP_BACK < time + self._shift - self._expected < self._longest_jump:
             self._shift = self._expected - time
         return time + self._shift
 
@@ -118,10 +123,11 @@ class PlayedVideo(PlayedTrack):
         name: Of the input, for messages.
         stream: Of the input.
         source: What they are written to.
+        span: What the input says about its time stamps.
     """
 
-    def __init__(self, name: str, stream: VideoStream, source: VideoSource) -> None:
-        super().__init__(name, stream, source)
+    def __init__(self, name: str, stream: VideoStream, source: VideoSource, span: Span) -> None:
+        super().__init__(name, stream, source, span)
         self._interval = 1 / source.fps
 
     def _decode(self, packet: av.Packet[Stream]) -> Iterator[Item]:
@@ -129,7 +135,7 @@ class PlayedVideo(PlayedTrack):
             assert isinstance(frame, av.VideoFrame)
             start = self._place(frame.time)
             lasts = float((frame.duration or 0) * (frame.time_base or 0))
-            self._expected = end = start + (lasts if 0 < lasts < _LONGEST_JUMP else self._interval)
+            self._expected = end = start + (lasts if 0 < lasts < self._longest_jump else self._interval)
             yield Item(frame, start, end, due=start)
 
 
@@ -140,10 +146,11 @@ class PlayedAudio(PlayedTrack):
         name: Of the input, for messages.
         stream: Of the input.
         source: What it is written to.
+        span: What the input says about its time stamps.
     """
 
-    def __init__(self, name: str, stream: AudioStream, source: AudioSource) -> None:
-        super().__init__(name, stream, source)
+    def __init__(self, name: str, stream: AudioStream, source: AudioSource, span: Span) -> None:
+        super().__init__(name, stream, source, span)
         self._rate = source.rate
         self._channels = source.channels
         self._resampler: av.AudioResampler | None = None

@@ -22,9 +22,12 @@ __all__ = ["Player"]
 logger = logging.getLogger(__name__)
 
 _DEFAULT_FPS: Final = 30.0
+_LOWEST_FPS: Final = 1.0
 _HIGHEST_FPS: Final = 60.0
 
 _RETRY_SECONDS: Final = 1.0
+
+_LONGEST_WAIT_SECONDS: Final = 3600.0
 
 
 class Player:
@@ -213,7 +216,8 @@ class Player:
                 remaining = moment - time.monotonic()
                 if remaining <= 0:
                     return True
-                self._changed.wait(remaining)
+                # A damaged time stamp may be further away than a wait can be long.
+                self._changed.wait(min(remaining, _LONGEST_WAIT_SECONDS))
             return False
 
 
@@ -248,8 +252,8 @@ def _discard(opened: concurrent.futures.Future[MediaInput]) -> None:
 def _video_source(media: MediaInput) -> VideoSource | None:
     if media.video is None:
         return None
-    rate = float(media.video.average_rate or 0)
-    return VideoSource(min(rate, _HIGHEST_FPS) if rate > 0 else _DEFAULT_FPS)
+    rate = float(media.video.average_rate or _DEFAULT_FPS)
+    return VideoSource(max(_LOWEST_FPS, min(rate, _HIGHEST_FPS)))
 
 
 def _audio_source(media: MediaInput) -> AudioSource | None:

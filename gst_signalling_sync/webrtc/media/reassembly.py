@@ -251,7 +251,7 @@ class VideoReassembly:
         if packet.fragment is None or not packet.fragment.leads:
             return
         if self._candidate is not None:
-            # A keyframe of H264 has several packets that look like its beginning, the first of them is.
+            # A keyframe of H264 may repeat its parameters, and begins with the first.
             is_same = self._waiting[self._candidate].timestamp == packet.timestamp
             if number < self._candidate or is_same:
                 return

@@ -44,6 +44,7 @@ class RecordedVideo:
         self._source = ""
         self._transcoder: VideoTranscoder | None = None
         self._time: float | None = None
+        self._next_time = 0.0
         self._duration = _USUAL_DURATION
 
     def packets(self, frame: EncodedFrame) -> list[Packet]:
@@ -55,7 +56,7 @@ class RecordedVideo:
         Returns:
             One packet; none before a keyframe, and after a damaged frame that had to be re-encoded.
         """
-        time = self._next_time(frame)
+        time = self._place(frame)
         if frame.keyframe and frame.codec != self._source:
             self._take_on(frame.codec)
         if not frame.data:
@@ -80,12 +81,12 @@ class RecordedVideo:
             self._transcoder = VideoTranscoder(self.codec)
             _note(self.transcodes, f"{codec} to {self.codec}")
 
-    def _next_time(self, frame: EncodedFrame) -> float:
-        time = self._clock.position(frame, VIDEO_CLOCK_RATE)
+    def _place(self, frame: EncodedFrame) -> float:
+        time = max(self._clock.position(frame, VIDEO_CLOCK_RATE), self._next_time)
         if self._time is not None:
-            time = max(time, self._time + _LEAST_STEP)
             self._duration = min(time - self._time, _LONGEST_DURATION)
         self._time = time
+        self._next_time = time + _LEAST_STEP
         return time
 
 

@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 RecorderState = Literal["new", "recording", "closing", "closed"]
 
+_MOST_QUEUED: Final = 32 * 1024 * 1024
+"""Bytes; a minute of 4 Mbit/s."""
+
 _POLL_SECONDS: Final = 0.1
 """How often a recording that waits for its beginning is looked at."""
 
@@ -83,7 +86,7 @@ class Recorder:
         self._timeout = timeout
         self._callbacks = callbacks
         self._owner = Owner(f"the recorder of {named}")
-        self._queue = RecordingQueue()
+        self._queue = RecordingQueue(_MOST_QUEUED)
         self._taps = {kind: self._tap(kind, track) for kind, track in self._tracks.items()}
         self._started_at = 0.0
         self.ended = Signal(

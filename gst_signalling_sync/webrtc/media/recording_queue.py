@@ -9,9 +9,6 @@ from .encoded_frame import EncodedFrame, MediaKind
 
 __all__ = ["RecordingQueue"]
 
-MOST_BYTES: Final = 32 * 1024 * 1024
-"""Queued, at which frames are dropped: a minute of 4 Mbit/s."""
-
 _FRAME_BYTES: Final = 256
 """What a frame takes besides its data."""
 
@@ -22,10 +19,10 @@ class RecordingQueue:
     Once it is full it drops sound and picture until half of it was written, and picture from there to the next keyframe.
 
     Args:
-        most_bytes: At which it is full.
+        most_bytes: Queued at which it is full.
     """
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         # Guards all of it: the loop fills, the writing thread empties, any thread ends the queue.
         self._changed = threading.Condition()
@@ -36,6 +33,11 @@ class RecordingQueue:
         self._needs_keyframe = False
         self.dropped = 0
         """Frames that were dropped."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that were put and are not yet written."""
+        return self._size
 
     @property
     def needs_keyframe(self) -> bool:

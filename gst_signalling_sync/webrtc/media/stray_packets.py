@@ -42,10 +42,8 @@ class StrayPackets:
             self._is_far = not _FAR_BEHIND <= ahead < 0
         self.run += 1
         self._next = (sequence_number + 1) & 0xFFFF
-        if self._is_far:
-            moved = self.run >= _FAR_RUN
-        else:
-            moved = self.run >= _NEAR_RUN and now - self._since >= _NEAR_SECONDS
+        is_long = self.run >= _NEAR_RUN and now - self._since >= _NEAR_SECONDS
+        moved = is_long or (self._is_far and self.run >= _FAR_RUN)
         if moved:
             self.run = 0
         return moved

@@ -24,6 +24,9 @@ _OPTIONS: Final = {
     "VP8": {"deadline": "realtime", "cpu-used": "6", "lag-in-frames": "0", "crf": "10"},
 }
 
+_THREADS: Final = {"H264": 2, "VP8": 1}
+"""Those of libvpx wait for each other so busily that two need many times the processor time of one on a busy machine."""
+
 _VP8_BITS_PER_PIXEL: Final = 5
 """Per second, at most: 1.5 Mbit/s for 640x480."""
 
@@ -137,6 +140,7 @@ def _new_encoder(codec: str, width: int, height: int) -> VideoCodecContext:
     encoder.time_base = _TIME_BASE
     encoder.framerate = Fraction(30)
     encoder.gop_size = _KEYFRAME_INTERVAL
+    encoder.thread_count = _THREADS[codec]
     encoder.options = _OPTIONS[codec]
     if codec == "VP8":
         encoder.bit_rate = _VP8_BITS_PER_PIXEL * width * height

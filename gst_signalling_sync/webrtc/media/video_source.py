@@ -39,6 +39,12 @@ _HIGHEST_FPS: Final = 240
 _REPEAT_SECONDS: Final = 1.0
 """A source that pauses sends its last picture again this often: the end of it may have been lost, which no receiver sees."""
 
+_BURST: Final = 3
+"""Pictures that may come early: who writes at about `fps`, and several at once after a stall, must not wait ever after."""
+
+_TOLERANCE: Final = 1.02
+"""No camera's clock is exact."""
+
 _POLL_SECONDS: Final = 0.005
 
 
@@ -83,7 +89,7 @@ class VideoSource:
         self.fps = float(fps)
         self.codecs = _checked_codecs(codecs)
         self._limits = _checked_limits(bitrate)
-        self._interval = 1 / self.fps
+        self._interval = 1 / self.fps / _TOLERANCE
         self._owner = Owner("video source")
         self._fan_out = FanOut()
 
@@ -223,7 +229,7 @@ class VideoSource:
 
     def _main(self) -> None:
         last: _Picture | None = None
-        last_time = due = time.monotonic() - self._interval
+        last_time = due = 0.0
         timestamp = 0
         converted: av.VideoFrame | None = None
         while True:
@@ -235,8 +241,7 @@ class VideoSource:
             if picture is not last or converted is None:
                 converted = self._convert(picture.frame)
             last, last_time = picture, now
-            # Half a period early is soon enough: who writes at about `fps` must not lose pictures to its jitter.
-            due = max(due + self._interval, now + self._interval / 2)
+            due = max(due, now - _BURST * self._interval) + self._interval
             if converted is None:
                 continue
             timestamp = max(timestamp + 1, int(captured * VIDEO_CLOCK_RATE))

@@ -1,0 +1,158 @@
+"""The picture that all contestants send: a textured scene that moves as before a turning camera, with the time drawn in.
+
+Imports numpy and the standard library only: the contestants run in different virtualenvs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.video.workload import VideoWorkload
+
+__all__ = ["Picture", "PictureFormat", "Scene", "live_pictures", "read_timestamp"]
+
+Picture = NDArray[np.uint8]
+PictureFormat = Literal["bgr24", "yuv420p"]
+
+_VIEWS: Final = 30
+_SWING: Final = 8
+"""Half of what the scene moves, in pixels; even, so that the chroma planes move with it."""
+
+_SQUARE: Final = 16
+"""Pixels, one macroblock of VP8 and H264, whose edges it lies on: one value in each."""
+
+_COLUMNS: Final = 8
+_BYTES: Final = 7
+"""Six of microseconds, one to check them."""
+
+_CHECK: Final = 0xA5
+_HEIGHT: Final = _BYTES * _SQUARE
+_WIDTH: Final = _COLUMNS * _SQUARE
+
+
+class Scene:
+    """Pictures that were made beforehand, so that taking one costs little but drawing the time.
+
+    Args:
+        width: Pixels, even.
+        height: Pixels, even.
+        picture_format: Of the arrays: ``bgr24`` is ``(height, width, 3)``, ``yuv420p`` is ``(height * 3 / 2, width)``.
+    """
+
+    def __init__(self, width: int, height: int, picture_format: PictureFormat) -> None:
+        panorama = _panorama(width + 2 * _SWING, height + 2 * _SWING)
+        views = _views(width, height)
+        if picture_format == "bgr24":
+            pictures = [panorama[rows, columns].copy() for rows, columns in views]
+        else:
+            planes = _yuv_planes(panorama)
+            pictures = [_yuv_picture(planes, rows, columns) for rows, columns in views]
+        self._pictures = itertools.cycle(pictures)
+
+    def take(self) -> Picture:
+        """The next picture, with the time of now drawn into it.
+
+        Returns:
+            An array that is drawn into again a second later.
+        """
+        picture = next(self._pictures)
+        _draw_timestamp(picture, time.monotonic_ns() // 1000)
+        return picture
+
+
+def live_pictures(workload: VideoWorkload, picture_format: PictureFormat) -> Iterator[Picture]:
+    """Pictures as a camera gives them: each when it is due.
+
+    Args:
+        workload: Their size and rate.
+        picture_format: Of the arrays.
+
+    Yields:
+        See `Scene.take`; without end.
+    """
+    scene = Scene(workload.width, workload.height, picture_format)
+    started = time.monotonic()
+    for number in itertools.count():
+        time.sleep(max(0.0, started + number / workload.fps - time.monotonic()))
+        yield scene.take()
+
+
+def read_timestamp(luma: NDArray[Any]) -> float | None:
+    """Read the time that was drawn into a picture.
+
+    Args:
+        luma: ``(height, width)`` of the decoded picture.
+
+    Returns:
+        Seconds of `time.monotonic`; None when the squares are not those of a timestamp.
+    """
+    squares = luma[:_HEIGHT, :_WIDTH].reshape(_BYTES, _SQUARE, _COLUMNS, _SQUARE)
+    # Without the edges, which the encoder blurs.
+    means = squares[:, 4:12, :, 4:12].mean(axis=(1, 3))
+    *content, check = np.packbits(means > 127).tobytes()
+    return int.from_bytes(bytes(content), "big") / 1e6 if check == _check_of(content) else None
+
+
+def _draw_timestamp(picture: Picture, microseconds: int) -> None:
+    content = microseconds.to_bytes(_BYTES - 1, "big")
+    bits = np.unpackbits(np.frombuffer(content + bytes([_check_of(content)]), np.uint8)).reshape(_BYTES, _COLUMNS)
+    squares = np.repeat(np.repeat(bits * np.uint8(255), _SQUARE, axis=0), _SQUARE, axis=1)
+    picture[:_HEIGHT, :_WIDTH] = squares if picture.ndim == 2 else squares[:, :, np.newaxis]
+
+
+def _check_of(content: bytes | list[int]) -> int:
+    check = _CHECK
+    for byte in content:
+        check = (check * 31 + byte) & 0xFF
+    return check
+
+
+def _views(width: int, height: int) -> list[tuple[slice, slice]]:
+    """Where the camera looks, one round in `_VIEWS` steps."""
+    angles = np.arange(_VIEWS) * 2 * np.pi / _VIEWS
+    tops = 2 * np.rint(_SWING / 2 * (1 + np.sin(angles))).astype(int)
+    lefts = 2 * np.rint(_SWING / 2 * (1 + np.cos(angles))).astype(int)
+    return [
+        (slice(top, top + height), slice(left, left + width))
+        for top, left in zip(tops.tolist(), lefts.tolist(), strict=True)
+    ]
+
+
+def _panorama(width: int, height: int) -> Picture:
+    """Waves of many lengths and directions in each colour, and fine grain: edges and texture everywhere."""
+    random = np.random.default_rng(1)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    colours = []
+    for _ in range(3):
+        colour = np.zeros((height, width), np.float32)
+        for wavelength in (400, 200, 90, 40, 18):
+            angle, phase = random.uniform(0, 2 * np.pi, 2)
+            colour += np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / wavelength + phase) * 18
+        colours.append(colour)
+    grain = random.normal(0, 2, (height, width)).astype(np.float32)
+    panorama: Picture = np.clip(np.stack(colours, axis=2) + grain[:, :, np.newaxis] + 128, 0, 255).astype(np.uint8)
+    return panorama
+
+
+def _yuv_planes(bgr: Picture) -> tuple[Picture, Picture, Picture]:
+    """BT.601 in limited range, chroma of each 2x2 pixels."""
+    blue, green, red = (bgr[:, :, index].astype(np.float32) for index in range(3))
+    y = 16 + 0.257 * red + 0.504 * green + 0.098 * blue
+    u = 128 - 0.148 * red - 0.291 * green + 0.439 * blue
+    v = 128 + 0.439 * red - 0.368 * green - 0.071 * blue
+    return y.astype(np.uint8), u[::2, ::2].astype(np.uint8), v[::2, ::2].astype(np.uint8)
+
+
+def _yuv_picture(planes: tuple[Picture, Picture, Picture], rows: slice, columns: slice) -> Picture:
+    y, u, v = planes
+    half_rows, half_columns = (slice(part.start // 2, part.stop // 2) for part in (rows, columns))
+    width = columns.stop - columns.start
+    return np.concatenate(
+        [y[rows, columns], *(plane[half_rows, half_columns].reshape(-1, width) for plane in (u, v))], axis=0
+    )

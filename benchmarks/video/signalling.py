@@ -1,0 +1,123 @@
+"""How the consumers meet their producer: at a signalling server, or over a plain socket where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from typing import Protocol
+
+from benchmarks.video.workload import PRODUCER
+from gst_signalling_sync import SignallingClient, find_producer
+from gst_signalling_sync.protocol.messages import Event, IceMessage, SdpMessage, SdpType
+
+__all__ = ["ServerSignalling", "Signalling", "SocketSignalling", "connect"]
+
+
+class Signalling(Protocol):
+    """One way to meet; lives on the loop."""
+
+    async def join(self) -> str:
+        """Begin a session with the producer; returns its id."""
+
+    async def receive(self, session_id: str) -> SdpMessage | IceMessage:
+        """The next message of the producer in a session."""
+
+    async def answer(self, session_id: str, sdp: str) -> None:
+        """Send the answer to the producer's offer."""
+
+    async def close(self) -> None:
+        """End all sessions."""
+
+
+async def connect(address: str) -> Signalling:
+    """Choose by the address.
+
+    Args:
+        address: ``ws://...`` of a signalling server, or ``HOST:PORT`` of the producer itself.
+
+    Returns:
+        Connected.
+    """
+    if address.startswith("ws://"):
+        return await ServerSignalling.connect(address)
+    return SocketSignalling(address)
+
+
+class ServerSignalling:
+    """At a signalling server, all sessions over one connection.
+
+    Args:
+        address: Its ``ws://HOST:PORT``.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        # A message may come before `join` knows its session.
+        self._messages: defaultdict[str, asyncio.Queue[SdpMessage | IceMessage]] = defaultdict(asyncio.Queue)
+        self._client = SignallingClient(address, on_event=self._on_event)
+        self._producer_id = ""
+
+    @classmethod
+    async def connect(cls, address: str) -> ServerSignalling:
+        """Connect, and look the producer up."""
+        self = cls(address)
+        await asyncio.to_thread(self._client.connect)
+        self._producer_id = (await asyncio.to_thread(find_producer, PRODUCER, address)).id
+        return self
+
+    async def join(self) -> str:
+        """Begin a session with the producer; returns its id."""
+        return await asyncio.to_thread(self._client.start_session, self._producer_id)
+
+    async def receive(self, session_id: str) -> SdpMessage | IceMessage:
+        """The next message of the producer in a session."""
+        return await self._messages[session_id].get()
+
+    async def answer(self, session_id: str, sdp: str) -> None:
+        """Send the answer to the producer's offer."""
+        await asyncio.to_thread(self._client.send_sdp, session_id, SdpType.ANSWER, sdp)
+
+    async def close(self) -> None:
+        """End all sessions."""
+        await asyncio.to_thread(self._client.close)
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, SdpMessage | IceMessage):
+            self._loop.call_soon_threadsafe(lambda: self._messages[event.session_id].put_nowait(event))
+
+
+class SocketSignalling:
+    """Over a TCP connection to the producer for each session: its offer, our answer, one JSON per line.
+
+    Args:
+        address: Its ``HOST:PORT``.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._host, _, self._port = address.partition(":")
+        self._streams: dict[str, tuple[asyncio.StreamReader, asyncio.StreamWriter]] = {}
+
+    async def join(self) -> str:
+        """Begin a session with the producer; returns its id."""
+        reader, writer = await asyncio.open_connection(self._host, int(self._port))
+        session_id = str(writer.get_extra_info("sockname"))
+        self._streams[session_id] = reader, writer
+        return session_id
+
+    async def receive(self, session_id: str) -> SdpMessage | IceMessage:
+        """The next message of the producer in a session."""
+        reader, _ = self._streams[session_id]
+        description = json.loads(await reader.readline())
+        return SdpMessage(session_id, SdpType(description["type"]), description["sdp"])
+
+    async def answer(self, session_id: str, sdp: str) -> None:
+        """Send the answer to the producer's offer."""
+        _, writer = self._streams[session_id]
+        writer.write(json.dumps({"type": "answer", "sdp": sdp}).encode() + b"\n")
+        await writer.drain()
+
+    async def close(self) -> None:
+        """End all sessions."""
+        for _, writer in self._streams.values():
+            writer.close()

@@ -1,0 +1,49 @@
+"""Files that commands write."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import RecordingError
+
+__all__ = ["MediaFile", "check_directory"]
+
+
+class MediaFile(click.Path):
+    """The type of an argument that names a file to write, whose suffix says in which format.
+
+    Args:
+        suffixes: Those there are, in lower case.
+    """
+
+    def __init__(self, suffixes: Sequence[str]) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+        self._suffixes = suffixes
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Path:
+        """Take it from the command line; another suffix is wrong usage."""
+        file = Path(os.fsdecode(super().convert(value, parameter, context)))
+        if file.suffix.lower() not in self._suffixes:
+            *others, last = self._suffixes
+            self.fail(f"the name of {str(file)!r} must end in {', '.join(others)} or {last}.", parameter, context)
+        return file
+
+
+def check_directory(file: Path) -> None:
+    """Find out whether a file can be written before anybody is bothered for its contents.
+
+    Args:
+        file: Its directory is looked at.
+
+    Raises:
+        RecordingError: There is no such directory, or it may not be written into.
+    """
+    if not file.parent.is_dir():
+        raise RecordingError(f"cannot write {file}: there is no directory {file.parent}")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise RecordingError(f"cannot write {file}: permission denied")

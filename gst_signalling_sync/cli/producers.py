@@ -1,0 +1,34 @@
+"""Which producer a user means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import gst_signalling_sync
+
+if TYPE_CHECKING:
+    from .. import Peer
+
+__all__ = ["producer_called"]
+
+
+def producer_called(name: str, uri: str, timeout: float) -> Peer:
+    """The producer that a user names.
+
+    Args:
+        name: Its name or its peer id.
+        uri: Of the signalling server.
+        timeout: Seconds that the server may take to answer.
+
+    Returns:
+        The producer.
+
+    Raises:
+        PeerNotFound: There is none; the message says which there are.
+        SignallingError: The server could not be asked.
+    """
+    for producer in gst_signalling_sync.list_producers(uri, timeout=timeout):
+        if name in (producer.id, producer.name):
+            return producer
+    # It raises an error that says which there are; or it is there by now.
+    return gst_signalling_sync.find_producer(name, uri, timeout=timeout)

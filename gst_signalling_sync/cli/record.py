@@ -1,0 +1,123 @@
+"""``gst-signalling-sync record``: a producer's picture and sound into a file, until somebody ends it."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import click
+
+import gst_signalling_sync
+
+from ..errors import RecordingError, SessionClosed, WaitTimeout
+from .files import MediaFile, check_directory
+from .logs import verbose_option, verbosity
+from .output import json_option, print_json, printable, stdout_is_terminal
+from .producers import producer_called
+from .program import treat_sigterm_as_interrupt
+from .recording_screen import Figures, Lines, LiveLine, Screen, Silence
+from .server_options import server_options
+
+if TYPE_CHECKING:
+    from ..webrtc.media.recorder import Recorder
+
+__all__ = ["record"]
+
+_SUFFIXES: Final = (".mp4", ".mkv", ".webm")
+
+_REFRESH_SECONDS: Final = 0.1
+
+End = Literal["seconds", "interrupted", "left", "silence", "failed"]
+"""What ended a recording: its length, Ctrl-C, the producer, that too little came, or that it could not be written."""
+
+
+@click.command(
+    short_help="Record a producer's picture and sound.",
+    epilog="""\b
+Examples:
+  gst-signalling-sync record robot drive.mp4
+  gst-signalling-sync record robot drive.mkv --seconds 60
+  gst-signalling-sync record 3f1c0c5a-7d0e-4c39-9d5c-2b6f0a7f6f11 drive.webm --seconds 5 --json
+""",
+)
+@click.argument("name")
+@click.argument("file", type=MediaFile(_SUFFIXES))
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Stop when the recording is that long; without: at Ctrl-C.",
+)
+@json_option("Print one JSON object at the end.")
+@server_options
+@verbose_option
+def record(name: str, file: Path, uri: str, timeout: float, seconds: float | None, as_json: bool) -> None:
+    """Record what producer NAME, a name or a peer id, sends into FILE: MP4, MKV or WebM, by its suffix.
+
+    The first video and the first audio track are recorded, in sync, without re-encoding where the file can hold what came. A
+    file that is there is overwritten. Whatever ends the recording, the file plays. Fails when the producer leaves before.
+    """
+    treat_sigterm_as_interrupt()
+    check_directory(file)
+    producer = producer_called(name, uri, timeout)
+    with gst_signalling_sync.connect(uri, peer_id=producer.id, timeout=timeout) as session:
+        recorder = session.record(file)
+        recorder.start()
+        figures = Figures(session, recorder)
+        screen: Screen = Silence() if as_json else LiveLine() if stdout_is_terminal() and not verbosity() else Lines()
+        with screen.showing(printable(f"recording {name} ({producer.id}) at {uri} into {file}")):
+            end = _wait_for_end(recorder, figures, screen, math.inf if seconds is None else seconds, timeout)
+        failure = _close(recorder, file)
+    if as_json:
+        about = {"file": str(file), "name": producer.name, "id": producer.id, "end": end}
+        print_json({**about, **figures.document()})
+    elif recorder.seconds:
+        click.echo(f"{printable(str(file))}: {figures.sentence()}")
+    if failure is not None:
+        raise failure
+    if end == "silence":
+        raise WaitTimeout(
+            f"{name!r} sent no more than {recorder.seconds:.1f} s in {seconds or 0:g} s and {timeout:g} more; {file} has them"
+        )
+    if end == "left":
+        reason = f": {session.error}" if session.error else ""
+        raise SessionClosed(f"{name!r} left{reason}; {file} has the {recorder.seconds:.1f} s until then")
+
+
+def _wait_for_end(recorder: Recorder, figures: Figures, screen: Screen, seconds: float, timeout: float) -> End:
+    """Show the recording until it ends.
+
+    Returns:
+        What ended it.
+    """
+    started = time.monotonic()
+    try:
+        while recorder.state == "recording":
+            if recorder.seconds >= seconds:
+                return "seconds"
+            waited = time.monotonic() - started
+            # A producer may pause, but not for ever where the length is given, and it must have begun.
+            if waited > seconds + timeout or (waited > timeout and not figures.has_begun):
+                return "silence"
+            screen.update(figures, seconds)
+            time.sleep(_REFRESH_SECONDS)
+    except KeyboardInterrupt:
+        return "interrupted"
+    return "failed" if isinstance(recorder.error, RecordingError) else "left"
+
+
+def _close(recorder: Recorder, file: Path) -> RecordingError | None:
+    """Complete the file.
+
+    Returns:
+        Why it could not be written, or there is nothing in it.
+    """
+    try:
+        recorder.close()
+    except RecordingError as error:
+        if error.errno is None:
+            return error
+        return RecordingError(f"cannot write {file}: {os.strerror(error.errno)}; what was written stays")
+    return None

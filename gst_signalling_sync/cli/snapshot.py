@@ -1,0 +1,69 @@
+"""``gst-signalling-sync snapshot``: one picture of a producer's camera, as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+import gst_signalling_sync
+
+from ..errors import RecordingError
+from .files import MediaFile, check_directory
+from .logs import verbose_option
+from .output import file_size, json_option, print_json, printable
+from .producers import producer_called
+from .program import treat_sigterm_as_interrupt
+from .server_options import server_options
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["PICTURE_SUFFIXES", "snapshot"]
+
+PICTURE_SUFFIXES: Final = (".png", ".jpg", ".jpeg")
+"""What the name of a picture's file may end in."""
+
+
+@click.command(
+    short_help="Save one picture of a producer's camera.",
+    epilog="""\b
+Examples:
+  gst-signalling-sync snapshot robot robot.png
+  gst-signalling-sync snapshot robot robot.jpg --uri ws://robot.local:8443
+  gst-signalling-sync snapshot 3f1c0c5a-7d0e-4c39-9d5c-2b6f0a7f6f11 robot.png --json
+""",
+)
+@click.argument("name")
+@click.argument("file", type=MediaFile(PICTURE_SUFFIXES))
+@json_option("Print one JSON object with file, bytes, width, height, and the producer's name and id.")
+@server_options
+@verbose_option
+def snapshot(name: str, file: Path, uri: str, timeout: float, as_json: bool) -> None:
+    """Save the first picture that comes from producer NAME, a name or a peer id, as FILE: PNG or JPEG, by its suffix.
+
+    A file that is there is overwritten.
+    """
+    treat_sigterm_as_interrupt()
+    check_directory(file)
+    producer = producer_called(name, uri, timeout)
+    with gst_signalling_sync.connect(uri, peer_id=producer.id, timeout=timeout) as session:
+        picture = session.video.read(timeout=timeout)
+    height, width = picture.shape[:2]
+    size = _save(file, picture)
+    if as_json:
+        about = {"name": producer.name, "id": producer.id}
+        print_json({"file": str(file), "bytes": size, "width": width, "height": height, **about})
+    else:
+        click.echo(f"{printable(str(file))}: {width}x{height}, {file_size(size)}")
+
+
+def _save(file: Path, picture: NDArray[np.uint8]) -> int:
+    from ..webrtc.media.stills import save_still
+
+    try:
+        return save_still(file, picture)
+    except OSError as error:
+        raise RecordingError(f"cannot write {file}: {error.strerror}") from error

@@ -1,0 +1,407 @@
+"""``record``, ``snapshot`` and the pictures of ``demo``, run as their users run them."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from numpy.typing import NDArray
+from rich.console import Console
+
+from gst_signalling_sync import Producer, SignallingServer
+from gst_signalling_sync.cli import main
+from gst_signalling_sync.cli.demo.measurement import Measurement
+from gst_signalling_sync.cli.demo.picture import HEIGHT, WIDTH, MovingPicture, seconds_since
+from gst_signalling_sync.cli.demo.screen import drawing
+from gst_signalling_sync.cli.demo.tone import RATE, Tone, frequency_of
+from gst_signalling_sync.webrtc.media.pictures import to_array
+from gst_signalling_sync.webrtc.media.stills import encode_still, save_still
+
+from .filming import filming, humming
+from .media import frequency_of as loudest_frequency_of
+from .media import has_colour_bars, number_in
+from .processes import exit_of, start_script
+from .test_cli import PROGRAM, Command, errors_without_a_reader, is_one_line, run, run_in_terminal
+from .waiting import wait_until
+
+SUFFIXES = ("mp4", "mkv", "webm")
+
+ROBOT = """
+    import sys, time
+    sys.path.insert(0, sys.argv[2])
+    from gst_signalling_sync import Producer
+    from tests.filming import filming, humming
+
+    with Producer(sys.argv[1], name="robot") as robot, filming(robot.add_video()), humming(robot.add_audio()):
+        print("ready", flush=True)
+        sys.stdin.read()
+"""
+
+
+class Content:
+    """What a recorded file contains, decoded to its end."""
+
+    def __init__(self, file: Path) -> None:
+        self.pictures: list[NDArray[np.uint8]] = []
+        to_mono = av.AudioResampler(format="s16", layout="mono", rate=48_000)
+        sounds: list[NDArray[Any]] = []
+        with av.open(file) as container:
+            self.seconds = (container.duration or 0) / av.time_base
+            for frame in container.decode():
+                if isinstance(frame, av.VideoFrame):
+                    self.pictures.append(to_array(frame))
+                elif isinstance(frame, av.AudioFrame):
+                    sounds.extend(mono.to_ndarray()[0] for mono in to_mono.resample(frame))
+        sound = np.concatenate(sounds)
+        # Some silence may come first.
+        self.frequency = loudest_frequency_of(sound[len(sound) // 2 :])
+
+
+@pytest.fixture
+def uri(embedded_server: SignallingServer) -> str:
+    return embedded_server.uri
+
+
+@pytest.fixture
+def robot(uri: str) -> Iterator[Producer]:
+    """A producer that films and hums."""
+    with Producer(uri, name="robot") as producer, ExitStack() as running:
+        running.enter_context(filming(producer.add_video()))
+        running.enter_context(humming(producer.add_audio()))
+        yield producer
+
+
+@pytest.fixture
+def lonely_robot(uri: str) -> Iterator[subprocess.Popen[str]]:
+    """The same in a process of its own, which can be killed."""
+    with start_script(ROBOT, uri, str(Path(__file__).parents[1])) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.kill()
+        exit_of(process)
+
+
+def play(file: Path) -> Content:
+    """Decode a file of a robot's, and see that it is one."""
+    content = Content(file)
+    numbers = [number_in(picture) for picture in content.pictures]
+    assert all(map(has_colour_bars, content.pictures))
+    assert numbers == sorted(number for number in numbers if number is not None)
+    assert content.frequency == pytest.approx(440, abs=3)
+    return content
+
+
+class TestHelp:
+    @pytest.mark.parametrize("command", ["record", "snapshot"])
+    def test_has_examples_and_the_environment_variable(self, command: str) -> None:
+        output = CliRunner().invoke(main, [command, "--help"]).output
+        assert f"gst-signalling-sync {command} robot" in output
+        assert "GST_SIGNALLING_URI" in output
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("record", "robot"),
+            ("record", "robot", "drive.avi"),
+            ("record", "robot", "drive"),
+            ("record", "robot", "drive.mp4", "--seconds", "0"),
+            ("record", "robot", "."),
+            ("snapshot", "robot", "robot.gif"),
+            ("snapshot", "robot", "-"),
+            ("demo", "--save", "picture.mp4"),
+        ],
+    )
+    def test_wrong_usage_exits_with_2(self, arguments: tuple[str, ...]) -> None:
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 2
+        assert "Usage:" in result.output
+
+    def test_wrong_suffix_is_told_with_those_there_are(self) -> None:
+        assert ".mp4, .mkv or .webm" in CliRunner().invoke(main, ["record", "robot", "drive.avi"]).output
+
+
+@pytest.mark.parametrize(("command", "file"), [("record", "robot.mp4"), ("snapshot", "robot.png")])
+class TestErrors:
+    def test_absent_directory_exits_with_1_and_one_line(self, uri: str, command: str, file: str) -> None:
+        finished = run(command, "robot", f"/nowhere/at/all/{file}", "--uri", uri)
+        assert (finished.returncode, finished.stdout) == (1, "")
+        assert is_one_line(finished.stderr)
+        assert "/nowhere/at/all" in finished.stderr
+
+    def test_unknown_producer_is_told_with_those_there_are(
+        self, uri: str, command: str, file: str, tmp_path: Path
+    ) -> None:
+        with Producer(uri, name="other"):
+            finished = run(command, "robot", str(tmp_path / file), "--uri", uri)
+        assert (finished.returncode, finished.stdout) == (1, "")
+        assert is_one_line(finished.stderr)
+        assert "'other'" in finished.stderr
+        assert not list(tmp_path.iterdir())
+
+    def test_producer_without_tracks_exits_with_1(self, uri: str, command: str, file: str, tmp_path: Path) -> None:
+        with Producer(uri, name="robot") as producer:
+            producer.add_channel("words")
+            finished = run(command, "robot", str(tmp_path / file), "--uri", uri)
+        assert (finished.returncode, finished.stdout) == (1, "")
+        assert is_one_line(finished.stderr)
+        assert "video" in finished.stderr
+        assert not list(tmp_path.iterdir())
+
+    def test_producer_that_sends_nothing_exits_with_1(self, uri: str, command: str, file: str, tmp_path: Path) -> None:
+        with Producer(uri, name="robot") as producer:
+            producer.add_video()
+            finished = run(command, "robot", str(tmp_path / file), "--uri", uri, "--timeout", "1")
+        assert finished.returncode == 1
+        assert is_one_line(finished.stderr)
+        assert not list(tmp_path.iterdir())
+
+
+class TestRecord:
+    @pytest.mark.parametrize("suffix", SUFFIXES)
+    def test_records_so_many_seconds(self, uri: str, robot: Producer, tmp_path: Path, suffix: str) -> None:
+        file = tmp_path / f"drive.{suffix}"
+        finished = run("record", "robot", str(file), "--uri", uri, "--seconds", "2")
+        assert (finished.returncode, finished.stderr) == (0, "")
+        lines = finished.stdout.splitlines()
+        assert lines[0] == f"recording robot ({robot.peer_id}) at {uri} into {file}"
+        assert lines[-1].startswith(f"{file}: 2.")
+        content = play(file)
+        assert content.seconds == pytest.approx(2, abs=0.6)
+        assert len(content.pictures) > 40
+
+    def test_json_is_one_document(self, uri: str, robot: Producer, tmp_path: Path) -> None:
+        file = tmp_path / "drive.mkv"
+        finished = run("record", "robot", str(file), "--uri", uri, "--seconds", "1", "--json")
+        assert finished.returncode == 0
+        document: dict[str, Any] = json.loads(finished.stdout)
+        content = play(file)
+        assert document["seconds"] == pytest.approx(content.seconds, abs=0.1)
+        assert document["bytes"] == file.stat().st_size
+        assert document["frames"] == len(content.pictures)
+        assert (document["file"], document["name"], document["id"]) == (str(file), "robot", robot.peer_id)
+        assert document["end"] == "seconds"
+        assert (document["video"], document["audio"], document["transcodes"]) == ("VP8", "opus", [])
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_signal_ends_it_with_a_whole_file(
+        self, uri: str, robot: Producer, tmp_path: Path, number: signal.Signals
+    ) -> None:
+        file = tmp_path / "drive.mp4"
+        with Command("record", str(robot.peer_id), str(file), "--uri", uri) as record:
+            record.line_with("  2 s: ")
+            assert record.stop(number) == 0
+            assert record.rest()[-1].startswith(f"{file}: ")
+            assert record.errors == ""
+        assert play(file).seconds > 1.9
+
+    def test_line_has_size_frame_rate_and_losses(self, uri: str, robot: Producer, tmp_path: Path) -> None:
+        with Command("record", "robot", str(tmp_path / "drive.webm"), "--uri", uri) as record:
+            line = record.line_with("  2 s: ")
+            size, frames, losses = line.removeprefix("  2 s: ").split(", ")
+            assert size.endswith(" kB")
+            assert frames.endswith(" fps")
+            assert losses.endswith(" lost")
+
+    @pytest.mark.parametrize("suffix", SUFFIXES)
+    def test_producer_that_is_killed_leaves_a_whole_file(
+        self, uri: str, lonely_robot: subprocess.Popen[str], tmp_path: Path, suffix: str
+    ) -> None:
+        file = tmp_path / f"drive.{suffix}"
+        with Command("record", "robot", str(file), "--uri", uri) as record:
+            record.line_with("  2 s: ")
+            lonely_robot.kill()
+            assert record.exit_code() == 1
+            assert is_one_line(record.errors)
+            assert str(file) in record.errors
+            assert record.rest()[-1].startswith(f"{file}: ")
+        assert play(file).seconds > 1.9
+
+    def test_producer_that_closes_is_reported_in_json(self, uri: str, robot: Producer, tmp_path: Path) -> None:
+        file = tmp_path / "drive.mkv"
+        with Command("record", "robot", str(file), "--uri", uri, "--json") as record:
+            wait_until(lambda: file.exists() and file.stat().st_size > 20_000, "something is recorded")
+            robot.close()
+            document = json.loads(record.line())
+            assert record.exit_code() == 1
+            assert is_one_line(record.errors)
+        assert document["end"] == "left"
+        assert document["seconds"] == pytest.approx(play(file).seconds, abs=0.1)
+
+    def test_full_disk_exits_with_1_and_one_line(self, uri: str, robot: Producer, tmp_path: Path) -> None:
+        file = tmp_path / "drive.mkv"
+        limited = ("bash", "-c", 'ulimit -f 60; exec "$@"', "bash", *PROGRAM)
+        with Command("record", "robot", str(file), "--uri", uri, prefix=limited) as record:
+            assert record.exit_code() == 1
+            assert is_one_line(record.errors)
+            assert str(file) in record.errors
+        assert len(play(file).pictures) > 5
+
+    def test_sound_alone_is_recorded(self, uri: str, tmp_path: Path) -> None:
+        file = tmp_path / "words.webm"
+        with Producer(uri, name="robot") as robot, humming(robot.add_audio()):
+            finished = run("record", "robot", str(file), "--uri", uri, "--seconds", "1")
+        assert (finished.returncode, finished.stderr) == (0, "")
+        assert "frame" not in finished.stdout
+        assert Content(file).frequency == pytest.approx(440, abs=3)
+
+    def test_producer_that_pauses_for_too_long_leaves_a_whole_file(self, uri: str, tmp_path: Path) -> None:
+        file = tmp_path / "words.mkv"
+        with Producer(uri, name="robot") as robot:
+            audio = robot.add_audio()
+            options = ("--uri", uri, "--seconds", "4", "--timeout", "4")
+            with Command("record", "robot", str(file), *options) as record:
+                with humming(audio):
+                    record.line_with("  1 s: ")
+                assert record.exit_code() == 1
+                assert is_one_line(record.errors)
+                assert record.rest()[-1].startswith(f"{file}: ")
+        assert Content(file).frequency == pytest.approx(440, abs=3)
+
+    def test_terminal_gets_a_live_line(self, uri: str, robot: Producer, tmp_path: Path) -> None:
+        output = run_in_terminal("record", "robot", str(tmp_path / "drive.mp4"), "--uri", uri, "--seconds", "2")
+        assert "0:01 of 0:02" in output
+        assert " fps" in output
+
+    def test_reader_that_left_gets_no_traceback(self, uri: str, robot: Producer, tmp_path: Path) -> None:
+        file = tmp_path / "drive.mkv"
+        assert errors_without_a_reader("record", "robot", str(file), "--uri", uri, "--seconds", "1") == ""
+
+
+class TestSnapshot:
+    @pytest.mark.parametrize("suffix", ["png", "jpg", "jpeg", "PNG"])
+    def test_saves_a_picture(self, uri: str, robot: Producer, tmp_path: Path, suffix: str) -> None:
+        file = tmp_path / f"robot.{suffix}"
+        finished = run("snapshot", "robot", str(file), "--uri", uri)
+        assert (finished.returncode, finished.stderr) == (0, "")
+        assert finished.stdout.startswith(f"{file}: 320x240, ")
+        picture = picture_in(file)
+        assert picture.shape == (240, 320, 3)
+        assert has_colour_bars(picture)
+        assert number_in(picture) is not None
+
+    def test_json_is_one_document(self, uri: str, robot: Producer, tmp_path: Path) -> None:
+        file = tmp_path / "robot.png"
+        document = json.loads(run("snapshot", str(robot.peer_id), str(file), "--uri", uri, "--json").stdout)
+        assert document == {
+            "file": str(file),
+            "bytes": file.stat().st_size,
+            "width": 320,
+            "height": 240,
+            "name": "robot",
+            "id": robot.peer_id,
+        }
+
+    def test_file_that_cannot_be_written_exits_with_1(self, uri: str, robot: Producer, tmp_path: Path) -> None:
+        file = tmp_path / "full.png"
+        file.symlink_to("/dev/full")
+        finished = run("snapshot", "robot", str(file), "--uri", uri)
+        assert finished.returncode == 1
+        assert is_one_line(finished.stderr)
+        assert "No space left" in finished.stderr
+
+
+class TestDemo:
+    def test_measures_pictures_and_hears_the_tone(self) -> None:
+        finished = run("demo", "--seconds", "3", "--json")
+        assert (finished.returncode, finished.stderr) == (0, "")
+        summary = json.loads(finished.stdout)
+        assert summary["frames"] > 60
+        assert summary["frames_per_second"] > 10
+        for consumer in summary["consumers"]:
+            assert 0 < consumer["latency_ms"]["min"] <= consumer["latency_ms"]["p50"] < 1000
+            assert consumer["tone_hz"] == pytest.approx(440, abs=5)
+
+    def test_pipe_gets_frame_rate_latency_and_tone(self) -> None:
+        with Command("demo", "--seconds", "2", "--consumers", "1") as demo:
+            assert "frames/s, latency p50 " in demo.line_with("  1 s: ")
+            assert "the tone of 440 Hz was heard by 1 of 1 consumer" in demo.line_with(" pictures, ")
+
+    def test_save_keeps_a_picture(self, tmp_path: Path) -> None:
+        file = tmp_path / "picture.png"
+        finished = run("demo", "--seconds", "1", "--consumers", "1", "--save", str(file))
+        assert finished.returncode == 0
+        assert f"A picture is in {file}." in finished.stdout
+        grey = picture_in(file).mean(axis=2).astype(np.uint8)
+        assert seconds_since(grey, 0) is not None
+
+    def test_absent_directory_exits_with_1_before_it_begins(self) -> None:
+        finished = run("demo", "--save", "/nowhere/at/all/picture.png")
+        assert (finished.returncode, finished.stdout) == (1, "")
+        assert is_one_line(finished.stderr)
+
+    def test_table_fits_into_80_columns(self) -> None:
+        measurement = Measurement("ws://127.0.0.1:8443", 2)
+        for consumer in measurement.consumers:
+            consumer.connected_seconds = 0.2
+            consumer.tone = 440
+            consumer.round_trips.add(0.12345)
+            consumer.latencies.add(0.12345)
+        drawn = io.StringIO()
+        Console(file=drawn, width=80).print(drawing(measurement, "10 s to go"))
+        assert "…" not in drawn.getvalue()
+        assert len(drawn.getvalue().splitlines()) == 9
+
+
+def test_moving_picture_tells_its_age() -> None:
+    picture = MovingPicture()
+    for drawn in (0.0, 1.5, 1677.7, 1677.75, 98765.4321):
+        grey = picture.draw(drawn).mean(axis=2).astype(np.uint8)
+        assert grey.shape == (HEIGHT, WIDTH)
+        assert seconds_since(grey, drawn + 0.0123) == pytest.approx(0.0123, abs=0.0002)
+
+
+def test_picture_without_squares_tells_no_age() -> None:
+    grey = MovingPicture().draw(3.0).mean(axis=2).astype(np.uint8)
+    assert seconds_since(255 - grey, 3.0) is None
+    assert seconds_since(grey[:-2], 3.0) is None
+
+
+def test_tone_goes_on_where_it_was_left() -> None:
+    tone = Tone(440)
+    sound = np.concatenate([tone.next(length) for length in (1600, 1, 30_000, 16_399)])[:, np.newaxis]
+    assert frequency_of(sound) == pytest.approx(440, abs=1)
+    assert np.abs(np.diff(sound[:, 0].astype(int))).max() < 400
+    assert len(sound) == RATE
+    assert frequency_of(np.zeros((RATE // 4, 2), np.int16)) is None
+
+
+class TestStills:
+    @pytest.mark.parametrize("suffix", [".png", ".jpg"])
+    @pytest.mark.parametrize("size", [(1, 1), (3, 17), (240, 320)])
+    def test_any_size_can_be_saved(self, tmp_path: Path, suffix: str, size: tuple[int, int]) -> None:
+        picture = np.full((*size, 3), (40, 90, 200), np.uint8)
+        file = tmp_path / f"still{suffix}"
+        assert save_still(file, picture) == file.stat().st_size
+        assert np.abs(picture_in(file).astype(int) - picture).max() <= (0 if suffix == ".png" else 6)
+
+    def test_formats_of_arrays(self) -> None:
+        grey = np.arange(64, dtype=np.uint8).reshape(8, 8)
+        assert encode_still(grey, format="gray8").startswith(b"\x89PNG")
+        assert encode_still(grey.repeat(3).reshape(8, 8, 3), "jpeg", "rgb24").startswith(b"\xff\xd8")
+
+    def test_bad_input_is_refused(self, tmp_path: Path) -> None:
+        picture = np.zeros((8, 8, 3), np.uint8)
+        with pytest.raises(ValueError, match="png or jpeg"):
+            encode_still(picture, "gif")
+        with pytest.raises(ValueError, match="shape"):
+            encode_still(picture[0])
+        with pytest.raises(ValueError, match=r"\.png, \.jpg"):
+            save_still(tmp_path / "still.gif", picture)
+        with pytest.raises(FileNotFoundError):
+            save_still(tmp_path / "absent" / "still.png", picture)
+
+
+def picture_in(file: Path) -> NDArray[np.uint8]:
+    with av.open(file) as container:
+        return to_array(next(container.decode(video=0)))
