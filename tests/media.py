@@ -81,7 +81,7 @@ def number_in(picture: NDArray[Any]) -> int | None:
     return number if check == _check_of(number) else None
 
 
-def has_colour_bars(picture: Picture, format: str = "bgr24") -> bool:  # noqa: A002 - the name that the API uses
+def has_colour_bars(picture: Picture, format: str = "bgr24") -> bool:
     """Whether the bars of `numbered_picture` are there in their colours and order.
 
     Args:

@@ -5,7 +5,8 @@ every line on stdin a command; the end of stdin ends the program, so that it can
 
 Events: ``ready`` (peer_id), ``session`` (session, peer_id), ``channel`` (session, label, id, ordered, max_retransmits,
 max_packet_lifetime, protocol) once open, ``message`` (session, label, and text or base64), ``channel_closed`` (session,
-label), ``count`` (messages, bytes: what arrived so far), ``session_closed`` (session), ``error`` (details), ``closed``.
+label), ``count`` (messages, bytes: what arrived so far), ``track`` (session, kind, codec) when its first packet has
+arrived, ``session_closed`` (session), ``error`` (details), ``closed``.
 
 Messages are echoed, text as text and bytes as bytes, but for empty ones, which webrtcbin 1.22 cannot send.
 
@@ -26,6 +27,8 @@ from typing import Any
 
 from gi.repository import GLib, Gst
 
+from .gst_media import GstMedia, add_media_arguments
+
 Fields = dict[str, Any]
 
 
@@ -42,6 +45,7 @@ def common_arguments(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--max-retransmits", type=int)
     parser.add_argument("--max-packet-lifetime", type=int, metavar="MS")
     parser.add_argument("--protocol")
+    add_media_arguments(parser)
     return parser
 
 
@@ -69,6 +73,7 @@ class GstPeer:
         # webrtcbin drops the signals of a channel that nobody refers to. Key: session id and label.
         self._channels: dict[tuple[str, str], Any] = {}
         self._received = [0, 0]
+        self._media = GstMedia(role, options, emit)
         role.on("new_session", self._session_opened)
         role.signalling.on("EndSession", lambda session_id: emit("session_closed", session=session_id))
         role.signalling.on("Error", lambda details: emit("error", details=details))

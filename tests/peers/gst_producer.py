@@ -1,4 +1,4 @@
-"""A producer on gst-signalling 1.1.2 and webrtcbin that offers data channels and echoes what arrives on them.
+"""A producer on gst-signalling 1.1.2 and webrtcbin that offers data channels, which it echoes, and tracks.
 
 Run in the virtualenv of gst-signalling, from the root of the repository: ``python -m tests.peers.gst_producer``. What
 it says and obeys: see `gst_peer`.

@@ -66,6 +66,9 @@ _RESENT_AT_ONCE: Final = 64
 _INITIAL_ESTIMATE: Final = 100_000_000
 """Bits per second, beyond any limit: a link is trusted until its receiver says otherwise."""
 
+_SECOND_KEYFRAME_SECONDS: Final = 0.5
+"""GStreamer's H264 receivers stay grey for good when they miss the first keyframe, and do not ask for another."""
+
 _ROUND_TRIP_WEIGHT: Final = 0.15
 _RATE_SECONDS: Final = 2.0
 
@@ -125,6 +128,7 @@ class MediaSender(RTCRtpSender):
         self._cname = ""
         self._extensions = _HeaderExtensions()
         self._reports: asyncio.Task[None] | None = None
+        self._second_keyframe: asyncio.TimerHandle | None = None
         self._stopped = False
         self._awaits_keyframe = kind == "video"
 
@@ -190,6 +194,8 @@ class MediaSender(RTCRtpSender):
         if self.source is not None:
             self.source.detach(self)
         self._queue.clear()
+        if self._second_keyframe is not None:
+            self._second_keyframe.cancel()
         for task in (self._reports, self._sending):
             if task is not None:
                 task.cancel()
@@ -203,7 +209,11 @@ class MediaSender(RTCRtpSender):
             return
         if self._awaits_keyframe and not frame.keyframe:
             return
-        self._awaits_keyframe = False
+        if self._awaits_keyframe:
+            self._awaits_keyframe = False
+            if frame.codec == "H264" and self._second_keyframe is None:
+                loop = asyncio.get_running_loop()
+                self._second_keyframe = loop.call_later(_SECOND_KEYFRAME_SECONDS, self._ask_for_keyframe)
         if self._sending is None:
             # Hardly any transport makes a datagram wait, and then this is all.
             self._queue.append((frame, payloads))

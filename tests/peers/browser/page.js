@@ -1,0 +1,241 @@
+// A producer or a consumer on gstwebrtc-api. The driver calls what `window.peer` has; `window.tell` is the driver's.
+
+import { pictureTrack, toneTrack } from "./pattern.js";
+
+const RATE = 48000;
+const SOUND_SAMPLES = 32768;
+// Of SessionState, which gstwebrtc-api does not export.
+const STREAMING = 2;
+
+const video = document.getElementById("received");
+const canvas = document.getElementById("drawn");
+const audio = new AudioContext({ sampleRate: RATE });
+const analyser = new AnalyserNode(audio, { fftSize: SOUND_SAMPLES });
+const connections = new Map();
+const heard = new Set();
+let api = null;
+let session = null;
+
+function show(state) {
+  document.getElementById("state").textContent = state;
+}
+
+function connect({ uri, name }) {
+  api = new window.GstWebRTCAPI({
+    meta: name ? { name } : null,
+    signalingServerUrl: uri,
+    reconnectionTimeout: 0,
+    // The default asks public STUN servers.
+    webrtcConfig: { iceServers: [], bundlePolicy: "max-bundle" },
+  });
+  api.registerConnectionListener({
+    connected: (peerId) => window.tell("ready", { peer_id: peerId }),
+    disconnected: () => window.tell("disconnected", {}),
+  });
+  return api;
+}
+
+function onceReady(action) {
+  api.registerConnectionListener({ connected: action, disconnected() {} });
+}
+
+async function mediaToSend({ video: size, frequency }) {
+  const tracks = [];
+  if (size) {
+    canvas.hidden = false;
+    tracks.push(pictureTrack(canvas, size));
+  }
+  if (frequency) {
+    tracks.push(toneTrack(audio, frequency));
+  }
+  await audio.resume();
+  return new MediaStream(tracks);
+}
+
+// gstwebrtc-api offers and answers whatever the browser prefers; one codec alone has to be chosen beneath it.
+function preferCodec(codec) {
+  for (const method of ["createAnswer", "setLocalDescription"]) {
+    const original = RTCPeerConnection.prototype[method];
+    RTCPeerConnection.prototype[method] = function withPreference(...values) {
+      for (const transceiver of this.getTransceivers()) {
+        if (transceiver.receiver.track.kind === "video") {
+          transceiver.setCodecPreferences(capabilities(codec));
+        }
+      }
+      return original.apply(this, values);
+    };
+  }
+}
+
+function capabilities(codec) {
+  const wanted = [`video/${codec}`.toLowerCase(), "video/rtx"];
+  const { codecs } = RTCRtpReceiver.getCapabilities("video");
+  return codecs.filter(({ mimeType }) => wanted.includes(mimeType.toLowerCase()));
+}
+
+function watchConnection(connection, sessionId) {
+  connections.set(sessionId, connection);
+  connection.addEventListener("connectionstatechange", () => {
+    show(connection.connectionState);
+    window.tell("connection", { session: sessionId, state: connection.connectionState });
+  });
+}
+
+function receive(stream) {
+  video.hidden = false;
+  if (video.srcObject !== stream) {
+    video.srcObject = stream;
+    video.requestVideoFrameCallback(() => {
+      window.tell("picture", { width: video.videoWidth, height: video.videoHeight });
+    });
+  }
+  for (const track of stream.getAudioTracks()) {
+    if (!heard.has(track)) {
+      heard.add(track);
+      // Chromium lets WebAudio hear only what an element plays, too.
+      new MediaStreamAudioSourceNode(audio, { mediaStream: new MediaStream([track]) }).connect(analyser);
+    }
+  }
+}
+
+function watchSession(opened) {
+  opened.addEventListener("error", ({ message, error }) => {
+    window.tell("error", { details: `${message}: ${error}` });
+  });
+  opened.addEventListener("closed", () => {
+    show("closed");
+    window.tell("session_closed", { session: opened.sessionId });
+  });
+}
+
+function consume(producer, stream) {
+  document.getElementById("title").textContent = producer.meta.name ?? producer.id;
+  session = api.createConsumerSession(producer.id);
+  session.mungeStereoHack = true;
+  watchSession(session);
+  session.addEventListener("rtcPeerConnectionChanged", () => {
+    if (session.rtcPeerConnection) {
+      watchConnection(session.rtcPeerConnection, session.sessionId);
+      window.tell("session", { session: session.sessionId, peer_id: producer.id });
+      stream.getTracks().forEach((track) => session.rtcPeerConnection.addTrack(track, stream));
+    }
+  });
+  // As in the example page of gstwebrtc-api: the first stream is all that a user sees.
+  session.addEventListener("streamsChanged", () => {
+    const [stream] = session.streams;
+    if (stream) {
+      receive(stream);
+      stream.addEventListener("addtrack", () => receive(stream));
+    }
+  });
+  session.connect();
+}
+
+async function startConsumer({ uri, name, send }) {
+  const stream = await mediaToSend(send);
+  canvas.hidden = true;
+  connect({ uri });
+  const joinFirst = (producer) => {
+    if (session === null && (name === null || producer.meta.name === name)) {
+      consume(producer, stream);
+    }
+  };
+  api.registerPeerListener({ producerAdded: joinFirst });
+}
+
+async function startProducer({ uri, name, send }) {
+  document.getElementById("title").textContent = name;
+  video.hidden = true;
+  const stream = await mediaToSend(send);
+  connect({ uri, name });
+  onceReady(() => {
+    session = api.createProducerSession(stream);
+    watchSession(session);
+    session.addEventListener("stateChanged", () => session.state === STREAMING && window.tell("registered", {}));
+    session.addEventListener("clientConsumerAdded", ({ detail: client }) => {
+      watchConnection(client.rtcPeerConnection, client.sessionId);
+      window.tell("session", { session: client.sessionId, peer_id: client.peerId });
+      const received = new MediaStream();
+      client.rtcPeerConnection.addEventListener("track", ({ track }) => {
+        received.addTrack(track);
+        receive(received);
+      });
+    });
+    session.addEventListener("clientConsumerRemoved", ({ detail: client }) => {
+      connections.delete(client.sessionId);
+      window.tell("session_closed", { session: client.sessionId });
+    });
+    session.start();
+  });
+}
+
+function base64(bytes) {
+  let text = "";
+  for (let start = 0; start < bytes.length; start += 8192) {
+    text += String.fromCharCode(...bytes.subarray(start, start + 8192));
+  }
+  return btoa(text);
+}
+
+function describe(report, reports) {
+  const codec = reports.get(report.codecId)?.mimeType?.split("/")[1] ?? null;
+  return { ...report, codec };
+}
+
+window.peer = {
+  async start({ role, codec, ...options }) {
+    if (codec) {
+      preferCodec(codec);
+    }
+    await (role === "producer" ? startProducer(options) : startConsumer(options));
+  },
+
+  // RGBA, row by row.
+  picture() {
+    const { videoWidth: width, videoHeight: height } = video;
+    if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA || width === 0) {
+      return null;
+    }
+    const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+    context.drawImage(video, 0, 0);
+    return { width, height, base64: base64(context.getImageData(0, 0, width, height).data) };
+  },
+
+  // The newest sound: int16, mono.
+  samples() {
+    const floats = new Float32Array(SOUND_SAMPLES);
+    analyser.getFloatTimeDomainData(floats);
+    const samples = Int16Array.from(floats, (value) => Math.max(-1, Math.min(1, value)) * 32767);
+    return { rate: audio.sampleRate, base64: base64(new Uint8Array(samples.buffer)) };
+  },
+
+  // The inbound and outbound tracks of every session.
+  async stats() {
+    const found = [];
+    for (const [sessionId, connection] of connections) {
+      const reports = await connection.getStats();
+      for (const report of reports.values()) {
+        if (report.type === "inbound-rtp" || report.type === "outbound-rtp") {
+          found.push({ session: sessionId, ...describe(report, reports) });
+        }
+      }
+    }
+    return found;
+  },
+
+  close() {
+    session?.close();
+  },
+};
+
+async function showFigures() {
+  const inbound = (await window.peer.stats()).find(({ type, kind }) => type === "inbound-rtp" && kind === "video");
+  if (inbound) {
+    const { codec, frameWidth, frameHeight, framesDecoded, framesPerSecond, packetsLost } = inbound;
+    document.getElementById("figures").textContent =
+      `${codec} · ${frameWidth} × ${frameHeight} · ${framesPerSecond ?? 0} fps · ` +
+      `${framesDecoded} frames decoded · ${packetsLost} packets lost`;
+  }
+}
+
+setInterval(showFigures, 500);

@@ -1,0 +1,37 @@
+"""Recognising the colour bars of GStreamer's videotestsrc."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from .received import Picture
+
+__all__ = ["has_smpte_bars"]
+
+_WHITE_TO_BLUE_BGR: Final = (
+    (255, 255, 255),
+    (0, 255, 255),
+    (255, 255, 0),
+    (0, 255, 0),
+    (255, 0, 255),
+    (0, 0, 255),
+    (255, 0, 0),
+)
+
+
+def has_smpte_bars(picture: Picture) -> bool:
+    """Whether the bars of ``videotestsrc pattern=smpte`` are there in their colours and order.
+
+    Args:
+        picture: ``(height, width, 3) uint8`` BGR, of any size.
+    """
+    height, width, _ = picture.shape
+    for number, colour in enumerate(_WHITE_TO_BLUE_BGR):
+        left, right = (round(width * (number + part) / len(_WHITE_TO_BLUE_BGR)) for part in (0.3, 0.7))
+        mean = picture[height // 8 : height // 2, left:right].mean(axis=(0, 1))
+        # Encoders and conversions between colour spaces move them a little.
+        if np.abs(mean - colour).max() > 70:
+            return False
+    return True

@@ -1,0 +1,160 @@
+"""What a peer has received, as arrays that a test asserts on."""
+
+from __future__ import annotations
+
+import io
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from ..media import frequency_of
+from .gst_pipelines import AUDIO_FILE, PICTURE_FILES, RATE
+from .peer_process import PeerProcess
+
+__all__ = ["Picture", "Received", "Samples", "SavedMedia"]
+
+Picture = NDArray[np.uint8]
+Samples = NDArray[np.int16]
+
+_END_OF_PNG: Final = b"IEND\xae\x42\x60\x82"
+_POLL_SECONDS: Final = 0.02
+_SECONDS_TO_ANALYSE: Final = 0.3
+
+
+class Received(ABC):
+    """The pictures and the sound that have arrived at a peer; the same calls for every kind of peer."""
+
+    @abstractmethod
+    def picture(self) -> Picture | None:
+        """The newest picture: ``(height, width, 3) uint8`` BGR; None before the first."""
+
+    @abstractmethod
+    def samples(self, seconds: float) -> Samples | None:
+        """The newest sound: ``(samples, 1) int16`` at 48 kHz; None while there is less than that."""
+
+    @abstractmethod
+    def codec(self, kind: str, timeout: float = 20.0) -> str:
+        """The codec in which a track arrived, once it is there.
+
+        Args:
+            kind: ``"video"`` or ``"audio"``.
+            timeout: In seconds.
+
+        Returns:
+            ``"VP8"``, ``"H264"``, ``"OPUS"``.
+        """
+
+    @abstractmethod
+    def describe(self) -> str:
+        """What helps to understand why nothing came, for messages."""
+
+    def wait_for_picture(
+        self, recognise: Callable[[Picture], Any] = lambda picture: True, timeout: float = 20.0
+    ) -> Picture:
+        """Wait until the newest picture is a certain one.
+
+        Args:
+            recognise: Tells whether it is; any by default.
+            timeout: In seconds.
+
+        Returns:
+            The picture: ``(height, width, 3) uint8`` BGR.
+
+        Raises:
+            TimeoutError: None was.
+        """
+        last: Picture | None = None
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            picture = self.picture()
+            if picture is not None and recognise(picture):
+                return picture
+            last = last if picture is None else picture
+            time.sleep(_POLL_SECONDS)
+        seen = "no picture at all" if last is None else f"the last is {last.shape}, on average {last.mean((0, 1))}"
+        raise TimeoutError(f"not the picture within {timeout:g} s; {seen}; {self.describe()}")
+
+    def wait_for_tone(self, frequency: float, tolerance: float = 5.0, timeout: float = 20.0) -> float:
+        """Wait until the newest sound is a tone.
+
+        Args:
+            frequency: Hz.
+            tolerance: Hz.
+            timeout: In seconds.
+
+        Returns:
+            The frequency that was heard, Hz.
+
+        Raises:
+            TimeoutError: It was not to be heard.
+        """
+        heard: float | None = None
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            samples = self.samples(_SECONDS_TO_ANALYSE)
+            if samples is not None:
+                heard = frequency_of(samples, RATE)
+                if abs(heard - frequency) <= tolerance:
+                    return heard
+            time.sleep(_POLL_SECONDS)
+        last = "no sound at all" if heard is None else f"the last was {heard:g} Hz"
+        raise TimeoutError(f"no tone of {frequency:g} Hz within {timeout:g} s; {last}; {self.describe()}")
+
+
+class SavedMedia(Received):
+    """What a GStreamer peer writes to files, by `gst_pipelines.saving_branches`.
+
+    Args:
+        directory: Where to.
+        process: The peer, for its event ``track``.
+    """
+
+    def __init__(self, directory: Path, process: PeerProcess) -> None:
+        self._directory = directory
+        self._process = process
+        self._codecs: dict[str, str] = {}
+
+    def picture(self) -> Picture | None:
+        for path in sorted(self._directory.glob(PICTURE_FILES), reverse=True):
+            try:
+                content = path.read_bytes()
+            except FileNotFoundError:
+                # Only the newest are kept.
+                return None
+            # The newest may be half written.
+            if content.endswith(_END_OF_PNG):
+                return _decode_png(content)
+        return None
+
+    def samples(self, seconds: float) -> Samples | None:
+        samples = self.all_samples()
+        count = round(seconds * RATE)
+        return samples[-count:] if len(samples) >= count else None
+
+    def all_samples(self) -> Samples:
+        """All sound since the beginning: ``(samples, 1) int16`` at 48 kHz."""
+        try:
+            content = (self._directory / AUDIO_FILE).read_bytes()
+        except FileNotFoundError:
+            content = b""
+        return np.frombuffer(content[: len(content) // 2 * 2], np.dtype("<i2")).reshape(-1, 1)
+
+    def codec(self, kind: str, timeout: float = 20.0) -> str:
+        if kind not in self._codecs:
+            self._codecs[kind] = self._process.wait_for("track", timeout, kind=kind)["codec"]
+        return self._codecs[kind]
+
+    def describe(self) -> str:
+        files = len(list(self._directory.iterdir()))
+        return f"{files} files; {self._process.describe()}"
+
+
+def _decode_png(content: bytes) -> Picture:
+    with av.open(io.BytesIO(content), "r", format="png_pipe") as container:
+        return np.asarray(next(container.decode(video=0)).to_ndarray(format="bgr24"), np.uint8)

@@ -1,0 +1,124 @@
+"""GStreamer's webrtcsink and webrtcsrc, what robots really run, as processes that a test talks to.
+
+`find_media_peer` tells whether they can run here; ``.ci/peers`` builds them. What they tell: see
+``gst-media-peer/src/main.rs``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gst_signalling_sync import Listener
+
+from ..waiting import wait_until
+from .gst_pipelines import SentMedia, raw_audio, raw_video, saving_branches
+from .peer_process import PeerProcess, peers_directory
+from .received import SavedMedia
+
+__all__ = ["RustPeer", "WebRTCSink", "WebRTCSrc", "find_media_peer", "run_webrtcsink", "run_webrtcsrc"]
+
+_DEFAULT = SentMedia()
+
+
+def find_media_peer() -> Path | None:
+    """The program that ``.ci/peers`` built from ``gst-media-peer``, or None where there is none."""
+    program = peers_directory() / "gst-media-peer" / "release" / "gst-media-peer"
+    return program if program.exists() else None
+
+
+def run_webrtcsink(uri: str, name: str, media: SentMedia = _DEFAULT, properties: str = "") -> WebRTCSink:
+    """Start a producer: colour bars and a tone to every consumer.
+
+    Args:
+        uri: Of the signalling server.
+        name: That it registers.
+        media: What it sends.
+        properties: Further ones of webrtcsink, such as ``do-fec=false congestion-control=disabled``.
+
+    Returns:
+        The process, starting; `WebRTCSink.wait_until_registered` tells its peer id.
+    """
+    codec = "" if media.video is None else f"video-caps=video/x-{media.video.lower()} "
+    branches = [f'webrtcsink name=sink signaller::uri={uri} meta="meta,name=\\"{name}\\"" {codec}{properties}']
+    if media.video is not None:
+        branches.append(f"{raw_video(media)} ! sink.")
+    if media.frequency is not None:
+        branches.append(f"{raw_audio(media)} ! sink.")
+    return WebRTCSink(" ".join(branches), uri)
+
+
+def run_webrtcsrc(uri: str, producer_id: str, save_to: Path, video: bool = True, audio: bool = True) -> WebRTCSrc:
+    """Start a consumer of one producer.
+
+    Args:
+        uri: Of the signalling server.
+        producer_id: Whose session to join; it must be registered already.
+        save_to: An empty directory for the pictures and the sound.
+        video: Whether the producer has video.
+        audio: Whether the producer has audio.
+
+    Returns:
+        The process, starting.
+    """
+    pictures, sound = saving_branches(save_to)
+    branches = [f"webrtcsrc name=source signaller::uri={uri} signaller::producer-peer-id={producer_id}"]
+    if video:
+        branches.append(f"source.video_0 ! {pictures}")
+    if audio:
+        branches.append(f"source.audio_0 ! {sound}")
+    return WebRTCSrc(" ".join(branches), save_to)
+
+
+class RustPeer(PeerProcess):
+    """A pipeline with webrtcsink or webrtcsrc in it.
+
+    Args:
+        name: Of the program, for messages.
+        pipeline: As for ``gst-launch-1.0``.
+    """
+
+    def __init__(self, name: str, pipeline: str) -> None:
+        program = find_media_peer()
+        if program is None:
+            raise FileNotFoundError("gst-media-peer is not built: run .ci/peers")
+        super().__init__(name, [program, pipeline])
+
+
+class WebRTCSink(RustPeer):
+    """A producer.
+
+    Args:
+        pipeline: As for ``gst-launch-1.0``.
+        uri: Of the signalling server.
+    """
+
+    def __init__(self, pipeline: str, uri: str) -> None:
+        super().__init__("webrtcsink", pipeline)
+        self._uri = uri
+
+    def wait_until_registered(self, timeout: float = 20.0) -> str:
+        """Wait until consumers find it.
+
+        Args:
+            timeout: In seconds.
+
+        Returns:
+            Its peer id.
+        """
+        peer_id: str = self.wait_for("welcome", timeout)["peer_id"]
+        with Listener(self._uri) as listener:
+            wait_until(lambda: peer_id in listener.producers, "webrtcsink is registered", timeout)
+        return peer_id
+
+
+class WebRTCSrc(RustPeer):
+    """A consumer.
+
+    Args:
+        pipeline: As for ``gst-launch-1.0``.
+        save_to: Where it writes what it receives.
+    """
+
+    def __init__(self, pipeline: str, save_to: Path) -> None:
+        super().__init__("webrtcsrc", pipeline)
+        self.received = SavedMedia(save_to, self)

@@ -1,0 +1,660 @@
+"""`Player`: files, streams and what is neither, into the sources of a producer."""
+
+from __future__ import annotations
+
+import http.server
+import logging
+import os
+import signal
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from av.stream import Disposition
+from numpy.typing import NDArray
+
+from gst_signalling_sync import MediaError, Producer, SignallingServer, WaitTimeout, connect
+from gst_signalling_sync.webrtc.media.audio_source import AudioSource
+from gst_signalling_sync.webrtc.media.media_input import Location, MediaInput
+from gst_signalling_sync.webrtc.media.pictures import to_array
+from gst_signalling_sync.webrtc.media.player import Player
+from gst_signalling_sync.webrtc.media.video_source import VideoSource
+
+from .media import beeps, frequency_of, number_in, numbered_picture, onsets, tone
+from .processes import exit_of, in_child, start_script, wait_until_blocked
+from .waiting import wait_until
+
+FPS = 30
+RATE = 48000
+SECONDS = 20.0
+CLOSE_SECONDS = 2.0
+
+
+def write_file(
+    path: Path,
+    seconds: float = 1.0,
+    *,
+    video: str | None = "libx264",
+    audio: str | None = "aac",
+    layout: str = "mono",
+    sound: NDArray[np.int16] | None = None,
+    first: int = 0,
+) -> Path:
+    """Write numbered pictures and a tone of 440 Hz."""
+    with av.open(path, "w") as container:
+        pictures = None if video is None else container.add_stream(video, rate=FPS)
+        sounds = None if audio is None else container.add_stream(audio, rate=RATE, layout=layout)
+        if pictures is not None:
+            assert isinstance(pictures, av.VideoStream)
+            pictures.width, pictures.height, pictures.pix_fmt = 320, 240, "yuv420p"
+            pictures.options = {"g": "10", **({"preset": "ultrafast"} if video == "libx264" else {})}
+        samples = tone(440, round(seconds * RATE)) if sound is None else sound
+        for number in range(round(seconds * FPS)):
+            if isinstance(pictures, av.VideoStream):
+                picture = av.VideoFrame.from_ndarray(numbered_picture(first + number), "bgr24").reformat(
+                    format="yuv420p"
+                )
+                picture.pts, picture.time_base = number, Fraction(1, FPS)
+                container.mux(pictures.encode(picture))
+            if isinstance(sounds, av.AudioStream):
+                begin = number * RATE // FPS
+                piece = np.repeat(samples[begin : begin + RATE // FPS], sounds.codec_context.channels, axis=1)
+                frame = av.AudioFrame.from_ndarray(piece.reshape(1, -1), "s16", layout)
+                frame.pts, frame.time_base, frame.sample_rate = begin, Fraction(1, RATE), RATE
+                container.mux(sounds.encode(frame))
+        for stream in (pictures, sounds):
+            if isinstance(stream, av.VideoStream | av.AudioStream):
+                container.mux(stream.encode(None))
+    return path
+
+
+class Written:
+    """Collects what a player writes into its sources, each with the moment.
+
+    Args:
+        player: Not started.
+        patch: What undoes it.
+    """
+
+    def __init__(self, player: Player, patch: pytest.MonkeyPatch) -> None:
+        self.pictures: list[tuple[float, Any]] = []
+        self.sounds: list[tuple[float, NDArray[np.int16]]] = []
+        for source in player.sources:
+            patch.setattr(source, "write", self._collect(self.pictures if source.kind == "video" else self.sounds))
+
+    @property
+    def numbers(self) -> list[int | None]:
+        """Those in the pictures."""
+        return [number_in(to_array(frame)) for _, frame in list(self.pictures)]
+
+    @property
+    def sound(self) -> NDArray[np.int16]:
+        return np.concatenate([samples for _, samples in list(self.sounds)])
+
+    @staticmethod
+    def _collect(into: list[tuple[float, Any]]) -> Callable[[Any], None]:
+        return lambda content: into.append((time.monotonic(), content))
+
+
+@contextmanager
+def playing(player: Player) -> Iterator[Player]:
+    player.start()
+    try:
+        yield player
+    finally:
+        player.close(CLOSE_SECONDS)
+
+
+def test_consumer_sees_and_hears_a_file(embedded_server: SignallingServer, tmp_path: Path) -> None:
+    producer = Producer(embedded_server.uri, name="robot")
+    producer.add_player(write_file(tmp_path / "film.mp4", seconds=2), loop=True)
+    with producer, connect(embedded_server.uri, name="robot") as session:
+        numbers = [number_in(session.video.read()) for _ in range(20)]
+        sound = session.audio.read(24000)
+
+    assert None not in numbers
+    assert len(set(numbers)) == 20
+    assert frequency_of(sound) == pytest.approx(440, abs=2)
+
+
+def test_file_plays_once_in_real_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    player = Player(write_file(tmp_path / "film.mp4", seconds=2))
+    written = Written(player, monkeypatch)
+    with playing(player):
+        player.wait(SECONDS)
+
+    assert written.numbers == list(range(60))
+    begin = written.pictures[0][0]
+    offsets = [moment - begin - number / FPS for number, (moment, _) in enumerate(written.pictures)]
+    assert statistics.median(offsets) == pytest.approx(0, abs=0.03)
+    assert player.ended
+    assert player.error is None
+
+
+def test_picture_and_sound_are_in_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    player = Player(write_file(tmp_path / "film.mkv", seconds=3, audio="pcm_s16le", sound=beeps(3)))
+    written = Written(player, monkeypatch)
+    with playing(player):
+        player.wait(SECONDS)
+
+    # A piece of sound is written when it has sounded, like that of a microphone.
+    lengths = [len(samples) / 48000 for _, samples in written.sounds]
+    begins = [moment - length for (moment, _), length in zip(written.sounds, lengths, strict=True)]
+    apart = []
+    for second, onset in enumerate([0.0, *onsets(written.sound)]):
+        index = int(np.searchsorted(np.cumsum(lengths), onset, side="right"))
+        heard = begins[index] + onset - sum(lengths[:index])
+        apart.append(heard - written.pictures[second * FPS][0])
+    assert len(apart) == 3
+    assert statistics.median(apart) == pytest.approx(0, abs=0.04)
+
+
+def test_recording_of_what_is_played_is_in_sync(embedded_server: SignallingServer, tmp_path: Path) -> None:
+    film = write_file(tmp_path / "film.mkv", seconds=3, audio="pcm_s16le", sound=beeps(3))
+    producer = Producer(embedded_server.uri, name="robot")
+    producer.add_player(film, loop=True)
+    copy = tmp_path / "copy.mkv"
+    with producer, connect(embedded_server.uri, name="robot") as session, session.record(copy) as recorder:
+        wait_until(lambda: recorder.seconds > 4, "four seconds", SECONDS)
+
+    with av.open(copy) as container:
+        flashes = [frame.time for frame in container.decode(video=0) if number_in(to_array(frame)) in (0, 30, 60)]
+    with av.open(copy) as container:
+        frames = list(container.decode(audio=0))
+    # Decoded Opus is in -1 to 1.
+    sound = np.concatenate([32768 * frame.to_ndarray().mean(axis=0) for frame in frames])
+    heard = [onset + (frames[0].time or 0) for onset in onsets(sound)]
+    apart = [min((abs(onset - (flash or 0)) for flash in flashes), default=1) for onset in heard]
+    assert len(apart) >= 2
+    assert statistics.median(apart) < 0.04
+
+
+@pytest.mark.parametrize(
+    ("name", "video", "audio"),
+    [
+        ("film.mkv", "libvpx", "libopus"),
+        ("film.ts", "libx264", "aac"),
+        ("film.avi", "mpeg4", "libmp3lame"),
+        ("film.h264", "libx264", None),
+        ("sound.wav", None, "pcm_s16le"),
+        ("sound.flac", None, "flac"),
+        ("sound.mp3", None, "libmp3lame"),
+    ],
+)
+def test_file_of_many_kinds_plays_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, video: str | None, audio: str | None
+) -> None:
+    player = Player(write_file(tmp_path / name, video=video, audio=audio))
+    assert [source.kind for source in player.sources] == [
+        kind for kind, codec in (("video", video), ("audio", audio)) if codec
+    ]
+    written = Written(player, monkeypatch)
+    with playing(player):
+        player.wait(SECONDS)
+
+    if video:
+        assert written.numbers == list(range(30))
+    if audio:
+        assert len(written.sound) == pytest.approx(48000, abs=4000)
+        assert frequency_of(written.sound[4800:43200]) == pytest.approx(440, abs=1)
+
+
+@pytest.mark.parametrize(("layout", "channels"), [("mono", 1), ("stereo", 2), ("5.1", 2)])
+def test_sound_has_one_or_two_channels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str, channels: int
+) -> None:
+    player = Player(write_file(tmp_path / "sound.mka", video=None, audio="ac3", layout=layout))
+    (source,) = player.sources
+    assert isinstance(source, AudioSource)
+    assert (source.rate, source.channels) == (48000, channels)
+    written = Written(player, monkeypatch)
+    with playing(player):
+        player.wait(SECONDS)
+
+    assert written.sound.shape[1] == channels
+    assert frequency_of(written.sound[4800:43200]) == pytest.approx(440, abs=1)
+
+
+def test_source_has_the_frame_rate_of_the_file(tmp_path: Path) -> None:
+    with closing_player(Player(write_file(tmp_path / "film.mp4", audio=None))) as player:
+        (source,) = player.sources
+        assert isinstance(source, VideoSource)
+        assert source.fps == pytest.approx(FPS)
+
+
+def test_cover_of_a_record_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "song.mp3"
+    with av.open(str(path), "w") as container:
+        sound = container.add_stream("libmp3lame", rate=48000, layout="mono")
+        cover = container.add_stream("mjpeg", rate=1)
+        assert isinstance(sound, av.AudioStream)
+        assert isinstance(cover, av.VideoStream)
+        cover.width, cover.height, cover.pix_fmt = 320, 240, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        picture = av.VideoFrame.from_ndarray(numbered_picture(1), "bgr24").reformat(format="yuvj420p")
+        container.mux(cover.encode(picture))
+        container.mux(cover.encode(None))
+        frame = av.AudioFrame.from_ndarray(tone(440, 48000).reshape(1, -1), "s16", "mono")
+        frame.sample_rate = 48000
+        container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+
+    with closing_player(Player(path)) as player:
+        assert [source.kind for source in player.sources] == ["audio"]
+
+
+def test_loop_has_no_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    player = Player(write_file(tmp_path / "film.mkv", audio="pcm_s16le"), loop=True)
+    written = Written(player, monkeypatch)
+    with playing(player):
+        wait_until(lambda: len(written.pictures) >= 4 * 30 + 1, "four rounds", SECONDS)
+
+    assert written.numbers[:120] == list(range(30)) * 4
+    assert not player.ended
+    starts = [written.pictures[index][0] for index in range(0, 121, 30)]
+    assert statistics.median(np.diff(starts)) == pytest.approx(1.0, abs=0.05)
+    # A gap of sound would be heard as a click: the tone has whole periods in every round.
+    assert np.abs(np.diff(written.sound[:, 0].astype(int))).max() < 1000
+
+
+def test_start_while_playing_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    player = Player(write_file(tmp_path / "film.mp4", audio=None))
+    written = Written(player, monkeypatch)
+    with playing(player):
+        player.start()
+        player.wait(SECONDS)
+
+    assert written.numbers == list(range(30))
+
+
+def test_player_begins_again_after_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    player = Player(write_file(tmp_path / "film.mp4", seconds=5, audio=None))
+    written = Written(player, monkeypatch)
+    with playing(player):
+        wait_until(lambda: len(written.pictures) > 5, "some pictures")
+    player.close(CLOSE_SECONDS)
+    assert not player.playing
+    count = len(written.pictures)
+    with playing(player):
+        wait_until(lambda: len(written.pictures) > count, "a picture")
+
+    assert written.numbers[count] == 0
+
+
+def test_close_during_wait_ends_it(tmp_path: Path) -> None:
+    player = Player(write_file(tmp_path / "film.mp4"), loop=True)
+    with playing(player):
+        closer = threading.Thread(target=player.close, args=(CLOSE_SECONDS,))
+        waiter = threading.Thread(target=player.wait)
+        waiter.start()
+        closer.start()
+        waiter.join(SECONDS)
+        closer.join(SECONDS)
+
+        assert not waiter.is_alive()
+        assert not player.ended
+
+
+def test_wait_gives_up_in_time(tmp_path: Path) -> None:
+    player = Player(write_file(tmp_path / "film.mp4"), loop=True)
+    with pytest.raises(WaitTimeout, match=r"film\.mp4: it was not started after 0 s"):
+        player.wait(0)
+    with playing(player), pytest.raises(WaitTimeout, match=r"film\.mp4: it still plays after 0\.01 s"):
+        player.wait(0.01)
+
+
+def test_damage_in_mid_file_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_file(tmp_path / "film.mp4", seconds=2, audio=None)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 1000] = b"\xff" * 1000
+    path.write_bytes(content)
+    player = Player(path)
+    written = Written(player, monkeypatch)
+    with playing(player):
+        player.wait(SECONDS)
+
+    assert written.numbers[0] == 0
+    assert written.numbers[-10:] == list(range(50, 60))
+    assert player.error is None
+    # Once, however much of it is damaged.
+    assert caplog.text.count("film.mp4: cannot decode some of its video") == 1
+
+
+def test_file_that_cannot_be_decoded_ends_with_an_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write_file(tmp_path / "film.mkv", video="libvpx", audio=None)
+    content = bytearray(path.read_bytes())
+    # Every picture is overwritten; what the file says about them stays.
+    begin = content.index(bytes.fromhex("1f43b675")) + 100
+    content[begin:] = b"\xff" * (len(content) - begin)
+    path.write_bytes(content)
+    player = Player(path)
+    with playing(player):
+        with pytest.raises(MediaError, match=r"film\.mkv"):
+            player.wait(SECONDS)
+        assert player.ended
+        assert isinstance(player.error, MediaError)
+
+    assert str(player.error) in caplog.text
+
+
+def test_time_stamps_that_begin_anew_do_not_stop_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [write_file(tmp_path / f"{first}.ts", first=first) for first in (0, 30)]
+    path = tmp_path / "film.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    player = Player(path)
+    written = Written(player, monkeypatch)
+    with playing(player):
+        player.wait(SECONDS)
+
+    # The decoder may lose a picture at the cut.
+    assert len(set(range(60)) - set(written.numbers)) <= 2
+    assert written.pictures[-1][0] - written.pictures[0][0] == pytest.approx(2, abs=0.5)
+
+
+def test_track_that_turns_up_on_the_way_is_left_out(tmp_path: Path) -> None:
+    silent = write_file(tmp_path / "silent.ts", audio=None)
+    talking = write_file(tmp_path / "talking.ts")
+    path = tmp_path / "film.ts"
+    # FFmpeg looks for tracks in the first seconds, in which there is no other.
+    path.write_bytes(silent.read_bytes() * 20 + talking.read_bytes())
+    media = MediaInput(Location.of(path))
+    kinds = [packet.stream.type for packet in media.packets() if packet.size]
+    media.close()
+
+    assert media.audio is None
+    assert kinds == ["video"] * 21 * FPS
+
+
+def test_player_that_was_held_up_goes_on_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    player = Player(write_file(tmp_path / "film.mp4", seconds=1.5, audio=None))
+    (source,) = player.sources
+    moments: list[float] = []
+    held_up = threading.Event()
+
+    def write(picture: Any) -> None:
+        moments.append(time.monotonic())
+        if len(moments) == 10:
+            held_up.wait(1.5)
+
+    monkeypatch.setattr(source, "write", write)
+    with playing(player):
+        player.wait(SECONDS)
+
+    assert moments[-1] - moments[10] > 30 / FPS
+    assert "behind" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "No such file or directory; check the path"),
+        (b"", "of no format that FFmpeg knows"),
+        (b'{"a": 1}' * 1000, "of no format that FFmpeg knows"),
+        (b"\x7fELF" + bytes(10_000), "of no format that FFmpeg knows"),
+        (np.random.default_rng(1).bytes(100_000), "of no format that FFmpeg knows"),
+    ],
+    ids=["missing", "empty", "json", "program", "noise"],
+)
+def test_what_is_no_media_is_refused(tmp_path: Path, content: bytes | None, said: str) -> None:
+    path = tmp_path / "film"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(MediaError, match=f"cannot open .*film.*{said}"):
+        Player(path)
+
+
+def test_text_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("remember the milk\n" * 100)
+
+    with pytest.raises(MediaError, match=r"neither video nor audio.*takes it for text"):
+        Player(path)
+
+
+def test_subtitles_alone_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "film.srt"
+    path.write_text("1\n00:00:01,000 --> 00:00:02,000\nhello\n")
+
+    with pytest.raises(MediaError, match=r"film\.srt.*neither video nor audio.*subtitle \(\w+\)"):
+        Player(path)
+
+
+@pytest.mark.parametrize("path", ["", "/", "a\0b.mp4", "/dev/null", "nothing:there.mp4", "http://127.0.0.1:1/film.mp4"])
+def test_strange_path_is_refused(path: str) -> None:
+    with pytest.raises(MediaError, match="cannot open"):
+        Player(path)
+
+
+def test_path_that_is_none_is_refused() -> None:
+    with pytest.raises(TypeError):
+        Player(7)  # type: ignore[arg-type]
+
+
+def test_message_does_not_tell_a_password() -> None:
+    with pytest.raises(MediaError) as raised:
+        Player("http://robot:secret@127.0.0.1:1/film.mp4")
+
+    assert "127.0.0.1" in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+def test_file_name_may_look_like_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_file(tmp_path / "film.mp4", audio=None).rename("monday:noon.mp4")
+
+    with closing_player(Player("monday:noon.mp4")) as player:
+        assert [source.kind for source in player.sources] == ["video"]
+
+
+def test_character_device_is_a_camera() -> None:
+    assert Location.of("/dev/null").format == "v4l2"
+
+
+@contextmanager
+def closing_player(player: Player) -> Iterator[Player]:
+    try:
+        yield player
+    finally:
+        player.close(CLOSE_SECONDS)
+
+
+class Chunks:
+    """The body of an answer whose length is not known in advance (RFC 9112 section 7.1).
+
+    Args:
+        file: Of the connection.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> None:
+        self._file.write(b"%x\r\n%b\r\n" % (len(data), data))
+
+
+@contextmanager
+def http_server(answer: Callable[[Chunks], None]) -> Iterator[str]:
+    """A web server that answers every request by a stream."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            try:
+                answer(Chunks(self.wfile))
+                self.wfile.write(b"0\r\n\r\n")
+            except ConnectionError as error:
+                logging.debug("the player went: %s", error)
+
+        def log_message(self, format: str, *arguments: Any) -> None:
+            logging.debug(format, *arguments)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/film"
+        finally:
+            server.shutdown()
+            thread.join(SECONDS)
+
+
+def test_stream_is_shown_as_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = write_file(tmp_path / "film.ts", seconds=10).read_bytes()
+    with http_server(lambda stream: stream.write(content)) as url:
+        player = Player(url)
+        written = Written(player, monkeypatch)
+        began = time.monotonic()
+        with playing(player):
+            player.wait(SECONDS)
+
+    assert time.monotonic() - began < 8
+    assert written.numbers[-1] == 299
+    # Sound that came before its time would be late for ever.
+    assert len(written.sound) / RATE < written.sounds[-1][0] - written.sounds[0][0] + 0.5
+
+
+def test_stream_that_breaks_off_is_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = write_file(tmp_path / "film.ts", audio=None).read_bytes()
+    with http_server(lambda stream: stream.write(content)) as url:
+        player = Player(url, loop=True)
+        written = Written(player, monkeypatch)
+        with playing(player):
+            wait_until(lambda: len(written.pictures) > 30, "the second connection")
+
+    assert written.numbers[30] == 0
+
+
+def test_stream_that_falls_silent_does_not_hold_up_close(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = write_file(tmp_path / "film.ts", seconds=3, audio=None).read_bytes()
+    go_on = threading.Event()
+
+    def answer(stream: Chunks) -> None:
+        stream.write(content)
+        go_on.wait(SECONDS)
+
+    with http_server(answer) as url:
+        player = Player(url)
+        written = Written(player, monkeypatch)
+        player.start()
+        wait_until(lambda: written.pictures and time.monotonic() - written.pictures[-1][0] > 0.5, "silence")
+        began = time.monotonic()
+        player.close(0.2)
+        took = time.monotonic() - began
+        go_on.set()
+
+    assert took < 1.5
+    assert "FFmpeg still waits" in caplog.text
+
+
+def test_stream_that_falls_silent_breaks_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gst_signalling_sync.webrtc.media.media_input.READ_SECONDS", 0.5)
+    content = write_file(tmp_path / "film.ts", seconds=3, audio=None).read_bytes()
+    go_on = threading.Event()
+
+    def answer(stream: Chunks) -> None:
+        stream.write(content)
+        go_on.wait(SECONDS)
+
+    with http_server(answer) as url:
+        player = Player(url)
+        with playing(player), pytest.raises(MediaError, match="broke off: nothing came in time"):
+            player.wait(SECONDS)
+        go_on.set()
+
+
+def test_pipe_is_shown_as_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    film = write_file(tmp_path / "film.ts", seconds=3, audio=None).read_bytes()
+    writer = threading.Thread(target=path.write_bytes, args=(film,))
+    writer.start()
+    player = Player(path)
+    written = Written(player, monkeypatch)
+    with playing(player):
+        player.wait(SECONDS)
+    writer.join(SECONDS)
+
+    assert written.numbers[-1] == 89
+
+
+def test_opening_a_silent_server_can_be_interrupted() -> None:
+    script = """
+        import sys
+        from gst_signalling_sync.webrtc.media.player import Player
+        print("opening", flush=True)
+        try:
+            Player(sys.argv[1])
+        except KeyboardInterrupt:
+            print("interrupted")
+    """
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/film"
+        with start_script(script, url) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "opening\n"
+            wait_until_blocked(process)
+            began = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            output, errors = exit_of(process)
+
+    assert (process.returncode, output, errors) == (0, "interrupted\n", "")
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("starter", ["player", "producer"])
+def test_interpreter_exits_while_a_player_plays(
+    embedded_server: SignallingServer, tmp_path: Path, starter: str
+) -> None:
+    script = """
+        import sys
+        from gst_signalling_sync import Producer
+        producer = Producer(sys.argv[1])
+        player = producer.add_player(sys.argv[2], loop=True)
+        (player if sys.argv[3] == "player" else producer).start()
+        source = player.sources[0]
+        while not source.frames_written:
+            pass
+        print("playing")
+    """
+    path = write_file(tmp_path / "film.mp4")
+    with start_script(script, embedded_server.uri, str(path), starter) as process:
+        output, errors = exit_of(process)
+
+    assert (process.returncode, output, errors) == (0, "playing\n", "")
+
+
+def test_forked_child_is_told_to_make_its_own(tmp_path: Path) -> None:
+    player = Player(write_file(tmp_path / "film.mp4"))
+
+    def use() -> bool:
+        for call in (player.start, player.wait, lambda: player.close(1)):
+            with pytest.raises(RuntimeError, match="inherited by fork"):
+                call()
+        return True
+
+    with playing(player):
+        assert in_child(use)
