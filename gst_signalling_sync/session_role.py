@@ -125,7 +125,7 @@ class SessionRole(RoleObject):
 
         Args:
             path: A file, a camera such as ``/dev/video0``, or a URL: whatever FFmpeg opens.
-            loop: Whether a file begins again at its end.
+            loop: Whether a file begins again at its end, and a camera or stream that breaks off is opened again.
 
         Returns:
             The player, which this object closes.

@@ -122,19 +122,19 @@ def test_after_a_pause_the_time_stamps_go_on_with_the_clock(loop: LoopThread) ->
     begin = time.monotonic()
     source.write(np.zeros(960 * 2, np.int16))
     first = listener.next()
-    wait_until(lambda: time.monotonic() - begin > 0.7, "a pause")
+    wait_until(lambda: time.monotonic() - begin > 2.5, "a pause")
     before = listener.waiting
     source.write(np.zeros(960 * 2, np.int16))
     later = listener.packets(before + 1)[-1]
     seconds = (later.timestamp - first.timestamp) / 48000
-    assert 0.5 < seconds <= time.monotonic() - begin + 0.05
+    assert 2 < seconds <= time.monotonic() - begin + 0.05
     listener.leave()
     source.join(Deadline(5))
 
 
 def test_the_thread_lives_while_somebody_listens(loop: LoopThread) -> None:
     source = AudioSource()
-    source.write(np.zeros(48000, np.int16))
+    source.write(np.zeros(9600, np.int16))
     for _ in range(3):
         listener = Listener(source, loop)
         source.write(np.zeros(9600, np.int16))

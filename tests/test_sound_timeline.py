@@ -90,6 +90,26 @@ def test_a_short_pause_is_made_up_for_when_the_writer_does_not_catch_up() -> Non
     assert abs(end / RATE - now) < 0.041
 
 
+def test_a_writer_that_stalls_while_nobody_listens_stays_in_time() -> None:
+    timeline = SoundTimeline(RATE)
+    timeline.write(_sound(0.02), 10.0)
+    timeline.discard(10.0)
+    for _ in range(15):
+        timeline.write(_sound(0.02), 10.3)
+    timeline.discard(10.3)
+    timeline.write(_sound(0.02), 10.32)
+    ((_, position, _),) = _take_all(timeline, 10.32)
+    assert position == round(10.3 * RATE)
+
+
+def test_what_is_not_due_is_not_discarded() -> None:
+    timeline = SoundTimeline(RATE)
+    timeline.write(_sound(0.02), 10.0)
+    timeline.write(_sound(1.0), 10.0)
+    timeline.discard(10.5)
+    assert sum(length for length, _, _ in _take_all(timeline, 20.0)) == RATE // 2
+
+
 def test_who_writes_ahead_on_purpose_loses_nothing() -> None:
     timeline = SoundTimeline(RATE)
     timeline.write(_sound(0.3), 10.0)

@@ -93,10 +93,10 @@ class AudioSource:
         samples = to_int16(sound, self.channels)
         with self._changed:
             self._written += len(samples)
-            # Unheard sound does not wait for a listener.
-            if self._thread is not None:
-                self._timeline.write(samples, now)
-                self._changed.notify_all()
+            self._timeline.write(samples, now)
+            if self._thread is None:
+                self._timeline.discard(now)
+            self._changed.notify_all()
 
     # What follows is for senders, on the loop.
 
@@ -111,7 +111,7 @@ class AudioSource:
         with self._changed:
             self._fan_out.add(sink, codec, loop)
             if self._thread is None:
-                self._timeline.clear()
+                self._timeline.discard(time.monotonic())
                 self._thread = threading.Thread(target=self._main, name="gss-audio-source", daemon=True)
                 self._thread.start()
 

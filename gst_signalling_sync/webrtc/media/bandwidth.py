@@ -23,7 +23,8 @@ class Bandwidth:
     """The estimate for one track. Lives on the loop."""
 
     def __init__(self) -> None:
-        self._estimator = RemoteBitrateEstimator()
+        # Made for the first packet: it is more than a thousand objects, and most senders of video receive none.
+        self._estimator: RemoteBitrateEstimator | None = None
         self._begin: int | None = None
         self._last = 0
         self._size = 0
@@ -60,6 +61,8 @@ class Bandwidth:
         """Give the burst that has ended to the estimator."""
         if self._begin is None:
             return None
+        if self._estimator is None:
+            self._estimator = RemoteBitrateEstimator()
         result = self._estimator.add(
             arrival_time_ms=int(self._arrival * 1000), abs_send_time=self._last, payload_size=self._size, ssrc=ssrc
         )

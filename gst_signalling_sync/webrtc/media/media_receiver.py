@@ -42,7 +42,7 @@ Tap = Callable[[EncodedFrame], None]
 _KEYFRAME_SECONDS: Final = 0.25
 """The time between two requests for a keyframe, whoever asks, until there is one."""
 
-_REORDERING_SECONDS: Final = 0.1
+_REORDERING_SECONDS: Final = 0.05
 """How long a missing packet of video is waited for where the sender cannot be asked for it again."""
 
 _REPORT_SECONDS: Final = (0.5, 1.5)
@@ -62,6 +62,10 @@ class MediaReceiver(RTCRtpReceiver):
 
     def __init__(self, kind: MediaKind, transport: RTCDtlsTransport) -> None:
         super().__init__(kind, transport)
+        # Thousands of objects that are not used here, and would be garbage in a cycle when the connection is closed: the
+        # collector then stops all threads for longer than a picture lasts.
+        self._RTCRtpReceiver__remote_bitrate_estimator = None
+        self._RTCRtpReceiver__jitter_buffer = None
         self.kind: Final = kind
         clock_rate = VIDEO_CLOCK_RATE if kind == "video" else AUDIO_CLOCK_RATE
         self.clock = RemoteClock(clock_rate)
@@ -319,6 +323,7 @@ class MediaReceiver(RTCRtpReceiver):
             if alarm is not None:
                 alarm.cancel()
         self._frames.begin_anew()
+        self._bandwidth = Bandwidth()
         if self._track is not None:
             # Whoever waits for a frame of aiortc's track would wait for ever.
             self._track._queue.put_nowait(None)

@@ -15,6 +15,7 @@ _VP8_START: Final = 0x10
 """S bit set, partition index 0: the first packet of a frame (RFC 7741 section 4.2)."""
 
 _NAL_IDR: Final = 5
+_NAL_SLICES: Final = range(1, 6)
 _NAL_SPS: Final = 7
 _NAL_DELIMITER: Final = 9
 _NAL_TYPE_MASK: Final = 0x1F
@@ -32,12 +33,14 @@ class Fragment(NamedTuple):
         leads: Whether a keyframe may begin with it, as far as this part tells: of H264 with its parameters, which another
             frame may have too.
         keyframe: Whether its frame is a keyframe for certain.
+        picture: Whether it is part of a picture, not only of what comes before one.
     """
 
     data: bytes | None
     begins: bool = False
     leads: bool = False
     keyframe: bool = False
+    picture: bool = True
 
 
 _UNUSABLE: Final = Fragment(None)
@@ -68,7 +71,7 @@ def _h264(payload: bytes) -> Fragment:
 def _h264_unit(data: bytes, kind: int) -> Fragment:
     # A slice may be the first of its picture, but the parameters that it needs may have been lost just before it.
     leads = kind == _NAL_SPS
-    return Fragment(data, leads or kind == _NAL_DELIMITER, leads, kind == _NAL_IDR)
+    return Fragment(data, leads or kind == _NAL_DELIMITER, leads, kind == _NAL_IDR, kind in _NAL_SLICES)
 
 
 def _h264_aggregate(payload: bytes) -> Fragment:
@@ -90,6 +93,7 @@ def _h264_aggregate(payload: bytes) -> Fragment:
         any(part.begins for part in parts),
         any(part.leads for part in parts),
         any(part.keyframe for part in parts),
+        any(part.picture for part in parts),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from .encoded_frame import EncodedFrame
 from .gaps import Gaps
+from .keyframe_search import KeyframeSearch, WaitingPacket
 from .payloads import PARSERS, Fragment
 from .stray_packets import MOST_AHEAD, StrayPackets
 from .timeline import Timeline
@@ -29,18 +30,6 @@ _MOST_PACKETS: Final = 1024
 
 _MOST_WAITING_BYTES: Final = 4 * 1024 * 1024
 _MOST_FRAME_BYTES: Final = 8 * 1024 * 1024
-
-
-class _Packet:
-    """One that waits behind a gap."""
-
-    __slots__ = ("fragment", "marker", "size", "timestamp")
-
-    def __init__(self, timestamp: int, marker: bool, fragment: Fragment | None, size: int) -> None:
-        self.timestamp = timestamp
-        self.marker = marker
-        self.fragment = fragment
-        self.size = size
 
 
 class VideoReassembly:
@@ -63,20 +52,18 @@ class VideoReassembly:
         """Whether nothing can be decoded until a keyframe comes."""
 
         self._next: int | None = None
-        self._waiting: dict[int, _Packet] = {}
+        self._waiting: dict[int, WaitingPacket] = {}
         self._waiting_bytes = 0
         self._gaps = Gaps(patience)
         self._strays = StrayPackets()
-        # The newest packet behind a gap that may begin a keyframe, and the first not yet known to be part of it.
-        self._candidate: int | None = None
-        self._candidate_end = 0
-        self._candidate_is_keyframe = False
+        self._search = KeyframeSearch(self._waiting)
 
         self._needs_keyframe = True
         self._is_behind_gap = True
         self._in_frame = False
         self._frame_is_broken = False
         self._frame_is_keyframe = False
+        self._frame_has_picture = False
         self._timestamp = 0
         self._parts: list[bytes] = []
         self._size = 0
@@ -109,7 +96,7 @@ class VideoReassembly:
         self._waiting.clear()
         self._waiting_bytes = 0
         self._gaps.clear()
-        self._candidate = None
+        self._search = KeyframeSearch(self._waiting)
         self._drop_frame()
 
     def add(
@@ -155,7 +142,9 @@ class VideoReassembly:
             self._next += 1
             self._scan(timestamp, marker, fragment, now, frames)
         else:
-            self._add_around_gap(self._next + ahead, _Packet(timestamp, marker, fragment, len(payload)), now, frames)
+            self._add_around_gap(
+                self._next + ahead, WaitingPacket(timestamp, marker, fragment, len(payload)), now, frames
+            )
         return frames
 
     def missing(self, now: float) -> list[int]:
@@ -173,7 +162,7 @@ class VideoReassembly:
             self._give_up(now, frames)
         return frames
 
-    def _add_around_gap(self, number: int, packet: _Packet, now: float, frames: list[EncodedFrame]) -> None:
+    def _add_around_gap(self, number: int, packet: WaitingPacket, now: float, frames: list[EncodedFrame]) -> None:
         assert self._next is not None
         if number in self._waiting:
             return
@@ -188,9 +177,8 @@ class VideoReassembly:
         self._waiting_bytes += packet.size
         if number == self._next:
             self._drain(now, frames)
-        elif self._has_keyframe(number, packet):
-            assert self._candidate is not None
-            self._skip_to(self._candidate)
+        elif (keyframe := self._search.add(number)) is not None:
+            self._skip_to(keyframe)
             self._drain(now, frames)
         while self._gaps and self._waiting_bytes > _MOST_WAITING_BYTES:
             self._give_up(now, frames)
@@ -202,8 +190,7 @@ class VideoReassembly:
             self._next += 1
             self._waiting_bytes -= packet.size
             self._scan(packet.timestamp, packet.marker, packet.fragment, now, frames)
-        if self._candidate is not None and self._candidate < self._next:
-            self._candidate = None
+        self._search.forget_before(self._next)
 
     def _give_up(self, now: float, frames: list[EncodedFrame]) -> None:
         """Go on behind the first gap, where nothing can be decoded but a keyframe."""
@@ -219,8 +206,7 @@ class VideoReassembly:
             known += 1
         self._gaps.forget_before(number)
         self.packets_lost += number - self._next - known
-        if self._candidate is not None and self._candidate < number:
-            self._candidate = None
+        self._search.forget_before(number)
         self._next = number
         self._is_behind_gap = True
         self._drop_frame()
@@ -229,53 +215,30 @@ class VideoReassembly:
         """Decode nothing from here on but a keyframe."""
         self._needs_keyframe = self.wants_keyframe = True
 
-    def _has_keyframe(self, number: int, packet: _Packet) -> bool:
-        """Whether a whole keyframe waits behind the gap, now that this packet has come."""
-        self._consider(number, packet)
-        if self._candidate is None:
-            return False
-        timestamp = self._waiting[self._candidate].timestamp
-        while (part := self._waiting.get(self._candidate_end)) is not None:
-            ends = part.fragment is not None and part.timestamp != timestamp
-            if not ends:
-                self._candidate_end += 1
-                self._candidate_is_keyframe |= part.fragment is not None and part.fragment.keyframe
-            if ends or part.marker:
-                if not self._candidate_is_keyframe:
-                    self._candidate = None
-                return self._candidate_is_keyframe
-        return False
-
-    def _consider(self, number: int, packet: _Packet) -> None:
-        """Take a packet as the beginning of the keyframe to go on with, if it can be one and is newer."""
-        if packet.fragment is None or not packet.fragment.leads:
-            return
-        if self._candidate is not None:
-            # A keyframe of H264 may repeat its parameters, and begins with the first.
-            is_same = self._waiting[self._candidate].timestamp == packet.timestamp
-            if number < self._candidate or is_same:
-                return
-        self._candidate = self._candidate_end = number
-        self._candidate_is_keyframe = False
-
     def _scan(
         self, timestamp: int, marker: bool, fragment: Fragment | None, now: float, frames: list[EncodedFrame]
     ) -> None:
         """Add a packet, the next in order, to the frame that it belongs to."""
         if fragment is None:
             return
-        if self._in_frame and timestamp != self._timestamp:
-            self._finish(now, frames)
+        if timestamp != self._timestamp:
+            self._end_frame(now, frames)
         if not self._in_frame:
-            self._begin(timestamp, fragment)
+            self._begin(fragment)
+        self._timestamp = timestamp
         self._append(fragment)
         if marker:
+            self._end_frame(now, frames)
+
+    def _end_frame(self, now: float, frames: list[EncodedFrame]) -> None:
+        # webrtcsink marks new parameters of H264 as a frame of their own. They are part of the next.
+        if self._in_frame and (self._frame_has_picture or self._frame_is_broken):
             self._finish(now, frames)
 
-    def _begin(self, timestamp: int, fragment: Fragment) -> None:
+    def _begin(self, fragment: Fragment) -> None:
         self._in_frame = True
-        self._timestamp = timestamp
         self._frame_is_keyframe = False
+        self._frame_has_picture = False
         # Of H264 a packet that follows the end of a frame begins one, whatever it is.
         self._frame_is_broken = not fragment.begins and (self._is_behind_gap or self._codec != "H264")
         self._is_behind_gap = False
@@ -295,6 +258,7 @@ class VideoReassembly:
         self._parts.append(fragment.data)
         self._size += len(fragment.data)
         self._frame_is_keyframe = self._frame_is_keyframe or fragment.keyframe
+        self._frame_has_picture = self._frame_has_picture or fragment.picture
 
     def _finish(self, now: float, frames: list[EncodedFrame]) -> None:
         is_keyframe = self._frame_is_keyframe

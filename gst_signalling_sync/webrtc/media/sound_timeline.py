@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 __all__ = ["SoundTimeline"]
 
-_PAUSE_SECONDS: Final = 0.5
+_PAUSE_SECONDS: Final = 2.0
 """A write that comes this much late follows on a pause. Less may be a busy machine, and the writer catches up."""
 
 _LATE_SECONDS: Final = 0.04
@@ -54,7 +54,7 @@ class SoundTimeline:
 
     Who writes in real time is sent at once: the first samples end at the moment they are written, and what follows joins
     them without a gap, however irregularly it is written. Who writes ahead is sent in real time. Who pauses is taken up
-    again at the moment of the next write, after half a second at once, after less when the writer does not catch up.
+    again at the moment of the next write, after two seconds at once, after less when the writer does not catch up.
     A writer whose clock runs fast gets ahead by a little all the time; that is cut off every 30 s.
 
     Args:
@@ -74,11 +74,10 @@ class SoundTimeline:
         self._usually_ahead: float | None = None
         self.dropped = 0
 
-    def clear(self) -> None:
-        """Forget everything; what is written next begins anew."""
-        self._blocks.clear()
-        self._waiting = 0
-        self._position = None
+    def discard(self, now: float) -> None:
+        """Forget what is due, because nobody listens."""
+        while self.take(now, 0.0) is not None:
+            pass
 
     def write(self, samples: NDArray[np.int16], now: float) -> None:
         """Append samples.

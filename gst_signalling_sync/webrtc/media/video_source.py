@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import av
+from av.video.reformatter import VideoReformatter
 
 from ...threads import Deadline, LoopThread, Owner
 from .bitrate import SharedBitrate
@@ -232,6 +233,7 @@ class VideoSource:
         last_time = due = 0.0
         timestamp = 0
         converted: av.VideoFrame | None = None
+        reformatter = VideoReformatter()
         while True:
             picture = self._next(last, last_time, due)
             if picture is None:
@@ -239,7 +241,7 @@ class VideoSource:
             now = time.monotonic()
             captured = picture.time if picture is not last else now
             if picture is not last or converted is None:
-                converted = self._convert(picture.frame)
+                converted = self._convert(picture.frame, reformatter)
             last, last_time = picture, now
             due = max(due, now - _BURST * self._interval) + self._interval
             if converted is None:
@@ -271,9 +273,10 @@ class VideoSource:
         # The next picture is likely to come first.
         return max(wanted, last_time + min(2 * self._interval, _REPEAT_SECONDS / 4))
 
-    def _convert(self, frame: av.VideoFrame) -> av.VideoFrame | None:
+    def _convert(self, frame: av.VideoFrame, reformatter: VideoReformatter) -> av.VideoFrame | None:
         try:
-            return frame.reformat(format="yuv420p")
+            # One thread: handing parts of such a picture to others costs more than it saves.
+            return reformatter.reformat(frame, format="yuv420p", threads=1)
         except (av.FFmpegError, ValueError) as error:
             logger.error("%r: cannot convert a %s picture: %s", self, frame.format.name, error)
             return None

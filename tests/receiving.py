@@ -1,0 +1,65 @@
+"""A `MediaReceiver` on a loop, with a transport that goes nowhere: the test is its network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiortc.rtcrtpreceiver import RemoteStreamTrack
+from aiortc.rtp import AnyRtcpPacket, HeaderExtensions, RtpPacket
+
+from gst_signalling_sync.threads import Deadline, LoopThread
+from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame, MediaKind
+from gst_signalling_sync.webrtc.media.media_receiver import MediaReceiver
+
+from .rtp_streams import FakeTransport, Packet, parameters
+
+__all__ = ["OWN_SSRC", "Received"]
+
+SECONDS = 5.0
+
+OWN_SSRC = 4711
+
+
+class Received:
+    """A receiver that has begun to receive, and what came out of it.
+
+    Args:
+        loop: What it lives on.
+        kind: Of its track.
+        codecs: As negotiated; those of `PAYLOAD_TYPES`.
+        feedback: Whether retransmissions, requests for keyframes and bitrates were negotiated too.
+    """
+
+    def __init__(self, loop: LoopThread, kind: MediaKind, codecs: Iterable[str], feedback: bool = True) -> None:
+        self.loop = loop
+        self.transport = FakeTransport()
+        self.frames: list[EncodedFrame] = []
+
+        async def start() -> MediaReceiver:
+            receiver = MediaReceiver(kind, self.transport.as_transport)
+            receiver._track = RemoteStreamTrack(kind)
+            receiver._set_rtcp_ssrc(OWN_SSRC)
+            receiver.add_tap(self.frames.append)
+            await receiver.receive(parameters(*codecs, feedback=feedback))
+            return receiver
+
+        self.receiver = loop.run(start(), Deadline(SECONDS), "starting a receiver")
+
+    def give(self, *packets: Packet | RtpPacket, ssrc: int = 1, send_time: int | None = None) -> None:
+        """Have packets arrive, one right after the other."""
+
+        async def arrive() -> None:
+            for packet in packets:
+                rtp = packet.as_rtp(ssrc) if isinstance(packet, Packet) else packet
+                rtp.extensions = HeaderExtensions(abs_send_time=send_time)
+                await self.receiver._handle_rtp_packet(rtp, arrival_time_ms=0)
+
+        self.loop.run(arrive(), Deadline(SECONDS), "receiving packets")
+
+    def give_feedback(self, packet: AnyRtcpPacket) -> None:
+        """Have a packet of RTCP arrive."""
+        self.loop.run(self.receiver._handle_rtcp_packet(packet), Deadline(SECONDS), "receiving a report")
+
+    def stop(self) -> None:
+        """Stop the receiver, as aiortc does."""
+        self.loop.run(self.receiver.stop(), Deadline(SECONDS), "stopping")

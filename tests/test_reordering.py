@@ -1,0 +1,144 @@
+"""RTP packets of sound come out in order, at once where nothing is missing and soon where something is."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+
+import pytest
+
+from gst_signalling_sync.webrtc.media.reordering import AudioReordering
+from gst_signalling_sync.webrtc.media.timeline import Timeline
+
+from .rtp_streams import Packet, Stream
+
+
+class Ordered:
+    """A reordering, what it gave, and a clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.reordering = AudioReordering(Timeline(48000))
+        self.now = 100.0
+        self.timestamps: list[int] = []
+
+    def give(self, packets: Iterable[Packet]) -> list[bytes]:
+        """Give packets at one moment; the payloads that came of it."""
+        given = []
+        for packet in packets:
+            for frame in self.reordering.add(
+                packet.codec, packet.sequence_number, packet.timestamp, packet.marker, packet.payload, self.now
+            ):
+                self.timestamps.append(frame.timestamp)
+                given.append(frame.data)
+        return given
+
+    def wait(self, seconds: float) -> list[bytes]:
+        """Let time pass; the payloads that came of it."""
+        self.now += seconds
+        frames = self.reordering.on_time(self.now)
+        self.timestamps += [frame.timestamp for frame in frames]
+        return [frame.data for frame in frames]
+
+
+@pytest.fixture
+def ordered() -> Ordered:
+    return Ordered()
+
+
+@pytest.fixture
+def stream() -> Stream:
+    return Stream("opus", sequence_number=65533, timestamp=(1 << 32) - 1000, ticks=960)
+
+
+def payloads(packets: Iterable[Packet]) -> list[bytes]:
+    return [packet.payload for packet in packets]
+
+
+def test_packets_in_order_do_not_wait(ordered: Ordered, stream: Stream) -> None:
+    for _ in range(10):
+        packet = stream.sound()
+        assert ordered.give([packet]) == [packet.payload]
+
+    assert not ordered.reordering.is_waiting
+    assert [after - ordered.timestamps[0] for after in ordered.timestamps] == list(range(0, 9600, 960))
+
+
+def test_packets_out_of_order_are_put_in_order(ordered: Ordered, stream: Stream) -> None:
+    packets = [stream.sound() for _ in range(6)]
+
+    given = ordered.give([packets[0], *reversed(packets[1:])])
+
+    assert given == payloads(packets)
+
+
+def test_missing_packet_is_waited_for_60_ms(ordered: Ordered, stream: Stream) -> None:
+    packets = [stream.sound() for _ in range(4)]
+    ordered.give(packets[:1])
+
+    assert ordered.give(packets[2:]) == []
+    assert ordered.reordering.due_at == pytest.approx(ordered.now + 0.06)
+    assert ordered.wait(0.05) == []
+    assert ordered.wait(0.02) == payloads(packets[2:])
+
+    assert ordered.reordering.packets_lost == 1
+    assert ordered.give(packets[1:2]) == []
+
+
+def test_two_gaps_are_waited_for_each_in_its_time(ordered: Ordered, stream: Stream) -> None:
+    packets = [stream.sound() for _ in range(5)]
+    ordered.give([packets[0], packets[2]])
+    ordered.wait(0.04)
+    ordered.give([packets[4]])
+
+    assert ordered.wait(0.03) == payloads(packets[2:3])
+    assert ordered.wait(0.04) == payloads(packets[4:5])
+
+
+def test_duplicates_and_padding_give_nothing(ordered: Ordered, stream: Stream) -> None:
+    packets = [stream.sound(), stream.sound()]
+
+    assert ordered.give([*packets, *packets, packets[1]]) == payloads(packets)
+    assert ordered.give([stream.sound(b"")]) == []
+    assert len(ordered.give([stream.sound()])) == 1
+
+
+@pytest.mark.parametrize("jump", [100, 2999, 3001, -3001, 32768])
+def test_stream_that_moved_is_followed(ordered: Ordered, stream: Stream, jump: int) -> None:
+    ordered.give([stream.sound()])
+    stream.sequence_number = (stream.sequence_number + jump) & 0xFFFF
+    ordered.give([stream.sound(), stream.sound()])
+    ordered.wait(0.1)
+
+    assert len(ordered.give([stream.sound()])) == 1
+
+
+def test_what_waits_is_bounded(ordered: Ordered, stream: Stream) -> None:
+    ordered.give([stream.sound()])
+    stream.sound()
+
+    given = ordered.give(stream.sound() for _ in range(60))
+
+    assert len(given) == 60
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_stream_keeps_the_order(ordered: Ordered, stream: Stream, seed: int) -> None:
+    chance = random.Random(seed)
+    late: list[Packet] = []
+    given = 0
+    for _ in range(5000):
+        packet = stream.sound()
+        fate = chance.random()
+        if fate < 0.1:
+            late.append(packet)
+        elif fate < 0.95:
+            given += len(ordered.give([packet]))
+        if late and chance.random() < 0.1:
+            given += len(ordered.give([late.pop(chance.randrange(len(late)))]))
+        if chance.random() < 0.005:
+            stream.sequence_number = chance.randrange(1 << 16)
+            stream.timestamp = chance.randrange(1 << 32)
+        given += len(ordered.wait(0.02))
+
+    assert given > 3000
+    assert ordered.timestamps == sorted(set(ordered.timestamps))
