@@ -21,6 +21,7 @@ from .description import (
     parse_candidate,
     with_passive_setup,
 )
+from .dtls import use_repetition
 from .media.tracks import Tracks
 from .sctp import use_bundling
 
@@ -71,6 +72,7 @@ class Negotiation:
                 # this end alone, and aiortc's `alwaysNegotiateDataChannels` forgets the channels that there are already.
                 self._connection.createDataChannel("", negotiated=True, id=_PLACEHOLDER_STREAM)
                 use_bundling(self._connection)
+            use_repetition(self._connection)
             await self._connection.setLocalDescription(await self._connection.createOffer())
             return self._local_description()
 
@@ -144,6 +146,7 @@ class Negotiation:
         # Before anything is awaited: aiortc starts what it finds in the transceivers as soon as it can.
         self._tracks.on_remote_description()
         use_bundling(self._connection)
+        use_repetition(self._connection)
         self.max_message_size = max_message_size(sdp)
 
     async def _answer(self, offer: str) -> None:

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
 from typing import Final
 
+from av.video.stream import VideoStream
+
+from .matroska import MatroskaMuxer
+from .mp4 import Mp4Muxer
+from .muxer import Muxer
+from .recording_file import RecordingFile
+
 __all__ = ["Container", "container_of"]
-
-_LOST_MILLISECONDS: Final = 500
-"""Of media that FFmpeg holds in memory, and that are lost when the process is killed: a fragment, or a cluster."""
-
-_EVERY_CONTAINER: Final = {
-    # What is finished goes to the file at once.
-    "flush_packets": "1",
-    # A track that pauses must not hold the other one back in memory; by default it may for ten seconds.
-    "max_interleave_delta": str(_LOST_MILLISECONDS * 1000),
-}
-_MATROSKA: Final = {**_EVERY_CONTAINER, "cluster_time_limit": str(_LOST_MILLISECONDS)}
-_MP4: Final = {
-    **_EVERY_CONTAINER,
-    # Fragments, which play without an index, until the end turns the file into an ordinary one that has an index.
-    "movflags": "hybrid_fragmented+frag_keyframe+default_base_moof",
-    "frag_duration": str(_LOST_MILLISECONDS * 1000),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +24,18 @@ class Container:
     """A kind of file.
 
     Attributes:
-        format: FFmpeg's name.
+        muxer: Begins one, from the file, the template of its video if it has any, and whether it has sound.
         video: The codecs that are written as they come. What comes in another one is re-encoded to the first of them.
-        options: Of FFmpeg's muxer.
     """
 
-    format: str
+    muxer: Callable[[RecordingFile, VideoStream | None, bool], Muxer]
     video: tuple[str, ...]
-    options: Mapping[str, str]
 
 
 _BY_SUFFIX: Final = {
-    ".mp4": Container("mp4", ("H264",), _MP4),
-    ".mkv": Container("matroska", ("H264", "VP8"), _MATROSKA),
-    ".webm": Container("webm", ("VP8",), _MATROSKA),
+    ".mp4": Container(Mp4Muxer, ("H264",)),
+    ".mkv": Container(partial(MatroskaMuxer, "matroska"), ("H264", "VP8")),
+    ".webm": Container(partial(MatroskaMuxer, "webm"), ("VP8",)),
 }
 
 

@@ -81,7 +81,7 @@ class ReceivedMedia:
         from .recorder import Recorder
 
         tracks: Sequence[MediaReceiver] = [each.rtp for each in (*self._videos[:1], *self._audios[:1])]
-        recorder = Recorder(path, tracks, named, self._timeout, self._callbacks)
+        recorder = Recorder(path, tracks, named, self._timeout, self._callbacks, self._loop)
         with self._lock:
             if self._has_ended:
                 raise SessionClosed(f"recording {os.fspath(path)}: {named} is closed")

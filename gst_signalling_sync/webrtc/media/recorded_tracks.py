@@ -22,6 +22,7 @@ _LEAST_STEP: Final = 0.00125
 _USUAL_DURATION: Final = 1 / 30
 _LONGEST_DURATION: Final = 0.5
 
+_VIDEO_CODECS: Final = ("VP8", "H264")
 _AUDIO_CLOCK_RATES: Final = {"opus": AUDIO_CLOCK_RATE, "PCMU": 8000, "PCMA": 8000, "G722": 8000}
 
 
@@ -56,11 +57,11 @@ class RecordedVideo:
         Returns:
             One packet; none before a keyframe, and after a damaged frame that had to be re-encoded.
         """
+        if frame.codec not in _VIDEO_CODECS or not frame.data:
+            return []
         time = self._place(frame)
         if frame.keyframe and frame.codec != self._source:
             self._take_on(frame.codec)
-        if not frame.data:
-            return []
         if frame.codec != self._source:
             self._request_keyframe()
             return []

@@ -6,7 +6,6 @@ from `Recorder.start` to its end. The state is guarded by one condition; who wai
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import threading
@@ -20,7 +19,7 @@ import av
 
 from ...errors import RecordingError, SessionClosed, TrackNotFound, WaitTimeout
 from ...signals import Signal
-from ...threads import CallbackThread, Deadline, Owner, wait_for
+from ...threads import CallbackThread, Deadline, LoopThread, Owner, wait_for
 from .container import container_of
 from .encoded_frame import EncodedFrame, MediaKind
 from .recording import RecordableTrack, Recording
@@ -66,6 +65,7 @@ class Recorder:
         named: The session, as errors name it.
         timeout: Seconds that `close` may take by default.
         callbacks: Where `ended` is emitted; None: it is not.
+        loop: On whose thread waiting is refused.
 
     Raises:
         ValueError: The path has another suffix.
@@ -78,6 +78,7 @@ class Recorder:
         named: str,
         timeout: float,
         callbacks: CallbackThread | None = None,
+        loop: LoopThread | None = None,
     ) -> None:
         self._path = Path(path)
         self._container = container_of(self._path)
@@ -85,6 +86,7 @@ class Recorder:
         self._doing = f"recording {named} to {self._path}"
         self._timeout = timeout
         self._callbacks = callbacks
+        self._loop = loop
         self._owner = Owner(f"the recorder of {named}")
         self._queue = RecordingQueue(_MOST_QUEUED)
         self._taps = {kind: self._tap(kind, track) for kind, track in self._tracks.items()}
@@ -221,7 +223,7 @@ class Recorder:
             RuntimeError: This would block the event loop.
         """
         with self._changed:
-            if self._state in ("recording", "closing") and asyncio._get_running_loop() is not None:
+            if self._state in ("recording", "closing") and self._loop is not None and self._loop.is_current:
                 raise RuntimeError(f"{self._doing}: waiting for its end on the event loop thread would block the loop")
             if not wait_for(self._changed, lambda: self._state in ("new", "closed"), deadline):
                 return False

@@ -6,14 +6,13 @@ something that can be placed on the sender's clock. A track that does not within
 - If a track has frames and no place on the sender's clock, arrival counts for both.
 - Sound may come at any time: every file of a session that has an audio track has one, which begins with silence then.
 - When the picture comes only after the file was begun, the file is begun anew beside it, with what it holds, and takes its
-  place.
+  place. MP4 shows the first picture from the beginning then.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Final, Protocol
 
 from av.video.stream import VideoStream
@@ -21,7 +20,7 @@ from av.video.stream import VideoStream
 from ...errors import RecordingError
 from .container import Container
 from .encoded_frame import EncodedFrame, MediaKind
-from .muxer import Muxer, Packet, template_of
+from .muxer import Muxer, Packet, audio_packets, template_of
 from .recorded_tracks import RecordedAudio, RecordedVideo
 from .recording_clock import CaptureClock, RecordingClock, Zero
 from .recording_file import RecordingFile
@@ -77,8 +76,6 @@ class Recording:
     def __init__(self, file: RecordingFile, container: Container, tracks: Mapping[MediaKind, RecordableTrack]) -> None:
         self.frames = 0
         """Pictures written."""
-        self.packets = 0
-        """Pictures and packets of sound written."""
         self._file = file
         self._container = container
         self._tracks = tracks
@@ -90,11 +87,6 @@ class Recording:
         self._video: RecordedVideo | None = None
         self._audio: RecordedAudio | None = None
         self._muxer: Muxer | None = None
-
-    @property
-    def path(self) -> Path:
-        """Of the file that is being written."""
-        return self._file.path
 
     @property
     def seconds(self) -> float:
@@ -200,7 +192,7 @@ class Recording:
         if not packets:
             return
         packets.sort(key=lambda each: each[1].time)
-        self._muxer = Muxer(self._file, self._container, template, has_audio=self._audio is not None)
+        self._muxer = self._container.muxer(self._file, template, self._audio is not None)
         begins_with_sound = any(kind == "audio" and packet.time < _HALF_SILENT for kind, packet in packets)
         if self._audio is not None and not begins_with_sound:
             self._muxer.write("audio", _SILENCE)
@@ -241,7 +233,6 @@ class Recording:
     def _mux(self, kind: MediaKind, packet: Packet) -> None:
         assert self._muxer is not None
         self._muxer.write(kind, packet)
-        self.packets += 1
         self.frames += kind == "video"
 
     def _add_video(self, template: VideoStream) -> None:
@@ -252,8 +243,9 @@ class Recording:
         path = self._file.path
         file = RecordingFile(path.with_name(f".{path.name}.part"))
         try:
-            muxer = Muxer(file, self._container, template, has_audio=True)
-            muxer.copy_audio(path)
+            muxer = self._container.muxer(file, template, True)
+            for packet in audio_packets(path):
+                muxer.write("audio", packet)
             file.rename(path)
         except BaseException:
             file.discard()

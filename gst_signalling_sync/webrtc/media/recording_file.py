@@ -18,9 +18,16 @@ from ...threads import Owner
 
 __all__ = ["RecordingFile"]
 
-_in_use: set[str] = set()
-"""Real paths of what this process records to; guarded by the lock."""
-_in_use_lock = threading.Lock()
+
+class _InUse:
+    """The real paths of what this process records to, guarded by the lock."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.paths: set[str] = set()
+
+
+_in_use = _InUse()
 
 
 class RecordingFile:
@@ -37,11 +44,11 @@ class RecordingFile:
         self.path = path
         self._real_path = os.path.realpath(path)
         self._owner = Owner(f"the recording to {path}")
-        with _in_use_lock:
-            if self._real_path in _in_use:
+        with _in_use.lock:
+            if self._real_path in _in_use.paths:
                 raise OSError(errno.EBUSY, "another recorder writes to it")
             self._descriptor = _open_empty(path)
-            _in_use.add(self._real_path)
+            _in_use.paths.add(self._real_path)
         self._position = 0
         self._size = 0
         self._whole_size = 0
@@ -104,10 +111,10 @@ class RecordingFile:
         """
         os.replace(self.path, path)
         self.path = path
-        with _in_use_lock:
-            _in_use.discard(self._real_path)
+        with _in_use.lock:
+            _in_use.paths.discard(self._real_path)
             self._real_path = os.path.realpath(path)
-            _in_use.add(self._real_path)
+            _in_use.paths.add(self._real_path)
 
     def close(self) -> None:
         """Cut off what was not committed, and close; a file in which nothing is left is removed. Idempotent."""
@@ -135,8 +142,8 @@ class RecordingFile:
     def _close(self) -> None:
         self._is_open = False
         os.close(self._descriptor)
-        with _in_use_lock:
-            _in_use.discard(self._real_path)
+        with _in_use.lock:
+            _in_use.paths.discard(self._real_path)
 
     def _write_at(self, position: int, data: bytes) -> None:
         view = memoryview(data)
@@ -157,3 +164,8 @@ def _open_empty(path: Path) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+if hasattr(os, "register_at_fork"):
+    # The parent's lock may be held by a thread that does not exist in the child, so both are made anew.
+    os.register_at_fork(after_in_child=_in_use.__init__)  # type: ignore[misc]

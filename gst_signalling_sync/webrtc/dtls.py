@@ -1,0 +1,94 @@
+"""aiortc's DTLS, whose handshake does not stand still for a second when one of its packets is lost.
+
+OpenSSL sends a flight again after a second, then after two (RFC 6347 section 4.2.4.1), which is long for a session that takes
+a tenth of one. Browsers begin with 50 ms, and so does this, beside OpenSSL: the same datagram once more, which the other end
+drops when it has it already. Worst is the last flight, which nothing answers: one end is connected and the other is not.
+`use_repetition` gives the transports of one connection the class below.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from aiortc import RTCDtlsTransport, RTCPeerConnection
+from aiortc.rtcdtlstransport import State
+from OpenSSL import SSL
+
+from .eager import run_eagerly
+
+__all__ = ["RepeatingDtlsTransport", "use_repetition"]
+
+_REPEAT_SECONDS: Final = (0.05, 0.1, 0.2, 0.4)
+"""Between the repetitions of a flight, which end with the next one. The server's last has none: it is sent five times.
+
+That a datagram came is no answer to it, as it may be the other end's own repetition, which OpenSSL drops without a word.
+"""
+
+_HANDSHAKE_RECORDS: Final = (20, 22)
+"""Types of records (RFC 5246 section 6.2.1): a change of ciphers, with which a last flight begins, and the handshake."""
+
+_LARGEST_DATAGRAM: Final = 1500
+
+
+class RepeatingDtlsTransport(RTCDtlsTransport):
+    """A DTLS transport that repeats the flights of its handshake; lives on the loop.
+
+    Made by `use_repetition` from aiortc's own, hence no constructor.
+    """
+
+    _alarm: asyncio.TimerHandle | None = None
+    # Held here because asyncio holds tasks only weakly.
+    _repetition: asyncio.Task[None] | None = None
+
+    async def _write_ssl(self) -> None:
+        assert self._ssl is not None
+        try:
+            data = self._ssl.bio_read(_LARGEST_DATAGRAM)
+        except SSL.Error:
+            # OpenSSL's way to say that there is nothing.
+            return
+        if data:
+            await self.transport._send(data)
+            if data[0] in _HANDSHAKE_RECORDS:
+                self._repeat_later(data, 0)
+
+    def _repeat_later(self, flight: bytes, times: int) -> None:
+        self._cancel()
+        loop = asyncio.get_running_loop()
+        self._alarm = loop.call_later(_REPEAT_SECONDS[times], self._repeat, flight, times)
+
+    def _repeat(self, flight: bytes, times: int) -> None:
+        self._alarm = None
+        # The client is connected when its last flight has been answered.
+        if self._role == "client" and self._state == State.CONNECTED:
+            return
+        self._repetition = run_eagerly(self._send_again(flight))
+        if times + 1 < len(_REPEAT_SECONDS):
+            self._repeat_later(flight, times + 1)
+
+    async def _send_again(self, flight: bytes) -> None:
+        try:
+            await self.transport._send(flight)
+        except ConnectionError:
+            self._cancel()
+
+    def _set_state(self, state: State) -> None:
+        super()._set_state(state)
+        if state in (State.CLOSED, State.FAILED):
+            self._cancel()
+
+    def _cancel(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+
+def use_repetition(connection: RTCPeerConnection) -> None:
+    """Have a connection repeat the flights of its DTLS handshakes; on the loop, before it is connected."""
+    transports = [transceiver.receiver.transport for transceiver in connection.getTransceivers()]
+    if connection.sctp is not None:
+        transports.append(connection.sctp.transport)
+    for transport in transports:
+        if type(transport) is RTCDtlsTransport:
+            transport.__class__ = RepeatingDtlsTransport

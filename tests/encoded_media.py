@@ -1,0 +1,326 @@
+"""A robot without a network: encoded pictures and sound with the timestamps, clocks and delays of a real sender."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import av
+import numpy as np
+from av.audio.codeccontext import AudioCodecContext
+from av.video.codeccontext import VideoCodecContext
+from numpy.typing import NDArray
+
+from gst_signalling_sync.threads import CallbackThread
+from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame, MediaKind
+from gst_signalling_sync.webrtc.media.recorder import Recorder
+
+from .media import beeps, number_in, numbered_picture, onsets
+
+__all__ = [
+    "FPS",
+    "LOOP_SECONDS",
+    "SUFFIXES",
+    "FakeTrack",
+    "Played",
+    "Robot",
+    "assert_in_sync",
+    "packet_times",
+    "played",
+    "recorder_of",
+]
+
+FPS: Final = 25
+LOOP_SECONDS: Final = 4
+"""After which pictures and sound repeat. A beep begins with each second; pictures are numbered from the loop's first."""
+
+SUFFIXES: Final = ("mp4", "mkv", "webm")
+
+RATE: Final = 48_000
+
+_VIDEO_ENCODERS: Final = {"VP8": "libvpx", "H264": "libx264"}
+_VIDEO_OPTIONS: Final = {
+    "VP8": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
+    "H264": {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline"},
+}
+_AUDIO: Final = {
+    "opus": ("libopus", 48_000, 48_000),
+    "PCMU": ("pcm_mulaw", 8_000, 8_000),
+    "PCMA": ("pcm_alaw", 8_000, 8_000),
+    "G722": ("g722", 16_000, 8_000),
+}
+"""Encoder, samples per second, RTP ticks per second."""
+
+_FIRST_TIMESTAMPS: Final[dict[MediaKind, int]] = {"video": 1_000_000, "audio": 5_000}
+
+
+class FakeClock:
+    """A `RemoteClock` that follows from the track's own ticks.
+
+    Args:
+        clock_rate: RTP ticks per second.
+    """
+
+    def __init__(self, clock_rate: float) -> None:
+        self.clock_rate = clock_rate
+        self.zero = 0.0
+        self.has_report = True
+
+    def seconds(self, timestamp: int) -> float | None:
+        """When the frame with that timestamp was captured."""
+        return self.zero + timestamp / self.clock_rate if self.has_report else None
+
+
+class FakeTrack:
+    """What a recorder sees of a `MediaReceiver`."""
+
+    def __init__(self, kind: MediaKind, clock_rate: float) -> None:
+        self.kind = kind
+        self.clock = FakeClock(clock_rate)
+        self.taps: list[Callable[[EncodedFrame], None]] = []
+        self.keyframe_requests = 0
+
+    def add_tap(self, tap: Callable[[EncodedFrame], None]) -> None:
+        """As there."""
+        self.taps.append(tap)
+
+    def remove_tap(self, tap: Callable[[EncodedFrame], None]) -> None:
+        """As there."""
+        if tap in self.taps:
+            self.taps.remove(tap)
+
+    def request_keyframe(self) -> None:
+        """Count it."""
+        self.keyframe_requests += 1
+
+    def deliver(self, frame: EncodedFrame) -> None:
+        """Call the taps, as the loop does."""
+        for tap in list(self.taps):
+            tap(frame)
+
+
+@dataclass
+class Robot:
+    """Sends what a loop of pictures and beeps was encoded to; its time begins at 0 when it is made.
+
+    Attributes:
+        video: Codec of its pictures; "": none are sent.
+        audio: Codec of its sound; "": none is sent.
+        size: Of the pictures.
+        video_delay: Seconds from capture to arrival.
+        audio_delay: Likewise.
+        audio_drift: By how much its sampling clock is fast, as a fraction.
+        wall: Seconds on its wall clock at its time 0.
+    """
+
+    video: str = "VP8"
+    audio: str = "opus"
+    size: tuple[int, int] = (128, 96)
+    video_delay: float = 0.05
+    audio_delay: float = 0.02
+    audio_drift: float = 0.0
+    wall: float = 1_700_000_000.0
+    began: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.video_track = FakeTrack("video", 90_000)
+        self.audio_track = FakeTrack("audio", _AUDIO[self.audio or "opus"][2] * (1 + self.audio_drift))
+
+    @property
+    def tracks(self) -> list[FakeTrack]:
+        """Those that it sends."""
+        return [self.video_track] * bool(self.video) + [self.audio_track] * bool(self.audio)
+
+    def send(self, begin: float, end: float, leave_out: Callable[[MediaKind, float], bool] | None = None) -> None:
+        """Deliver everything captured between two of its times, in the order of arrival, at once.
+
+        Args:
+            begin: Seconds.
+            end: Seconds.
+            leave_out: Tells which frames get lost, by kind and time of capture.
+        """
+        for track in (self.video_track, self.audio_track):
+            track.clock.zero = self.wall - _FIRST_TIMESTAMPS[track.kind] / track.clock.clock_rate
+        frames = [("video", *each) for each in self._pictures(begin, end)]
+        frames += [("audio", *each) for each in self._sound(begin, end)]
+        for kind, captured, frame in sorted(frames, key=lambda each: each[2].time):
+            track = self.video_track if kind == "video" else self.audio_track
+            if leave_out is None or not leave_out(track.kind, captured):
+                track.deliver(frame)
+
+    def _pictures(self, begin: float, end: float) -> Iterator[tuple[float, EncodedFrame]]:
+        if not self.video:
+            return
+        loop = encoded_pictures(self.video, self.size)
+        for number in range(round(begin * FPS), round(end * FPS)):
+            data, keyframe = loop[number % len(loop)]
+            captured = number / FPS
+            arrived = self.began + captured + self.video_delay
+            yield captured, EncodedFrame(self.video, data, self._timestamp("video", captured), keyframe, arrived)
+
+    def _sound(self, begin: float, end: float) -> Iterator[tuple[float, EncodedFrame]]:
+        if not self.audio:
+            return
+        loop = encoded_sound(self.audio)
+        for number in range(round(begin * 50), round(end * 50)):
+            captured = number / 50
+            arrived = self.began + captured + self.audio_delay
+            timestamp = self._timestamp("audio", captured)
+            yield captured, EncodedFrame(self.audio, loop[number % len(loop)], timestamp, True, arrived)
+
+    def _timestamp(self, kind: MediaKind, captured: float) -> int:
+        rate = (self.video_track if kind == "video" else self.audio_track).clock.clock_rate
+        return _FIRST_TIMESTAMPS[kind] + round(captured * rate)
+
+
+def recorder_of(robot: Robot, path: Path, callbacks: CallbackThread | None = None) -> Recorder:
+    """A recorder of what a robot sends."""
+    return Recorder(path, robot.tracks, "session s with peer p", 10, callbacks)
+
+
+@functools.cache
+def encoded_pictures(codec: str, size: tuple[int, int]) -> list[tuple[bytes, bool]]:
+    """A loop of numbered pictures with a keyframe every second: access units, and whether each is a keyframe."""
+    encoder = av.CodecContext.create(_VIDEO_ENCODERS[codec], "w")
+    assert isinstance(encoder, VideoCodecContext)
+    encoder.width, encoder.height = size
+    encoder.pix_fmt = "yuv420p"
+    encoder.time_base = Fraction(1, FPS)
+    encoder.framerate = Fraction(FPS)
+    encoder.gop_size = FPS
+    encoder.bit_rate = 400_000
+    encoder.thread_count = 1
+    encoder.options = _VIDEO_OPTIONS[codec]
+    units = []
+    for number in range(LOOP_SECONDS * FPS):
+        picture = av.VideoFrame.from_ndarray(numbered_picture(number, *size), format="bgr24").reformat(format="yuv420p")
+        picture.pts = number
+        picture.pict_type = 1 if number % FPS == 0 else 0
+        units += [(bytes(packet), bool(packet.is_keyframe)) for packet in encoder.encode(picture)]
+    assert len(units) == LOOP_SECONDS * FPS
+    return units
+
+
+@functools.cache
+def encoded_sound(codec: str) -> list[bytes]:
+    """A loop of beeps, in packets of 20 ms."""
+    name, rate, _ = _AUDIO[codec]
+    encoder = av.CodecContext.create(name, "w")
+    assert isinstance(encoder, AudioCodecContext)
+    encoder.sample_rate = rate
+    encoder.layout = "stereo" if codec == "opus" else "mono"
+    encoder.format = "s16"
+    encoder.time_base = Fraction(1, rate)
+    # Of two loops the second one is taken, because encoders begin softly.
+    samples = beeps(2 * LOOP_SECONDS, rate)
+    if codec == "opus":
+        samples = np.repeat(samples, 2, axis=1)
+    length = rate // 50
+    packets = []
+    for begin in range(0, len(samples), length):
+        block = np.ascontiguousarray(samples[begin : begin + length].reshape(1, -1))
+        sound = av.AudioFrame.from_ndarray(block, format="s16", layout=encoder.layout.name)
+        sound.sample_rate = rate
+        sound.pts = begin
+        packets += [bytes(packet) for packet in encoder.encode(sound)]
+    assert len(packets) == 2 * LOOP_SECONDS * 50
+    return packets[LOOP_SECONDS * 50 :]
+
+
+@dataclass
+class Played:
+    """What a player makes of a file.
+
+    Attributes:
+        codecs: Of its streams.
+        pictures: Of each its time in seconds, the number in it, and its size.
+        sound: From time 0, mono, with silence where there is none.
+        duration: In seconds, as the file tells; None if it does not.
+        first_sound: Time of the first sample.
+    """
+
+    codecs: set[str]
+    pictures: list[tuple[float, int | None, tuple[int, int]]]
+    sound: NDArray[np.float64]
+    duration: float | None
+    first_sound: float | None
+
+    @property
+    def picture_times(self) -> list[float]:
+        """When pictures are shown."""
+        return [shown for shown, _, _ in self.pictures]
+
+    @property
+    def beep_times(self) -> list[float]:
+        """When beeps begin; that at the very beginning is not counted."""
+        return onsets(self.sound)
+
+    @property
+    def picture_offset(self) -> float:
+        """Seconds by which pictures come too late for the loop to have begun at time 0; the mean."""
+        return _mean([_folded(shown - number / FPS) for shown, number, _ in self.pictures if number is not None])
+
+    @property
+    def beep_offset(self) -> float:
+        """Seconds by which beeps come too late for one to be due at time 0; between -0.5 and 0.5, the mean."""
+        return _mean([_folded(heard, 1.0) for heard in self.beep_times])
+
+    @property
+    def audio_lag(self) -> float:
+        """Seconds by which sound comes after the picture of the same moment."""
+        return _folded(self.beep_offset - self.picture_offset, 1.0)
+
+
+def assert_in_sync(file: Played, seconds: float = 0.04) -> None:
+    """Fail where sound and picture are apart."""
+    assert abs(file.audio_lag) <= seconds
+
+
+def played(path: Path) -> Played:
+    """Decode a whole file."""
+    pictures: list[tuple[float, int | None, tuple[int, int]]] = []
+    blocks: list[tuple[float, NDArray[np.float64]]] = []
+    with av.open(str(path)) as container:
+        codecs = {stream.codec_context.name for stream in container.streams}
+        duration = None if container.duration is None else container.duration / 1e6
+        for frame in (frame for packet in container.demux() for frame in _decoded(packet)):
+            assert frame.time is not None
+            if isinstance(frame, av.VideoFrame):
+                pictures.append((frame.time, number_in(frame.to_ndarray(format="bgr24")), (frame.width, frame.height)))
+            elif isinstance(frame, av.AudioFrame):
+                blocks.append((frame.time, frame.to_ndarray()[0].astype(np.float64) * 32767))
+    sound = np.zeros(round(max((at + len(block) / RATE for at, block in blocks), default=0.0) * RATE) + 1)
+    for at, block in blocks:
+        sound[round(at * RATE) :][: len(block)] = block
+    return Played(codecs, pictures, sound, duration, blocks[0][0] if blocks else None)
+
+
+def packet_times(path: Path) -> dict[str, list[float]]:
+    """The times of all packets of a file, in seconds, by the kind of their stream."""
+    times: dict[str, list[float]] = {}
+    with av.open(str(path)) as container:
+        for packet in container.demux():
+            if packet.pts is not None:
+                times.setdefault(packet.stream.type, []).append(packet.pts * float(packet.time_base))
+    return times
+
+
+def _decoded(packet: av.Packet[Any]) -> list[Any]:
+    try:
+        return packet.decode()
+    except av.FFmpegError:
+        # Players go on behind what is damaged.
+        return []
+
+
+def _folded(seconds: float, period: float = LOOP_SECONDS) -> float:
+    return (seconds + period / 2) % period - period / 2
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
