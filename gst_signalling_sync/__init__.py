@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from .server import SignallingServer
     from .signalling import SignallingClient, find_producer, list_consumers, list_producers
     from .webrtc.channel import DataChannel
-    from .webrtc.media.audio_receiver import AudioReceiver
-    from .webrtc.media.audio_source import AudioSource
-    from .webrtc.media.player import Player
-    from .webrtc.media.recorder import Recorder
-    from .webrtc.media.video_receiver import VideoReceiver
-    from .webrtc.media.video_source import VideoSource
+    from .webrtc.media.playing.player import Player
+    from .webrtc.media.receiving.audio_receiver import AudioReceiver
+    from .webrtc.media.receiving.video_receiver import VideoReceiver
+    from .webrtc.media.recording.recorder import Recorder
+    from .webrtc.media.sending.audio_source import AudioSource
+    from .webrtc.media.sending.video_source import VideoSource
     from .webrtc.session import Session
 
 _MODULES = {
@@ -68,12 +68,12 @@ _MODULES = {
     "server": ("SignallingServer",),
     "signalling": ("SignallingClient", "find_producer", "list_consumers", "list_producers"),
     "webrtc.channel": ("DataChannel",),
-    "webrtc.media.audio_receiver": ("AudioReceiver",),
-    "webrtc.media.audio_source": ("AudioSource",),
-    "webrtc.media.player": ("Player",),
-    "webrtc.media.recorder": ("Recorder",),
-    "webrtc.media.video_receiver": ("VideoReceiver",),
-    "webrtc.media.video_source": ("VideoSource",),
+    "webrtc.media.receiving.audio_receiver": ("AudioReceiver",),
+    "webrtc.media.sending.audio_source": ("AudioSource",),
+    "webrtc.media.playing.player": ("Player",),
+    "webrtc.media.recording.recorder": ("Recorder",),
+    "webrtc.media.receiving.video_receiver": ("VideoReceiver",),
+    "webrtc.media.sending.video_source": ("VideoSource",),
     "webrtc.session": ("Session",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

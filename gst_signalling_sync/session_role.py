@@ -18,9 +18,9 @@ from .webrtc.ice_servers import parse_ice_servers
 from .webrtc.session import Session
 
 if TYPE_CHECKING:
-    from .webrtc.media.audio_source import AudioSource
-    from .webrtc.media.player import Player
-    from .webrtc.media.video_source import Bitrate, VideoSource
+    from .webrtc.media.playing.player import Player
+    from .webrtc.media.sending.audio_source import AudioSource
+    from .webrtc.media.sending.video_source import Bitrate, VideoSource
 
 __all__ = ["SessionRole"]
 
@@ -92,7 +92,7 @@ class SessionRole(RoleObject):
             ValueError: There is no such codec here, or a number is out of range.
             RuntimeError: The object was inherited by `fork`.
         """
-        from .webrtc.media.video_source import VideoSource
+        from .webrtc.media.sending.video_source import VideoSource
 
         self._owner.check()
         source = VideoSource(fps, codecs, bitrate)
@@ -113,7 +113,7 @@ class SessionRole(RoleObject):
             ValueError: A number is out of range.
             RuntimeError: The object was inherited by `fork`.
         """
-        from .webrtc.media.audio_source import AudioSource
+        from .webrtc.media.sending.audio_source import AudioSource
 
         self._owner.check()
         source = AudioSource(rate, channels)
@@ -134,7 +134,7 @@ class SessionRole(RoleObject):
             MediaError: It cannot be opened, or has neither video nor audio that can be decoded.
             RuntimeError: The object was inherited by `fork`.
         """
-        from .webrtc.media.player import Player
+        from .webrtc.media.playing.player import Player
 
         self._owner.check()
         player = Player(path, loop)

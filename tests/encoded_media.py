@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from gst_signalling_sync.threads import CallbackThread
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame, MediaKind
-from gst_signalling_sync.webrtc.media.recorder import Recorder
+from gst_signalling_sync.webrtc.media.recording.recorder import Recorder
 
 from .media import beeps, number_in, numbered_picture, onsets
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gst_signalling_sync.webrtc.media.audio_source import AudioSource
-from gst_signalling_sync.webrtc.media.video_source import VideoSource
+from gst_signalling_sync.webrtc.media.sending.audio_source import AudioSource
+from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
 from .media import numbered_picture, tone
 

@@ -9,7 +9,7 @@ from aiortc.rtp import AnyRtcpPacket, HeaderExtensions, RtpPacket
 
 from gst_signalling_sync.threads import Deadline, LoopThread
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame, MediaKind
-from gst_signalling_sync.webrtc.media.media_receiver import MediaReceiver
+from gst_signalling_sync.webrtc.media.receiving.media_receiver import MediaReceiver
 
 from .rtp_streams import FakeTransport, Packet, parameters
 

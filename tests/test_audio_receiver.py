@@ -15,7 +15,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from gst_signalling_sync.errors import SessionClosed, WaitTimeout
 from gst_signalling_sync.threads import CallbackThread, Deadline, LoopThread
-from gst_signalling_sync.webrtc.media.audio_receiver import AudioReceiver
+from gst_signalling_sync.webrtc.media.receiving.audio_receiver import AudioReceiver
 
 from .media import frequency_of, loudness, tone
 from .processes import in_child

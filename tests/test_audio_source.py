@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from gst_signalling_sync.threads import Deadline, LoopThread
-from gst_signalling_sync.webrtc.media.audio_source import AudioSource
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
+from gst_signalling_sync.webrtc.media.sending.audio_source import AudioSource
 
 from .media import frequency_of, tone
 from .waiting import wait_until

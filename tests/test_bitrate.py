@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gst_signalling_sync.webrtc.media.bitrate import LinkEstimate, SharedBitrate
+from gst_signalling_sync.webrtc.media.sending.bitrate import LinkEstimate, SharedBitrate
 
 
 def test_without_estimates_the_highest_bitrate_is_used() -> None:

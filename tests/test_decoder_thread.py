@@ -10,8 +10,8 @@ from queue import SimpleQueue
 import pytest
 
 from gst_signalling_sync.threads import Deadline, LoopThread
-from gst_signalling_sync.webrtc.media.decoder_thread import DecoderThread, DecodingError
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
+from gst_signalling_sync.webrtc.media.receiving.decoder_thread import DecoderThread, DecodingError
 
 from .processes import run_script
 from .waiting import wait_until
@@ -200,7 +200,7 @@ def test_interpreter_exits_in_the_middle_of_decoding() -> None:
         """
         import asyncio, time
         from gst_signalling_sync.threads import LoopThread, Deadline
-        from gst_signalling_sync.webrtc.media.decoder_thread import DecoderThread
+        from gst_signalling_sync.webrtc.media.receiving.decoder_thread import DecoderThread
         from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 
         loop = LoopThread("test")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gst_signalling_sync.webrtc.media.keyframe_requests import KeyframeRequests
+from gst_signalling_sync.webrtc.media.sending.keyframe_requests import KeyframeRequests
 
 
 def test_a_request_is_due_at_once() -> None:

@@ -24,8 +24,8 @@ from aiortc.rtp import (
 )
 
 from gst_signalling_sync.threads import Deadline, LoopThread
-from gst_signalling_sync.webrtc.media.bandwidth import Bandwidth
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
+from gst_signalling_sync.webrtc.media.receiving.bandwidth import Bandwidth
 
 from .receiving import OWN_SSRC, Received
 from .rtp_streams import RTX_PAYLOAD_TYPES, Packet, Stream

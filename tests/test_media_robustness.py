@@ -15,7 +15,7 @@ from typing import Any
 
 from gst_signalling_sync import Consumer, Producer, Session, SignallingServer, connect
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
-from gst_signalling_sync.webrtc.media.video_receiver import VideoReceiver
+from gst_signalling_sync.webrtc.media.receiving.video_receiver import VideoReceiver
 
 from .filming import Camera, filming, humming
 from .media import has_colour_bars, number_in, numbered_picture

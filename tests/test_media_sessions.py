@@ -20,7 +20,7 @@ from gst_signalling_sync import (
     WaitTimeout,
     connect,
 )
-from gst_signalling_sync.webrtc.media.video_source import VideoSource
+from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
 from .filming import filming, humming, milliseconds
 from .media import frequency_of, has_colour_bars, number_in, numbered_picture

@@ -23,11 +23,11 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 
 from gst_signalling_sync import MediaError, Producer, SignallingServer, WaitTimeout, connect
-from gst_signalling_sync.webrtc.media.audio_source import AudioSource
-from gst_signalling_sync.webrtc.media.media_input import Location, MediaInput
 from gst_signalling_sync.webrtc.media.pictures import to_array
-from gst_signalling_sync.webrtc.media.player import Player
-from gst_signalling_sync.webrtc.media.video_source import VideoSource
+from gst_signalling_sync.webrtc.media.playing.media_input import Location, MediaInput
+from gst_signalling_sync.webrtc.media.playing.player import Player
+from gst_signalling_sync.webrtc.media.sending.audio_source import AudioSource
+from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
 from .media import beeps, frequency_of, number_in, numbered_picture, onsets, tone
 from .processes import exit_of, in_child, start_script, wait_until_blocked
@@ -571,7 +571,7 @@ def test_stream_that_falls_silent_does_not_hold_up_close(
 def test_stream_that_falls_silent_breaks_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("gst_signalling_sync.webrtc.media.media_input.READ_SECONDS", 0.5)
+    monkeypatch.setattr("gst_signalling_sync.webrtc.media.playing.media_input.READ_SECONDS", 0.5)
     content = write_file(tmp_path / "film.ts", seconds=3, audio=None).read_bytes()
     go_on = threading.Event()
 
@@ -604,7 +604,7 @@ def test_pipe_is_shown_as_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_opening_a_silent_server_can_be_interrupted() -> None:
     script = """
         import sys
-        from gst_signalling_sync.webrtc.media.player import Player
+        from gst_signalling_sync.webrtc.media.playing.player import Player
         print("opening", flush=True)
         try:
             Player(sys.argv[1])

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 import pytest
 
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
-from gst_signalling_sync.webrtc.media.reassembly import VideoReassembly
-from gst_signalling_sync.webrtc.media.timeline import Timeline
+from gst_signalling_sync.webrtc.media.receiving.reassembly import VideoReassembly
+from gst_signalling_sync.webrtc.media.receiving.timeline import Timeline
 
 from .rtp_streams import Packet, Stream
 

@@ -12,8 +12,8 @@ import pytest
 
 from gst_signalling_sync import RecordingError, SessionClosed, TrackNotFound, WaitTimeout
 from gst_signalling_sync.threads import CallbackThread, Deadline, LoopThread
-from gst_signalling_sync.webrtc.media.recorder import Recorder
-from gst_signalling_sync.webrtc.media.recording_file import RecordingFile
+from gst_signalling_sync.webrtc.media.recording.recorder import Recorder
+from gst_signalling_sync.webrtc.media.recording.recording_file import RecordingFile
 
 from .encoded_media import FPS, SUFFIXES, Robot, assert_in_sync, played, recorder_of
 from .processes import exit_of, in_child, run_script, start_script
@@ -25,7 +25,7 @@ LOST_SECONDS = 1.5
 SEND_AND_WAIT = """
     import sys
     from pathlib import Path
-    from gst_signalling_sync.webrtc.media.recorder import Recorder
+    from gst_signalling_sync.webrtc.media.recording.recorder import Recorder
     from tests.encoded_media import Robot
     from tests.waiting import wait_until
 
@@ -269,7 +269,7 @@ class SlowDisk:
 def test_a_disk_that_is_too_slow_costs_frames_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("gst_signalling_sync.webrtc.media.recorder._MOST_QUEUED", 100_000)
+    monkeypatch.setattr("gst_signalling_sync.webrtc.media.recording.recorder._MOST_QUEUED", 100_000)
     disk = SlowDisk(monkeypatch)
     robot = Robot("VP8")
     with recorder_of(robot, tmp_path / "drive.mkv") as recorder:
@@ -313,7 +313,7 @@ def test_the_disk_is_full(tmp_path: Path, suffix: str, room: int) -> None:
         import errno, resource, sys
         from pathlib import Path
         from gst_signalling_sync import RecordingError
-        from gst_signalling_sync.webrtc.media.recorder import Recorder
+        from gst_signalling_sync.webrtc.media.recording.recorder import Recorder
         from tests.encoded_media import Robot
         from tests.waiting import wait_until
 

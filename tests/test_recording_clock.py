@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
-from gst_signalling_sync.webrtc.media.recording_clock import RecordingClock, Zero
+from gst_signalling_sync.webrtc.media.recording.recording_clock import RecordingClock, Zero
 
 RATE = 48_000
 WALL = 1_700_000_000.0

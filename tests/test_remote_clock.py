@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gst_signalling_sync.webrtc.media.remote_clock import RemoteClock
-from gst_signalling_sync.webrtc.media.timeline import Timeline
+from gst_signalling_sync.webrtc.media.receiving.remote_clock import RemoteClock
+from gst_signalling_sync.webrtc.media.receiving.timeline import Timeline
 
 RATE = 90000
 WRAP = 1 << 32

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from gst_signalling_sync.webrtc.media.reordering import AudioReordering
-from gst_signalling_sync.webrtc.media.timeline import Timeline
+from gst_signalling_sync.webrtc.media.receiving.reordering import AudioReordering
+from gst_signalling_sync.webrtc.media.receiving.timeline import Timeline
 
 from .rtp_streams import Packet, Stream
 

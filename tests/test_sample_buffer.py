@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gst_signalling_sync.webrtc.media.sample_buffer import SampleBuffer
+from gst_signalling_sync.webrtc.media.receiving.sample_buffer import SampleBuffer
 
 RATE = 1000
 MOST = 1000

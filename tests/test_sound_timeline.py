@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gst_signalling_sync.webrtc.media.sound_timeline import SoundTimeline
+from gst_signalling_sync.webrtc.media.sending.sound_timeline import SoundTimeline
 
 RATE = 48000
 

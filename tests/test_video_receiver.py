@@ -20,9 +20,9 @@ from gst_signalling_sync.errors import SessionClosed, WaitTimeout
 from gst_signalling_sync.threads import CallbackThread, Deadline, LoopThread
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.pictures import to_frame
-from gst_signalling_sync.webrtc.media.video_decoder import VideoDecoder
-from gst_signalling_sync.webrtc.media.video_encoder import VideoEncoder
-from gst_signalling_sync.webrtc.media.video_receiver import VideoReceiver
+from gst_signalling_sync.webrtc.media.receiving.video_decoder import VideoDecoder
+from gst_signalling_sync.webrtc.media.receiving.video_receiver import VideoReceiver
+from gst_signalling_sync.webrtc.media.sending.video_encoder import VideoEncoder
 
 from .media import has_colour_bars, number_in, numbered_picture
 from .processes import in_child

@@ -17,7 +17,7 @@ from av.video.codeccontext import VideoCodecContext
 from gst_signalling_sync.threads import Deadline, LoopThread
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.pictures import to_array
-from gst_signalling_sync.webrtc.media.video_source import VideoSource
+from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
 from .media import number_in, numbered_picture
 from .waiting import wait_until

@@ -13,8 +13,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from gst_signalling_sync.webrtc.media.audio_source import AudioSource
-from gst_signalling_sync.webrtc.media.video_source import VideoSource
+from gst_signalling_sync.webrtc.media.sending.audio_source import AudioSource
+from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
 __all__ = ["Offsets", "offsets_of", "performing"]
 

@@ -22,7 +22,7 @@ from .recording_screen import Figures, Lines, LiveLine, Screen, Silence
 from .server_options import server_options
 
 if TYPE_CHECKING:
-    from ..webrtc.media.recorder import Recorder
+    from ..webrtc.media.recording.recorder import Recorder
 
 __all__ = ["record"]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
     from .. import Session
-    from ..webrtc.media.recorder import Recorder
+    from ..webrtc.media.recording.recorder import Recorder
 
 __all__ = ["Figures", "Lines", "LiveLine", "Screen", "Silence"]
 

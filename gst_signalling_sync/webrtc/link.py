@@ -19,8 +19,8 @@ from ..signalling import SignallingClient
 from ..threads import Deadline, LoopThread
 from .channel_options import ChannelOptions
 from .description import CANDIDATES
-from .media.media_receiver import MediaReceiver
-from .media.sender import Source
+from .media.receiving.media_receiver import MediaReceiver
+from .media.sending.sender import Source
 from .media.tracks import Tracks
 from .negotiation import Negotiation
 

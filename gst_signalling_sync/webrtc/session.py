@@ -24,9 +24,9 @@ from .link import Link
 from .media.received_media import ReceivedMedia
 
 if TYPE_CHECKING:
-    from .media.audio_receiver import AudioReceiver
-    from .media.recorder import Recorder
-    from .media.video_receiver import VideoReceiver
+    from .media.receiving.audio_receiver import AudioReceiver
+    from .media.receiving.video_receiver import VideoReceiver
+    from .media.recording.recorder import Recorder
 
 __all__ = ["Session", "SessionState"]
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from ...errors import SessionClosed
 from ...threads import CallbackThread, Deadline, LoopThread
-from .media_receiver import MediaReceiver
+from .receiving.media_receiver import MediaReceiver
 
 if TYPE_CHECKING:
-    from .audio_receiver import AudioReceiver
-    from .recorder import Recorder
-    from .video_receiver import VideoReceiver
+    from .receiving.audio_receiver import AudioReceiver
+    from .receiving.video_receiver import VideoReceiver
+    from .recording.recorder import Recorder
 
 __all__ = ["ReceivedMedia"]
 
@@ -61,8 +61,8 @@ class ReceivedMedia:
             named: The session as errors and log lines name it.
         """
         # Sessions without media do without numpy.
-        from .audio_receiver import AudioReceiver
-        from .video_receiver import VideoReceiver
+        from .receiving.audio_receiver import AudioReceiver
+        from .receiving.video_receiver import VideoReceiver
 
         if rtp.kind == "video":
             video = VideoReceiver(named, rtp, self._loop, self._callbacks, self._timeout)
@@ -78,7 +78,7 @@ class ReceivedMedia:
             ValueError: The file name has another suffix than those of containers.
             SessionClosed: The session has ended.
         """
-        from .recorder import Recorder
+        from .recording.recorder import Recorder
 
         tracks: Sequence[MediaReceiver] = [each.rtp for each in (*self._videos[:1], *self._audios[:1])]
         recorder = Recorder(path, tracks, named, self._timeout, self._callbacks, self._loop)

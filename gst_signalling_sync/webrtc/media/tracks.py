@@ -12,8 +12,8 @@ from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 
 from ...threads import LoopThread
 from .encoded_frame import MediaKind
-from .media_receiver import MediaReceiver
-from .sender import MediaSender, Source
+from .receiving.media_receiver import MediaReceiver
+from .sending.sender import MediaSender, Source
 
 __all__ = ["Tracks"]
 

@@ -1,0 +1,1 @@
+"""Files, cameras and streams as sources."""

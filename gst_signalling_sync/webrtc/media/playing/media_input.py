@@ -1,0 +1,201 @@
+"""`MediaInput`: what a user's path names, opened by FFmpeg: a file, a camera, or a stream from the network."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Self
+
+import av
+from av.audio.stream import AudioStream
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from ....errors import MediaError
+
+__all__ = ["OPEN_SECONDS", "READ_SECONDS", "Location", "MediaInput", "Span"]
+
+logger = logging.getLogger(__name__)
+
+OPEN_SECONDS: Final = 10.0
+"""How long a camera or a server may take to begin."""
+
+READ_SECONDS: Final = 5.0
+"""How long a stream may be silent before it counts as broken, hence how long a read can outlast `Player.close`."""
+
+_MOST_ERRORS: Final = 100
+"""Damaged packets in a row after which an input is given up."""
+
+_TEXT_FORMATS: Final = ("tty", "bin")
+"""FFmpeg takes any file that is named like a text for a picture made of letters."""
+
+_SEGMENTED_FORMATS: Final = ("hls", "dash")
+"""These have no end, and yet they bring seconds at a time."""
+
+_ADVICE: Final = {
+    errno.ENOENT: "check the path",
+    errno.EACCES: "allow this user to read it; for a camera, by the group video",
+    errno.EBUSY: "end the other program that uses it",
+    errno.EISDIR: "name a file in it",
+    errno.ECONNREFUSED: "check the address, and that a server runs there",
+    errno.EIO: "the device or the connection is gone",
+    errno.ETIMEDOUT: "check the address, and that it is sending",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where media are.
+
+    Attributes:
+        url: For FFmpeg.
+        format: FFmpeg's name of what reads it; None: by its content.
+        is_file: Whether it is a regular file, which is read without waiting.
+        name: For messages: without a password.
+    """
+
+    url: str
+    format: str | None
+    is_file: bool
+    name: str
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> Self:
+        """Tell a file from a camera and from a URL.
+
+        Raises:
+            TypeError: It is no path.
+            MediaError: There is no such file.
+        """
+        text = os.fspath(path)
+        if not isinstance(text, str):
+            raise TypeError(f"a path is a str, not {type(text).__name__}")
+        try:
+            mode = os.stat(text.removeprefix("file:")).st_mode
+        except (OSError, ValueError) as error:
+            # FFmpeg has names of its own for what is in no directory: URLs, and numbered pictures.
+            if "\0" in text or not re.match(r"[A-Za-z][\w+.-]+:|[^%]*%\d*d", text):
+                raise MediaError(f"cannot open {text!r}: {_reason(error)}") from None
+            return cls(text, None, False, re.sub(r"(?<=://)[^/@]*@", "", text))
+        if stat.S_ISCHR(mode):
+            return cls(text, "v4l2", False, text)
+        # Else FFmpeg would take a name with a colon for a URL.
+        return cls(f"file:{text.removeprefix('file:')}", None, stat.S_ISREG(mode), text)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The time stamps that an input says it has.
+
+    Attributes:
+        begin: The first one, in seconds; None: unknown.
+        seconds: From the first to the last; 0: unknown.
+    """
+
+    begin: float | None
+    seconds: float
+
+
+class MediaInput:
+    """The video and the audio of a file, a camera or a stream. Belongs to one thread at a time.
+
+    Attributes:
+        video: What is to be shown; None: there is nothing.
+        audio: What is to be heard; None: there is nothing.
+        is_live: Whether it brings everything when it happens, and has no end.
+        begin: Seconds on its own clock; None: unknown.
+
+    Args:
+        location: Where they are.
+
+    Raises:
+        MediaError: It cannot be opened, or has neither video nor audio that can be decoded.
+    """
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        timeout = None if location.is_file else (OPEN_SECONDS, READ_SECONDS)
+        try:
+            self._container = av.open(location.url, "r", location.format, timeout=timeout, metadata_errors="replace")
+        except (av.FFmpegError, ValueError) as error:
+            raise MediaError(f"cannot open {location.name}: {_reason(error)}") from None
+        streams = self._container.streams
+        self.video = next((stream for stream in streams.video if _is_playable(stream)), None)
+        self.audio = next((stream for stream in streams.audio if _is_playable(stream)), None)
+        format_name = self._container.format.name
+        if format_name in _TEXT_FORMATS or (self.video is None and self.audio is None):
+            described = self._describe_streams()
+            self.close()
+            raise MediaError(
+                f"cannot play {location.name}: it has neither video nor audio that can be decoded here; {described}"
+            )
+        self.is_live = (
+            not location.is_file and self._container.duration is None and format_name not in _SEGMENTED_FORMATS
+        )
+        begin = self._container.start_time
+        self.span = Span(
+            None if begin is None else begin / av.time_base, (self._container.duration or 0) / av.time_base
+        )
+
+    def packets(self) -> Iterator[av.Packet[Stream]]:
+        """What it consists of, in its order, and at the end an empty packet for each stream.
+
+        Raises:
+            MediaError: It broke off.
+        """
+        streams = [stream for stream in (self.video, self.audio) if stream is not None]
+        errors = 0
+        while True:
+            try:
+                for packet in self._container.demux(streams):
+                    yield packet
+                    errors = 0
+                return
+            except IndexError:
+                # PyAV trips at the end over streams that turned up on the way, after the empty packets of ours.
+                return
+            except av.FFmpegError as error:
+                errors += 1
+                if not isinstance(error, av.InvalidDataError) or errors > _MOST_ERRORS:
+                    raise MediaError(f"{self._location.name} broke off: {_reason(error)}") from None
+                logger.warning("%s: skipped what cannot be read: %s", self._location.name, error.strerror)
+
+    def close(self) -> None:
+        """Give the file or the device back."""
+        self._container.close()
+
+    def _describe_streams(self) -> str:
+        if self._container.format.name in _TEXT_FORMATS:
+            return "FFmpeg takes it for text"
+        described = [
+            f"{stream.type} ({stream.codec_context.name if stream.codec_context else 'unknown codec'})"
+            for stream in self._container.streams
+        ]
+        return f"it has {', '.join(described) or 'nothing'}"
+
+
+def _is_playable(stream: VideoStream | AudioStream) -> bool:
+    # The type stubs do not say that it is None where there is no decoder.
+    if stream.codec_context is None or stream.disposition & Disposition.attached_pic:
+        return False
+    if isinstance(stream, VideoStream):
+        return stream.codec_context.width > 0 and stream.codec_context.height > 0
+    return stream.codec_context.sample_rate > 0
+
+
+def _reason(error: Exception) -> str:
+    """What FFmpeg or the system said, and what to do."""
+    if isinstance(error, av.ExitError):
+        return f"nothing came in time; {_ADVICE[errno.ETIMEDOUT]}"
+    number = getattr(error, "errno", None)
+    said = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, av.InvalidDataError | av.EOFError):
+        return f"{said}: it is damaged, or of no format that FFmpeg knows"
+    if number in _ADVICE:
+        return f"{said}; {_ADVICE[number]}"
+    return said

@@ -1,0 +1,145 @@
+"""`Playback`: one pass through an input, each picture and piece of sound given to its source when it is due."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from ....errors import MediaError
+from ..sending.audio_source import AudioSource
+from ..sending.video_source import VideoSource
+from .media_input import MediaInput
+from .played_track import PlayedAudio, PlayedTrack, PlayedVideo
+
+__all__ = ["Playback"]
+
+logger = logging.getLogger(__name__)
+
+_LATE_SECONDS: Final = 1.0
+"""More than this behind, it does not hurry to catch up."""
+
+_AHEAD_SECONDS: Final = 0.2
+"""Live sound that is more than this ahead of real time was kept back by somebody, and would be late for ever."""
+
+_MOST_QUEUED: Final = 8 * 1024 * 1024
+"""Bytes of one stream that are read on the way to the next packet of the other one."""
+
+
+class Playback:
+    """Reads, decodes and writes. Belongs to the player's thread.
+
+    Args:
+        name: Of the input, for messages.
+        media: The input, at its beginning.
+        video: What pictures are written to.
+        audio: What sound is written to.
+    """
+
+    def __init__(self, name: str, media: MediaInput, video: VideoSource | None, audio: AudioSource | None) -> None:
+        self._name = name
+        self._packets = media.packets()
+        self._tracks: dict[int, PlayedTrack] = {}
+        if media.video is not None and video is not None:
+            self._tracks[media.video.index] = PlayedVideo(name, media.video, video, media.span)
+        if media.audio is not None and audio is not None:
+            self._tracks[media.audio.index] = PlayedAudio(name, media.audio, audio, media.span)
+        self._queued = 0
+        self._was_late = False
+
+    def play_in_time(self, begin: float | None, wait_until: Callable[[float], bool]) -> float:
+        """Play a file: in the time that its time stamps tell.
+
+        A machine on which decoding takes longer than playing falls behind; then picture and sound pause together.
+
+        Args:
+            begin: The moment at which it begins, on the clock of `time.monotonic`; None: now.
+            wait_until: Waits for a moment; its answer is whether to go on.
+
+        Returns:
+            The moment at which its last picture and sound end.
+
+        Raises:
+            MediaError: It broke off, or nothing in it could be decoded.
+        """
+        track = self._next_track()
+        if begin is None:
+            begin = time.monotonic()
+        zero = begin - min((each.items[0].start for each in self._tracks.values() if each.items), default=0.0)
+        end = begin
+        while track is not None:
+            item = track.items[0]
+            late = time.monotonic() - (zero + item.due)
+            if late > _LATE_SECONDS:
+                self._report_late(late)
+                zero += late
+            if not wait_until(zero + item.due):
+                return end
+            track.write()
+            end = max(end, zero + item.end)
+            track = self._next_track()
+        self._check_written()
+        return end
+
+    def play_at_once(self, goes_on: Callable[[], bool]) -> None:
+        """Play a camera or a stream: as it comes.
+
+        Args:
+            goes_on: Asked before each packet.
+
+        Raises:
+            MediaError: It broke off, or nothing in it could be decoded.
+        """
+        sound_until = 0.0
+        for packet in self._packets:
+            if not goes_on():
+                return
+            track = self._tracks.get(packet.stream.index)
+            if track is None:
+                continue
+            track.decode(packet)
+            now = time.monotonic()
+            while track.items:
+                item = track.items[0]
+                if isinstance(track, PlayedAudio):
+                    if sound_until - now > _AHEAD_SECONDS:
+                        track.items.popleft()
+                        continue
+                    sound_until = max(sound_until, now) + item.end - item.start
+                track.write()
+        self._check_written()
+
+    def _next_track(self) -> PlayedTrack | None:
+        """The track whose next item is due first; None: all have come to their end."""
+        for track in self._tracks.values():
+            self._fill(track)
+        ready = [track for track in self._tracks.values() if track.items]
+        return min(ready, key=lambda track: track.items[0].due, default=None)
+
+    def _fill(self, track: PlayedTrack) -> None:
+        """Have a decoded item of a track, unless there is none any more, or not among the next packets of the input."""
+        while not track.items:
+            if track.packets:
+                packet = track.packets.popleft()
+                self._queued -= packet.size
+                track.decode(packet)
+                continue
+            if self._queued > _MOST_QUEUED:
+                return
+            following = next(self._packets, None)
+            if following is None:
+                return
+            owner = self._tracks.get(following.stream.index)
+            if owner is not None:
+                owner.packets.append(following)
+                self._queued += following.size
+
+    def _check_written(self) -> None:
+        if not any(track.written for track in self._tracks.values()):
+            raise MediaError(f"cannot play {self._name}: nothing in it could be decoded")
+
+    def _report_late(self, late: float) -> None:
+        level = logging.DEBUG if self._was_late else logging.WARNING
+        logger.log(level, "%s: playing was %.1f s behind, and goes on from there", self._name, late)
+        self._was_late = True

@@ -1,0 +1,189 @@
+"""`PlayedTrack`: one stream of an input, packet by packet turned into what a source is given, and when."""
+
+from __future__ import annotations
+
+import logging
+import math
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.stream import Stream
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from ..sending.audio_source import AudioSource
+from ..sending.video_source import VideoSource
+from .media_input import Span
+
+__all__ = ["Item", "PlayedAudio", "PlayedTrack", "PlayedVideo"]
+
+logger = logging.getLogger(__name__)
+
+_CHUNK_SECONDS: Final = 0.025
+"""Sound is written in pieces of at most this: a packet of some codecs lasts for seconds, and those who listen cannot wait."""
+
+_LONGEST_JUMP: Final = 60.0
+"""Nothing is that long where the input does not say how long all of it is."""
+
+_LONGEST_STEP_BACK: Final = 1.0
+
+_GAP_SECONDS: Final = 0.04
+"""Time stamps of sound that are less apart from the end of the last packet are taken for rounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A picture or a piece of sound.
+
+    Attributes:
+        content: What the source is given.
+        start: Seconds on the input's clock.
+        end: Seconds on the input's clock.
+        due: When the source is to be given it: a picture when it starts; sound when it ends, like that of a microphone.
+    """
+
+    content: Any
+    start: float
+    end: float
+    due: float
+
+
+class PlayedTrack(ABC):
+    """Decodes one stream, once. Belongs to the player's thread.
+
+    Args:
+        name: Of the input, for messages.
+        stream: Of the input.
+        source: What it is written to.
+        span: What the input says about its time stamps.
+    """
+
+    def __init__(self, name: str, stream: Stream, source: VideoSource | AudioSource, span: Span) -> None:
+        self._name = name
+        self._stream = stream
+        self._source = source
+        self._shift = 0.0
+        self._expected = span.begin
+        self._longest_jump = max(span.seconds, _LONGEST_JUMP)
+        self._failed = False
+        self.packets: deque[av.Packet[Stream]] = deque()
+        self.items: deque[Item] = deque()
+        self.written = 0
+
+    def decode(self, packet: av.Packet[Stream]) -> None:
+        """Append to `items` what a packet holds; what is damaged is left out."""
+        try:
+            self.items.extend(self._decode(packet))
+        except (av.FFmpegError, ValueError) as error:
+            self._report("decode", error)
+
+    def write(self) -> None:
+        """Give the first item to the source."""
+        try:
+            self._source.write(self.items.popleft().content)
+            self.written += 1
+        except ValueError as error:
+            self._report("send", error)
+
+    @abstractmethod
+    def _decode(self, packet: av.Packet[Stream]) -> Iterator[Item]:
+        """What a packet holds, or after an empty one what is left in the decoder."""
+
+    def _place(self, time: float | None) -> float:
+        """When something starts, by its time stamp where that makes sense, else where what came before it ended.
+
+        A stream that was cut together from several begins to count anew, and one that is damaged may count anyhow.
+        """
+        if self._expected is None:
+            return 0.0 if time is None else time
+        if time is None:
+            return self._expected
+        if not -_LONGEST_STEP_BACK < time + self._shift - self._expected < self._longest_jump:
+            self._shift = self._expected - time
+        return time + self._shift
+
+    def _report(self, tried: str, error: Exception) -> None:
+        reason = getattr(error, "strerror", None) or error
+        # Of a file that is damaged throughout one line is enough.
+        level = logging.DEBUG if self._failed else logging.WARNING
+        logger.log(level, "%s: cannot %s some of its %s: %s", self._name, tried, self._stream.type, reason)
+        self._failed = True
+
+
+class PlayedVideo(PlayedTrack):
+    """Pictures.
+
+    Args:
+        name: Of the input, for messages.
+        stream: Of the input.
+        source: What they are written to.
+        span: What the input says about its time stamps.
+    """
+
+    def __init__(self, name: str, stream: VideoStream, source: VideoSource, span: Span) -> None:
+        super().__init__(name, stream, source, span)
+        self._interval = 1 / source.fps
+
+    def _decode(self, packet: av.Packet[Stream]) -> Iterator[Item]:
+        for frame in packet.decode():
+            assert isinstance(frame, av.VideoFrame)
+            start = self._place(frame.time)
+            lasts = float((frame.duration or 0) * (frame.time_base or 0))
+            self._expected = end = start + (lasts if 0 < lasts < self._longest_jump else self._interval)
+            yield Item(frame, start, end, due=start)
+
+
+class PlayedAudio(PlayedTrack):
+    """Sound, brought to the source's rate and number of channels.
+
+    Args:
+        name: Of the input, for messages.
+        stream: Of the input.
+        source: What it is written to.
+        span: What the input says about its time stamps.
+    """
+
+    def __init__(self, name: str, stream: AudioStream, source: AudioSource, span: Span) -> None:
+        super().__init__(name, stream, source, span)
+        self._rate = source.rate
+        self._channels = source.channels
+        self._resampler: av.AudioResampler | None = None
+        self._resampled: tuple[str, str, int] | None = None
+
+    def _decode(self, packet: av.Packet[Stream]) -> Iterator[Item]:
+        for frame in packet.decode():
+            assert isinstance(frame, av.AudioFrame)
+            start = self._place(frame.time)
+            if self._expected is None or abs(start - self._expected) > _GAP_SECONDS:
+                self._expected = start
+            yield from self._chunks(self._resample(frame))
+        if not packet.size and self._resampler is not None:
+            yield from self._chunks(self._arrays(self._resampler.resample(None)))
+
+    def _resample(self, frame: av.AudioFrame) -> Iterator[NDArray[np.int16]]:
+        form = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if form != self._resampled or self._resampler is None:
+            layout = "mono" if self._channels == 1 else "stereo"
+            self._resampler = av.AudioResampler(format="s16", layout=layout, rate=self._rate)
+            self._resampled = form
+        return self._arrays(self._resampler.resample(frame))
+
+    def _arrays(self, frames: list[av.AudioFrame]) -> Iterator[NDArray[np.int16]]:
+        for frame in frames:
+            # A resampler that has nothing to do hands on the None that ends it.
+            if frame is not None:
+                yield frame.to_ndarray().astype(np.int16, copy=False).reshape(-1, self._channels)
+
+    def _chunks(self, arrays: Iterator[NDArray[np.int16]]) -> Iterator[Item]:
+        for array in arrays:
+            count = math.ceil(len(array) / (_CHUNK_SECONDS * self._rate))
+            for chunk in np.array_split(array, count) if count else ():
+                start = self._expected or 0.0
+                self._expected = end = start + len(chunk) / self._rate
+                yield Item(chunk, start, end, due=end)

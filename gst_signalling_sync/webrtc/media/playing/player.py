@@ -1,0 +1,262 @@
+"""`Player`: the video and audio of a file, a camera or a stream, written into sources of their own."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import logging
+import os
+import threading
+import time
+from typing import Final
+
+from ....errors import MediaError, WaitTimeout
+from ....threads import Deadline, Owner, result_of, wait_for
+from ..encoded_frame import AUDIO_CLOCK_RATE
+from ..sending.audio_source import AudioSource
+from ..sending.video_source import VideoSource
+from .media_input import OPEN_SECONDS, Location, MediaInput
+from .playback import Playback
+
+__all__ = ["Player"]
+
+logger = logging.getLogger(__name__)
+
+_DEFAULT_FPS: Final = 30.0
+_LOWEST_FPS: Final = 1.0
+_HIGHEST_FPS: Final = 60.0
+
+_RETRY_SECONDS: Final = 1.0
+
+_LONGEST_WAIT_SECONDS: Final = 3600.0
+
+
+class Player:
+    """Plays a file, a camera or a stream to a producer or consumer; made by their `add_player`. Every method from any thread.
+
+    A file plays in real time, picture and sound by its time stamps; at its end the last picture stays. A camera, and a URL
+    that has no end, are shown as they come, the newest picture first.
+
+    Args:
+        path: A file, a camera such as ``/dev/video0``, or a URL: whatever FFmpeg opens.
+        loop: Whether a file begins again at its end, without a gap, and a camera or stream that breaks off is opened again,
+            every second.
+
+    Raises:
+        MediaError: It cannot be opened, or has neither video nor audio that can be decoded.
+        TypeError: It is no path.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], loop: bool = False) -> None:
+        self._location = Location.of(path)
+        self._loop = loop
+        self._owner = Owner(f"player of {self._location.name}")
+        # Guards what follows; notified when it changes. The thread owns the input that it plays.
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._was_started = False
+        self._ended = False
+        self._error: MediaError | None = None
+        self._unplayed: MediaInput | None = _open(self._location)
+        self._video = _video_source(self._unplayed)
+        self._audio = _audio_source(self._unplayed)
+
+    def __repr__(self) -> str:
+        state = "playing" if self.playing else "ended" if self._ended else "not playing"
+        return f"<Player of {self._location.name}, {state}>"
+
+    @property
+    def sources(self) -> list[VideoSource | AudioSource]:
+        """What it writes to: a `VideoSource`, an `AudioSource`, or both in this order."""
+        return [source for source in (self._video, self._audio) if source is not None]
+
+    @property
+    def playing(self) -> bool:
+        """Whether it plays."""
+        return self._thread is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has come to the end, or broke off; see `error`."""
+        return self._ended
+
+    @property
+    def error(self) -> MediaError | None:
+        """Why it broke off; None: it did not."""
+        return self._error
+
+    def start(self) -> None:
+        """Begin at the beginning; does nothing while it plays.
+
+        Raises:
+            RuntimeError: The player was inherited by `fork`.
+        """
+        self._owner.check()
+        with self._changed:
+            if self._thread is not None:
+                return
+            thread = threading.Thread(target=self._main, args=(self._unplayed,), name="gss-player", daemon=True)
+            self._thread = thread
+            try:
+                thread.start()
+            except RuntimeError:
+                # No more threads to be had.
+                self._thread = None
+                raise
+            self._unplayed = None
+            self._was_started = True
+            self._ended = False
+            self._error = None
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until it has played to the end, or was closed.
+
+        Args:
+            timeout: Seconds; None: as long as it takes.
+
+        Raises:
+            WaitTimeout: It plays on, or was not started.
+            MediaError: It broke off.
+            RuntimeError: The player was inherited by `fork`.
+        """
+        self._owner.check()
+        deadline = Deadline(float("inf") if timeout is None else timeout)
+        with self._changed:
+            if not wait_for(self._changed, lambda: self._was_started and self._thread is None, deadline):
+                state = "it still plays" if self.playing else "it was not started"
+                raise WaitTimeout(f"waiting for the end of {self._location.name}: {state} after {deadline.seconds:g} s")
+            if self._error is not None:
+                raise self._error
+
+    def close(self, seconds: float) -> None:
+        """Stop playing, and give the file or the device back; idempotent. The last picture stays.
+
+        Nothing can interrupt FFmpeg while it waits for a camera or the network: a stream that has fallen silent keeps its
+        thread for up to 5 s, which is logged when it is longer than `seconds`.
+
+        Args:
+            seconds: How long to wait for that.
+
+        Raises:
+            RuntimeError: The player was inherited by `fork`.
+        """
+        self._owner.check()
+        with self._changed:
+            thread, self._thread = self._thread, None
+            media, self._unplayed = self._unplayed, None
+            self._changed.notify_all()
+        if media is not None:
+            media.close()
+        if thread is None:
+            return
+        thread.join(seconds)
+        if thread.is_alive():
+            logger.warning("%r: FFmpeg still waits for the input %g s after close()", self, seconds)
+
+    # What follows runs on the player's thread.
+
+    def _main(self, media: MediaInput | None) -> None:
+        error: MediaError | None = None
+        try:
+            self._play(media)
+        except MediaError as raised:
+            error = raised
+            if self._goes_on():
+                logger.error("%s", error)
+        except Exception as raised:
+            error = MediaError(f"cannot play {self._location.name}: {raised!r}")
+            logger.exception("%r: internal error", self)
+        with self._changed:
+            if self._thread is threading.current_thread():
+                self._thread = None
+                self._ended = True
+                self._error = error
+                self._changed.notify_all()
+
+    def _play(self, media: MediaInput | None) -> None:
+        begin: float | None = None
+        failed = False
+        while self._goes_on():
+            try:
+                media = media or MediaInput(self._location)
+                begin = self._play_once(media, begin)
+                failed = False
+            except MediaError as error:
+                if not self._loop or self._location.is_file:
+                    raise
+                logger.log(logging.DEBUG if failed else logging.WARNING, "%s; trying again every second", error)
+                begin = None
+                failed = True
+            finally:
+                if media is not None:
+                    media.close()
+                    media = None
+            if not self._loop:
+                # The last picture is to be seen as long as the others.
+                self._wait_until(begin or 0)
+                return
+            if begin is None:
+                self._wait_until(time.monotonic() + _RETRY_SECONDS)
+
+    def _play_once(self, media: MediaInput, begin: float | None) -> float | None:
+        """When what follows is to begin; None: that does not matter."""
+        playback = Playback(self._location.name, media, self._video, self._audio)
+        if not media.is_live:
+            return playback.play_in_time(begin, self._wait_until)
+        playback.play_at_once(self._goes_on)
+        return None
+
+    def _goes_on(self) -> bool:
+        """Whether this thread is to go on."""
+        return self._thread is threading.current_thread()
+
+    def _wait_until(self, moment: float) -> bool:
+        """Wait for a moment on the clock of `time.monotonic`, or until this thread is to end; whether it is to go on."""
+        with self._changed:
+            while self._goes_on():
+                remaining = moment - time.monotonic()
+                if remaining <= 0:
+                    return True
+                # A damaged time stamp may be further away than a wait can be long.
+                self._changed.wait(min(remaining, _LONGEST_WAIT_SECONDS))
+            return False
+
+
+def _open(location: Location) -> MediaInput:
+    """Open an input on a caller's thread."""
+    if location.is_file:
+        return MediaInput(location)
+    # FFmpeg does not notice Ctrl-C, so another thread waits for it.
+    opened: concurrent.futures.Future[MediaInput] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            opened.set_result(MediaInput(location))
+        except Exception as error:  # noqa: BLE001 - raised again by who waits
+            opened.set_exception(error)
+
+    threading.Thread(target=run, name="gss-player-open", daemon=True).start()
+    try:
+        return result_of(opened, Deadline(OPEN_SECONDS))
+    except BaseException as error:
+        opened.add_done_callback(_discard)
+        if isinstance(error, TimeoutError):
+            raise MediaError(f"cannot open {location.name}: nothing came within {OPEN_SECONDS:g} s") from None
+        raise
+
+
+def _discard(opened: concurrent.futures.Future[MediaInput]) -> None:
+    if opened.exception() is None:
+        opened.result().close()
+
+
+def _video_source(media: MediaInput) -> VideoSource | None:
+    if media.video is None:
+        return None
+    rate = float(media.video.average_rate or _DEFAULT_FPS)
+    return VideoSource(max(_LOWEST_FPS, min(rate, _HIGHEST_FPS)))
+
+
+def _audio_source(media: MediaInput) -> AudioSource | None:
+    if media.audio is None:
+        return None
+    return AudioSource(AUDIO_CLOCK_RATE, 1 if media.audio.codec_context.channels == 1 else 2)

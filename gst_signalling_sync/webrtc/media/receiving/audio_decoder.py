@@ -1,0 +1,91 @@
+"""`AudioDecoder`: packets of Opus, G.711 and G.722 become samples at 48 kHz in two channels."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final, NamedTuple
+
+import av
+from av.audio.codeccontext import AudioCodecContext
+
+from ..encoded_frame import AUDIO_CLOCK_RATE, EncodedFrame
+
+__all__ = ["CHANNELS", "RATE", "AudioDecoder"]
+
+RATE: Final = 48_000
+CHANNELS: Final = 2
+
+_LAYOUT: Final = "stereo"
+_FORMAT: Final = "s16"
+_TIME_BASE: Final = Fraction(1, RATE)
+
+
+class _Codec(NamedTuple):
+    """How a codec is decoded; G.722 has twice as many samples as RTP ticks (RFC 3551 section 4.5.2)."""
+
+    decoder: str
+    clock_rate: int
+    rate: int
+    layout: str
+
+
+_CODECS: Final = {
+    "opus": _Codec("libopus", AUDIO_CLOCK_RATE, RATE, _LAYOUT),
+    "PCMU": _Codec("pcm_mulaw", 8000, 8000, "mono"),
+    "PCMA": _Codec("pcm_alaw", 8000, 8000, "mono"),
+    "G722": _Codec("g722", 8000, 16000, "mono"),
+}
+
+
+class AudioDecoder:
+    """The decoder of one audio track; used by one thread."""
+
+    def __init__(self) -> None:
+        self._name = ""
+        self._codec = _CODECS["opus"]
+        self._context: AudioCodecContext | None = None
+        self._resampler: av.AudioResampler | None = None
+
+    def decode(self, frame: EncodedFrame) -> list[av.AudioFrame]:
+        """Decode a packet.
+
+        Args:
+            frame: The next one.
+
+        Returns:
+            Its samples, interleaved int16 of 48 kHz in two channels. `pts` is when the first was taken, in samples, by the
+            frame's timestamp.
+
+        Raises:
+            av.FFmpegError: It cannot be decoded.
+        """
+        if self._context is None or frame.codec != self._name:
+            self._open(frame.codec)
+        assert self._context is not None
+        packet = av.Packet(frame.data)
+        packet.pts = frame.timestamp
+        packet.time_base = Fraction(1, self._codec.clock_rate)
+        try:
+            decoded = self._context.decode(packet)
+        except av.FFmpegError:
+            self._context = None
+            raise
+        if self._resampler is not None:
+            decoded = [resampled for each in decoded for resampled in self._resampler.resample(each)]
+        position = frame.timestamp * (RATE // self._codec.clock_rate)
+        for each in decoded:
+            each.pts = position
+            each.time_base = _TIME_BASE
+            position += each.samples
+        return decoded
+
+    def _open(self, name: str) -> None:
+        self._name, self._codec = name, _CODECS[name]
+        context = av.CodecContext.create(self._codec.decoder, "r")
+        assert isinstance(context, AudioCodecContext)
+        context.sample_rate = self._codec.rate
+        context.layout = self._codec.layout
+        context.format = _FORMAT
+        self._context = context
+        is_right = (self._codec.rate, self._codec.layout) == (RATE, _LAYOUT)
+        self._resampler = None if is_right else av.AudioResampler(_FORMAT, _LAYOUT, RATE)

@@ -1,0 +1,156 @@
+"""`AudioReceiver`: the sound that the other end sends, as a stream of samples without gaps."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from ....errors import SessionClosed
+from ....signals import Signal
+from ....threads import CallbackThread, LoopThread
+from ..encoded_frame import EncodedFrame
+from .audio_decoder import CHANNELS, RATE, AudioDecoder
+from .media_receiver import MediaReceiver
+from .sample_buffer import SampleBuffer
+from .track_receiver import FOR_EVER, TrackReceiver
+
+__all__ = ["AudioReceiver"]
+
+_KEPT_SAMPLES: Final = RATE
+_BLOCK_SAMPLES: Final = RATE // 50
+
+
+class AudioReceiver(TrackReceiver):
+    """An audio track of a session; every method may be called from any thread and from callbacks.
+
+    The samples have 48 kHz and two channels whatever was sent: others are resampled, and of mono both channels are the
+    same. What was lost on the way is replaced by as much silence; gaps of more than a second are not filled.
+
+    Samples that nobody reads are kept for one second. Who begins to read then begins that second in the past; `waiting`
+    tells how far. With several readers, each sample goes to one of them. The signal gets everything besides.
+
+    Iterating over it yields blocks of 20 ms until the session is closed.
+    """
+
+    rate: Final = RATE
+    channels: Final = CHANNELS
+
+    def __init__(
+        self, named: str, rtp: MediaReceiver, loop: LoopThread, callbacks: CallbackThread, timeout: float
+    ) -> None:
+        # Guarded by the lock of the base class.
+        self._samples = SampleBuffer(RATE, CHANNELS)
+        self._wanted: list[int] = []
+        self._pending: deque[av.AudioFrame] = deque()
+        self._pending_samples = 0
+        self._is_emission_due = False
+        self._frames_dropped = 0
+        # The decoder thread's.
+        self._audio_decoder = AudioDecoder()
+
+        self.frame = Signal(
+            "Sound arrived: ``(receiver, frame)``, an `av.AudioFrame` of interleaved int16. All of them, in order, without the"
+            " silence between them; but when callbacks are a second behind, the oldest are dropped."
+        )
+        super().__init__(named, rtp, loop, callbacks, timeout)
+
+    @property
+    def waiting(self) -> int:
+        """Samples that can be read at once."""
+        return self._samples.samples
+
+    @property
+    def samples_dropped(self) -> int:
+        """Samples that nobody read within a second."""
+        return self._samples.dropped
+
+    @property
+    def frames_dropped(self) -> int:
+        """Frames that the receivers of `frame` did not get, because they were a second behind."""
+        return self._frames_dropped
+
+    def read(self, samples: int, timeout: float | None = None) -> NDArray[np.int16]:
+        """Wait for the next samples.
+
+        Args:
+            samples: How many, of each channel; 48000 are a second.
+            timeout: Seconds; None: the role object's default.
+
+        Returns:
+            ``(samples, 2)`` int16.
+
+        Raises:
+            ValueError: The number is negative.
+            WaitTimeout: So many did not come in time; those that did can still be read.
+            SessionClosed: The session ended, and fewer are left; they can still be read.
+            RuntimeError: The session was inherited by `fork`, or this would block the event loop.
+        """
+        self._owner.check()
+        if samples < 0:
+            raise ValueError(f"cannot read {samples} samples")
+        with self._changed:
+            self._wanted.append(samples)
+            try:
+                doing = f"waiting for {samples} samples of {self._named}"
+                self._wait_until(lambda: self._samples.samples >= samples, doing, timeout)
+            finally:
+                self._wanted.remove(samples)
+            return self._samples.take(samples)
+
+    def __iter__(self) -> Iterator[NDArray[np.int16]]:
+        """Yield blocks of 960 samples until the session is closed."""
+        while True:
+            try:
+                yield self.read(_BLOCK_SAMPLES, timeout=FOR_EVER)
+            except SessionClosed:
+                return
+
+    def _progress(self) -> str:
+        return f"{super()._progress()}, {self.waiting} samples wait"
+
+    def _decode(self, frame: EncodedFrame) -> None:
+        for decoded in self._audio_decoder.decode(frame):
+            self._add(decoded)
+
+    def _add(self, decoded: av.AudioFrame) -> None:
+        assert decoded.pts is not None
+        samples = decoded.to_ndarray().astype(np.int16, copy=False).reshape(-1, CHANNELS)
+        with self._changed:
+            self._frames_received += 1
+            self._samples.add(samples, decoded.pts, max([_KEPT_SAMPLES, *self._wanted]))
+            emit = self._queue(decoded)
+            self._changed.notify_all()
+        if emit:
+            self._callbacks.post(self._emit)
+
+    def _queue(self, decoded: av.AudioFrame) -> bool:
+        """Queue a frame for the signal; `_changed` is held.
+
+        Returns:
+            Whether an emission is to be posted.
+        """
+        if not self.frame.receivers:
+            return False
+        self._pending.append(decoded)
+        self._pending_samples += decoded.samples
+        while self._pending_samples > RATE and len(self._pending) > 1:
+            self._pending_samples -= self._pending.popleft().samples
+            self._frames_dropped += 1
+        emit = not self._is_emission_due
+        self._is_emission_due = True
+        return emit
+
+    def _emit(self) -> None:
+        """Emit one frame, and come back for the next: other signals of the role object have their turn in between."""
+        with self._changed:
+            decoded = self._pending.popleft()
+            self._pending_samples -= decoded.samples
+            is_more_due = self._is_emission_due = bool(self._pending)
+        self.frame.emit(self, frame=decoded)
+        if is_more_due:
+            self._callbacks.post(self._emit)

@@ -1,0 +1,195 @@
+"""`DecoderThread`: decodes the frames of one track in a thread of its own, and drops what it cannot keep up with.
+
+The loop puts frames into the queue, the thread takes them out. Each side has counters that it alone writes; what waits is
+their difference. Nobody waits for the thread while holding up the loop: it is told to end, and tells when it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Final
+
+import av
+
+from ..encoded_frame import EncodedFrame
+
+__all__ = ["DecoderThread", "DecodingError"]
+
+logger = logging.getLogger(__name__)
+
+_MOST_FRAMES: Final = 60
+_MOST_BYTES: Final = 16 * 1024 * 1024
+_MOST_SECONDS: Final = 2.0
+"""Frames that wait at which those that wait are dropped, up to the next keyframe."""
+
+_EXIT_SECONDS: Final = 1.0
+
+
+class DecodingError(Exception):
+    """A frame could not be decoded, or not without damage."""
+
+
+class DecoderThread:
+    """Decodes frames one after another. Its thread runs from the first frame to the end.
+
+    Args:
+        name: Of the thread; ``gss-`` is put before it.
+        decode: Called with each frame, on the thread. On `DecodingError`, or an error of PyAV, it is not called again before
+            the next keyframe.
+        request_keyframe: Called, on any thread, when only a keyframe helps.
+    """
+
+    def __init__(self, name: str, decode: Callable[[EncodedFrame], None], request_keyframe: Callable[[], None]) -> None:
+        self._name = f"gss-{name}"
+        self._decode = decode
+        self._request_keyframe = request_keyframe
+        self._queue: SimpleQueue[tuple[int, EncodedFrame] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended: asyncio.Event | None = None
+
+        # Written by the loop.
+        self._put_frames = self._put_bytes = 0
+        self._busy_since = 0.0
+        self._needs_keyframe = True
+        self._is_ending = False
+        # Frames before this one are not decoded any more.
+        self._first = 0
+        # Written by the thread.
+        self._taken_frames = self._taken_bytes = 0
+        self._taken_time = 0.0
+        self.failures = 0
+        self.last_failure = ""
+
+    @property
+    def waiting(self) -> int:
+        """How many frames wait to be decoded."""
+        return self._put_frames - self._taken_frames
+
+    def put(self, frame: EncodedFrame) -> None:
+        """Have a frame decoded; on the loop."""
+        if self._is_ending:
+            return
+        if not self.waiting:
+            self._busy_since = frame.time
+        if self._is_full or frame.time - max(self._busy_since, self._taken_time) > _MOST_SECONDS:
+            self._first = self._put_frames
+            self._needs_keyframe = True
+        # While the thread is at one frame for ever, what waits for it cannot even be dropped.
+        if self._needs_keyframe and (not frame.keyframe or self._is_full):
+            self._request_keyframe()
+            return
+        self._needs_keyframe = False
+        self._put_frames += 1
+        self._put_bytes += len(frame.data)
+        self._queue.put((self._put_frames, frame))
+        if self._thread is None:
+            self._start()
+
+    def end(self) -> None:
+        """Have the thread end after the frame that it is at; idempotent. On the loop, or when there is none any more."""
+        self._is_ending = True
+        self._queue.put(None)
+
+    async def wait_ended(self, seconds: float) -> bool:
+        """Wait until the thread has ended, without holding up the loop.
+
+        Args:
+            seconds: How long at the most.
+
+        Returns:
+            Whether it has.
+        """
+        if self._ended is None:
+            return True
+        try:
+            await asyncio.wait_for(self._ended.wait(), seconds)
+        except TimeoutError:
+            logger.warning("%s: a frame is still being decoded %g s after the end", self._name, seconds)
+            return False
+        return True
+
+    def join(self, seconds: float) -> None:
+        """Wait for the thread; where there is no loop to hold up."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    @property
+    def _is_full(self) -> bool:
+        return self.waiting >= _MOST_FRAMES or self._put_bytes - self._taken_bytes > _MOST_BYTES
+
+    def _start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+        thread = threading.Thread(target=self._main, name=self._name, daemon=True)
+        thread.start()
+        self._thread = thread
+        _running.add(self)
+
+    def _main(self) -> None:
+        needs_keyframe = True
+        try:
+            while (item := self._queue.get()) is not None and not self._is_ending:
+                number, frame = item
+                self._taken_time = frame.time
+                if number > self._first and (frame.keyframe or not needs_keyframe):
+                    needs_keyframe = not self._is_decoded(frame)
+                elif number > self._first:
+                    self._request_keyframe()
+                self._taken_bytes += len(frame.data)
+                self._taken_frames = number
+                # The last frame must not live on in this one while the queue is empty.
+                del item, frame
+        finally:
+            _running.discard(self)
+            self._tell_ended()
+
+    def _is_decoded(self, frame: EncodedFrame) -> bool:
+        try:
+            self._decode(frame)
+        except (av.FFmpegError, DecodingError) as error:
+            self.failures += 1
+            self.last_failure = str(error)
+            self._request_keyframe()
+            return False
+        except Exception as error:
+            logger.exception("%s: internal error", self._name)
+            self.failures += 1
+            self.last_failure = repr(error)
+            return False
+        return True
+
+    def _tell_ended(self) -> None:
+        assert self._loop is not None
+        assert self._ended is not None
+        try:
+            self._loop.call_soon_threadsafe(self._ended.set)
+        except RuntimeError:
+            if not self._loop.is_closed():
+                raise
+
+
+_running: weakref.WeakSet[DecoderThread] = weakref.WeakSet()
+
+
+@atexit.register
+def _end_threads() -> None:
+    """End what still runs, before the interpreter would freeze it in the middle of C code."""
+    deadline = time.monotonic() + _EXIT_SECONDS
+    running = list(_running)
+    for each in running:
+        each.end()
+    for each in running:
+        each.join(max(0.0, deadline - time.monotonic()))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_running.clear)

@@ -1,0 +1,330 @@
+"""`MediaReceiver`: one track of one session, from RTP packets to encoded frames. An `RTCRtpReceiver` of our own.
+
+aiortc's own hands a frame on only when the next one begins, asks once for a packet that is lost, and has a decoder whose
+thread the loop waits for. Of that class there remain the interface to aiortc, and what feedback is made of.
+
+Everything lives on the loop but the methods that say otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from aiortc import RTCRtpReceiver
+from aiortc.rtcdtlstransport import RTCDtlsTransport
+from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
+from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket, RtpPacket
+from aiortc.stats import RTCStatsReport
+
+from ..encoded_frame import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedFrame, MediaKind
+from .bandwidth import Bandwidth
+from .feedback import Feedback
+from .payload_formats import PayloadFormat, payload_formats
+from .reassembly import VideoReassembly
+from .reception import Reception
+from .remote_clock import RemoteClock
+from .reordering import AudioReordering
+from .streams import Streams
+from .timeline import Timeline
+
+__all__ = ["MediaReceiver", "Tap"]
+
+logger = logging.getLogger(__name__)
+
+Tap = Callable[[EncodedFrame], None]
+
+_KEYFRAME_SECONDS: Final = 0.25
+"""The time between two requests for a keyframe, whoever asks, until there is one."""
+
+_REORDERING_SECONDS: Final = 0.05
+"""How long a missing packet of video is waited for where the sender cannot be asked for it again."""
+
+_REPORT_SECONDS: Final = (0.5, 1.5)
+_TIMER_SECONDS: Final = 0.001
+
+_RTX_HEADER: Final = 2
+"""Bytes before the payload of a retransmission: its original sequence number (RFC 4588 section 4)."""
+
+
+class MediaReceiver(RTCRtpReceiver):
+    """Receives one track, and hands its frames to the taps.
+
+    Args:
+        kind: ``"audio"`` or ``"video"``.
+        transport: What the track comes by.
+    """
+
+    def __init__(self, kind: MediaKind, transport: RTCDtlsTransport) -> None:
+        super().__init__(kind, transport)
+        # Thousands of objects that are not used here, and would be garbage in a cycle when the connection is closed: the
+        # collector then stops all threads for longer than a picture lasts.
+        self._RTCRtpReceiver__remote_bitrate_estimator = None
+        self._RTCRtpReceiver__jitter_buffer = None
+        self.kind: Final = kind
+        clock_rate = VIDEO_CLOCK_RATE if kind == "video" else AUDIO_CLOCK_RATE
+        self.clock = RemoteClock(clock_rate)
+        self.packets_received = 0
+        self.frames_received = 0
+        self.codec: str | None = None
+        """The codec of the last frame."""
+
+        self._loop = asyncio.get_running_loop()
+        self._formats: dict[int, PayloadFormat] = {}
+        self._format: PayloadFormat | None = None
+        self._timeline = Timeline(clock_rate)
+        self._frames: VideoReassembly | AudioReordering
+        self._frames = VideoReassembly(self._timeline) if kind == "video" else AudioReordering(self._timeline)
+        self._streams = Streams()
+        self._reception = Reception()
+        self._feedback = Feedback()
+        self._bandwidth = Bandwidth()
+        self._has_started = self._has_ended = False
+        self._early_report: RtcpSrPacket | None = None
+
+        self._wants_keyframe = False
+        self._next_keyframe_request = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0.0
+        self._report_alarm: asyncio.TimerHandle | None = None
+
+        # Guards changes of the taps; the loop reads the tuple, which is only ever replaced.
+        self._taps_lock = threading.Lock()
+        self._taps: tuple[Tap, ...] = ()
+
+    @property
+    def packets_lost(self) -> int:
+        """Packets that never came, not even when they were asked for again."""
+        return self._frames.packets_lost
+
+    @property
+    def packets_repaired(self) -> int:
+        """Packets that were missing, and came after all."""
+        return self._frames.packets_repaired
+
+    def add_tap(self, tap: Tap) -> None:
+        """Have every frame handed to a function from now on. Any thread.
+
+        Args:
+            tap: Called on the loop, in decoding order; it must not block.
+        """
+        with self._taps_lock:
+            self._taps = (*self._taps, tap)
+
+    def remove_tap(self, tap: Tap) -> None:
+        """Hand no more frames to a function. Any thread."""
+        with self._taps_lock:
+            self._taps = tuple(each for each in self._taps if each != tap)
+
+    def request_keyframe(self) -> None:
+        """Ask the sender for a keyframe, now or soon after the last time, until there is one. Any thread; video only."""
+        try:
+            self._loop.call_soon_threadsafe(self._want_keyframe)
+        except RuntimeError:
+            if not self._loop.is_closed():
+                raise
+
+    # What follows is called by aiortc.
+
+    async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
+        """Begin to receive."""
+        if self._has_started or self._has_ended:
+            return
+        self._has_started = True
+        self._formats = payload_formats(parameters.codecs, self.kind)
+        if self.kind == "video" and not any(each.has_retransmission for each in self._formats.values()):
+            self._frames = VideoReassembly(self._timeline, _REORDERING_SECONDS)
+        self.transport._register_rtp_receiver(self, parameters)
+        self._schedule_report()
+
+    async def stop(self) -> None:
+        """Receive no more; idempotent."""
+        if self._has_started:
+            self.transport._unregister_rtp_receiver(self)
+        self._end()
+
+    async def getStats(self) -> RTCStatsReport:
+        """The W3C's statistics of the track."""
+        report = RTCStatsReport()
+        self._reception.add_statistics(report, self.kind, self.transport._stats_id, id(self))
+        report.update(self.transport._get_stats())
+        return report
+
+    def _set_rtcp_ssrc(self, ssrc: int) -> None:
+        self._feedback.ssrc = ssrc
+
+    def _handle_disconnect(self) -> None:
+        self._end()
+
+    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
+        if not isinstance(packet, RtcpSrPacket) or self._has_ended:
+            return
+        self._reception.add_sender_report(packet)
+        if self._streams.current is None:
+            self._early_report = packet
+        elif packet.ssrc == self._streams.current:
+            self._add_to_clock(packet)
+
+    async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:
+        form = self._formats.get(packet.payload_type)
+        if form is None or not self._enabled or self._has_ended:
+            return
+        now = time.monotonic()
+        self.packets_received += 1
+        if not self._reception.knows(packet.ssrc):
+            self._forget_routes()
+        self._reception.add(packet, form.clock_rate)
+        payload = packet.payload
+        if form.original is None:
+            if packet.ssrc != self._streams.current and not self._switch_stream(packet.ssrc, now):
+                return
+            self._streams.heard = now
+            if form is not self._format:
+                self._switch_format(form)
+            sequence_number = packet.sequence_number
+            retransmitted = False
+        else:
+            # Whatever its SSRC, which not every peer announces. Padding that probes the way here has no payload.
+            if len(payload) < _RTX_HEADER or form.original is not self._format:
+                return
+            form = form.original
+            sequence_number = payload[0] << 8 | payload[1]
+            payload = payload[_RTX_HEADER:]
+            retransmitted = True
+        send_time = packet.extensions.abs_send_time
+        if send_time is not None and form.has_bandwidth:
+            self._estimate(send_time, len(packet.payload) + packet.padding_size, now)
+        frames = self._frames.add(
+            form.codec, sequence_number, packet.timestamp, bool(packet.marker), payload, now, retransmitted
+        )
+        if frames:
+            self._hand_on(frames)
+        if self._frames.is_waiting:
+            self._chase(now)
+        if self._frames.wants_keyframe or self._wants_keyframe:
+            self._ask_for_keyframe(now)
+
+    # Until here.
+
+    def _hand_on(self, frames: Sequence[EncodedFrame]) -> None:
+        if self._early_report is not None:
+            if self._early_report.ssrc == self._streams.current:
+                self._add_to_clock(self._early_report)
+            self._early_report = None
+        for frame in frames:
+            self.frames_received += 1
+            self.codec = frame.codec
+            if frame.keyframe:
+                self._wants_keyframe = False
+            for tap in self._taps:
+                try:
+                    tap(frame)
+                except Exception:
+                    # One that fails would fail for every frame, and must not take the connection with it.
+                    logger.exception("%r gets no more frames", tap)
+                    self.remove_tap(tap)
+
+    def _chase(self, now: float) -> None:
+        """Ask for what is missing, if it is time, and come back when it is."""
+        missing = self._frames.missing(now)
+        current = self._streams.current
+        if missing and current is not None and self._format is not None and self._format.has_retransmission:
+            self._feedback.request_packets(self.transport, current, missing)
+        due_at = self._frames.due_at
+        if due_at is not None:
+            self._wake_at(due_at)
+
+    def _want_keyframe(self) -> None:
+        self._wants_keyframe = self.kind == "video"
+        self._ask_for_keyframe(time.monotonic())
+
+    def _ask_for_keyframe(self, now: float) -> None:
+        """Ask for a keyframe, if it is time, and come back when it is."""
+        current = self._streams.current
+        if self._has_ended or current is None or self._format is None or not self._format.has_keyframe_requests:
+            return
+        if now >= self._next_keyframe_request:
+            self._next_keyframe_request = now + _KEYFRAME_SECONDS
+            self._feedback.request_keyframe(self.transport, current)
+        self._wake_at(self._next_keyframe_request)
+
+    def _wake_at(self, due_at: float) -> None:
+        if self._alarm is not None:
+            if self._alarm_at <= due_at:
+                return
+            self._alarm.cancel()
+        self._alarm_at = due_at
+        # uvloop counts whole milliseconds; woken too early, it would be called again and again.
+        self._alarm = self._loop.call_later(max(0.0, due_at - time.monotonic()) + _TIMER_SECONDS, self._on_alarm)
+
+    def _on_alarm(self) -> None:
+        self._alarm = None
+        now = time.monotonic()
+        frames = self._frames.on_time(now)
+        if frames:
+            self._hand_on(frames)
+        if self._frames.is_waiting:
+            self._chase(now)
+        if self._frames.wants_keyframe or self._wants_keyframe:
+            self._ask_for_keyframe(now)
+
+    def _estimate(self, send_time: int, size: int, now: float) -> None:
+        current = self._streams.current
+        assert current is not None
+        bitrate = self._bandwidth.add(send_time, size, current, now)
+        if bitrate is not None:
+            self._feedback.limit_bitrate(self.transport, current, bitrate)
+
+    def _switch_stream(self, ssrc: int, now: float) -> bool:
+        """Go on with another stream, if this one is not what is left of an earlier one."""
+        before = self._streams.current
+        if not self._streams.switch(ssrc, now):
+            return False
+        if before is not None:
+            self._reception.forget(before)
+            self._frames.begin_anew()
+            self._timeline.begin_anew(self._timeline.clock_rate)
+        return True
+
+    def _switch_format(self, form: PayloadFormat) -> None:
+        self._format = form
+        if form.clock_rate != self.clock.clock_rate:
+            self.clock.begin_anew(form.clock_rate)
+            self._timeline.begin_anew(form.clock_rate)
+
+    def _add_to_clock(self, report: RtcpSrPacket) -> None:
+        if not self._timeline.has_begun:
+            self._early_report = report
+            return
+        self.clock.add_report(self._timeline.place(report.sender_info.rtp_timestamp), report.sender_info.ntp_timestamp)
+
+    def _forget_routes(self) -> None:
+        """Bound aiortc's table of the streams that are ours, to which every SSRC that a peer thinks of is added."""
+        routes = self.transport._rtp_router.ssrc_table
+        self._streams.prune(routes, self)
+
+    def _schedule_report(self) -> None:
+        self._report_alarm = self._loop.call_later(random.uniform(*_REPORT_SECONDS), self._report)
+
+    def _report(self) -> None:
+        self._feedback.report(self.transport, self._reception.reports())
+        self._schedule_report()
+
+    def _end(self) -> None:
+        if self._has_ended:
+            return
+        self._has_ended = True
+        for alarm in (self._alarm, self._report_alarm):
+            if alarm is not None:
+                alarm.cancel()
+        self._frames.begin_anew()
+        self._bandwidth = Bandwidth()
+        if self._track is not None:
+            # Whoever waits for a frame of aiortc's track would wait for ever.
+            self._track._queue.put_nowait(None)
+            self._track.stop()

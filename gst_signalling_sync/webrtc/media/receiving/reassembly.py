@@ -1,0 +1,279 @@
+"""`VideoReassembly`: RTP packets of a video track become access units, in decoding order. No clock and no I/O of its own.
+
+Frames that follow a gap wait, because they cannot be decoded without what is missing. It is asked for again and again, and
+given up when it is too late for it, when too much waits behind it, or when a whole keyframe does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from ..encoded_frame import EncodedFrame
+from .gaps import Gaps
+from .keyframe_search import KeyframeSearch, WaitingPacket
+from .payloads import PARSERS, Fragment
+from .stray_packets import MOST_AHEAD, StrayPackets
+from .timeline import Timeline
+from .wrapping import step
+
+__all__ = ["RETRANSMISSION_SECONDS", "VideoReassembly"]
+
+RETRANSMISSION_SECONDS: Final = 0.5
+"""How long a missing packet is waited for where the sender can be asked for it again."""
+
+_SEQUENCE_BITS: Final = 16
+_SEQUENCE_MASK: Final = 0xFFFF
+
+_MOST_PACKETS: Final = 1024
+"""Packets from the first that is missing to the newest: more than a second of most streams, and as many as SRTP accepts."""
+
+_MOST_WAITING_BYTES: Final = 4 * 1024 * 1024
+_MOST_FRAME_BYTES: Final = 8 * 1024 * 1024
+
+
+class VideoReassembly:
+    """The reassembly of one video track.
+
+    Packets are known by their sequence numbers without wrapping. All before `_next` have been handled; `_next` itself, if
+    anything waits behind it, is missing.
+
+    Args:
+        timeline: Of the track.
+        patience: Seconds that a missing packet is waited for.
+    """
+
+    def __init__(self, timeline: Timeline, patience: float = RETRANSMISSION_SECONDS) -> None:
+        self._timeline = timeline
+        self._codec = ""
+        self._parse = PARSERS["VP8"]
+        self.packets_lost = 0
+        self.wants_keyframe = False
+        """Whether nothing can be decoded until a keyframe comes."""
+
+        self._next: int | None = None
+        self._waiting: dict[int, WaitingPacket] = {}
+        self._waiting_bytes = 0
+        self._gaps = Gaps(patience)
+        self._strays = StrayPackets()
+        self._search = KeyframeSearch(self._waiting)
+
+        self._needs_keyframe = True
+        self._is_behind_gap = True
+        self._in_frame = False
+        self._frame_is_broken = False
+        self._frame_is_keyframe = False
+        self._frame_has_picture = False
+        self._timestamp = 0
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    @property
+    def packets_repaired(self) -> int:
+        """Packets that were missing and came after all."""
+        return self._gaps.packets_repaired
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a packet is missing: call `missing` and `on_time` until it is not."""
+        return bool(self._gaps)
+
+    @property
+    def due_at(self) -> float | None:
+        """When `missing` or `on_time` have something to do next; None: when packets come."""
+        return self._gaps.due_at
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Length of all payloads that are held here."""
+        return self._waiting_bytes + self._size
+
+    def begin_anew(self) -> None:
+        """Drop everything; the next packet is of another stream."""
+        self._next = None
+        self._needs_keyframe = True
+        self._is_behind_gap = True
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self._gaps.clear()
+        self._search = KeyframeSearch(self._waiting)
+        self._drop_frame()
+
+    def add(
+        self,
+        codec: str,
+        sequence_number: int,
+        timestamp: int,
+        marker: bool,
+        payload: bytes,
+        now: float,
+        retransmitted: bool = False,
+    ) -> Sequence[EncodedFrame]:
+        """Take a packet.
+
+        Args:
+            codec: One of `PARSERS`.
+            sequence_number: 16 bits.
+            timestamp: 32 bits.
+            marker: Whether it says to be the last of its frame.
+            payload: Empty of packets that are mere padding.
+            now: Seconds on any clock that does not jump.
+            retransmitted: Whether it came on another stream than its own, which says nothing about where that one is.
+
+        Returns:
+            The frames that are complete now, in decoding order.
+        """
+        if codec != self._codec:
+            self.begin_anew()
+            self._codec, self._parse = codec, PARSERS[codec]
+        if self._next is None:
+            self._next = sequence_number
+        frames: list[EncodedFrame] = []
+        ahead = step(self._next, sequence_number, _SEQUENCE_BITS)
+        if not 0 <= ahead <= MOST_AHEAD:
+            if retransmitted or not self._strays.have_moved(sequence_number, ahead, now):
+                return frames
+            self.begin_anew()
+            self._next, ahead = sequence_number, 0
+        elif self._strays.run:
+            self._strays.run = 0
+        fragment = self._parse(payload) if payload else None
+        if ahead == 0 and not self._gaps:
+            self._next += 1
+            self._scan(timestamp, marker, fragment, now, frames)
+        else:
+            self._add_around_gap(
+                self._next + ahead, WaitingPacket(timestamp, marker, fragment, len(payload)), now, frames
+            )
+        return frames
+
+    def missing(self, now: float) -> list[int]:
+        """The sequence numbers that are to be asked for now, 16 bits each."""
+        return [number & _SEQUENCE_MASK for number in self._gaps.due(now)]
+
+    def on_time(self, now: float) -> Sequence[EncodedFrame]:
+        """Give up what is missing for too long.
+
+        Returns:
+            The frames that need not wait for it any longer.
+        """
+        frames: list[EncodedFrame] = []
+        while self._gaps.is_too_late(now):
+            self._give_up(now, frames)
+        return frames
+
+    def _add_around_gap(self, number: int, packet: WaitingPacket, now: float, frames: list[EncodedFrame]) -> None:
+        assert self._next is not None
+        if number in self._waiting:
+            return
+        while self._gaps and number - self._next > _MOST_PACKETS:
+            self._give_up(now, frames)
+        if number - self._next > _MOST_PACKETS:
+            self._skip_to(number)
+            self._lose()
+        self._gaps.fill(number, now)
+        self._gaps.extend(self._next, number, now)
+        self._waiting[number] = packet
+        self._waiting_bytes += packet.size
+        if number == self._next:
+            self._drain(now, frames)
+        elif (keyframe := self._search.add(number)) is not None:
+            self._skip_to(keyframe)
+            self._drain(now, frames)
+        while self._gaps and self._waiting_bytes > _MOST_WAITING_BYTES:
+            self._give_up(now, frames)
+
+    def _drain(self, now: float, frames: list[EncodedFrame]) -> None:
+        """Handle what waits up to the next gap."""
+        assert self._next is not None
+        while (packet := self._waiting.pop(self._next, None)) is not None:
+            self._next += 1
+            self._waiting_bytes -= packet.size
+            self._scan(packet.timestamp, packet.marker, packet.fragment, now, frames)
+        self._search.forget_before(self._next)
+
+    def _give_up(self, now: float, frames: list[EncodedFrame]) -> None:
+        """Go on behind the first gap, where nothing can be decoded but a keyframe."""
+        self._skip_to(self._gaps.end_of_first())
+        self._lose()
+        self._drain(now, frames)
+
+    def _skip_to(self, number: int) -> None:
+        assert self._next is not None
+        known = 0
+        for passed in [each for each in self._waiting if each < number]:
+            self._waiting_bytes -= self._waiting.pop(passed).size
+            known += 1
+        self._gaps.forget_before(number)
+        self.packets_lost += number - self._next - known
+        self._search.forget_before(number)
+        self._next = number
+        self._is_behind_gap = True
+        self._drop_frame()
+
+    def _lose(self) -> None:
+        """Decode nothing from here on but a keyframe."""
+        self._needs_keyframe = self.wants_keyframe = True
+
+    def _scan(
+        self, timestamp: int, marker: bool, fragment: Fragment | None, now: float, frames: list[EncodedFrame]
+    ) -> None:
+        """Add a packet, the next in order, to the frame that it belongs to."""
+        if fragment is None:
+            return
+        if timestamp != self._timestamp:
+            self._end_frame(now, frames)
+        if not self._in_frame:
+            self._begin(fragment)
+        self._timestamp = timestamp
+        self._append(fragment)
+        if marker:
+            self._end_frame(now, frames)
+
+    def _end_frame(self, now: float, frames: list[EncodedFrame]) -> None:
+        # webrtcsink marks new parameters of H264 as a frame of their own. They are part of the next.
+        if self._in_frame and (self._frame_has_picture or self._frame_is_broken):
+            self._finish(now, frames)
+
+    def _begin(self, fragment: Fragment) -> None:
+        self._in_frame = True
+        self._frame_is_keyframe = False
+        self._frame_has_picture = False
+        # Of H264 a packet that follows the end of a frame begins one, whatever it is.
+        self._frame_is_broken = not fragment.begins and (self._is_behind_gap or self._codec != "H264")
+        self._is_behind_gap = False
+        if self._frame_is_broken or (self._needs_keyframe and self._codec == "VP8" and not fragment.keyframe):
+            self._lose()
+
+    def _append(self, fragment: Fragment) -> None:
+        if self._frame_is_broken:
+            if not fragment.begins:
+                return
+            self._frame_is_broken = False
+        if fragment.data is None or self._size + len(fragment.data) > _MOST_FRAME_BYTES:
+            self._frame_is_broken = True
+            self._parts, self._size = [], 0
+            self._lose()
+            return
+        self._parts.append(fragment.data)
+        self._size += len(fragment.data)
+        self._frame_is_keyframe = self._frame_is_keyframe or fragment.keyframe
+        self._frame_has_picture = self._frame_has_picture or fragment.picture
+
+    def _finish(self, now: float, frames: list[EncodedFrame]) -> None:
+        is_keyframe = self._frame_is_keyframe
+        data = b"" if self._frame_is_broken else b"".join(self._parts)
+        self._drop_frame()
+        if not data:
+            return
+        if is_keyframe:
+            self._needs_keyframe = self.wants_keyframe = False
+        elif self._needs_keyframe:
+            self.wants_keyframe = True
+            return
+        frames.append(EncodedFrame(self._codec, data, self._timeline.advance(self._timestamp, now), is_keyframe, now))
+
+    def _drop_frame(self) -> None:
+        self._in_frame = False
+        self._parts = []
+        self._size = 0

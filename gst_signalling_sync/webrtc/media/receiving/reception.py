@@ -1,0 +1,107 @@
+"""`Reception`: what the receiver reports of RTCP tell the senders, and the W3C's statistics of it."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from aiortc import clock
+from aiortc.rtcrtpreceiver import StreamStatistics
+from aiortc.rtp import RtcpReceiverInfo, RtcpSenderInfo, RtcpSrPacket, RtpPacket
+from aiortc.stats import RTCInboundRtpStreamStats, RTCRemoteOutboundRtpStreamStats, RTCStatsReport
+
+from ..encoded_frame import MediaKind
+
+__all__ = ["Reception"]
+
+_MOST_STREAMS: Final = 8
+"""Streams of one track that are reported on: its own, that of its retransmissions, and what came before them."""
+
+_LONGEST_DELAY_SECONDS: Final = 65536
+_LARGEST_WORD: Final = 0xFFFFFFFF
+_LARGEST_FRACTION: Final = 0xFF
+
+
+class Reception:
+    """The streams of one track, by SSRC. Lives on the loop."""
+
+    def __init__(self) -> None:
+        self._streams: dict[int, StreamStatistics] = {}
+        self._senders: dict[int, tuple[RtcpSenderInfo, float]] = {}
+
+    def knows(self, ssrc: int) -> bool:
+        """Whether a packet of that stream has been counted."""
+        return ssrc in self._streams
+
+    def add(self, packet: RtpPacket, clock_rate: int) -> None:
+        """Count a packet."""
+        stream = self._streams.get(packet.ssrc)
+        if stream is None:
+            while len(self._streams) >= _MOST_STREAMS:
+                self.forget(next(iter(self._streams)))
+            stream = self._streams[packet.ssrc] = StreamStatistics(clock_rate)
+        stream.add(packet)
+
+    def forget(self, ssrc: int) -> None:
+        """Report no longer on a stream that has ended, or that began anew."""
+        self._streams.pop(ssrc, None)
+        self._senders.pop(ssrc, None)
+
+    def add_sender_report(self, packet: RtcpSrPacket) -> None:
+        """Take note of a sender's report, for the round trip that it measures by the answer."""
+        if packet.ssrc in self._streams:
+            self._senders[packet.ssrc] = (packet.sender_info, time.monotonic())
+
+    def reports(self) -> list[RtcpReceiverInfo]:
+        """What to report now (RFC 3550 section 6.4.1); the next report begins where this one ends."""
+        return [self._report(ssrc, stream) for ssrc, stream in self._streams.items()]
+
+    def add_statistics(self, report: RTCStatsReport, kind: MediaKind, transport_id: str, owner: int) -> None:
+        """Add the statistics objects of all streams to a report."""
+        now = clock.current_datetime()
+        for ssrc, stream in self._streams.items():
+            report.add(
+                RTCInboundRtpStreamStats(
+                    timestamp=now,
+                    type="inbound-rtp",
+                    id=f"inbound-rtp_{owner}_{ssrc}",
+                    ssrc=ssrc,
+                    kind=kind,
+                    transportId=transport_id,
+                    packetsReceived=stream.packets_received,
+                    packetsLost=stream.packets_lost,
+                    jitter=stream.jitter,
+                )
+            )
+        for ssrc, (sender, _) in self._senders.items():
+            report.add(
+                RTCRemoteOutboundRtpStreamStats(
+                    timestamp=now,
+                    type="remote-outbound-rtp",
+                    id=f"remote-outbound-rtp_{owner}_{ssrc}",
+                    ssrc=ssrc,
+                    kind=kind,
+                    transportId=transport_id,
+                    packetsSent=sender.packet_count,
+                    bytesSent=sender.octet_count,
+                    remoteTimestamp=clock.datetime_from_ntp(sender.ntp_timestamp),
+                )
+            )
+
+    def _report(self, ssrc: int, stream: StreamStatistics) -> RtcpReceiverInfo:
+        last_report = delay = 0
+        if ssrc in self._senders:
+            sender, received = self._senders[ssrc]
+            seconds = time.monotonic() - received
+            last_report = (sender.ntp_timestamp >> 16) & _LARGEST_WORD
+            delay = int(min(seconds, _LONGEST_DELAY_SECONDS - 1) * 65536)
+        # A peer's timestamps may jump as they like; what is computed of them must still fit.
+        return RtcpReceiverInfo(
+            ssrc=ssrc,
+            fraction_lost=min(stream.fraction_lost, _LARGEST_FRACTION),
+            packets_lost=stream.packets_lost,
+            highest_sequence=(stream.cycles + (stream.max_seq or 0)) & _LARGEST_WORD,
+            jitter=min(stream.jitter, _LARGEST_WORD),
+            lsr=last_report,
+            dlsr=delay,
+        )

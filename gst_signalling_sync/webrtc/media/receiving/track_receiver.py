@@ -1,0 +1,131 @@
+"""`TrackReceiver`: what the receivers of video and of audio have in common: a decoder, readers who wait, and an end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from ....errors import SessionClosed, WaitTimeout
+from ....threads import CallbackThread, Deadline, LoopThread, Owner, wait_for
+from ..encoded_frame import EncodedFrame
+from .decoder_thread import DecoderThread
+from .media_receiver import MediaReceiver
+
+__all__ = ["FOR_EVER", "TrackReceiver"]
+
+FOR_EVER: Final = threading.TIMEOUT_MAX
+"""Seconds to wait where there is no timeout."""
+
+_STOP_SECONDS: Final = 2.0
+
+
+class TrackReceiver:
+    """One track that the other end sends.
+
+    Args:
+        named: The session as errors name it.
+        rtp: Gives the encoded frames.
+        loop: What `rtp` lives on.
+        callbacks: Where the signals are emitted.
+        timeout: Seconds that reads wait by default.
+    """
+
+    def __init__(
+        self, named: str, rtp: MediaReceiver, loop: LoopThread, callbacks: CallbackThread, timeout: float
+    ) -> None:
+        self._named = named
+        self.rtp: Final = rtp
+        self._loop = loop
+        self._callbacks = callbacks
+        self._timeout = timeout
+        self._owner = Owner(f"{rtp.kind} of {named}")
+        self._frames_received = 0
+
+        # Guards what the decoder's thread, readers and callbacks share; notified when a reader may have what it waits for.
+        self._changed = threading.Condition()
+        self._has_ended = False
+        self._error: Exception | None = None
+
+        self._decoder = DecoderThread(f"{rtp.kind}-decoder", self._decode, rtp.request_keyframe)
+        rtp.add_tap(self._decoder.put)
+
+    def __repr__(self) -> str:
+        state = (
+            "ended" if self._has_ended else f"{self.codec or 'nothing yet'}, {self._frames_received} frames received"
+        )
+        return f"<{type(self).__name__} of {self._named}, {state}>"
+
+    @property
+    def codec(self) -> str | None:
+        """The codec of what comes, as in ``a=rtpmap``; None before the first frame."""
+        return self.rtp.codec
+
+    @property
+    def frames_received(self) -> int:
+        """Frames that were decoded."""
+        return self._frames_received
+
+    @property
+    def packets_lost(self) -> int:
+        """Packets that never came, not even when they were asked for again."""
+        return self.rtp.packets_lost
+
+    @property
+    def packets_repaired(self) -> int:
+        """Packets that were missing, and came after all; always 0 of audio, which is not asked for again."""
+        return self.rtp.packets_repaired
+
+    # These two are called on the loop.
+
+    def end(self, error: Exception | None) -> None:
+        """Tell readers that nothing more comes, because the session ended; idempotent.
+
+        Args:
+            error: Why, None where it was closed in order.
+        """
+        self.rtp.remove_tap(self._decoder.put)
+        self._decoder.end()
+        with self._changed:
+            if not self._has_ended:
+                self._has_ended = True
+                self._error = error
+            self._changed.notify_all()
+
+    async def stop(self) -> None:
+        """Wait until the decoder's thread has ended, for 2 s at the most; after `end`."""
+        await self._decoder.wait_ended(_STOP_SECONDS)
+
+    # Until here.
+
+    def _decode(self, frame: EncodedFrame) -> None:
+        raise NotImplementedError
+
+    def _wait_until(self, predicate: Callable[[], object], doing: str, timeout: float | None) -> None:
+        """Wait, holding `_changed`, until a read can go on or the track has ended.
+
+        Raises:
+            SessionClosed: It has ended, and the predicate is still false.
+            WaitTimeout: It took too long.
+            RuntimeError: This would block the event loop.
+        """
+        deadline = Deadline(self._timeout if timeout is None else timeout)
+        if not predicate() and not self._has_ended:
+            if self._loop.is_current:
+                raise RuntimeError(f"{doing}: a blocking call on the event loop thread would wait for itself for ever")
+            wait_for(self._changed, lambda: self._has_ended or predicate(), deadline)
+        if predicate():
+            return
+        if self._has_ended:
+            raise SessionClosed(f"{doing}: {self._error or 'the session is closed'}")
+        raise WaitTimeout(f"{doing}: nothing within {deadline.seconds:g} s; {self._progress()}")
+
+    def _progress(self) -> str:
+        """What has come so far, for who wonders why there is nothing."""
+        progress = (
+            f"so far {self.rtp.packets_received} packets ({self.rtp.packets_lost} lost),"
+            f" {self.rtp.frames_received} whole frames, {self._frames_received} decoded"
+        )
+        if self._decoder.failures:
+            progress += f", {self._decoder.failures} not decodable (the last: {self._decoder.last_failure})"
+        return progress

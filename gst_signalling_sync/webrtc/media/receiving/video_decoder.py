@@ -1,0 +1,73 @@
+"""`VideoDecoder`: access units of VP8 and H264 become pictures."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+import av
+from av.codec.context import Flags
+from av.video.codeccontext import VideoCodecContext
+
+from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
+from .decoder_thread import DecodingError
+
+__all__ = ["MOST_PIXELS", "VideoDecoder"]
+
+MOST_PIXELS: Final = 8192 * 4320
+"""Of one picture; the peer chooses its size, and what is decoded to takes a byte and a half for each."""
+
+_DECODERS: Final = {"VP8": "vp8", "H264": "h264"}
+"""FFmpeg's own for VP8: libvpx takes as long, but has allocated a picture before its size can be refused."""
+
+_TIME_BASE: Final = Fraction(1, VIDEO_CLOCK_RATE)
+
+
+class VideoDecoder:
+    """The decoder of one video track; used by one thread."""
+
+    def __init__(self) -> None:
+        self._codec = ""
+        self._context: VideoCodecContext | None = None
+
+    def decode(self, frame: EncodedFrame) -> list[av.VideoFrame]:
+        """Decode an access unit.
+
+        Args:
+            frame: The next one; after an error, a keyframe.
+
+        Returns:
+            The pictures that are complete now, one as a rule. Their `pts` is the frame's timestamp.
+
+        Raises:
+            av.FFmpegError: It cannot be decoded, or its pictures are too large.
+            DecodingError: What was decoded is damaged.
+        """
+        if self._context is None or frame.codec != self._codec:
+            self._context = _new_context(frame.codec)
+            self._codec = frame.codec
+        packet = av.Packet(frame.data)
+        packet.pts = frame.timestamp
+        packet.time_base = _TIME_BASE
+        try:
+            pictures = self._context.decode(packet)
+        except av.FFmpegError:
+            # What is left of it in the decoder must not spoil what comes after the next keyframe.
+            self._context = None
+            raise
+        if any(picture.is_corrupt for picture in pictures):
+            self._context = None
+            raise DecodingError("the picture is damaged")
+        for picture in pictures:
+            picture.time_base = _TIME_BASE
+        return pictures
+
+
+def _new_context(codec: str) -> VideoCodecContext:
+    context = av.CodecContext.create(_DECODERS[codec], "r")
+    assert isinstance(context, VideoCodecContext)
+    # Several threads would each hold a picture back.
+    context.thread_count = 1
+    context.flags |= Flags.low_delay
+    context.options = {"max_pixels": str(MOST_PIXELS)}
+    return context

@@ -1,0 +1,110 @@
+"""`Mp4Muxer`: H264 and Opus in MP4, by FFmpeg.
+
+The file consists of fragments, which play without an index; at the end it becomes an ordinary file that has one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from fractions import Fraction
+from typing import Final
+
+import av
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+
+from ..encoded_frame import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, MediaKind
+from .muxer import LOST_SECONDS, OPUS_HEAD, Muxer, Packet
+from .recording_file import RecordingFile
+
+__all__ = ["Mp4Muxer"]
+
+_RATES: Final[dict[MediaKind, int]] = {"video": VIDEO_CLOCK_RATE, "audio": AUDIO_CLOCK_RATE}
+
+_OPTIONS: Final = {
+    "movflags": "hybrid_fragmented+frag_keyframe+default_base_moof",
+    "frag_duration": str(round(LOST_SECONDS * 1e6)),
+    "flush_packets": "1",
+    # A track that pauses must not hold the other one back in memory; by default it may for ten seconds.
+    "max_interleave_delta": str(round(LOST_SECONDS * 1e6)),
+}
+
+
+class Mp4Muxer(Muxer):
+    """Writes one MP4 file.
+
+    Args:
+        file: Where to.
+        video: From `template_of`; None: the file has no video.
+        has_audio: Whether it has a track of Opus.
+
+    Raises:
+        av.FFmpegError: FFmpeg refused the streams.
+    """
+
+    def __init__(self, file: RecordingFile, video: VideoStream | None, has_audio: bool) -> None:
+        self._file = file
+        self._container: OutputContainer = av.open(file, "w", format="mp4", container_options=_OPTIONS)
+        self._streams: dict[MediaKind, VideoStream | AudioStream] = {}
+        if video is not None:
+            self._streams["video"] = self._container.add_stream_from_template(video, opaque=True)
+        if has_audio:
+            audio = self._container.add_stream_from_template(_opus_template(), opaque=True)
+            audio.codec_context.extradata = OPUS_HEAD
+            self._streams["audio"] = audio
+        for kind, stream in self._streams.items():
+            stream.time_base = Fraction(1, _RATES[kind])
+        self._header_size: int | None = None
+        self._is_closed = False
+        self._seconds = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Where the last packet ends."""
+        return self._seconds
+
+    @property
+    def has_video(self) -> bool:
+        """Whether there is a stream for it."""
+        return "video" in self._streams
+
+    def write(self, kind: MediaKind, packet: Packet) -> None:
+        """Add a packet, see `Muxer`."""
+        rate = _RATES[kind]
+        muxed = av.Packet(packet.data)
+        muxed.stream = self._streams[kind]
+        muxed.time_base = Fraction(1, rate)
+        muxed.pts = muxed.dts = round(packet.time * rate)
+        muxed.duration = round(packet.duration * rate)
+        muxed.is_keyframe = packet.keyframe
+        self._container.mux_one(muxed)
+        if self._header_size is None:
+            self._header_size = self._file.size
+        if self._file.size > self._header_size:
+            # A header without any media would not play.
+            self._file.commit()
+        self._seconds = max(self._seconds, packet.time + packet.duration)
+
+    def close(self) -> None:
+        """Write the index, see `Muxer`."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._container.close()
+        self._file.commit()
+
+    def abandon(self) -> None:
+        """Write nothing more, see `Muxer`."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        # FFmpeg frees what it holds, after it tried in vain to write the index.
+        with contextlib.suppress(OSError, av.FFmpegError):
+            self._container.close()
+
+
+def _opus_template() -> AudioStream:
+    """A stream of Opus whose encoder is never opened."""
+    return av.open(io.BytesIO(), "w", format="mp4").add_stream("libopus", rate=AUDIO_CLOCK_RATE)

@@ -1,0 +1,163 @@
+"""`RecordedVideo`, `RecordedAudio`: a track's frames as packets for its recording, placed in time, re-encoded if need be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import av
+
+from ..encoded_frame import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedFrame
+from ..receiving.decoder_thread import DecodingError
+from .muxer import Packet
+from .recording_clock import RecordingClock
+from .transcoder import AudioTranscoder, VideoTranscoder
+
+__all__ = ["RecordedAudio", "RecordedVideo", "opus_seconds"]
+
+_LEAST_STEP: Final = 0.00125
+"""Seconds from one packet to the next of its track; Matroska counts whole milliseconds."""
+
+_USUAL_DURATION: Final = 1 / 30
+_LONGEST_DURATION: Final = 0.5
+
+_VIDEO_CODECS: Final = ("VP8", "H264")
+_AUDIO_CLOCK_RATES: Final = {"opus": AUDIO_CLOCK_RATE, "PCMU": 8000, "PCMA": 8000, "G722": 8000}
+
+
+class RecordedVideo:
+    """The video of a recording; used by one thread.
+
+    Args:
+        clock: Places its frames.
+        codecs: That the file can hold. The first keyframe decides which of them it does hold: its own if it is among them,
+            else the first, to which all that comes in another is re-encoded.
+        request_keyframe: Called when there is no picture until one comes.
+    """
+
+    def __init__(self, clock: RecordingClock, codecs: tuple[str, ...], request_keyframe: Callable[[], object]) -> None:
+        self.codec = ""
+        self.transcodes: list[str] = []
+        self._clock = clock
+        self._codecs = codecs
+        self._request_keyframe = request_keyframe
+        self._source = ""
+        self._transcoder: VideoTranscoder | None = None
+        self._time: float | None = None
+        self._next_time = 0.0
+        self._duration = _USUAL_DURATION
+
+    def packets(self, frame: EncodedFrame) -> list[Packet]:
+        """The next frame, as the file holds it.
+
+        Args:
+            frame: In the order of decoding.
+
+        Returns:
+            One packet; none before a keyframe, and after a damaged frame that had to be re-encoded.
+        """
+        if frame.codec not in _VIDEO_CODECS or not frame.data:
+            return []
+        time = self._place(frame)
+        if frame.keyframe and frame.codec != self._source:
+            self._take_on(frame.codec)
+        if frame.codec != self._source:
+            self._request_keyframe()
+            return []
+        if self._transcoder is None:
+            return [Packet(frame.data, time, self._duration, frame.keyframe)]
+        try:
+            return self._transcoder.transcode(frame, time, self._duration)
+        except (av.FFmpegError, DecodingError):
+            # Nothing until the next keyframe, for which a new decoder is made.
+            self._source = ""
+            return []
+
+    def _take_on(self, codec: str) -> None:
+        self.codec = self.codec or (codec if codec in self._codecs else self._codecs[0])
+        self._source = codec
+        self._transcoder = None
+        if codec != self.codec:
+            self._transcoder = VideoTranscoder(self.codec)
+            _note(self.transcodes, f"{codec} to {self.codec}")
+
+    def _place(self, frame: EncodedFrame) -> float:
+        time = max(self._clock.position(frame, VIDEO_CLOCK_RATE), self._next_time)
+        if self._time is not None:
+            self._duration = min(time - self._time, _LONGEST_DURATION)
+        self._time = time
+        self._next_time = time + _LEAST_STEP
+        return time
+
+
+class RecordedAudio:
+    """The sound of a recording; used by one thread.
+
+    Args:
+        clock: Places its frames.
+    """
+
+    def __init__(self, clock: RecordingClock) -> None:
+        self.transcodes: list[str] = []
+        self._clock = clock
+        self._transcoder: AudioTranscoder | None = None
+        self._next_time = 0.0
+
+    def packets(self, frame: EncodedFrame) -> list[Packet]:
+        """The next frame, in Opus.
+
+        Args:
+            frame: In the order of its time.
+
+        Returns:
+            Packets that begin neither before the recording nor before the one that came last.
+        """
+        clock_rate = _AUDIO_CLOCK_RATES.get(frame.codec)
+        if clock_rate is None or not frame.data:
+            # Comfort noise and key presses travel on the same track.
+            return []
+        time = self._clock.position(frame, clock_rate)
+        packets = []
+        for packet in self._in_opus(frame, time):
+            if packet.time >= self._next_time - _LEAST_STEP:
+                placed = replace(packet, time=max(packet.time, self._next_time))
+                self._next_time = placed.time + _LEAST_STEP
+                packets.append(placed)
+        return packets
+
+    def _in_opus(self, frame: EncodedFrame, time: float) -> list[Packet]:
+        if frame.codec == "opus":
+            return [Packet(frame.data, time, opus_seconds(frame.data), True)]
+        if self._transcoder is None:
+            self._transcoder = AudioTranscoder()
+        _note(self.transcodes, f"{frame.codec} to opus")
+        try:
+            return self._transcoder.transcode(frame, time)
+        except av.FFmpegError:
+            return []
+
+
+def opus_seconds(packet: bytes) -> float:
+    """How long a packet of Opus sounds (RFC 6716 section 3.1).
+
+    Args:
+        packet: Of one byte or more.
+
+    Returns:
+        Seconds: 0.0025 to 0.12.
+    """
+    configuration, code = packet[0] >> 3, packet[0] & 3
+    if configuration < 12:
+        seconds = (0.01, 0.02, 0.04, 0.06)[configuration & 3]
+    elif configuration < 16:
+        seconds = (0.01, 0.02)[configuration & 1]
+    else:
+        seconds = (0.0025, 0.005, 0.01, 0.02)[configuration & 3]
+    frames = (1, 2, 2, packet[1] & 0x3F if len(packet) > 1 else 1)[code]
+    return min(max(1, frames) * seconds, 0.12)
+
+
+def _note(notes: list[str], note: str) -> None:
+    if note not in notes:
+        notes.append(note)

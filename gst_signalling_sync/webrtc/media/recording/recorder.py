@@ -1,0 +1,341 @@
+"""`Recorder`: a session's video and audio in a file.
+
+The loop puts frames into a `RecordingQueue`; a thread, ``gss-recorder``, takes them out, and owns the `Recording` and its file
+from `Recorder.start` to its end. The state is guarded by one condition; who waits for the end waits there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Literal, Self
+
+import av
+
+from ....errors import RecordingError, SessionClosed, TrackNotFound, WaitTimeout
+from ....signals import Signal
+from ....threads import CallbackThread, Deadline, LoopThread, Owner, wait_for
+from ..encoded_frame import EncodedFrame, MediaKind
+from .container import container_of
+from .recording import RecordableTrack, Recording
+from .recording_file import RecordingFile
+from .recording_queue import RecordingQueue
+
+__all__ = ["Recorder", "RecorderState"]
+
+logger = logging.getLogger(__name__)
+
+RecorderState = Literal["new", "recording", "closing", "closed"]
+
+_MOST_QUEUED: Final = 32 * 1024 * 1024
+"""Bytes; a minute of 4 Mbit/s."""
+
+_POLL_SECONDS: Final = 0.1
+"""How often a recording that waits for its beginning is looked at."""
+
+
+class Recorder:
+    """Records the first video and the first audio track of a session; made by `Session.record`. A context manager.
+
+    It records from `start`, or the beginning of the ``with`` block, until `close`, its end, or the end of the session.
+
+    What came is written as it is where the file can hold it, and re-encoded where not: MP4 holds H264 and Opus, MKV holds VP8,
+    H264 and Opus, WebM holds VP8 and Opus. So VP8 becomes H264 in MP4, and H264 becomes VP8 in WebM; sound other than Opus
+    (PCMU, PCMA, G722) becomes Opus in all three; `transcodes` tells. Re-encoding takes half a core for 1280x720 at 30 pictures
+    per second; when it falls behind, pictures are dropped as for a disk that is too slow. Pictures whose size changes keep
+    their new size in the file.
+
+    The recording begins with the first keyframe, and sound and picture are in sync by the sender's clock. So the first few
+    seconds are held in memory until the sender has told its clock: three at the most, then the time of arrival counts. A
+    track that sends nothing for three seconds is not waited for; it takes its place in the file whenever it comes.
+
+    The file can be played at any time, up to a second before now, and so it can when the process is killed, the disk is full,
+    or the session broke. At an orderly end it gets an index, and so a length and a quick seek.
+
+    Every method may be called from any thread and from callbacks.
+
+    Args:
+        path: Ends in ``.mp4``, ``.mkv`` or ``.webm``; a file that is there is overwritten.
+        tracks: The first of each kind is recorded.
+        named: The session, as errors name it.
+        timeout: Seconds that `close` may take by default.
+        callbacks: Where `ended` is emitted; None: it is not.
+        loop: On whose thread waiting is refused.
+
+    Raises:
+        ValueError: The path has another suffix.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        tracks: Sequence[RecordableTrack],
+        named: str,
+        timeout: float,
+        callbacks: CallbackThread | None = None,
+        loop: LoopThread | None = None,
+    ) -> None:
+        self._path = Path(path)
+        self._container = container_of(self._path)
+        self._tracks = _first_of_each_kind(tracks)
+        self._doing = f"recording {named} to {self._path}"
+        self._timeout = timeout
+        self._callbacks = callbacks
+        self._loop = loop
+        self._owner = Owner(f"the recorder of {named}")
+        self._queue = RecordingQueue(_MOST_QUEUED)
+        self._taps = {kind: self._tap(kind, track) for kind, track in self._tracks.items()}
+        self._started_at = 0.0
+        self.ended = Signal(
+            "The recording has ended and the file is whole: ``(recorder, error)``, with what the recorder's `error` says."
+        )
+
+        # Guards what follows; notified when the state changes.
+        self._changed = threading.Condition()
+        self._state: RecorderState = "new"
+        self._error: Exception | None = None
+        self._is_error_raised = False
+        self._has_session_ended = False
+        self._thread: threading.Thread | None = None
+        # Made by start(), and then changed by the recorder's thread alone; others read its counters.
+        self._recording: Recording | None = None
+
+    def __repr__(self) -> str:
+        return f"<Recorder {str(self._path)!r} {self._state}>"
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    @property
+    def state(self) -> RecorderState:
+        """``"new"``, ``"recording"``, ``"closing"`` while the file is being finished, or ``"closed"``."""
+        return self._state
+
+    @property
+    def error(self) -> Exception | None:
+        """What ended the recording: a `RecordingError`, or the error of the session, after which the file is as whole as ever.
+
+        None while it goes on, and after `close` or an orderly end of the session.
+        """
+        return self._error
+
+    @property
+    def seconds(self) -> float:
+        """Length of what was written."""
+        return 0.0 if self._recording is None else self._recording.seconds
+
+    @property
+    def size(self) -> int:
+        """Bytes written."""
+        return 0 if self._recording is None else self._recording.size
+
+    @property
+    def frames(self) -> int:
+        """Pictures written."""
+        return 0 if self._recording is None else self._recording.frames
+
+    @property
+    def frames_dropped(self) -> int:
+        """Pictures and packets of sound left out, because the disk, or the re-encoding, was too slow."""
+        return self._queue.dropped
+
+    @property
+    def transcodes(self) -> tuple[str, ...]:
+        """What had to be re-encoded, as ``"VP8 to H264"``; empty where all was written as it came."""
+        return () if self._recording is None else self._recording.transcodes
+
+    def start(self) -> Self:
+        """Open the file and record; does nothing when started.
+
+        Returns:
+            The recorder.
+
+        Raises:
+            RecordingError: The file cannot be opened, or is being recorded to; `errno` says why.
+            TrackNotFound: There is no track to record.
+            SessionClosed: The session has ended.
+            RuntimeError: The recorder was closed, or inherited by `fork`.
+        """
+        self._owner.check()
+        with self._changed:
+            if self._state in ("recording", "closing"):
+                return self
+            if self._state == "closed":
+                if self._has_session_ended:
+                    raise SessionClosed(f"{self._doing}: the session is closed")
+                raise RuntimeError(f"{self._doing}: the recorder is closed; make another one")
+            if not self._tracks:
+                raise TrackNotFound(f"{self._doing}: it has neither video nor audio")
+            try:
+                file = RecordingFile(self._path)
+            except OSError as error:
+                raise self._failure(error) from error
+            self._begin(Recording(file, self._container, self._tracks))
+        for kind, track in self._tracks.items():
+            track.add_tap(self._taps[kind])
+            if kind == "video":
+                track.request_keyframe()
+        if self._state != "recording":
+            # It ended meanwhile, perhaps before all taps were there to be removed.
+            self._remove_taps()
+        logger.info("%s", self._doing)
+        return self
+
+    def close(self, timeout: float | None = None) -> None:
+        """Write what has arrived and finish the file; idempotent.
+
+        Args:
+            timeout: Seconds; None: the session's default.
+
+        Raises:
+            RecordingError: The recording failed, now or before; raised once. Where nothing at all came, there is no file.
+            WaitTimeout: The disk is too slow; the file will be finished later.
+            RuntimeError: The recorder was inherited by `fork`, or this would block the event loop.
+        """
+        self._owner.check()
+        self._finish(None)
+        deadline = Deadline(self._timeout if timeout is None else timeout)
+        if not self.wait_finished(deadline):
+            raise WaitTimeout(f"{self._doing}: the file is not finished within {deadline.seconds:g} s")
+        with self._changed:
+            error = None if self._is_error_raised else self._error
+            self._is_error_raised = True
+        if isinstance(error, RecordingError):
+            raise error
+
+    def wait_finished(self, deadline: Deadline) -> bool:
+        """Wait until the file is finished, for whatever reason, without ending the recording.
+
+        Args:
+            deadline: How long.
+
+        Returns:
+            Whether it is, or was never begun.
+
+        Raises:
+            RuntimeError: This would block the event loop.
+        """
+        with self._changed:
+            if self._state in ("recording", "closing") and self._loop is not None and self._loop.is_current:
+                raise RuntimeError(f"{self._doing}: waiting for its end on the event loop thread would block the loop")
+            if not wait_for(self._changed, lambda: self._state in ("new", "closed"), deadline):
+                return False
+        if self._thread is not None:
+            # It has nothing left to do but to return.
+            self._thread.join(deadline.remaining())
+        return True
+
+    def end(self, error: Exception | None) -> None:
+        """Have the recording end, because its session has; on the loop. The file is finished by the recorder's thread.
+
+        Args:
+            error: Why the session ended; None: in order.
+        """
+        with self._changed:
+            self._has_session_ended = True
+        self._finish(error)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except (RecordingError, WaitTimeout) as failure:
+            if error is None:
+                raise
+            # The error of the block tells the user more.
+            logger.warning("%s", failure)
+
+    def _begin(self, recording: Recording) -> None:
+        self._recording = recording
+        self._started_at = time.monotonic()
+        thread = self._thread = threading.Thread(target=self._main, args=(recording,), name="gss-recorder", daemon=True)
+        self._state = "recording"
+        try:
+            thread.start()
+        except BaseException:
+            if thread.ident is None:
+                recording.abandon()
+                self._state, self._thread = "closed", None
+            raise
+
+    def _tap(self, kind: MediaKind, track: RecordableTrack) -> Callable[[EncodedFrame], None]:
+        queue = self._queue
+
+        def tap(frame: EncodedFrame) -> None:
+            dropped = queue.dropped
+            queue.put(kind, frame)
+            if not dropped and queue.dropped:
+                logger.warning("%s: the disk is too slow; sound and pictures are dropped", self._doing)
+            if kind == "video" and queue.needs_keyframe:
+                track.request_keyframe()
+
+        return tap
+
+    def _remove_taps(self) -> None:
+        for kind, track in self._tracks.items():
+            track.remove_tap(self._taps[kind])
+
+    def _finish(self, error: Exception | None) -> None:
+        with self._changed:
+            if self._state == "new":
+                self._state = "closed"
+            if self._state != "recording":
+                return
+            self._state = "closing"
+            self._error = error
+        self._queue.end()
+        self._remove_taps()
+
+    def _main(self, recording: Recording) -> None:
+        failure: RecordingError | None = None
+        try:
+            self._write(recording)
+        except RecordingError as error:
+            failure = RecordingError(f"{self._doing}: {error} in {time.monotonic() - self._started_at:.1f} s")
+        except (OSError, av.FFmpegError) as error:
+            failure = self._failure(error)
+        except Exception as error:
+            logger.exception("%s: internal error", self._doing)
+            failure = RecordingError(f"{self._doing}: {error!r}")
+        if failure is not None:
+            logger.warning("%s", failure)
+            recording.abandon()
+        self._queue.end(drop=True)
+        self._remove_taps()
+        with self._changed:
+            ended_by = self._error = failure or self._error
+            self._state = "closed"
+            self._changed.notify_all()
+        logger.info("%s: ended, %.1f s in %d bytes", self._doing, recording.seconds, recording.size)
+        if self._callbacks is not None:
+            self._callbacks.post(lambda: self.ended.emit(self, error=ended_by))
+
+    def _write(self, recording: Recording) -> None:
+        while (frames := self._queue.take(_POLL_SECONDS if recording.is_waiting else None)) is not None:
+            for kind, frame in frames:
+                recording.add(kind, frame)
+                self._queue.written(frame)
+            recording.proceed(time.monotonic())
+        recording.finish()
+
+    def _failure(self, error: Exception) -> RecordingError:
+        if isinstance(error, OSError) and error.errno is not None:
+            return RecordingError(error.errno, f"{self._doing}: {error.strerror}")
+        return RecordingError(f"{self._doing}: {error}")
+
+
+def _first_of_each_kind(tracks: Sequence[RecordableTrack]) -> dict[MediaKind, RecordableTrack]:
+    kinds: tuple[MediaKind, ...] = ("video", "audio")
+    firsts = {kind: next((track for track in tracks if track.kind == kind), None) for kind in kinds}
+    return {kind: track for kind, track in firsts.items() if track is not None}

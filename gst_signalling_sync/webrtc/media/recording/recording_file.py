@@ -1,0 +1,171 @@
+"""`RecordingFile`: a file that FFmpeg writes and that plays whatever happens to it.
+
+What was written is only ever appended to. Where a muxer goes back, as it does when it writes the index, its changes wait in
+memory until all that it appends is in the file, because an index half written would spoil what is there. When something
+cannot be written, the file is cut to where it was whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import threading
+from pathlib import Path
+
+from ....threads import Owner
+
+__all__ = ["RecordingFile"]
+
+
+class _InUse:
+    """The real paths of what this process records to, guarded by the lock."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.paths: set[str] = set()
+
+
+_in_use = _InUse()
+
+
+class RecordingFile:
+    """A regular file, opened for writing; used by one thread at a time. FFmpeg calls `write`, `seek` and `tell`.
+
+    Args:
+        path: Overwritten if it is there.
+
+    Raises:
+        OSError: It cannot be opened, is not a regular file, or is being recorded to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._real_path = os.path.realpath(path)
+        self._owner = Owner(f"the recording to {path}")
+        with _in_use.lock:
+            if self._real_path in _in_use.paths:
+                raise OSError(errno.EBUSY, "another recorder writes to it")
+            self._descriptor = _open_empty(path)
+            _in_use.paths.add(self._real_path)
+        self._position = 0
+        self._size = 0
+        self._whole_size = 0
+        self._changes: list[tuple[int, bytes]] = []
+        self._is_open = True
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return self._size
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more can be written; so it is in a forked child, where FFmpeg must not finish the file."""
+        return not (self._is_open and self._owner.is_here)
+
+    def write(self, data: bytes) -> int:
+        """Append, or keep a change for `commit`.
+
+        Raises:
+            OSError: The disk is full, the file is closed, and the like.
+        """
+        if self.closed:
+            raise OSError(errno.EBADF, "the recording is closed", str(self.path))
+        kept = min(len(data), max(0, self._size - self._position))
+        if kept:
+            self._changes.append((self._position, data[:kept]))
+        if kept < len(data):
+            self._write_at(self._position + kept, data[kept:])
+        self._position += len(data)
+        self._size = max(self._size, self._position)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to where the next `write` goes."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = start + offset
+        return self._position
+
+    def tell(self) -> int:
+        """Where the next `write` goes."""
+        return self._position
+
+    def commit(self) -> None:
+        """Declare that what was written is whole: it plays, and stays if something goes wrong later.
+
+        Raises:
+            OSError: The changes could not be written.
+        """
+        for position, data in self._changes:
+            self._write_at(position, data)
+        self._changes.clear()
+        self._whole_size = self._size
+
+    def rename(self, path: Path) -> None:
+        """Have the file take the place of another one, at once.
+
+        Raises:
+            OSError: It could not.
+        """
+        os.replace(self.path, path)
+        self.path = path
+        with _in_use.lock:
+            _in_use.paths.discard(self._real_path)
+            self._real_path = os.path.realpath(path)
+            _in_use.paths.add(self._real_path)
+
+    def close(self) -> None:
+        """Cut off what was not committed, and close; a file in which nothing is left is removed. Idempotent."""
+        if not self._is_open:
+            return
+        if not self._whole_size:
+            self.discard()
+            return
+        # Where it cannot be cut, players meet its end a little later.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._descriptor, self._whole_size)
+        self._size = self._whole_size
+        self._close()
+
+    def discard(self) -> None:
+        """Close and remove the file; idempotent."""
+        if not self._is_open:
+            return
+        self._size = 0
+        # It may be gone already, or its directory may not be writable any more.
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+        self._close()
+
+    def _close(self) -> None:
+        self._is_open = False
+        os.close(self._descriptor)
+        with _in_use.lock:
+            _in_use.paths.discard(self._real_path)
+
+    def _write_at(self, position: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(self._descriptor, view, position)
+            view = view[written:]
+            position += written
+
+
+def _open_empty(path: Path) -> int:
+    # Without O_NONBLOCK the opening of a pipe that nobody reads would never return.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        os.ftruncate(descriptor, 0)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+if hasattr(os, "register_at_fork"):
+    # The parent's lock may be held by a thread that does not exist in the child, so both are made anew.
+    os.register_at_fork(after_in_child=_in_use.__init__)  # type: ignore[misc]

@@ -1,0 +1,100 @@
+"""`RecordingQueue`: frames on their way from the loop to the thread that writes them, bounded for disks that are too slow."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+from ..encoded_frame import EncodedFrame, MediaKind
+
+__all__ = ["RecordingQueue"]
+
+_FRAME_BYTES: Final = 256
+"""What a frame takes besides its data."""
+
+
+class RecordingQueue:
+    """Frames in the order of arrival.
+
+    Once it is full it drops sound and picture until half of it was written, and picture from there to the next keyframe.
+
+    Args:
+        most_bytes: Queued at which it is full.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        # Guards all of it: the loop fills, the writing thread empties, any thread ends the queue.
+        self._changed = threading.Condition()
+        self._waiting: list[tuple[MediaKind, EncodedFrame]] = []
+        self._size = 0
+        self._has_ended = False
+        self._is_full = False
+        self._needs_keyframe = False
+        self.dropped = 0
+        """Frames that were dropped."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that were put and are not yet written."""
+        return self._size
+
+    @property
+    def needs_keyframe(self) -> bool:
+        """Whether there is room again, and no picture is taken before a keyframe."""
+        return self._needs_keyframe and not self._is_full
+
+    def put(self, kind: MediaKind, frame: EncodedFrame) -> None:
+        """Add a frame, or drop it; does not wait. After the end it is ignored."""
+        with self._changed:
+            if self._has_ended:
+                return
+            if self._must_drop(kind, frame):
+                self.dropped += 1
+                return
+            self._waiting.append((kind, frame))
+            self._size += len(frame.data) + _FRAME_BYTES
+            self._changed.notify()
+
+    def take(self, seconds: float | None) -> list[tuple[MediaKind, EncodedFrame]] | None:
+        """Wait for frames.
+
+        Args:
+            seconds: How long; None: until there are some, or the end.
+
+        Returns:
+            What waits, perhaps nothing; None at the end.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._has_ended, seconds)
+            if self._has_ended and not self._waiting:
+                return None
+            taken, self._waiting = self._waiting, []
+            return taken
+
+    def written(self, frame: EncodedFrame) -> None:
+        """Make room for others by a frame that was taken and is written now."""
+        with self._changed:
+            self._size -= len(frame.data) + _FRAME_BYTES
+
+    def end(self, drop: bool = False) -> None:
+        """Take nothing more; idempotent.
+
+        Args:
+            drop: What waits is not to be written either.
+        """
+        with self._changed:
+            self._has_ended = True
+            if drop:
+                self._waiting.clear()
+            self._changed.notify()
+
+    def _must_drop(self, kind: MediaKind, frame: EncodedFrame) -> bool:
+        self._is_full = self._size > (self._most_bytes // 2 if self._is_full else self._most_bytes)
+        if self._is_full:
+            self._needs_keyframe = True
+            return True
+        if kind == "video" and self._needs_keyframe:
+            self._needs_keyframe = not frame.keyframe
+            return self._needs_keyframe
+        return False

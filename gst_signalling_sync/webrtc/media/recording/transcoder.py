@@ -1,0 +1,158 @@
+"""`VideoTranscoder`, `AudioTranscoder`: what came in a codec that the file cannot hold, in one that it can."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+import av
+from av.audio.codeccontext import AudioCodecContext
+from av.video.codeccontext import VideoCodecContext
+
+from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
+from ..receiving.audio_decoder import RATE, AudioDecoder
+from ..receiving.video_decoder import VideoDecoder
+from .muxer import Packet
+
+__all__ = ["AudioTranscoder", "VideoTranscoder"]
+
+_ENCODERS: Final = {"VP8": "libvpx", "H264": "libx264"}
+
+_OPTIONS: Final = {
+    # Fast enough for 1280x720 at 30 pictures per second on half a core; constant quality, no picture held back.
+    "H264": {"preset": "veryfast", "tune": "zerolatency", "crf": "21"},
+    "VP8": {"deadline": "realtime", "cpu-used": "6", "lag-in-frames": "0", "crf": "10"},
+}
+
+_THREADS: Final = {"H264": 2, "VP8": 1}
+"""Those of libvpx wait for each other so busily that two need many times the processor time of one on a busy machine."""
+
+_VP8_BITS_PER_PIXEL: Final = 5
+"""Per second, at most: 1.5 Mbit/s for 640x480."""
+
+_KEYFRAME_INTERVAL: Final = 90
+"""Pictures; how far a player has to go back to seek."""
+
+_OPUS_SAMPLES: Final = 960
+"""Of a packet: 20 ms."""
+
+_OPUS_BIT_RATE: Final = 96_000
+
+_TIME_BASE: Final = Fraction(1, VIDEO_CLOCK_RATE)
+
+
+class VideoTranscoder:
+    """Decodes and encodes one video; used by one thread. A picture of another size begins with a keyframe.
+
+    Args:
+        target: The codec to encode to, ``"VP8"`` or ``"H264"``.
+    """
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._decoder = VideoDecoder()
+        self._encoder: VideoCodecContext | None = None
+
+    def transcode(self, frame: EncodedFrame, time: float, duration: float) -> list[Packet]:
+        """Re-encode an access unit.
+
+        Args:
+            frame: The next one; after an error, a keyframe.
+            time: Seconds from the beginning of the recording; more than for the one before.
+            duration: Seconds.
+
+        Returns:
+            One packet as a rule.
+
+        Raises:
+            av.FFmpegError: It cannot be decoded.
+            DecodingError: It is damaged.
+        """
+        packets = []
+        for picture in self._decoder.decode(frame):
+            encoder = self._encoder_for(picture)
+            # H264 in 4:2:0 has no odd sizes.
+            even = picture.reformat(encoder.width, encoder.height, "yuv420p")
+            even.pts = round(time * VIDEO_CLOCK_RATE)
+            even.time_base = _TIME_BASE
+            even.pict_type = 0
+            packets += [Packet(bytes(each), time, duration, each.is_keyframe) for each in encoder.encode(even)]
+        return packets
+
+    def _encoder_for(self, picture: av.VideoFrame) -> VideoCodecContext:
+        size = max(2, picture.width & ~1), max(2, picture.height & ~1)
+        encoder = self._encoder
+        if encoder is None or (encoder.width, encoder.height) != size:
+            encoder = self._encoder = _new_encoder(self._target, *size)
+        return encoder
+
+
+class AudioTranscoder:
+    """Decodes sound and encodes it to Opus; used by one thread.
+
+    Its packets follow each other without gap while what comes does; where there is a gap of some packets, they leave one too.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = AudioDecoder()
+        self._encoder = _new_opus_encoder()
+        self._samples = 0
+        # Where the samples that wait for the encoder begin in the recording, and they themselves.
+        self._begin = 0.0
+        self._waiting = av.AudioFifo()
+
+    def transcode(self, frame: EncodedFrame, time: float) -> list[Packet]:
+        """Re-encode a packet of any codec that `AudioDecoder` knows.
+
+        Args:
+            frame: The next one.
+            time: Seconds from the beginning of the recording.
+
+        Returns:
+            What is complete now.
+
+        Raises:
+            av.FFmpegError: It cannot be decoded.
+        """
+        if abs(self._begin + self._waiting.samples / RATE - time) > 2 * _OPUS_SAMPLES / RATE:
+            self._begin = time
+            self._waiting = av.AudioFifo()
+        for decoded in self._decoder.decode(frame):
+            decoded.pts = None
+            self._waiting.write(decoded)
+        packets = []
+        while (block := self._waiting.read(_OPUS_SAMPLES)) is not None:
+            block.pts = self._samples
+            block.time_base = Fraction(1, RATE)
+            self._samples += _OPUS_SAMPLES
+            packets += [
+                Packet(bytes(each), self._begin, _OPUS_SAMPLES / RATE, True) for each in self._encoder.encode(block)
+            ]
+            self._begin += _OPUS_SAMPLES / RATE
+        return packets
+
+
+def _new_encoder(codec: str, width: int, height: int) -> VideoCodecContext:
+    encoder = av.CodecContext.create(_ENCODERS[codec], "w")
+    assert isinstance(encoder, VideoCodecContext)
+    encoder.width, encoder.height = width, height
+    encoder.pix_fmt = "yuv420p"
+    encoder.time_base = _TIME_BASE
+    encoder.framerate = Fraction(30)
+    encoder.gop_size = _KEYFRAME_INTERVAL
+    encoder.thread_count = _THREADS[codec]
+    encoder.options = _OPTIONS[codec]
+    if codec == "VP8":
+        encoder.bit_rate = _VP8_BITS_PER_PIXEL * width * height
+    return encoder
+
+
+def _new_opus_encoder() -> AudioCodecContext:
+    encoder = av.CodecContext.create("libopus", "w")
+    assert isinstance(encoder, AudioCodecContext)
+    encoder.sample_rate = RATE
+    encoder.layout = "stereo"
+    encoder.format = "s16"
+    encoder.time_base = Fraction(1, RATE)
+    encoder.bit_rate = _OPUS_BIT_RATE
+    return encoder

@@ -1,0 +1,180 @@
+"""`AudioSource`: sound that is written is encoded once, for all sessions.
+
+Threads: writers append to a timeline. While anybody listens, one thread takes from it what is due and encodes it; the loop
+delivers the result. The timeline is guarded by one lock that nobody holds while encoding.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Any, Final
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from ....threads import Deadline, LoopThread, Owner
+from ..encoded_frame import AUDIO_CLOCK_RATE
+from .audio_encoder import OPUS, PACKET_SECONDS, AudioEncoder
+from .fan_out import FanOut, Sink
+from .samples import to_int16
+from .sound_timeline import SoundTimeline
+
+__all__ = ["AudioSource"]
+
+logger = logging.getLogger(__name__)
+
+_RATES: Final = (8000, 192_000)
+
+
+class AudioSource:
+    """An audio track of a producer or consumer; made by their `add_audio`. Written to by any thread.
+
+    Args:
+        rate: Samples per second, 8000 to 192000; Opus itself has 48000.
+        channels: 1 or 2.
+
+    Raises:
+        ValueError: A number is out of range.
+    """
+
+    kind: Final = "audio"
+    codecs: Final = (OPUS,)
+
+    def __init__(self, rate: int = AUDIO_CLOCK_RATE, channels: int = 1) -> None:
+        if not _RATES[0] <= rate <= _RATES[1]:
+            raise ValueError(f"rate={rate!r}: samples per second are {_RATES[0]} to {_RATES[1]}")
+        if channels not in (1, 2):
+            raise ValueError(f"channels={channels!r}: there are 1 or 2")
+        self.rate = rate
+        self.channels = channels
+        self._owner = Owner("audio source")
+        self._fan_out = FanOut()
+
+        # Guards what follows; notified when the thread may have something to do.
+        self._changed = threading.Condition()
+        self._timeline = SoundTimeline(rate)
+        self._written = 0
+        self._thread: threading.Thread | None = None
+        self._ending: list[threading.Thread] = []
+
+    def __repr__(self) -> str:
+        return f"<AudioSource {self.rate} Hz, {self.channels} channels, {self._written} samples written>"
+
+    @property
+    def samples_written(self) -> int:
+        """Samples that were written, each of all channels."""
+        return self._written
+
+    @property
+    def samples_dropped(self) -> int:
+        """Samples that were not sent because more than a minute of sound waited, or the writer's clock ran fast."""
+        return self._timeline.dropped
+
+    def write(self, sound: Any) -> None:
+        """Send sound to every session; returns at once. It is copied, so the array may be used again.
+
+        Sound that is written in real time is sent at once. What is written ahead waits, up to a minute, and is sent in real
+        time. A writer that falls behind the clock and does not catch up has paused: the others hear silence, and go on in time
+        with the picture.
+
+        Args:
+            sound: ``(samples,)`` or ``(samples, channels)``, int16, or float32 or float64 in -1 to 1; any number of samples.
+
+        Raises:
+            TypeError: It is no array, or its elements are of another type.
+            ValueError: The shape is another, or a sample is not a number.
+            RuntimeError: The source was inherited by `fork`.
+        """
+        self._owner.check()
+        now = time.monotonic()
+        samples = to_int16(sound, self.channels)
+        with self._changed:
+            self._written += len(samples)
+            self._timeline.write(samples, now)
+            if self._thread is None:
+                self._timeline.discard(now)
+            self._changed.notify_all()
+
+    # What follows is for senders, on the loop.
+
+    def attach(self, sink: Sink, codec: str, loop: LoopThread) -> None:
+        """Begin to deliver packets to a session's sender.
+
+        Args:
+            sink: Gets every packet from now on.
+            codec: ``"opus"``.
+            loop: Whose thread the sink is called on.
+        """
+        with self._changed:
+            self._fan_out.add(sink, codec, loop)
+            if self._thread is None:
+                self._timeline.discard(time.monotonic())
+                self._thread = threading.Thread(target=self._main, name="gss-audio-source", daemon=True)
+                self._thread.start()
+
+    def detach(self, sink: Sink) -> None:
+        """Stop delivering to a sender; the last one ends the thread."""
+        with self._changed:
+            self._fan_out.remove(sink)
+            if not self._fan_out.codecs and self._thread is not None:
+                self._ending = [thread for thread in self._ending if thread.is_alive()]
+                self._ending.append(self._thread)
+                self._thread = None
+                self._changed.notify_all()
+
+    def request_keyframe(self, sink: Sink) -> bool:
+        """Every packet of sound can be decoded; there is nothing to ask for."""
+        return False
+
+    def report_estimate(self, sink: Sink, bitrate: int) -> int:
+        """The bitrate of sound is not adapted: it is a fraction of the picture's.
+
+        Args:
+            sink: The link's sender.
+            bitrate: Bits per second.
+
+        Returns:
+            The same bitrate.
+        """
+        return bitrate
+
+    def join(self, deadline: Deadline) -> None:
+        """Wait until the threads of senders that were detached have ended; on a caller's thread."""
+        for thread in self._ending:
+            thread.join(deadline.remaining())
+            if thread.is_alive():
+                logger.warning("%r: sound is still being encoded %g s after close()", self, deadline.seconds)
+
+    # What follows runs on the source's thread.
+
+    def _main(self) -> None:
+        encoder = AudioEncoder(self.rate, self.channels)
+        while (taken := self._next()) is not None:
+            samples, position, is_new = taken
+            if is_new:
+                encoder.restart()
+            timestamp = round(position * AUDIO_CLOCK_RATE / self.rate)
+            try:
+                packets = encoder.encode(samples, timestamp, position / self.rate)
+            except (av.FFmpegError, ValueError) as error:
+                logger.error("%r: cannot encode sound: %s", self, error)
+                encoder.restart()
+                continue
+            for packet in packets:
+                self._fan_out.post(packet)
+
+    def _next(self) -> tuple[NDArray[np.int16], int, bool] | None:
+        """Wait for what is to be encoded next; None: the thread is to end."""
+        this_thread = threading.current_thread()
+        with self._changed:
+            while self._thread is this_thread:
+                now = time.monotonic()
+                taken = self._timeline.take(now, PACKET_SECONDS)
+                if taken is not None:
+                    return taken
+                due = self._timeline.due_at()
+                self._changed.wait(None if due is None else max(due - now, 0.001))
+            return None

@@ -1,0 +1,446 @@
+"""`MediaSender`: sends what a source encodes to the other end of one session. Lives on the loop.
+
+aiortc's `RTCRtpSender` encodes for every session and has a task that waits for every frame. This one takes ready payloads,
+so that a session costs a header, the encryption and a system call per packet. It stands in its transceiver's place: aiortc
+calls the methods that it overrides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import struct
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Final, Protocol
+
+from aiortc import RTCDtlsTransport, RTCRtpSender, RTCRtpTransceiver, clock
+from aiortc.codecs import is_rtx
+from aiortc.rtcrtpparameters import RTCRtpSendParameters
+from aiortc.rtp import (
+    RTCP_PSFB_APP,
+    RTCP_PSFB_FIR,
+    RTCP_PSFB_PLI,
+    RTCP_RTPFB_NACK,
+    AnyRtcpPacket,
+    RtcpByePacket,
+    RtcpPsfbPacket,
+    RtcpRrPacket,
+    RtcpRtpfbPacket,
+    RtcpSdesPacket,
+    RtcpSenderInfo,
+    RtcpSourceInfo,
+    RtcpSrPacket,
+    unpack_remb_fci,
+)
+from aiortc.stats import RTCOutboundRtpStreamStats, RTCRemoteInboundRtpStreamStats, RTCStatsReport
+
+from ....threads import LoopThread
+from ...eager import run_eagerly
+from ..encoded_frame import EncodedFrame, MediaKind
+from .bitrate import LinkEstimate
+
+if TYPE_CHECKING:
+    from .fan_out import Sink
+
+__all__ = ["MediaSender", "Source"]
+
+logger = logging.getLogger(__name__)
+
+_MID: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"
+_SEND_TIME: Final = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
+
+_ONE_BYTE_EXTENSIONS: Final = 0xBEDE
+"""The profile of header extensions with identifiers up to 14 (RFC 8285 section 4.2)."""
+
+_HISTORY: Final = 512
+"""Packets kept for retransmission: several round trips of any bitrate that is sent here."""
+
+_LONGEST_QUEUE: Final = 30
+"""Frames that wait for a transport which does not take them at once, as a TURN server's may not."""
+
+_RESENT_AT_ONCE: Final = 64
+"""Packets that are sent again for one request: more would answer a loss by a flood."""
+
+_INITIAL_ESTIMATE: Final = 100_000_000
+"""Bits per second, beyond any limit: a link is trusted until its receiver says otherwise."""
+
+_SECOND_KEYFRAME_SECONDS: Final = 0.5
+"""GStreamer's H264 receivers stay grey for good when they miss the first keyframe, and do not ask for another."""
+
+_ROUND_TRIP_WEIGHT: Final = 0.15
+_RATE_SECONDS: Final = 2.0
+
+
+class Source(Protocol):
+    """What a `MediaSender` needs of a `VideoSource` or an `AudioSource`; called on the loop."""
+
+    @property
+    def kind(self) -> MediaKind:
+        """Of its media."""
+
+    @property
+    def codecs(self) -> tuple[str, ...]:
+        """What it can be encoded in, the preferred one first."""
+
+    def attach(self, sink: Sink, codec: str, loop: LoopThread) -> None:
+        """Begin to deliver frames to a sender."""
+
+    def detach(self, sink: Sink) -> None:
+        """Stop delivering to a sender."""
+
+    def request_keyframe(self, sink: Sink) -> bool:
+        """Ask for a keyframe."""
+
+    def report_estimate(self, sink: Sink, bitrate: int) -> int:
+        """Take note of the bits per second that a link carries; returns the most that is ever sent."""
+
+
+_WALL_CLOCK_OFFSET: Final = time.time() - time.monotonic()
+_NTP_EPOCH_OFFSET: Final = 2_208_988_800
+"""Seconds from 1900 to 1970 (RFC 5905)."""
+
+
+def _ntp_time(monotonic: float) -> int:
+    """In units of 2^-32 s. It does not follow a wall clock that is set meanwhile, which would tear sound from picture."""
+    return int((monotonic + _WALL_CLOCK_OFFSET + _NTP_EPOCH_OFFSET) * 2**32)
+
+
+class MediaSender(RTCRtpSender):
+    """The sender of one transceiver; without a source it sends nothing.
+
+    Args:
+        kind: Of its media.
+        transport: The transceiver's.
+        loop: The loop that this runs on.
+        source: What to send, None for nothing.
+    """
+
+    def __init__(self, kind: MediaKind, transport: RTCDtlsTransport, loop: LoopThread, source: Source | None) -> None:
+        super().__init__(kind, transport)
+        self.media_kind: MediaKind = kind
+        self.source = source
+        self._loop_thread = loop
+        self._clock_rate = 0
+        self._payload_type: int | None = None
+        self._retransmission_payload_type: int | None = None
+        self._cname = ""
+        self._extensions = _HeaderExtensions()
+        self._reports: asyncio.Task[None] | None = None
+        self._second_keyframe: asyncio.TimerHandle | None = None
+        self._stopped = False
+        self._awaits_keyframe = kind == "video"
+
+        self._sequence_number = random.randrange(2**15)
+        self._retransmission_sequence_number = random.randrange(2**15)
+        self._timestamp_origin = random.randrange(2**32)
+        # Sequence number, timestamp, marker and payload, at the place of the sequence number.
+        self._history: list[tuple[int, int, int, bytes] | None] = [None] * _HISTORY
+        self._queue: deque[tuple[EncodedFrame, list[bytes]]] = deque()
+        self._sending: asyncio.Task[None] | None = None
+
+        self._packets = 0
+        self._octets = 0
+        self._reported_loss: RTCRemoteInboundRtpStreamStats | None = None
+        self._last_report = (0, 0.0)
+        self._round_trip = 0.0
+        self._estimate = LinkEstimate(_INITIAL_ESTIMATE)
+        self._sent = _SendRate()
+
+    @classmethod
+    def install(cls, transceiver: RTCRtpTransceiver, loop: LoopThread, source: Source | None) -> MediaSender:
+        """Put a sender into a transceiver in place of aiortc's, before that is started.
+
+        Args:
+            transceiver: Of a connection whose next description has not been made yet.
+            loop: The loop that this runs on.
+            source: What to send, None for nothing.
+
+        Returns:
+            The sender.
+        """
+        replaced = transceiver.sender
+        sender = cls("video" if transceiver.kind == "video" else "audio", replaced.transport, loop, source)
+        sender._ssrc, sender._rtx_ssrc = replaced._ssrc, replaced._rtx_ssrc
+        sender._stream_id = replaced._stream_id
+        transceiver._RTCRtpTransceiver__sender = sender  # type: ignore[attr-defined]
+        return sender
+
+    async def send(self, parameters: RTCRtpSendParameters) -> None:
+        """Begin to send what was negotiated; called by aiortc once the transport is connected."""
+        if self._payload_type is not None or self._stopped:
+            return
+        codec = parameters.codecs[0]
+        self._payload_type, self._clock_rate = codec.payloadType, codec.clockRate
+        for other in parameters.codecs:
+            if is_rtx(other) and other.parameters.get("apt") == codec.payloadType:
+                self._retransmission_payload_type = other.payloadType
+        self._cname = parameters.rtcp.cname or ""
+        self._extensions = _HeaderExtensions.of(parameters)
+        self.transport._register_rtp_sender(self, parameters)
+        if self.source is not None:
+            self.source.attach(self, codec.name, self._loop_thread)
+            self._reports = asyncio.ensure_future(self._send_reports())
+
+    async def stop(self) -> None:
+        """Stop for good; called by aiortc when the connection is closed."""
+        if self._stopped:
+            return
+        self._stopped = True
+        if self._payload_type is None:
+            return
+        self.transport._unregister_rtp_sender(self)
+        if self.source is not None:
+            self.source.detach(self)
+        self._queue.clear()
+        if self._second_keyframe is not None:
+            self._second_keyframe.cancel()
+        for task in (self._reports, self._sending):
+            if task is not None:
+                task.cancel()
+        if self.source is not None:
+            await self._send_rtcp([RtcpByePacket(sources=[self._ssrc])])
+
+    def deliver(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
+        """Send a frame; called by its source."""
+        if self._stopped or not self._enabled:
+            self._awaits_keyframe = self.kind == "video"
+            return
+        if self._awaits_keyframe and not frame.keyframe:
+            return
+        if self._awaits_keyframe:
+            self._awaits_keyframe = False
+            if frame.codec == "H264" and self._second_keyframe is None:
+                loop = asyncio.get_running_loop()
+                self._second_keyframe = loop.call_later(_SECOND_KEYFRAME_SECONDS, self._ask_for_keyframe)
+        if self._sending is None:
+            # Hardly any transport makes a datagram wait, and then this is all.
+            self._queue.append((frame, payloads))
+            self._sending = run_eagerly(self._send_queue())
+            if self._sending is not None:
+                self._sending.add_done_callback(self._on_sent)
+        elif len(self._queue) < _LONGEST_QUEUE:
+            self._queue.append((frame, payloads))
+        else:
+            self._queue.clear()
+            self._ask_for_keyframe()
+
+    async def getStats(self) -> RTCStatsReport:
+        """The W3C's statistics: what was sent, and what the other end reported of it."""
+        report = RTCStatsReport()
+        report.add(
+            RTCOutboundRtpStreamStats(
+                timestamp=clock.current_datetime(),
+                type="outbound-rtp",
+                id=f"outbound-rtp_{id(self)}",
+                ssrc=self._ssrc,
+                kind=self.kind,
+                transportId=self.transport._stats_id,
+                packetsSent=self._packets,
+                bytesSent=self._octets,
+                trackId=self._track_id,
+            )
+        )
+        if self._reported_loss is not None:
+            report.add(self._reported_loss)
+        report.update(self.transport._get_stats())
+        return report
+
+    def _on_sent(self, task: asyncio.Task[None]) -> None:
+        self._sending = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("sending %s failed", self.kind, exc_info=error)
+
+    async def _send_queue(self) -> None:
+        try:
+            while self._queue:
+                frame, payloads = self._queue.popleft()
+                await self._send_frame(frame, payloads)
+        except ConnectionError:
+            # The transport closed first, which ends this one too.
+            self._queue.clear()
+
+    async def _send_frame(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
+        assert self._payload_type is not None
+        timestamp = (frame.timestamp + self._timestamp_origin) & 0xFFFFFFFF
+        # Of sound the marker would mean the begin of a talk spurt (RFC 3551 section 4.1).
+        last = len(payloads) - 1 if self.kind == "video" else None
+        is_first = not self._packets
+        for index, payload in enumerate(payloads):
+            number = self._sequence_number
+            self._sequence_number = (number + 1) & 0xFFFF
+            marker = 0x80 if index == last else 0
+            self._history[number % _HISTORY] = (number, timestamp, marker, payload)
+            await self._send_packet(self._payload_type | marker, number, timestamp, self._ssrc, payload)
+            self._packets += 1
+            self._octets += len(payload)
+        if is_first:
+            # Receivers can tell the time of this track from the first report on.
+            await self._send_report()
+
+    async def _send_packet(self, flags: int, number: int, timestamp: int, ssrc: int, payload: bytes) -> None:
+        first_octet = 0x90 if self._extensions.length else 0x80
+        header = struct.pack("!BBHLL", first_octet, flags, number, timestamp, ssrc)
+        await self.transport._send_rtp(b"".join((header, self._extensions.now(), payload)))
+
+    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
+        if isinstance(packet, (RtcpRrPacket, RtcpSrPacket)):
+            self._on_report(packet)
+        elif isinstance(packet, RtcpRtpfbPacket):
+            if packet.fmt == RTCP_RTPFB_NACK:
+                await self._resend(packet.lost[:_RESENT_AT_ONCE])
+        elif isinstance(packet, RtcpPsfbPacket):
+            if packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
+                self._ask_for_keyframe()
+            elif packet.fmt == RTCP_PSFB_APP:
+                self._on_receiver_estimate(packet)
+
+    def _on_report(self, packet: RtcpRrPacket | RtcpSrPacket) -> None:
+        for report in packet.reports:
+            if report.ssrc != self._ssrc:
+                continue
+            last_report, sent = self._last_report
+            if report.lsr == last_report and report.dlsr:
+                sample = max(0.0, time.monotonic() - sent - report.dlsr / 65536)
+                before = self._round_trip or sample
+                self._round_trip = before + _ROUND_TRIP_WEIGHT * (sample - before)
+            self._reported_loss = RTCRemoteInboundRtpStreamStats(
+                timestamp=clock.current_datetime(),
+                type="remote-inbound-rtp",
+                id=f"remote-inbound-rtp_{id(self)}",
+                ssrc=packet.ssrc,
+                kind=self.kind,
+                transportId=self.transport._stats_id,
+                packetsReceived=self._packets - report.packets_lost,
+                packetsLost=report.packets_lost,
+                jitter=report.jitter,
+                roundTripTime=self._round_trip,
+                fractionLost=report.fraction_lost,
+            )
+            if self.source is not None:
+                ceiling = self.source.report_estimate(self, self._estimate.bitrate)
+                self._estimate.on_loss(report.fraction_lost / 256, ceiling)
+                self.source.report_estimate(self, self._estimate.bitrate)
+
+    def _on_receiver_estimate(self, packet: RtcpPsfbPacket) -> None:
+        try:
+            bitrate, ssrcs = unpack_remb_fci(packet.fci)
+        except (ValueError, struct.error):
+            return
+        if self._ssrc in ssrcs and self.source is not None:
+            self._estimate.on_receiver_estimate(bitrate, self._sent.rate(self._octets, time.monotonic()))
+            self.source.report_estimate(self, self._estimate.bitrate)
+
+    def _ask_for_keyframe(self) -> None:
+        if self.source is not None:
+            self.source.request_keyframe(self)
+
+    async def _resend(self, numbers: list[int]) -> None:
+        for number in numbers:
+            kept = self._history[number % _HISTORY]
+            if kept is not None and kept[0] == number:
+                try:
+                    await self._retransmit_packet(*kept)
+                except ConnectionError:
+                    return
+
+    async def _retransmit_packet(self, number: int, timestamp: int, marker: int, payload: bytes) -> None:
+        assert self._payload_type is not None
+        if self._retransmission_payload_type is None:
+            await self._send_packet(self._payload_type | marker, number, timestamp, self._ssrc, payload)
+            return
+        retransmission_number = self._retransmission_sequence_number
+        self._retransmission_sequence_number = (retransmission_number + 1) & 0xFFFF
+        # The original sequence number goes before the payload (RFC 4588 section 4).
+        payload = struct.pack("!H", number) + payload
+        flags = self._retransmission_payload_type | marker
+        await self._send_packet(flags, retransmission_number, timestamp, self._rtx_ssrc, payload)
+
+    async def _send_reports(self) -> None:
+        while True:
+            # Varied, so that the reports of many senders do not come at once (RFC 3550 section 6.2).
+            await asyncio.sleep(0.5 + random.random())
+            if self._packets:
+                await self._send_report()
+
+    async def _send_report(self) -> None:
+        """Tell which moment the time stamps of this moment mean, on the clock that all sources of this process share."""
+        now = time.monotonic()
+        ntp = _ntp_time(now)
+        info = RtcpSenderInfo(
+            ntp_timestamp=ntp,
+            rtp_timestamp=(int(now * self._clock_rate) + self._timestamp_origin) & 0xFFFFFFFF,
+            packet_count=self._packets & 0xFFFFFFFF,
+            octet_count=self._octets & 0xFFFFFFFF,
+        )
+        name = RtcpSourceInfo(ssrc=self._ssrc, items=[(1, self._cname.encode())])
+        self._last_report = ((ntp >> 16) & 0xFFFFFFFF, now)
+        await self._send_rtcp([RtcpSrPacket(ssrc=self._ssrc, sender_info=info), RtcpSdesPacket(chunks=[name])])
+
+    async def _send_rtcp(self, packets: list[AnyRtcpPacket]) -> None:
+        try:
+            await self.transport._send_rtp(b"".join(map(bytes, packets)))
+        except ConnectionError:
+            logger.debug("no RTCP of %s was sent: the transport is closed", self.kind)
+
+
+class _SendRate:
+    """How fast a sender has been sending for about the last two seconds."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def rate(self, octets: int, now: float) -> float:
+        """Bits per second.
+
+        Args:
+            octets: Sent so far.
+            now: Seconds.
+        """
+        self._marks.append((now, octets))
+        while len(self._marks) > 2 and self._marks[1][0] < now - _RATE_SECONDS:
+            self._marks.popleft()
+        since, before = self._marks[0]
+        return (octets - before) * 8 / (now - since) if now - since > _RATE_SECONDS / 4 else 0.0
+
+
+class _HeaderExtensions:
+    """The RTP header extensions of a sender: the track's identifier, and when a packet is sent.
+
+    Args:
+        before: What stands before the time.
+        after: What stands after it; None: there is no time.
+    """
+
+    def __init__(self, before: bytes = b"", after: bytes | None = None) -> None:
+        self._before = before
+        self._after = after
+        self.length = len(before)
+
+    @classmethod
+    def of(cls, parameters: RTCRtpSendParameters) -> _HeaderExtensions:
+        """Those of the extensions that were negotiated (RFC 8285 section 4.2)."""
+        identifiers = {extension.uri: extension.id for extension in parameters.headerExtensions}
+        mid = parameters.muxId.encode()
+        body = b""
+        if 0 < identifiers.get(_MID, 0) < 15 and 0 < len(mid) <= 16:
+            body += bytes([identifiers[_MID] << 4 | len(mid) - 1]) + mid
+        has_time = 0 < identifiers.get(_SEND_TIME, 0) < 15
+        if has_time:
+            body += bytes([identifiers[_SEND_TIME] << 4 | 2])
+        if not body:
+            return cls()
+        size = len(body) + (3 if has_time else 0)
+        words = (size + 3) // 4
+        padding = bytes(words * 4 - size)
+        head = struct.pack("!HH", _ONE_BYTE_EXTENSIONS, words) + body
+        return cls(head, padding) if has_time else cls(head + padding)
+
+    def now(self) -> bytes:
+        """The extensions of a packet that is sent now."""
+        if self._after is None:
+            return self._before
+        # Seconds in 24 bits, 18 of them behind the point, of the low bits of the NTP time.
+        ntp = (_ntp_time(time.monotonic()) >> 14) & 0xFFFFFF
+        return self._before + ntp.to_bytes(3, "big") + self._after

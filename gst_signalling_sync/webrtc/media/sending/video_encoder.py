@@ -1,0 +1,149 @@
+"""The video encoders: pictures in, access units out. Each is used by one thread."""
+
+from __future__ import annotations
+
+import logging
+import os
+from fractions import Fraction
+from typing import Final
+
+import av
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
+
+from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
+from ..pictures import with_even_sides
+
+__all__ = ["VIDEO_CODECS", "VideoEncoder", "default_bitrate"]
+
+logger = logging.getLogger(__name__)
+
+VIDEO_CODECS: Final = ("VP8", "H264")
+"""What can be sent, as named in ``a=rtpmap``: what every browser must support (RFC 7742 section 5)."""
+
+_LIBRARIES: Final = {"VP8": "libvpx", "H264": "libx264"}
+
+_BITS_PER_PIXEL: Final = 0.08
+"""What a moving picture takes to look well in either codec, by the rule of thumb."""
+
+_LOWEST_DEFAULT: Final = 100_000
+
+_ONE_THREAD_PIXELS: Final = 1280 * 720
+
+_NO_PERIODIC_KEYFRAMES: Final = 1_000_000
+
+
+def default_bitrate(width: int, height: int, fps: float) -> int:
+    """What a source of that size is encoded with when nobody said anything else.
+
+    Args:
+        width: Pixels.
+        height: Pixels.
+        fps: Frames per second.
+
+    Returns:
+        Bits per second: 0.08 per pixel.
+    """
+    return max(_LOWEST_DEFAULT, round(width * height * fps * _BITS_PER_PIXEL))
+
+
+class VideoEncoder:
+    """Encodes the pictures of one source in one codec, for real time: no picture is held back, none is skipped.
+
+    Its codec is opened anew, which begins with a keyframe, when the size of the pictures or the bitrate changes.
+
+    Args:
+        codec: One of `VIDEO_CODECS`.
+        fps: Frames per second that the bitrate is shared among.
+    """
+
+    def __init__(self, codec: str, fps: float) -> None:
+        self.codec = codec
+        self._fps = fps
+        self._context: VideoCodecContext | None = None
+        self._bitrate = 0
+
+    def encode(self, frame: av.VideoFrame, timestamp: int, time: float, bitrate: int, keyframe: bool) -> EncodedFrame:
+        """Encode a picture.
+
+        Args:
+            frame: In yuv420p; its type of picture is overwritten.
+            timestamp: In ticks of `VIDEO_CLOCK_RATE`, higher than the last.
+            time: When it was captured, for the result.
+            bitrate: Bits per second from here on.
+            keyframe: Whether this must be one.
+
+        Returns:
+            The access unit.
+
+        Raises:
+            av.FFmpegError: The encoder refused; the next picture is tried with a new one.
+        """
+        if self.codec == "H264":
+            frame = with_even_sides(frame)
+        context = self._context
+        if (
+            context is None
+            or (context.width, context.height) != (frame.width, frame.height)
+            or bitrate != self._bitrate
+        ):
+            self._context = context = self._open(frame.width, frame.height, bitrate)
+            self._bitrate = bitrate
+        frame.pts = timestamp
+        frame.time_base = Fraction(1, VIDEO_CLOCK_RATE)
+        frame.pict_type = PictureType.I if keyframe else PictureType.NONE
+        try:
+            packets = context.encode(frame)
+        except av.FFmpegError:
+            self._context = None
+            raise
+        data = b"".join(map(bytes, packets))
+        return EncodedFrame(self.codec, data, timestamp, any(packet.is_keyframe for packet in packets), time)
+
+    def _open(self, width: int, height: int, bitrate: int) -> VideoCodecContext:
+        context = av.CodecContext.create(_LIBRARIES[self.codec], "w")
+        assert isinstance(context, VideoCodecContext)
+        context.width = width
+        context.height = height
+        context.pix_fmt = "yuv420p"
+        context.time_base = Fraction(1, VIDEO_CLOCK_RATE)
+        context.framerate = Fraction(self._fps).limit_denominator(1001)
+        context.bit_rate = bitrate
+        context.gop_size = _NO_PERIODIC_KEYFRAMES
+        context.thread_count = 1 if width * height <= _ONE_THREAD_PIXELS else min(4, os.cpu_count() or 1)
+        context.options = _vp8_options(bitrate) if self.codec == "VP8" else _h264_options(bitrate)
+        logger.debug("%s encoder: %dx%d, %d bit/s", self.codec, width, height, bitrate)
+        return context
+
+
+def _vp8_options(bitrate: int) -> dict[str, str]:
+    return {
+        "deadline": "realtime",
+        "cpu-used": "-6",
+        "lag-in-frames": "0",
+        # A minimum equal to the maximum is how FFmpeg is told of a constant bitrate.
+        "minrate": str(bitrate),
+        "maxrate": str(bitrate),
+        "bufsize": str(bitrate),
+        "undershoot-pct": "100",
+        "overshoot-pct": "15",
+        "qmin": "2",
+        "qmax": "56",
+        "static-thresh": "1",
+        # A decoder that lost a frame does not carry its errors on for ever.
+        "error-resilient": "default",
+    }
+
+
+def _h264_options(bitrate: int) -> dict[str, str]:
+    return {
+        # Constrained baseline, which every browser takes (RFC 7742 section 6.2).
+        "profile": "baseline",
+        "preset": "superfast",
+        "tune": "zerolatency",
+        "maxrate": str(bitrate),
+        "bufsize": str(bitrate // 2),
+        # Decoders may join at any keyframe, so parameter sets go with each; and none comes unasked.
+        "x264-params": "repeat-headers=1:scenecut=0",
+        "forced-idr": "1",
+    }

@@ -1,0 +1,333 @@
+"""`VideoSource`: pictures that are written are encoded once per codec, for all sessions.
+
+Threads: writers leave the newest picture in a slot. While anybody watches, one thread takes it from there, converts and
+encodes it; the loop delivers the result. The slot, and what receivers ask of the encoders, are guarded by one lock that
+nobody holds while converting or encoding.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import av
+from av.video.reformatter import VideoReformatter
+
+from ....threads import Deadline, LoopThread, Owner
+from ..encoded_frame import VIDEO_CLOCK_RATE
+from ..pictures import to_frame
+from .bitrate import SharedBitrate
+from .fan_out import FanOut, Sink
+from .keyframe_requests import KeyframeRequests
+from .video_encoder import VIDEO_CODECS, VideoEncoder, default_bitrate
+
+__all__ = ["Bitrate", "VideoSource"]
+
+logger = logging.getLogger(__name__)
+
+Bitrate = int | tuple[int, int] | None
+"""Bits per second: the highest, or the lowest and the highest, or None to go by the size of the pictures."""
+
+_LOWEST_PART: Final = 8
+"""Where only the highest bitrate is given, the lowest is this part of it."""
+
+_LOWEST_BITRATE: Final = 30_000
+_HIGHEST_FPS: Final = 240
+
+_REPEAT_SECONDS: Final = 1.0
+"""A source that pauses sends its last picture again this often: the end of it may have been lost, which no receiver sees."""
+
+_BURST: Final = 3
+"""Pictures that may come early: who writes at about `fps`, and several at once after a stall, must not wait ever after."""
+
+_TOLERANCE: Final = 1.02
+"""No camera's clock is exact."""
+
+_POLL_SECONDS: Final = 0.005
+
+
+class _Picture:
+    """A picture and when it was written; identity tells two of them apart."""
+
+    __slots__ = ("frame", "time")
+
+    def __init__(self, frame: av.VideoFrame, time: float) -> None:
+        self.frame = frame
+        self.time = time
+
+
+class _Encoding:
+    """One codec of a source. The encoder is the thread's; the rest is guarded by the source's lock."""
+
+    def __init__(self, codec: str, fps: float) -> None:
+        self.encoder = VideoEncoder(codec, fps)
+        self.keyframes = KeyframeRequests()
+        self.bitrate: SharedBitrate | None = None
+
+
+class VideoSource:
+    """A video track of a producer or consumer; made by their `add_video`. Written to by any thread.
+
+    Args:
+        fps: Frames per second at the most; pictures that are written faster are left out.
+        codecs: Some of ``"VP8"`` and ``"H264"``, the preferred one first. Each session gets the first that its other end takes.
+        bitrate: Bits per second: the highest, or the lowest and the highest. None: by the size of the pictures, 0.08 per pixel.
+
+    Raises:
+        ValueError: There is no such codec, or a number is out of range.
+    """
+
+    kind: Final = "video"
+
+    def __init__(
+        self, fps: float = 30, codecs: Sequence[str] = VIDEO_CODECS, bitrate: Bitrate = None, timeout: float = 10.0
+    ) -> None:
+        if not 0 < fps <= _HIGHEST_FPS:
+            raise ValueError(f"fps={fps!r}: frames per second are more than 0 and at most {_HIGHEST_FPS}")
+        self.fps = float(fps)
+        self.codecs = _checked_codecs(codecs)
+        self._limits = _checked_limits(bitrate)
+        self._interval = 1 / self.fps / _TOLERANCE
+        self._owner = Owner("video source")
+        self._fan_out = FanOut()
+
+        # Guards what follows; notified when the thread may have something to do.
+        self._changed = threading.Condition()
+        self._newest: _Picture | None = None
+        self._written = 0
+        self._encoded = 0
+        self._encodings: dict[str, _Encoding] = {}
+        self._codec_of: dict[Sink, str] = {}
+        self._thread: threading.Thread | None = None
+        self._ending: list[threading.Thread] = []
+
+    def __repr__(self) -> str:
+        return f"<VideoSource {'/'.join(self.codecs)}, {self.fps:g} fps, {self._written} frames written>"
+
+    @property
+    def frames_written(self) -> int:
+        """Pictures that were written."""
+        return self._written
+
+    @property
+    def frames_encoded(self) -> int:
+        """Pictures that were encoded: while nobody watches, none. A picture that is repeated counts again."""
+        return self._encoded
+
+    @property
+    def bitrate(self) -> int | None:
+        """What is being encoded with, in bits per second, the highest of all codecs; None while nobody watches."""
+        now = time.monotonic()
+        with self._changed:
+            rates = [each.bitrate.target(now) for each in self._encodings.values() if each.bitrate is not None]
+        return max(rates, default=None)
+
+    def write(self, picture: Any, format: str = "bgr24") -> None:
+        """Send a picture to every session; returns at once. It is copied, so the array may be used again.
+
+        Nothing is queued: of pictures that come faster than they are encoded, or than `fps`, the newest wins. A source that
+        pauses repeats its last picture every second, and whenever a receiver needs a new one to begin with.
+
+        Args:
+            picture: ``(height, width, 3)`` uint8 of bgr24 and rgb24, ``(height, width)`` of gray8, ``(height * 3 / 2, width)``
+                of yuv420p, or an `av.VideoFrame`, whose time stamp is not used. Its size may change at any time. H264 has
+                even sides: an odd last row or column is left out.
+            format: ``"bgr24"``, ``"rgb24"``, ``"gray8"`` or ``"yuv420p"``; not used for an `av.VideoFrame`.
+
+        Raises:
+            TypeError: It is neither an array of uint8 nor an `av.VideoFrame`.
+            ValueError: The format is unknown, or the shape is not the format's.
+            RuntimeError: The source was inherited by `fork`.
+        """
+        self._owner.check()
+        now = time.monotonic()
+        frame = to_frame(picture, format)
+        with self._changed:
+            self._newest = _Picture(frame, now)
+            self._written += 1
+            self._changed.notify_all()
+
+    # What follows is for senders, on the loop.
+
+    def attach(self, sink: Sink, codec: str, loop: LoopThread) -> None:
+        """Begin to deliver frames to a session's sender, a keyframe first.
+
+        Args:
+            sink: Gets every frame from now on.
+            codec: One of `codecs`.
+            loop: Whose thread the sink is called on.
+        """
+        with self._changed:
+            self._codec_of[sink] = codec
+            if codec not in self._encodings:
+                self._encodings[codec] = _Encoding(codec, self.fps)
+            self._fan_out.add(sink, codec, loop)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._main, name="gss-video-source", daemon=True)
+                self._thread.start()
+        self.request_keyframe(sink)
+
+    def detach(self, sink: Sink) -> None:
+        """Stop delivering to a sender; the last one ends the thread."""
+        with self._changed:
+            codec = self._codec_of.pop(sink, None)
+            if codec is None:
+                return
+            self._fan_out.remove(sink)
+            encoding = self._encodings[codec]
+            encoding.keyframes.forget(sink)
+            if encoding.bitrate is not None:
+                encoding.bitrate.forget(sink)
+            if codec not in self._fan_out.codecs:
+                del self._encodings[codec]
+            if not self._encodings and self._thread is not None:
+                self._ending = [thread for thread in self._ending if thread.is_alive()]
+                self._ending.append(self._thread)
+                self._thread = None
+            self._changed.notify_all()
+
+    def request_keyframe(self, sink: Sink) -> bool:
+        """Ask for a keyframe on behalf of a receiver.
+
+        Returns:
+            Whether one will come; otherwise this receiver asks too often.
+        """
+        with self._changed:
+            encoding = self._encodings.get(self._codec_of.get(sink, ""))
+            if encoding is None:
+                return False
+            self._changed.notify_all()
+            return encoding.keyframes.ask(sink, time.monotonic())
+
+    def report_estimate(self, sink: Sink, bitrate: int) -> int:
+        """Take note of what a link carries.
+
+        Args:
+            sink: The link's sender.
+            bitrate: Bits per second.
+
+        Returns:
+            The highest bitrate that the source is ever sent with.
+        """
+        with self._changed:
+            encoding = self._encodings.get(self._codec_of.get(sink, ""))
+            if encoding is None or encoding.bitrate is None:
+                return bitrate
+            encoding.bitrate.report(sink, bitrate)
+            return encoding.bitrate.maximum
+
+    def join(self, deadline: Deadline) -> None:
+        """Wait until the threads of senders that were detached have ended; on a caller's thread."""
+        for thread in self._ending:
+            thread.join(deadline.remaining())
+            if thread.is_alive():
+                logger.warning("%r: a picture is still being encoded %g s after close()", self, deadline.seconds)
+
+    # What follows runs on the source's thread.
+
+    def _main(self) -> None:
+        last: _Picture | None = None
+        last_time = due = 0.0
+        timestamp = 0
+        converted: av.VideoFrame | None = None
+        reformatter = VideoReformatter()
+        while True:
+            picture = self._next(last, last_time, due)
+            if picture is None:
+                return
+            now = time.monotonic()
+            captured = picture.time if picture is not last else now
+            if picture is not last or converted is None:
+                converted = self._convert(picture.frame, reformatter)
+            last, last_time = picture, now
+            due = max(due, now - _BURST * self._interval) + self._interval
+            if converted is None:
+                continue
+            timestamp = max(timestamp + 1, int(captured * VIDEO_CLOCK_RATE))
+            self._encode(converted, timestamp, captured)
+
+    def _next(self, last: _Picture | None, last_time: float, due: float) -> _Picture | None:
+        """Wait for the next picture to encode: a new one, or the last one again. None: the thread is to end."""
+        this_thread = threading.current_thread()
+        with self._changed:
+            while self._thread is this_thread:
+                now = time.monotonic()
+                newest = self._newest
+                until: float | None = None
+                if newest is not None:
+                    until = due if newest is not last else self._repeat_at(last_time)
+                    if now >= until and not self._fan_out.is_congested:
+                        return newest
+                self._changed.wait(None if until is None else max(until - now, _POLL_SECONDS))
+            return None
+
+    def _repeat_at(self, last_time: float) -> float:
+        """When to send the last picture again if no other comes."""
+        times = [each.keyframes.due_at() for each in self._encodings.values()]
+        wanted = min((due for due in times if due is not None), default=None)
+        if wanted is None:
+            return last_time + max(_REPEAT_SECONDS, 2 * self._interval)
+        # The next picture is likely to come first.
+        return max(wanted, last_time + min(2 * self._interval, _REPEAT_SECONDS / 4))
+
+    def _convert(self, frame: av.VideoFrame, reformatter: VideoReformatter) -> av.VideoFrame | None:
+        try:
+            # One thread: handing parts of such a picture to others costs more than it saves.
+            return reformatter.reformat(frame, format="yuv420p", threads=1)
+        except (av.FFmpegError, ValueError) as error:
+            logger.error("%r: cannot convert a %s picture: %s", self, frame.format.name, error)
+            return None
+
+    def _encode(self, frame: av.VideoFrame, timestamp: int, captured: float) -> None:
+        for codec in self._fan_out.codecs:
+            now = time.monotonic()
+            with self._changed:
+                encoding = self._encodings.get(codec)
+                # A thread that is to end must not touch the encoders of the one that follows it.
+                if encoding is None or self._thread is not threading.current_thread():
+                    continue
+                bitrate = self._bitrate_of(encoding, frame, now)
+                keyframe = encoding.keyframes.is_due(now)
+            try:
+                encoded = encoding.encoder.encode(frame, timestamp, captured, bitrate, keyframe)
+            except (av.FFmpegError, ValueError) as error:
+                logger.error(
+                    "%r: cannot encode a picture of %dx%d in %s: %s", self, frame.width, frame.height, codec, error
+                )
+                continue
+            with self._changed:
+                self._encoded += 1
+                if encoded.keyframe:
+                    encoding.keyframes.made(time.monotonic())
+            if encoded.data:
+                self._fan_out.post(encoded)
+
+    def _bitrate_of(self, encoding: _Encoding, frame: av.VideoFrame, now: float) -> int:
+        highest = default_bitrate(frame.width, frame.height, self.fps)
+        lowest, highest = self._limits or (max(_LOWEST_BITRATE, highest // _LOWEST_PART), highest)
+        if encoding.bitrate is None:
+            encoding.bitrate = SharedBitrate(lowest, highest)
+        encoding.bitrate.set_limits(lowest, highest)
+        return encoding.bitrate.target(now)
+
+
+def _checked_codecs(codecs: Sequence[str]) -> tuple[str, ...]:
+    names = (codecs,) if isinstance(codecs, str) else tuple(codecs)
+    unknown = [name for name in names if name not in VIDEO_CODECS]
+    if unknown or not names:
+        raise ValueError(f"codecs={codecs!r}: video can be sent as {' and '.join(VIDEO_CODECS)}")
+    return tuple(dict.fromkeys(names))
+
+
+def _checked_limits(bitrate: Bitrate) -> tuple[int, int] | None:
+    if bitrate is None:
+        return None
+    limits = bitrate if isinstance(bitrate, tuple) else (max(_LOWEST_BITRATE, bitrate // _LOWEST_PART), bitrate)
+    if len(limits) != 2 or not _LOWEST_BITRATE <= limits[0] <= limits[1]:
+        raise ValueError(
+            f"bitrate={bitrate!r}: bits per second, the highest or (lowest, highest), each at least {_LOWEST_BITRATE}"
+        )
+    return limits
