@@ -73,7 +73,7 @@ class SessionRole(RoleObject):
     def add_video(
         self, fps: float = 30, codecs: Sequence[str] = ("VP8", "H264"), bitrate: Bitrate = None
     ) -> VideoSource:
-        """Add a video track. A session that has begun already does not get it.
+        """Add a video track, best before `start`: a session that has begun already does not get it.
 
         A producer offers it to every session. A consumer talks back: it goes out on the first video track that the producer
         offers to receive on as well, which is logged where there is none.
@@ -100,7 +100,7 @@ class SessionRole(RoleObject):
         return source
 
     def add_audio(self, rate: int = 48000, channels: int = 1) -> AudioSource:
-        """Add an audio track, sent as Opus. A session that has begun already does not get it; see `add_video`.
+        """Add an audio track, sent as Opus, best before `start`; see `add_video`.
 
         Args:
             rate: Samples per second of what is written, 8000 to 192000.
