@@ -161,6 +161,14 @@ class TestChromium:
                 hear(session, 550)
                 assert session.video.codec == codec
 
+    def test_each_consumer_gets_the_codec_that_it_takes(self, signalling_uri: str, browser: Browser) -> None:
+        with Producer(signalling_uri, name="robot") as producer, filming(producer.add_video()), ExitStack() as stack:
+            for codec in ("H264", "VP8"):
+                media = BrowserMedia(video=False, frequency=None, codec=codec)
+                page = stack.enter_context(browser.consumer(signalling_uri, name="robot", media=media))
+                page.wait_for_picture(has_colour_bars)
+                assert page.codec("video") == codec
+
     def test_that_talks_back(self, signalling_uri: str, browser: Browser) -> None:
         with (
             robot(signalling_uri) as producer,

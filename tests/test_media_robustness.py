@@ -172,6 +172,20 @@ def test_others_see_no_gap_when_a_consumer_loses_5_percent_of_its_packets(embedd
         assert watching.longest_gap <= LONGEST_GAP
 
 
+def test_a_bad_link_takes_no_more_than_half_of_the_bitrate_from_the_others(embedded_server: SignallingServer) -> None:
+    with Producer(embedded_server.uri, name="robot") as producer:
+        video = producer.add_video(bitrate=(50_000, 800_000))
+        with filming(video), connect(embedded_server.uri, name="robot") as good:
+            with connect(embedded_server.uri, name="robot") as bad:
+                bad.video.read()
+                assert video.bitrate == 800_000
+                lose_packets(bad, 0.5)
+                wait_until(lambda: (video.bitrate or 0) < 500_000, "the bitrate follows the bad link", 60)
+                good.video.read()
+                assert (video.bitrate or 0) >= 400_000
+            wait_until(lambda: video.bitrate == 800_000, "the bad link has ended", 60)
+
+
 def test_behind_5_percent_loss_most_pictures_come(embedded_server: SignallingServer) -> None:
     with LossyNetwork(embedded_server.uri, loss=0.05) as network, Producer(network.uri, name="robot") as producer:
         video = producer.add_video()

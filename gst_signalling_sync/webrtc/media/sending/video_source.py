@@ -82,9 +82,7 @@ class VideoSource:
 
     kind: Final = "video"
 
-    def __init__(
-        self, fps: float = 30, codecs: Sequence[str] = VIDEO_CODECS, bitrate: Bitrate = None, timeout: float = 10.0
-    ) -> None:
+    def __init__(self, fps: float = 30, codecs: Sequence[str] = VIDEO_CODECS, bitrate: Bitrate = None) -> None:
         if not 0 < fps <= _HIGHEST_FPS:
             raise ValueError(f"fps={fps!r}: frames per second are more than 0 and at most {_HIGHEST_FPS}")
         self.fps = float(fps)
