@@ -237,6 +237,22 @@ def test_blocking_calls_work_in_a_callback(channels: Channels) -> None:
     assert sender.session.channel("answers").recv() == "got 'hello'"
 
 
+def test_messages_on_a_channel_that_was_closed_before_anybody_asked_for_it_wait(channels: Channels) -> None:
+    sender, receiver = channels
+    answers = receiver.session.create_channel("answers")
+    answers.send("early")
+    answers.close()
+    wait_until(lambda: answers.state == "closed", "the channel is closed at both ends")
+    wait_until(lambda: all(each.label != "answers" for each in sender.session.channels), "the other end knows")
+
+    channel = sender.session.channel("answers")
+    assert channel.recv() == "early"
+    with pytest.raises(ChannelClosed):
+        channel.recv()
+    with pytest.raises(WaitTimeout):
+        sender.session.channel("answers", timeout=0.05)
+
+
 def test_callback_that_raises_stops_nobody_else(channels: Channels, caplog: pytest.LogCaptureFixture) -> None:
     sender, receiver = channels
 

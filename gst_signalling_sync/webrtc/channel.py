@@ -72,6 +72,8 @@ class DataChannel:
         self._messages_sent = self._bytes_sent = 0
 
         self._inbox = Inbox(self, callbacks)
+        self.is_given_out = False
+        """Whether a caller has it; for its session."""
         self.message = self._inbox.message
         self.closed = Signal("The channel is closed; nothing follows: ``(channel)``.")
 
@@ -240,6 +242,11 @@ class DataChannel:
         self._loop.call(self._give_up)
 
     # From here on: called by the session and by aiortc, on the loop.
+
+    @property
+    def has_unread_messages(self) -> bool:
+        """Whether messages wait that nobody has taken; for its session."""
+        return self._inbox.waiting_size > 0
 
     @property
     def is_drained(self) -> bool:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
 from aiortc import RTCDataChannel, RTCIceServer, RTCPeerConnection
 
@@ -33,6 +34,8 @@ __all__ = ["Session", "SessionState"]
 logger = logging.getLogger(__name__)
 
 Receiver = TypeVar("Receiver")
+
+_MOST_UNREAD_CHANNELS: Final = 16
 
 SessionState = Literal["connecting", "connected", "closed"]
 
@@ -65,6 +68,8 @@ class Session:
         self._state: SessionState = "connecting"
         self._error: Exception | None = None
         self._channels: list[DataChannel] = []
+        # Closed by the other end before anybody here had asked for them; what came on them is not lost.
+        self._unread_channels: deque[DataChannel] = deque(maxlen=_MOST_UNREAD_CHANNELS)
 
         self.channel_opened = Signal("A data channel is open, whichever end created it: ``(session, channel)``.")
         self.state_changed = Signal('``(session, state)``: ``"connected"``, then ``"closed"``.')
@@ -136,7 +141,7 @@ class Session:
             timeout: Seconds; None: the role object's default.
 
         Returns:
-            The channel.
+            The channel; one that the other end has closed already if there are messages on it that nobody has read.
 
         Raises:
             WaitTimeout: None opened in time.
@@ -146,17 +151,21 @@ class Session:
         self._owner.check()
         deadline = self._deadline(timeout)
 
-        def opened() -> DataChannel | None:
-            matching = (channel for channel in self._channels if label is None or channel.label == label)
-            return next((channel for channel in matching if channel.state == "open"), None)
+        def found() -> DataChannel | None:
+            waiting = self._unread_channels if self._state != "closed" else ()
+            candidates = (*waiting, *(channel for channel in self._channels if channel.state == "open"))
+            return next((channel for channel in candidates if label is None or channel.label == label), None)
 
         def done() -> bool:
-            return self._state == "closed" or opened() is not None
+            return self._state == "closed" or found() is not None
 
         with self._changed:
             self._wait_for(done, deadline)
-            channel = opened()
+            channel = found()
             if channel is not None:
+                channel.is_given_out = True
+                if channel in self._unread_channels:
+                    self._unread_channels.remove(channel)
                 return channel
             named = "a data channel" if label is None else f"data channel {label!r}"
             if self._state == "closed":
@@ -200,7 +209,9 @@ class Session:
             raise self.closed_error(f"creating data channel {label!r}")
 
         async def create() -> DataChannel:
-            return self.link.add_channel(options)
+            channel = self.link.add_channel(options)
+            channel.is_given_out = True
+            return channel
 
         return self._loop.run(create(), self._deadline(timeout), f"creating data channel {label!r} on {self.named}")
 
@@ -348,6 +359,8 @@ class Session:
         with self._changed:
             if channel in self._channels:
                 self._channels.remove(channel)
+                if channel.has_unread_messages and not channel.is_given_out:
+                    self._unread_channels.append(channel)
             self._changed.notify_all()
 
     def adopt(self, channel: RTCDataChannel) -> DataChannel:
