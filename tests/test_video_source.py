@@ -257,6 +257,20 @@ def test_a_frame_that_cannot_be_converted_is_left_out(
     assert number_in(watcher.next_picture()[1]) == 3
 
 
+def test_a_sink_that_fails_takes_the_picture_from_nobody_else(
+    source: VideoSource, loop: LoopThread, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(frame: EncodedFrame, payloads: list[bytes]) -> None:
+        raise KeyError("broken sink")
+
+    broken, watcher = Watcher(source, loop), Watcher(source, loop)
+    monkeypatch.setattr(broken, "deliver", fail)
+    for number in range(3):
+        source.write(numbered_picture(number))
+        assert number_in(watcher.next_picture()[1]) == number
+    assert caplog.text.count("gets no more frames") == 1
+
+
 def test_a_bitrate_is_kept_to(loop: LoopThread) -> None:
     source = VideoSource(bitrate=(50_000, 200_000))
     watcher = Watcher(source, loop)

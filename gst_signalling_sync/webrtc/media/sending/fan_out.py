@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from fractions import Fraction
 from typing import Final, Protocol
 
@@ -14,6 +15,8 @@ from ....threads import LoopThread
 from ..encoded_frame import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedFrame
 
 __all__ = ["FanOut", "Sink"]
+
+logger = logging.getLogger(__name__)
 
 _CLOCK_RATES: Final = {"VP8": VIDEO_CLOCK_RATE, "H264": VIDEO_CLOCK_RATE, "opus": AUDIO_CLOCK_RATE}
 
@@ -92,4 +95,9 @@ class FanOut:
     def _deliver(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
         self._delivered += 1
         for sink in self._sinks.get(frame.codec, ()):
-            sink.deliver(frame, payloads)
+            try:
+                sink.deliver(frame, payloads)
+            except Exception:
+                # One that fails would fail for every frame, and must not take the picture from the others.
+                logger.exception("%r gets no more frames", sink)
+                self.remove(sink)

@@ -207,9 +207,9 @@ class MediaSender(RTCRtpSender):
         if self._stopped or not self._enabled:
             self._awaits_keyframe = self.kind == "video"
             return
-        if self._awaits_keyframe and not frame.keyframe:
-            return
         if self._awaits_keyframe:
+            if not frame.keyframe:
+                return
             self._awaits_keyframe = False
             if frame.codec == "H264" and self._second_keyframe is None:
                 loop = asyncio.get_running_loop()
@@ -224,6 +224,7 @@ class MediaSender(RTCRtpSender):
             self._queue.append((frame, payloads))
         else:
             self._queue.clear()
+            self._awaits_keyframe = self.kind == "video"
             self._ask_for_keyframe()
 
     async def getStats(self) -> RTCStatsReport:
