@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
-__all__ = ["LinkEstimate", "SharedBitrate"]
+__all__ = ["LinkEstimate", "SendRate", "SharedBitrate"]
 
 _LOSS_TO_SLOW_DOWN: Final = 0.10
 _LOSS_TO_SPEED_UP: Final = 0.02
@@ -15,6 +16,8 @@ _CONGESTED_BELOW: Final = 0.95
 
 _RECEIVER_SPEED_UP: Final = 1.08
 """What receivers themselves let their estimate rise by in a second."""
+
+_RATE_SECONDS: Final = 2.0
 
 _SMALLEST_CHANGE: Final = 0.15
 """As a part of the bitrate: a change opens the codec anew, which costs a keyframe."""
@@ -70,6 +73,26 @@ class LinkEstimate:
             self._by_receiver = bitrate
         elif self._by_receiver is not None:
             self._by_receiver = max(bitrate, round(self._by_receiver * _RECEIVER_SPEED_UP))
+
+
+class SendRate:
+    """How fast a sender has been sending for about the last two seconds."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def rate(self, octets: int, now: float) -> float:
+        """Bits per second.
+
+        Args:
+            octets: Sent so far.
+            now: Seconds.
+        """
+        self._marks.append((now, octets))
+        while len(self._marks) > 2 and self._marks[1][0] < now - _RATE_SECONDS:
+            self._marks.popleft()
+        since, before = self._marks[0]
+        return (octets - before) * 8 / (now - since) if now - since > _RATE_SECONDS / 4 else 0.0
 
 
 class SharedBitrate:

@@ -39,7 +39,9 @@ from aiortc.stats import RTCOutboundRtpStreamStats, RTCRemoteInboundRtpStreamSta
 from ....threads import LoopThread
 from ...eager import run_eagerly
 from ..encoded_frame import EncodedFrame, MediaKind
-from .bitrate import LinkEstimate
+from .bitrate import LinkEstimate, SendRate
+from .header_extensions import HeaderExtensions
+from .sender_clock import ntp_time
 
 if TYPE_CHECKING:
     from .fan_out import Sink
@@ -47,12 +49,6 @@ if TYPE_CHECKING:
 __all__ = ["MediaSender", "Source"]
 
 logger = logging.getLogger(__name__)
-
-_MID: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"
-_SEND_TIME: Final = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
-
-_ONE_BYTE_EXTENSIONS: Final = 0xBEDE
-"""The profile of header extensions with identifiers up to 14 (RFC 8285 section 4.2)."""
 
 _HISTORY: Final = 512
 """Packets kept for retransmission: several round trips of any bitrate that is sent here."""
@@ -70,7 +66,6 @@ _SECOND_KEYFRAME_SECONDS: Final = 0.5
 """GStreamer's H264 receivers stay grey for good when they miss the first keyframe, and do not ask for another."""
 
 _ROUND_TRIP_WEIGHT: Final = 0.15
-_RATE_SECONDS: Final = 2.0
 
 
 class Source(Protocol):
@@ -97,16 +92,6 @@ class Source(Protocol):
         """Take note of the bits per second that a link carries; returns the most that is ever sent."""
 
 
-_WALL_CLOCK_OFFSET: Final = time.time() - time.monotonic()
-_NTP_EPOCH_OFFSET: Final = 2_208_988_800
-"""Seconds from 1900 to 1970 (RFC 5905)."""
-
-
-def _ntp_time(monotonic: float) -> int:
-    """In units of 2^-32 s. It does not follow a wall clock that is set meanwhile, which would tear sound from picture."""
-    return int((monotonic + _WALL_CLOCK_OFFSET + _NTP_EPOCH_OFFSET) * 2**32)
-
-
 class MediaSender(RTCRtpSender):
     """The sender of one transceiver; without a source it sends nothing.
 
@@ -126,7 +111,7 @@ class MediaSender(RTCRtpSender):
         self._payload_type: int | None = None
         self._retransmission_payload_type: int | None = None
         self._cname = ""
-        self._extensions = _HeaderExtensions()
+        self._extensions = HeaderExtensions()
         self._reports: asyncio.Task[None] | None = None
         self._second_keyframe: asyncio.TimerHandle | None = None
         self._stopped = False
@@ -146,7 +131,7 @@ class MediaSender(RTCRtpSender):
         self._last_report = (0, 0.0)
         self._round_trip = 0.0
         self._estimate = LinkEstimate(_INITIAL_ESTIMATE)
-        self._sent = _SendRate()
+        self._sent = SendRate()
 
     @classmethod
     def install(cls, transceiver: RTCRtpTransceiver, loop: LoopThread, source: Source | None) -> MediaSender:
@@ -177,7 +162,7 @@ class MediaSender(RTCRtpSender):
             if is_rtx(other) and other.parameters.get("apt") == codec.payloadType:
                 self._retransmission_payload_type = other.payloadType
         self._cname = parameters.rtcp.cname or ""
-        self._extensions = _HeaderExtensions.of(parameters)
+        self._extensions = HeaderExtensions.of(parameters)
         self.transport._register_rtp_sender(self, parameters)
         if self.source is not None:
             self.source.attach(self, codec.name, self._loop_thread)
@@ -368,7 +353,7 @@ class MediaSender(RTCRtpSender):
     async def _send_report(self) -> None:
         """Tell which moment the time stamps of this moment mean, on the clock that all sources of this process share."""
         now = time.monotonic()
-        ntp = _ntp_time(now)
+        ntp = ntp_time(now)
         info = RtcpSenderInfo(
             ntp_timestamp=ntp,
             rtp_timestamp=(int(now * self._clock_rate) + self._timestamp_origin) & 0xFFFFFFFF,
@@ -384,64 +369,3 @@ class MediaSender(RTCRtpSender):
             await self.transport._send_rtp(b"".join(map(bytes, packets)))
         except ConnectionError:
             logger.debug("no RTCP of %s was sent: the transport is closed", self.kind)
-
-
-class _SendRate:
-    """How fast a sender has been sending for about the last two seconds."""
-
-    def __init__(self) -> None:
-        self._marks: deque[tuple[float, int]] = deque()
-
-    def rate(self, octets: int, now: float) -> float:
-        """Bits per second.
-
-        Args:
-            octets: Sent so far.
-            now: Seconds.
-        """
-        self._marks.append((now, octets))
-        while len(self._marks) > 2 and self._marks[1][0] < now - _RATE_SECONDS:
-            self._marks.popleft()
-        since, before = self._marks[0]
-        return (octets - before) * 8 / (now - since) if now - since > _RATE_SECONDS / 4 else 0.0
-
-
-class _HeaderExtensions:
-    """The RTP header extensions of a sender: the track's identifier, and when a packet is sent.
-
-    Args:
-        before: What stands before the time.
-        after: What stands after it; None: there is no time.
-    """
-
-    def __init__(self, before: bytes = b"", after: bytes | None = None) -> None:
-        self._before = before
-        self._after = after
-        self.length = len(before)
-
-    @classmethod
-    def of(cls, parameters: RTCRtpSendParameters) -> _HeaderExtensions:
-        """Those of the extensions that were negotiated (RFC 8285 section 4.2)."""
-        identifiers = {extension.uri: extension.id for extension in parameters.headerExtensions}
-        mid = parameters.muxId.encode()
-        body = b""
-        if 0 < identifiers.get(_MID, 0) < 15 and 0 < len(mid) <= 16:
-            body += bytes([identifiers[_MID] << 4 | len(mid) - 1]) + mid
-        has_time = 0 < identifiers.get(_SEND_TIME, 0) < 15
-        if has_time:
-            body += bytes([identifiers[_SEND_TIME] << 4 | 2])
-        if not body:
-            return cls()
-        size = len(body) + (3 if has_time else 0)
-        words = (size + 3) // 4
-        padding = bytes(words * 4 - size)
-        head = struct.pack("!HH", _ONE_BYTE_EXTENSIONS, words) + body
-        return cls(head, padding) if has_time else cls(head + padding)
-
-    def now(self) -> bytes:
-        """The extensions of a packet that is sent now."""
-        if self._after is None:
-            return self._before
-        # Seconds in 24 bits, 18 of them behind the point, of the low bits of the NTP time.
-        ntp = (_ntp_time(time.monotonic()) >> 14) & 0xFFFFFF
-        return self._before + ntp.to_bytes(3, "big") + self._after
