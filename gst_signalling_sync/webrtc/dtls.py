@@ -3,7 +3,7 @@
 OpenSSL sends a flight again after a second, then after two (RFC 6347 section 4.2.4.1), which is long for a session that takes
 a tenth of one. Browsers begin with 50 ms, and so does this, beside OpenSSL: the same datagram once more, which the other end
 drops when it has it already. Worst is the last flight, which nothing answers: one end is connected and the other is not.
-`use_repetition` gives the transports of one connection the class below.
+`use_repetition` gives a transport the class below.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from aiortc import RTCDtlsTransport, RTCPeerConnection
+from aiortc import RTCDtlsTransport
 from aiortc.rtcdtlstransport import State
 from OpenSSL import SSL
 
@@ -84,11 +84,7 @@ class RepeatingDtlsTransport(RTCDtlsTransport):
             self._alarm = None
 
 
-def use_repetition(connection: RTCPeerConnection) -> None:
-    """Have a connection repeat the flights of its DTLS handshakes; on the loop, before it is connected."""
-    transports = [transceiver.receiver.transport for transceiver in connection.getTransceivers()]
-    if connection.sctp is not None:
-        transports.append(connection.sctp.transport)
-    for transport in transports:
-        if type(transport) is RTCDtlsTransport:
-            transport.__class__ = RepeatingDtlsTransport
+def use_repetition(transport: RTCDtlsTransport) -> None:
+    """Have a transport repeat the flights of its handshake; on the loop, before it is connected."""
+    if type(transport) is RTCDtlsTransport:
+        transport.__class__ = RepeatingDtlsTransport

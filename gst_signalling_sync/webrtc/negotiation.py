@@ -21,9 +21,8 @@ from .description import (
     parse_candidate,
     with_passive_setup,
 )
-from .dtls import use_repetition
 from .media.tracks import Tracks
-from .sctp import use_bundling
+from .transports import use_own_transports
 
 __all__ = ["Negotiation"]
 
@@ -71,8 +70,7 @@ class Negotiation:
                 # Either end may want a channel later, which then needs no new negotiation. A negotiated channel is known to
                 # this end alone, and aiortc's `alwaysNegotiateDataChannels` forgets the channels that there are already.
                 self._connection.createDataChannel("", negotiated=True, id=_PLACEHOLDER_STREAM)
-                use_bundling(self._connection)
-            use_repetition(self._connection)
+            use_own_transports(self._connection)
             await self._connection.setLocalDescription(await self._connection.createOffer())
             return self._local_description()
 
@@ -145,8 +143,7 @@ class Negotiation:
             raise self._unusable(kind, sdp, error) from error
         # Before anything is awaited: aiortc starts what it finds in the transceivers as soon as it can.
         self._tracks.on_remote_description()
-        use_bundling(self._connection)
-        use_repetition(self._connection)
+        use_own_transports(self._connection)
         self.max_message_size = max_message_size(sdp)
 
     async def _answer(self, offer: str) -> None:
@@ -166,7 +163,7 @@ class Negotiation:
         sdp: str = self._connection.localDescription.sdp
         if not has_candidates(sdp):
             raise SessionClosed(
-                f"{self._named}: this machine has no network address that WebRTC can use (aiortc does not use 127.0.0.1)."
+                f"{self._named}: this machine has no network address that WebRTC can use, not even 127.0.0.1."
                 " Bring a network interface up."
             )
         return sdp
