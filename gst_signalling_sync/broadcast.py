@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from .errors import ChannelClosed, WaitTimeout
 from .signals import Signal
-from .threads import Deadline
+from .threads.waiting import Deadline
 from .webrtc.channel import DataChannel
 from .webrtc.channel_options import ChannelOptions
 from .webrtc.message import as_message

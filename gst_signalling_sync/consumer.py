@@ -14,7 +14,7 @@ from .protocol.messages import Event, Peer, PeerStatusChanged, Role, SessionStar
 from .session_role import SessionRole
 from .signalling.client import SessionEvent
 from .signalling.lookup import producer_named
-from .threads import Deadline
+from .threads.waiting import Deadline
 from .webrtc.session import Session
 
 __all__ = ["Consumer", "connect"]

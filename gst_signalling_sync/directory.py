@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from .errors import ConnectionLost, PeerWaitTimeout
 from .protocol.messages import Peer, PeerStatusChanged, Role
 from .signalling.lookup import describe_producers, producer_named
-from .threads import Deadline, wait_for
+from .threads.waiting import Deadline, wait_for
 
 __all__ = ["Directory"]
 

@@ -9,7 +9,7 @@ from .errors import ConnectionLost
 from .protocol.messages import Event, Peer, PeerStatusChanged, Role
 from .role import RoleObject
 from .signals import Signal
-from .threads import Deadline
+from .threads.waiting import Deadline
 
 __all__ = ["Listener"]
 

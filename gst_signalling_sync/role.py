@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import threading
-import weakref
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -14,18 +12,17 @@ from .errors import ConnectionLost, SignallingError
 from .protocol.messages import Event, Peer, Role
 from .signalling import DEFAULT_TIMEOUT, SignallingClient
 from .signals import Signal
-from .threads import CallbackThread, Deadline, Owner
+from .threads.at_exit import CLOSED_FIRST
+from .threads.callback_thread import CallbackThread
+from .threads.owner import Owner
+from .threads.waiting import LONGEST_WAIT_SECONDS, Deadline
 
 __all__ = ["RoleObject"]
 
 logger = logging.getLogger(__name__)
 
-_EXIT_SECONDS: Final = 2.0
-"""What a role object that was never closed may take to say goodbye when the interpreter exits."""
-
-_WAIT_SECONDS: Final = 0.5
-
-_running: weakref.WeakSet[RoleObject] = weakref.WeakSet()
+_GRACE_SECONDS: Final = 2.0
+"""What an interrupted `start` may take to undo what it has done."""
 
 
 class RoleObject:
@@ -105,7 +102,7 @@ class RoleObject:
             except BaseException:
                 self._shut(Deadline(1.0))
                 raise
-            _running.add(self)
+            CLOSED_FIRST.add(self)
             if self._close_when_started:
                 self._shut(deadline)
         return self
@@ -132,7 +129,7 @@ class RoleObject:
             acquired = self._lifecycle.acquire(blocking=False)
             if not acquired:
                 self._interrupt_start(deadline)
-                acquired = self._lifecycle.acquire(timeout=deadline.remaining() + _EXIT_SECONDS)
+                acquired = self._lifecycle.acquire(timeout=deadline.remaining() + _GRACE_SECONDS)
         if not acquired:
             return
         try:
@@ -152,7 +149,7 @@ class RoleObject:
             # Else a callback closed it before this call.
             self._client()
         # In slices, because CPython may notice a signal only after the wait that it came just before.
-        while not self._ended.wait(_WAIT_SECONDS):
+        while not self._ended.wait(LONGEST_WAIT_SECONDS):
             continue
         if self._failure is not None:
             raise self._failure
@@ -201,7 +198,7 @@ class RoleObject:
         self._callbacks.close(max(1.0, deadline.remaining()))
         self._signalling = None
         self._callbacks = None
-        _running.discard(self)
+        CLOSED_FIRST.discard(self)
         self._ended.set()
 
     def _on_event(self, event: Event) -> None:
@@ -223,13 +220,3 @@ class RoleObject:
 
     def _end_sessions(self, deadline: Deadline) -> None:
         """End what runs on the signalling connection before it is closed."""
-
-
-def _close_running() -> None:
-    for role in list(_running):
-        if role._owner.is_here:
-            role.close(_EXIT_SECONDS)
-
-
-# Registered after the loops' own, so called before it.
-atexit.register(_close_running)

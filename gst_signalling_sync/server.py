@@ -16,7 +16,9 @@ from .protocol.messages import Event
 from .protocol.registry import Outgoing, RegisteredPeer, RegisteredSession, Registry
 from .protocol.wire import parse_request, serialise_event
 from .server_connection import PING_SECONDS, ServerConnection
-from .threads import Deadline, LoopThread, Owner
+from .threads.loop_thread import LoopThread
+from .threads.owner import Owner
+from .threads.waiting import Deadline
 
 __all__ = ["SignallingServer"]
 

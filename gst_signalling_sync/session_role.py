@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from .errors import ConnectionLost, SessionClosed, SignallingError, WaitTimeout
 from .protocol.messages import EndSession, EndSessionV1_1, Event, IceMessage, Role, SdpMessage, SdpType
 from .role import RoleObject
-from .threads import Deadline, LoopThread, acquire_shared_loop, release_shared_loop, wait_for
+from .threads.loop_thread import LoopThread
+from .threads.shared_loop import acquire_shared_loop, release_shared_loop
+from .threads.waiting import Deadline, wait_for
 from .webrtc.ice_servers import parse_ice_servers
 from .webrtc.session import Session
 

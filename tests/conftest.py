@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gst_signalling_sync.server import SignallingServer
-from gst_signalling_sync.threads import LoopThread
+from gst_signalling_sync.threads.loop_thread import LoopThread
 
 from .peers.reference import ReferenceServer, run_reference_server
 

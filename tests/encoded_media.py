@@ -16,7 +16,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
-from gst_signalling_sync.threads import CallbackThread
+from gst_signalling_sync.threads.callback_thread import CallbackThread
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame, MediaKind
 from gst_signalling_sync.webrtc.media.recording.recorder import Recorder
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 from aiortc.rtp import AnyRtcpPacket, HeaderExtensions, RtpPacket
 
-from gst_signalling_sync.threads import Deadline, LoopThread
+from gst_signalling_sync.threads.loop_thread import LoopThread
+from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame, MediaKind
 from gst_signalling_sync.webrtc.media.receiving.media_receiver import MediaReceiver
 

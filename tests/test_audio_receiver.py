@@ -14,7 +14,9 @@ from aiortc.codecs import get_encoder
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from gst_signalling_sync.errors import SessionClosed, WaitTimeout
-from gst_signalling_sync.threads import CallbackThread, Deadline, LoopThread
+from gst_signalling_sync.threads.callback_thread import CallbackThread
+from gst_signalling_sync.threads.loop_thread import LoopThread
+from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.receiving.audio_receiver import AudioReceiver
 
 from .media import frequency_of, loudness, tone

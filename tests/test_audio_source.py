@@ -12,7 +12,8 @@ import av
 import numpy as np
 import pytest
 
-from gst_signalling_sync.threads import Deadline, LoopThread
+from gst_signalling_sync.threads.loop_thread import LoopThread
+from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.sending.audio_source import AudioSource
 

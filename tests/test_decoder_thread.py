@@ -9,7 +9,8 @@ from queue import SimpleQueue
 
 import pytest
 
-from gst_signalling_sync.threads import Deadline, LoopThread
+from gst_signalling_sync.threads.loop_thread import LoopThread
+from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.receiving.decoder_thread import DecoderThread, DecodingError
 
@@ -199,7 +200,8 @@ def test_interpreter_exits_in_the_middle_of_decoding() -> None:
     code, output, errors = run_script(
         """
         import asyncio, time
-        from gst_signalling_sync.threads import LoopThread, Deadline
+        from gst_signalling_sync.threads.loop_thread import LoopThread
+        from gst_signalling_sync.threads.waiting import Deadline
         from gst_signalling_sync.webrtc.media.receiving.decoder_thread import DecoderThread
         from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 

@@ -23,7 +23,8 @@ from aiortc.rtp import (
     unpack_remb_fci,
 )
 
-from gst_signalling_sync.threads import Deadline, LoopThread
+from gst_signalling_sync.threads.loop_thread import LoopThread
+from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.receiving.bandwidth import Bandwidth
 

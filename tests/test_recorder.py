@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from gst_signalling_sync import RecordingError, SessionClosed, TrackNotFound, WaitTimeout
-from gst_signalling_sync.threads import CallbackThread, Deadline, LoopThread
+from gst_signalling_sync.threads.callback_thread import CallbackThread
+from gst_signalling_sync.threads.loop_thread import LoopThread
+from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.recording.recorder import Recorder
 from gst_signalling_sync.webrtc.media.recording.recording_file import RecordingFile
 

@@ -16,15 +16,11 @@ import pytest
 
 from gst_signalling_sync.errors import ConnectionLost, WaitTimeout
 from gst_signalling_sync.server import SignallingServer
-from gst_signalling_sync.threads import (
-    EVENT_LOOP_VARIABLE,
-    CallbackThread,
-    Deadline,
-    LoopThread,
-    Owner,
-    acquire_shared_loop,
-    release_shared_loop,
-)
+from gst_signalling_sync.threads.callback_thread import CallbackThread
+from gst_signalling_sync.threads.loop_thread import EVENT_LOOP_VARIABLE, LoopThread
+from gst_signalling_sync.threads.owner import Owner
+from gst_signalling_sync.threads.shared_loop import acquire_shared_loop, release_shared_loop
+from gst_signalling_sync.threads.waiting import Deadline
 
 from .hostile import Conversation, signalling_server, tcp_server
 from .processes import exit_of, in_child, run_script, start_script

@@ -17,7 +17,9 @@ from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket
 
 from gst_signalling_sync.errors import SessionClosed, WaitTimeout
-from gst_signalling_sync.threads import CallbackThread, Deadline, LoopThread
+from gst_signalling_sync.threads.callback_thread import CallbackThread
+from gst_signalling_sync.threads.loop_thread import LoopThread
+from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.pictures import to_frame
 from gst_signalling_sync.webrtc.media.receiving.video_decoder import VideoDecoder

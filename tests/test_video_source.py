@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from av.video.codeccontext import VideoCodecContext
 
-from gst_signalling_sync.threads import Deadline, LoopThread
+from gst_signalling_sync.threads.loop_thread import LoopThread
+from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.pictures import to_array
 from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource

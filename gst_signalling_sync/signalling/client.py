@@ -43,7 +43,9 @@ from ..protocol.messages import (
     Welcome,
 )
 from ..protocol.wire import parse_event, serialise_request
-from ..threads import CallbackThread, Deadline, Owner, result_of
+from ..threads.callback_thread import CallbackThread
+from ..threads.owner import Owner
+from ..threads.waiting import Deadline, result_of
 from .connection import Connection
 from .pending import PendingRequest, PendingRequests
 from .server_signals import ServerSignals

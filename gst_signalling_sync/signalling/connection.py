@@ -14,7 +14,7 @@ from typing import Final
 import websocket
 
 from ..errors import ConnectError, ConnectionLost, ConnectTimeout
-from ..threads import Deadline
+from ..threads.waiting import Deadline
 from .frames import limit_messages
 
 __all__ = ["Connection"]

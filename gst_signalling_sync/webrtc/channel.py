@@ -17,7 +17,10 @@ from aiortc import RTCDataChannel
 
 from ..errors import ChannelClosed, WaitTimeout
 from ..signals import Signal
-from ..threads import CallbackThread, Deadline, LoopThread, Owner, wait_for
+from ..threads.callback_thread import CallbackThread
+from ..threads.loop_thread import LoopThread
+from ..threads.owner import Owner
+from ..threads.waiting import Deadline, wait_for
 from .inbox import Inbox
 from .message import Message, as_message
 from .sctp import BundlingSctpTransport

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import threading
 from queue import Empty, SimpleQueue
-from typing import Final
 
 from ..signals import Signal
-from ..threads import CallbackThread, Deadline
+from ..threads.callback_thread import CallbackThread
+from ..threads.waiting import LONGEST_WAIT_SECONDS, Deadline
 from .message import Message
 
 __all__ = ["Inbox"]
-
-
-_WAIT_SECONDS: Final = 0.5
 
 
 class _End:
@@ -86,9 +83,9 @@ class Inbox:
             remaining = deadline.remaining()
             try:
                 # In slices, because CPython may notice a signal only after the wait that it came just before.
-                return self._waiting.get(timeout=min(remaining, _WAIT_SECONDS))
+                return self._waiting.get(timeout=min(remaining, LONGEST_WAIT_SECONDS))
             except Empty:
-                if remaining <= _WAIT_SECONDS:
+                if remaining <= LONGEST_WAIT_SECONDS:
                     raise
 
     def _on_receiver(self) -> None:

@@ -16,7 +16,8 @@ from aiortc import RTCConfiguration, RTCDataChannel, RTCIceServer, RTCPeerConnec
 from ..errors import ConnectionLost, SessionClosed, SignallingError
 from ..protocol.messages import SdpType
 from ..signalling import SignallingClient
-from ..threads import Deadline, LoopThread
+from ..threads.loop_thread import LoopThread
+from ..threads.waiting import Deadline
 from .channel_options import ChannelOptions
 from .description import CANDIDATES
 from .media.receiving.media_receiver import MediaReceiver

@@ -18,7 +18,10 @@ from aiortc import RTCDataChannel, RTCIceServer, RTCPeerConnection
 from ..errors import ConnectionLost, MessageTooLarge, SessionClosed, TrackNotFound, WaitTimeout
 from ..signalling import SignallingClient
 from ..signals import Signal
-from ..threads import CallbackThread, Deadline, LoopThread, Owner, wait_for
+from ..threads.callback_thread import CallbackThread
+from ..threads.loop_thread import LoopThread
+from ..threads.owner import Owner
+from ..threads.waiting import Deadline, wait_for
 from .channel import DataChannel
 from .channel_options import ChannelOptions
 from .link import Link

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...errors import SessionClosed
-from ...threads import CallbackThread, Deadline, LoopThread
+from ...threads.callback_thread import CallbackThread
+from ...threads.loop_thread import LoopThread
+from ...threads.waiting import Deadline
 from .receiving.media_receiver import MediaReceiver
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from aiortc import RTCPeerConnection, RTCRtpTransceiver
 from aiortc.codecs import get_capabilities
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 
-from ...threads import LoopThread
+from ...threads.loop_thread import LoopThread
 from .encoded_frame import MediaKind
 from .receiving.media_receiver import MediaReceiver
 from .sending.sender import MediaSender, Source

@@ -10,7 +10,8 @@ import time
 from typing import Final
 
 from ....errors import MediaError, WaitTimeout
-from ....threads import Deadline, Owner, result_of, wait_for
+from ....threads.owner import Owner
+from ....threads.waiting import Deadline, result_of, wait_for
 from ..encoded_frame import AUDIO_CLOCK_RATE
 from ..sending.audio_source import AudioSource
 from ..sending.video_source import VideoSource

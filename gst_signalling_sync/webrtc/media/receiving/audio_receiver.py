@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ....errors import SessionClosed
 from ....signals import Signal
-from ....threads import CallbackThread, LoopThread
+from ....threads.callback_thread import CallbackThread
+from ....threads.loop_thread import LoopThread
 from ..encoded_frame import EncodedFrame
 from .audio_decoder import CHANNELS, RATE, AudioDecoder
 from .media_receiver import MediaReceiver

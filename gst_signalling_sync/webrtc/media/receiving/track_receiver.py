@@ -7,7 +7,10 @@ from collections.abc import Callable
 from typing import Final
 
 from ....errors import SessionClosed, WaitTimeout
-from ....threads import CallbackThread, Deadline, LoopThread, Owner, wait_for
+from ....threads.callback_thread import CallbackThread
+from ....threads.loop_thread import LoopThread
+from ....threads.owner import Owner
+from ....threads.waiting import Deadline, wait_for
 from ..encoded_frame import EncodedFrame
 from .decoder_thread import DecoderThread
 from .media_receiver import MediaReceiver

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from ....errors import SessionClosed
 from ....signals import Signal
-from ....threads import CallbackThread, LoopThread
+from ....threads.callback_thread import CallbackThread
+from ....threads.loop_thread import LoopThread
 from ..encoded_frame import EncodedFrame
 from ..pictures import check_format, to_array
 from .media_receiver import MediaReceiver

@@ -19,7 +19,10 @@ import av
 
 from ....errors import RecordingError, SessionClosed, TrackNotFound, WaitTimeout
 from ....signals import Signal
-from ....threads import CallbackThread, Deadline, LoopThread, Owner, wait_for
+from ....threads.callback_thread import CallbackThread
+from ....threads.loop_thread import LoopThread
+from ....threads.owner import Owner
+from ....threads.waiting import Deadline, wait_for
 from ..encoded_frame import EncodedFrame, MediaKind
 from .container import container_of
 from .recording import RecordableTrack, Recording

@@ -14,7 +14,7 @@ import stat
 import threading
 from pathlib import Path
 
-from ....threads import Owner
+from ....threads.owner import Owner
 
 __all__ = ["RecordingFile"]
 

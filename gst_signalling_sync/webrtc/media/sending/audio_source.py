@@ -15,7 +15,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ....threads import Deadline, LoopThread, Owner
+from ....threads.loop_thread import LoopThread
+from ....threads.owner import Owner
+from ....threads.waiting import Deadline
 from ..encoded_frame import AUDIO_CLOCK_RATE
 from .audio_encoder import OPUS, PACKET_SECONDS, AudioEncoder
 from .fan_out import FanOut, Sink

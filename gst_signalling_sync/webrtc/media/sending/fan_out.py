@@ -11,7 +11,7 @@ from aiortc.codecs import get_encoder
 from aiortc.codecs.base import Encoder
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
-from ....threads import LoopThread
+from ....threads.loop_thread import LoopThread
 from ..encoded_frame import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedFrame
 
 __all__ = ["FanOut", "Sink"]

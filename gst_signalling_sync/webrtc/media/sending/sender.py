@@ -36,7 +36,7 @@ from aiortc.rtp import (
 )
 from aiortc.stats import RTCOutboundRtpStreamStats, RTCRemoteInboundRtpStreamStats, RTCStatsReport
 
-from ....threads import LoopThread
+from ....threads.loop_thread import LoopThread
 from ...eager import run_eagerly
 from ..encoded_frame import EncodedFrame, MediaKind
 from .bitrate import LinkEstimate, SendRate

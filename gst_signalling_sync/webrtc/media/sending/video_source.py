@@ -16,7 +16,9 @@ from typing import Any, Final
 import av
 from av.video.reformatter import VideoReformatter
 
-from ....threads import Deadline, LoopThread, Owner
+from ....threads.loop_thread import LoopThread
+from ....threads.owner import Owner
+from ....threads.waiting import Deadline
 from ..encoded_frame import VIDEO_CLOCK_RATE
 from ..pictures import to_frame
 from .bitrate import SharedBitrate

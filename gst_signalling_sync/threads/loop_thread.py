@@ -1,0 +1,176 @@
+"""`LoopThread`: an event loop in a thread of its own, and how other threads have it do something."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+from ..errors import ConnectionLost, WaitTimeout
+from .at_exit import CLOSED_LAST
+from .waiting import Deadline, result_of
+
+__all__ = ["EVENT_LOOP_VARIABLE", "LoopThread"]
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+EVENT_LOOP_VARIABLE: Final = "GST_SIGNALLING_EVENT_LOOP"
+"""Environment variable: ``asyncio`` or ``uvloop``; unset: uvloop where it is installed."""
+
+_EXIT_SECONDS: Final = 2.0
+
+
+class LoopThread:
+    """An asyncio event loop in a thread of its own.
+
+    Args:
+        name: Of the thread; ``gss-`` is put before it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._loop = _new_event_loop()
+        self._thread = threading.Thread(target=self._main, name=f"gss-{name}", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:
+            # No more threads to be had: do not keep the loop's descriptors as well.
+            self._loop.close()
+            raise
+        CLOSED_LAST.add(self)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop, for code that already runs on it."""
+        return self._loop
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the caller runs on this loop's thread."""
+        return threading.current_thread() is self._thread
+
+    def call(self, function: Callable[..., object], *arguments: object) -> bool:
+        """Have a function called on the loop, soon; returns at once.
+
+        Args:
+            function: Called without waiting for its result.
+            *arguments: Its arguments.
+
+        Returns:
+            False when the loop is closed: the function will not be called.
+        """
+        try:
+            self._loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:
+            if not self._loop.is_closed():
+                raise
+            return False
+        return True
+
+    def submit(self, coroutine: Coroutine[Any, Any, Result]) -> concurrent.futures.Future[Result]:
+        """Start a coroutine on the loop; returns at once.
+
+        Args:
+            coroutine: What to run.
+
+        Returns:
+            Its outcome; cancelling it cancels the coroutine.
+
+        Raises:
+            ConnectionLost: The loop is closed.
+        """
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:
+            coroutine.close()
+            if not self._loop.is_closed():
+                raise
+            raise ConnectionLost(f"{self._thread.name} has ended") from None
+
+    def run(self, coroutine: Coroutine[Any, Any, Result], deadline: Deadline, doing: str) -> Result:
+        """Run a coroutine on the loop and wait for its result.
+
+        An exception here, `KeyboardInterrupt` included, cancels the coroutine.
+
+        Args:
+            coroutine: What to run.
+            deadline: How long to wait.
+            doing: What is being tried, and with whom, for the error message.
+
+        Returns:
+            The coroutine's result.
+
+        Raises:
+            WaitTimeout: It took longer.
+            ConnectionLost: The loop is closed, or was while waiting.
+            RuntimeError: The caller runs on this very loop, which would wait for itself.
+        """
+        if self.is_current:
+            coroutine.close()
+            raise RuntimeError(f"{doing}: a blocking call on the event loop thread would wait for itself for ever")
+        future = self.submit(coroutine)
+        try:
+            return result_of(future, deadline)
+        except concurrent.futures.CancelledError:
+            raise ConnectionLost(f"{doing}: closed while waiting") from None
+        except TimeoutError:
+            if future.done() and not future.cancelled():
+                raise
+            raise WaitTimeout(f"{doing}: nothing within {deadline.seconds:g} s") from None
+        finally:
+            future.cancel()
+
+    def close(self, seconds: float = _EXIT_SECONDS) -> None:
+        """Cancel what runs on the loop, stop it and wait for its thread; idempotent.
+
+        Args:
+            seconds: How long to wait for the thread.
+        """
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._loop.stop)
+        if not self.is_current:
+            self._thread.join(seconds)
+            if self._thread.is_alive():
+                logger.warning("%s: the event loop still runs %g s after close()", self._thread.name, seconds)
+        CLOSED_LAST.discard(self)
+
+    def _main(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            try:
+                _cancel_all_tasks(self._loop)
+                self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+                self._loop.run_until_complete(self._loop.shutdown_default_executor())
+            finally:
+                self._loop.close()
+
+
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    choice = os.environ.get(EVENT_LOOP_VARIABLE, "")
+    if choice not in ("", "asyncio", "uvloop"):
+        raise ValueError(f"${EVENT_LOOP_VARIABLE} is {choice!r}; it may be 'asyncio' or 'uvloop'")
+    if choice != "asyncio":
+        try:
+            import uvloop
+        except ImportError:
+            if choice == "uvloop":
+                raise
+        else:
+            return uvloop.new_event_loop()
+    return asyncio.new_event_loop()
+
+
+def _cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=_EXIT_SECONDS / 2))

@@ -1,0 +1,38 @@
+"""`Owner`: which process made an object."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["Owner"]
+
+
+class Owner:
+    """Remembers the process that made an object, because threads and sockets do not survive `fork`.
+
+    Args:
+        description: The object as an error message names it.
+    """
+
+    __slots__ = ("_description", "_process")
+
+    def __init__(self, description: str) -> None:
+        self._description = description
+        self._process = os.getpid()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this is still the process that made the object."""
+        return os.getpid() == self._process
+
+    def check(self) -> None:
+        """Refuse to work in a forked child.
+
+        Raises:
+            RuntimeError: This process inherited the object by `fork`.
+        """
+        if not self.is_here:
+            raise RuntimeError(
+                f"{self._description} was made in process {self._process} and inherited by fork: its threads and"
+                f" connections stayed there. Make a new one in process {os.getpid()}."
+            )
