@@ -15,30 +15,16 @@ import argparse
 import threading
 import time
 from collections.abc import Iterator
-from fractions import Fraction
 
-import av
-import numpy as np
 from flask import Flask, Response, jsonify, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import escape
-from numpy.typing import NDArray
 
-from gst_signalling_sync import PeerNotFound, Session, SignallingError, TrackNotFound, connect
+from gst_signalling_sync import PeerNotFound, Session, SignallingError, TrackNotFound, connect, encode_still
 
 CONNECT_SECONDS = 5.0
 PERIOD = 0.1
 """Seconds from picture to picture: each viewer's JPEGs are made for that viewer."""
-
-
-def to_jpeg(picture: NDArray[np.uint8]) -> bytes:
-    """Encode a picture, ``(height, width, 3)`` in BGR, as a JPEG file."""
-    frame = av.VideoFrame.from_ndarray(picture, "bgr24").reformat(format="yuvj420p")
-    encoder = av.CodecContext.create("mjpeg", "w")
-    encoder.width, encoder.height = frame.width, frame.height
-    encoder.pix_fmt = "yuvj420p"
-    encoder.time_base = Fraction(1, 30)
-    return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
 
 
 class Robot:
@@ -69,7 +55,7 @@ def parts(session: Session) -> Iterator[bytes]:
     while session.state == "connected":
         picture = session.video.latest()
         if picture is not None:
-            jpeg = to_jpeg(picture)
+            jpeg = encode_still(picture, "jpeg")
             yield b"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(jpeg), jpeg)
         time.sleep(PERIOD)
 

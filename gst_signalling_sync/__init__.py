@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .webrtc.media.recording.recorder import Recorder
     from .webrtc.media.sending.audio_source import AudioSource
     from .webrtc.media.sending.video_source import VideoSource
+    from .webrtc.media.stills import encode_still, save_still
     from .webrtc.session import Session
 
 _MODULES = {
@@ -74,6 +75,7 @@ _MODULES = {
     "webrtc.media.recording.recorder": ("Recorder",),
     "webrtc.media.receiving.video_receiver": ("VideoReceiver",),
     "webrtc.media.sending.video_source": ("VideoSource",),
+    "webrtc.media.stills": ("encode_still", "save_still"),
     "webrtc.session": ("Session",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
@@ -111,9 +113,11 @@ __all__ = [
     "WaitTimeout",
     "__version__",
     "connect",
+    "encode_still",
     "find_producer",
     "list_consumers",
     "list_producers",
+    "save_still",
 ]
 
 

@@ -18,14 +18,13 @@ from click.testing import CliRunner
 from numpy.typing import NDArray
 from rich.console import Console
 
-from gst_signalling_sync import Producer, SignallingServer
+from gst_signalling_sync import Producer, SignallingServer, encode_still, save_still
 from gst_signalling_sync.cli import main
 from gst_signalling_sync.cli.demo.measurement import Measurement
 from gst_signalling_sync.cli.demo.picture import HEIGHT, WIDTH, MovingPicture, seconds_since
 from gst_signalling_sync.cli.demo.screen import drawing
 from gst_signalling_sync.cli.demo.tone import RATE, Tone, frequency_of
 from gst_signalling_sync.webrtc.media.pictures import to_array
-from gst_signalling_sync.webrtc.media.stills import encode_still, save_still
 
 from .filming import filming, humming
 from .media import frequency_of as loudest_frequency_of

@@ -22,7 +22,7 @@ from .recording_screen import Figures, Lines, LiveLine, Screen, Silence
 from .server_options import server_options
 
 if TYPE_CHECKING:
-    from ..webrtc.media.recording.recorder import Recorder
+    from .. import Recorder
 
 __all__ = ["record"]
 

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from rich.live import Live
 
-    from .. import Session
-    from ..webrtc.media.recording.recorder import Recorder
+    from .. import Recorder, Session
 
 __all__ = ["Figures", "Lines", "LiveLine", "Screen", "Silence"]
 

@@ -61,9 +61,7 @@ def snapshot(name: str, file: Path, uri: str, timeout: float, as_json: bool) -> 
 
 
 def _save(file: Path, picture: NDArray[np.uint8]) -> int:
-    from ..webrtc.media.stills import save_still
-
     try:
-        return save_still(file, picture)
+        return gst_signalling_sync.save_still(file, picture)
     except OSError as error:
         raise RecordingError(f"cannot write {file}: {error.strerror}") from error

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import gst_signalling_sync
+
 from ...errors import SessionClosed, SignallingError, WaitTimeout
 from .picture import seconds_since
 from .tone import RATE, frequency_of
@@ -72,13 +74,11 @@ class Viewer:
             WaitTimeout: None came.
             OSError: The file cannot be written.
         """
-        from ...webrtc.media.stills import save_still
-
         self._has_seen.wait(_SAVE_SECONDS)
         picture = self._video.latest()
         if picture is None:
             raise WaitTimeout(f"no picture to keep as {file} came within {_SAVE_SECONDS:g} s")
-        save_still(file, picture)
+        gst_signalling_sync.save_still(file, picture)
 
     def _watch(self) -> None:
         while True:
