@@ -141,6 +141,28 @@ def test_connect_after_the_connection_was_lost_connects_anew(embedded_server: Si
         assert client.list_producers() == []
 
 
+@pytest.mark.parametrize("thread", ["gss-callbacks", "gss-alarm", "gss-writer", "gss-reader"])
+def test_connect_that_gets_no_thread_leaves_nothing_behind(
+    embedded_server: SignallingServer, monkeypatch: pytest.MonkeyPatch, thread: str
+) -> None:
+    start = threading.Thread.start
+
+    def start_or_raise(self: threading.Thread) -> None:
+        if self.name.startswith(thread):
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    before = gss_threads()
+    client = SignallingClient(embedded_server.uri)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start_or_raise)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            client.connect()
+    wait_until(lambda: gss_threads() == before, "what was started has ended")
+    with client:
+        assert client.list_producers() == []
+
+
 def test_host_and_port_instead_of_a_uri(embedded_server: SignallingServer) -> None:
     with SignallingClient(host="127.0.0.1", port=embedded_server.port) as client:
         assert client.uri == embedded_server.uri

@@ -70,13 +70,18 @@ class Connection:
         """
         try:
             self._connect(deadline)
+            self._websocket.settimeout(_IDLE_SECONDS)
+            # The writer first: the reader, which may end at once, waits for its end.
+            self._writer.start()
+            self._reader.start()
         except BaseException:
-            self._websocket.shutdown()
+            # There may be no more threads to be had, or a Ctrl-C landed between the two.
+            self._outgoing.put(None)
+            if self._reader.is_alive():
+                self._shut_down()
+            else:
+                self._websocket.shutdown()
             raise
-        self._websocket.settimeout(_IDLE_SECONDS)
-        # The writer first: the reader, which may end at once, waits for its end.
-        self._writer.start()
-        self._reader.start()
 
     def interrupt(self) -> None:
         """Have an `open` under way in another thread raise; one still without a TCP connection goes on until it has it."""
