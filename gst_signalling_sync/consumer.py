@@ -12,7 +12,7 @@ from .directory import Directory
 from .errors import ConnectionLost
 from .protocol.messages import Event, Peer, PeerStatusChanged, Role, SessionStarted
 from .session_role import SessionRole
-from .signalling.client import SessionEvent
+from .signalling.answers import SessionEvent
 from .signalling.lookup import producer_named
 from .threads.waiting import Deadline
 from .webrtc.session import Session

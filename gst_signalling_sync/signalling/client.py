@@ -14,9 +14,7 @@ from ..address import resolve_uri
 from ..errors import (
     ConnectionLost,
     ConnectTimeout,
-    PeerNotFound,
     ProtocolError,
-    ServerError,
     WaitTimeout,
 )
 from ..protocol.messages import (
@@ -35,8 +33,6 @@ from ..protocol.messages import (
     Role,
     SdpMessage,
     SdpType,
-    SessionRequested,
-    SessionStarted,
     SetPeerStatus,
     SetProtocolVersion,
     StartSession,
@@ -46,11 +42,12 @@ from ..protocol.wire import parse_event, serialise_request
 from ..threads.callback_thread import CallbackThread
 from ..threads.owner import Owner
 from ..threads.waiting import Deadline, result_of
+from .answers import SessionEvent, list_request, session_request, status_request
 from .connection import Connection
 from .pending import PendingRequest, PendingRequests
 from .server_signals import ServerSignals
 
-__all__ = ["DEFAULT_TIMEOUT", "SessionEvent", "SignallingClient"]
+__all__ = ["DEFAULT_TIMEOUT", "SignallingClient"]
 
 logger = logging.getLogger(__name__)
 
@@ -59,9 +56,6 @@ DEFAULT_TIMEOUT: Final = 10.0
 
 _GRACE_SECONDS: Final = 0.5
 """What the callback thread may take to end when nothing is left of the timeout."""
-
-SessionEvent = SessionStarted | SessionRequested
-"""What answers `startSession`: the one to a consumer, the other to a producer."""
 
 Result = TypeVar("Result")
 
@@ -244,20 +238,7 @@ class SignallingClient(ServerSignals):
         except ValueError as error:
             raise ProtocolError(f"setting the status: {error}") from None
         doing = f"registering as {', '.join(request.roles) or 'no role'} at {self.uri}"
-
-        def accept_list(event: Event | None) -> Result | None:
-            return accept(event.producers) if isinstance(event, ProducerList) and not refused() else None
-
-        def refused() -> bool:
-            return status.future.done() and (status.future.cancelled() or status.future.exception() is not None)
-
-        status = PendingRequest(
-            None,
-            lambda event: _raise_refusal(event, doing),
-            is_refusal=lambda details: details.startswith("Cannot register peer "),
-        )
-        # The server answers a status only if it refuses. A list behind it tells that it did not.
-        listed = PendingRequest(_is_producer_list, accept_list)
+        status, listed = status_request(accept, doing)
         self._wait(self._send_pending([(status, request), (listed, ListProducers())]), deadline, doing)
         result: Result = self._wait(listed.future, deadline, doing)
         return result
@@ -277,7 +258,7 @@ class SignallingClient(ServerSignals):
             ConnectionLost: There is no connection.
         """
         doing = f"listing the producers of {self.uri}"
-        request = PendingRequest(_is_producer_list, lambda event: _raise_refusal(event, doing))
+        request = list_request(ProducerList, doing)
         answer: ProducerList = self._wait(
             self._send_pending([(request, ListProducers())]), self._deadline(timeout), doing
         )
@@ -298,10 +279,7 @@ class SignallingClient(ServerSignals):
             ConnectionLost: There is no connection.
         """
         doing = f"listing the consumers of {self.uri}"
-        request = PendingRequest(
-            lambda event: isinstance(event, ConsumerList),
-            lambda event: _raise_refusal(event, doing),
-        )
+        request = list_request(ConsumerList, doing)
         answer: ConsumerList = self._wait(
             self._send_pending([(request, ListConsumers())]), self._deadline(timeout), doing
         )
@@ -348,24 +326,10 @@ class SignallingClient(ServerSignals):
         """
         doing = f"starting a session with peer {peer_id} at {self.uri}"
 
-        def accept_answer(event: Event | None) -> Result:
-            _raise_refusal(event, doing)
-            assert isinstance(event, SessionEvent)
-            return accept(event)
+        def end_unwanted(event: SessionEvent) -> None:
+            self.end_session(event.session_id, "the caller gave up waiting")
 
-        def end_unwanted(event: Event | None) -> None:
-            if isinstance(event, SessionEvent):
-                self.end_session(event.session_id, "the caller gave up waiting")
-
-        def is_answer(event: Event) -> bool:
-            return isinstance(event, SessionEvent) and event.peer_id == peer_id
-
-        def is_refusal(details: str) -> bool:
-            return details == f"Peer with ID '{peer_id}' not found" or (
-                details.startswith("Missing a producer or a consumer: ") and peer_id in details
-            )
-
-        request = PendingRequest(is_answer, accept_answer, end_unwanted, is_refusal)
+        request = session_request(peer_id, accept, end_unwanted, doing)
         future = self._send_pending([(request, StartSession(peer_id, offer))])
         result: Result = self._wait(future, deadline, doing)
         return result
@@ -502,15 +466,3 @@ class SignallingClient(ServerSignals):
             self._on_event(event)
         if self._callbacks is not None:
             self._announce(event, self._callbacks.post)
-
-
-def _is_producer_list(event: Event) -> bool:
-    return isinstance(event, ProducerList)
-
-
-def _raise_refusal(event: Event | None, doing: str) -> Event | None:
-    if not isinstance(event, Error):
-        return event
-    if event.details.startswith("Peer with ID"):
-        raise PeerNotFound(f"{doing}: {event.details}")
-    raise ServerError(f"{doing}: {event.details}", event.details)

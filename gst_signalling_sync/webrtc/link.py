@@ -20,6 +20,7 @@ from ..threads.loop_thread import LoopThread
 from ..threads.waiting import Deadline
 from .channel_options import ChannelOptions
 from .description import CANDIDATES
+from .drain import Drain
 from .media.receiving.media_receiver import MediaReceiver
 from .media.sending.sender import Source
 from .media.tracks import Tracks
@@ -39,15 +40,10 @@ _CLOSE_SECONDS: Final = 3.0
 _GATHERING_SECONDS: Final = 6.0
 """How long a step of the negotiation may take: aioice gathers candidates for 5 s at the most."""
 
-_CHANNEL_CLOSE_SECONDS: Final = 1.0
-"""How long the other end may take to close the channels: some round trips, and not every peer does."""
-
 _REASON_CHARACTERS: Final = 500
 """The most that the other end is told of an error."""
 
 _LONGEST_ALARM_SECONDS: Final = 86400.0
-
-_ACKNOWLEDGEMENT_POLL_SECONDS: Final = 0.005
 
 
 class Link:
@@ -71,7 +67,7 @@ class Link:
         self._tracks: Tracks | None = None
         self._negotiation: Negotiation | None = None
         self._termination: asyncio.Task[None] | None = None
-        self._abandon_drain = False
+        self._drain = Drain()
         # Counted on the reader.
         self._candidates = 0
         self._alarm: asyncio.TimerHandle | None = None
@@ -171,7 +167,7 @@ class Link:
         """Handle that the other end, or the server for it, ended the session."""
 
         def end() -> None:
-            self._abandon_drain = True
+            self._drain.abandon()
             failure: SessionClosed | None = None
             if error is not None:
                 failure = SessionClosed(f"{self._session.named}: ended by the peer: {error}")
@@ -207,7 +203,7 @@ class Link:
         if self._termination is None:
             self._termination = asyncio.ensure_future(self._terminate(error, told_peer, tell_peer, drain_seconds))
         elif not drain_seconds:
-            self._abandon_drain = True
+            self._drain.abandon()
         # Shielded: a caller that gives up must not stop half-way what others rely on.
         await asyncio.shield(self._termination)
 
@@ -318,8 +314,10 @@ class Link:
         channels = self._session.channels
         for channel in channels:
             channel.refuse_sends()
-        if drain_seconds > 0:
-            await self._drain(channels, Deadline(drain_seconds))
+        if drain_seconds > 0 and self._connection is not None:
+            await self._drain.run(self._connection, channels, Deadline(drain_seconds))
+            if lost := sum(channel.buffered_amount for channel in channels):
+                logger.warning("%s: closed with %d bytes not sent", self._session.named, lost)
         if tell_peer and self._session.id:
             self._tell_peer(told_peer)
         if self._connection is not None:
@@ -348,40 +346,3 @@ class Link:
         except Exception:
             # Whatever aiortc stumbled over, for the session it is the end.
             logger.exception("%s: aiortc failed to close it", self._session.named)
-
-    async def _drain(self, channels: Sequence[DataChannel], deadline: Deadline) -> None:
-        """Wait until the other end's SCTP has acknowledged all that was sent.
-
-        aiortc's close() drops what it has not sent, and has no event for acknowledgements, hence the poll.
-        """
-        while not self._abandon_drain and self._is_alive() and not self._is_acknowledged(channels):
-            if not deadline.remaining():
-                break
-            await asyncio.sleep(_ACKNOWLEDGEMENT_POLL_SECONDS)
-        if not self._abandon_drain and self._is_alive():
-            await self._close_channels(channels, Deadline(min(deadline.remaining(), _CHANNEL_CLOSE_SECONDS)))
-        lost = sum(channel.buffered_amount for channel in channels)
-        if lost:
-            logger.warning("%s: closed with %d bytes not sent", self._session.named, lost)
-
-    async def _close_channels(self, channels: Sequence[DataChannel], deadline: Deadline) -> None:
-        """Wait until the other end has closed them too, which it does behind the messages that it hands on.
-
-        webrtcbin acknowledges messages that it has yet to give to its program, and drops them when the session ends.
-        """
-        for channel in channels:
-            channel.close_when_flushed()
-        while (
-            deadline.remaining() and not self._abandon_drain and any(channel.state != "closed" for channel in channels)
-        ):
-            await asyncio.sleep(_ACKNOWLEDGEMENT_POLL_SECONDS)
-
-    def _is_alive(self) -> bool:
-        return self._connection is not None and self._connection.connectionState == "connected"
-
-    def _is_acknowledged(self, channels: Sequence[DataChannel]) -> bool:
-        transport = self._connection.sctp if self._connection is not None else None
-        if transport is None or transport.state == "closed":
-            return True
-        in_flight = transport._data_channel_queue or transport._outbound_queue or transport._sent_queue
-        return not in_flight and all(channel.is_drained for channel in channels)
