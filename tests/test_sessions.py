@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -267,6 +268,26 @@ def test_connect_closes_all_when_the_producer_leaves(signalling_uri: str) -> Non
         return [thread.name for thread in threading.enumerate() if thread.name.startswith("gss-consumer")]
 
     wait_until(lambda: not threads(), "the consumer that connect() made is closed")
+
+
+def test_connect_to_a_producer_that_leaves_at_once_closes_all(
+    embedded_server: SignallingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    robot = Producer(embedded_server.uri, name="robot")
+    start_session = Consumer._start_session
+
+    def start_and_lose(consumer: Consumer, *arguments: Any) -> Session:
+        session = start_session(consumer, *arguments)
+        closed = Heard(session.closed)
+        robot.close()
+        closed.next()
+        return session
+
+    monkeypatch.setattr(Consumer, "_start_session", start_and_lose)
+    with robot:
+        session = connect(embedded_server.uri, name="robot")
+    assert session.state == "closed"
+    wait_until(lambda: not embedded_server.peers, "the consumer that connect() made has left")
 
 
 def test_connected_sessions_outlive_the_signalling_server() -> None:

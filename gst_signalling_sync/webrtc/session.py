@@ -302,6 +302,9 @@ class Session:
         """Have `close`, and the other end's end of the session, close what belongs to this session alone."""
         self._close_all = close_all
         self.closed.connect(lambda session, error: close_all(None))
+        if self._state == "closed":
+            # The signal may have been emitted before.
+            close_all(None)
 
     def wait_connected(self, deadline: Deadline) -> None:
         """Wait until the session is connected.
