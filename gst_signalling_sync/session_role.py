@@ -17,6 +17,7 @@ from .threads.loop_thread import LoopThread
 from .threads.shared_loop import acquire_shared_loop, release_shared_loop
 from .threads.waiting import Deadline, wait_for
 from .webrtc.ice_servers import parse_ice_servers
+from .webrtc.link import ENDING_SECONDS
 from .webrtc.session import Session
 
 if TYPE_CHECKING:
@@ -174,7 +175,12 @@ class SessionRole(RoleObject):
             seconds = deadline.remaining()
             await asyncio.gather(*(session.link.terminate(drain_seconds=seconds) for session in sessions))
 
-        self._loop.run(end_all(), Deadline(deadline.remaining() + 5), f"closing the sessions of the {self._kind}")
+        ending = Deadline(deadline.remaining() + ENDING_SECONDS)
+        try:
+            self._loop.run(end_all(), ending, f"closing the sessions of the {self._kind}")
+        except WaitTimeout as error:
+            # Something of the user's blocks the event loop. The rest can be closed all the same.
+            logger.error("%s", error)
         for session in sessions:
             session.media.finish_recordings(deadline)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -288,6 +289,19 @@ def test_connect_to_a_producer_that_leaves_at_once_closes_all(
         session = connect(embedded_server.uri, name="robot")
     assert session.state == "closed"
     wait_until(lambda: not embedded_server.peers, "the consumer that connect() made has left")
+
+
+def test_close_in_the_middle_of_gathering_leaves_nothing_behind(embedded_server: SignallingServer) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        ice_servers = [f"stun://127.0.0.1:{mute.getsockname()[1]}"]
+        robot = Producer(embedded_server.uri, name="robot", ice_servers=ice_servers)
+        with robot, SignallingClient(embedded_server.uri) as client:
+            assert robot.peer_id is not None
+            client.start_session(robot.peer_id)
+            mute.settimeout(10)
+            mute.recv(1500)
+            robot.close(timeout=0.1)
 
 
 def test_connected_sessions_outlive_the_signalling_server() -> None:

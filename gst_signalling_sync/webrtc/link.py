@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .channel import DataChannel
     from .session import Session
 
-__all__ = ["Link"]
+__all__ = ["ENDING_SECONDS", "Link"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +39,9 @@ _CLOSE_SECONDS: Final = 3.0
 
 _GATHERING_SECONDS: Final = 6.0
 """How long a step of the negotiation may take: aioice gathers candidates for 5 s at the most."""
+
+ENDING_SECONDS: Final = _GATHERING_SECONDS + _CLOSE_SECONDS + 1.0
+"""How long `Link.terminate` may take beyond the time for draining, and the loop to get to it."""
 
 _REASON_CHARACTERS: Final = 500
 """The most that the other end is told of an error."""

@@ -24,7 +24,7 @@ from ..threads.owner import Owner
 from ..threads.waiting import Deadline, wait_for
 from .channel import DataChannel
 from .channel_options import ChannelOptions
-from .link import Link
+from .link import ENDING_SECONDS, Link
 from .media.received_media import ReceivedMedia
 
 if TYPE_CHECKING:
@@ -292,8 +292,9 @@ class Session:
             return
         deadline = self._deadline(timeout)
         doing = f"closing {self.named}"
+        ending = Deadline(deadline.seconds + ENDING_SECONDS)
         try:
-            self._loop.run(self.link.terminate(drain_seconds=deadline.seconds), Deadline(deadline.seconds + 5), doing)
+            self._loop.run(self.link.terminate(drain_seconds=deadline.seconds), ending, doing)
         except ConnectionLost:
             logger.debug("%s: its role object was closed at the same time", doing)
         self.media.finish_recordings(deadline)
