@@ -18,6 +18,7 @@ from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.pictures import to_array
+from gst_signalling_sync.webrtc.media.sending.video_encoder import VideoEncoder
 from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
 from .media import number_in, numbered_picture
@@ -25,18 +26,21 @@ from .waiting import wait_until
 
 
 class Watcher:
-    """A sink that keeps what it gets, as a session's sender would send it."""
+    """A sink that keeps what a session's sender would send: all from the first keyframe on."""
 
     def __init__(self, source: VideoSource, loop: LoopThread, codec: str = "VP8") -> None:
         self.source = source
         self._loop = loop
         self._frames: queue.SimpleQueue[EncodedFrame] = queue.SimpleQueue()
+        self._awaits_keyframe = True
         self._decoder = cast(VideoCodecContext, av.CodecContext.create(codec.lower(), "r"))
         self._call(lambda: source.attach(self, codec, loop))
 
     def deliver(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
         assert payloads
-        self._frames.put(frame)
+        if frame.keyframe or not self._awaits_keyframe:
+            self._awaits_keyframe = False
+            self._frames.put(frame)
 
     def next(self, timeout: float = 10.0) -> EncodedFrame:
         return self._frames.get(timeout=timeout)
@@ -222,6 +226,36 @@ def test_who_leaves_and_comes_back_at_once_is_served(source: VideoSource, loop: 
         assert frame.keyframe
         assert number_in(picture) in (number, number - 1)
         watcher.leave()
+
+
+def test_what_is_still_encoded_for_who_left_comes_before_the_keyframe_of_who_came(
+    source: VideoSource, loop: LoopThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher = Watcher(source, loop)
+    source.write(numbered_picture(0))
+    watcher.next()
+    encoding, go_on = threading.Event(), threading.Event()
+    encode = VideoEncoder.encode
+
+    def encode_slowly(encoder: VideoEncoder, *arguments: Any) -> EncodedFrame:
+        if not encoding.is_set():
+            encoding.set()
+            assert go_on.wait(10)
+        return encode(encoder, *arguments)
+
+    monkeypatch.setattr(VideoEncoder, "encode", encode_slowly)
+    source.write(numbered_picture(1))
+    assert encoding.wait(10)
+    watcher.leave()
+    follower = Watcher(source, loop)
+    # Time for a second thread, if there were one, to be faster than the first.
+    with pytest.raises(queue.Empty):
+        follower.next(timeout=0.5)
+    go_on.set()
+    for number in range(2, 12):
+        source.write(numbered_picture(number))
+        _, picture = follower.next_picture()
+        assert number_in(picture) in (number, number - 1)
 
 
 def test_a_loop_that_stalls_loses_no_more_than_pictures(source: VideoSource, loop: LoopThread) -> None:

@@ -23,6 +23,7 @@ from .audio_encoder import OPUS, PACKET_SECONDS, AudioEncoder
 from .fan_out import FanOut, Sink
 from .samples import to_int16
 from .sound_timeline import SoundTimeline
+from .source_thread import SourceThread
 
 __all__ = ["AudioSource"]
 
@@ -59,8 +60,7 @@ class AudioSource:
         self._changed = threading.Condition()
         self._timeline = SoundTimeline(rate)
         self._written = 0
-        self._thread: threading.Thread | None = None
-        self._ending: list[threading.Thread] = []
+        self._thread = SourceThread("audio-source")
 
     def __repr__(self) -> str:
         return f"<AudioSource {self.rate} Hz, {self.channels} channels, {self._written} samples written>"
@@ -96,7 +96,7 @@ class AudioSource:
         with self._changed:
             self._written += len(samples)
             self._timeline.write(samples, now)
-            if self._thread is None:
+            if not self._thread.is_running:
                 self._timeline.discard(now)
             self._changed.notify_all()
 
@@ -112,20 +112,15 @@ class AudioSource:
         """
         with self._changed:
             self._fan_out.add(sink, codec, loop)
-            if self._thread is None:
+            if not self._thread.is_running:
                 self._timeline.discard(time.monotonic())
-                self._thread = threading.Thread(target=self._main, name="gss-audio-source", daemon=True)
-                self._thread.start()
+            self._thread.ensure(self._main)
 
     def detach(self, sink: Sink) -> None:
         """Stop delivering to a sender; the last one ends the thread."""
         with self._changed:
             self._fan_out.remove(sink)
-            if not self._fan_out.codecs and self._thread is not None:
-                self._ending = [thread for thread in self._ending if thread.is_alive()]
-                self._ending.append(self._thread)
-                self._thread = None
-                self._changed.notify_all()
+            self._changed.notify_all()
 
     def request_keyframe(self, sink: Sink) -> bool:
         """Every packet of sound can be decoded; there is nothing to ask for."""
@@ -144,11 +139,9 @@ class AudioSource:
         return bitrate
 
     def join(self, deadline: Deadline) -> None:
-        """Wait until the threads of senders that were detached have ended; on a caller's thread."""
-        for thread in self._ending:
-            thread.join(deadline.remaining())
-            if thread.is_alive():
-                logger.warning("%r: sound is still being encoded %g s after close()", self, deadline.seconds)
+        """Wait until the thread has ended, if nobody listens any more; on a caller's thread."""
+        if not self._fan_out.codecs and not self._thread.join(deadline):
+            logger.warning("%r: sound is still being encoded %g s after close()", self, deadline.seconds)
 
     # What follows runs on the source's thread.
 
@@ -170,13 +163,13 @@ class AudioSource:
 
     def _next(self) -> tuple[NDArray[np.int16], int, bool] | None:
         """Wait for what is to be encoded next; None: the thread is to end."""
-        this_thread = threading.current_thread()
         with self._changed:
-            while self._thread is this_thread:
+            while self._fan_out.codecs:
                 now = time.monotonic()
                 taken = self._timeline.take(now, PACKET_SECONDS)
                 if taken is not None:
                     return taken
                 due = self._timeline.due_at()
                 self._changed.wait(None if due is None else max(due - now, 0.001))
+            self._thread.leave()
             return None

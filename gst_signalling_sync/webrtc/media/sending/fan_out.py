@@ -62,6 +62,9 @@ class FanOut:
 
     def add(self, sink: Sink, codec: str, loop: LoopThread) -> None:
         """Begin to deliver to a sink; on the loop."""
+        if loop is not self._loop:
+            # What an earlier loop had not delivered when it ended is on its way no more.
+            self._delivered = self._posted
         self._loop = loop
         self._sinks = {**self._sinks, codec: (*self._sinks.get(codec, ()), sink)}
 

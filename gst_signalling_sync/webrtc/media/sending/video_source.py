@@ -24,6 +24,7 @@ from ..pictures import to_frame
 from .bitrate import SharedBitrate
 from .fan_out import FanOut, Sink
 from .keyframe_requests import KeyframeRequests
+from .source_thread import SourceThread
 from .video_encoder import VIDEO_CODECS, VideoEncoder, default_bitrate
 
 __all__ = ["Bitrate", "VideoSource"]
@@ -101,8 +102,7 @@ class VideoSource:
         self._encoded = 0
         self._encodings: dict[str, _Encoding] = {}
         self._codec_of: dict[Sink, str] = {}
-        self._thread: threading.Thread | None = None
-        self._ending: list[threading.Thread] = []
+        self._thread = SourceThread("video-source")
 
     def __repr__(self) -> str:
         return f"<VideoSource {'/'.join(self.codecs)}, {self.fps:g} fps, {self._written} frames written>"
@@ -153,7 +153,7 @@ class VideoSource:
     # What follows is for senders, on the loop.
 
     def attach(self, sink: Sink, codec: str, loop: LoopThread) -> None:
-        """Begin to deliver frames to a session's sender, a keyframe first.
+        """Begin to deliver frames to a session's sender. A keyframe comes soon; what comes before is of no use to it.
 
         Args:
             sink: Gets every frame from now on.
@@ -165,9 +165,7 @@ class VideoSource:
             if codec not in self._encodings:
                 self._encodings[codec] = _Encoding(codec, self.fps)
             self._fan_out.add(sink, codec, loop)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._main, name="gss-video-source", daemon=True)
-                self._thread.start()
+            self._thread.ensure(self._main)
         self.request_keyframe(sink)
 
     def detach(self, sink: Sink) -> None:
@@ -183,10 +181,6 @@ class VideoSource:
                 encoding.bitrate.forget(sink)
             if codec not in self._fan_out.codecs:
                 del self._encodings[codec]
-            if not self._encodings and self._thread is not None:
-                self._ending = [thread for thread in self._ending if thread.is_alive()]
-                self._ending.append(self._thread)
-                self._thread = None
             self._changed.notify_all()
 
     def request_keyframe(self, sink: Sink) -> bool:
@@ -220,11 +214,9 @@ class VideoSource:
             return encoding.bitrate.maximum
 
     def join(self, deadline: Deadline) -> None:
-        """Wait until the threads of senders that were detached have ended; on a caller's thread."""
-        for thread in self._ending:
-            thread.join(deadline.remaining())
-            if thread.is_alive():
-                logger.warning("%r: a picture is still being encoded %g s after close()", self, deadline.seconds)
+        """Wait until the thread has ended, if nobody watches any more; on a caller's thread."""
+        if not self._encodings and not self._thread.join(deadline):
+            logger.warning("%r: a picture is still being encoded %g s after close()", self, deadline.seconds)
 
     # What follows runs on the source's thread.
 
@@ -251,9 +243,8 @@ class VideoSource:
 
     def _next(self, last: _Picture | None, last_time: float, due: float) -> _Picture | None:
         """Wait for the next picture to encode: a new one, or the last one again. None: the thread is to end."""
-        this_thread = threading.current_thread()
         with self._changed:
-            while self._thread is this_thread:
+            while self._encodings:
                 now = time.monotonic()
                 newest = self._newest
                 until: float | None = None
@@ -262,6 +253,7 @@ class VideoSource:
                     if now >= until and not self._fan_out.is_congested:
                         return newest
                 self._changed.wait(None if until is None else max(until - now, _POLL_SECONDS))
+            self._thread.leave()
             return None
 
     def _repeat_at(self, last_time: float) -> float:
@@ -286,8 +278,7 @@ class VideoSource:
             now = time.monotonic()
             with self._changed:
                 encoding = self._encodings.get(codec)
-                # A thread that is to end must not touch the encoders of the one that follows it.
-                if encoding is None or self._thread is not threading.current_thread():
+                if encoding is None:
                     continue
                 bitrate = self._bitrate_of(encoding, frame, now)
                 keyframe = encoding.keyframes.is_due(now)
