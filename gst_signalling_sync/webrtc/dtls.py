@@ -1,14 +1,18 @@
-"""aiortc's DTLS, whose handshake does not stand still for a second when one of its packets is lost.
+"""aiortc's DTLS, made to bear lost and malformed packets.
 
 OpenSSL sends a flight again after a second, then after two (RFC 6347 section 4.2.4.1), which is long for a session that takes
 a tenth of one. Browsers begin with 50 ms, and so does this, beside OpenSSL: the same datagram once more, which the other end
 drops when it has it already. Worst is the last flight, which nothing answers: one end is connected and the other is not.
-`use_repetition` gives a transport the class below.
+
+aiortc takes a session down with the first packet that one of its parsers stumbles over in an unforeseen way, be it an empty
+datagram from a stranger's port scan. Here such a packet is dropped. `use_robust_dtls` gives a transport the class below.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import struct
 from typing import Final
 
 from aiortc import RTCDtlsTransport
@@ -17,7 +21,9 @@ from OpenSSL import SSL
 
 from .eager import run_eagerly
 
-__all__ = ["RepeatingDtlsTransport", "use_repetition"]
+__all__ = ["RobustDtlsTransport", "use_robust_dtls"]
+
+logger = logging.getLogger(__name__)
 
 _REPEAT_SECONDS: Final = (0.05, 0.1, 0.2, 0.4)
 """Between the repetitions of a flight, which end with the next one. The server's last has none: it is sent five times.
@@ -30,16 +36,28 @@ _HANDSHAKE_RECORDS: Final = (20, 22)
 
 _LARGEST_DATAGRAM: Final = 1500
 
+_PARSER_ERRORS: Final = (ValueError, IndexError, KeyError, AssertionError, struct.error)
 
-class RepeatingDtlsTransport(RTCDtlsTransport):
-    """A DTLS transport that repeats the flights of its handshake; lives on the loop.
 
-    Made by `use_repetition` from aiortc's own, hence no constructor.
+class RobustDtlsTransport(RTCDtlsTransport):
+    """A DTLS transport that repeats the flights of its handshake and drops malformed packets; lives on the loop.
+
+    Made by `use_robust_dtls` from aiortc's own, hence no constructor.
     """
 
     _alarm: asyncio.TimerHandle | None = None
     # Held here because asyncio holds tasks only weakly.
     _repetition: asyncio.Task[None] | None = None
+    _has_complained = False
+
+    async def _recv_next(self) -> None:
+        try:
+            await super()._recv_next()
+        except _PARSER_ERRORS as error:
+            # Once per connection: a peer shall not fill the log of this machine.
+            level = logging.DEBUG if self._has_complained else logging.WARNING
+            self._has_complained = True
+            logger.log(level, "dropped a malformed packet: %r", error)
 
     async def _write_ssl(self) -> None:
         assert self._ssl is not None
@@ -84,7 +102,7 @@ class RepeatingDtlsTransport(RTCDtlsTransport):
             self._alarm = None
 
 
-def use_repetition(transport: RTCDtlsTransport) -> None:
-    """Have a transport repeat the flights of its handshake; on the loop, before it is connected."""
+def use_robust_dtls(transport: RTCDtlsTransport) -> None:
+    """Have a transport bear lost and malformed packets; on the loop, before it is connected."""
     if type(transport) is RTCDtlsTransport:
-        transport.__class__ = RepeatingDtlsTransport
+        transport.__class__ = RobustDtlsTransport

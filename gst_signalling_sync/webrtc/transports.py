@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiortc import RTCPeerConnection
 
-from .dtls import use_repetition
+from .dtls import use_robust_dtls
 from .ice import use_loopback
 from .sctp import use_bundling
 
@@ -18,5 +18,5 @@ def use_own_transports(connection: RTCPeerConnection) -> None:
     if connection.sctp is not None:
         transports.append(connection.sctp.transport)
     for transport in transports:
-        use_repetition(transport)
+        use_robust_dtls(transport)
         use_loopback(transport.transport)
