@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections import Counter
@@ -44,6 +45,13 @@ def signalling_uri(request: pytest.FixtureRequest) -> str:
 def _process_wide_descriptors() -> None:
     """Have libuv open the pipe that it keeps for the life of the process, so that no test seems to leave it behind."""
     LoopThread("first").close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """Have the programs that tests start heed SIGINT, which a job in the background of a shell inherits as ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
