@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from gst_signalling_sync import RecordingError, SessionClosed, TrackNotFound, Wa
 from gst_signalling_sync.threads.callback_thread import CallbackThread
 from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
+from gst_signalling_sync.webrtc.media.recording import recording_file
 from gst_signalling_sync.webrtc.media.recording.recorder import Recorder
 from gst_signalling_sync.webrtc.media.recording.recording_file import RecordingFile
 
@@ -108,6 +110,57 @@ def test_file_that_cannot_be_opened(tmp_path: Path) -> None:
             assert name in str(caught.value)
     finally:
         os.close(reading)
+
+
+def test_a_program_that_changes_its_directory_keeps_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "drive.mkv").write_text("precious")
+    monkeypatch.chdir(tmp_path)
+    recorder = recorder_of(Robot(), Path("drive.mkv")).start()
+    monkeypatch.chdir(other)
+    with pytest.raises(RecordingError):
+        recorder.close()
+    assert (other / "drive.mkv").read_text() == "precious"
+    assert not (tmp_path / "drive.mkv").exists()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_name_that_ffmpeg_would_take_for_a_protocol(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    robot = Robot("H264")
+    with recorder_of(robot, Path(f"drive-12:30:05.{suffix}")) as recorder:
+        robot.send(0, 5, leave_out=lambda kind, captured: kind == "video")
+        wait_until(lambda: recorder.seconds > 4.5, "it does not wait any longer for the video")
+        robot.send(5, 7)
+    assert len(played(tmp_path / recorder.path).pictures) == 2 * FPS
+
+
+def test_a_disk_that_hangs_at_the_opening_does_not_stop_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, go_on = threading.Event(), threading.Event()
+    open_empty = recording_file._open_empty
+
+    def open_slowly(path: Path) -> int:
+        opening.set()
+        assert go_on.wait(10)
+        return open_empty(path)
+
+    monkeypatch.setattr(recording_file, "_open_empty", open_slowly)
+    recorder = recorder_of(Robot(), tmp_path / "drive.mkv")
+    with ThreadPoolExecutor() as pool:
+        starting = pool.submit(recorder.start)
+        assert opening.wait(10)
+        # As the loop does; it would not come back before the file is open.
+        recorder.end(None)
+        assert recorder.state == "closed"
+        go_on.set()
+        with pytest.raises(SessionClosed):
+            starting.result(10)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -98,6 +98,8 @@ class Recorder:
             "The recording has ended and the file is whole: ``(recorder, error)``, with what the recorder's `error` says."
         )
 
+        # Held by start() for as long as it takes, so that the file is opened once.
+        self._starting = threading.Lock()
         # Guards what follows; notified when the state changes.
         self._changed = threading.Condition()
         self._state: RecorderState = "new"
@@ -167,20 +169,18 @@ class Recorder:
             RuntimeError: The recorder was closed, or inherited by `fork`.
         """
         self._owner.check()
-        with self._changed:
-            if self._state in ("recording", "closing"):
-                return self
-            if self._state == "closed":
-                if self._has_session_ended:
-                    raise SessionClosed(f"{self._doing}: the session is closed")
-                raise RuntimeError(f"{self._doing}: the recorder is closed; make another one")
-            if not self._tracks:
-                raise TrackNotFound(f"{self._doing}: it has neither video nor audio")
-            try:
-                file = RecordingFile(self._path)
-            except OSError as error:
-                raise self._failure(error) from error
-            self._begin(Recording(file, self._container, self._tracks))
+        with self._starting:
+            with self._changed:
+                if not self._is_to_start():
+                    return self
+            # Not under the lock that the loop takes when the session ends: a disk may take its time.
+            recording = self._open()
+            with self._changed:
+                if self._state == "closed":
+                    recording.abandon()
+                if not self._is_to_start():
+                    return self
+                self._begin(recording)
         for kind, track in self._tracks.items():
             track.add_tap(self._taps[kind])
             if kind == "video":
@@ -258,6 +258,22 @@ class Recorder:
                 raise
             # The error of the block tells the user more.
             logger.warning("%s", failure)
+
+    def _is_to_start(self) -> bool:
+        if self._state == "closed":
+            if self._has_session_ended:
+                raise SessionClosed(f"{self._doing}: the session is closed")
+            raise RuntimeError(f"{self._doing}: the recorder is closed; make another one")
+        if not self._tracks:
+            raise TrackNotFound(f"{self._doing}: it has neither video nor audio")
+        return self._state == "new"
+
+    def _open(self) -> Recording:
+        try:
+            file = RecordingFile(self._path)
+        except OSError as error:
+            raise self._failure(error) from error
+        return Recording(file, self._container, self._tracks)
 
     def _begin(self, recording: Recording) -> None:
         self._recording = recording

@@ -26,6 +26,11 @@ class _InUse:
         self.lock = threading.Lock()
         self.paths: set[str] = set()
 
+    def release(self, path: str) -> None:
+        """Nothing is recorded to it any more."""
+        with self.lock:
+            self.paths.discard(path)
+
 
 _in_use = _InUse()
 
@@ -41,14 +46,19 @@ class RecordingFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        # The program may change its directory meanwhile.
+        self.path = Path(os.path.abspath(path))
         self._real_path = os.path.realpath(path)
         self._owner = Owner(f"the recording to {path}")
         with _in_use.lock:
             if self._real_path in _in_use.paths:
                 raise OSError(errno.EBUSY, "another recorder writes to it")
-            self._descriptor = _open_empty(path)
             _in_use.paths.add(self._real_path)
+        try:
+            self._descriptor = _open_empty(self.path)
+        except BaseException:
+            _in_use.release(self._real_path)
+            raise
         self._position = 0
         self._size = 0
         self._whole_size = 0
@@ -142,8 +152,7 @@ class RecordingFile:
     def _close(self) -> None:
         self._is_open = False
         os.close(self._descriptor)
-        with _in_use.lock:
-            _in_use.paths.discard(self._real_path)
+        _in_use.release(self._real_path)
 
     def _write_at(self, position: int, data: bytes) -> None:
         view = memoryview(data)
