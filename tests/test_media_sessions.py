@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -147,6 +148,17 @@ def test_every_format_can_be_written_and_read(producer: Producer, format: str) -
         assert number_in(session.video.latest("gray8")) == 5  # type: ignore[arg-type]
         if format in ("bgr24", "rgb24"):
             assert has_colour_bars(read, format)
+
+
+@pytest.mark.parametrize("codec", ["VP8", "H264"])
+@pytest.mark.parametrize("pixel_format", ["bgr24", "yuvj420p"])
+def test_brightness_arrives_as_it_was_written(producer: Producer, codec: str, pixel_format: str) -> None:
+    frame = av.VideoFrame(320, 240, pixel_format)
+    for number, plane in enumerate(frame.planes):
+        plane.update(bytes([60 if number == 0 else 128]) * plane.buffer_size)
+    producer.add_video(codecs=(codec,)).write(frame)
+    with connect(producer.uri, name="robot") as session:
+        assert abs(session.video.read("gray8").mean() - 60) <= 2
 
 
 def test_a_frame_is_read_once_and_the_latest_any_number_of_times(producer: Producer) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import ColorRange, VideoReformatter
 
-from gst_signalling_sync.webrtc.media.pictures import FORMATS, to_array, to_frame, with_even_sides
+from gst_signalling_sync.webrtc.media.pictures import FORMATS, to_array, to_frame, to_yuv420p, with_even_sides
 
 
 def _noise(*shape: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -47,6 +48,49 @@ def test_colours_are_named_in_the_order_of_their_format() -> None:
     blue = np.zeros((48, 64, 3), np.uint8)
     blue[:, :, 0] = 255
     assert to_array(to_frame(blue, "bgr24"), "rgb24")[0, 0].tolist() == [0, 0, 255]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("width", [320, 426, 854, 1080])
+def test_an_array_has_no_gaps_between_its_rows(width: int, format: str) -> None:
+    frame = to_frame(_noise(48, width, 3)).reformat(format="yuv420p")
+    assert to_array(frame, format).flags.c_contiguous
+
+
+@pytest.mark.parametrize("value", [0, 20, 60, 128, 240, 255])
+@pytest.mark.parametrize("format", ["bgr24", "rgb24", "gray8"])
+def test_brightness_survives_the_way_through_an_encoders_format(format: str, value: int) -> None:
+    shape = (48, 64) if format == "gray8" else (48, 64, 3)
+    frame = to_yuv420p(to_frame(np.full(shape, value, np.uint8), format), VideoReformatter())
+    assert abs(int(to_array(frame, "gray8")[24, 32]) - value) <= 1
+    assert np.abs(to_array(frame, "bgr24")[24, 32].astype(int) - value).max() <= 1
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p", "rgb24"])
+def test_brightness_of_full_range_pictures_survives_too(pixel_format: str) -> None:
+    """As JPEG, PNG and many cameras have it."""
+    frame = av.VideoFrame(64, 48, pixel_format)
+    for number, plane in enumerate(frame.planes):
+        plane.update(bytes([60 if number == 0 else 128]) * plane.buffer_size)
+    frame.color_range = ColorRange.JPEG
+    converted = to_yuv420p(frame, VideoReformatter())
+    assert np.abs(to_array(converted)[24, 32].astype(int) - 60).max() <= 1
+
+
+def test_a_frame_of_the_caller_stays_as_it_is() -> None:
+    frame = to_frame(np.full((72, 64), 100, np.uint8), "yuv420p")
+    frame.color_range = ColorRange.MPEG
+    converted = to_yuv420p(frame, VideoReformatter())
+    converted.pts = 999
+    converted.planes[0].update(bytes(converted.planes[0].buffer_size))
+    assert frame.pts is None
+    assert to_array(frame, "yuv420p")[0, 0] == 100
+
+
+def test_a_single_pixel_can_be_read_in_every_format() -> None:
+    frame = to_frame(np.full((1, 1, 3), 128, np.uint8))
+    assert to_array(frame, "yuv420p").shape == (3, 2)
+    assert to_array(frame, "gray8").shape == (1, 1)
 
 
 @pytest.mark.parametrize("format", FORMATS)

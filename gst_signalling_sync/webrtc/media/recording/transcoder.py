@@ -8,8 +8,10 @@ from typing import Final
 import av
 from av.audio.codeccontext import AudioCodecContext
 from av.video.codeccontext import VideoCodecContext
+from av.video.reformatter import VideoReformatter
 
 from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
+from ..pictures import to_yuv420p
 from ..receiving.audio_decoder import RATE, AudioDecoder
 from ..receiving.video_decoder import VideoDecoder
 from .muxer import Packet
@@ -51,6 +53,7 @@ class VideoTranscoder:
     def __init__(self, target: str) -> None:
         self._target = target
         self._decoder = VideoDecoder()
+        self._reformatter = VideoReformatter()
         self._encoder: VideoCodecContext | None = None
 
     def transcode(self, frame: EncodedFrame, time: float, duration: float) -> list[Packet]:
@@ -72,7 +75,7 @@ class VideoTranscoder:
         for picture in self._decoder.decode(frame):
             encoder = self._encoder_for(picture)
             # H264 in 4:2:0 has no odd sizes.
-            even = picture.reformat(encoder.width, encoder.height, "yuv420p")
+            even = to_yuv420p(picture, self._reformatter, (encoder.width, encoder.height))
             even.pts = round(time * VIDEO_CLOCK_RATE)
             even.time_base = _TIME_BASE
             even.pict_type = 0

@@ -20,7 +20,7 @@ from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
 from ....threads.waiting import Deadline
 from ..encoded_frame import VIDEO_CLOCK_RATE
-from ..pictures import to_frame
+from ..pictures import to_frame, to_yuv420p
 from .bitrate import SharedBitrate
 from .fan_out import FanOut, Sink
 from .keyframe_requests import KeyframeRequests
@@ -267,8 +267,7 @@ class VideoSource:
 
     def _convert(self, frame: av.VideoFrame, reformatter: VideoReformatter) -> av.VideoFrame | None:
         try:
-            # One thread: handing parts of such a picture to others costs more than it saves.
-            return reformatter.reformat(frame, format="yuv420p", threads=1)
+            return to_yuv420p(frame, reformatter)
         except (av.FFmpegError, ValueError) as error:
             logger.error("%r: cannot convert a %s picture: %s", self, frame.format.name, error)
             return None
