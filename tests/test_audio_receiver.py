@@ -191,6 +191,18 @@ def test_timeout_loses_nothing_and_tells_what_has_come(robot: Robot) -> None:
     assert len(robot.audio.read(2880)) == 2880
 
 
+def test_what_a_reader_did_not_wait_long_enough_for_is_kept_for_its_next_call(robot: Robot) -> None:
+    with pytest.raises(WaitTimeout):
+        robot.audio.read(200 * PACKET, timeout=0.01)
+    robot.send(200)
+    wait_until(lambda: robot.audio.waiting == 200 * PACKET, "all of it is decoded")
+
+    assert robot.audio.samples_dropped == 0
+    assert robot.audio.read(200 * PACKET).shape == (200 * PACKET, 2)
+    robot.send(100)
+    wait_until(lambda: robot.audio.samples_dropped, "from then on a second is kept, as before")
+
+
 def test_one_second_is_kept_for_nobody(robot: Robot) -> None:
     robot.send(70)
 

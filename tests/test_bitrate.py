@@ -75,15 +75,26 @@ def test_new_limits_take_effect_at_once() -> None:
 
 def test_losses_above_a_tenth_slow_a_link_down_and_their_end_speeds_it_up() -> None:
     estimate = LinkEstimate(1_000_000)
-    estimate.on_loss(0.2, 1_000_000)
+    estimate.on_loss(0.2, (50_000, 1_000_000))
     assert estimate.bitrate == 900_000
 
-    estimate.on_loss(0.05, 1_000_000)
+    estimate.on_loss(0.05, (50_000, 1_000_000))
     assert estimate.bitrate == 900_000
 
     for _ in range(10):
-        estimate.on_loss(0.0, 1_000_000)
+        estimate.on_loss(0.0, (50_000, 1_000_000))
     assert estimate.bitrate == 1_000_000
+
+
+def test_a_link_recovers_from_a_minute_of_losses_in_the_next() -> None:
+    estimate = LinkEstimate(2_000_000)
+    for _ in range(60):
+        estimate.on_loss(0.5, (250_000, 2_000_000))
+    assert estimate.bitrate == 250_000
+
+    for _ in range(60):
+        estimate.on_loss(0.0, (250_000, 2_000_000))
+    assert estimate.bitrate == 2_000_000
 
 
 def test_an_estimate_below_what_is_sent_is_a_limit_until_it_recovers() -> None:

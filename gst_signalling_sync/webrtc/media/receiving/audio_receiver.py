@@ -10,7 +10,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ....errors import SessionClosed
+from ....errors import SessionClosed, WaitTimeout
 from ....signals import Signal
 from ....threads.callback_thread import CallbackThread
 from ....threads.loop_thread import LoopThread
@@ -23,6 +23,10 @@ from .track_receiver import FOR_EVER, TrackReceiver
 __all__ = ["AudioReceiver"]
 
 _KEPT_SAMPLES: Final = RATE
+
+_MOST_KEPT_SAMPLES: Final = 60 * RATE
+"""For a reader whose time was too short, and who is likely to come back."""
+
 _BLOCK_SAMPLES: Final = RATE // 50
 
 
@@ -47,6 +51,7 @@ class AudioReceiver(TrackReceiver):
         # Guarded by the lock of the base class.
         self._samples = SampleBuffer(RATE, CHANNELS)
         self._wanted: list[int] = []
+        self._wanted_last = 0
         self._pending: deque[av.AudioFrame] = deque()
         self._pending_samples = 0
         self._is_emission_due = False
@@ -87,7 +92,7 @@ class AudioReceiver(TrackReceiver):
 
         Raises:
             ValueError: The number is negative.
-            WaitTimeout: So many did not come in time; those that did can still be read.
+            WaitTimeout: So many did not come in time; those that did, and up to a minute of them, wait for the next call.
             SessionClosed: The session ended, and fewer are left; they can still be read.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
@@ -96,9 +101,13 @@ class AudioReceiver(TrackReceiver):
             raise ValueError(f"cannot read {samples} samples")
         with self._changed:
             self._wanted.append(samples)
+            self._wanted_last = 0
             try:
                 doing = f"waiting for {samples} samples of {self._named}"
                 self._wait_until(lambda: self._samples.samples >= samples, doing, timeout)
+            except WaitTimeout:
+                self._wanted_last = min(samples, _MOST_KEPT_SAMPLES)
+                raise
             finally:
                 self._wanted.remove(samples)
             return self._samples.take(samples)
@@ -123,7 +132,7 @@ class AudioReceiver(TrackReceiver):
         samples = decoded.to_ndarray().astype(np.int16, copy=False).reshape(-1, CHANNELS)
         with self._changed:
             self._frames_received += 1
-            self._samples.add(samples, decoded.pts, max([_KEPT_SAMPLES, *self._wanted]))
+            self._samples.add(samples, decoded.pts, max(_KEPT_SAMPLES, self._wanted_last, *self._wanted))
             emit = self._queue(decoded)
             self._changed.notify_all()
         if emit:

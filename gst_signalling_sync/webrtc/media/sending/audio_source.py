@@ -126,7 +126,7 @@ class AudioSource:
         """Every packet of sound can be decoded; there is nothing to ask for."""
         return False
 
-    def report_estimate(self, sink: Sink, bitrate: int) -> int:
+    def report_estimate(self, sink: Sink, bitrate: int) -> tuple[int, int]:
         """The bitrate of sound is not adapted: it is a fraction of the picture's.
 
         Args:
@@ -134,9 +134,9 @@ class AudioSource:
             bitrate: Bits per second.
 
         Returns:
-            The same bitrate.
+            The same bitrate, as the lowest and the highest.
         """
-        return bitrate
+        return bitrate, bitrate
 
     def join(self, deadline: Deadline) -> None:
         """Wait until the thread has ended, if nobody listens any more; on a caller's thread."""

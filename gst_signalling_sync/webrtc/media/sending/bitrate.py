@@ -50,17 +50,19 @@ class LinkEstimate:
         by_loss = round(self._by_loss)
         return by_loss if self._by_receiver is None else min(by_loss, self._by_receiver)
 
-    def on_loss(self, fraction: float, ceiling: int) -> None:
+    def on_loss(self, fraction: float, limits: tuple[int, int]) -> None:
         """Take a receiver report into account.
 
         Args:
             fraction: Of the packets since the last report that were lost, 0 to 1.
-            ceiling: Bits per second beyond which nothing is known, as nothing is sent.
+            limits: Bits per second, the lowest and the highest that are ever sent: beyond them nothing is known, and from
+                far below the way back would be long.
         """
+        lowest, highest = limits
         if fraction > _LOSS_TO_SLOW_DOWN:
-            self._by_loss *= 1 - fraction / 2
+            self._by_loss = max(self._by_loss * (1 - fraction / 2), lowest)
         elif fraction < _LOSS_TO_SPEED_UP:
-            self._by_loss = min(self._by_loss * _SPEED_UP, ceiling)
+            self._by_loss = min(self._by_loss * _SPEED_UP, highest)
 
     def on_receiver_estimate(self, bitrate: int, sent: float) -> None:
         """Take the receiver's own estimate into account.
@@ -114,9 +116,9 @@ class SharedBitrate:
         self._changed = float("-inf")
 
     @property
-    def maximum(self) -> int:
-        """Bits per second."""
-        return self._maximum
+    def limits(self) -> tuple[int, int]:
+        """The lowest and the highest, in bits per second."""
+        return self._minimum, self._maximum
 
     def set_limits(self, minimum: int, maximum: int) -> None:
         """Change the limits, in bits per second; the next `target` keeps to them."""

@@ -88,8 +88,8 @@ class Source(Protocol):
     def request_keyframe(self, sink: Sink) -> bool:
         """Ask for a keyframe."""
 
-    def report_estimate(self, sink: Sink, bitrate: int) -> int:
-        """Take note of the bits per second that a link carries; returns the most that is ever sent."""
+    def report_estimate(self, sink: Sink, bitrate: int) -> tuple[int, int]:
+        """Take note of the bits per second that a link carries; returns the least and the most that are ever sent."""
 
 
 class MediaSender(RTCRtpSender):
@@ -305,8 +305,8 @@ class MediaSender(RTCRtpSender):
                 fractionLost=report.fraction_lost,
             )
             if self.source is not None:
-                ceiling = self.source.report_estimate(self, self._estimate.bitrate)
-                self._estimate.on_loss(report.fraction_lost / 256, ceiling)
+                limits = self.source.report_estimate(self, self._estimate.bitrate)
+                self._estimate.on_loss(report.fraction_lost / 256, limits)
                 self.source.report_estimate(self, self._estimate.bitrate)
 
     def _on_receiver_estimate(self, packet: RtcpPsfbPacket) -> None:

@@ -196,7 +196,7 @@ class VideoSource:
             self._changed.notify_all()
             return encoding.keyframes.ask(sink, time.monotonic())
 
-    def report_estimate(self, sink: Sink, bitrate: int) -> int:
+    def report_estimate(self, sink: Sink, bitrate: int) -> tuple[int, int]:
         """Take note of what a link carries.
 
         Args:
@@ -204,14 +204,14 @@ class VideoSource:
             bitrate: Bits per second.
 
         Returns:
-            The highest bitrate that the source is ever sent with.
+            The lowest and the highest bitrate that the source is ever sent with.
         """
         with self._changed:
             encoding = self._encodings.get(self._codec_of.get(sink, ""))
             if encoding is None or encoding.bitrate is None:
-                return bitrate
+                return bitrate, bitrate
             encoding.bitrate.report(sink, bitrate)
-            return encoding.bitrate.maximum
+            return encoding.bitrate.limits
 
     def join(self, deadline: Deadline) -> None:
         """Wait until the thread has ended, if nobody watches any more; on a caller's thread."""
