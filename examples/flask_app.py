@@ -1,6 +1,7 @@
 """A web service in front of robots: its routes list the producers, and send a command to one and return the answer.
 
-In three terminals, with `producer.py` as the robot, which you may stop and start again; the fourth asks:
+It needs Flask, ``pip install flask``. In three terminals, with `producer.py` as the robot, which you may stop and start
+again; the fourth asks:
 
     gst-signalling-sync serve
     python examples/producer.py --name robot

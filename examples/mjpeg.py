@@ -1,6 +1,7 @@
 """A web page with the pictures of robots, as JPEG one after another, which every browser shows without a script.
 
-In three terminals; then open http://127.0.0.1:5000/camera in a browser:
+It needs Flask, and `camera.py` OpenCV: ``pip install flask opencv-python-headless``. In three terminals; then open
+http://127.0.0.1:5000/camera in a browser:
 
     gst-signalling-sync serve
     python examples/camera.py --name camera

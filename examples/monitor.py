@@ -27,16 +27,19 @@ def main() -> None:
     options = parser.parse_args()
 
     listener = Listener(options.uri, meta={"name": "monitor"})
+    known: set[str] = set()
 
     @listener.peer_status_changed.connect
     def report(listener: Listener, peer: Peer, roles: tuple[str, ...]) -> None:
-        # A listener is told of itself too.
-        if peer.id != listener.peer_id:
+        # A listener is told of itself too, and of peers with no role only that they are gone.
+        if peer.id != listener.peer_id and (roles or peer.id in known):
+            known.add(peer.id)
             print(describe(peer, roles), flush=True)
 
     with contextlib.suppress(KeyboardInterrupt), listener:
         print(f"watching {listener.uri}", flush=True)
         for producer in listener.producers.values():
+            known.add(producer.id)
             print(describe(producer, ("producer",)), flush=True)
         listener.serve_forever()
 

@@ -42,7 +42,8 @@ class Listener(RoleObject):
         super().__init__(uri, (Role.LISTENER,), meta, host=host, port=port, timeout=timeout)
         self._directory = Directory(self.uri)
         self.peer_status_changed = Signal(
-            "Any peer's status changed, this one's too: ``(listener, peer, roles)``; no roles: it left."
+            "Any peer's status changed, this one's too: ``(listener, peer, roles)``; no roles: it left. So does every peer that"
+            " had none, an ordinary consumer for example, of which nothing was told before."
         )
         self.producer_added = Signal("A producer came, or was there at the start: ``(listener, peer)``.")
         self.producer_removed = Signal("A producer left, or stopped producing: ``(listener, peer)``.")

@@ -32,7 +32,7 @@ class Producer(SessionRole):
         ice_servers: ``stun://host:port`` and ``turn://user:password@host:port``; none by default.
 
     Raises:
-        ValueError: An address is not of its form, or `meta` is not an object although there is a name for it.
+        ValueError: An address is not of its form, the name is no text, or `meta` is not an object that it can go into.
     """
 
     def __init__(
@@ -195,8 +195,12 @@ class Producer(SessionRole):
 def _named_meta(name: str | None, meta: Any) -> Any:
     if name is None:
         return meta
+    if not isinstance(name, str):
+        raise ValueError(f"a name is a text, not {name!r:.100}")
     if meta is None:
         return {"name": name}
     if not isinstance(meta, dict):
         raise ValueError(f"with a name, meta must be an object (a dict) that the name goes into, not {meta!r:.100}")
+    if meta.get("name", name) != name:
+        raise ValueError(f"the name is {name!r}, and in meta it is {meta['name']!r:.100}: give one of them")
     return {**meta, "name": name}

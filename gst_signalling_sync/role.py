@@ -15,7 +15,7 @@ from .signals import Signal
 from .threads.at_exit import CLOSED_FIRST
 from .threads.callback_thread import CallbackThread
 from .threads.owner import Owner
-from .threads.waiting import LONGEST_WAIT_SECONDS, Deadline
+from .threads.waiting import LONGEST_WAIT_SECONDS, Deadline, check_timeout
 
 __all__ = ["RoleObject"]
 
@@ -50,7 +50,7 @@ class RoleObject:
         self.uri = resolve_uri(uri, host, port)
         self.meta = meta
         self._roles = roles
-        self._timeout = DEFAULT_TIMEOUT if timeout is None else timeout
+        self._timeout = DEFAULT_TIMEOUT if timeout is None else check_timeout(timeout)
         self._kind = type(self).__name__.lower()
         self._owner = Owner(f"{self._kind} of {self.uri}")
         # Held by start() and close() for as long as they take, so that neither meets the other's half.
@@ -63,6 +63,10 @@ class RoleObject:
         self.connection_lost = Signal(
             "The signalling connection was lost: ``(role, error)``. Sessions that are connected go on; `start` connects anew."
         )
+
+    def __repr__(self) -> str:
+        state = f"peer {self.peer_id}" if self.peer_id is not None else "not started"
+        return f"<{type(self).__name__} at {self.uri}, {state}>"
 
     @property
     def peer_id(self) -> str | None:

@@ -51,7 +51,7 @@ class SignallingServer:
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 8443) -> None:
-        if not 0 <= port <= 65535:
+        if not (isinstance(port, int) and 0 <= port <= 65535):
             raise ValueError(f"a TCP port is 0..65535, not {port!r}")
         self._host = host
         self._requested_port = port
@@ -59,6 +59,11 @@ class SignallingServer:
         # Held while starting and closing, so that of several threads one does it and the others find it done.
         self._lock = threading.Lock()
         self._running: _RunningServer | None = None
+
+    def __repr__(self) -> str:
+        running = self._running
+        state = "closed" if running is None else f"{len(running.switchboard.registry.peers)} peers"
+        return f"<SignallingServer on {_authority(self._host, self.port)}, {state}>"
 
     @property
     def port(self) -> int:

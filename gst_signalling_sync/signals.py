@@ -73,8 +73,10 @@ class Signal(blinker.Signal):
             The receiver.
 
         Raises:
-            TypeError: The receiver is a coroutine function; nothing here would await it.
+            TypeError: The receiver cannot be called, or is a coroutine function, which nothing here would await.
         """
+        if not callable(receiver):
+            raise TypeError(f"{receiver!r} cannot be called; a receiver is a function")
         if inspect.iscoroutinefunction(receiver):
             raise TypeError(f"{receiver!r} is a coroutine function; a receiver must be a plain function")
         super().connect(receiver, sender, weak)

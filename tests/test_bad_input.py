@@ -81,7 +81,7 @@ def test_server_that_is_absent(call: str) -> None:
 
 
 def test_host_that_is_unknown() -> None:
-    with pytest.raises(ConnectError, match=r"ws://nowhere\.invalid:8443"):
+    with pytest.raises(ConnectError, match=r"ws://nowhere\.invalid:8443: no address is known for that host name"):
         SignallingClient("ws://nowhere.invalid:8443").connect(timeout=SECONDS)
 
 
@@ -1152,6 +1152,58 @@ def test_text_that_is_no_unicode_is_refused(stage: Stage) -> None:
         stage.echo.send("\ud800")
 
     assert stage.goes_on()
+
+
+@pytest.mark.parametrize("timeout", [-1, -0.001, float("nan"), float("-inf")])
+def test_timeout_that_is_no_time_is_refused(stage: Stage, timeout: float) -> None:
+    calls: tuple[Callable[[], object], ...] = (
+        lambda: Producer(stage.server.uri, timeout=timeout),
+        lambda: SignallingClient(stage.server.uri, timeout=timeout),
+        lambda: list_producers(stage.server.uri, timeout=timeout),
+        lambda: stage.echo.recv(timeout),
+        lambda: stage.consumer.start_session(timeout=timeout),
+    )
+    for call in calls:
+        with pytest.raises(ValueError, match="0 seconds or more"):
+            call()
+
+    assert stage.goes_on()
+
+
+def test_timeout_that_is_no_number_is_refused(stage: Stage) -> None:
+    with pytest.raises(TypeError, match="'3'"):
+        stage.echo.recv("3")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="'3'"):
+        Consumer(stage.server.uri, timeout="3")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("receiver", [7, "print", None])
+def test_receiver_that_cannot_be_called_is_refused(stage: Stage, receiver: Any) -> None:
+    with pytest.raises(TypeError, match="cannot be called"):
+        stage.echo.closed.connect(receiver)
+
+
+@pytest.mark.parametrize("name", [4, b"robot", ["robot"]])
+def test_name_that_is_no_text_is_refused(name: Any) -> None:
+    with pytest.raises(ValueError, match="a name is a text"):
+        Producer(name=name)
+
+
+def test_two_names_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"'robot'.*'arm'"):
+        Producer(name="robot", meta={"name": "arm"})
+
+
+@pytest.mark.parametrize("port", ["8443", 8443.5, None])
+def test_port_that_is_no_number_is_refused(port: Any) -> None:
+    with pytest.raises(ValueError, match="a TCP port is"):
+        SignallingServer(port=port)
+
+
+def test_role_that_is_one_text_is_taken_as_one(client: SignallingClient) -> None:
+    client.set_status("producer", {"name": "robot"})
+
+    assert [peer.name for peer in client.list_producers()] == ["robot"]
 
 
 def test_every_error_is_documented_as_one_of_ours() -> None:

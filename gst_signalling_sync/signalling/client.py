@@ -41,7 +41,7 @@ from ..protocol.messages import (
 from ..protocol.wire import parse_event, serialise_request
 from ..threads.callback_thread import CallbackThread
 from ..threads.owner import Owner
-from ..threads.waiting import Deadline, result_of
+from ..threads.waiting import Deadline, check_timeout, result_of
 from .answers import SessionEvent, list_request, session_request, status_request
 from .connection import Connection
 from .pending import PendingRequest, PendingRequests
@@ -92,7 +92,7 @@ class SignallingClient(ServerSignals):
     ) -> None:
         super().__init__()
         self.uri = resolve_uri(uri, host, port)
-        self._timeout = timeout
+        self._timeout = check_timeout(timeout)
         self._owner = Owner(f"signalling client of {self.uri}")
         self._given_callbacks = callbacks
         self._callbacks: CallbackThread | None = callbacks
@@ -105,6 +105,10 @@ class SignallingClient(ServerSignals):
         self._warned = False
         self._pending = PendingRequests()
         self._welcome: Future[str] = Future()
+
+    def __repr__(self) -> str:
+        state = f"peer {self.peer_id}" if self.peer_id is not None else "not connected"
+        return f"<{type(self).__name__} at {self.uri}, {state}>"
 
     @property
     def peer_id(self) -> str | None:
@@ -194,7 +198,7 @@ class SignallingClient(ServerSignals):
         """Register as producer, listener or passive consumer, replacing the earlier status.
 
         Args:
-            roles: Any of ``"producer"``, ``"listener"``, ``"consumer"``.
+            roles: One or several of ``"producer"``, ``"listener"``, ``"consumer"``.
             meta: Any JSON value; by convention an object with a ``name``.
             timeout: Seconds; None: the object's default.
 
@@ -233,8 +237,9 @@ class SignallingClient(ServerSignals):
             WaitTimeout: No answer in time.
             ConnectionLost: There is no connection.
         """
+        names = (roles,) if isinstance(roles, str) else roles
         try:
-            request = SetPeerStatus(tuple(Role(role) for role in roles), meta)
+            request = SetPeerStatus(tuple(Role(role) for role in names), meta)
         except ValueError as error:
             raise ProtocolError(f"setting the status: {error}") from None
         doing = f"registering as {', '.join(request.roles) or 'no role'} at {self.uri}"

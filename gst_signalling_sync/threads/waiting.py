@@ -6,9 +6,10 @@ import concurrent.futures
 import threading
 import time
 from collections.abc import Callable
+from numbers import Real
 from typing import Final, TypeVar
 
-__all__ = ["LONGEST_WAIT_SECONDS", "Deadline", "result_of", "wait_for"]
+__all__ = ["LONGEST_WAIT_SECONDS", "Deadline", "check_timeout", "result_of", "wait_for"]
 
 Result = TypeVar("Result")
 
@@ -19,17 +20,41 @@ _LONGEST_SECONDS: Final = 1e6
 """Eleven days; `poll` counts milliseconds in 32 bits."""
 
 
+def check_timeout(seconds: float) -> float:
+    """Refuse a timeout that is none.
+
+    Args:
+        seconds: 0 or more; `math.inf`: for ever.
+
+    Returns:
+        The same.
+
+    Raises:
+        ValueError: It is negative or not a number.
+        TypeError: It is of another type.
+    """
+    if not isinstance(seconds, Real):
+        raise TypeError(f"a timeout is a number of seconds, not {seconds!r:.100}")
+    if not seconds >= 0:
+        raise ValueError(f"a timeout is 0 seconds or more, not {seconds!r}")
+    return seconds
+
+
 class Deadline:
     """A timeout that several waits share.
 
     Args:
         seconds: Time from now, in seconds.
+
+    Raises:
+        ValueError: It is negative or not a number.
+        TypeError: It is of another type.
     """
 
     __slots__ = ("_end", "seconds")
 
     def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+        self.seconds = check_timeout(seconds)
         self._end = time.monotonic() + seconds
 
     def remaining(self) -> float:

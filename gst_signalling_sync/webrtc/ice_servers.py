@@ -14,8 +14,9 @@ def parse_ice_servers(uris: Iterable[str]) -> list[RTCIceServer]:
     """Parse server addresses.
 
     Args:
-        uris: ``stun://host:port``, ``turn://user:password@host:port``, ``turns://user:password@host:port``, with
-            ``?transport=tcp`` perhaps. Special characters in user and password are percent-encoded.
+        uris: One or several of ``stun://host:port``, ``turn://user:password@host:port``,
+            ``turns://user:password@host:port``, with ``?transport=tcp`` perhaps. Special
+            characters in user and password are percent-encoded.
 
     Returns:
         The servers.
@@ -23,7 +24,7 @@ def parse_ice_servers(uris: Iterable[str]) -> list[RTCIceServer]:
     Raises:
         ValueError: One is not of that form.
     """
-    return [_parse(uri) for uri in uris]
+    return [_parse(uri) for uri in ((uris,) if isinstance(uris, str) else uris)]
 
 
 def _parse(uri: str) -> RTCIceServer:

@@ -94,7 +94,10 @@ class Session:
 
     @property
     def error(self) -> Exception | None:
-        """Why the session is closed; None while it is not, or when either end closed it in order."""
+        """Why the session is closed; None while it is not, or when either end closed it in order.
+
+        None too where the other end's process was killed: the signalling server then says what it says of an orderly end.
+        """
         return self._error
 
     @property
