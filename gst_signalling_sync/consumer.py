@@ -29,7 +29,7 @@ class Consumer(SessionRole):
 
     Args:
         uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
-        meta: What listeners see: any JSON value.
+        meta: What listeners see: any JSON value of up to 64 KiB.
         passive: Register as a consumer that producers start sessions with, see `wait_for_session`.
         host: Instead of `uri`.
         port: Instead of `uri`.
@@ -155,8 +155,12 @@ class Consumer(SessionRole):
             logger.warning("refused session %s, which peer %s started unasked", event.session_id, event.peer_id)
             self._client().end_session(event.session_id, "not a passive consumer")
             return
-        session = self._new_session(event.peer_id)
-        self._register(session, event.session_id)
+        try:
+            session = self._new_session(event.peer_id)
+            self._register(session, event.session_id)
+        except ConnectionLost as error:
+            logger.info("refused session %s: %s", event.session_id, error)
+            return
         session.link.give_up_after(self._timeout)
         session.link.start_as_answerer(None, sources=self._sources)
 

@@ -21,7 +21,7 @@ class Listener(RoleObject):
 
     Args:
         uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
-        meta: What other listeners see of this one: any JSON value.
+        meta: What other listeners see of this one: any JSON value of up to 64 KiB.
         host: Instead of `uri`.
         port: Instead of `uri`.
         timeout: Seconds that a blocking call may take by default; None: 10.

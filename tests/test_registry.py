@@ -121,7 +121,16 @@ def test_producer_and_passive_consumer_in_one_is_refused(registry: Registry) -> 
 
 
 @pytest.mark.parametrize(
-    "meta", [math.nan, [math.inf], {"name": "\ud800"}, {"\udfff": 1}, json.loads("[" * 500 + "]" * 500)]
+    "meta",
+    [
+        math.nan,
+        [math.inf],
+        {"name": "\ud800"},
+        {"\udfff": 1},
+        json.loads("[" * 500 + "]" * 500),
+        [10**400],
+        "x" * 70_000,
+    ],
 )
 def test_meta_that_others_could_not_read_is_dropped(
     registry: Registry, meta: object, caplog: pytest.LogCaptureFixture

@@ -375,7 +375,7 @@ def test_peer_that_does_not_read_is_cut_off_and_delays_nobody(
     stuck.register("listener")
     listener = RawPeer(embedded_server.uri).register("listener")
     producer = RawPeer(embedded_server.uri)
-    padding = "x" * 100_000
+    padding = "x" * 60_000
 
     sent = 0
     while stuck.id in embedded_server.peers:

@@ -279,6 +279,7 @@ def test_message_for_an_unknown_session_is_dropped(join: Join, type_: str, field
         '{"type": "setPeerStatus", "roles": ["listener"], "meta": 1e999}',
         '{"type": "setPeerStatus", "roles": ["listener"], "meta": "\\ud800"}',
         '{"type": "setPeerStatus", "roles": ["listener"], "meta": ' + "[" * 500 + "]" * 500 + "}",
+        '{"type": "startSession", "peerId": "\\ud800"}',
         '{"type": "peer", "sessionId": "X"}',
         "[" * 100_000,
         "x" * 100_000,

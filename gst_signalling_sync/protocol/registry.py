@@ -12,7 +12,7 @@ import logging
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from .messages import (
     ConsumerList,
@@ -38,6 +38,7 @@ from .messages import (
     StartSession,
     Welcome,
 )
+from .meta import check_meta
 
 __all__ = ["Outgoing", "RegisteredPeer", "RegisteredSession", "Registry"]
 
@@ -45,9 +46,6 @@ logger = logging.getLogger(__name__)
 
 Outgoing = list[tuple[str, Event]]
 """Messages to send, in this order, each with the id of the peer it is for."""
-
-META_DEPTH: Final = 120
-"""How deep a `meta` may nest: serde_json, which the reference server and its clients read with, stops at 128 levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +193,10 @@ class Registry:
         return []
 
     def _set_status(self, peer: RegisteredPeer, roles: tuple[Role, ...], meta: Any) -> Outgoing:
-        if not _is_portable(meta):
-            logger.warning("peer %s: status dropped: other peers could not read its meta", peer.id)
+        try:
+            check_meta(meta)
+        except ValueError as error:
+            logger.warning("peer %s: status dropped, which other peers could not read: %s", peer.id, error)
             return []
         if roles == peer.roles and _is_same_json(meta, peer.meta):
             return []
@@ -320,32 +320,3 @@ def _rust_roles(roles: tuple[Role, ...]) -> str:
 def _is_same_json(one: Any, other: Any) -> bool:
     # Python alone would take 1, 1.0 and true for the same value.
     return bool(one == other) and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
-
-
-def _is_portable(meta: Any) -> bool:
-    """Whether strict JSON readers can read it: no NaN, no infinity, no lone surrogate, not nested too deep.
-
-    One such meta in a list would make the whole list unreadable to others.
-    """
-    if _depth(meta) > META_DEPTH:
-        return False
-    try:
-        json.dumps(meta, allow_nan=False, ensure_ascii=False).encode()
-    except ValueError:
-        return False
-    return True
-
-
-def _depth(value: Any) -> int:
-    depth = 0
-    level = [value]
-    while level:
-        depth += 1
-        level = [child for item in level for child in _children(item)]
-    return depth
-
-
-def _children(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()

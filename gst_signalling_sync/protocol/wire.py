@@ -36,6 +36,7 @@ from .messages import (
     StartSession,
     Welcome,
 )
+from .meta import check_meta
 
 __all__ = ["parse_event", "parse_request", "serialise_event", "serialise_request"]
 
@@ -43,9 +44,6 @@ JsonObject = dict[str, Any]
 Parsed = TypeVar("Parsed")
 
 _QUOTED_CHARACTERS: Final = 200
-
-_NESTING_LEVELS: Final = 120
-"""Of what is sent; the reference server's parser gives up at 128."""
 
 
 def parse_request(text: str | bytes) -> Request:
@@ -88,12 +86,16 @@ def serialise_request(request: Request) -> str:
         One WebSocket text frame.
 
     Raises:
-        ProtocolError: `meta` is not a JSON value.
+        ProtocolError: `meta` is not a JSON value, or other peers could not read it.
     """
     match request:
         case SetProtocolVersion(version):
             return _dump("setProtocolVersion", version=version)
         case SetPeerStatus(roles, meta):
+            try:
+                check_meta(meta)
+            except ValueError as error:
+                raise ProtocolError(f"cannot send 'setPeerStatus': {error}") from None
             return _dump("setPeerStatus", roles=roles, meta=meta)
         case StartSession(peer_id, offer):
             return _dump("startSession", peerId=peer_id, offer=offer)
@@ -150,22 +152,12 @@ def _serialise_shared(message: EndSession | EndSessionV1_1 | SdpMessage | IceMes
 
 def _dump(type_: str, **fields: Any) -> str:
     try:
-        _check_depth(fields)
         text = json.dumps({"type": type_, **fields}, allow_nan=False, ensure_ascii=False)
         # A lone surrogate is no Unicode text; the other ends' parsers would drop the whole message.
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise ProtocolError(f"cannot send {type_!r}: not representable as JSON: {error}") from error
     return text
-
-
-def _check_depth(value: Any, left: int = _NESTING_LEVELS) -> None:
-    if not isinstance(value, dict | list | tuple):
-        return
-    if left == 0:
-        raise ValueError(f"nested more than {_NESTING_LEVELS} deep")
-    for each in value.values() if isinstance(value, dict) else value:
-        _check_depth(each, left - 1)
 
 
 def _peer_objects(peers: Iterable[Peer]) -> list[JsonObject]:
@@ -198,6 +190,11 @@ def _text(fields: JsonObject, key: str) -> str:
     value = fields.get(key)
     if not isinstance(value, str):
         raise ProtocolError(f"field {key!r} must be a text, not {value!r:.100}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        # JSON can escape a lone surrogate; whoever it is relayed to could not read it.
+        raise ProtocolError(f"field {key!r} is no Unicode text: {error}") from None
     return value
 
 
