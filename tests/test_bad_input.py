@@ -818,6 +818,13 @@ UNUSABLE: dict[str, Callable[[str], str]] = {
     "no password": without("a=ice-pwd"),
     "many data sections": with_media(3),
     "hundreds of tracks": audio_lines(500),
+    "thousands of feedback messages for thousands of codecs": lambda sdp: (
+        sdp + "".join(f"a=rtpmap:{number} A/1\r\na=rtcp-fb:* {number}\r\n" for number in range(3000))
+    ),
+    "feedback messages for many codecs": lambda sdp: (
+        sdp + "".join(f"a=rtpmap:{number} A/1\r\na=rtcp-fb:* {number}\r\n" for number in range(100))
+    ),
+    "thousands of sources": lambda sdp: sdp + "".join(f"a=ssrc:{number} cname:x\r\n" for number in range(9000)),
     "thousands of candidates": lambda sdp: sdp + "a=candidate:1 1 udp 1 192.0.2.77 9 typ host\r\n" * 10_000,
 }
 

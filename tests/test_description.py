@@ -3,7 +3,12 @@ from __future__ import annotations
 import pytest
 
 from gst_signalling_sync import Producer, ProtocolError
-from gst_signalling_sync.webrtc.description import max_message_size, parse_candidate, with_passive_setup
+from gst_signalling_sync.webrtc.description import (
+    leaves_setup_open,
+    max_message_size,
+    parse_candidate,
+    with_passive_setup,
+)
 from gst_signalling_sync.webrtc.ice_servers import parse_ice_servers
 
 
@@ -48,6 +53,11 @@ def test_max_message_size(line: str, size: int | None) -> None:
 
 def test_answer_that_makes_this_end_the_dtls_server() -> None:
     assert with_passive_setup("a=setup:active\r\na=x\r\n") == "a=setup:passive\r\na=x\r\n"
+
+
+@pytest.mark.parametrize(("setup", "is_open"), [("actpass", True), ("passive", False), ("active", False)])
+def test_offer_may_leave_the_dtls_roles_open(setup: str, is_open: bool) -> None:
+    assert leaves_setup_open(f"v=0\r\nm=audio 9 x 0\r\na=setup:{setup}\r\n") is is_open
 
 
 def test_ice_servers_as_gstreamer_writes_them() -> None:

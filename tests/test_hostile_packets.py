@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gst_signalling_sync import Consumer, DataChannel, Producer, Session, SignallingServer
+from gst_signalling_sync import ChannelClosed, Consumer, DataChannel, Producer, Session, SignallingServer
 from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
 
@@ -59,6 +59,28 @@ def addresses_of(session: Session) -> list[tuple[str, int]]:
     assert session.peer_connection is not None
     found = CANDIDATE.findall(session.peer_connection.localDescription.sdp)
     return [(host, int(port)) for host, port in found]
+
+
+def test_message_without_an_end_costs_its_sender_the_channel(embedded_server: SignallingServer) -> None:
+    with Producer(embedded_server.uri, name="robot") as producer:
+        sound = producer.add_channel("sound")
+        with Consumer(embedded_server.uri) as villain, Consumer(embedded_server.uri) as honest:
+            theirs = villain.start_session(name="robot")
+            ours = producer.wait_for_session()
+            honestly = honest.start_session(name="robot")
+            endless = theirs.channel("sound")
+
+            def send() -> None:
+                # Around our own check of what the other end accepts.
+                endless._transport.enqueue(endless._channel, bytes(64 * 2**20))
+                endless._transport.flush()
+
+            theirs._loop.call(send)
+
+            with pytest.raises(ChannelClosed):
+                ours.channel("sound").recv()
+            sound.send("still there?")
+            assert honestly.channel("sound").recv() == "still there?"
 
 
 @pytest.mark.parametrize("datagram", DATAGRAMS.values(), ids=DATAGRAMS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections import Counter
 from typing import Final
 
 from aiortc import RTCIceCandidate
@@ -16,6 +17,7 @@ __all__ = [
     "DEFAULT_MAX_MESSAGE_SIZE",
     "check_description",
     "has_candidates",
+    "leaves_setup_open",
     "max_message_size",
     "media_codecs",
     "parse_candidate",
@@ -28,15 +30,27 @@ DEFAULT_MAX_MESSAGE_SIZE: Final = 65536
 MEDIA_SECTIONS: Final = 64
 """Media descriptions that are taken from a peer; a robot with many cameras has some ten."""
 
+DESCRIPTION_CHARACTERS: Final = 256 * 1024
+"""A browser's with a camera and a microphone has some 8,000."""
+
+ATTRIBUTES: Final = 256
+"""Of one name that are taken in a media description; browsers have some 120 ``a=rtcp-fb`` there. aiortc compares each with
+each of some of them."""
+
+WILDCARDS: Final = 16
+"""``a=rtcp-fb:*`` that are taken in a media description: each counts for every codec there."""
+
 CANDIDATES: Final = 128
 """Candidates that are taken from a peer; a machine with many addresses has some ten."""
 
 _MAX_MESSAGE_SIZE: Final = re.compile(r"^a=max-message-size:(\d{1,19})\s*$", re.MULTILINE)
+_FIXED_SETUP: Final = re.compile(r"^a=setup:(?!actpass\s*$)", re.MULTILINE)
 _ACTIVE_SETUP: Final = re.compile(r"^a=setup:active(\s*)$", re.MULTILINE)
 _MEDIA: Final = re.compile(r"^m=", re.MULTILINE)
 _FINGERPRINT: Final = re.compile(r"^a=fingerprint:", re.MULTILINE)
 _RTPMAP: Final = re.compile(r"^a=rtpmap:\d+ ([^/\s]+)/", re.MULTILINE)
 _REPAIR_CODECS: Final = frozenset(("rtx", "red", "ulpfec", "flexfec-03", "telephone-event", "cn"))
+_ATTRIBUTE: Final = re.compile(r"^a=([\w-]+(?::\*)?)", re.MULTILINE)
 _CANDIDATE: Final = re.compile(r"^a=candidate:", re.MULTILINE)
 _CANDIDATE_PREFIX: Final = "candidate:"
 _LINE_PREFIX: Final = "a="
@@ -49,6 +63,11 @@ def with_passive_setup(answer: str) -> str:
     cipher"); as server it serves everybody. An answer to an ``actpass`` offer may choose either (RFC 8842 section 5.3).
     """
     return _ACTIVE_SETUP.sub(r"a=setup:passive\1", answer)
+
+
+def leaves_setup_open(offer: str) -> bool:
+    """Whether an offer lets the one who answers choose which end is the DTLS client (``a=setup:actpass``)."""
+    return _FIXED_SETUP.search(offer) is None
 
 
 def max_message_size(description: str) -> int | None:
@@ -97,9 +116,21 @@ def check_description(description: str) -> None:
         raise ProtocolError(f"it has {len(sections)} media descriptions, more than {MEDIA_SECTIONS}")
     if len(_CANDIDATE.findall(description)) > CANDIDATES:
         raise ProtocolError(f"it has more than {CANDIDATES} candidates")
+    if len(description) > DESCRIPTION_CHARACTERS:
+        raise ProtocolError(f"it has {len(description)} characters, more than {DESCRIPTION_CHARACTERS}")
+    for section in sections:
+        _check_attributes(section)
     # RFC 8842 section 5.1: at the session's level, or in every media description that is not rejected.
     if not _FINGERPRINT.search(description):
         raise ProtocolError("it has no a=fingerprint, so the other end cannot be authenticated")
+
+
+def _check_attributes(section: str) -> None:
+    names = Counter(_ATTRIBUTE.findall(section))
+    for name, number in names.items():
+        most = WILDCARDS if name.endswith("*") else ATTRIBUTES
+        if number > most:
+            raise ProtocolError(f"a media description has {number} a={name}, more than {most}")
 
 
 def parse_candidate(text: str, sdp_m_line_index: int) -> RTCIceCandidate | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from queue import Empty, SimpleQueue
+from typing import Final
 
 from ..signals import Signal
 from ..threads.callback_thread import CallbackThread
@@ -15,6 +16,10 @@ from ..threads.waiting import LONGEST_WAIT_SECONDS, Deadline
 from .message import Message
 
 __all__ = ["Inbox"]
+
+
+_MESSAGE_BYTES: Final = 200
+"""What a message takes of memory beside its own length, about."""
 
 
 class _End:
@@ -38,6 +43,7 @@ class Inbox:
         self.size = 0
         # Guards what follows, which the loop, the callback thread and the callers of recv() count in.
         self._lock = threading.Lock()
+        self._taken = 0
         self._taken_size = 0
         self._on_the_way = 0
 
@@ -47,9 +53,14 @@ class Inbox:
         return self._waiting.empty()
 
     @property
+    def waiting(self) -> int:
+        """Messages that arrived and nobody has taken."""
+        return self.messages - self._taken
+
+    @property
     def waiting_size(self) -> int:
-        """Length of what arrived and nobody has taken: characters of texts, bytes of bytes."""
-        return self.size - self._taken_size
+        """About what these take of memory: characters of texts, bytes of bytes, and something for each."""
+        return self.size - self._taken_size + self.waiting * _MESSAGE_BYTES
 
     def put(self, message: Message) -> None:
         """Add a message; on the loop."""
@@ -89,7 +100,11 @@ class Inbox:
                     raise
 
     def _on_receiver(self) -> None:
-        self._callbacks.post(self._deliver_waiting)
+        if self._callbacks.is_current:
+            # What waits came before whatever else is to be delivered, the end of the channel for example.
+            self._callbacks.post_next(self._deliver_waiting)
+        else:
+            self._callbacks.post(self._deliver_waiting)
 
     def _arrive(self, message: Message | _End) -> None:
         with self._lock:
@@ -127,4 +142,5 @@ class Inbox:
 
     def _count(self, message: Message) -> None:
         with self._lock:
+            self._taken += 1
             self._taken_size += len(message)

@@ -9,6 +9,7 @@ rests on aiortc's internals, which is why setup.cfg admits one minor version of 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterator
 from typing import Final
@@ -32,6 +33,8 @@ from .eager import run_eagerly
 
 __all__ = ["BundlingSctpTransport", "use_bundling"]
 
+logger = logging.getLogger(__name__)
+
 SACK_DELAY_SECONDS: Final = 0.01
 """RFC 9260 section 6.2 allows 0.2 s; less delays the end of a session less."""
 
@@ -42,6 +45,10 @@ _BURST_PACKETS: Final = 4
 """Packets sent at once; ``Max.Burst`` of RFC 9260 section 16."""
 
 _FAST_RECOVERY_PACKETS: Final = 2
+
+_MOST_BEYOND_WINDOW: Final = 2**20
+"""Bytes of messages not complete yet that are taken from a peer beyond what it was told there is room for. An honest one
+goes beyond by what was under way, a hostile one sends a message without an end."""
 
 
 class _Bundle(Chunk):
@@ -256,6 +263,16 @@ class BundlingSctpTransport(RTCSctpTransport):
             start = end = offset
         if end:
             yield start, end
+
+    async def _receive_data_chunk(self, chunk: DataChunk) -> None:
+        if self._association_state == self.State.CLOSED:
+            return
+        if self._advertised_rwnd < -_MOST_BEYOND_WINDOW:
+            logger.warning("a peer ignores the receive window: its data channels are closed")
+            await self._abort()
+            self._set_state(self.State.CLOSED)
+            return
+        await super()._receive_data_chunk(chunk)
 
     def _set_state(self, state: RTCSctpTransport.State) -> None:
         super()._set_state(state)
