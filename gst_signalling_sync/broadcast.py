@@ -81,7 +81,7 @@ class BroadcastChannel:
         if late:
             raise WaitTimeout(
                 f"sending on channel {self.label!r}: {len(late)} of {len(targets)} sessions had no room within"
-                f" {deadline.seconds:g} s and did not get the message: "
+                f" {deadline} and did not get the message: "
                 + ", ".join(f"{each.id} with peer {each.peer_id}" for each in late[:10])
             )
 

@@ -88,4 +88,4 @@ class Directory:
                 raise self._failure
             others = describe_producers(list(self._producers.values()))
         wanted = "any producer" if name is None else f"a producer named {name!r}"
-        raise PeerWaitTimeout(f"waiting for {wanted} at {self._uri}: none within {deadline.seconds:g} s; {others}")
+        raise PeerWaitTimeout(f"waiting for {wanted} at {self._uri}: none within {deadline}; {others}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from .broadcast import BroadcastChannel
 from .echo import echo_on
+from .errors import ConnectionLost
 from .protocol.messages import Event, Role, SessionRequested
 from .session_role import SessionRole
 from .signals import Signal
@@ -15,6 +17,8 @@ from .webrtc.channel_options import ChannelOptions
 from .webrtc.session import Session
 
 __all__ = ["Producer"]
+
+logger = logging.getLogger(__name__)
 
 
 class Producer(SessionRole):
@@ -25,7 +29,7 @@ class Producer(SessionRole):
     Args:
         uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
         name: What consumers find it by; it goes into `meta`.
-        meta: An object that listeners and consumers see, or any other JSON value when there is no name.
+        meta: An object that listeners and consumers see, or any other JSON value when there is no name; up to 64 KiB.
         host: Instead of `uri`.
         port: Instead of `uri`.
         timeout: Seconds that a blocking call may take by default; None: 10.
@@ -135,39 +139,60 @@ class Producer(SessionRole):
         client = self._client()
         deadline = self._deadline(timeout)
         session = client.start_session_with(
-            consumer_id, None, lambda event: self._request(consumer_id, event.session_id, None, ours=True), deadline
+            consumer_id, None, lambda event: self._take(consumer_id, event.session_id, ours=True), deadline
         )
-        return self._await_connected(session, deadline)
+        callbacks = self._callbacks
+        # In a callback, the receivers cannot be called behind this call, which waits for what they hold up.
+        begin = self._ask if callbacks is not None and callbacks.is_current else self._begin
+        return self._await_connected(session, deadline, lambda: begin(session))
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, SessionRequested):
-            self._request(event.peer_id, event.session_id, event.offer)
+            self._on_session_requested(event)
         else:
             super()._on_event(event)
 
-    def _request(self, peer_id: str, session_id: str, offer: str | None, ours: bool = False) -> Session:
+    def _on_session_requested(self, event: SessionRequested) -> None:
+        try:
+            session = self._take(event.peer_id, event.session_id)
+        except ConnectionLost as error:
+            logger.info("refused session %s: %s", event.session_id, error)
+            return
+        self._begin(session, event.offer, self._timeout)
+
+    def _take(self, peer_id: str, session_id: str, ours: bool = False) -> Session:
+        """A new session, registered; on the reader."""
         session = self._new_session(peer_id)
         self._register(session, session_id, ours)
         session.channel_opened.connect(self._on_channel_opened)
-
-        def negotiate() -> None:
-            if not ours:
-                session.link.give_up_after(self._timeout)
-            channels = [channel.options for channel in self._channels]
-            if offer is None:
-                session.link.start_as_offerer(channels, self._sources)
-            else:
-                session.link.start_as_answerer(offer, channels, self._sources)
-
-        def ask() -> None:
-            self.session_requested.emit(self, session=session)
-            negotiate()
-
-        if self.session_requested.receivers and self._callbacks is not None:
-            self._callbacks.post(ask)
-        else:
-            negotiate()
         return session
+
+    def _begin(self, session: Session, offer: str | None = None, seconds: float | None = None) -> None:
+        """Negotiate, once the receivers of `session_requested` were called; returns at once."""
+        if self.session_requested.receivers and self._callbacks is not None:
+            self._callbacks.post(self._ask, session, offer, seconds)
+        else:
+            self._negotiate(session, offer, seconds)
+
+    def _ask(self, session: Session, offer: str | None = None, seconds: float | None = None) -> None:
+        self.session_requested.emit(self, session=session)
+        self._negotiate(session, offer, seconds)
+
+    def _negotiate(self, session: Session, offer: str | None, seconds: float | None) -> None:
+        """Begin the negotiation; returns at once.
+
+        Args:
+            session: The session.
+            offer: The consumer's; None: the offer is made here.
+            seconds: After which a session that is not connected is given up; None: its caller does that.
+        """
+        if seconds is not None:
+            session.link.give_up_after(seconds)
+        channels = [channel.options for channel in self._channels]
+        if offer is None:
+            session.link.start_as_offerer(channels, self._sources)
+        else:
+            session.link.start_as_answerer(offer, channels, self._sources)
 
     def _complete(self, session: Session) -> None:
         """Create the channels that were added after the session's offer; on the loop."""

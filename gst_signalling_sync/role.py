@@ -55,6 +55,7 @@ class RoleObject:
         self._owner = Owner(f"{self._kind} of {self.uri}")
         # Held by start() and close() for as long as they take, so that neither meets the other's half.
         self._lifecycle = threading.Lock()
+        self._is_starting = False
         self._close_when_started = False
         self._ended = threading.Event()
         self._callbacks: CallbackThread | None = None
@@ -88,7 +89,7 @@ class RoleObject:
             ConnectError: There is no signalling server.
             ConnectTimeout: It did not answer in time.
             ServerError: It refused the registration.
-            ProtocolError: `meta` is not a JSON value.
+            ProtocolError: `meta` is not a JSON value, or longer than 64 KiB.
             ConnectionLost: The server closed the connection, or another thread called `close` meanwhile.
             RuntimeError: The object was inherited by `fork`.
         """
@@ -101,14 +102,18 @@ class RoleObject:
             self._failure = None
             self._close_when_started = False
             self._ended.clear()
+            self._is_starting = True
             try:
                 self._open(deadline)
             except BaseException:
                 self._shut(Deadline(1.0))
                 raise
+            finally:
+                self._is_starting = False
             CLOSED_FIRST.add(self)
-            if self._close_when_started:
-                self._shut(deadline)
+        # By another thread or a callback; neither may have waited for the lock.
+        if self._close_when_started:
+            self.close(deadline.remaining())
         return self
 
     def close(self, timeout: float | None = None) -> None:
@@ -132,6 +137,7 @@ class RoleObject:
         else:
             acquired = self._lifecycle.acquire(blocking=False)
             if not acquired:
+                self._close_when_started = True
                 self._interrupt_start(deadline)
                 acquired = self._lifecycle.acquire(timeout=deadline.remaining() + _GRACE_SECONDS)
         if not acquired:
@@ -189,7 +195,7 @@ class RoleObject:
     def _interrupt_start(self, deadline: Deadline) -> None:
         """Have a start() under way in another thread end soon."""
         client = self._signalling
-        if client is not None and client.peer_id is None:
+        if client is not None and self._is_starting:
             client.close(deadline.remaining())
 
     def _shut(self, deadline: Deadline) -> None:

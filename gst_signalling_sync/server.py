@@ -139,9 +139,7 @@ class SignallingServer:
             return
         deadline = Deadline(_DEFAULT_SECONDS if timeout is None else timeout)
         if not self._lock.acquire(timeout=deadline.remaining()):
-            raise WaitTimeout(
-                f"closing the server on {_authority(self._host, self.port)}: busy for {deadline.seconds:g} s"
-            )
+            raise WaitTimeout(f"closing the server on {_authority(self._host, self.port)}: busy for {deadline}")
         try:
             running, self._running = self._running, None
             if running is not None:

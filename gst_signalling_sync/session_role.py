@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConnectionLost, SessionClosed, SignallingError, WaitTimeout
@@ -63,6 +63,7 @@ class SessionRole(RoleObject):
         # Those that other peers started and `wait_for_session` has not given out.
         self._arrived: deque[Session] = deque()
         self._own_ids: set[str] = set()
+        self._is_closing = False
         # Appended to by callers' threads, read by all.
         self._sources: list[VideoSource | AudioSource] = []
         self._players: list[Player] = []
@@ -148,6 +149,7 @@ class SessionRole(RoleObject):
         return player
 
     def _open(self, deadline: Deadline) -> None:
+        self._is_closing = False
         self._loop = acquire_shared_loop()
         super()._open(deadline)
         for player in self._players:
@@ -167,6 +169,7 @@ class SessionRole(RoleObject):
 
     def _end_sessions(self, deadline: Deadline) -> None:
         with self._sessions_changed:
+            self._is_closing = True
             sessions = list(self._sessions.values())
         if not sessions or self._loop is None:
             return
@@ -184,9 +187,12 @@ class SessionRole(RoleObject):
         for session in sessions:
             session.media.finish_recordings(deadline)
 
-    def _await_connected(self, session: Session, deadline: Deadline) -> Session:
-        """Wait for a session; one that its caller gives up is ended."""
+    def _await_connected(
+        self, session: Session, deadline: Deadline, begin: Callable[[], None] = lambda: None
+    ) -> Session:
+        """Wait for a session, having begun its negotiation; one that its caller gives up is ended."""
         try:
+            begin()
             session.wait_connected(deadline)
         except BaseException as error:
             session.link.abandon(
@@ -211,12 +217,19 @@ class SessionRole(RoleObject):
             session: The session.
             session_id: Its id.
             ours: Whether this role started it, whose caller then gets it.
+
+        Raises:
+            ConnectionLost: The role is being closed, and takes no more sessions; the other end is told.
         """
         session.id = session_id
         with self._sessions_changed:
-            self._sessions[session_id] = session
-            if ours:
-                self._own_ids.add(session_id)
+            if not self._is_closing:
+                self._sessions[session_id] = session
+                if ours:
+                    self._own_ids.add(session_id)
+                return
+        self._client().end_session(session_id, f"the {self._kind} is being closed")
+        raise ConnectionLost(f"the {self._kind} is being closed")
 
     def _wait_for_session(self, starter: str, deadline: Deadline) -> Session:
         self._client()
@@ -226,7 +239,7 @@ class SessionRole(RoleObject):
                 return self._arrived.popleft()
         if self._ended.is_set():
             raise self._failure or ConnectionLost(f"the {self._kind} is closed")
-        raise WaitTimeout(f"waiting for {starter} at {self.uri} to start a session: none within {deadline.seconds:g} s")
+        raise WaitTimeout(f"waiting for {starter} at {self.uri} to start a session: none within {deadline}")
 
     def _on_event(self, event: Event) -> None:
         match event:

@@ -19,6 +19,7 @@ from gst_signalling_sync import (
     SignallingServer,
     WaitTimeout,
 )
+from gst_signalling_sync.webrtc import channel as channel_module
 from gst_signalling_sync.webrtc.channel import SEND_LIMIT
 
 from .waiting import Heard, wait_until
@@ -418,3 +419,28 @@ def test_message_queued_before_the_channel_is_open(ends: Ends) -> None:
     assert theirs.channel("data").recv() == "at once"
     channel.wait_open()
     assert channel.state == "open"
+
+
+def test_last_words_can_be_read_after_the_session_has_ended(embedded_server: SignallingServer) -> None:
+    producer = Producer(embedded_server.uri, name="robot")
+    words = producer.add_channel("words")
+    with producer, Consumer(embedded_server.uri) as consumer:
+        session = consumer.start_session(name="robot")
+        closed = Heard(session.closed)
+        wait_until(lambda: words.channels, "the producer is connected")
+        words.send("farewell")
+        producer.sessions[0].close()
+        closed.next()
+
+        assert session.channel("words").recv() == "farewell"
+        with pytest.raises(SessionClosed):
+            session.channel("words")
+
+
+def test_messages_without_content_take_room_too(channels: Channels, monkeypatch: pytest.MonkeyPatch) -> None:
+    sender, receiver = channels
+    monkeypatch.setattr(channel_module, "RECEIVE_LIMIT", 100_000)
+    for _ in range(1000):
+        sender.send(b"")
+
+    wait_until(lambda: receiver.state == "closed", "it is closed because nobody reads it")

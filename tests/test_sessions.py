@@ -10,9 +10,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
+from aiortc.rtcsctptransport import DataChunk
 
 from gst_signalling_sync import (
     ConnectionLost,
@@ -29,6 +33,7 @@ from gst_signalling_sync import (
     connect,
 )
 
+from .hostile import Conversation, signalling_server
 from .waiting import Heard, wait_until
 
 
@@ -44,6 +49,19 @@ def producer(signalling_uri: str) -> Iterator[Producer]:
 def consumer(signalling_uri: str) -> Iterator[Consumer]:
     with Consumer(signalling_uri) as consumer:
         yield consumer
+
+
+@contextmanager
+def unacknowledged(session: Session) -> Iterator[None]:
+    """Have a session believe that something it sent was not acknowledged."""
+    assert session.peer_connection is not None
+    transport = session.peer_connection.sctp
+    assert transport is not None
+    session.link.call(transport._data_channel_queue.append, DataChunk())
+    try:
+        yield
+    finally:
+        session.link.call(transport._data_channel_queue.clear)
 
 
 def test_session_by_peer_id(producer: Producer, consumer: Consumer) -> None:
@@ -224,6 +242,14 @@ def test_rejected_session_raises_on_a_server_that_tells_no_reason(producer: Prod
     assert producer.sessions == []
 
 
+def test_rejected_with_a_reason_that_no_peer_could_read(embedded_server: SignallingServer) -> None:
+    with Producer(embedded_server.uri, name="robot") as producer, Consumer(embedded_server.uri) as consumer:
+        producer.session_requested.connect(lambda _, session: session.reject("cannot open caf\udce9.mp4"))
+        with pytest.raises(SessionClosed, match=r"cannot open caf\?\.mp4"):
+            consumer.start_session(name="robot", timeout=5)
+        assert producer.sessions == []
+
+
 def test_consumer_gives_up_while_the_producer_still_thinks(producer: Producer, consumer: Consumer) -> None:
     release = threading.Event()
     ended = Heard(producer.session_ended)
@@ -235,6 +261,64 @@ def test_consumer_gives_up_while_the_producer_still_thinks(producer: Producer, c
         release.set()
     assert isinstance(ended.next()["error"], SessionClosed)
     assert producer.sessions == []
+
+
+def test_producer_starts_a_session_in_a_callback(signalling_uri: str) -> None:
+    with Producer(signalling_uri, name="robot") as producer, Consumer(signalling_uri, passive=True) as passive:
+        requested, ended = Heard(producer.session_requested), Heard(producer.session_ended)
+
+        def call_the_other(producer: Producer, session: Session) -> None:
+            if session.peer_id != passive.peer_id:
+                producer.start_session(passive.peer_id or "", timeout=5).close()
+
+        producer.session_started.connect(call_the_other)
+        with Consumer(signalling_uri) as consumer, consumer.start_session(name="robot"):
+            assert ended.next()["session"].peer_id == passive.peer_id
+            assert [requested.next()["session"].peer_id for _ in range(2)] == [consumer.peer_id, passive.peer_id]
+
+
+def test_messages_come_before_the_end_of_their_session(embedded_server: SignallingServer) -> None:
+    told: list[object] = []
+    release = threading.Event()
+    producer = Producer(embedded_server.uri, name="robot")
+    channel = producer.add_channel("data")
+    producer.session_started.connect(lambda _, session: release.wait(10))
+    channel.message.connect(lambda channel, session, data: told.append(data))
+    producer.session_ended.connect(lambda _, session, error: told.append("ended"))
+    ended = Heard(producer.session_ended)
+    with producer, Consumer(embedded_server.uri) as consumer:
+        with consumer.start_session(name="robot") as session:
+            for number in range(3):
+                session.channel("data").send(str(number))
+        wait_until(lambda: not producer.sessions, "the session is closed at the producer")
+        release.set()
+        ended.next()
+    assert told == ["0", "1", "2", "ended"]
+
+
+def test_candidates_that_come_while_the_request_is_considered_are_used(embedded_server: SignallingServer) -> None:
+    offers: SimpleQueue[str] = SimpleQueue()
+    release = threading.Event()
+    producer = Producer(embedded_server.uri, name="robot")
+    requested = Heard(producer.session_requested)
+    producer.session_requested.connect(lambda _, session: release.wait(10))
+    with producer, SignallingClient(embedded_server.uri) as client, Consumer(embedded_server.uri) as consumer:
+        client.session_requested.connect(lambda _, peer_id, session_id, offer: offers.put(offer))
+        client.set_status(["producer"])
+        with pytest.raises(WaitTimeout):
+            consumer.start_session(client.peer_id, offer=True, timeout=0.5)
+        offer = offers.get(timeout=10).replace("a=end-of-candidates\r\n", "")
+        session_id = client.start_session(producer.peer_id or "", offer)
+        client.send_ice(session_id, "candidate:1 1 udp 1 127.0.0.1 9 typ host", 0)
+        session = requested.next()["session"]
+        wait_until(lambda: session.link._early_candidates, "the candidate is kept")
+        release.set()
+        wait_until(lambda: session.peer_connection is not None, "the negotiation has begun")
+        ice = session.peer_connection.sctp.transport.transport
+        wait_until(
+            lambda: ("127.0.0.1", 9) in [(each.host, each.port) for each in ice._connection.remote_candidates],
+            "the candidate is given to ICE",
+        )
 
 
 def test_slow_callback_delays_no_other_session(producer: Producer, signalling_uri: str) -> None:
@@ -321,6 +405,37 @@ def test_connected_sessions_outlive_the_signalling_server() -> None:
         server.close()
 
 
+def test_session_that_comes_while_the_producer_is_being_closed_is_refused(embedded_server: SignallingServer) -> None:
+    robot = Producer(embedded_server.uri, name="robot").start()
+    with Consumer(embedded_server.uri) as consumer, SignallingClient(embedded_server.uri) as late:
+        consumer.start_session(name="robot").create_channel("data")
+        ended = Heard(late.session_ended)
+        robot_id = robot.peer_id or ""
+        # Holds the draining up, as a peer that has vanished does.
+        with unacknowledged(robot.wait_for_session()), ThreadPoolExecutor() as pool:
+            closing = pool.submit(robot.close, 2)
+            wait_until(lambda: robot._is_closing, "it is being closed")
+            late.start_session(robot_id)
+            assert "being closed" in ended.next(1)["error"]
+            closing.result(10)
+    assert robot._sessions == {}
+
+
+def test_close_ends_a_start_that_waits_for_the_server() -> None:
+    def welcome_and_be_silent(conversation: Conversation) -> None:
+        conversation.welcome()
+        conversation.hold()
+
+    with signalling_server(welcome_and_be_silent) as uri, ThreadPoolExecutor() as pool:
+        robot = Producer(uri, name="robot")
+        starting = pool.submit(robot.start, 20)
+        wait_until(lambda: robot.peer_id is not None, "it waits to be registered")
+        robot.close(timeout=5)
+        with pytest.raises(ConnectionLost):
+            starting.result(5)
+        assert robot.peer_id is None
+
+
 def test_serve_forever_ends_with_the_signalling_connection() -> None:
     server = SignallingServer(port=0).start()
     with Producer(server.uri) as producer:
@@ -385,6 +500,22 @@ def test_renegotiation_offer_is_answered(embedded_server: SignallingServer) -> N
             "the second offer is answered",
         )
         channel.send("after")
+        assert ours.channel("data").recv() == "after"
+
+
+def test_dtls_client_stays_the_client_in_a_renegotiation(embedded_server: SignallingServer) -> None:
+    with Producer(embedded_server.uri, name="robot") as producer, Consumer(embedded_server.uri) as consumer:
+        session = consumer.start_session(offer=True)
+        ours = producer.wait_for_session()
+        connection = ours.peer_connection
+        assert connection is not None
+        ours.link.start_as_offerer(())
+        wait_until(
+            lambda: connection.signalingState == "stable" and connection.remoteDescription.type == "answer",
+            "the second offer is answered",
+        )
+        assert "a=setup:active" in connection.remoteDescription.sdp
+        session.create_channel("data").send("after")
         assert ours.channel("data").recv() == "after"
 
 

@@ -270,8 +270,20 @@ def test_meta_may_be_nested_a_hundred_levels_deep(client: SignallingClient, othe
 
 @pytest.mark.parametrize(
     "meta",
-    [object(), {1, 2}, b"bytes", float("nan"), float("inf"), "\ud800", {"\udfff": 1}, nested(200), nested(100_000)],
-    ids=["object", "set", "bytes", "nan", "inf", "surrogate", "surrogate key", "deep", "very deep"],
+    [
+        object(),
+        {1, 2},
+        b"bytes",
+        float("nan"),
+        float("inf"),
+        "\ud800",
+        {"\udfff": 1},
+        nested(200),
+        nested(100_000),
+        [10**400],
+        "x" * 70_000,
+    ],
+    ids=["object", "set", "bytes", "nan", "inf", "surrogate", "surrogate key", "deep", "very deep", "large", "long"],
 )
 def test_meta_that_no_peer_could_read_is_refused_before_it_is_sent(client: SignallingClient, meta: Any) -> None:
     with pytest.raises(ProtocolError, match=r"setPeerStatus"):
@@ -305,6 +317,25 @@ def test_one_shot_lists(producer: SignallingClient, other: SignallingClient) -> 
 
     assert [peer.id for peer in list_producers(producer.uri)] == [producer.peer_id]
     assert [peer.id for peer in list_consumers(producer.uri)] == [other.peer_id]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [list_producers, list_consumers, lambda uri, timeout: find_producer("robot", uri, timeout=timeout)],
+    ids=["list_producers", "list_consumers", "find_producer"],
+)
+def test_timeout_of_a_one_shot_question_is_for_all_of_it(question: Callable[..., object]) -> None:
+    def welcome_late(conversation: Conversation) -> None:
+        conversation.expect("setProtocolVersion")
+        time.sleep(0.6)
+        conversation.welcome()
+        conversation.hold()
+
+    with signalling_server(welcome_late) as uri:
+        begin = time.monotonic()
+        with pytest.raises(WaitTimeout, match=r"within 0\.\d+ s"):
+            question(uri, timeout=1.0)
+        assert time.monotonic() - begin < 1.6
 
 
 def test_producer_found_by_name(producer: SignallingClient) -> None:

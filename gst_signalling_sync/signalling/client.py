@@ -152,7 +152,7 @@ class SignallingClient(ServerSignals):
                 if isinstance(error, ConnectTimeout):
                     raise
                 raise ConnectTimeout(
-                    f"connecting to the signalling server {self.uri}: no welcome within {deadline.seconds:g} s."
+                    f"connecting to the signalling server {self.uri}: no welcome within {deadline}."
                     " It accepts WebSocket connections, but does not speak the signalling protocol."
                 ) from None
             except BaseException:
@@ -417,7 +417,7 @@ class SignallingClient(ServerSignals):
             return result_of(future, deadline)
         except concurrent.futures.TimeoutError:
             if future.cancel():
-                raise WaitTimeout(f"{doing}: the server did not answer within {deadline.seconds:g} s") from None
+                raise WaitTimeout(f"{doing}: the server did not answer within {deadline}") from None
             return future.result()
         except BaseException:
             future.cancel()

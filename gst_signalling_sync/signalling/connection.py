@@ -189,7 +189,7 @@ class Connection:
 
 def _connect_error(doing: str, deadline: Deadline, error: Exception) -> ConnectError:
     if isinstance(error, websocket.WebSocketTimeoutException | TimeoutError) or not deadline.remaining():
-        return ConnectTimeout(f"{doing}: it did not answer within {deadline.seconds:g} s. Is this a signalling server?")
+        return ConnectTimeout(f"{doing}: it did not answer within {deadline}. Is this a signalling server?")
     if isinstance(error, websocket.WebSocketAddressException):
         return ConnectError(f"{doing}: no address is known for that host name: {error}")
     if isinstance(error, websocket.WebSocketException):

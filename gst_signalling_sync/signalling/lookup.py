@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from ..errors import PeerNotFound
 from ..protocol.messages import Peer
+from ..threads.waiting import Deadline
 from .client import DEFAULT_TIMEOUT, SignallingClient
 
 __all__ = ["describe_producers", "find_producer", "list_consumers", "list_producers", "producer_named"]
@@ -29,8 +33,8 @@ def list_producers(
         ConnectionLost: It closed the connection.
         ValueError: The address is not one of a signalling server.
     """
-    with SignallingClient(uri, host=host, port=port, timeout=_seconds(timeout)) as client:
-        return client.list_producers()
+    with _connected(uri, host, port, timeout) as (client, deadline):
+        return client.list_producers(deadline.remaining())
 
 
 def list_consumers(
@@ -53,8 +57,8 @@ def list_consumers(
         ConnectionLost: It closed the connection.
         ValueError: The address is not one of a signalling server.
     """
-    with SignallingClient(uri, host=host, port=port, timeout=_seconds(timeout)) as client:
-        return client.list_consumers()
+    with _connected(uri, host, port, timeout) as (client, deadline):
+        return client.list_consumers(deadline.remaining())
 
 
 def find_producer(
@@ -84,8 +88,8 @@ def find_producer(
         ConnectionLost: It closed the connection.
         ValueError: The address is not one of a signalling server.
     """
-    with SignallingClient(uri, host=host, port=port, timeout=_seconds(timeout)) as client:
-        producers = client.list_producers()
+    with _connected(uri, host, port, timeout) as (client, deadline):
+        producers = client.list_producers(deadline.remaining())
         producer = producer_named(producers, name)
         if producer is None:
             raise PeerNotFound(f"no producer is named {name!r} at {client.uri}; {describe_producers(producers)}")
@@ -106,5 +110,15 @@ def describe_producers(producers: list[Peer]) -> str:
     return f"there are {shown}{more}"
 
 
-def _seconds(timeout: float | None) -> float:
-    return DEFAULT_TIMEOUT if timeout is None else timeout
+@contextmanager
+def _connected(
+    uri: str | None, host: str | None, port: int | None, timeout: float | None
+) -> Iterator[tuple[SignallingClient, Deadline]]:
+    """A client for one question, and the time that is left for it."""
+    deadline = Deadline(DEFAULT_TIMEOUT if timeout is None else timeout)
+    client = SignallingClient(uri, host=host, port=port)
+    client.connect(deadline.remaining())
+    try:
+        yield client, deadline
+    finally:
+        client.close(deadline.remaining())

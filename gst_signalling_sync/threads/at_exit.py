@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import weakref
 from typing import Final, Protocol
 
 __all__ = ["CLOSED_FIRST", "CLOSED_LAST"]
+
+logger = logging.getLogger(__name__)
 
 _SECONDS: Final = 2.0
 """What each may take to say goodbye."""
@@ -30,7 +33,11 @@ CLOSED_LAST: Final[weakref.WeakSet[Closable]] = weakref.WeakSet()
 @atexit.register
 def _close_all() -> None:
     for closable in (*CLOSED_FIRST, *CLOSED_LAST):
-        closable.close(_SECONDS)
+        try:
+            closable.close(_SECONDS)
+        except Exception:
+            # The others are to be closed all the same.
+            logger.exception("%r could not be closed", closable)
 
 
 def _forget_parent() -> None:

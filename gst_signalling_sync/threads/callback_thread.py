@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 
 __all__ = ["CallbackThread"]
 
 logger = logging.getLogger(__name__)
+
+_Call = tuple[Callable[..., object], tuple[object, ...]]
 
 
 class CallbackThread:
@@ -20,7 +23,9 @@ class CallbackThread:
     """
 
     def __init__(self, name: str) -> None:
-        self._calls: SimpleQueue[tuple[Callable[..., object], tuple[object, ...]] | None] = SimpleQueue()
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        # The thread's own.
+        self._next: deque[_Call] = deque()
         self._thread = threading.Thread(target=self._main, name=f"gss-{name}", daemon=True)
         self._thread.start()
 
@@ -37,6 +42,15 @@ class CallbackThread:
             *arguments: Its arguments.
         """
         self._calls.put((function, arguments))
+
+    def post_next(self, function: Callable[..., object], *arguments: object) -> None:
+        """Have a function called right after the callback that this is called in, before all that was posted meanwhile.
+
+        Args:
+            function: An exception that it raises is logged.
+            *arguments: Its arguments.
+        """
+        self._next.append((function, arguments))
 
     def close(self, seconds: float) -> None:
         """End the thread once what was posted before has been called; idempotent.
@@ -56,10 +70,15 @@ class CallbackThread:
 
     def _main(self) -> None:
         while (call := self._calls.get()) is not None:
-            function, arguments = call
-            try:
-                function(*arguments)
-            except Exception:
-                logger.exception("%s: internal error in the delivery of a callback", self._thread.name)
+            self._call(call)
             # What was delivered must not live on in this frame while the queue is empty.
-            del call, function, arguments
+            del call
+            while self._next:
+                self._call(self._next.popleft())
+
+    def _call(self, call: _Call) -> None:
+        function, arguments = call
+        try:
+            function(*arguments)
+        except Exception:
+            logger.exception("%s: internal error in the delivery of a callback", self._thread.name)

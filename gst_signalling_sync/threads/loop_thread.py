@@ -122,7 +122,7 @@ class LoopThread:
         except TimeoutError:
             if future.done() and not future.cancelled():
                 raise
-            raise WaitTimeout(f"{doing}: nothing within {deadline.seconds:g} s") from None
+            raise WaitTimeout(f"{doing}: nothing within {deadline}") from None
         finally:
             future.cancel()
 

@@ -57,6 +57,10 @@ class Deadline:
         self.seconds = check_timeout(seconds)
         self._end = time.monotonic() + seconds
 
+    def __str__(self) -> str:
+        # What is left of another timeout is no round number.
+        return f"{round(self.seconds, 2 if self.seconds >= 1 else 4):g} s"
+
     def remaining(self) -> float:
         """Seconds left: never negative, and never more than sockets and locks take, however long the timeout is."""
         return min(max(0.0, self._end - time.monotonic()), _LONGEST_SECONDS)

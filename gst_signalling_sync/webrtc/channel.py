@@ -249,7 +249,7 @@ class DataChannel:
     @property
     def has_unread_messages(self) -> bool:
         """Whether messages wait that nobody has taken; for its session."""
-        return self._inbox.waiting_size > 0
+        return self._inbox.waiting > 0
 
     @property
     def is_drained(self) -> bool:
@@ -377,7 +377,7 @@ class DataChannel:
         with self._changed:
             if not self._wait_for_state(can_go_on, deadline):
                 raise WaitTimeout(
-                    f"sending on {self._named}: {self.buffered_amount} bytes were still queued after {deadline.seconds:g} s;"
+                    f"sending on {self._named}: {self.buffered_amount} bytes were still queued after {deadline};"
                     " this message was not sent. The other end, or the network, is slower than what is sent."
                 )
             if self._state in ("closing", "closed"):
@@ -390,7 +390,7 @@ class DataChannel:
         with self._changed:
             opened = self._wait_for_state(lambda: self._state != "connecting", deadline)
         if not opened:
-            raise WaitTimeout(f"waiting for {self._named} to open: it did not within {deadline.seconds:g} s")
+            raise WaitTimeout(f"waiting for {self._named} to open: it did not within {deadline}")
         if self._state != "open":
             raise ChannelClosed(f"{self._named} cannot open: {self._reason}")
 

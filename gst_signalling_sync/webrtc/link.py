@@ -73,6 +73,7 @@ class Link:
         self._drain = Drain()
         # Counted on the reader.
         self._candidates = 0
+        self._early_candidates: list[tuple[str, int]] = []
         self._alarm: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -161,7 +162,10 @@ class Link:
             return
 
         async def add() -> None:
-            if self._negotiation is not None:
+            if self._negotiation is None:
+                # The receivers of `session_requested` are still at it.
+                self._early_candidates.append((text, sdp_m_line_index))
+            else:
                 await self._negotiation.add_candidate(text, sdp_m_line_index)
 
         self._loop.call(lambda: self._spawn(add()))
@@ -250,7 +254,7 @@ class Link:
                 logger.exception("%s: negotiation failed", self._session.named, exc_info=error)
             # The other end names the session itself.
             reason = str(error).removeprefix(f"{self._session.named}: ")
-            await self.terminate(error, reason[:_REASON_CHARACTERS])
+            await self.terminate(error, reason)
 
     async def _receive(self, kind: SdpType, sdp: str) -> None:
         if self._negotiation is not None and self._termination is None:
@@ -272,7 +276,8 @@ class Link:
             self._connection = connection
             session = self._session
             self._tracks = Tracks(connection, sources, self._loop, session.named, self._on_track)
-            self._negotiation = Negotiation(connection, self._tracks, session.named, self._send_sdp)
+            early, self._early_candidates = self._early_candidates, []
+            self._negotiation = Negotiation(connection, self._tracks, session.named, self._send_sdp, early)
         return self._connection
 
     def _send_sdp(self, kind: SdpType, sdp: str) -> None:
@@ -312,8 +317,19 @@ class Link:
     async def _terminate(
         self, error: Exception | None, told_peer: str | None, tell_peer: bool, drain_seconds: float
     ) -> None:
+        """End the session, whatever goes wrong on the way; never raises, since everybody waits for this one."""
         if self._alarm is not None:
             self._alarm.cancel()
+        try:
+            await self._end_connection(told_peer, tell_peer, drain_seconds)
+        except Exception:
+            logger.exception("%s: internal error while it was ended", self._session.named)
+        for channel in self._session.channels:
+            channel.end(str(error) if error else "the session is closed")
+        self._session.enter("closed", error)
+        self._session.media.end(error)
+
+    async def _end_connection(self, told_peer: str | None, tell_peer: bool, drain_seconds: float) -> None:
         channels = self._session.channels
         for channel in channels:
             channel.refuse_sends()
@@ -325,12 +341,11 @@ class Link:
             self._tell_peer(told_peer)
         if self._connection is not None:
             await self._close_connection(self._connection)
-        for channel in self._session.channels:
-            channel.end(str(error) if error else "the session is closed")
-        self._session.enter("closed", error)
-        self._session.media.end(error)
 
     def _tell_peer(self, reason: str | None) -> None:
+        if reason is not None:
+            # It may be a text of the user's that no peer could read.
+            reason = str(reason)[:_REASON_CHARACTERS].encode(errors="replace").decode()
         try:
             self._signalling.end_session(self._session.id, reason)
         except ConnectionLost as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from aiortc import RTCPeerConnection, RTCSessionDescription
@@ -16,6 +16,7 @@ from .description import (
     DEFAULT_MAX_MESSAGE_SIZE,
     check_description,
     has_candidates,
+    leaves_setup_open,
     max_message_size,
     media_codecs,
     parse_candidate,
@@ -40,16 +41,22 @@ class Negotiation:
         tracks: The connection's.
         named: The session as log lines and errors name it.
         send: Sends a description to the peer; must not block.
+        early_candidates: The peer's, which came before the negotiation began, as in `add_candidate`.
     """
 
     def __init__(
-        self, connection: RTCPeerConnection, tracks: Tracks, named: str, send: Callable[[SdpType, str], None]
+        self,
+        connection: RTCPeerConnection,
+        tracks: Tracks,
+        named: str,
+        send: Callable[[SdpType, str], None],
+        early_candidates: Iterable[tuple[str, int]],
     ) -> None:
         self._connection = connection
         self._tracks = tracks
         self._named = named
         self._send = send
-        self._early_candidates: list[tuple[str, int]] = []
+        self._early_candidates = list(early_candidates)
         # Descriptions are applied one after another: applying one awaits, and another may arrive meanwhile.
         self._lock = asyncio.Lock()
         self._stopped = False
@@ -149,7 +156,9 @@ class Negotiation:
     async def _answer(self, offer: str) -> None:
         try:
             answer = await self._connection.createAnswer()
-            answer.sdp = with_passive_setup(answer.sdp)
+            # In a running session either end stays what it is (RFC 8842 section 5.5).
+            if leaves_setup_open(offer) and self._connection.connectionState in ("new", "connecting"):
+                answer.sdp = with_passive_setup(answer.sdp)
             await self._connection.setLocalDescription(answer)
         # Some offers aiortc can read and not answer.
         except Exception as error:

@@ -147,7 +147,7 @@ class Session:
             timeout: Seconds; None: the role object's default.
 
         Returns:
-            The channel; one that the other end has closed already if there are messages on it that nobody has read.
+            The channel; one that is closed already if there are messages on it that nobody has read.
 
         Raises:
             WaitTimeout: None opened in time.
@@ -158,8 +158,7 @@ class Session:
         deadline = self._deadline(timeout)
 
         def found() -> DataChannel | None:
-            waiting = self._unread_channels if self._state != "closed" else ()
-            candidates = (*waiting, *(channel for channel in self._channels if channel.state == "open"))
+            candidates = (*self._unread_channels, *(channel for channel in self._channels if channel.state == "open"))
             return next((channel for channel in candidates if label is None or channel.label == label), None)
 
         def done() -> bool:
@@ -178,7 +177,7 @@ class Session:
                 raise self.closed_error(f"waiting for {named}")
             known = ", ".join(f"{channel.label!r} ({channel.state})" for channel in self._channels) or "none"
         raise WaitTimeout(
-            f"waiting for {named} with peer {self.peer_id}: not open within {deadline.seconds:g} s; channels: {known}"
+            f"waiting for {named} with peer {self.peer_id}: not open within {deadline}; channels: {known}"
         )
 
     def create_channel(

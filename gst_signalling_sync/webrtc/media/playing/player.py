@@ -124,7 +124,7 @@ class Player:
         with self._changed:
             if not wait_for(self._changed, lambda: self._was_started and self._thread is None, deadline):
                 state = "it still plays" if self.playing else "it was not started"
-                raise WaitTimeout(f"waiting for the end of {self._location.name}: {state} after {deadline.seconds:g} s")
+                raise WaitTimeout(f"waiting for the end of {self._location.name}: {state} after {deadline}")
             if self._error is not None:
                 raise self._error
 

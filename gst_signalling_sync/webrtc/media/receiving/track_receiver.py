@@ -121,7 +121,7 @@ class TrackReceiver:
             return
         if self._has_ended:
             raise SessionClosed(f"{doing}: {self._error or 'the session is closed'}")
-        raise WaitTimeout(f"{doing}: nothing within {deadline.seconds:g} s; {self._progress()}")
+        raise WaitTimeout(f"{doing}: nothing within {deadline}; {self._progress()}")
 
     def _progress(self) -> str:
         """What has come so far, for who wonders why there is nothing."""

@@ -206,7 +206,7 @@ class Recorder:
         self._finish(None)
         deadline = Deadline(self._timeout if timeout is None else timeout)
         if not self.wait_finished(deadline):
-            raise WaitTimeout(f"{self._doing}: the file is not finished within {deadline.seconds:g} s")
+            raise WaitTimeout(f"{self._doing}: the file is not finished within {deadline}")
         with self._changed:
             error = None if self._is_error_raised else self._error
             self._is_error_raised = True
