@@ -177,11 +177,18 @@ class TestProgram:
             ("list", "--uri", "ws://127.0.0.1:1", "--host", "127.0.0.1"),
             ("list", "--port", "0"),
             ("list", "--timeout", "0"),
+            ("list", "--timeout", "nan"),
+            ("list", "--timeout", "inf"),
             ("serve", "--port", "70000"),
             ("ping",),
             ("ping", "robot", "-c", "0"),
             ("ping", "robot", "-s", "3"),
+            ("ping", "robot", "-i", "nan"),
+            ("ping", "robot", "-W", "nan"),
             ("demo", "--consumers", "0"),
+            ("demo", "--seconds", "nan"),
+            ("demo", "--seconds", "inf"),
+            ("demo", "--rate", "nan"),
         ],
     )
     def test_wrong_usage_exits_with_2(self, arguments: tuple[str, ...]) -> None:

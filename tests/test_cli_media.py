@@ -115,6 +115,8 @@ class TestHelp:
             ("record", "robot", "drive.avi"),
             ("record", "robot", "drive"),
             ("record", "robot", "drive.mp4", "--seconds", "0"),
+            ("record", "robot", "drive.mp4", "--seconds", "nan"),
+            ("record", "robot", "drive.mp4", "--seconds", "inf"),
             ("record", "robot", "."),
             ("snapshot", "robot", "robot.gif"),
             ("snapshot", "robot", "-"),

@@ -12,6 +12,7 @@ import gst_signalling_sync
 from ..echo import ECHO_LABEL, ECHO_PROTOCOL
 from ..errors import SignallingError, WaitTimeout
 from .logs import verbose_option
+from .numbers import FiniteRange
 from .output import complain, json_option, print_json, printable, stdout_is_terminal
 from .pinger import MIN_SIZE, Ping, Pinger, RoundTrips
 from .producers import producer_called
@@ -39,7 +40,7 @@ Examples:
 @click.option(
     "-i",
     "--interval",
-    type=click.FloatRange(0.001),
+    type=FiniteRange(0.001),
     default=1.0,
     show_default=True,
     metavar="SECONDS",
@@ -49,7 +50,7 @@ Examples:
 @click.option(
     "-W",
     "--wait",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=2.0,
     show_default=True,
     metavar="SECONDS",

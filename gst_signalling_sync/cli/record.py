@@ -15,6 +15,7 @@ import gst_signalling_sync
 from ..errors import RecordingError, SessionClosed, WaitTimeout
 from .files import MediaFile, check_directory
 from .logs import verbose_option, verbosity
+from .numbers import FiniteRange
 from .output import json_option, print_json, printable, stdout_is_terminal
 from .producers import producer_called
 from .program import treat_sigterm_as_interrupt
@@ -47,7 +48,7 @@ Examples:
 @click.argument("file", type=MediaFile(_SUFFIXES))
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     help="Stop when the recording is that long; without: at Ctrl-C.",
 )
 @json_option("Print one JSON object at the end.")

@@ -10,6 +10,8 @@ import click
 
 import gst_signalling_sync
 
+from .numbers import FiniteRange
+
 __all__ = ["DEFAULT_SECONDS", "server_options"]
 
 DEFAULT_SECONDS: Final = 10.0
@@ -29,7 +31,7 @@ def server_options(function: Callable[..., None]) -> Callable[..., None]:
     @click.option("--port", type=click.IntRange(1, 65535), help="Its TCP port, instead of --uri.")
     @click.option(
         "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
+        type=FiniteRange(min=0, min_open=True),
         default=DEFAULT_SECONDS,
         show_default=True,
         metavar="SECONDS",

@@ -14,6 +14,7 @@ import gst_signalling_sync
 from ...errors import SessionClosed, SignallingError
 from ..files import MediaFile, check_directory
 from ..logs import verbose_option, verbosity
+from ..numbers import FiniteRange
 from ..output import json_option, print_json, printable, stdout_is_terminal
 from ..program import treat_sigterm_as_interrupt
 from ..snapshot import PICTURE_SUFFIXES
@@ -44,14 +45,14 @@ Examples:
 @click.option("--consumers", type=click.IntRange(1, 100), default=2, show_default=True, help="Consumer processes.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     default=10.0,
     show_default=True,
     help="How long to measure once all are connected; 0: until Ctrl-C.",
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(0.1, 1000),
+    type=FiniteRange(0.1, 1000),
     default=100.0,
     show_default=True,
     metavar="HZ",
