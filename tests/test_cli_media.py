@@ -344,16 +344,18 @@ class TestDemo:
         assert is_one_line(finished.stderr)
 
     def test_table_fits_into_80_columns(self) -> None:
-        measurement = Measurement("ws://127.0.0.1:8443", 2)
-        for consumer in measurement.consumers:
-            consumer.connected_seconds = 0.2
-            consumer.tone = 440
-            consumer.round_trips.add(0.12345)
-            consumer.latencies.add(0.12345)
-        drawn = io.StringIO()
-        Console(file=drawn, width=80).print(drawing(measurement, "10 s to go"))
-        assert "…" not in drawn.getvalue()
-        assert len(drawn.getvalue().splitlines()) == 9
+        drawn = drawn_at(80)
+        assert "…" not in drawn
+        assert "tone" in drawn
+        assert len(drawn.splitlines()) == 9
+
+    @pytest.mark.parametrize("columns", [60, 40])
+    def test_table_of_a_narrow_terminal_has_what_is_most_important(self, columns: int) -> None:
+        drawn = drawn_at(columns)
+        assert "…" not in drawn
+        assert "tone" not in drawn
+        assert all(whole in drawn for whole in ("consumer 2", "round trip", "frames", "latency"))
+        assert max(map(len, drawn.splitlines())) <= columns
 
 
 def test_moving_picture_tells_its_age() -> None:
@@ -403,6 +405,19 @@ class TestStills:
             save_still(tmp_path / "still.gif", picture)
         with pytest.raises(FileNotFoundError):
             save_still(tmp_path / "absent" / "still.png", picture)
+
+
+def drawn_at(columns: int) -> str:
+    """The demo's table on a terminal of so many columns."""
+    measurement = Measurement("ws://127.0.0.1:8443", 2)
+    for consumer in measurement.consumers:
+        consumer.connected_seconds = 0.2
+        consumer.tone = 440
+        consumer.round_trips.add(0.12345)
+        consumer.latencies.add(0.12345)
+    drawn = io.StringIO()
+    Console(file=drawn, width=columns).print(drawing(measurement, "10 s to go"))
+    return drawn.getvalue()
 
 
 def picture_in(file: Path) -> NDArray[np.uint8]:

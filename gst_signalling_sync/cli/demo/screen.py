@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
@@ -17,11 +17,14 @@ from .peers import PRODUCER_NAME
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from rich.console import Group
+    from rich.console import Console, ConsoleOptions, Group
     from rich.live import Live
     from rich.table import Table as RichTable
 
 __all__ = ["COLUMNS", "Column", "Lines", "Screen", "Silence", "Table", "drawing"]
+
+_UNLIMITED: Final = 10_000
+"""Columns of a terminal on which any table fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,13 @@ class Column:
     Attributes:
         title: Its heading, in two lines.
         cell: Gives its text.
+        importance: Where there is no room for all, those with the least are left out.
         style: Of the text, in rich's words.
     """
 
     title: str
     cell: Callable[[ConsumerMeasurement], str]
+    importance: int
     style: str = ""
 
 
@@ -56,18 +61,18 @@ def _setup(consumer: ConsumerMeasurement) -> str:
 
 
 COLUMNS: Final = (
-    Column("set up\nms", _setup),
-    Column("out\nper s", lambda consumer: f"{consumer.sent_per_second:.0f}", "dim"),
-    Column("in\nper s", lambda consumer: f"{consumer.received_per_second:.0f}", "dim"),
-    Column("\nlost", lambda consumer: str(consumer.lost)),
-    Column("round trip\np50 ms", _round_trip(50), "bold green"),
-    Column("\np99 ms", _round_trip(99), "green"),
-    Column("frames\nper s", lambda consumer: f"{consumer.frames_per_second:.1f}", "bold cyan"),
-    Column("latency\np50 ms", _latency(50), "bold cyan"),
-    Column("\np99 ms", _latency(99), "cyan"),
-    Column("tone\nHz", lambda consumer: "-" if consumer.tone is None else f"{consumer.tone:.0f}"),
+    Column("set up\nms", _setup, 0),
+    Column("out\nper s", lambda consumer: f"{consumer.sent_per_second:.0f}", 3, "dim"),
+    Column("in\nper s", lambda consumer: f"{consumer.received_per_second:.0f}", 5, "dim"),
+    Column("\nlost", lambda consumer: str(consumer.lost), 6),
+    Column("round trip\np50 ms", _round_trip(50), 9, "bold green"),
+    Column("\np99 ms", _round_trip(99), 4, "green"),
+    Column("frames\nper s", lambda consumer: f"{consumer.frames_per_second:.1f}", 7, "bold cyan"),
+    Column("latency\np50 ms", _latency(50), 8, "bold cyan"),
+    Column("\np99 ms", _latency(99), 2, "cyan"),
+    Column("tone\nHz", lambda consumer: "-" if consumer.tone is None else f"{consumer.tone:.0f}", 1),
 )
-"""What is shown of each consumer; another figure is another line here."""
+"""What is shown of each consumer where there is room; another figure is another line here."""
 
 
 class Screen(Protocol):
@@ -158,22 +163,42 @@ def drawing(measurement: Measurement, footer: str) -> Group:
         footer: The line below.
 
     Returns:
-        What rich prints; 80 columns are enough for it.
+        What rich prints; on a terminal of less than 80 columns it has the most important figures.
     """
     from rich.console import Group
     from rich.text import Text
 
     end = [Text(footer, style="dim", no_wrap=True)] if footer else []
-    return Group(Text(_headline(measurement)), Text(), _table(measurement), Text(), *end)
+    return Group(Text(_headline(measurement)), Text(), _FittingTable(measurement), Text(), *end)
 
 
-def _table(measurement: Measurement) -> RichTable:
+class _FittingTable:
+    """The table, with as many columns as the terminal has room for.
+
+    Args:
+        measurement: What to show.
+    """
+
+    def __init__(self, measurement: Measurement) -> None:
+        self._measurement = measurement
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RichTable]:
+        unlimited = options.update(max_width=_UNLIMITED)
+        columns = list(COLUMNS)
+        table = _table(self._measurement, columns)
+        while columns and console.measure(table, options=unlimited).maximum > options.max_width:
+            columns.remove(min(columns, key=lambda column: column.importance))
+            table = _table(self._measurement, columns)
+        yield table
+
+
+def _table(measurement: Measurement, columns: Sequence[Column]) -> RichTable:
     from rich.table import Table as RichTable
 
     table = RichTable(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(f"\n{counted(measurement.producer.sessions, 'session')}", no_wrap=True)
-    for column in COLUMNS:
+    for column in columns:
         table.add_column(column.title, justify="right", style=column.style, no_wrap=True)
     for consumer in measurement.consumers:
-        table.add_row(consumer.name, *(column.cell(consumer) for column in COLUMNS))
+        table.add_row(consumer.name, *(column.cell(consumer) for column in columns))
     return table
