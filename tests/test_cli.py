@@ -215,6 +215,15 @@ class TestProgram:
         assert "DEBUG gst_signalling_sync" in finished.stderr
         assert json.loads(finished.stdout) == []
 
+    @pytest.mark.parametrize("option", ["-v", "-vv"])
+    def test_v_logs_nothing_of_other_libraries(self, uri: str, producer: Producer, option: str) -> None:
+        lines = run("ping", "robot", "-c", "1", option, "--uri", uri).stderr.splitlines()
+        assert any(" INFO gst_signalling_sync." in line for line in lines)
+        assert [line for line in lines if " gst_signalling_sync." not in line] == []
+
+    def test_vvv_logs_other_libraries_too(self, uri: str, producer: Producer) -> None:
+        assert " INFO aioice." in run("ping", "robot", "-c", "1", "-vvv", "--uri", uri).stderr
+
 
 class TestList:
     def test_pipe_gets_id_name_and_meta(self, uri: str, producer: Producer) -> None:

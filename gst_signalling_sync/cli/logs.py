@@ -25,7 +25,7 @@ def verbose_option(function: Function) -> Function:
         count=True,
         expose_value=False,
         callback=_add_verbosity,
-        help="Logs on stderr; twice: with every message of the library, three times: of aiortc too.",
+        help="Logs on stderr; twice: every message of the library, three times: of aiortc and all others too.",
     )
     return option(function)
 
@@ -50,5 +50,5 @@ def _add_verbosity(ctx: click.Context, parameter: click.Parameter, count: int) -
         # Without any handler Python would print warnings, and what fails is told in one line.
         logging.getLogger().addHandler(logging.NullHandler())
         return
-    show_logs(logging.DEBUG if total > 2 else logging.INFO)
+    show_logs(logging.DEBUG if total > 2 else logging.WARNING)
     logging.getLogger(_LIBRARY).setLevel(logging.DEBUG if total > 1 else logging.INFO)
