@@ -24,11 +24,39 @@ from gst_signalling_sync import BroadcastChannel, Consumer, Producer, Session, S
 from gst_signalling_sync.cli import main
 from gst_signalling_sync.cli.pinger import RoundTrips
 
+from .processes import run_script
 from .raw_peer import RawPeer
 
 SECONDS = 60.0
-PROGRAM = (sys.executable, "-m", "gst_signalling_sync.cli")
+PROGRAM = (sys.executable, "-m", "gst_signalling_sync")
 ONE_LINE = "gst-signalling-sync: error: "
+
+COMMANDS = ("demo", "serve", "list", "listen", "ping", "record", "snapshot")
+
+CTRL_C_AT_AN_IMPORT = """
+    import signal, sys
+
+    class CtrlC:
+        def find_spec(self, name, path, target=None):
+            if name == imported:
+                signal.raise_signal(signal.SIGINT)
+
+    imported = sys.argv.pop(1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.meta_path.insert(0, CtrlC())
+    from gst_signalling_sync.cli.entry import run
+
+    run()
+"""
+
+CTRL_C_AT_EXIT = """
+    import atexit, signal
+    from gst_signalling_sync.cli.entry import run
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    atexit.register(signal.raise_signal, signal.SIGINT)
+    run()
+"""
 
 
 class Command:
@@ -109,6 +137,62 @@ class Command:
             stream.close()
 
 
+class Terminal:
+    """A terminal in which a command runs.
+
+    Args:
+        *arguments: Of the command.
+        columns: Of the terminal.
+    """
+
+    def __init__(self, *arguments: str, columns: int = 100) -> None:
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._ours, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            [*PROGRAM, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "COLUMNS": str(columns), "TERM": "xterm"},
+        )
+        os.close(theirs)
+
+    def output_with(self, text: str) -> str:
+        """All that is written until a text was."""
+        written = b""
+        while text not in written.decode(errors="ignore"):
+            chunk = self._read()
+            assert chunk, written
+            written += chunk
+        return written.decode(errors="ignore")
+
+    def rest(self) -> str:
+        """All that is written until the end."""
+        written = b""
+        while chunk := self._read():
+            written += chunk
+        return written.decode()
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._ours, 65536)
+        except OSError:
+            # So Linux says that the other end is closed.
+            return b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.process.kill()
+        self.process.wait(SECONDS)
+        os.close(self._ours)
+
+
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*PROGRAM, *arguments],
@@ -157,6 +241,37 @@ class TestProgram:
         finished = run("--version")
         assert finished.returncode == 0
         assert __version__ in finished.stdout
+
+    @pytest.mark.parametrize("module", ["gst_signalling_sync", "gst_signalling_sync.cli"])
+    def test_module_is_called_as_the_program(self, module: str) -> None:
+        with Command("--help", prefix=(sys.executable, "-m", module)) as program:
+            assert program.line().startswith("Usage: gst-signalling-sync [OPTIONS]")
+
+    @pytest.mark.parametrize(
+        "module",
+        ["gst_signalling_sync.cli.commands", "click", "gst_signalling_sync.cli.demo", "gst_signalling_sync.signalling"],
+    )
+    def test_ctrl_c_at_an_import_exits_with_130(self, module: str) -> None:
+        assert run_script(CTRL_C_AT_AN_IMPORT, module, "list", "--port", "1") == (130, "", "")
+
+    def test_ctrl_c_while_parsing_exits_with_130(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def press(*arguments: Any) -> list[str]:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(main, "parse_args", press)
+        result = CliRunner().invoke(main, ["list"])
+        assert (result.exit_code, result.output) == (130, "")
+
+    def test_ctrl_c_while_waiting_exits_with_130(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.settimeout(SECONDS)
+            with Command("list", "--port", str(server.getsockname()[1])) as command, server.accept()[0]:
+                assert command.stop() == 130
+                assert (command.rest(), command.errors) == ([], "")
+
+    def test_ctrl_c_at_exit_leaves_no_traceback(self) -> None:
+        code, _, errors = run_script(CTRL_C_AT_EXIT, "--version")
+        assert (code, errors) == (130, "")
 
     @pytest.mark.parametrize("command", [(), ("demo",), ("serve",), ("list",), ("listen",), ("ping",)])
     def test_help_has_examples(self, command: tuple[str, ...]) -> None:
@@ -282,6 +397,12 @@ class TestServe:
                 assert serve.stop(number) == 0
             assert (serve.rest(), serve.errors) == ([], "")
 
+    def test_ctrl_c_ends_the_terminal_s_line(self) -> None:
+        with Terminal("serve", "--port", "0") as terminal:
+            terminal.output_with("Ctrl-C stops it.\r\n")
+            terminal.process.send_signal(signal.SIGINT)
+            assert (terminal.rest(), terminal.process.wait(SECONDS)) == ("\r\n", 0)
+
     def test_port_in_use_exits_with_1_and_one_line(self, embedded_server: SignallingServer) -> None:
         finished = run("serve", "--port", str(embedded_server.port))
         assert finished.returncode == 1
@@ -322,6 +443,12 @@ class TestListen:
             assert line[2] == line[5] == ":"
             assert line.split()[1:] == ["came", producer.peer_id, "robot", "producer", '{"kind":', '"arm"}']
             assert listen.stop(signal.SIGTERM) == 0
+
+    def test_ctrl_c_ends_the_terminal_s_line(self, uri: str, producer: Producer) -> None:
+        with Terminal("listen", "--uri", uri) as terminal:
+            terminal.output_with('"arm"}\r\n')
+            terminal.process.send_signal(signal.SIGINT)
+            assert (terminal.rest(), terminal.process.wait(SECONDS)) == ("\r\n", 0)
 
     def test_end_of_the_server_exits_with_1_and_one_line(
         self, embedded_server: SignallingServer, producer: Producer
@@ -482,28 +609,12 @@ def test_round_trips_are_summed_up_as_ping_does() -> None:
     assert [trips.percentile(percent) for percent in (0, 50, 75, 99)] == [0.001, 0.002, 0.003, 0.004]
 
 
-def run_in_terminal(*arguments: str) -> str:
+def run_in_terminal(*arguments: str, columns: int = 100) -> str:
     """What a command writes to a terminal."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "COLUMNS": "100", "TERM": "xterm"}
-    with subprocess.Popen(
-        [*PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.STDOUT, env=environment
-    ) as process:
-        os.close(theirs)
-        written = b""
-        while chunk := _read_terminal(ours):
-            written += chunk
-        os.close(ours)
-        assert process.wait(SECONDS) == 0, written
-    return written.decode()
-
-
-def _read_terminal(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 65536)
-    except OSError:
-        # So Linux says that the other end is closed.
-        return b""
+    with Terminal(*arguments, columns=columns) as terminal:
+        written = terminal.rest()
+        assert terminal.process.wait(SECONDS) == 0, written
+    return written
 
 
 def errors_without_a_reader(*arguments: str) -> str:
@@ -520,7 +631,7 @@ def errors_without_a_reader(*arguments: str) -> str:
         timeout=SECONDS,
     )
     os.close(theirs)
-    assert finished.returncode == 1
+    assert finished.returncode == 128 + signal.SIGPIPE
     return finished.stderr
 
 

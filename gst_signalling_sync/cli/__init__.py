@@ -1,22 +1,21 @@
-"""The command ``gst-signalling-sync``: each of its commands is a module here.
+"""The command ``gst-signalling-sync``: each of its commands is a module here, and `commands` puts them together.
 
-The names of `gst_signalling_sync` load on first use, so a command module names them only where it uses them: what needs no
-WebRTC does not wait for aiortc. `rich` is imported where it draws, for the same reason.
+They load on first use, so that `entry` can see to a Ctrl-C before they do.
 """
 
 from __future__ import annotations
 
-from .demo import demo
-from .demo.peers import demo_consumer, demo_producer
-from .list import list_
-from .listen import listen
-from .ping import ping
-from .program import program as main
-from .record import record
-from .serve import serve
-from .snapshot import snapshot
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .commands import main
 
 __all__ = ["main"]
 
-for _command in (demo, serve, list_, listen, ping, record, snapshot, demo_producer, demo_consumer):
-    main.add_command(_command)
+
+def __getattr__(name: str) -> Any:
+    if name != "main":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .commands import main
+
+    return main

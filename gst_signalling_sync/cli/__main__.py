@@ -1,5 +1,5 @@
 """``python -m gst_signalling_sync.cli``."""
 
-from . import main
+from .entry import run
 
-main()
+run()

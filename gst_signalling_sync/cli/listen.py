@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +10,15 @@ import click
 import gst_signalling_sync
 
 from .logs import verbose_option
-from .output import json_option, peer_fields, print_json, printable, remaining_meta, stdout_is_terminal
+from .output import (
+    end_interrupted_line,
+    json_option,
+    peer_fields,
+    print_json,
+    printable,
+    remaining_meta,
+    stdout_is_terminal,
+)
 from .program import treat_sigterm_as_interrupt
 from .server_options import server_options
 
@@ -29,7 +36,7 @@ Examples:
   gst-signalling-sync listen
   gst-signalling-sync listen --uri ws://robot.local:8443
   gst-signalling-sync listen --json | jq -c 'select(.event == "left")'
-"""
+""",
 )
 @json_option("Print one JSON object per line with time, event (came, changed, left), id, name, roles and meta.")
 @server_options
@@ -41,7 +48,7 @@ def listen(uri: str, timeout: float, as_json: bool) -> None:
     announced by signalling servers and not shown.
     """
     treat_sigterm_as_interrupt()
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         log = _PeerLog(as_json)
         listener = gst_signalling_sync.Listener(uri, timeout=timeout)
         listener.producer_added.connect(log.on_producer)
@@ -50,6 +57,8 @@ def listen(uri: str, timeout: float, as_json: bool) -> None:
             listener.serve_forever()
         if log.failure is not None:
             raise log.failure
+    except KeyboardInterrupt:
+        end_interrupted_line()
 
 
 class _PeerLog:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "complain",
     "counted",
+    "end_interrupted_line",
     "file_size",
     "json_option",
     "peer_fields",
@@ -40,6 +41,14 @@ def json_option(help: str) -> Callable[[Function], Function]:  # noqa: A002 - cl
 def stdout_is_terminal() -> bool:
     """Whether a person looks at the output."""
     return sys.stdout.isatty()
+
+
+def end_interrupted_line() -> None:
+    """End the line on which a terminal shows ``^C``, so that neither what follows nor the shell's prompt stands there."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream.isatty():
+            click.echo(file=stream)
+            return
 
 
 def print_json(document: Any) -> None:

@@ -13,7 +13,7 @@ from ..echo import ECHO_LABEL, ECHO_PROTOCOL
 from ..errors import SignallingError, WaitTimeout
 from .logs import verbose_option
 from .numbers import FiniteRange
-from .output import complain, json_option, print_json, printable, stdout_is_terminal
+from .output import complain, end_interrupted_line, json_option, print_json, printable
 from .pinger import MIN_SIZE, Ping, Pinger, RoundTrips
 from .producers import producer_called
 from .program import treat_sigterm_as_interrupt
@@ -123,7 +123,7 @@ def _run(pinger: Pinger, report: _Report) -> SignallingError | None:
             for outcome in pinger.run():
                 report.add(outcome)
         except KeyboardInterrupt:
-            report.interrupt()
+            end_interrupted_line()
             # As long as ping(8) waits: so that what was just sent does not count as lost.
             pinger.stop(wait=2 * report.round_trips.max)
             for outcome in pinger.run():
@@ -166,11 +166,6 @@ class _Report:
             round_trip = None if outcome.round_trip is None else _rounded(outcome.round_trip)
             event = "lost" if outcome.round_trip is None else "reply"
             print_json({"event": event, "sequence": outcome.sequence, "round_trip_ms": round_trip})
-
-    def interrupt(self) -> None:
-        """End the line on which the terminal shows ``^C``."""
-        if stdout_is_terminal():
-            self._say("")
 
     def end(self, transmitted: int) -> None:
         seconds = time.perf_counter() - self._started

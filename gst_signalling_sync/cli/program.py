@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import click
 
 from ..errors import SignallingError
+from .entry import INTERRUPTED
 from .logs import verbose_option
-from .output import complain
+from .output import complain, end_interrupted_line
 
 __all__ = ["NAME", "program", "treat_sigterm_as_interrupt"]
 
 NAME: Final = "gst-signalling-sync"
 
 _FAILED: Final = 1
-_INTERRUPTED: Final = 128 + signal.SIGINT
+_UNREAD: Final = 128 + 13
+"""What a shell reports of a program that SIGPIPE ended, as it ends most that nobody reads; Python ignores that signal."""
 
 
 class _Program(click.Group):
-    """A group that ends as the design says: 0 done, 1 failed with one line on stderr, 2 usage; 130 after Ctrl-C."""
+    """A group that ends as the design says.
+
+    0: done, 1: failed with one line on stderr, 2: usage, 130: after Ctrl-C, 141: when nobody reads its output.
+    """
 
     def main(self, *args: Any, **extra: Any) -> Any:
         if not extra.get("prog_name"):
-            # Else it would be called `python -m gst_signalling_sync.cli` where it is run so.
+            # Else it would be called `python -m gst_signalling_sync` where it is run so.
             extra["prog_name"] = NAME
         return super().main(*args, **extra)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        # click itself would make exit code 1 of what happens here, as of all else.
+        with _telling_the_end():
+            return super().make_context(*args, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         # In the order in which a newcomer needs them, not in the alphabet's.
@@ -37,13 +50,34 @@ class _Program(click.Group):
         for stream in (sys.stdout, sys.stderr):
             # Names of peers can have any character, a terminal only some.
             getattr(stream, "reconfigure", lambda errors: None)(errors="backslashreplace")
+        with _telling_the_end():
+            try:
+                return super().invoke(ctx)
+            except SignallingError as error:
+                complain(str(error))
+                ctx.exit(_FAILED)
+
+
+@contextmanager
+def _telling_the_end() -> Iterator[None]:
+    """Make an exit code of Ctrl-C, and of output that nobody reads."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        end_interrupted_line()
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        _give_up_output()
+        raise click.exceptions.Exit(_UNREAD) from None
+
+
+def _give_up_output() -> None:
+    """Drop what is still to be written where nobody reads it, lest Python complain of it at exit."""
+    for stream in (sys.stdout, sys.stderr):
         try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            ctx.exit(_INTERRUPTED)
-        except SignallingError as error:
-            complain(str(error))
-            ctx.exit(_FAILED)
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @click.group(
@@ -68,7 +102,8 @@ def program() -> None:
     Every command that talks to a signalling server takes --uri, or the environment variable GST_SIGNALLING_URI, and
     connects to ws://127.0.0.1:8443 without either.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted by Ctrl-C, 141 nobody reads the output any more. Ctrl-C is
+    the normal end, 0, of serve, listen, record, ping and a running demo.
     """
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sys
 import threading
@@ -12,6 +11,7 @@ import click
 import gst_signalling_sync
 
 from .logs import show_logs, verbose_option, verbosity
+from .output import end_interrupted_line
 from .program import treat_sigterm_as_interrupt
 
 __all__ = ["serve"]
@@ -47,8 +47,11 @@ def serve(host: str, port: int) -> None:
     treat_sigterm_as_interrupt()
     if not verbosity():
         show_logs(logging.WARNING)
-    with contextlib.suppress(KeyboardInterrupt), gst_signalling_sync.SignallingServer(host, port) as server:
-        click.echo(server.uri)
-        if sys.stderr.isatty():
-            click.echo("The signalling server runs; Ctrl-C stops it.", err=True)
-        threading.Event().wait()
+    try:
+        with gst_signalling_sync.SignallingServer(host, port) as server:
+            click.echo(server.uri)
+            if sys.stderr.isatty():
+                click.echo("The signalling server runs; Ctrl-C stops it.", err=True)
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        end_interrupted_line()

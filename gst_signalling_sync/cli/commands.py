@@ -1,0 +1,22 @@
+"""The program with all its commands.
+
+The names of `gst_signalling_sync` load on first use, so a command module names them only where it uses them: what needs no
+WebRTC does not wait for aiortc. `rich` is imported where it draws, for the same reason.
+"""
+
+from __future__ import annotations
+
+from .demo import demo
+from .demo.peers import demo_consumer, demo_producer
+from .list import list_
+from .listen import listen
+from .ping import ping
+from .program import program as main
+from .record import record
+from .serve import serve
+from .snapshot import snapshot
+
+__all__ = ["main"]
+
+for _command in (demo, serve, list_, listen, ping, record, snapshot, demo_producer, demo_consumer):
+    main.add_command(_command)
