@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -275,6 +276,18 @@ class TestRecord:
         output = run_in_terminal("record", "robot", str(tmp_path / "drive.mp4"), "--uri", uri, "--seconds", "2")
         assert "0:01 of 0:02" in output
         assert " fps" in output
+        assert "Ctrl-C ends it" in output
+
+    @pytest.mark.parametrize("columns", [40, 60])
+    def test_live_line_of_a_narrow_terminal_has_room_for_ctrl_c(
+        self, uri: str, robot: Producer, tmp_path: Path, columns: int
+    ) -> None:
+        options = ("--uri", uri, "--seconds", "1")
+        output = run_in_terminal("record", "robot", str(tmp_path / "drive.mkv"), *options, columns=columns)
+        plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output)
+        lines = [line for line in re.split("[\r\n]+", plain) if line.startswith("●")]
+        assert 20 < max(map(len, lines)) <= columns - 3
+        assert "Ctrl-C" not in plain
 
     def test_reader_that_left_gets_no_traceback(self, uri: str, robot: Producer, tmp_path: Path) -> None:
         file = tmp_path / "drive.mkv"

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Figures", "Lines", "LiveLine", "Screen", "Silence"]
 
-_HINT: Final = "Ctrl-C ends it"
+_HINT: Final = "   Ctrl-C ends it"
+
+_SPARE_COLUMNS: Final = 3
+"""What stays free at the end of the live line: the terminal's ``^C`` shall not wrap it, for then a part would stay."""
 
 
 class Figures:
@@ -142,7 +145,10 @@ class LiveLine:
         line = Text.assemble(
             ("● ", "bold red"), (f"{_clock(figures.recorder.seconds)}{whole}", "bold"), "   ", "   ".join(figures.now())
         )
-        line.append(f"   {_HINT}", "dim")
+        columns = self._live.console.width - _SPARE_COLUMNS
+        if line.cell_len + len(_HINT) <= columns:
+            line.append(_HINT, "dim")
+        line.truncate(columns, overflow="ellipsis")
         line.no_wrap = True
         self._live.update(line, refresh=True)
 
