@@ -505,6 +505,14 @@ class TestPing:
         assert "no reply from robot: seq=2\n" in finished.stdout
         assert "2 packets transmitted, 0 received, 100% packet loss" in finished.stdout
         assert is_one_line(finished.stderr)
+        assert "-W" in finished.stderr
+        assert "--channel" not in finished.stderr
+
+    def test_late_reply_is_thought_of_before_a_producer_without_echo(self, uri: str, producer: Producer) -> None:
+        finished = run("ping", "robot", "--uri", uri, "-c", "1", "-W", "0.00001")
+        assert finished.returncode == 1
+        assert is_one_line(finished.stderr)
+        assert 0 < finished.stderr.index("a later one") < finished.stderr.index("--channel LABEL")
 
     def test_unknown_producer_is_told_with_those_there_are(self, uri: str, producer: Producer) -> None:
         finished = run("ping", "nobody", "--uri", uri)
@@ -523,6 +531,13 @@ class TestPing:
             producer.close()
             assert ping.exit_code() == 1
             assert "packets transmitted" in "".join(ping.rest())
+            assert ping.errors == f"{ONE_LINE}'robot' left\n"
+
+    def test_channel_that_the_producer_closes_exits_with_1(self, uri: str, producer: Producer) -> None:
+        with Command("ping", "robot", "--uri", uri, "--channel", "answers") as ping:
+            ping.line_with("seq=1")
+            producer.sessions[0].channel("answers").close()
+            assert ping.exit_code() == 1
             assert is_one_line(ping.errors)
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 import gst_signalling_sync
 
 from ..echo import ECHO_LABEL, ECHO_PROTOCOL
-from ..errors import SignallingError, WaitTimeout
+from ..errors import ChannelClosed, SessionClosed, SignallingError, WaitTimeout
 from .logs import verbose_option
 from .numbers import FiniteRange
 from .output import complain, end_interrupted_line, json_option, print_json, printable
 from .pinger import MIN_SIZE, Ping, Pinger, RoundTrips
-from .producers import producer_called
+from .producers import departure, producer_called
 from .program import treat_sigterm_as_interrupt
 from .server_options import server_options
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from .. import DataChannel, Peer, Session
 
 __all__ = ["ping"]
+
+_LEAVE_SECONDS: Final = 1.0
+"""How much later than the end of its channel the end of a session may be known."""
 
 
 @click.command(
@@ -86,18 +90,24 @@ def ping(
     treat_sigterm_as_interrupt()
     producer = producer_called(name, uri, timeout)
     with gst_signalling_sync.connect(uri, peer_id=producer.id, timeout=timeout) as session:
+        left = threading.Event()
+        session.closed.connect(lambda session, error: left.set())
         channel = _open(session, label)
         pinger = Pinger(channel, size, text, interval, wait, count)
         report = _Report(as_json, producer, name, size)
         report.begin(uri, channel)
         failure = _run(pinger, report)
+        if isinstance(failure, ChannelClosed) and left.wait(_LEAVE_SECONDS):
+            failure = SessionClosed(departure(name, session))
         if pinger.transmitted:
             report.end(pinger.transmitted)
     if failure is not None:
         raise failure
     if not report.round_trips.count:
-        advice = "" if label else "; --channel LABEL measures one that is not of gst-signalling-sync, but echoes"
-        complain(f"no reply from {name!r} within {wait:g} s{advice}")
+        advice = "a later one counts with a longer -W"
+        if label is None:
+            advice += ", and --channel LABEL measures a producer that is not of gst-signalling-sync, but echoes"
+        complain(f"no reply from {name!r} within {wait:g} s; {advice}")
         click.get_current_context().exit(1)
 
 

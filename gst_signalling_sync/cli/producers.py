@@ -1,4 +1,4 @@
-"""Which producer a user means."""
+"""Which producer a user means, and that it left."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import gst_signalling_sync
 
 if TYPE_CHECKING:
-    from .. import Peer
+    from .. import Peer, Session
 
-__all__ = ["producer_called"]
+__all__ = ["departure", "producer_called"]
 
 
 def producer_called(name: str, uri: str, timeout: float) -> Peer:
@@ -32,3 +32,14 @@ def producer_called(name: str, uri: str, timeout: float) -> Peer:
             return producer
     # It raises an error that says which there are; or it is there by now.
     return gst_signalling_sync.find_producer(name, uri, timeout=timeout)
+
+
+def departure(name: str, session: Session) -> str:
+    """What to say of a producer that ended a session.
+
+    Args:
+        name: What the user calls it.
+        session: The session, closed.
+    """
+    reason = f": {session.error}" if session.error else ""
+    return f"{name!r} left{reason}"

@@ -17,7 +17,7 @@ from .files import MediaFile, check_directory
 from .logs import verbose_option, verbosity
 from .numbers import FiniteRange
 from .output import json_option, print_json, printable, stdout_is_terminal
-from .producers import producer_called
+from .producers import departure, producer_called
 from .program import treat_sigterm_as_interrupt
 from .recording_screen import Figures, Lines, LiveLine, Screen, Silence
 from .server_options import server_options
@@ -83,8 +83,7 @@ def record(name: str, file: Path, uri: str, timeout: float, seconds: float | Non
             f"{name!r} sent no more than {recorder.seconds:.1f} s in {seconds or 0:g} s and {timeout:g} more; {file} has them"
         )
     if end == "left":
-        reason = f": {session.error}" if session.error else ""
-        raise SessionClosed(f"{name!r} left{reason}; {file} has the {recorder.seconds:.1f} s until then")
+        raise SessionClosed(f"{departure(name, session)}; {file} has the {recorder.seconds:.1f} s until then")
 
 
 def _wait_for_end(recorder: Recorder, figures: Figures, screen: Screen, seconds: float, timeout: float) -> End:
