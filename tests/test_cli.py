@@ -280,6 +280,21 @@ class TestProgram:
         assert "Examples:" in result.output
         assert "gst-signalling-sync " + "".join(command) in result.output
 
+    @pytest.mark.parametrize("command", [(), *((command,) for command in COMMANDS)])
+    def test_help_fits_into_78_columns(self, command: tuple[str, ...]) -> None:
+        output = CliRunner().invoke(main, [*command, "--help"], terminal_width=78).output
+        assert [line for line in output.splitlines() if len(line) > 78] == []
+
+    def test_help_cuts_no_command_short_at_60_columns(self) -> None:
+        output = CliRunner().invoke(main, ["--help"], terminal_width=60 - 2).output
+        _, commands = output.split("\nCommands:\n")
+        assert all(f"  {command} " in commands for command in COMMANDS)
+        assert "..." not in commands
+
+    @pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("list", "--help")])
+    def test_reader_that_left_gets_no_traceback(self, arguments: tuple[str, ...]) -> None:
+        assert errors_without_a_reader(*arguments) == ""
+
     def test_help_of_clients_names_the_environment_variable(self) -> None:
         for command in ("list", "listen", "ping"):
             assert "GST_SIGNALLING_URI" in CliRunner().invoke(main, [command, "--help"]).output
@@ -539,6 +554,10 @@ class TestPing:
             producer.sessions[0].channel("answers").close()
             assert ping.exit_code() == 1
             assert is_one_line(ping.errors)
+            assert "channel 'answers'" in ping.errors
+
+    def test_reader_that_left_gets_no_traceback(self, uri: str, producer: Producer) -> None:
+        assert errors_without_a_reader("ping", "robot", "--uri", uri) == ""
 
 
 class TestDemo:

@@ -31,6 +31,7 @@ _COLOURS: Final = {"came": "green", "changed": "yellow", "left": "red"}
 
 
 @click.command(
+    short_help="Print who comes, changes and goes.",
     epilog="""\b
 Examples:
   gst-signalling-sync listen

@@ -85,11 +85,11 @@ def _give_up_output() -> None:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="""\b
 Examples:
-  gst-signalling-sync demo                    See it work: a server, a producer and two consumers
+  gst-signalling-sync demo                    See it work, on this machine
   gst-signalling-sync serve                   Run a signalling server
   gst-signalling-sync list                    Which producers are there?
   gst-signalling-sync listen                  Who comes and goes?
-  gst-signalling-sync ping robot              How long is the round trip to one?
+  gst-signalling-sync ping robot              How long is the round trip?
   gst-signalling-sync record robot x.mp4      Record its picture and sound
   gst-signalling-sync snapshot robot x.png    Save one picture
 """,

@@ -41,7 +41,7 @@ End = Literal["seconds", "interrupted", "left", "silence", "failed"]
 Examples:
   gst-signalling-sync record robot drive.mp4
   gst-signalling-sync record robot drive.mkv --seconds 60
-  gst-signalling-sync record 3f1c0c5a-7d0e-4c39-9d5c-2b6f0a7f6f11 drive.webm --seconds 5 --json
+  gst-signalling-sync record robot drive.webm --seconds 5 --json
 """,
 )
 @click.argument("name")

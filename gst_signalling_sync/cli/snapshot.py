@@ -33,7 +33,7 @@ PICTURE_SUFFIXES: Final = (".png", ".jpg", ".jpeg")
 Examples:
   gst-signalling-sync snapshot robot robot.png
   gst-signalling-sync snapshot robot robot.jpg --uri ws://robot.local:8443
-  gst-signalling-sync snapshot 3f1c0c5a-7d0e-4c39-9d5c-2b6f0a7f6f11 robot.png --json
+  gst-signalling-sync snapshot robot robot.png --json
 """,
 )
 @click.argument("name")

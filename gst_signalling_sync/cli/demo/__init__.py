@@ -37,8 +37,8 @@ _REFRESH_SECONDS: Final = 0.25
 Examples:
   gst-signalling-sync demo
   gst-signalling-sync demo --consumers 8 --seconds 30
-  gst-signalling-sync demo --seconds 0 --port 8443    Until Ctrl-C, where every client looks first
-  gst-signalling-sync demo --save picture.png         Keep a picture as it arrived
+  gst-signalling-sync demo --seconds 0 --port 8443    Until Ctrl-C
+  gst-signalling-sync demo --save picture.png         Keep a picture
   gst-signalling-sync demo --json | jq .round_trip_ms
 """,
 )
