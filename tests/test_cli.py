@@ -361,6 +361,15 @@ class TestList:
         assert finished.returncode == 0
         assert finished.stdout == f'{producer.peer_id}\trobot\t{{"kind": "arm"}}\n'
 
+    def test_full_disk_is_one_line(self, uri: str) -> None:
+        with Path("/dev/full").open("w") as full:
+            finished = subprocess.run(
+                [*PROGRAM, "list", "--json", "--uri", uri], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            )
+        assert finished.returncode == 1
+        assert is_one_line(finished.stderr)
+        assert "No space left on device" in finished.stderr
+
     def test_json_is_one_document(self, uri: str, producer: Producer) -> None:
         finished = run("list", "--uri", uri, "--json")
         assert json.loads(finished.stdout) == [

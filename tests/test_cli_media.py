@@ -341,7 +341,8 @@ class TestDemo:
     def test_pipe_gets_frame_rate_latency_and_tone(self) -> None:
         with Command("demo", "--seconds", "2", "--consumers", "1") as demo:
             assert "frames/s, latency p50 " in demo.line_with("  1 s: ")
-            assert "the tone of 440 Hz was heard by 1 of 1 consumer" in demo.line_with(" pictures, ")
+            demo.line_with(" pictures, ")
+            demo.line_with("The tone of 440 Hz was heard by 1 of 1 consumer")
 
     def test_save_keeps_a_picture(self, tmp_path: Path) -> None:
         file = tmp_path / "picture.png"

@@ -69,6 +69,10 @@ def _telling_the_end() -> Iterator[None]:
     except BrokenPipeError:
         _give_up_output()
         raise click.exceptions.Exit(_UNREAD) from None
+    except OSError as error:
+        # A full disk, for example.
+        complain(f"cannot write the output: {error.strerror or error}")
+        raise click.exceptions.Exit(_FAILED) from None
 
 
 def _give_up_output() -> None:

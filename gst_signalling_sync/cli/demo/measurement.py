@@ -225,8 +225,8 @@ class Measurement:
             f"{counted(summary['sessions'], 'session')}, {messages:,} messages in {summary['seconds']:.1f} s,"
             f" {summary['lost'] or 'none'} lost; round trip {_typical(summary['round_trip_ms'], 2)}",
             f"{summary['frames']:,} pictures, {summary['frames_per_second']:g} per s and consumer;"
-            f" latency {_typical(summary['latency_ms'], 1)}; the tone of {TONE_FREQUENCY} Hz was heard by"
-            f" {len(listeners)} of {counted(len(self.consumers), 'consumer')}",
+            f" latency {_typical(summary['latency_ms'], 1)}",
+            f"The tone of {TONE_FREQUENCY} Hz was heard by {len(listeners)} of {counted(len(self.consumers), 'consumer')}",
         ]
 
 
