@@ -7,6 +7,19 @@ import os
 __all__ = ["Owner"]
 
 
+class _ThisProcess:
+    """Its id; asked of the system once, because every message sent or received asks for it."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+
+
+_this = _ThisProcess()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_this.__init__)  # type: ignore[misc]
+
+
 class Owner:
     """Remembers the process that made an object, because threads and sockets do not survive `fork`.
 
@@ -18,12 +31,12 @@ class Owner:
 
     def __init__(self, description: str) -> None:
         self._description = description
-        self._process = os.getpid()
+        self._process = _this.process
 
     @property
     def is_here(self) -> bool:
         """Whether this is still the process that made the object."""
-        return os.getpid() == self._process
+        return _this.process == self._process
 
     def check(self) -> None:
         """Refuse to work in a forked child.
@@ -34,5 +47,5 @@ class Owner:
         if not self.is_here:
             raise RuntimeError(
                 f"{self._description} was made in process {self._process} and inherited by fork: its threads and"
-                f" connections stayed there. Make a new one in process {os.getpid()}."
+                f" connections stayed there. Make a new one in process {_this.process}."
             )

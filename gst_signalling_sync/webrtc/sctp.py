@@ -28,6 +28,7 @@ from aiortc.rtcsctptransport import (
     DataChunk,
     SackChunk,
 )
+from aiortc.utils import uint32_gte
 
 from .eager import run_eagerly
 
@@ -74,6 +75,8 @@ class BundlingSctpTransport(RTCSctpTransport):
     # Held here because asyncio holds tasks only weakly.
     _flush_task: asyncio.Task[None] | None = None
     _sack_task: asyncio.Task[None] | None = None
+    # Whether any chunk may be marked for retransmission, so that not all are looked at for every packet.
+    _may_retransmit = False
 
     def enqueue(self, channel: RTCDataChannel, message: str | bytes) -> None:
         """Queue a message of an open channel; `flush` sends what is queued."""
@@ -181,7 +184,7 @@ class BundlingSctpTransport(RTCSctpTransport):
         """The chunks to send now, taken note of as sent: those to retransmit, then new ones as the window allows."""
         burst = _BURST_PACKETS if self._fast_recovery_exit is None else _FAST_RECOVERY_PACKETS
         window = min(self._flight_size + burst * USERDATA_MAX_LENGTH, self._cwnd)
-        for position, chunk in enumerate(self._sent_queue):
+        for position, chunk in enumerate(self._sent_queue if self._may_retransmit else ()):
             if not chunk._retransmit:
                 continue
             if self._fast_recovery_transmit:
@@ -196,6 +199,7 @@ class BundlingSctpTransport(RTCSctpTransport):
             if position == 0:
                 self._t3_restart()
             yield chunk
+        self._may_retransmit = False
         while self._outbound_queue and self._flight_size < window:
             chunk = self._outbound_queue.popleft()
             self._sent_queue.append(chunk)
@@ -208,6 +212,31 @@ class BundlingSctpTransport(RTCSctpTransport):
     def _ensure_retransmission_timer(self) -> None:
         if self._t3_handle is None:
             self._t3_start()
+
+    def _t3_expired(self) -> None:
+        self._may_retransmit = True
+        super()._t3_expired()
+
+    async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
+        if chunk.gaps:
+            self._may_retransmit = True
+        await super()._receive_sack_chunk(chunk)
+
+    def _mark_received(self, tsn: int) -> bool:
+        """Take note of a chunk that was received; aiortc's own walks over all that are out of order.
+
+        Returns:
+            Whether it is a duplicate.
+        """
+        assert self._last_received_tsn is not None
+        if uint32_gte(self._last_received_tsn, tsn) or tsn in self._sack_misordered:
+            self._sack_duplicates.append(tsn)
+            return True
+        self._sack_misordered.add(tsn)
+        while (following := (self._last_received_tsn + 1) % 2**32) in self._sack_misordered:
+            self._sack_misordered.discard(following)
+            self._last_received_tsn = following
+        return False
 
     async def _send_sack(self) -> None:
         """Acknowledge a packet that was received: at once, or with what is sent next."""
