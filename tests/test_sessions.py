@@ -313,7 +313,7 @@ def test_candidates_that_come_while_the_request_is_considered_are_used(embedded_
         session = requested.next()["session"]
         wait_until(lambda: session.link._early_candidates, "the candidate is kept")
         release.set()
-        wait_until(lambda: session.peer_connection is not None, "the negotiation has begun")
+        wait_until(lambda: getattr(session.peer_connection, "sctp", None), "the offer is applied")
         ice = session.peer_connection.sctp.transport.transport
         wait_until(
             lambda: ("127.0.0.1", 9) in [(each.host, each.port) for each in ice._connection.remote_candidates],

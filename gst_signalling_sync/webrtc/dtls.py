@@ -57,7 +57,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
             # Once per connection: a peer shall not fill the log of this machine.
             level = logging.DEBUG if self._has_complained else logging.WARNING
             self._has_complained = True
-            logger.log(level, "dropped a malformed packet: %r", error)
+            logger.log(level, "dropped a malformed packet: %r", error, exc_info=logger.isEnabledFor(logging.DEBUG))
 
     async def _write_ssl(self) -> None:
         assert self._ssl is not None
