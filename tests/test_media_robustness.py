@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -25,14 +25,13 @@ from .peers.lossy import LossyNetwork
 from .processes import start_script
 from .waiting import wait_until
 
+PERIOD = 1 / 30
+
 LONGEST_GAP = 2
-"""Pictures that may be missing in a row: three periods at 30 frames per second are 100 ms."""
+"""Pictures that may be missing in a row: three periods are 100 ms."""
 
 TOLERANCE_SECONDS = 0.005
 """Of the times of capture, which come by way of reports and are known to some milliseconds."""
-
-PRIORITY = 10
-"""By which these tests are ahead of other programs; of 40 that there are."""
 
 CONSUMER = """
     import sys
@@ -45,14 +44,18 @@ CONSUMER = """
 """
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _ahead_of_other_programs() -> Iterator[None]:
-    """Let no other program take the time that these tests measure, other tests among them; only root may ask for that."""
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    with suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, before - PRIORITY)
+    """Let no other program take the time that is measured, other tests among them; only root may ask for that."""
+    is_possible = hasattr(os, "sched_setscheduler") and os.geteuid() == 0
+    if is_possible:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     yield
-    os.setpriority(os.PRIO_PROCESS, 0, before)
+    if is_possible:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
+no_other_programs = pytest.mark.usefixtures("_ahead_of_other_programs")
 
 
 class Spectator:
@@ -70,7 +73,11 @@ class Spectator:
         """The most pictures in a row that were written and did not come; what the camera's thread misses does not count."""
         captured = [self._clock.seconds(timestamp) for timestamp in self.timestamps]
         to_wall_clock = time.time() - time.monotonic()
-        written = [moment + to_wall_clock for moment in self._camera.times]
+        written: list[float] = []
+        for moment in self._camera.times:
+            # Several at once are what it had missed.
+            if not written or moment + to_wall_clock - written[-1] > PERIOD / 2:
+                written.append(moment + to_wall_clock)
         return max(
             sum(earlier + TOLERANCE_SECONDS < moment < later - TOLERANCE_SECONDS for moment in written)
             for earlier, later in pairwise(captured)
@@ -139,6 +146,7 @@ def test_with_3_percent_loss_a_picture_comes_within_two_seconds_of_each_of_100_c
                 assert has_colour_bars(session.video.read(timeout=2.0))
 
 
+@no_other_programs
 def test_others_see_no_gap_when_consumers_join_and_leave(embedded_server: SignallingServer) -> None:
     with robot_with_spectator(embedded_server) as (_, watching):
         for _ in range(10):
@@ -147,6 +155,7 @@ def test_others_see_no_gap_when_consumers_join_and_leave(embedded_server: Signal
         assert watching.longest_gap <= LONGEST_GAP
 
 
+@no_other_programs
 def test_others_see_no_gap_when_a_consumer_is_killed(embedded_server: SignallingServer) -> None:
     with robot_with_spectator(embedded_server) as (producer, watching):
         with start_script(CONSUMER, embedded_server.uri) as process:
@@ -159,6 +168,7 @@ def test_others_see_no_gap_when_a_consumer_is_killed(embedded_server: Signalling
         assert watching.longest_gap <= LONGEST_GAP
 
 
+@no_other_programs
 def test_others_see_no_gap_when_a_consumer_freezes(embedded_server: SignallingServer) -> None:
     with robot_with_spectator(embedded_server) as (_, watching):
         with start_script(CONSUMER, embedded_server.uri) as process:
@@ -171,6 +181,7 @@ def test_others_see_no_gap_when_a_consumer_freezes(embedded_server: SignallingSe
         assert watching.longest_gap <= LONGEST_GAP
 
 
+@no_other_programs
 def test_others_see_no_gap_when_a_consumer_never_reads(embedded_server: SignallingServer) -> None:
     with robot_with_spectator(embedded_server) as (_, watching):
         with connect(embedded_server.uri, name="robot") as idle:
@@ -183,6 +194,7 @@ def test_others_see_no_gap_when_a_consumer_never_reads(embedded_server: Signalli
         assert watching.longest_gap <= LONGEST_GAP
 
 
+@no_other_programs
 def test_others_see_no_gap_when_a_consumer_loses_5_percent_of_its_packets(embedded_server: SignallingServer) -> None:
     with robot_with_spectator(embedded_server) as (_, watching):
         with connect(embedded_server.uri, name="robot") as behind_losses:
