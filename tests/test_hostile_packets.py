@@ -72,15 +72,15 @@ def test_message_without_an_end_costs_its_sender_the_channel(embedded_server: Si
 
             def send() -> None:
                 # Around our own check of what the other end accepts.
-                endless._transport.enqueue(endless._channel, bytes(64 * 2**20))
+                endless._transport.enqueue(endless._channel, bytes(4 * 2**20))
                 endless._transport.flush()
 
             theirs._loop.call(send)
 
             with pytest.raises(ChannelClosed):
-                ours.channel("sound").recv()
+                ours.channel("sound").recv(timeout=30)
             sound.send("still there?")
-            assert honestly.channel("sound").recv() == "still there?"
+            assert honestly.channel("sound").recv(timeout=30) == "still there?"
 
 
 @pytest.mark.parametrize("datagram", DATAGRAMS.values(), ids=DATAGRAMS)
