@@ -188,6 +188,21 @@ def test_waiting_for_the_end_is_bounded(decoding: Decoding, caplog: pytest.LogCa
     may_end.set()
 
 
+def test_who_waited_for_the_end_finds_no_thread(decoding: Decoding, monkeypatch: pytest.MonkeyPatch) -> None:
+    tell_ended = DecoderThread._tell_ended
+
+    def tell_and_be_slow_to_return(thread: DecoderThread) -> None:
+        tell_ended(thread)
+        time.sleep(0.1)
+
+    monkeypatch.setattr(DecoderThread, "_tell_ended", tell_and_be_slow_to_return)
+    decoding.put(frame(0, keyframe=True))
+    decoding.next()
+
+    assert decoding.end()
+    assert "gss-test-decoder" not in [thread.name for thread in threading.enumerate()]
+
+
 def test_after_the_end_nothing_is_decoded(decoding: Decoding) -> None:
     assert decoding.end()
     decoding.put(frame(0, keyframe=True))

@@ -31,6 +31,7 @@ _MOST_SECONDS: Final = 2.0
 """Frames that wait at which those that wait are dropped, up to the next keyframe."""
 
 _EXIT_SECONDS: Final = 1.0
+_POLL_SECONDS: Final = 0.001
 
 
 class DecodingError(Exception):
@@ -108,10 +109,14 @@ class DecoderThread:
         Returns:
             Whether it has.
         """
-        if self._ended is None:
+        if self._ended is None or self._thread is None:
             return True
         try:
-            await asyncio.wait_for(self._ended.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+                # It tells so just before it returns.
+                while self._thread.is_alive():
+                    await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:
             logger.warning("%s: a frame is still being decoded %g s after the end", self._name, seconds)
             return False
