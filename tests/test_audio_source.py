@@ -133,6 +133,27 @@ def test_after_a_pause_the_time_stamps_go_on_with_the_clock(loop: LoopThread) ->
     source.join(Deadline(5))
 
 
+def test_packets_tell_when_their_sound_was_captured(loop: LoopThread) -> None:
+    source = AudioSource()
+    listener = Listener(source, loop)
+    begin = time.monotonic() - 1.5
+    for piece in range(3):
+        source.write(np.zeros(960, np.int16), captured=begin + piece * 0.5)
+        packet = listener.next()
+        # Opus holds back 6.5 ms.
+        assert packet.timestamp / 48000 == pytest.approx(begin + piece * 0.5, abs=0.01)
+    listener.leave()
+    source.join(Deadline(5))
+
+
+@pytest.mark.parametrize("captured", [1.8e9, -1.8e9, float("inf"), float("nan")])
+def test_a_moment_of_another_clock_is_refused(captured: float) -> None:
+    source = AudioSource()
+    with pytest.raises(ValueError, match=r"time\.monotonic"):
+        source.write(np.zeros(960, np.int16), captured=captured)
+    assert source.samples_written == 0
+
+
 def test_the_thread_lives_while_somebody_listens(loop: LoopThread) -> None:
     source = AudioSource()
     source.write(np.zeros(9600, np.int16))

@@ -90,6 +90,47 @@ def test_a_short_pause_is_made_up_for_when_the_writer_does_not_catch_up() -> Non
     assert abs(end / RATE - now) < 0.041
 
 
+def test_sound_is_placed_when_it_was_captured() -> None:
+    timeline = SoundTimeline(RATE)
+    timeline.write(_sound(0.02), 10.3, 10.0)
+    assert _take_all(timeline, 10.3) == [(960, 10 * RATE, True)]
+    # What comes late was captured when it was, and does not move what follows.
+    timeline.write(_sound(0.02), 11.5, 10.02)
+    timeline.write(_sound(0.02), 11.5, 10.04)
+    assert _take_all(timeline, 11.5) == [(1920, 10 * RATE + 960, False)]
+
+
+def test_what_is_missing_between_captured_sounds_is_silence_at_once() -> None:
+    timeline = SoundTimeline(RATE)
+    timeline.write(_sound(0.02), 10.02, 10.0)
+    _take_all(timeline, 10.02)
+    # Less than any clock is exact by.
+    timeline.write(_sound(0.02), 10.08, 10.05)
+    assert _take_all(timeline, 10.08) == [(960, 10 * RATE + 960, False)]
+    timeline.write(_sound(0.02), 10.52, 10.5)
+    assert _take_all(timeline, 10.52) == [(960, round(10.5 * RATE), True)]
+
+
+def test_a_gap_is_made_once_what_came_before_was_sent() -> None:
+    timeline = SoundTimeline(RATE)
+    timeline.write(_sound(0.02), 10.02, 10.0)
+    timeline.write(_sound(0.02), 10.52, 10.5)
+    assert _take_all(timeline, 10.52) == [(1920, 10 * RATE, True)]
+    timeline.write(_sound(0.02), 10.54, 10.52)
+    assert _take_all(timeline, 10.54) == [(960, round(10.52 * RATE), True)]
+
+
+def test_a_capture_clock_that_runs_fast_does_not_add_delay_for_ever() -> None:
+    timeline = SoundTimeline(RATE)
+    for step in range(60 * 50 * 5):
+        begin = 10.0 + step * 0.02
+        timeline.write(_sound(0.02 * 1.002), begin + 0.02, begin)
+        _take_all(timeline, begin + 0.02)
+    assert timeline.dropped > 0
+    due = timeline.due_at()
+    assert due is None or due - begin < 0.3
+
+
 def test_a_writer_that_stalls_while_nobody_listens_stays_in_time() -> None:
     timeline = SoundTimeline(RATE)
     timeline.write(_sound(0.02), 10.0)

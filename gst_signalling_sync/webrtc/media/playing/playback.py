@@ -76,7 +76,8 @@ class Playback:
                 zero += late
             if not wait_until(zero + item.due):
                 return end
-            track.write()
+            # When this thread gets around to it is not when it is due: sound would lie beside the picture for ever.
+            track.write(zero + item.start)
             end = max(end, zero + item.end)
             track = self._next_track()
         self._check_written()

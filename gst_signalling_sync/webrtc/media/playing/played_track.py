@@ -83,10 +83,14 @@ class PlayedTrack(ABC):
         except (av.FFmpegError, ValueError) as error:
             self._report("decode", error)
 
-    def write(self) -> None:
-        """Give the first item to the source."""
+    def write(self, captured: float | None = None) -> None:
+        """Give the first item to the source.
+
+        Args:
+            captured: When it starts, on the clock of `time.monotonic`; None: it has just come.
+        """
         try:
-            self._source.write(self.items.popleft().content)
+            self._source.write(self.items.popleft().content, captured=captured)
             self.written += 1
         except ValueError as error:
             self._report("send", error)

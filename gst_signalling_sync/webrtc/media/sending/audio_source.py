@@ -22,6 +22,7 @@ from ..encoded_frame import AUDIO_CLOCK_RATE
 from .audio_encoder import OPUS, PACKET_SECONDS, AudioEncoder
 from .fan_out import FanOut, Sink
 from .samples import to_int16
+from .sender_clock import capture_time
 from .sound_timeline import SoundTimeline
 from .source_thread import SourceThread
 
@@ -75,7 +76,7 @@ class AudioSource:
         """Samples that were not sent because more than a minute of sound waited, or the writer's clock ran fast."""
         return self._timeline.dropped
 
-    def write(self, sound: Any) -> None:
+    def write(self, sound: Any, *, captured: float | None = None) -> None:
         """Send sound to every session; returns at once. It is copied, so the array may be used again.
 
         Sound that is written in real time is sent at once. What is written ahead waits, up to a minute, and is sent in real
@@ -84,18 +85,21 @@ class AudioSource:
 
         Args:
             sound: ``(samples,)`` or ``(samples, channels)``, int16, or float32 or float64 in -1 to 1; any number of samples.
+            captured: When its first sample was, on the clock of `time.monotonic`, so that what lies between it and the end of
+                the last sound is silence at once; None: the last sample is of now, unless the sound joins what came before.
 
         Raises:
             TypeError: It is no array, or its elements are of another type.
-            ValueError: The shape is another, or a sample is not a number.
+            ValueError: The shape is another, a sample is not a number, or `captured` is not within a minute of now.
             RuntimeError: The source was inherited by `fork`.
         """
         self._owner.check()
         now = time.monotonic()
+        begin = None if captured is None else capture_time(captured, now)
         samples = to_int16(sound, self.channels)
         with self._changed:
             self._written += len(samples)
-            self._timeline.write(samples, now)
+            self._timeline.write(samples, now, begin)
             if not self._thread.is_running:
                 self._timeline.discard(now)
             self._changed.notify_all()

@@ -5,11 +5,37 @@ from __future__ import annotations
 import time
 from typing import Final
 
-__all__ = ["ntp_time"]
+__all__ = ["capture_time", "ntp_time"]
 
 _WALL_CLOCK_OFFSET: Final = time.time() - time.monotonic()
 _NTP_EPOCH_OFFSET: Final = 2_208_988_800
 """Seconds from 1900 to 1970 (RFC 5905)."""
+
+_OLDEST_SECONDS: Final = 60.0
+"""Nothing live is older; what is was measured on another clock."""
+
+
+def capture_time(captured: float | None, now: float) -> float:
+    """Check when a caller says that something was captured.
+
+    Args:
+        captured: On the clock of `time.monotonic`; None: now.
+        now: `time.monotonic`.
+
+    Returns:
+        That moment, at the latest now.
+
+    Raises:
+        ValueError: It is not within the last minute, or in the next.
+    """
+    if captured is None:
+        return now
+    if not abs(now - captured) <= _OLDEST_SECONDS:
+        raise ValueError(
+            f"captured={captured!r}: a moment of the last {_OLDEST_SECONDS:g} s on the clock of time.monotonic(), "
+            f"which is at {now:.3f}"
+        )
+    return min(captured, now)
 
 
 def ntp_time(monotonic: float) -> int:

@@ -57,6 +57,8 @@ class SoundTimeline:
     again at the moment of the next write, after two seconds at once, after less when the writer does not catch up.
     A writer whose clock runs fast gets ahead by a little all the time; that is cut off every 30 s.
 
+    Who tells when its samples were captured is believed: the first ones sound then, and a pause is one at once.
+
     Args:
         rate: Samples per second.
     """
@@ -79,26 +81,31 @@ class SoundTimeline:
         while self.take(now, 0.0) is not None:
             pass
 
-    def write(self, samples: NDArray[np.int16], now: float) -> None:
+    def write(self, samples: NDArray[np.int16], now: float, begin: float | None = None) -> None:
         """Append samples.
 
         Args:
             samples: ``(samples, channels)``.
             now: Seconds.
+            begin: When the first of them was captured, in seconds; None: the last of them is of now.
         """
         if not len(samples):
             return
-        here = round(now * self._rate)
-        if self._position is None or here - len(samples) - self._end > _PAUSE_SECONDS * self._rate:
+        here = round(now * self._rate) - len(samples) if begin is None else round(begin * self._rate)
+        if self._position is None or here - self._end > _PAUSE_SECONDS * self._rate:
             self._blocks.clear()
             self._waiting = 0
-            self._go_on_at(here - len(samples))
+            self._go_on_at(here)
             self._late.begin(now)
             self._ahead.begin(now)
             self._usually_ahead = None
         else:
-            self._watch_pauses((here - len(samples) - self._end) / self._rate, now)
-            self._watch_drift((self._end - here) / self._rate, now)
+            late = (here - self._end) / self._rate
+            if begin is None:
+                self._watch_pauses(late, now)
+            elif late > _LATE_SECONDS and not self._waiting:
+                self._go_on_at(here)
+            self._watch_drift(-len(samples) / self._rate - late, now)
         self._blocks.append(samples)
         self._waiting += len(samples)
         self._drop(self._waiting - round(_LONGEST_SECONDS * self._rate))

@@ -24,6 +24,7 @@ from ..pictures import to_frame, to_yuv420p
 from .bitrate import SharedBitrate
 from .fan_out import FanOut, Sink
 from .keyframe_requests import KeyframeRequests
+from .sender_clock import capture_time
 from .source_thread import SourceThread
 from .video_encoder import VIDEO_CODECS, VideoEncoder, default_bitrate
 
@@ -53,7 +54,7 @@ _POLL_SECONDS: Final = 0.005
 
 
 class _Picture:
-    """A picture and when it was written; identity tells two of them apart."""
+    """A picture and when it was captured; identity tells two of them apart."""
 
     __slots__ = ("frame", "time")
 
@@ -125,7 +126,7 @@ class VideoSource:
             rates = [each.bitrate.target(now) for each in self._encodings.values() if each.bitrate is not None]
         return max(rates, default=None)
 
-    def write(self, picture: Any, format: str = "bgr24") -> None:
+    def write(self, picture: Any, format: str = "bgr24", *, captured: float | None = None) -> None:
         """Send a picture to every session; returns at once. It is copied, so the array may be used again.
 
         Nothing is queued: of pictures that come faster than they are encoded, or than `fps`, the newest wins. A source that
@@ -136,17 +137,18 @@ class VideoSource:
                 of yuv420p, or an `av.VideoFrame`, whose time stamp is not used. Its size may change at any time. H264 has
                 even sides: an odd last row or column is left out.
             format: ``"bgr24"``, ``"rgb24"``, ``"gray8"`` or ``"yuv420p"``; not used for an `av.VideoFrame`.
+            captured: When it was, on the clock of `time.monotonic`; None: now. Receivers keep it in sync with sound by this.
 
         Raises:
             TypeError: It is neither an array of uint8 nor an `av.VideoFrame`.
-            ValueError: The format is unknown, or the shape is not the format's.
+            ValueError: The format is unknown, the shape is not the format's, or `captured` is not within a minute of now.
             RuntimeError: The source was inherited by `fork`.
         """
         self._owner.check()
-        now = time.monotonic()
+        moment = capture_time(captured, time.monotonic())
         frame = to_frame(picture, format)
         with self._changed:
-            self._newest = _Picture(frame, now)
+            self._newest = _Picture(frame, moment)
             self._written += 1
             self._changed.notify_all()
 
