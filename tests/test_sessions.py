@@ -16,11 +16,11 @@ from queue import SimpleQueue
 from typing import Any
 
 import pytest
-from aiortc.rtcsctptransport import DataChunk
 
 from gst_signalling_sync import (
     ConnectionLost,
     Consumer,
+    DataChannel,
     PeerNotFound,
     PeerWaitTimeout,
     Producer,
@@ -52,16 +52,27 @@ def consumer(signalling_uri: str) -> Iterator[Consumer]:
 
 
 @contextmanager
-def unacknowledged(session: Session) -> Iterator[None]:
-    """Have a session believe that something it sent was not acknowledged."""
-    assert session.peer_connection is not None
-    transport = session.peer_connection.sctp
-    assert transport is not None
-    session.link.call(transport._data_channel_queue.append, DataChunk())
+def unacknowledged(channel: DataChannel) -> Iterator[None]:
+    """Have a message on its way whose acknowledgement does not come, as from a peer that has vanished."""
+    connection = channel.session.peer_connection
+    assert connection is not None
+    transport: Any = connection.sctp
+
+    async def drop(data: bytes) -> None:
+        pass
+
+    def fall_silent() -> None:
+        transport._handle_data = drop
+
+    def come_back() -> None:
+        del transport._handle_data
+
+    channel.session.link.call(fall_silent)
+    channel.send("is anybody there?")
     try:
         yield
     finally:
-        session.link.call(transport._data_channel_queue.clear)
+        channel.session.link.call(come_back)
 
 
 def test_session_by_peer_id(producer: Producer, consumer: Consumer) -> None:
@@ -411,13 +422,15 @@ def test_session_that_comes_while_the_producer_is_being_closed_is_refused(embedd
         consumer.start_session(name="robot").create_channel("data")
         ended = Heard(late.session_ended)
         robot_id = robot.peer_id or ""
-        # Holds the draining up, as a peer that has vanished does.
-        with unacknowledged(robot.wait_for_session()), ThreadPoolExecutor() as pool:
-            closing = pool.submit(robot.close, 2)
-            wait_until(lambda: robot._is_closing, "it is being closed")
-            late.start_session(robot_id)
-            assert "being closed" in ended.next(1)["error"]
-            closing.result(10)
+        channel = robot.wait_for_session().channel("data")
+        with ThreadPoolExecutor() as pool:
+            with unacknowledged(channel):
+                closing = pool.submit(robot.close, 20)
+                wait_until(lambda: robot._is_closing, "it is being closed")
+                late.start_session(robot_id)
+                assert "being closed" in ended.next(1)["error"]
+                assert not closing.done()
+            closing.result(20)
     assert robot._sessions == {}
 
 
