@@ -155,8 +155,9 @@ class RoleObject:
             KeyboardInterrupt: Ctrl-C.
             RuntimeError: The object was inherited by `fork`.
         """
-        if not self._ended.is_set():
-            # Else a callback closed it before this call.
+        self._owner.check()
+        # In this order: a callback that closes it sets the one before it takes the other away.
+        if self._signalling is None and not self._ended.is_set():
             self._client()
         # In slices, because CPython may notice a signal only after the wait that it came just before.
         while not self._ended.wait(LONGEST_WAIT_SECONDS):
@@ -206,10 +207,10 @@ class RoleObject:
         if self._signalling is not None:
             self._signalling.close(max(1.0, deadline.remaining()))
         self._callbacks.close(max(1.0, deadline.remaining()))
+        self._ended.set()
         self._signalling = None
         self._callbacks = None
         CLOSED_FIRST.discard(self)
-        self._ended.set()
 
     def _on_event(self, event: Event) -> None:
         """Handle a message of the server that answers no request; on the reader, so it must not block."""
@@ -225,8 +226,9 @@ class RoleObject:
 
     def _emit(self, signal: Signal, **named: object) -> None:
         """Have a signal of this object emitted on the callback thread."""
-        if signal.receivers and self._callbacks is not None:
-            self._callbacks.post(lambda: signal.emit(self, **named))
+        callbacks = self._callbacks
+        if signal.receivers and callbacks is not None:
+            callbacks.post(lambda: signal.emit(self, **named))
 
     def _end_sessions(self, deadline: Deadline) -> None:
         """End what runs on the signalling connection before it is closed."""

@@ -208,6 +208,7 @@ class SessionRole(RoleObject):
             raise ConnectionLost(f"the {self._kind} is closed")
         session = Session(peer_id, self._client(), self._loop, self._callbacks, self._timeout, self._ice_servers)
         session.settled = self._on_settled
+        session.finished = self._on_finished
         return session
 
     def _register(self, session: Session, session_id: str, ours: bool = False) -> None:
@@ -281,10 +282,14 @@ class SessionRole(RoleObject):
         """Take note of a session's new state; on the loop."""
         with self._sessions_changed:
             if session.state == "closed":
-                self._sessions.pop(session.id, None)
                 self._own_ids.discard(session.id)
                 if session in self._arrived:
                     self._arrived.remove(session)
             elif session.id not in self._own_ids:
                 self._arrived.append(session)
             self._sessions_changed.notify_all()
+
+    def _on_finished(self, session: Session) -> None:
+        """Forget a session that is closed, now that `close` has no thread of its to wait for; on the loop."""
+        with self._sessions_changed:
+            self._sessions.pop(session.id, None)

@@ -14,6 +14,9 @@ from .media import numbered_picture, tone
 
 __all__ = ["Camera", "filming", "humming", "milliseconds"]
 
+# The clock's own beginning may be so long ago that a picture cannot carry the time since.
+_BEGAN = time.monotonic()
+
 
 class Camera:
     """What `filming` has written.
@@ -28,14 +31,16 @@ class Camera:
 
 @contextmanager
 def filming(source: VideoSource, size: tuple[int, int] = (320, 240), fps: float = 30) -> Iterator[Camera]:
-    """Write numbered pictures, the milliseconds since the beginning of the clock, until the block ends."""
+    """Write numbered pictures, the milliseconds since the beginning of the tests, until the block ends; no two are alike."""
     stop = threading.Event()
     camera = Camera()
 
     def film() -> None:
+        number = 0
         due = time.monotonic()
         while not stop.wait(max(0.0, due - time.monotonic())):
-            picture = numbered_picture(milliseconds(), *size)
+            number = max(number + 1, milliseconds())
+            picture = numbered_picture(number, *size)
             camera.times.append(time.monotonic())
             source.write(picture)
             due += 1 / fps
@@ -63,8 +68,8 @@ def humming(source: AudioSource, frequency: float = 440) -> Iterator[None]:
 
 
 def milliseconds() -> int:
-    """The time as a number that a picture can carry."""
-    return round(time.monotonic() * 1000) % (1 << 24)
+    """The time as a number that a picture can carry, for four hours."""
+    return round((time.monotonic() - _BEGAN) * 1000)
 
 
 @contextmanager

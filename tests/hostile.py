@@ -24,7 +24,6 @@ __all__ = [
     "PING",
     "TEXT",
     "Conversation",
-    "closed_port",
     "frame",
     "signalling_server",
     "tcp_server",
@@ -166,10 +165,3 @@ def tcp_server(script: Callable[[socket.socket], object]) -> Iterator[str]:
                     open_socket.shutdown(socket.SHUT_RDWR)
             for thread in (acceptor, *threads):
                 thread.join(SECONDS)
-
-
-def closed_port() -> int:
-    """A port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port

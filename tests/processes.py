@@ -13,7 +13,8 @@ from pathlib import Path
 
 __all__ = ["exit_of", "in_child", "run_script", "start_script", "wait_until_blocked"]
 
-SECONDS = 10.0
+SECONDS = 60.0
+"""An interpreter that imports aiortc and PyAV, and works, on a machine that has much else to do."""
 
 
 def in_child(function: Callable[[], object]) -> bool:

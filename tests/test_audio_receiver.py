@@ -72,7 +72,7 @@ class Robot:
 
         async def end() -> None:
             self.audio.end(error)
-            await self.audio.stop()
+            await self.audio.wait_ended(SECONDS)
 
         self.received.loop.run(end(), Deadline(SECONDS), "ending")
 

@@ -107,9 +107,9 @@ def test_packets_of_any_writes_follow_on_one_another(loop: LoopThread) -> None:
 def test_what_is_written_ahead_comes_in_real_time(loop: LoopThread) -> None:
     source = AudioSource()
     listener = Listener(source, loop)
+    begin = time.monotonic()
     source.write(np.zeros(960, np.int16))
     listener.next()
-    begin = time.monotonic()
     source.write(np.zeros(48000 // 2, np.int16))
     listener.packets(20)
     assert time.monotonic() - begin > 0.3

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,11 +47,11 @@ from .hostile import (
     PING,
     TEXT,
     Conversation,
-    closed_port,
     frame,
     signalling_server,
     tcp_server,
 )
+from .peers.reference import reserved_port
 from .raw_peer import RawPeer
 from .waiting import Heard, wait_until
 
@@ -71,13 +72,14 @@ CALLS: dict[str, Callable[[str], object]] = {
 
 @pytest.mark.parametrize("call", CALLS)
 def test_server_that_is_absent(call: str) -> None:
-    uri = f"ws://127.0.0.1:{closed_port()}"
-    begin = time.monotonic()
+    with reserved_port() as port:
+        uri = f"ws://127.0.0.1:{port}"
+        begin = time.monotonic()
 
-    with pytest.raises(ConnectError, match=rf"{uri}: nothing listens there.*gst-signalling-sync serve"):
-        CALLS[call](uri)
+        with pytest.raises(ConnectError, match=rf"{uri}: nothing listens there.*gst-signalling-sync serve"):
+            CALLS[call](uri)
 
-    assert time.monotonic() - begin < 4
+        assert time.monotonic() - begin < 4
 
 
 def test_host_that_is_unknown() -> None:
@@ -224,8 +226,8 @@ def test_server_that_never_welcomes() -> None:
     with signalling_server(Conversation.hold) as uri:
         begin = time.monotonic()
 
-        with pytest.raises(ConnectTimeout, match=rf"{uri}: no welcome within 0\.2 s.*does not speak the signalling"):
-            SignallingClient(uri).connect(timeout=0.2)
+        with pytest.raises(ConnectTimeout, match=rf"{uri}: no welcome within 1 s.*does not speak the signalling"):
+            SignallingClient(uri).connect(timeout=1)
 
         assert time.monotonic() - begin < 4
 
@@ -257,7 +259,7 @@ def test_welcome_without_a_usable_peer_id(peer_id: Any, caplog: pytest.LogCaptur
         server.serve()
 
     with signalling_server(welcome) as uri, pytest.raises(ConnectTimeout, match="no welcome"):
-        SignallingClient(uri).connect(timeout=0.2)
+        SignallingClient(uri).connect(timeout=1)
 
     assert "'peerId' must be a text" in caplog.text
 
@@ -611,15 +613,15 @@ def test_session_with_an_unknown_name(consumer: Consumer, client: SignallingClie
     client.set_status(["producer"], {"name": "other"})
     begin = time.monotonic()
 
-    with pytest.raises(PeerWaitTimeout, match=rf"'robot' at {consumer.uri}: none within 0\.2 s; there are 'other'"):
-        consumer.start_session(name="robot", timeout=0.2)
+    with pytest.raises(PeerWaitTimeout, match=rf"'robot' at {consumer.uri}: none within 1 s; there are 'other'"):
+        consumer.start_session(name="robot", timeout=1)
 
     assert time.monotonic() - begin < 4
 
 
 def test_session_with_anybody_where_there_is_nobody(consumer: Consumer) -> None:
     with pytest.raises(PeerWaitTimeout, match=r"any producer.*no producers at all"):
-        consumer.start_session(timeout=0.2)
+        consumer.start_session(timeout=1)
 
 
 def test_session_with_a_peer_that_is_no_producer(consumer: Consumer, client: SignallingClient) -> None:
@@ -629,7 +631,7 @@ def test_session_with_a_peer_that_is_no_producer(consumer: Consumer, client: Sig
 
 def test_connect_to_an_unknown_name_leaves_nothing(embedded_server: SignallingServer) -> None:
     with pytest.raises(PeerWaitTimeout, match="'robot'"):
-        connect(embedded_server.uri, name="robot", timeout=0.2)
+        connect(embedded_server.uri, name="robot", timeout=2)
 
     wait_until(lambda: not embedded_server.peers, "the consumer is gone")
 
@@ -646,7 +648,7 @@ class Stage:
     consumer: Consumer
     echo: DataChannel
 
-    def goes_on(self, seconds: float = 2.0) -> bool:
+    def goes_on(self, seconds: float = 6.0) -> bool:
         """Whether the session works, and another one can be had of the same producer and consumer."""
         begin = time.monotonic()
         self.echo.send("still there?")
@@ -688,6 +690,13 @@ def offer(stage: Stage) -> str:
         sdp = descriptions.next()["sdp"]
     assert isinstance(sdp, str)
     return sdp
+
+
+def end_of(peer_id: str | None, ended: Heard) -> object:
+    """With what a role's session with a peer ended; an earlier test's may be told of first."""
+    while (told := ended.next())["session"].peer_id != peer_id:
+        pass
+    return told["error"]
 
 
 def on_request(villain: SignallingClient, act: Callable[[str], object]) -> None:
@@ -747,8 +756,8 @@ def test_producer_that_never_offers(stage: Stage, villain: SignallingClient) -> 
     on_request(villain, lambda session_id: None)
     begin = time.monotonic()
 
-    with pytest.raises(WaitTimeout, match=rf"{villain.peer_id}.*within 0\.2 s.*no session description"):
-        stage.consumer.start_session(villain.peer_id, timeout=0.2)
+    with pytest.raises(WaitTimeout, match=rf"{villain.peer_id}.*within 1 s.*no session description"):
+        stage.consumer.start_session(villain.peer_id, timeout=1)
 
     assert time.monotonic() - begin < 4
     assert stage.goes_on()
@@ -873,7 +882,7 @@ def test_unusable_answer_ends_the_session_with_the_reason(
     villain.send_sdp(session_id, "answer", answer)
 
     assert "unusable answer" in ended.next()["error"]
-    assert isinstance(at_the_producer.next()["error"], SignallingError)
+    assert isinstance(end_of(villain.peer_id, at_the_producer), SignallingError)
     assert stage.goes_on()
 
 
@@ -883,7 +892,7 @@ def test_answer_with_no_offer_is_dropped_with_a_log_line(
     on_request(villain, lambda session_id: villain.send_sdp(session_id, "answer", offer))
 
     with pytest.raises(WaitTimeout, match=rf"{villain.peer_id}.*no session description"):
-        stage.consumer.start_session(villain.peer_id, timeout=0.3)
+        stage.consumer.start_session(villain.peer_id, timeout=2)
 
     assert "ignored an answer to no offer" in caplog.text
     assert stage.goes_on()
@@ -924,7 +933,10 @@ def test_offer_where_an_answer_is_due_is_dropped_with_a_log_line(offer: str, cap
 
 
 def test_consumer_that_never_answers_is_given_up_in_time(embedded_server: SignallingServer) -> None:
-    with Producer(embedded_server.uri, timeout=0.3) as producer, SignallingClient(embedded_server.uri) as villain:
+    # The time is also the session's, and no more than a start() of its own needs on a busy machine.
+    producer = Producer(embedded_server.uri, timeout=0.3)
+    producer.start(SECONDS)
+    with closing(producer), SignallingClient(embedded_server.uri) as villain:
         ended = Heard(producer.session_ended)
         villain.start_session(id_of(producer))
 
@@ -939,7 +951,9 @@ def test_consumer_that_leaves_before_it_answers(stage: Stage) -> None:
     with SignallingClient(stage.server.uri) as villain:
         villain.start_session(id_of(stage.producer))
 
-    assert "ended it, or left" in str(ended.next()["error"])
+        peer = villain.peer_id
+
+    assert "ended it, or left" in str(end_of(peer, ended))
     assert stage.goes_on()
 
 
@@ -1044,7 +1058,7 @@ def test_hostile_candidate_does_not_keep_a_session_from_connecting(
 
     seconds = meddle(stage, villain, candidates=[(CANDIDATES[kind], 0), (honest, 0)])
 
-    assert seconds < 3
+    assert seconds < 6
     assert "Traceback" not in caplog.text
 
 
@@ -1052,7 +1066,7 @@ def test_hostile_candidate_does_not_keep_a_session_from_connecting(
 def test_candidate_for_media_that_is_not_there(stage: Stage, villain: SignallingClient, index: int) -> None:
     seconds = meddle(stage, villain, candidates=[("candidate:1 1 udp 1 192.0.2.77 9 typ host", index)])
 
-    assert seconds < 3
+    assert seconds < 6
 
 
 @pytest.mark.parametrize("host", ["10.0.{0}.{1}", "{0}-{1}.local"])
@@ -1076,7 +1090,7 @@ def test_flood_of_candidates_disturbs_nobody(
         stage.consumer.start_session(villain.peer_id, timeout=0.5)
 
     assert flooded.wait(SECONDS)
-    assert stage.goes_on(5)
+    assert stage.goes_on(8)
 
 
 # Messages for nobody
@@ -1103,7 +1117,7 @@ def test_peer_that_meddles_in_the_session_of_others_is_refused(
     stage: Stage, villain: SignallingClient, offer: str
 ) -> None:
     refused = Heard(villain.error_received)
-    [session_id] = stage.server.sessions
+    session_id = stage.echo.session.id
 
     villain.send_sdp(session_id, "answer", offer)
     villain.send_ice(session_id, "candidate:1 1 udp 1 192.0.2.77 9 typ host")

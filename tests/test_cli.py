@@ -24,6 +24,7 @@ from gst_signalling_sync import BroadcastChannel, Consumer, Producer, Session, S
 from gst_signalling_sync.cli import main
 from gst_signalling_sync.cli.pinger import RoundTrips
 
+from .peers.reference import reserved_port
 from .processes import run_script
 from .raw_peer import RawPeer
 
@@ -208,13 +209,6 @@ def is_one_line(errors: str) -> bool:
     return errors.startswith(ONE_LINE) and errors.count("\n") == 1
 
 
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def uri(embedded_server: SignallingServer) -> str:
     return embedded_server.uri
@@ -328,8 +322,9 @@ class TestProgram:
 
     @pytest.mark.parametrize("command", [("list",), ("listen",), ("ping", "robot")])
     def test_absent_server_exits_with_1_and_one_line(self, command: tuple[str, ...]) -> None:
-        uri = f"ws://127.0.0.1:{free_port()}"
-        finished = run(*command, "--uri", uri)
+        with reserved_port() as port:
+            uri = f"ws://127.0.0.1:{port}"
+            finished = run(*command, "--uri", uri)
         assert finished.returncode == 1
         assert is_one_line(finished.stderr)
         assert uri in finished.stderr
@@ -571,7 +566,7 @@ class TestPing:
 
 class TestDemo:
     def test_json_has_what_was_measured(self) -> None:
-        finished = run("demo", "--seconds", "1", "--json")
+        finished = run("demo", "--seconds", "3", "--json")
         assert (finished.returncode, finished.stderr) == (0, "")
         summary = json.loads(finished.stdout)
         assert (summary["sessions"], summary["lost"]) == (2, 0)
@@ -583,8 +578,8 @@ class TestDemo:
         assert not any(map(is_running, processes))
 
     def test_pipe_gets_a_line_per_second_and_the_next_step(self) -> None:
-        with Command("demo", "--seconds", "2", "--consumers", "1") as demo:
-            demo.line_with("  1 s: 1 session; consumer 1: ")
+        with Command("demo", "--seconds", "4", "--consumers", "1") as demo:
+            demo.line_with(" s: 1 session; consumer 1: ")
             demo.line_with("1 session, ")
             demo.line_with("from gst_signalling_sync import connect")
             assert demo.exit_code() == 0
@@ -597,7 +592,7 @@ class TestDemo:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_signal_ends_it_with_the_summary(self, number: signal.Signals) -> None:
         with Command("demo", "--seconds", "0") as demo:
-            demo.line_with("  1 s: ")
+            demo.line_with(" s: 2 sessions; ")
             assert demo.stop(number) == 0
             assert any("2 sessions, " in line and "none lost" in line for line in demo.rest())
             assert demo.errors == ""

@@ -155,6 +155,7 @@ def test_pause_does_not_make_frames_too_old(decoding: Decoding) -> None:
     now = time.monotonic()
     decoding.put(frame(0, keyframe=True, seconds=now))
     assert decoding.next() == 0
+    wait_until(lambda: not decoding.thread.waiting, "it is done with it")
 
     decoding.put(frame(1, seconds=now + 60.0), frame(2, seconds=now + 60.01))
 

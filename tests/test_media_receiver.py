@@ -142,9 +142,9 @@ def test_retransmissions_come_on_whatever_stream_the_sender_takes(video: Receive
     stream = Stream("VP8")
     video.give(*stream.frame(keyframe=True))
     packets = stream.frame()
-    video.give(packets[2])
+    resent = packets[0].as_rtp(ssrc=99, rtx_sequence_number=7), packets[1].as_rtp(ssrc=98, rtx_sequence_number=1)
 
-    video.give(packets[0].as_rtp(ssrc=99, rtx_sequence_number=7), packets[1].as_rtp(ssrc=98, rtx_sequence_number=1))
+    video.give(packets[2], *resent)
 
     assert [frame.data for frame in video.frames[1:]] == [stream.data_of(packets)]
     assert video.receiver.packets_repaired == 2
@@ -165,15 +165,17 @@ def test_keyframe_is_asked_for_at_once_and_every_quarter_of_a_second(video: Rece
     stream = Stream("VP8")
     began = time.monotonic()
     video.give(*stream.frame())
-    assert len(keyframe_requests(video)) == 1
+    asked = len(keyframe_requests(video))
+    assert 1 <= asked <= 1 + (time.monotonic() - began) / 0.25
 
     for _ in range(5):
         video.give(*stream.frame())
         video.receiver.request_keyframe()
     wait_until(lambda: len(keyframe_requests(video)) >= 4, "it is asked for again")
+    asked = len(keyframe_requests(video))
     elapsed = time.monotonic() - began
     assert elapsed >= 0.75
-    assert len(keyframe_requests(video)) <= 1 + elapsed / 0.25
+    assert asked <= 1 + elapsed / 0.25
     assert {request.media_ssrc for request in keyframe_requests(video)} == {1}
 
 
@@ -183,7 +185,7 @@ def test_keyframe_is_asked_for_until_it_comes(video: Received) -> None:
     assert keyframe_requests(video) == []
 
     video.receiver.request_keyframe()
-    wait_until(lambda: len(keyframe_requests(video)) == 2, "it is asked for again")
+    wait_until(lambda: len(keyframe_requests(video)) >= 2, "it is asked for again")
     video.give(*stream.frame(keyframe=True))
     asked = len(keyframe_requests(video))
 
@@ -194,10 +196,11 @@ def test_keyframe_is_asked_for_until_it_comes(video: Received) -> None:
 def test_request_before_the_first_packet_is_kept(video: Received) -> None:
     stream = Stream("VP8")
     video.receiver.request_keyframe()
+    assert keyframe_requests(video) == []
 
     video.give(*stream.frame(keyframe=True)[:1])
 
-    assert len(keyframe_requests(video)) == 1
+    assert keyframe_requests(video)
 
 
 def test_gap_that_stays_is_given_up_for_a_keyframe(video: Received) -> None:
@@ -261,7 +264,8 @@ def test_wild_timestamps_do_not_break_the_reports(video: Received) -> None:
         video.give(*stream.frame(keyframe=True))
     video.give_feedback(sender_report(1 << 31, 1e9))
 
-    wait_until(lambda: len(video.transport.of(RtcpRrPacket)) == 2, "two reports are sent")
+    before = len(video.transport.of(RtcpRrPacket))
+    wait_until(lambda: len(video.transport.of(RtcpRrPacket)) >= before + 2, "two reports are sent")
 
 
 def test_sender_reports_set_the_clock(video: Received) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import av
@@ -23,6 +25,9 @@ from gst_signalling_sync import (
     WaitTimeout,
     connect,
 )
+from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
+from gst_signalling_sync.webrtc.media.receiving.video_receiver import VideoReceiver
+from gst_signalling_sync.webrtc.media.sending import video_source
 from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
 from .filming import filming, humming, milliseconds
@@ -161,7 +166,10 @@ def test_brightness_arrives_as_it_was_written(producer: Producer, codec: str, pi
         assert abs(session.video.read("gray8").mean() - 60) <= 2
 
 
-def test_a_frame_is_read_once_and_the_latest_any_number_of_times(producer: Producer) -> None:
+def test_a_frame_is_read_once_and_the_latest_any_number_of_times(
+    producer: Producer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video_source, "_REPEAT_SECONDS", 60.0)
     video = producer.add_video()
     with connect(producer.uri, name="robot") as session:
         assert session.video.latest() is None
@@ -286,6 +294,47 @@ def test_a_producer_streams_again_after_it_was_closed(signalling_uri: str) -> No
                 assert has_colour_bars(session.video.read())
             names = [each.name for each in threading.enumerate()]
             assert not [name for name in names if name.startswith("gss-") and name != "gss-server"]
+
+
+def test_no_decoder_is_left_when_a_session_is_closed(producer: Producer, monkeypatch: pytest.MonkeyPatch) -> None:
+    decode = VideoReceiver._decode
+
+    def decode_slowly(receiver: VideoReceiver, frame: EncodedFrame) -> None:
+        decode(receiver, frame)
+        time.sleep(0.3)
+
+    monkeypatch.setattr(VideoReceiver, "_decode", decode_slowly)
+
+    def decoders() -> list[str]:
+        return [each.name for each in threading.enumerate() if each.name == "gss-video-decoder"]
+
+    with filming(producer.add_video()):
+        session = connect(producer.uri, name="robot")
+        session.video.read()
+        session.close()
+        assert decoders() == []
+
+        with Consumer(producer.uri) as consumer:
+            session = consumer.start_session(name="robot")
+            session.video.read()
+            # The other end comes first; whose close() it is that waits makes no difference.
+            producer.wait_for_session().close()
+            session.close()
+            assert decoders() == []
+
+            consumer.start_session(name="robot").video.read()
+            producer.wait_for_session().close()
+        assert decoders() == []
+
+
+def test_recording_is_whole_after_close_when_the_other_end_came_first(producer: Producer, tmp_path: Path) -> None:
+    with filming(producer.add_video()), Consumer(producer.uri) as consumer:
+        session = consumer.start_session(name="robot")
+        recorder = session.record(tmp_path / "drive.mkv").start()
+        wait_until(lambda: recorder.seconds > 0.5, "something is recorded", 20)
+        producer.wait_for_session().close()
+        session.close()
+        assert recorder.state == "closed"
 
 
 def test_session_requested_may_reject_with_media(producer: Producer) -> None:

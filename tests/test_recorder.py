@@ -174,7 +174,7 @@ def test_directory_that_is_not_writable(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_nothing_came(tmp_path: Path, suffix: str) -> None:
     recorder = recorder_of(Robot(), tmp_path / f"drive.{suffix}").start()
-    with pytest.raises(RecordingError, match=r"drive\.\w+: nothing to record came in 0\.\d s"):
+    with pytest.raises(RecordingError, match=r"drive\.\w+: nothing to record came in \d+\.\d s"):
         recorder.close()
     assert not list(tmp_path.iterdir())
     recorder.close()
@@ -262,7 +262,8 @@ def test_close_in_a_callback(tmp_path: Path) -> None:
         callbacks.close(1)
 
 
-def test_close_on_the_loop_is_refused(tmp_path: Path) -> None:
+def test_close_on_the_loop_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = SlowDisk(monkeypatch)
     robot = Robot("H264")
     loop = LoopThread("test")
     recorder = Recorder(tmp_path / "drive.mkv", robot.tracks, "session s with peer p", 10, loop=loop)
@@ -275,7 +276,9 @@ def test_close_on_the_loop_is_refused(tmp_path: Path) -> None:
             robot.send(0, 1)
             with pytest.raises(RuntimeError, match="event loop"):
                 loop.run(close(), Deadline(10), "closing")
+            disk.go_on.set()
     finally:
+        disk.go_on.set()
         loop.close()
     assert len(played(recorder.path).pictures) == FPS
 

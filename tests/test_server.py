@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 import websocket
@@ -378,7 +379,7 @@ def test_peer_that_does_not_read_is_cut_off_and_delays_nobody(
     padding = "x" * 60_000
 
     sent = 0
-    departures = []
+    departures: list[dict[str, Any]] = []
     while not departures:
         producer.send("setPeerStatus", roles=["producer"], meta=[sent, padding])
         begin = time.monotonic()

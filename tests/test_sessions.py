@@ -449,6 +449,24 @@ def test_close_ends_a_start_that_waits_for_the_server() -> None:
         assert robot.peer_id is None
 
 
+def test_serve_forever_returns_when_a_callback_closes_just_before_it_waits(embedded_server: SignallingServer) -> None:
+    robot = Producer(embedded_server.uri, name="robot").start()
+
+    class ClosedMeanwhile(threading.Event):
+        def is_set(self) -> bool:
+            was_set = super().is_set()
+            robot.close()
+            return was_set
+
+    robot._ended = ClosedMeanwhile()
+    # Should it wait before it asks.
+    timer = threading.Timer(0.3, robot.close)
+    timer.start()
+    robot.serve_forever()
+    timer.join()
+    assert robot.peer_id is None
+
+
 def test_serve_forever_ends_with_the_signalling_connection() -> None:
     server = SignallingServer(port=0).start()
     with Producer(server.uri) as producer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -32,7 +33,8 @@ from gst_signalling_sync import (
 )
 from gst_signalling_sync.protocol.messages import Peer, Role, SdpType
 
-from .hostile import Conversation, closed_port, signalling_server, tcp_server
+from .hostile import Conversation, signalling_server, tcp_server
+from .peers.reference import reserved_port
 from .processes import exit_of, in_child, start_script, wait_until_blocked
 from .waiting import Heard, wait_until
 
@@ -181,10 +183,11 @@ def test_address_that_is_none_is_refused_at_once() -> None:
 
 
 def test_connect_without_a_server_says_so_and_how_to_start_one() -> None:
-    uri = f"ws://127.0.0.1:{closed_port()}"
+    with reserved_port() as port:
+        uri = f"ws://127.0.0.1:{port}"
 
-    with pytest.raises(ConnectError, match=rf"{uri}.*nothing listens.*gst-signalling-sync serve"):
-        SignallingClient(uri).connect()
+        with pytest.raises(ConnectError, match=rf"{uri}.*nothing listens.*gst-signalling-sync serve"):
+            SignallingClient(uri).connect()
 
 
 # Status
@@ -327,15 +330,16 @@ def test_one_shot_lists(producer: SignallingClient, other: SignallingClient) -> 
 def test_timeout_of_a_one_shot_question_is_for_all_of_it(question: Callable[..., object]) -> None:
     def welcome_late(conversation: Conversation) -> None:
         conversation.expect("setProtocolVersion")
-        time.sleep(0.6)
+        time.sleep(3)
         conversation.welcome()
         conversation.hold()
 
     with signalling_server(welcome_late) as uri:
         begin = time.monotonic()
-        with pytest.raises(WaitTimeout, match=r"within 0\.\d+ s"):
-            question(uri, timeout=1.0)
-        assert time.monotonic() - begin < 1.6
+        with pytest.raises(WaitTimeout, match=r"within [01]\.?\d* s"):
+            question(uri, timeout=4)
+        # Seven, if each of its steps had all the time.
+        assert time.monotonic() - begin < 6.5
 
 
 def test_producer_found_by_name(producer: SignallingClient) -> None:
@@ -619,11 +623,31 @@ def test_status_of_many_threads_is_refused_only_where_it_is_wrong(client: Signal
         list(pool.map(register, range(MANY_THREADS)))
 
 
+def test_reader_that_was_given_up_tells_nothing_of_the_next_connection(signalling_uri: str) -> None:
+    with SignallingClient(signalling_uri) as client:
+        former = client._connection
+        assert former is not None
+        client.close()
+        client.connect()
+        lost = Heard(client.connection_lost)
+        peer_id = client.peer_id
+
+        # As a reader does that was held up for so long that close() could not wait for it.
+        former._on_text('{"type": "welcome", "peerId": "former"}')
+        former._on_lost(ConnectionLost("the former connection"))
+
+        assert client.peer_id == peer_id
+        assert client.list_producers() == []
+        assert lost.is_empty
+
+
 def test_connect_and_close_of_many_threads(signalling_uri: str) -> None:
     client = SignallingClient(signalling_uri)
 
     def connect_and_close(_: int) -> None:
-        client.connect()
+        # Another thread may close while this one connects.
+        with contextlib.suppress(ConnectionLost):
+            client.connect()
         client.close()
 
     with ThreadPoolExecutor(MANY_THREADS) as pool:
@@ -1066,7 +1090,7 @@ def test_failed_connects_leave_nothing_and_complain_of_nothing(caplog: pytest.Lo
     with signalling_server(never_welcome) as uri:
         for _ in range(3):
             with pytest.raises(ConnectTimeout, match="no welcome"):
-                SignallingClient(uri).connect(timeout=0.1)
-            assert not [name for name in gss_threads() if uri.split("//")[1] in name]
+                SignallingClient(uri).connect(timeout=1)
+            wait_until(lambda: not [name for name in gss_threads() if uri.split("//")[1] in name], "no thread is left")
 
     assert not caplog.records

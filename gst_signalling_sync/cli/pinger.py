@@ -120,4 +120,4 @@ class Pinger:
         if message not in self._under_way:
             return None
         sequence, sent = self._under_way.pop(message)
-        return Ping(sequence, now - sent)
+        return Ping(sequence, now - sent if now - sent <= self._wait else None)

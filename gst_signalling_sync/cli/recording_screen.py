@@ -114,10 +114,11 @@ class Lines:
 
     def update(self, figures: Figures, until: float) -> None:
         """Show the latest."""
-        if figures.recorder.seconds < self._next:
+        seconds = int(figures.recorder.seconds)
+        if seconds < self._next:
             return
-        click.echo(f"{self._next:3} s: {', '.join(figures.now())}")
-        self._next = int(figures.recorder.seconds) + 1
+        click.echo(f"{seconds:3} s: {', '.join(figures.now())}")
+        self._next = seconds + 1
 
 
 class LiveLine:

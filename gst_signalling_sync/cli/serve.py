@@ -10,6 +10,7 @@ import click
 
 import gst_signalling_sync
 
+from ..threads.waiting import LONGEST_WAIT_SECONDS
 from .logs import show_logs, verbose_option, verbosity
 from .output import end_interrupted_line
 from .program import treat_sigterm_as_interrupt
@@ -52,6 +53,9 @@ def serve(host: str, port: int) -> None:
             click.echo(server.uri)
             if sys.stderr.isatty():
                 click.echo("The signalling server runs; Ctrl-C stops it.", err=True)
-            threading.Event().wait()
+            stop = threading.Event()
+            # In slices, because CPython may notice a signal only after the wait that it came just before.
+            while not stop.wait(LONGEST_WAIT_SECONDS):
+                continue
     except KeyboardInterrupt:
         end_interrupted_line()

@@ -127,7 +127,7 @@ class SignallingClient(ServerSignals):
         Raises:
             ConnectError: Nothing listens at the address, or it is not a WebSocket server.
             ConnectTimeout: The server did not answer in time.
-            ConnectionLost: The server closed the connection before its welcome.
+            ConnectionLost: The server closed the connection before its welcome, or another thread called `close`.
             RuntimeError: The object was inherited by `fork`.
         """
         self._owner.check()
@@ -138,11 +138,16 @@ class SignallingClient(ServerSignals):
             self._disconnect(deadline)
             self._loss = None
             self._warned = False
-            self._pending = PendingRequests()
-            self._welcome = Future()
+            pending = self._pending = PendingRequests()
+            welcome = self._welcome = Future()
             self._callbacks = self._given_callbacks or CallbackThread(f"callbacks-{self.uri.split('//', 1)[1]}")
             try:
-                self._connection = Connection(self.uri, self._on_text, self._on_lost)
+                # A reader that was given up may still be about to tell of the connection before this one.
+                self._connection = Connection(
+                    self.uri,
+                    lambda text: self._on_text(text, pending, welcome),
+                    lambda error: self._on_lost(error, pending, welcome),
+                )
                 self._connection.open(deadline)
                 # Only as its first message may a peer choose its version. A server older than 1.1 ignores it.
                 self._connection.send(serialise_request(SetProtocolVersion(ProtocolVersion.V1_1)))
@@ -436,20 +441,24 @@ class SignallingClient(ServerSignals):
         if self._given_callbacks is None and self._callbacks is not None:
             self._callbacks.close(max(_GRACE_SECONDS, deadline.remaining()))
 
-    def _on_lost(self, error: ConnectionLost | None) -> None:
+    def _on_lost(self, error: ConnectionLost | None, pending: PendingRequests, welcome: Future[str]) -> None:
         reason = error or ConnectionLost(f"the connection to {self.uri} is closed")
-        self._loss = error
-        self._pending.fail(reason)
-        if not self._welcome.done():
-            self._welcome.set_exception(reason)
-        if error is not None:
+        is_current = pending is self._pending
+        if is_current:
+            self._loss = error
+        pending.fail(reason)
+        if not welcome.done():
+            welcome.set_exception(reason)
+        if error is not None and is_current:
             logger.warning("%s", error)
             if self._on_connection_lost is not None:
                 self._on_connection_lost(error)
             if self._callbacks is not None:
                 self._callbacks.post(lambda: self.connection_lost.emit(self, error=error))
 
-    def _on_text(self, text: str) -> None:
+    def _on_text(self, text: str, pending: PendingRequests, welcome: Future[str]) -> None:
+        if pending is not self._pending:
+            return
         try:
             event = parse_event(text)
         except ProtocolError as error:
@@ -460,11 +469,11 @@ class SignallingClient(ServerSignals):
             return
         logger.debug("%s: received %s", self.uri, event)
         if isinstance(event, Welcome):
-            if self._welcome.done():
+            if welcome.done():
                 logger.warning("%s: dropped a second welcome of the server", self.uri)
                 return
-            self._welcome.set_result(event.peer_id)
-        answered = self._pending.resolve(event)
+            welcome.set_result(event.peer_id)
+        answered = pending.resolve(event)
         if isinstance(event, Error) and not answered:
             logger.warning("%s: the server refused a message: %s", self.uri, event.details)
         if self._on_event is not None and not answered:

@@ -36,6 +36,8 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         self._loop = _new_event_loop()
+        # Added to by any thread: what a loop that ends has not begun it never will, and somebody waits for it.
+        self._submitted: set[concurrent.futures.Future[Any]] = set()
         self._thread = threading.Thread(target=self._main, name=f"gss-{name}", daemon=True)
         try:
             self._thread.start()
@@ -86,12 +88,17 @@ class LoopThread:
             ConnectionLost: The loop is closed.
         """
         try:
-            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         except RuntimeError:
             coroutine.close()
             if not self._loop.is_closed():
                 raise
             raise ConnectionLost(f"{self._thread.name} has ended") from None
+        self._submitted.add(future)
+        future.add_done_callback(self._submitted.discard)
+        if self._loop.is_closed():
+            self._give_up()
+        return future
 
     def run(self, coroutine: Coroutine[Any, Any, Result], deadline: Deadline, doing: str) -> Result:
         """Run a coroutine on the loop and wait for its result.
@@ -151,6 +158,13 @@ class LoopThread:
                 self._loop.run_until_complete(self._loop.shutdown_default_executor())
             finally:
                 self._loop.close()
+                self._give_up()
+
+    def _give_up(self) -> None:
+        """Tell those who wait for what a closed loop has not done."""
+        for future in list(self._submitted):
+            with contextlib.suppress(concurrent.futures.InvalidStateError):
+                future.set_exception(ConnectionLost(f"{self._thread.name} has ended"))
 
 
 def _new_event_loop() -> asyncio.AbstractEventLoop:

@@ -40,7 +40,10 @@ _CLOSE_SECONDS: Final = 3.0
 _GATHERING_SECONDS: Final = 6.0
 """How long a step of the negotiation may take: aioice gathers candidates for 5 s at the most."""
 
-ENDING_SECONDS: Final = _GATHERING_SECONDS + _CLOSE_SECONDS + 1.0
+_DECODING_SECONDS: Final = 2.0
+"""How long a decoder may be at its last frame."""
+
+ENDING_SECONDS: Final = _GATHERING_SECONDS + _CLOSE_SECONDS + _DECODING_SECONDS + 1.0
 """How long `Link.terminate` may take beyond the time for draining, and the loop to get to it."""
 
 _REASON_CHARACTERS: Final = 500
@@ -328,6 +331,8 @@ class Link:
             channel.end(str(error) if error else "the session is closed")
         self._session.enter("closed", error)
         self._session.media.end(error)
+        await self._session.media.wait_ended(_DECODING_SECONDS)
+        self._session.finished(self._session)
 
     async def _end_connection(self, told_peer: str | None, tell_peer: bool, drain_seconds: float) -> None:
         channels = self._session.channels

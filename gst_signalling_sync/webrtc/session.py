@@ -79,6 +79,8 @@ class Session:
         self.closed = Signal("The session ended; nothing follows: ``(session, error)``, None where it was closed.")
         self.settled: Callable[[Session], None] = lambda session: None
         """Called on the loop after each change of state; the session's role sets it."""
+        self.finished: Callable[[Session], None] = lambda session: None
+        """Called on the loop when the session is closed and has no thread left; the session's role sets it."""
         self.media = ReceivedMedia(loop, callbacks, timeout)
         """What the session receives of video and audio; for its link and its role."""
         self.link = Link(self, signalling, loop, ice_servers)
@@ -290,8 +292,9 @@ class Session:
         if self._close_all is not None:
             self._close_all(timeout)
             return
-        if self._state == "closed":
+        if self._state == "closed" and self._loop.is_current:
             return
+        # Where the other end has ended it, what is at work for it here may not be done.
         deadline = self._deadline(timeout)
         doing = f"closing {self.named}"
         ending = Deadline(deadline.seconds + ENDING_SECONDS)

@@ -65,7 +65,7 @@ class PeerProcess:
         """The process id."""
         return self._process.pid
 
-    def wait_for(self, event: str, timeout: float = 20.0, **fields: Any) -> dict[str, Any]:
+    def wait_for(self, event: str, timeout: float = 45.0, **fields: Any) -> dict[str, Any]:
         """Wait for an event and take it; earlier ones that do not match stay for later calls.
 
         Args:
@@ -104,7 +104,7 @@ class PeerProcess:
         self._stdin.write(json.dumps({"command": name, **fields}) + "\n")
         self._stdin.flush()
 
-    def request(self, name: str, timeout: float = 20.0, /, **fields: Any) -> Any:
+    def request(self, name: str, timeout: float = 45.0, /, **fields: Any) -> Any:
         """Have the program do something, and wait for what it answers.
 
         Args:

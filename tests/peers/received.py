@@ -39,7 +39,7 @@ class Received(ABC):
         """The newest sound: ``(samples, 1) int16`` at 48 kHz; None while there is less than that."""
 
     @abstractmethod
-    def codec(self, kind: str, timeout: float = 20.0) -> str:
+    def codec(self, kind: str, timeout: float = 45.0) -> str:
         """The codec in which a track arrived, once it is there.
 
         Args:
@@ -55,7 +55,7 @@ class Received(ABC):
         """What helps to understand why nothing came, for messages."""
 
     def wait_for_picture(
-        self, recognise: Callable[[Picture], Any] = lambda picture: True, timeout: float = 20.0
+        self, recognise: Callable[[Picture], Any] = lambda picture: True, timeout: float = 45.0
     ) -> Picture:
         """Wait until the newest picture is a certain one.
 
@@ -80,7 +80,7 @@ class Received(ABC):
         seen = "no picture at all" if last is None else f"the last is {last.shape}, on average {last.mean((0, 1))}"
         raise TimeoutError(f"not the picture within {timeout:g} s; {seen}; {self.describe()}")
 
-    def wait_for_tone(self, frequency: float, tolerance: float = 5.0, timeout: float = 20.0) -> float:
+    def wait_for_tone(self, frequency: float, tolerance: float = 5.0, timeout: float = 45.0) -> float:
         """Wait until the newest sound is a tone.
 
         Args:
@@ -145,7 +145,7 @@ class SavedMedia(Received):
             content = b""
         return np.frombuffer(content[: len(content) // 2 * 2], np.dtype("<i2")).reshape(-1, 1)
 
-    def codec(self, kind: str, timeout: float = 20.0) -> str:
+    def codec(self, kind: str, timeout: float = 45.0) -> str:
         if kind not in self._codecs:
             self._codecs[kind] = self._process.wait_for("track", timeout, kind=kind)["codec"]
         return self._codecs[kind]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from .require import require
 
-__all__ = ["ReferenceServer", "run_reference_server"]
+__all__ = ["ReferenceServer", "reserved_port", "run_reference_server"]
 
 PROGRAM = "gst-webrtc-signalling-server"
 START_SECONDS = 10.0
@@ -35,22 +35,29 @@ def run_reference_server() -> Iterator[ReferenceServer]:
     program = shutil.which(PROGRAM)
     require(PROGRAM, program, "cargo install gst-plugin-webrtc-signalling")
     assert program is not None
-    port = free_port()
-    process = subprocess.Popen(
-        [program, "--host", "127.0.0.1", "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        _wait_until_it_accepts(process, port)
-        yield ReferenceServer(port)
-    finally:
-        process.terminate()
-        process.wait(START_SECONDS)
+    with reserved_port() as port:
+        process = subprocess.Popen(
+            [program, "--host", "127.0.0.1", "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            _wait_until_it_accepts(process, port)
+            yield ReferenceServer(port)
+        finally:
+            process.terminate()
+            process.wait(START_SECONDS)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
+@contextlib.contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port of the loopback that nothing listens on, and that nobody is given who asks for any free one.
+
+    Who asks for this one and sets SO_REUSEADDR, as servers do, can have it.
+    """
+    with socket.socket() as reservation:
+        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reservation.bind(("127.0.0.1", 0))
+        port: int = reservation.getsockname()[1]
+        yield port
 
 
 def _wait_until_it_accepts(process: subprocess.Popen[bytes], port: int) -> None:

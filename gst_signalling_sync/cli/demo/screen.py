@@ -111,7 +111,8 @@ class Lines:
 
     def update(self, measurement: Measurement, seconds: float) -> None:
         """Show the latest."""
-        if measurement.seconds < self._next:
+        whole = int(measurement.seconds)
+        if whole < self._next:
             return
         consumers = "; ".join(
             f"{consumer.name}: {consumer.sent_per_second:.0f}/s out, {consumer.received_per_second:.0f}/s in,"
@@ -119,8 +120,8 @@ class Lines:
             f" {consumer.frames_per_second:.1f} frames/s, latency p50 {_latency(50)(consumer)} ms"
             for consumer in measurement.consumers
         )
-        click.echo(f"{self._next:3} s: {counted(measurement.producer.sessions, 'session')}; {consumers}")
-        self._next = int(measurement.seconds) + 1
+        click.echo(f"{whole:3} s: {counted(measurement.producer.sessions, 'session')}; {consumers}")
+        self._next = whole + 1
 
 
 class Table:

@@ -5,6 +5,7 @@ The loop adds tracks and ends them; any thread reads the lists and starts record
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import Sequence
@@ -100,6 +101,14 @@ class ReceivedMedia:
             receiver.end(error)
         for recorder in recorders:
             recorder.end(error)
+
+    async def wait_ended(self, seconds: float) -> None:
+        """Wait until no thread decodes any more, after `end`; on the loop.
+
+        Args:
+            seconds: How long at the most; a thread that takes longer is logged.
+        """
+        await asyncio.gather(*(each.wait_ended(seconds) for each in (*self._videos, *self._audios)))
 
     def finish_recordings(self, deadline: Deadline) -> None:
         """Wait until the recordings are whole; what went wrong with one is in its `error`, and logged. On a caller's thread."""

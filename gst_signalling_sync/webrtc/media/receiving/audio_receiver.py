@@ -131,8 +131,9 @@ class AudioReceiver(TrackReceiver):
         assert decoded.pts is not None
         samples = decoded.to_ndarray().astype(np.int16, copy=False).reshape(-1, CHANNELS)
         with self._changed:
-            self._frames_received += 1
             self._samples.add(samples, decoded.pts, max(_KEPT_SAMPLES, self._wanted_last, *self._wanted))
+            # Last, because it is read without the lock.
+            self._frames_received += 1
             emit = self._queue(decoded)
             self._changed.notify_all()
         if emit:

@@ -20,8 +20,6 @@ __all__ = ["FOR_EVER", "TrackReceiver"]
 FOR_EVER: Final = threading.TIMEOUT_MAX
 """Seconds to wait where there is no timeout."""
 
-_STOP_SECONDS: Final = 2.0
-
 
 class TrackReceiver:
     """One track that the other end sends.
@@ -95,9 +93,13 @@ class TrackReceiver:
                 self._error = error
             self._changed.notify_all()
 
-    async def stop(self) -> None:
-        """Wait until the decoder's thread has ended, for 2 s at the most; after `end`."""
-        await self._decoder.wait_ended(_STOP_SECONDS)
+    async def wait_ended(self, seconds: float) -> None:
+        """Wait until the decoder's thread has ended; after `end`.
+
+        Args:
+            seconds: How long at the most; it is logged if it takes longer.
+        """
+        await self._decoder.wait_ended(seconds)
 
     # Until here.
 

@@ -143,12 +143,13 @@ class VideoReceiver(TrackReceiver):
 
     def _add(self, picture: av.VideoFrame) -> None:
         with self._changed:
-            self._frames_received += 1
             if not self._is_seen:
                 self._frames_dropped += 1
             self._newest = picture
             self._is_read = self._is_emitted = self._is_seen = False
             self._times.append(time.monotonic())
+            # After the picture is there, because it is read without the lock.
+            self._frames_received += 1
             emit = bool(self.frame.receivers) and not self._is_emission_due
             self._is_emission_due |= emit
             self._changed.notify_all()
