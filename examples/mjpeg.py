@@ -21,7 +21,15 @@ from flask import Flask, Response, jsonify, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import escape
 
-from gst_signalling_sync import PeerNotFound, Session, SignallingError, TrackNotFound, connect, encode_still
+from gst_signalling_sync import (
+    PeerNotFound,
+    Session,
+    SessionClosed,
+    SignallingError,
+    TrackNotFound,
+    connect,
+    encode_still,
+)
 
 CONNECT_SECONDS = 5.0
 PERIOD = 0.1
@@ -82,7 +90,12 @@ def create_app(uri: str | None = None) -> Flask:
         with lock:
             robot = robots.setdefault(name, Robot(uri, name))
         session = robot.session()
-        session.video.read(timeout=CONNECT_SECONDS)
+        try:
+            session.video.read(timeout=CONNECT_SECONDS)
+        except SessionClosed:
+            # The robot left just now; it may be back already.
+            session = robot.session()
+            session.video.read(timeout=CONNECT_SECONDS)
         return Response(parts(session), mimetype="multipart/x-mixed-replace; boundary=picture")
 
     @app.errorhandler(SignallingError)

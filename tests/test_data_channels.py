@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -440,7 +441,9 @@ def test_last_words_can_be_read_after_the_session_has_ended(embedded_server: Sig
 def test_messages_without_content_take_room_too(channels: Channels, monkeypatch: pytest.MonkeyPatch) -> None:
     sender, receiver = channels
     monkeypatch.setattr(channel_module, "RECEIVE_LIMIT", 100_000)
-    for _ in range(1000):
-        sender.send(b"")
+    # It may learn of the end before it is through.
+    with contextlib.suppress(ChannelClosed):
+        for _ in range(1000):
+            sender.send(b"")
 
     wait_until(lambda: receiver.state == "closed", "it is closed because nobody reads it")

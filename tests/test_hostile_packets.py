@@ -69,6 +69,7 @@ def test_message_without_an_end_costs_its_sender_the_channel(embedded_server: Si
             ours = producer.wait_for_session()
             honestly = honest.start_session(name="robot")
             endless = theirs.channel("sound")
+            heard = ours.channel("sound")
 
             def send() -> None:
                 # Around our own check of what the other end accepts.
@@ -78,7 +79,7 @@ def test_message_without_an_end_costs_its_sender_the_channel(embedded_server: Si
             theirs._loop.call(send)
 
             with pytest.raises(ChannelClosed):
-                ours.channel("sound").recv(timeout=30)
+                heard.recv(timeout=30)
             sound.send("still there?")
             assert honestly.channel("sound").recv(timeout=30) == "still there?"
 

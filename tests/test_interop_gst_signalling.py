@@ -185,6 +185,9 @@ def test_one_producer_of_theirs_with_four_consumers_half_of_them_theirs(
         channels = [session.channel("data", timeout=30) for session in ours]
         for process in theirs:
             process.wait_for("channel", label="data")
+        # Open at their own end as well, of each session.
+        for _ in range(4):
+            their_producer.wait_for("channel", label="data")
         their_producer.command("send_numbers", label="data", count=100)
         expected = [str(number) for number in range(100)]
         for channel in channels:

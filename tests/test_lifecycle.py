@@ -126,7 +126,7 @@ def test_producers_that_come_and_go_while_messages_flow(uri: str) -> None:
                 for _ in range(20):
                     channel.send("tick")
                 assert session.channel("data").recv() == "tick"
-        assert consumer.sessions == []
+        wait_until(lambda: not consumer.sessions, "the last session is closed at this end too")
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -320,8 +320,9 @@ def test_ctrl_c_interrupts_every_blocking_call(uri: str, call: str) -> None:
         os.kill(process.pid, signal.SIGINT)
         interrupted = time.monotonic()
         assert process.wait(10) != 0
-        assert time.monotonic() - interrupted < 5
-        assert process.stderr.read().strip().endswith("KeyboardInterrupt")
+        assert time.monotonic() - interrupted < 8
+        # What the end of the program could not deliver is said behind it.
+        assert "\nKeyboardInterrupt" in process.stderr.read()
 
 
 def _run_all(calls: list[Callable[[], object]]) -> None:

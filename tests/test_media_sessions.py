@@ -296,6 +296,16 @@ def test_a_producer_streams_again_after_it_was_closed(signalling_uri: str) -> No
             assert not [name for name in names if name.startswith("gss-") and name != "gss-server"]
 
 
+def test_receiver_of_a_request_may_create_a_channel_beside_the_media(producer: Producer) -> None:
+    @producer.session_requested.connect
+    def welcome(sender: object, session: Session) -> None:
+        session.create_channel("private")
+
+    with filming(producer.add_video()), connect(producer.uri, name="robot") as session:
+        assert has_colour_bars(session.video.read())
+        assert session.channel("private").state == "open"
+
+
 def test_no_decoder_is_left_when_a_session_is_closed(producer: Producer, monkeypatch: pytest.MonkeyPatch) -> None:
     decode = VideoReceiver._decode
 

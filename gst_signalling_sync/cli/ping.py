@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ping"]
 
-_LEAVE_SECONDS: Final = 3.0
-"""How much later than the end of its channel the end of a session may be known: a role waits a second for its channels."""
+_LEAVE_SECONDS: Final = 5.0
+"""How much later than the end of its channel the end of a session may be known: a role waits for its other channels."""
 
 
 @click.command(

@@ -446,13 +446,16 @@ class SignallingClient(ServerSignals):
         is_current = pending is self._pending
         if is_current:
             self._loss = error
-        pending.fail(reason)
-        if not welcome.done():
-            welcome.set_exception(reason)
+        try:
+            # Before those who wait are told, who may want to start again.
+            if error is not None and is_current and self._on_connection_lost is not None:
+                self._on_connection_lost(error)
+        finally:
+            pending.fail(reason)
+            if not welcome.done():
+                welcome.set_exception(reason)
         if error is not None and is_current:
             logger.warning("%s", error)
-            if self._on_connection_lost is not None:
-                self._on_connection_lost(error)
             if self._callbacks is not None:
                 self._callbacks.post(lambda: self.connection_lost.emit(self, error=error))
 

@@ -98,5 +98,8 @@ def result_of(future: concurrent.futures.Future[Result], deadline: Deadline) -> 
         try:
             return future.result(min(remaining, LONGEST_WAIT_SECONDS))
         except TimeoutError:
-            if future.done() or remaining <= LONGEST_WAIT_SECONDS:
+            if future.done():
+                # Its own exception, or it was done just after the wait.
+                return future.result()
+            if remaining <= LONGEST_WAIT_SECONDS:
                 raise

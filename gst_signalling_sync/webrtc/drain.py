@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Drain"]
 
-_CHANNEL_CLOSE_SECONDS: Final = 1.0
-"""How long the other end may take to close the channels: some round trips, and not every peer does."""
+_CHANNEL_CLOSE_SECONDS: Final = 3.0
+"""How long the other end may take to close the channels: some round trips, and a busy program's turn. Not every peer does."""
 
 _POLL_SECONDS: Final = 0.005
 """aiortc has no event for acknowledgements."""

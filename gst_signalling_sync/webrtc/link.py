@@ -266,11 +266,13 @@ class Link:
     def _open(self, channels: Sequence[ChannelOptions], sources: Sequence[Source]) -> None:
         if self._termination is not None:
             return
-        self._open_connection(sources)
+        self._open_connection()
+        assert self._tracks is not None
+        self._tracks.take(sources)
         for options in channels:
             self.add_channel(options)
 
-    def _open_connection(self, sources: Sequence[Source] = ()) -> RTCPeerConnection:
+    def _open_connection(self) -> RTCPeerConnection:
         if self._connection is None:
             # Without a configuration aiortc would ask a public STUN server.
             connection = RTCPeerConnection(RTCConfiguration(iceServers=list(self._ice_servers)))
@@ -278,7 +280,7 @@ class Link:
             connection.on("datachannel", self._on_channel)
             self._connection = connection
             session = self._session
-            self._tracks = Tracks(connection, sources, self._loop, session.named, self._on_track)
+            self._tracks = Tracks(connection, self._loop, session.named, self._on_track)
             early, self._early_candidates = self._early_candidates, []
             self._negotiation = Negotiation(connection, self._tracks, session.named, self._send_sdp, early)
         return self._connection

@@ -27,7 +27,6 @@ class Tracks:
 
     Args:
         connection: Not negotiated yet.
-        sources: What this end sends, in the order of the media sections.
         loop: The loop that this runs on.
         named: The session as log lines name it.
         received: Called for each track that the other end sends, once.
@@ -36,18 +35,22 @@ class Tracks:
     def __init__(
         self,
         connection: RTCPeerConnection,
-        sources: Sequence[Source],
         loop: LoopThread,
         named: str,
         received: Callable[[MediaReceiver], None],
     ) -> None:
         self._connection = connection
-        self._sources = list(sources)
+        # What is to be sent and has no media section yet.
+        self._sources: list[Source] = []
         self._loop = loop
         self._named = named
         self._received = received
         self._taken: set[RTCRtpTransceiver] = set()
         self._announced: set[MediaReceiver] = set()
+
+    def take(self, sources: Sequence[Source]) -> None:
+        """Take what this end sends, in the order of the media sections; before the first description."""
+        self._sources.extend(sources)
 
     def add_sources(self) -> None:
         """Put every source into the offer that is made next; the other end may send on the same tracks."""
