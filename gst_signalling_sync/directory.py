@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 
 from .errors import ConnectionLost, PeerWaitTimeout
 from .protocol.messages import Peer, PeerStatusChanged, Role
 from .signalling.lookup import describe_producers, producer_named
+from .threads.interruptible import Condition
 from .threads.waiting import Deadline, wait_for
 
 __all__ = ["Directory"]
@@ -23,7 +23,7 @@ class Directory:
     def __init__(self, uri: str) -> None:
         self._uri = uri
         # Guards what follows; notified when it changes.
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._producers: dict[str, Peer] = {}
         self._failure: ConnectionLost | None = None
 

@@ -12,6 +12,7 @@ from .errors import ConnectionLost, SignallingError
 from .protocol.messages import Event, Peer, Role
 from .signalling import DEFAULT_TIMEOUT, SignallingClient
 from .signals import Signal
+from .threads import interruptible
 from .threads.at_exit import CLOSED_FIRST
 from .threads.callback_thread import CallbackThread
 from .threads.owner import Owner
@@ -57,7 +58,7 @@ class RoleObject:
         self._lifecycle = threading.Lock()
         self._is_starting = False
         self._close_when_started = False
-        self._ended = threading.Event()
+        self._ended = interruptible.Event()
         self._callbacks: CallbackThread | None = None
         self._signalling: SignallingClient | None = None
         self._failure: SignallingError | None = None

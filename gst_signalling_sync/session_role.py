@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import ConnectionLost, SessionClosed, SignallingError, WaitTimeout
 from .protocol.messages import EndSession, EndSessionV1_1, Event, IceMessage, Role, SdpMessage, SdpType
 from .role import RoleObject
+from .threads.interruptible import Condition
 from .threads.loop_thread import LoopThread
 from .threads.shared_loop import acquire_shared_loop, release_shared_loop
 from .threads.waiting import Deadline, wait_for
@@ -58,7 +58,7 @@ class SessionRole(RoleObject):
         self._ice_servers = parse_ice_servers(ice_servers)
         self._loop: LoopThread | None = None
         # Guards the sessions, which the reader adds and the loop removes; notified when one changes its state.
-        self._sessions_changed = threading.Condition()
+        self._sessions_changed = Condition()
         self._sessions: dict[str, Session] = {}
         # Those that other peers started and `wait_for_session` has not given out.
         self._arrived: deque[Session] = deque()

@@ -41,7 +41,7 @@ class Program:
     """
 
     def __init__(self, uri: str, *arguments: str | Path) -> None:
-        environment = {**os.environ, "GST_SIGNALLING_URI": uri, "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, "GST_SIGNALLING_URI": uri, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
         self._process = subprocess.Popen(
             arguments,
             env=environment,
@@ -74,7 +74,14 @@ class Program:
 
     def wait(self) -> None:
         """Wait until it ends by itself, in order."""
-        self._process.wait(SECONDS)
+        try:
+            self._process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            # Has it tell where its threads are.
+            self._process.send_signal(signal.SIGABRT)
+            self._process.wait(SECONDS)
+            self._reader.join(SECONDS)
+            raise AssertionError(f"it does not end within {SECONDS:g} s:\n{self.output}") from None
         self._reader.join(SECONDS)
         self._check()
 

@@ -33,6 +33,7 @@ from gst_signalling_sync import (
     WaitTimeout,
     connect,
 )
+from gst_signalling_sync.threads import interruptible
 
 from .hostile import Conversation, signalling_server
 from .waiting import Heard, wait_until
@@ -481,7 +482,7 @@ def test_start_after_a_lost_connection_connects_again() -> None:
 def test_serve_forever_returns_when_a_callback_closes_just_before_it_waits(embedded_server: SignallingServer) -> None:
     robot = Producer(embedded_server.uri, name="robot").start()
 
-    class ClosedMeanwhile(threading.Event):
+    class ClosedMeanwhile(interruptible.Event):
         def is_set(self) -> bool:
             was_set = super().is_set()
             robot.close()

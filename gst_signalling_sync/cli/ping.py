@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +11,7 @@ import gst_signalling_sync
 
 from ..echo import ECHO_LABEL, ECHO_PROTOCOL
 from ..errors import ChannelClosed, SessionClosed, SignallingError, WaitTimeout
+from ..threads.interruptible import Event
 from .logs import verbose_option
 from .numbers import FiniteRange
 from .output import complain, end_interrupted_line, json_option, print_json, printable
@@ -90,7 +90,7 @@ def ping(
     treat_sigterm_as_interrupt()
     producer = producer_called(name, uri, timeout)
     with gst_signalling_sync.connect(uri, peer_id=producer.id, timeout=timeout) as session:
-        left = threading.Event()
+        left = Event()
         session.closed.connect(lambda session, error: left.set())
         channel = _open(session, label)
         pinger = Pinger(channel, size, text, interval, wait, count)

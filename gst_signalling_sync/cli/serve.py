@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 
 import click
 
 import gst_signalling_sync
 
+from ..threads.interruptible import Event
 from ..threads.waiting import LONGEST_WAIT_SECONDS
 from .logs import show_logs, verbose_option, verbosity
 from .output import end_interrupted_line
@@ -53,7 +53,7 @@ def serve(host: str, port: int) -> None:
             click.echo(server.uri)
             if sys.stderr.isatty():
                 click.echo("The signalling server runs; Ctrl-C stops it.", err=True)
-            stop = threading.Event()
+            stop = Event()
             # In slices, because CPython may notice a signal only after the wait that it came just before.
             while not stop.wait(LONGEST_WAIT_SECONDS):
                 continue

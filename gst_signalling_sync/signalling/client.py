@@ -6,7 +6,6 @@ import concurrent.futures
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -40,6 +39,7 @@ from ..protocol.messages import (
 )
 from ..protocol.wire import parse_event, serialise_request
 from ..threads.callback_thread import CallbackThread
+from ..threads.interruptible import Future
 from ..threads.owner import Owner
 from ..threads.waiting import Deadline, check_timeout, result_of
 from .answers import SessionEvent, list_request, session_request, status_request

@@ -7,11 +7,11 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..protocol.messages import Error, Event
+from ..threads.interruptible import Future
 
 __all__ = ["PendingRequest", "PendingRequests"]
 

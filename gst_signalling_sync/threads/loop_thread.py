@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 from ..errors import ConnectionLost, WaitTimeout
 from .at_exit import CLOSED_LAST
+from .interruptible import Future
 from .waiting import Deadline, result_of
 
 __all__ = ["EVENT_LOOP_VARIABLE", "LoopThread"]
@@ -87,13 +88,11 @@ class LoopThread:
         Raises:
             ConnectionLost: The loop is closed.
         """
-        try:
-            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        except RuntimeError:
+        # As `asyncio.run_coroutine_threadsafe`, whose future a Ctrl-C may leave locked, and with it the loop.
+        future: Future[Result] = Future()
+        if not self.call(_start, coroutine, future):
             coroutine.close()
-            if not self._loop.is_closed():
-                raise
-            raise ConnectionLost(f"{self._thread.name} has ended") from None
+            raise ConnectionLost(f"{self._thread.name} has ended")
         self._submitted.add(future)
         future.add_done_callback(self._submitted.discard)
         if self._loop.is_closed():
@@ -180,6 +179,33 @@ def _new_event_loop() -> asyncio.AbstractEventLoop:
         else:
             return uvloop.new_event_loop()
     return asyncio.new_event_loop()
+
+
+def _start(coroutine: Coroutine[Any, Any, Result], future: Future[Result]) -> None:
+    """Have a future tell the outcome of a coroutine, and its cancellation cancel it; on the loop."""
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(coroutine)
+
+    def on_outcome(task: asyncio.Task[Result]) -> None:
+        if task.cancelled():
+            future.cancel()
+            return
+        error = task.exception()
+        # Whoever waited may have given up.
+        with contextlib.suppress(concurrent.futures.InvalidStateError):
+            if error is None:
+                future.set_result(task.result())
+            else:
+                future.set_exception(error)
+
+    def on_cancellation(future: concurrent.futures.Future[Result]) -> None:
+        if future.cancelled() and not task.done():
+            # A loop that has been closed has cancelled all its tasks.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(task.cancel)
+
+    task.add_done_callback(on_outcome)
+    future.add_done_callback(on_cancellation)
 
 
 def _cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import concurrent.futures
-import threading
 import time
 from collections.abc import Callable
 from numbers import Real
 from typing import Final, TypeVar
+
+from .interruptible import Condition
 
 __all__ = ["LONGEST_WAIT_SECONDS", "Deadline", "check_timeout", "result_of", "wait_for"]
 
@@ -66,7 +67,7 @@ class Deadline:
         return min(max(0.0, self._end - time.monotonic()), _LONGEST_SECONDS)
 
 
-def wait_for(condition: threading.Condition, predicate: Callable[[], object], deadline: Deadline) -> bool:
+def wait_for(condition: Condition, predicate: Callable[[], object], deadline: Deadline) -> bool:
     """`Condition.wait_for` that notices every Ctrl-C.
 
     CPython notices a signal that arrives just before a wait only after it, so no wait here is long.

@@ -18,6 +18,7 @@ from aiortc import RTCDataChannel
 from ..errors import ChannelClosed, WaitTimeout
 from ..signals import Signal
 from ..threads.callback_thread import CallbackThread
+from ..threads.interruptible import Condition
 from ..threads.loop_thread import LoopThread
 from ..threads.owner import Owner
 from ..threads.waiting import Deadline, wait_for
@@ -68,7 +69,7 @@ class DataChannel:
         self._reason = "it was closed"
 
         # Guards the state and the outgoing queue; notified when either changes in favour of a waiting thread.
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._outgoing: deque[tuple[Message, int]] = deque()
         self._outgoing_bytes = 0
         self._flush_is_due = False

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -19,6 +18,7 @@ from ..errors import ConnectionLost, MessageTooLarge, SessionClosed, TrackNotFou
 from ..signalling import SignallingClient
 from ..signals import Signal
 from ..threads.callback_thread import CallbackThread
+from ..threads.interruptible import Condition
 from ..threads.loop_thread import LoopThread
 from ..threads.owner import Owner
 from ..threads.waiting import Deadline, wait_for
@@ -67,7 +67,7 @@ class Session:
         self._close_all: Callable[[float | None], None] | None = None
 
         # Guards what follows; notified whenever any of it changes.
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._state: SessionState = "connecting"
         self._error: Exception | None = None
         self._channels: list[DataChannel] = []

@@ -20,6 +20,7 @@ import click
 import gst_signalling_sync
 
 from ...errors import SignallingError
+from ...threads.interruptible import Event
 from ..logs import verbose_option
 from ..output import print_json
 from ..pinger import Pinger
@@ -175,7 +176,7 @@ def _report_failure(work: Callable[[], None]) -> None:
 
 def _parent_gone() -> threading.Event:
     """An event that is set when stdin ends: the parent asks to stop, or is gone."""
-    gone = threading.Event()
+    gone = Event()
 
     def watch() -> None:
         sys.stdin.buffer.read()

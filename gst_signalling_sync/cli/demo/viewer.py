@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import gst_signalling_sync
 
 from ...errors import SessionClosed, SignallingError, WaitTimeout
+from ...threads.interruptible import Event
 from .picture import seconds_since
 from .tone import RATE, frequency_of
 
@@ -35,7 +36,7 @@ class Viewer:
         self._video = session.video
         self._audio = session.audio
         self._timeout = timeout
-        self._has_seen = threading.Event()
+        self._has_seen = Event()
         # Guards what follows, which the threads write and `take` takes.
         self._lock = threading.Lock()
         self._latencies: list[float] = []

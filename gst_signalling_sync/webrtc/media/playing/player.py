@@ -10,6 +10,7 @@ import time
 from typing import Final
 
 from ....errors import MediaError, WaitTimeout
+from ....threads.interruptible import Condition, Future
 from ....threads.owner import Owner
 from ....threads.waiting import Deadline, result_of, wait_for
 from ..encoded_frame import AUDIO_CLOCK_RATE
@@ -52,7 +53,7 @@ class Player:
         self._loop = loop
         self._owner = Owner(f"player of {self._location.name}")
         # Guards what follows; notified when it changes. The thread owns the input that it plays.
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._thread: threading.Thread | None = None
         self._was_started = False
         self._ended = False
@@ -227,7 +228,7 @@ def _open(location: Location) -> MediaInput:
     if location.is_file:
         return MediaInput(location)
     # FFmpeg does not notice Ctrl-C, so another thread waits for it.
-    opened: concurrent.futures.Future[MediaInput] = concurrent.futures.Future()
+    opened: Future[MediaInput] = Future()
 
     def run() -> None:
         try:

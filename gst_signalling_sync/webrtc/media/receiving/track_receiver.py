@@ -8,6 +8,7 @@ from typing import Final
 
 from ....errors import SessionClosed, WaitTimeout
 from ....threads.callback_thread import CallbackThread
+from ....threads.interruptible import Condition
 from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
 from ....threads.waiting import Deadline, wait_for
@@ -44,7 +45,7 @@ class TrackReceiver:
         self._frames_received = 0
 
         # Guards what the decoder's thread, readers and callbacks share; notified when a reader may have what it waits for.
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._has_ended = False
         self._error: Exception | None = None
 

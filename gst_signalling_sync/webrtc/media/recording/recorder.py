@@ -20,6 +20,7 @@ import av
 from ....errors import RecordingError, SessionClosed, TrackNotFound, WaitTimeout
 from ....signals import Signal
 from ....threads.callback_thread import CallbackThread
+from ....threads.interruptible import Condition
 from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
 from ....threads.waiting import Deadline, wait_for
@@ -101,7 +102,7 @@ class Recorder:
         # Held by start() for as long as it takes, so that the file is opened once.
         self._starting = threading.Lock()
         # Guards what follows; notified when the state changes.
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._state: RecorderState = "new"
         self._error: Exception | None = None
         self._is_error_raised = False

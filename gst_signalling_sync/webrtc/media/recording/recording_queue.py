@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Final
 
+from ....threads.interruptible import Condition
 from ..encoded_frame import EncodedFrame, MediaKind
 
 __all__ = ["RecordingQueue"]
@@ -25,7 +25,7 @@ class RecordingQueue:
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         # Guards all of it: the loop fills, the writing thread empties, any thread ends the queue.
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._waiting: list[tuple[MediaKind, EncodedFrame]] = []
         self._size = 0
         self._has_ended = False

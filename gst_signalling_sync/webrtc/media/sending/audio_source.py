@@ -7,7 +7,6 @@ delivers the result. The timeline is guarded by one lock that nobody holds while
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from ....threads.interruptible import Condition
 from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
 from ....threads.waiting import Deadline
@@ -58,7 +58,7 @@ class AudioSource:
         self._fan_out = FanOut()
 
         # Guards what follows; notified when the thread may have something to do.
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._timeline = SoundTimeline(rate)
         self._written = 0
         self._thread = SourceThread("audio-source")

@@ -8,7 +8,6 @@ nobody holds while converting or encoding.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Sequence
 from typing import Any, Final
@@ -16,6 +15,7 @@ from typing import Any, Final
 import av
 from av.video.reformatter import VideoReformatter
 
+from ....threads.interruptible import Condition
 from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
 from ....threads.waiting import Deadline
@@ -97,7 +97,7 @@ class VideoSource:
         self._fan_out = FanOut()
 
         # Guards what follows; notified when the thread may have something to do.
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._newest: _Picture | None = None
         self._written = 0
         self._encoded = 0
