@@ -51,7 +51,7 @@ from .hostile import (
     signalling_server,
     tcp_server,
 )
-from .peers.reference import reserved_port
+from .ports import reserved_port
 from .raw_peer import RawPeer
 from .waiting import Heard, wait_until
 
@@ -933,7 +933,7 @@ def test_offer_where_an_answer_is_due_is_dropped_with_a_log_line(offer: str, cap
 
 
 def test_consumer_that_never_answers_is_given_up_in_time(embedded_server: SignallingServer) -> None:
-    # The time is also the session's, and no more than a start() of its own needs on a busy machine.
+    # The 0.3 s are the session's; start() may take longer on a busy machine.
     producer = Producer(embedded_server.uri, timeout=0.3)
     producer.start(SECONDS)
     with closing(producer), SignallingClient(embedded_server.uri) as villain:

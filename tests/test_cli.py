@@ -24,7 +24,7 @@ from gst_signalling_sync import BroadcastChannel, Consumer, Producer, Session, S
 from gst_signalling_sync.cli import main
 from gst_signalling_sync.cli.pinger import RoundTrips
 
-from .peers.reference import reserved_port
+from .ports import reserved_port
 from .processes import run_script
 from .raw_peer import RawPeer
 

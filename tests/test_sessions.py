@@ -466,7 +466,7 @@ def test_start_after_a_lost_connection_connects_again() -> None:
         def emit(self, record: logging.LogRecord) -> None:
             time.sleep(0.3)
 
-    logger = logging.getLogger("gst_signalling_sync.signalling.client")
+    logger = logging.getLogger("gst_signalling_sync.signalling.exchange")
     slow_log = SlowLog()
     logger.addHandler(slow_log)
     try:

@@ -34,7 +34,7 @@ from gst_signalling_sync import (
 from gst_signalling_sync.protocol.messages import Peer, Role, SdpType
 
 from .hostile import Conversation, signalling_server, tcp_server
-from .peers.reference import reserved_port
+from .ports import reserved_port
 from .processes import exit_of, in_child, start_script, wait_until_blocked
 from .waiting import Heard, wait_until
 
@@ -625,8 +625,8 @@ def test_status_of_many_threads_is_refused_only_where_it_is_wrong(client: Signal
 
 def test_reader_that_was_given_up_tells_nothing_of_the_next_connection(signalling_uri: str) -> None:
     with SignallingClient(signalling_uri) as client:
-        former = client._connection
-        assert former is not None
+        assert client._exchange is not None
+        former = client._exchange._connection
         client.close()
         client.connect()
         lost = Heard(client.connection_lost)
@@ -634,7 +634,7 @@ def test_reader_that_was_given_up_tells_nothing_of_the_next_connection(signallin
 
         # As a reader does that was held up for so long that close() could not wait for it.
         former._on_text('{"type": "welcome", "peerId": "former"}')
-        former._on_lost(ConnectionLost("the former connection"))
+        former._on_lost(None)
 
         assert client.peer_id == peer_id
         assert client.list_producers() == []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import logging
 import threading
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -14,42 +12,33 @@ from ..errors import (
     ConnectionLost,
     ConnectTimeout,
     ProtocolError,
-    WaitTimeout,
 )
 from ..protocol.messages import (
     ConsumerList,
     EndSession,
     EndSessionV1_1,
-    Error,
     Event,
     IceMessage,
     ListConsumers,
     ListProducers,
     Peer,
     ProducerList,
-    ProtocolVersion,
     Request,
     Role,
     SdpMessage,
     SdpType,
     SetPeerStatus,
-    SetProtocolVersion,
     StartSession,
-    Welcome,
 )
-from ..protocol.wire import parse_event, serialise_request
 from ..threads.callback_thread import CallbackThread
-from ..threads.interruptible import Future
 from ..threads.owner import Owner
-from ..threads.waiting import Deadline, check_timeout, result_of
+from ..threads.waiting import Deadline, check_timeout
 from .answers import SessionEvent, list_request, session_request, status_request
-from .connection import Connection
-from .pending import PendingRequest, PendingRequests
+from .exchange import Exchange
+from .pending import PendingRequest
 from .server_signals import ServerSignals
 
 __all__ = ["DEFAULT_TIMEOUT", "SignallingClient"]
-
-logger = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT: Final = 10.0
 """Seconds that a blocking call may take when its `timeout` is None and its object was given no other default."""
@@ -100,11 +89,8 @@ class SignallingClient(ServerSignals):
         self._on_connection_lost = on_lost
         # Held by connect() and close() for as long as they take, so that neither sees the other's half.
         self._lifecycle = threading.Lock()
-        self._connection: Connection | None = None
-        self._loss: ConnectionLost | None = None
-        self._warned = False
-        self._pending = PendingRequests()
-        self._welcome: Future[str] = Future()
+        # The last one, until the next connect().
+        self._exchange: Exchange | None = None
 
     def __repr__(self) -> str:
         state = f"peer {self.peer_id}" if self.peer_id is not None else "not connected"
@@ -113,7 +99,8 @@ class SignallingClient(ServerSignals):
     @property
     def peer_id(self) -> str | None:
         """The id that the server gave this peer, None before `connect`."""
-        return self._welcome.result() if self._welcome.done() and not self._welcome.exception() else None
+        exchange = self._exchange
+        return None if exchange is None else exchange.peer_id
 
     def connect(self, timeout: float | None = None) -> Self:
         """Connect and wait for the server's welcome; does nothing when connected.
@@ -133,25 +120,13 @@ class SignallingClient(ServerSignals):
         self._owner.check()
         deadline = self._deadline(timeout)
         with self._lifecycle:
-            if self._connection is not None and self._loss is None:
+            if self._is_connected():
                 return self
             self._disconnect(deadline)
-            self._loss = None
-            self._warned = False
-            pending = self._pending = PendingRequests()
-            welcome = self._welcome = Future()
             self._callbacks = self._given_callbacks or CallbackThread(f"callbacks-{self.uri.split('//', 1)[1]}")
             try:
-                # A reader that was given up may still be about to tell of the connection before this one.
-                self._connection = Connection(
-                    self.uri,
-                    lambda text: self._on_text(text, pending, welcome),
-                    lambda error: self._on_lost(error, pending, welcome),
-                )
-                self._connection.open(deadline)
-                # Only as its first message may a peer choose its version. A server older than 1.1 ignores it.
-                self._connection.send(serialise_request(SetProtocolVersion(ProtocolVersion.V1_1)))
-                result_of(self._welcome, deadline)
+                self._exchange = Exchange(self.uri, self._on_message, self._on_lost)
+                self._exchange.open(deadline)
             except TimeoutError as error:
                 self._disconnect(deadline)
                 if isinstance(error, ConnectTimeout):
@@ -178,7 +153,9 @@ class SignallingClient(ServerSignals):
         deadline = self._deadline(timeout)
         acquired = self._lifecycle.acquire(blocking=False)
         if not acquired:
-            self._interrupt_connect()
+            exchange = self._exchange
+            if exchange is not None:
+                exchange.interrupt()
             # A callback must not wait for a close() that itself waits for the callbacks.
             in_callback = self._callbacks is not None and self._callbacks.is_current
             acquired = not in_callback and self._lifecycle.acquire(timeout=deadline.remaining())
@@ -249,8 +226,9 @@ class SignallingClient(ServerSignals):
             raise ProtocolError(f"setting the status: {error}") from None
         doing = f"registering as {', '.join(request.roles) or 'no role'} at {self.uri}"
         status, listed = status_request(accept, doing)
-        self._wait(self._send_pending([(status, request), (listed, ListProducers())]), deadline, doing)
-        result: Result = self._wait(listed.future, deadline, doing)
+        self._connected().ask([(status, request), (listed, ListProducers())])
+        status.wait(deadline, doing)
+        result: Result = listed.wait(deadline, doing)
         return result
 
     def list_producers(self, timeout: float | None = None) -> list[Peer]:
@@ -269,9 +247,7 @@ class SignallingClient(ServerSignals):
         """
         doing = f"listing the producers of {self.uri}"
         request = list_request(ProducerList, doing)
-        answer: ProducerList = self._wait(
-            self._send_pending([(request, ListProducers())]), self._deadline(timeout), doing
-        )
+        answer: ProducerList = self._ask(request, ListProducers(), self._deadline(timeout), doing)
         return list(answer.producers)
 
     def list_consumers(self, timeout: float | None = None) -> list[Peer]:
@@ -290,9 +266,7 @@ class SignallingClient(ServerSignals):
         """
         doing = f"listing the consumers of {self.uri}"
         request = list_request(ConsumerList, doing)
-        answer: ConsumerList = self._wait(
-            self._send_pending([(request, ListConsumers())]), self._deadline(timeout), doing
-        )
+        answer: ConsumerList = self._ask(request, ListConsumers(), self._deadline(timeout), doing)
         return list(answer.consumers)
 
     def start_session(self, peer_id: str, offer: str | None = None, timeout: float | None = None) -> str:
@@ -340,8 +314,7 @@ class SignallingClient(ServerSignals):
             self.end_session(event.session_id, "the caller gave up waiting")
 
         request = session_request(peer_id, accept, end_unwanted, doing)
-        future = self._send_pending([(request, StartSession(peer_id, offer))])
-        result: Result = self._wait(future, deadline, doing)
+        result: Result = self._ask(request, StartSession(peer_id, offer), deadline, doing)
         return result
 
     def end_session(self, session_id: str, error: str | None = None) -> None:
@@ -355,9 +328,9 @@ class SignallingClient(ServerSignals):
             ConnectionLost: There is no connection.
         """
         if error is not None:
-            self._send(EndSessionV1_1(session_id, error))
+            self._connected().send(EndSessionV1_1(session_id, error))
         # A server older than 1.1 ignored the first, one that is not ignores the second.
-        self._send(EndSession(session_id))
+        self._connected().send(EndSession(session_id))
 
     def send_sdp(self, session_id: str, type: SdpType | str, sdp: str) -> None:  # noqa: A002 - the protocol's word
         """Send a session description to a session's other end; returns at once.
@@ -375,7 +348,7 @@ class SignallingClient(ServerSignals):
             sdp_type = SdpType(type)
         except ValueError as error:
             raise ProtocolError(f"sending a session description: {error}") from None
-        self._send(SdpMessage(session_id, sdp_type, sdp))
+        self._connected().send(SdpMessage(session_id, sdp_type, sdp))
 
     def send_ice(self, session_id: str, candidate: str, sdp_m_line_index: int = 0) -> None:
         """Send a candidate to a session's other end; returns at once.
@@ -388,97 +361,44 @@ class SignallingClient(ServerSignals):
         Raises:
             ConnectionLost: There is no connection.
         """
-        self._send(IceMessage(session_id, candidate, sdp_m_line_index))
+        self._connected().send(IceMessage(session_id, candidate, sdp_m_line_index))
 
     def _deadline(self, timeout: float | None) -> Deadline:
         return Deadline(self._timeout if timeout is None else timeout)
 
-    def _connected(self) -> Connection:
+    def _is_connected(self) -> bool:
+        exchange = self._exchange
+        return exchange is not None and exchange.loss is None and not exchange.is_closed
+
+    def _connected(self) -> Exchange:
         self._owner.check()
-        connection = self._connection
-        if self._loss is not None:
-            raise ConnectionLost(str(self._loss))
-        if connection is None:
+        exchange = self._exchange
+        if exchange is not None and exchange.loss is not None:
+            raise ConnectionLost(str(exchange.loss))
+        if exchange is None or exchange.is_closed:
             raise ConnectionLost(f"not connected to {self.uri}: call connect(), or use `with SignallingClient(...)`")
-        return connection
+        return exchange
 
-    def _send(self, request: Request) -> None:
-        connection = self._connected()
-        connection.send(serialise_request(request))
-
-    def _send_pending(self, requests: list[tuple[PendingRequest, Request]]) -> Future[Any]:
-        connection = self._connected()
-        texts = [serialise_request(request) for _, request in requests]
-
-        def send() -> None:
-            for text in texts:
-                connection.send(text)
-
-        self._pending.add([pending for pending, _ in requests], send)
-        return requests[0][0].future
-
-    def _wait(self, future: Future[Any], deadline: Deadline, doing: str) -> Any:
-        try:
-            return result_of(future, deadline)
-        except concurrent.futures.TimeoutError:
-            if future.cancel():
-                raise WaitTimeout(f"{doing}: the server did not answer within {deadline}") from None
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def _interrupt_connect(self) -> None:
-        connection = self._connection
-        if connection is not None and not self._welcome.done():
-            connection.interrupt()
+    def _ask(self, request: PendingRequest, message: Request, deadline: Deadline, doing: str) -> Any:
+        """Ask the server and wait for what becomes of its answer."""
+        self._connected().ask([(request, message)])
+        return request.wait(deadline, doing)
 
     def _disconnect(self, deadline: Deadline) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close(deadline.remaining())
-        self._pending.fail(ConnectionLost(f"the connection to {self.uri} is closed"))
+        if self._exchange is not None:
+            self._exchange.close(deadline.remaining())
         if self._given_callbacks is None and self._callbacks is not None:
             self._callbacks.close(max(_GRACE_SECONDS, deadline.remaining()))
 
-    def _on_lost(self, error: ConnectionLost | None, pending: PendingRequests, welcome: Future[str]) -> None:
-        reason = error or ConnectionLost(f"the connection to {self.uri} is closed")
-        is_current = pending is self._pending
-        if is_current:
-            self._loss = error
-        try:
-            # Before those who wait are told, who may want to start again.
-            if error is not None and is_current and self._on_connection_lost is not None:
-                self._on_connection_lost(error)
-        finally:
-            pending.fail(reason)
-            if not welcome.done():
-                welcome.set_exception(reason)
-        if error is not None and is_current:
-            logger.warning("%s", error)
-            if self._callbacks is not None:
-                self._callbacks.post(lambda: self.connection_lost.emit(self, error=error))
+    # What follows is called on the reader.
 
-    def _on_text(self, text: str, pending: PendingRequests, welcome: Future[str]) -> None:
-        if pending is not self._pending:
-            return
-        try:
-            event = parse_event(text)
-        except ProtocolError as error:
-            # Once per connection: a server shall not fill the log of this machine.
-            level = logging.DEBUG if self._warned else logging.WARNING
-            self._warned = True
-            logger.log(level, "%s: dropped a message of the server: %s", self.uri, error)
-            return
-        logger.debug("%s: received %s", self.uri, event)
-        if isinstance(event, Welcome):
-            if welcome.done():
-                logger.warning("%s: dropped a second welcome of the server", self.uri)
-                return
-            welcome.set_result(event.peer_id)
-        answered = pending.resolve(event)
-        if isinstance(event, Error) and not answered:
-            logger.warning("%s: the server refused a message: %s", self.uri, event.details)
+    def _on_lost(self, error: ConnectionLost) -> None:
+        if self._on_connection_lost is not None:
+            self._on_connection_lost(error)
+        if self._callbacks is not None:
+            self._callbacks.post(lambda: self.connection_lost.emit(self, error=error))
+
+    def _on_message(self, event: Event, answered: bool) -> None:
         if self._on_event is not None and not answered:
             self._on_event(event)
         if self._callbacks is not None:

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ..errors import WaitTimeout
 from ..protocol.messages import Error, Event
 from ..threads.interruptible import Future
+from ..threads.waiting import Deadline, result_of
 
 __all__ = ["PendingRequest", "PendingRequests"]
 
@@ -42,6 +44,27 @@ class PendingRequest:
     def is_abandoned(self) -> bool:
         """Whether its caller gave up waiting; its answer may still come, or never."""
         return self.future.cancelled()
+
+    def wait(self, deadline: Deadline, doing: str) -> Any:
+        """Wait for the result; who gives up abandons the request.
+
+        Args:
+            deadline: How long.
+            doing: What is tried, for the error.
+
+        Raises:
+            WaitTimeout: No answer in time.
+            SignallingError: What `accept` raised, or the connection was lost.
+        """
+        try:
+            return result_of(self.future, deadline)
+        except TimeoutError:
+            if self.future.cancel():
+                raise WaitTimeout(f"{doing}: the server did not answer within {deadline}") from None
+            return self.future.result()
+        except BaseException:
+            self.future.cancel()
+            raise
 
     def resolve(self, event: Event | None) -> None:
         """Hand over the answer, None being silent acceptance."""

@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..ports import reserved_port
 from .require import require
 
-__all__ = ["ReferenceServer", "reserved_port", "run_reference_server"]
+__all__ = ["ReferenceServer", "run_reference_server"]
 
 PROGRAM = "gst-webrtc-signalling-server"
 START_SECONDS = 10.0
@@ -45,19 +46,6 @@ def run_reference_server() -> Iterator[ReferenceServer]:
         finally:
             process.terminate()
             process.wait(START_SECONDS)
-
-
-@contextlib.contextmanager
-def reserved_port() -> Iterator[int]:
-    """A port of the loopback that nothing listens on, and that nobody is given who asks for any free one.
-
-    Who asks for this one and sets SO_REUSEADDR, as servers do, can have it.
-    """
-    with socket.socket() as reservation:
-        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        reservation.bind(("127.0.0.1", 0))
-        port: int = reservation.getsockname()[1]
-        yield port
 
 
 def _wait_until_it_accepts(process: subprocess.Popen[bytes], port: int) -> None:

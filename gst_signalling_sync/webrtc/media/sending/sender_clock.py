@@ -12,27 +12,25 @@ _NTP_EPOCH_OFFSET: Final = 2_208_988_800
 """Seconds from 1900 to 1970 (RFC 5905)."""
 
 _OLDEST_SECONDS: Final = 60.0
-"""Nothing live is older; what is was measured on another clock."""
+"""Nothing live is older: what seems so was measured on another clock."""
 
 
-def capture_time(captured: float | None, now: float) -> float:
+def capture_time(captured: float, now: float) -> float:
     """Check when a caller says that something was captured.
 
     Args:
-        captured: On the clock of `time.monotonic`; None: now.
+        captured: On the clock of `time.monotonic`; a little ahead of it where it was converted from another clock.
         now: `time.monotonic`.
 
     Returns:
         That moment, at the latest now.
 
     Raises:
-        ValueError: It is not within the last minute, or in the next.
+        ValueError: It is not within a minute of now.
     """
-    if captured is None:
-        return now
     if not abs(now - captured) <= _OLDEST_SECONDS:
         raise ValueError(
-            f"captured={captured!r}: a moment of the last {_OLDEST_SECONDS:g} s on the clock of time.monotonic(), "
+            f"captured={captured!r}: a moment within {_OLDEST_SECONDS:g} s of now on the clock of time.monotonic(), "
             f"which is at {now:.3f}"
         )
     return min(captured, now)

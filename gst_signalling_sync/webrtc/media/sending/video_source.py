@@ -145,7 +145,8 @@ class VideoSource:
             RuntimeError: The source was inherited by `fork`.
         """
         self._owner.check()
-        moment = capture_time(captured, time.monotonic())
+        now = time.monotonic()
+        moment = now if captured is None else capture_time(captured, now)
         frame = to_frame(picture, format)
         with self._changed:
             self._newest = _Picture(frame, moment)

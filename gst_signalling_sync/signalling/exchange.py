@@ -1,0 +1,140 @@
+"""`Exchange`: one connection to a signalling server, with its welcome, and the requests that wait for answers on it.
+
+A client that connects again begins another exchange. The reader of the one before may have been given up and still be about to
+tell something: it tells its own exchange, which is closed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from ..errors import ConnectionLost, ProtocolError
+from ..protocol.messages import Error, Event, ProtocolVersion, Request, SetProtocolVersion, Welcome
+from ..protocol.wire import parse_event, serialise_request
+from ..threads.interruptible import Future
+from ..threads.waiting import Deadline, result_of
+from .connection import Connection
+from .pending import PendingRequest, PendingRequests
+
+__all__ = ["Exchange"]
+
+logger = logging.getLogger(__name__)
+
+
+class Exchange:
+    """Everything from `open` to `close`; a caller's thread opens and closes, the reader does what is between.
+
+    Args:
+        uri: Of the server.
+        on_event: Called on the reader with each message, and whether it answered a request; must not block.
+        on_lost: Called on the reader, last, when the connection ended otherwise than by `close`, before those who wait for
+            answers are told; must not block.
+    """
+
+    def __init__(
+        self, uri: str, on_event: Callable[[Event, bool], None], on_lost: Callable[[ConnectionLost], None]
+    ) -> None:
+        self.uri = uri
+        self._on_event = on_event
+        self._on_connection_lost = on_lost
+        self._connection = Connection(uri, self._on_text, self._on_lost)
+        self._pending = PendingRequests()
+        self._welcome: Future[str] = Future()
+        self._warned = False
+        self.is_closed = False
+        """Whether `close` was called."""
+        # Whether it is done, after which a reader that was given up may still be there.
+        self._is_over = False
+        self.loss: ConnectionLost | None = None
+        """Why the connection ended, other than by `close`; written by the reader."""
+
+    @property
+    def peer_id(self) -> str | None:
+        """The id that the server gave this peer, None before its welcome."""
+        return self._welcome.result() if self._welcome.done() and not self._welcome.exception() else None
+
+    def open(self, deadline: Deadline) -> None:
+        """Connect and wait for the server's welcome.
+
+        Raises:
+            ConnectError: Nothing listens there, or it is not a WebSocket server.
+            ConnectTimeout: It did not answer the WebSocket handshake in time.
+            TimeoutError: It did not welcome in time.
+            ConnectionLost: It closed the connection before its welcome, or `interrupt` was called.
+        """
+        self._connection.open(deadline)
+        # Only as its first message may a peer choose its version. A server older than 1.1 ignores it.
+        self._connection.send(serialise_request(SetProtocolVersion(ProtocolVersion.V1_1)))
+        result_of(self._welcome, deadline)
+
+    def interrupt(self) -> None:
+        """Have an `open` under way in another thread raise."""
+        if not self._welcome.done():
+            self._connection.interrupt()
+
+    def close(self, seconds: float) -> None:
+        """Send what is queued, disconnect, and have every request raise; idempotent."""
+        self.is_closed = True
+        self._connection.close(seconds)
+        self._is_over = True
+        self._pending.fail(self._closed_error())
+
+    def send(self, request: Request) -> None:
+        """Queue a request that is not answered; returns at once."""
+        self._connection.send(serialise_request(request))
+
+    def ask(self, requests: list[tuple[PendingRequest, Request]]) -> None:
+        """Queue requests that are answered, with none in between; returns at once.
+
+        Raises:
+            ProtocolError: What one holds is not a JSON value.
+            ConnectionLost: The connection has ended.
+        """
+        texts = [serialise_request(request) for _, request in requests]
+
+        def send() -> None:
+            for text in texts:
+                self._connection.send(text)
+
+        self._pending.add([pending for pending, _ in requests], send)
+
+    def _closed_error(self) -> ConnectionLost:
+        return ConnectionLost(f"the connection to {self.uri} is closed")
+
+    # What follows is called on the reader.
+
+    def _on_lost(self, error: ConnectionLost | None) -> None:
+        self.loss = error
+        try:
+            # Before those who wait are told, who may want to connect again.
+            if error is not None:
+                logger.warning("%s", error)
+                self._on_connection_lost(error)
+        finally:
+            reason = error or self._closed_error()
+            self._pending.fail(reason)
+            if not self._welcome.done():
+                self._welcome.set_exception(reason)
+
+    def _on_text(self, text: str) -> None:
+        if self._is_over:
+            return
+        try:
+            event = parse_event(text)
+        except ProtocolError as error:
+            # Once per connection: a server shall not fill the log of this machine.
+            level = logging.DEBUG if self._warned else logging.WARNING
+            self._warned = True
+            logger.log(level, "%s: dropped a message of the server: %s", self.uri, error)
+            return
+        logger.debug("%s: received %s", self.uri, event)
+        if isinstance(event, Welcome):
+            if self._welcome.done():
+                logger.warning("%s: dropped a second welcome of the server", self.uri)
+                return
+            self._welcome.set_result(event.peer_id)
+        answered = self._pending.resolve(event)
+        if isinstance(event, Error) and not answered:
+            logger.warning("%s: the server refused a message: %s", self.uri, event.details)
+        self._on_event(event, answered)
