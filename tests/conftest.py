@@ -41,6 +41,12 @@ def signalling_uri(request: pytest.FixtureRequest) -> str:
     return server.uri
 
 
+@pytest.fixture
+def _not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have coverage not measure the programs that the test starts."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _process_wide_descriptors() -> None:
     """Have libuv open the pipe that it keeps for the life of the process, so that no test seems to leave it behind."""

@@ -1,6 +1,6 @@
 """Interrupts a condition, an event or a future at a moment that nobody knows, again and again.
 
-    python -m tests.interrupting take
+    python -m tests.interrupting condition_taken
 
 A program of its own, since `KeyboardInterrupt` may be raised anywhere in it, and a test runner would have to survive that too.
 """
@@ -15,12 +15,15 @@ from collections.abc import Callable
 
 from gst_signalling_sync.threads.interruptible import Condition, Event, Future
 
-__all__ = ["TRIALS"]
+__all__ = ["ROUNDS", "TRIALS", "main"]
 
 ROUNDS = 500
 """Of which `threading.Condition` is left locked in some hundred."""
 
 SECONDS = 10.0
+
+Uses = tuple[Callable[[], object], Callable[[], object]]
+"""Of one object: what is interrupted, and what another thread must be able to do after that."""
 
 
 def interrupt(*_: object) -> None:
@@ -44,45 +47,41 @@ def is_done_by_another_thread(function: Callable[[], object]) -> bool:
     return not thread.is_alive()
 
 
-def take_condition(condition: Condition) -> None:
-    with condition:
-        pass
-
-
-def wait_for_condition(condition: Condition) -> None:
-    with condition:
-        condition.wait(1e-6)
-
-
-def take() -> bool:
-    """Whether others can take a condition that was being taken."""
+def condition_taken() -> Uses:
     condition = Condition()
-    interrupted(lambda: take_condition(condition))
-    return is_done_by_another_thread(lambda: take_condition(condition))
+
+    def take() -> None:
+        with condition:
+            pass
+
+    return take, take
 
 
-def wait() -> bool:
-    """Whether others can take a condition that was being waited for."""
+def condition_waited_for() -> Uses:
     condition = Condition()
-    interrupted(lambda: wait_for_condition(condition))
-    return is_done_by_another_thread(lambda: take_condition(condition))
+
+    def wait() -> None:
+        with condition:
+            condition.wait(1e-6)
+
+    def notify() -> None:
+        with condition:
+            condition.notify_all()
+
+    return wait, notify
 
 
-def event() -> bool:
-    """Whether others can set an event that was being waited for."""
-    event = Event()
-    interrupted(lambda: event.wait(1e-6))
-    return is_done_by_another_thread(event.set)
+def event_waited_for() -> Uses:
+    happening = Event()
+    return lambda: happening.wait(1e-6), happening.set
 
 
-def future() -> bool:
-    """Whether others can tell a future its result while it was being asked."""
-    future: Future[int] = Future()
-    interrupted(future.done)
-    return is_done_by_another_thread(lambda: future.set_result(1)) and future.result(SECONDS) == 1
+def future_asked() -> Uses:
+    answer: Future[int] = Future()
+    return answer.done, lambda: answer.set_result(1)
 
 
-TRIALS = {"take": take, "wait": wait, "event": event, "future": future}
+TRIALS = {trial.__name__: trial for trial in (condition_taken, condition_waited_for, event_waited_for, future_asked)}
 
 
 def main() -> None:
@@ -91,7 +90,9 @@ def main() -> None:
     signal.signal(signal.SIGALRM, interrupt)
     trial = TRIALS[sys.argv[1]]
     for survived in range(ROUNDS):
-        if not trial():
+        use, others_use = trial()
+        interrupted(use)
+        if not is_done_by_another_thread(others_use):
             sys.exit(f"left locked after {survived} rounds")
     print(f"survived {ROUNDS} rounds")
 

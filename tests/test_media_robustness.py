@@ -72,7 +72,7 @@ no_other_programs = pytest.mark.usefixtures("_ahead_of_other_programs")
 
 
 class Spectator:
-    """A session, and when each of its frames was captured."""
+    """A session whose first picture has come, and when each of its frames was captured."""
 
     def __init__(self, session: Session, camera: Camera) -> None:
         self.session = session
@@ -80,6 +80,7 @@ class Spectator:
         self.timestamps: list[int] = []
         self._clock = session.video.rtp.clock
         session.video.rtp.add_tap(self._on_frame)
+        wait_until(lambda: self.timestamps, "the first picture")
 
     @property
     def longest_gap(self) -> int:
@@ -104,8 +105,8 @@ class Spectator:
 
     def watch(self, seconds: float) -> None:
         """Wait until there are so many seconds more of the stream."""
-        wanted = (self.timestamps[-1] if self.timestamps else 0) + seconds * 90000
-        wait_until(lambda: self.timestamps and self.timestamps[-1] >= wanted, "the stream goes on", seconds + 20)
+        wanted = self.timestamps[-1] + seconds * 90000
+        wait_until(lambda: self.timestamps[-1] >= wanted, "the stream goes on", seconds + 20)
 
     def _on_frame(self, frame: EncodedFrame) -> None:
         self.timestamps.append(frame.timestamp)
@@ -143,9 +144,7 @@ def robot(server: SignallingServer) -> Iterator[tuple[Producer, Camera]]:
 def robot_with_spectator(server: SignallingServer) -> Iterator[tuple[Producer, Spectator]]:
     """A producer that films, and a consumer that watches undisturbed."""
     with robot(server) as (producer, camera), connect(server.uri, name="robot") as session:
-        watching = Spectator(session, camera)
-        wait_until(lambda: watching.timestamps, "the first picture")
-        yield producer, watching
+        yield producer, Spectator(session, camera)
 
 
 @no_other_programs
@@ -234,14 +233,13 @@ def test_a_bad_link_takes_no_more_than_half_of_the_bitrate_from_the_others(embed
         with filming(video) as camera, connect(embedded_server.uri, name="robot") as good:
             tell_losses_alone(good)
             watching = Spectator(good, camera)
-            wait_until(lambda: watching.timestamps, "the first picture")
             with connect(embedded_server.uri, name="robot") as bad:
                 tell_losses_alone(bad)
                 bad.video.read()
                 assert video.bitrate == 800_000
                 lose_packets(bad, 0.5)
                 wait_until(lambda: (video.bitrate or 0) < 500_000, "the bitrate follows the bad link", 60)
-                # Long enough for the bad link alone to take it down to a fifth of that.
+                # Meanwhile the bad link alone would take it to the lowest.
                 watching.watch(8.0)
                 assert (video.bitrate or 0) >= 400_000
             # The last step may be too small to be worth a keyframe.

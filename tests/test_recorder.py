@@ -364,11 +364,11 @@ def test_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert len(played(recorder.path).pictures) == FPS
 
 
+# The data file of coverage would not fit on the disk either.
+@pytest.mark.usefixtures("_not_measured")
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("room", [0, 100, 60_000, 200_000])
-def test_the_disk_is_full(tmp_path: Path, suffix: str, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The data file of coverage would not fit on the disk either.
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+def test_the_disk_is_full(tmp_path: Path, suffix: str, room: int) -> None:
     script = """
         import errno, resource, sys
         from pathlib import Path
