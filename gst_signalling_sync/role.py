@@ -144,6 +144,7 @@ class RoleObject:
         if not acquired:
             return
         try:
+            self._release(deadline)
             self._shut(deadline)
         finally:
             self._lifecycle.release()
@@ -199,6 +200,9 @@ class RoleObject:
         client = self._signalling
         if client is not None and self._is_starting:
             client.close(deadline.remaining())
+
+    def _release(self, deadline: Deadline) -> None:
+        """Give back, at `close` alone, what a `start` that fails or follows a loss leaves as it is; the lock is held."""
 
     def _shut(self, deadline: Deadline) -> None:
         """Undo `_open`, in the reverse order; the lifecycle lock is held."""

@@ -125,10 +125,12 @@ class SessionRole(RoleObject):
         return source
 
     def add_player(self, path: str | os.PathLike[str], loop: bool = False) -> Player:
-        """Add the video and audio of a file, a camera or a stream. It plays in real time while this object is started.
+        """Add the video and audio of a file, a camera or a stream. It plays in real time from `start` to `close`.
+
+        It is opened here, once, and stays open until `close`, also of an object that was never started.
 
         Args:
-            path: A file, a camera such as ``/dev/video0``, or a URL: whatever FFmpeg opens.
+            path: A file, a camera such as ``/dev/video0``, a URL, or ``pipe:0``, the standard input: whatever FFmpeg opens.
             loop: Whether a file begins again at its end, and a camera or stream that breaks off is opened again.
 
         Returns:
@@ -155,9 +157,12 @@ class SessionRole(RoleObject):
         for player in self._players:
             player.start()
 
-    def _shut(self, deadline: Deadline) -> None:
+    def _release(self, deadline: Deadline) -> None:
         for player in self._players:
             player.close(deadline.remaining())
+        super()._release(deadline)
+
+    def _shut(self, deadline: Deadline) -> None:
         super()._shut(deadline)
         for source in self._sources:
             source.join(deadline)

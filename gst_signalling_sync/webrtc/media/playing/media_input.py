@@ -32,7 +32,7 @@ _MOST_ERRORS: Final = 100
 """Damaged packets in a row after which an input is given up."""
 
 _TEXT_FORMATS: Final = ("tty", "bin")
-"""FFmpeg takes any file that is named like a text for a picture made of letters."""
+"""FFmpeg takes any file that is named like a text for an image made of letters."""
 
 _SEGMENTED_FORMATS: Final = ("hls", "dash")
 """These have no end, and yet they bring seconds at a time."""
@@ -56,12 +56,14 @@ class Location:
         url: For FFmpeg.
         format: FFmpeg's name of what reads it; None: by its content.
         is_file: Whether it is a regular file, which is read without waiting.
+        is_remote: Whether it is at an address on the network.
         name: For messages: without a password.
     """
 
     url: str
     format: str | None
     is_file: bool
+    is_remote: bool
     name: str
 
     @classmethod
@@ -78,14 +80,14 @@ class Location:
         try:
             mode = os.stat(text.removeprefix("file:")).st_mode
         except (OSError, ValueError) as error:
-            # FFmpeg has names of its own for what is in no directory: URLs, and numbered pictures.
+            # FFmpeg has names of its own for what is in no directory: URLs, and numbered images.
             if "\0" in text or not re.match(r"[A-Za-z][\w+.-]+:|[^%]*%\d*d", text):
                 raise MediaError(f"cannot open {text!r}: {_reason(error)}") from None
-            return cls(text, None, False, re.sub(r"(?<=://)[^/@]*@", "", text))
+            return cls(text, None, False, "://" in text, re.sub(r"(?<=://)[^/@]*@", "", text))
         if stat.S_ISCHR(mode):
-            return cls(text, "v4l2", False, text)
+            return cls(text, "v4l2", False, False, text)
         # Else FFmpeg would take a name with a colon for a URL.
-        return cls(f"file:{text.removeprefix('file:')}", None, stat.S_ISREG(mode), text)
+        return cls(f"file:{text.removeprefix('file:')}", None, stat.S_ISREG(mode), False, text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from ....threads.waiting import Deadline, result_of, wait_for
 from ..encoded_frame import AUDIO_CLOCK_RATE
 from ..sending.audio_source import AudioSource
 from ..sending.video_source import VideoSource
-from .media_input import OPEN_SECONDS, Location, MediaInput
+from .media_input import OPEN_SECONDS, READ_SECONDS, Location, MediaInput
 from .playback import Playback
 
 __all__ = ["Player"]
@@ -35,8 +35,13 @@ _LONGEST_WAIT_SECONDS: Final = 3600.0
 class Player:
     """Plays a file, a camera or a stream to a producer or consumer; made by their `add_player`. Every method from any thread.
 
-    A file plays in real time, picture and sound by its time stamps; at its end the last picture stays. A camera, and a URL
-    that has no end, are shown as they come, the newest picture first.
+    A file plays in real time, frames and sound by its time stamps; at its end the last frame stays. A camera, and a URL
+    that has no end, are shown as they come, the newest frame first.
+
+    The input is opened once, here, and played from its beginning by the first `start`; until then it stays open. So a pipe
+    such as ``pipe:0``, the standard input, loses nothing. What comes from the network is opened again if it had to wait for
+    more than 5 s: its server may have hung up. After `close` the next `start` opens the input again, where a pipe goes on
+    with what its writer writes then.
 
     Args:
         path: A file, a camera such as ``/dev/video0``, or a URL: whatever FFmpeg opens.
@@ -55,10 +60,13 @@ class Player:
         # Guards what follows; notified when it changes. The thread owns the input that it plays.
         self._changed = Condition()
         self._thread: threading.Thread | None = None
+        # The thread that has the input open. After close() it may be one that FFmpeg still holds up.
+        self._holder: threading.Thread | None = None
         self._was_started = False
         self._ended = False
         self._error: MediaError | None = None
         self._unplayed: MediaInput | None = _open(self._location)
+        self._opened_at = time.monotonic()
         self._video = _video_source(self._unplayed)
         self._audio = _audio_source(self._unplayed)
 
@@ -87,7 +95,7 @@ class Player:
         return self._error
 
     def start(self) -> None:
-        """Begin at the beginning; does nothing while it plays.
+        """Begin at the beginning; does nothing while it plays. The role object calls it when it has started.
 
         Raises:
             RuntimeError: The player was inherited by `fork`.
@@ -130,10 +138,11 @@ class Player:
                 raise self._error
 
     def close(self, seconds: float) -> None:
-        """Stop playing, and give the file or the device back; idempotent. The last picture stays.
+        """Stop playing, and give the file or the device back, played or not; idempotent. The last frame stays.
 
         Nothing can interrupt FFmpeg while it waits for a camera or the network: a stream that has fallen silent keeps its
-        thread for up to 5 s, which is logged when it is longer than `seconds`.
+        thread for up to 5 s, which is logged when it is longer than `seconds`. A `start` meanwhile waits for that thread to
+        give the input back.
 
         Args:
             seconds: How long to wait for that.
@@ -159,7 +168,8 @@ class Player:
     def _main(self, media: MediaInput | None) -> None:
         error: MediaError | None = None
         try:
-            self._play(media)
+            if self._hold_input():
+                self._play(media)
         except MediaError as raised:
             error = raised
             if self._goes_on():
@@ -167,16 +177,33 @@ class Player:
         except Exception as raised:
             error = MediaError(f"cannot play {self._location.name}: {raised!r}")
             logger.exception("%r: internal error", self)
+        finally:
+            if media is not None:
+                media.close()
         with self._changed:
+            if self._holder is threading.current_thread():
+                self._holder = None
+                self._changed.notify_all()
             if self._thread is threading.current_thread():
                 self._thread = None
                 self._ended = True
                 self._error = error
                 self._changed.notify_all()
 
+    def _hold_input(self) -> bool:
+        """Wait until no earlier thread has the input open, as a device can be opened once only; whether to go on."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._holder is None or not self._goes_on())
+            if self._goes_on():
+                self._holder = threading.current_thread()
+            return self._goes_on()
+
     def _play(self, media: MediaInput | None) -> None:
         begin: float | None = None
         failed = False
+        if media is not None and self._is_stale():
+            media.close()
+            media = None
         while self._goes_on():
             try:
                 media = media or MediaInput(self._location)
@@ -198,6 +225,10 @@ class Player:
                 return
             if begin is None:
                 self._wait_until(time.monotonic() + _RETRY_SECONDS)
+
+    def _is_stale(self) -> bool:
+        """Whether what was opened with the player has waited too long: a server hangs up, or sends what is old."""
+        return self._location.is_remote and time.monotonic() - self._opened_at > READ_SECONDS
 
     def _play_once(self, media: MediaInput, begin: float | None) -> float | None:
         """When what follows is to begin; None: that does not matter."""

@@ -1,0 +1,164 @@
+"""What players play and tests look at: files of numbered frames and a tone, a web server that streams, and what is written."""
+
+from __future__ import annotations
+
+import http.server
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gst_signalling_sync.webrtc.media.pictures import to_array
+from gst_signalling_sync.webrtc.media.playing.player import Player
+
+from .media import number_in, numbered_picture, tone
+
+__all__ = ["CLOSE_SECONDS", "FPS", "RATE", "SECONDS", "Chunks", "Written", "http_server", "playing", "write_file"]
+
+FPS: Final = 30
+RATE: Final = 48000
+SECONDS: Final = 20.0
+CLOSE_SECONDS: Final = 2.0
+
+
+def write_file(
+    path: Path,
+    seconds: float = 1.0,
+    *,
+    video: str | None = "libx264",
+    audio: str | None = "aac",
+    layout: str = "mono",
+    sound: NDArray[np.int16] | None = None,
+    first: int = 0,
+) -> Path:
+    """Write numbered pictures and a tone of 440 Hz."""
+    with av.open(path, "w") as container:
+        pictures = None if video is None else container.add_stream(video, rate=FPS)
+        sounds = None if audio is None else container.add_stream(audio, rate=RATE, layout=layout)
+        if pictures is not None:
+            assert isinstance(pictures, av.VideoStream)
+            pictures.width, pictures.height, pictures.pix_fmt = 320, 240, "yuv420p"
+            pictures.options = {"g": "10", **({"preset": "ultrafast"} if video == "libx264" else {})}
+        samples = tone(440, round(seconds * RATE)) if sound is None else sound
+        for number in range(round(seconds * FPS)):
+            if isinstance(pictures, av.VideoStream):
+                picture = av.VideoFrame.from_ndarray(numbered_picture(first + number), "bgr24").reformat(
+                    format="yuv420p"
+                )
+                picture.pts, picture.time_base = number, Fraction(1, FPS)
+                container.mux(pictures.encode(picture))
+            if isinstance(sounds, av.AudioStream):
+                begin = number * RATE // FPS
+                piece = np.repeat(samples[begin : begin + RATE // FPS], sounds.codec_context.channels, axis=1)
+                frame = av.AudioFrame.from_ndarray(piece.reshape(1, -1), "s16", layout)
+                frame.pts, frame.time_base, frame.sample_rate = begin, Fraction(1, RATE), RATE
+                container.mux(sounds.encode(frame))
+        for stream in (pictures, sounds):
+            if isinstance(stream, av.VideoStream | av.AudioStream):
+                container.mux(stream.encode(None))
+    return path
+
+
+class Write(NamedTuple):
+    """A call of a source's `write`.
+
+    Attributes:
+        moment: When it came.
+        content: A picture or samples.
+        captured: When the player says that its content was.
+    """
+
+    moment: float
+    content: Any
+    captured: float | None
+
+
+class Written:
+    """Collects what a player writes into its sources.
+
+    Args:
+        player: Not started.
+        patch: What undoes it.
+    """
+
+    def __init__(self, player: Player, patch: pytest.MonkeyPatch) -> None:
+        self.pictures: list[Write] = []
+        self.sounds: list[Write] = []
+        for source in player.sources:
+            patch.setattr(source, "write", self._collect(self.pictures if source.kind == "video" else self.sounds))
+
+    @property
+    def numbers(self) -> list[int | None]:
+        """Those in the pictures."""
+        return [number_in(to_array(each.content)) for each in list(self.pictures)]
+
+    @property
+    def sound(self) -> NDArray[np.int16]:
+        return np.concatenate([each.content for each in list(self.sounds)])
+
+    @staticmethod
+    def _collect(into: list[Write]) -> Callable[..., None]:
+        return lambda content, captured=None: into.append(Write(time.monotonic(), content, captured))
+
+
+@contextmanager
+def playing(player: Player) -> Iterator[Player]:
+    player.start()
+    try:
+        yield player
+    finally:
+        player.close(CLOSE_SECONDS)
+
+
+class Chunks:
+    """The body of an answer whose length is not known in advance (RFC 9112 section 7.1).
+
+    Args:
+        file: Of the connection.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> None:
+        self._file.write(b"%x\r\n%b\r\n" % (len(data), data))
+
+
+@contextmanager
+def http_server(answer: Callable[[Chunks], None]) -> Iterator[str]:
+    """A web server that answers every request by a stream."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            try:
+                answer(Chunks(self.wfile))
+                self.wfile.write(b"0\r\n\r\n")
+            except ConnectionError as error:
+                logging.debug("the player went: %s", error)
+
+        def log_message(self, format: str, *arguments: Any) -> None:
+            logging.debug(format, *arguments)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/film"
+        finally:
+            server.shutdown()
+            thread.join(SECONDS)
