@@ -17,11 +17,10 @@ from typing import Any
 import pytest
 import websocket
 
-from gst_signalling_sync import server as server_module
-from gst_signalling_sync import server_connection
 from gst_signalling_sync.errors import ConnectError, WaitTimeout
 from gst_signalling_sync.protocol.messages import Peer, ProtocolVersion, Role
-from gst_signalling_sync.server import SignallingServer
+from gst_signalling_sync.server import SignallingServer, connection, switchboard
+from gst_signalling_sync.server.running import RunningServer
 
 from .raw_peer import RawPeer
 
@@ -208,14 +207,14 @@ def test_close_while_another_thread_closes_is_bounded(
     embedded_server: SignallingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closing, may_go_on = threading.Event(), threading.Event()
-    close = server_module._RunningServer.close
+    close = RunningServer.close
 
     def slow_close(*arguments: object) -> None:
         closing.set()
         assert may_go_on.wait(SECONDS)
         close(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(server_module._RunningServer, "close", slow_close)
+    monkeypatch.setattr(RunningServer, "close", slow_close)
     with ThreadPoolExecutor() as pool:
         first = pool.submit(embedded_server.close)
         assert closing.wait(SECONDS)
@@ -389,9 +388,9 @@ def test_peer_that_does_not_read_is_cut_off_and_delays_nobody(
         assert told["meta"][0] == sent
         assert time.monotonic() - begin < 4
         sent += 1
-        assert sent * len(padding) < server_connection.UNREAD_BYTES + 16 * 2**20, "not cut off"
+        assert sent * len(padding) < connection.UNREAD_BYTES + 16 * 2**20, "not cut off"
 
-    assert sent * len(padding) > server_connection.UNREAD_BYTES
+    assert sent * len(padding) > connection.UNREAD_BYTES
     assert departures == [{"type": "peerStatusChanged", "peerId": stuck.id, "roles": [], "meta": None}]
     assert stuck.id not in embedded_server.peers
     assert "unread" in caplog.text
@@ -404,7 +403,7 @@ def test_message_of_the_greatest_length_is_relayed(embedded_server: SignallingSe
     with RawPeer(embedded_server.uri).register("producer") as producer, RawPeer(embedded_server.uri) as consumer:
         session_id = consumer.request("startSession", peerId=producer.id)["sessionId"]
         producer.receive()
-        sdp = "x" * (server_connection.MESSAGE_BYTES - 200)
+        sdp = "x" * (connection.MESSAGE_BYTES - 200)
 
         consumer.send("peer", sessionId=session_id, sdp={"type": "answer", "sdp": sdp})
 
@@ -413,7 +412,7 @@ def test_message_of_the_greatest_length_is_relayed(embedded_server: SignallingSe
 
 def test_message_that_is_too_long_ends_the_connection(embedded_server: SignallingServer) -> None:
     with RawPeer(embedded_server.uri) as peer:
-        peer.send_text("x" * (server_connection.MESSAGE_BYTES + 1))
+        peer.send_text("x" * (connection.MESSAGE_BYTES + 1))
 
         assert close_code(peer) == 1009
 
@@ -437,8 +436,8 @@ def test_peer_that_says_goodbye_but_stays_is_gone_at_once_and_cut_off(embedded_s
 
 
 def test_silent_peer_is_pinged_and_need_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_connection, "PING_SECONDS", 0.1)
-    monkeypatch.setattr(server_module, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(switchboard, "PING_SECONDS", 0.1)
     with SignallingServer(port=0) as server, RawPeer(server.uri) as peer:
         frames = [peer.socket.recv_frame() for _ in range(3)]
 
@@ -447,7 +446,7 @@ def test_silent_peer_is_pinged_and_need_not_answer(monkeypatch: pytest.MonkeyPat
 
 
 def test_client_that_never_shakes_hands_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_connection, "HANDSHAKE_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "HANDSHAKE_SECONDS", 0.1)
     with SignallingServer(port=0) as server, tcp(server) as silent, tcp(server) as slow:
         slow.sendall(b"GET / HTTP/1.1\r\nHost: ")
 

@@ -1,4 +1,4 @@
-"""One peer's WebSocket as the server holds it: a thin asyncio driver of the protocol class of `websockets`.
+"""`Connection`: one peer's WebSocket as the server holds it, a thin asyncio driver of the protocol class of `websockets`.
 
 There is no task, queue or timer per open connection, so that thousands of idle peers cost little, and no write ever
 waits, so that a peer which does not read cannot delay another.
@@ -17,7 +17,7 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-__all__ = ["ServerConnection", "Switchboard"]
+__all__ = ["Connection", "Observer"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,22 +39,22 @@ PING_SECONDS: Final = 30.0
 a peer that is gone."""
 
 
-class Switchboard(Protocol):
+class Observer(Protocol):
     """What a connection reports to; every call is made on the loop."""
 
-    def made(self, connection: ServerConnection) -> None:
+    def made(self, connection: Connection) -> None:
         """A TCP connection was accepted."""
 
-    def opened(self, connection: ServerConnection) -> None:
+    def opened(self, connection: Connection) -> None:
         """The handshake is done."""
 
-    def received(self, connection: ServerConnection, text: str) -> None:
+    def received(self, connection: Connection, text: str) -> None:
         """A text message arrived."""
 
-    def left(self, connection: ServerConnection) -> None:
+    def left(self, connection: Connection) -> None:
         """The peer is gone, or has begun to close; called once, after `opened`."""
 
-    def lost(self, connection: ServerConnection) -> None:
+    def lost(self, connection: Connection) -> None:
         """The TCP connection is gone."""
 
 
@@ -70,32 +70,32 @@ class _WebSocketLog(logging.LoggerAdapter[logging.Logger]):
 _websocket_log = _WebSocketLog(logger, {})
 
 
-class ServerConnection(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """A connection from accept to loss.
 
     Args:
-        switchboard: What to report to.
+        observer: What to report to.
         loop: The event loop that it runs on.
 
     Attributes:
-        peer_id: The peer's id once it is open, for the switchboard to set.
+        peer_id: The peer's id once it is open, for its observer to set.
     """
 
     __slots__ = (
         "_is_open",
         "_last_write",
         "_loop",
+        "_observer",
         "_partial",
-        "_switchboard",
         "_timer",
         "_transport",
         "_websocket",
         "peer_id",
     )
 
-    def __init__(self, switchboard: Switchboard, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, observer: Observer, loop: asyncio.AbstractEventLoop) -> None:
         self.peer_id = ""
-        self._switchboard = switchboard
+        self._observer = observer
         self._loop = loop
         self._websocket = ServerProtocol(max_size=MESSAGE_BYTES, logger=_websocket_log)
         self._transport: asyncio.Transport
@@ -151,7 +151,7 @@ class ServerConnection(asyncio.Protocol):
         """Begin to wait for the handshake."""
         # uvloop's class is a transport without deriving from this one.
         self._transport = cast(asyncio.Transport, transport)
-        self._switchboard.made(self)
+        self._observer.made(self)
         self._set_timer(HANDSHAKE_SECONDS, f"no WebSocket handshake within {HANDSHAKE_SECONDS:g} s")
 
     def data_received(self, data: bytes) -> None:
@@ -174,7 +174,7 @@ class ServerConnection(asyncio.Protocol):
         """Report the loss."""
         self._cancel_timer()
         self._leave()
-        self._switchboard.lost(self)
+        self._observer.lost(self)
 
     def __str__(self) -> str:
         if self.peer_id:
@@ -202,7 +202,7 @@ class ServerConnection(asyncio.Protocol):
         self._write()
         self._cancel_timer()
         self._is_open = True
-        self._switchboard.opened(self)
+        self._observer.opened(self)
 
     def _take_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.BINARY:
@@ -228,7 +228,7 @@ class ServerConnection(asyncio.Protocol):
                 # RFC 6455, section 8.1.
                 self._websocket.fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
             return
-        self._switchboard.received(self, text)
+        self._observer.received(self, text)
 
     def _write(self) -> None:
         chunks = self._websocket.data_to_send()
@@ -260,7 +260,7 @@ class ServerConnection(asyncio.Protocol):
     def _leave(self) -> None:
         if self._is_open:
             self._is_open = False
-            self._switchboard.left(self)
+            self._observer.left(self)
 
     def _set_timer(self, seconds: float, reason: str) -> None:
         self._cancel_timer()

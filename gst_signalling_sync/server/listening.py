@@ -1,0 +1,105 @@
+"""The socket that the server listens on, and how its address is written."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+from typing import Final
+
+from ..errors import ConnectError
+
+__all__ = ["BACKLOG", "authority", "connectable", "listen"]
+
+BACKLOG: Final = 4096
+"""Connections that the kernel holds until they are accepted, for many peers that come back at once. Linux caps it at
+``net.core.somaxconn``, 4096 by default."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Listen on the first address of a host that works.
+
+    Args:
+        host: The address or host name; empty: every IPv4 address of this machine.
+        port: The TCP port; 0 picks a free one.
+
+    Returns:
+        The listening socket.
+
+    Raises:
+        ConnectError: No address of the host can be listened on.
+    """
+    trying = f"cannot listen on {authority(host, port)}"
+    try:
+        addresses = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise ConnectError(
+            f"{trying}: {error}: give an address or name of this machine, such as 127.0.0.1 or 0.0.0.0"
+        ) from error
+    refused: OSError | None = None
+    for family, _, _, _, address in addresses:
+        try:
+            return _listen_on(family, address)
+        except OSError as error:
+            refused = error
+    assert refused is not None
+    raise ConnectError(f"{trying}: {_explain(refused)}") from refused
+
+
+def _listen_on(family: int, address: tuple[str | int, ...] | tuple[int, bytes]) -> socket.socket:
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # A port whose last connections are still in TIME_WAIT is free all the same.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+def _explain(error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            advice = "stop what uses it, or choose another port (0 picks a free one)"
+        case errno.EACCES | errno.EPERM:
+            advice = "choose a port from 1024 on (0 picks a free one)"
+        case errno.EADDRNOTAVAIL:
+            advice = "give an address of this machine, such as 127.0.0.1 or 0.0.0.0"
+        case _:
+            return str(error)
+    return f"{error.strerror}: {advice}"
+
+
+def connectable(host: str) -> str:
+    """Where a client of this machine connects to.
+
+    Args:
+        host: What the server listens on.
+
+    Returns:
+        The same, or the loopback's address where the server listens on every address.
+    """
+    if host == "":
+        return "127.0.0.1"
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if not address.is_unspecified:
+        return host
+    return "127.0.0.1" if address.version == 4 else "::1"
+
+
+def authority(host: str, port: int) -> str:
+    """A host and port as a URI has them (RFC 3986, section 3.2).
+
+    Args:
+        host: A name or address; one of IPv6 is put in brackets.
+        port: The TCP port.
+
+    Returns:
+        The two with a colon between them.
+    """
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
