@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final, Literal, get_args
+
 from .signals import callback_failed
 
 __all__ = [
+    "SESSION_CLOSED_REASONS",
     "ChannelClosed",
     "ConnectError",
     "ConnectTimeout",
@@ -17,11 +20,18 @@ __all__ = [
     "RecordingError",
     "ServerError",
     "SessionClosed",
+    "SessionClosedReason",
     "SignallingError",
     "TrackNotFound",
     "WaitTimeout",
     "callback_failed",
 ]
+
+
+SessionClosedReason = Literal["left", "rejected", "lost", "not connected", "incompatible", "busy", "expired", "limit"]
+"""What `SessionClosed.reason` can be."""
+
+SESSION_CLOSED_REASONS: Final[tuple[SessionClosedReason, ...]] = get_args(SessionClosedReason)
 
 
 class SignallingError(Exception):
@@ -53,7 +63,24 @@ class PeerWaitTimeout(PeerNotFound, WaitTimeout):
 
 
 class SessionClosed(SignallingError, ConnectionError):
-    """The session ended, or could not be established."""
+    """The session ended, or could not be established.
+
+    Args:
+        message: What was tried, with whom, and what came instead.
+        reason: As the attribute.
+
+    Attributes:
+        reason: ``"left"``: the peer went, in order or because its process ended. ``"rejected"``: the producer refused it.
+            ``"lost"``: nothing was heard from the peer any more. ``"not connected"``: no connection came about.
+            ``"incompatible"``: the two ends have no codec in common, or one sent what the other cannot use. ``"busy"``: the
+            producer has as many sessions as it takes. ``"expired"``: its permission ran out. ``"limit"``: it went beyond a
+            limit of the other end or of the server.
+    """
+
+    def __init__(self, message: str = "", reason: SessionClosedReason = "left") -> None:
+        super().__init__(message)
+        # In `__dict__`, hence pickled and copied.
+        self.reason: SessionClosedReason = reason
 
 
 class ChannelClosed(SignallingError, ConnectionError):
