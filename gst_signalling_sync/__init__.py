@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .broadcast import BroadcastChannel
     from .consumer import Consumer, connect
+    from .endpoint import Endpoint
     from .errors import (
         ChannelClosed,
         ConnectError,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "broadcast": ("BroadcastChannel",),
     "consumer": ("Consumer", "connect"),
+    "endpoint": ("Endpoint",),
     "errors": (
         "ChannelClosed",
         "ConnectError",
@@ -90,6 +92,7 @@ __all__ = [
     "ConnectionLost",
     "Consumer",
     "DataChannel",
+    "Endpoint",
     "Listener",
     "MediaError",
     "MessageTooLarge",

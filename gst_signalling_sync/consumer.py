@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from typing import Any
 
-from .address import URI_VARIABLE, peer_id_in
 from .directory import Directory
+from .endpoint import resolve_endpoint
 from .errors import ConnectionLost
 from .protocol.messages import Event, Peer, PeerStatusChanged, Role, SessionStarted
 from .session_role import SessionRole
@@ -207,8 +206,7 @@ def connect(
         ValueError: An address is not of its form, or both id and name are given.
     """
     if name is None and peer_id is None:
-        address = uri or (None if host or port else os.environ.get(URI_VARIABLE))
-        peer_id = peer_id_in(address)
+        peer_id = resolve_endpoint(uri, host, port).peer_id
     if name is not None and peer_id is not None:
         raise ValueError(f"give either peer_id={peer_id!r} or name={name!r}, not both")
     consumer = Consumer(uri, host=host, port=port, timeout=timeout, ice_servers=ice_servers)

@@ -39,7 +39,19 @@ class SignallingError(Exception):
 
 
 class ConnectError(SignallingError, ConnectionError):
-    """No connection could be made to the signalling server."""
+    """No connection could be made to the signalling server.
+
+    Attributes:
+        status: The HTTP status by which the server, or a proxy on the way, refused the connection, such as 401; None where
+            it did not come to that.
+    """
+
+    def __init__(self, message: str = "", status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+    def __reduce__(self) -> tuple[type[ConnectError], tuple[str, int | None]]:
+        return type(self), (str(self), self.status)
 
 
 class ConnectionLost(SignallingError, ConnectionError):

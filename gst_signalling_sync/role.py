@@ -7,7 +7,7 @@ import threading
 from types import TracebackType
 from typing import Any, Final, Self
 
-from .address import resolve_uri
+from .endpoint import resolve_endpoint
 from .errors import ConnectionLost, SignallingError
 from .protocol.messages import Event, Peer, Role
 from .signalling import DEFAULT_TIMEOUT, SignallingClient
@@ -48,7 +48,8 @@ class RoleObject:
         port: int | None,
         timeout: float | None,
     ) -> None:
-        self.uri = resolve_uri(uri, host, port)
+        self._endpoint = resolve_endpoint(uri, host, port)
+        self.uri = self._endpoint.uri
         self.meta = meta
         self._roles = roles
         self._timeout = DEFAULT_TIMEOUT if timeout is None else check_timeout(timeout)
@@ -188,7 +189,11 @@ class RoleObject:
     def _open(self, deadline: Deadline) -> None:
         self._callbacks = CallbackThread(f"{self._kind}-callbacks")
         client = SignallingClient(
-            self.uri, timeout=self._timeout, callbacks=self._callbacks, on_event=self._on_event, on_lost=self._on_lost
+            self._endpoint,
+            timeout=self._timeout,
+            callbacks=self._callbacks,
+            on_event=self._on_event,
+            on_lost=self._on_lost,
         )
         self._signalling = client
         client.connect(deadline.remaining())

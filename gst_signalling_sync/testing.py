@@ -92,7 +92,7 @@ else:
         For that long it is the default server as well (``$GST_SIGNALLING_URI``): code under test that gives no address, and the
         processes that it starts, find it.
         """
-        from .address import URI_VARIABLE
+        from .endpoint import URI_VARIABLE
         from .server import SignallingServer
 
         with SignallingServer(port=0) as server:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-from ..address import resolve_uri
+from ..endpoint import Endpoint, resolve_endpoint
 from ..errors import (
     ConnectionLost,
     ConnectTimeout,
@@ -56,7 +56,7 @@ class SignallingClient(ServerSignals):
     thread. All methods may be called from any thread and from callbacks.
 
     Args:
-        uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
+        uri: An `Endpoint`, or its URI, such as ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
         host: Instead of `uri`.
         port: Instead of `uri`.
         timeout: Seconds that a blocking call may take by default.
@@ -70,7 +70,7 @@ class SignallingClient(ServerSignals):
 
     def __init__(
         self,
-        uri: str | None = None,
+        uri: str | Endpoint | None = None,
         *,
         host: str | None = None,
         port: int | None = None,
@@ -80,7 +80,8 @@ class SignallingClient(ServerSignals):
         on_lost: Callable[[ConnectionLost], None] | None = None,
     ) -> None:
         super().__init__()
-        self.uri = resolve_uri(uri, host, port)
+        self.endpoint = resolve_endpoint(uri, host, port)
+        self.uri = self.endpoint.uri
         self._timeout = check_timeout(timeout)
         self._owner = Owner(f"signalling client of {self.uri}")
         self._given_callbacks = callbacks
@@ -112,7 +113,8 @@ class SignallingClient(ServerSignals):
             The client.
 
         Raises:
-            ConnectError: Nothing listens at the address, or it is not a WebSocket server.
+            ConnectError: There is no way to the server, or it refused the connection; the message says which part failed, and
+                `ConnectError.status` is the HTTP status of a refusal.
             ConnectTimeout: The server did not answer in time.
             ConnectionLost: The server closed the connection before its welcome, or another thread called `close`.
             RuntimeError: The object was inherited by `fork`.
@@ -125,7 +127,7 @@ class SignallingClient(ServerSignals):
             self._disconnect(deadline)
             self._callbacks = self._given_callbacks or CallbackThread(f"callbacks-{self.uri.split('//', 1)[1]}")
             try:
-                self._exchange = Exchange(self.uri, self._on_message, self._on_lost)
+                self._exchange = Exchange(self.endpoint, self._on_message, self._on_lost)
                 self._exchange.open(deadline)
             except TimeoutError as error:
                 self._disconnect(deadline)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 import websocket
 
+from ..endpoint import Endpoint
 from ..errors import ConnectError, ConnectionLost, ConnectTimeout
 from ..threads.waiting import Deadline
 from .frames import limit_messages
@@ -38,22 +41,26 @@ class Connection:
     the socket down, which wakes whichever of them is blocked in it.
 
     Args:
-        uri: A ``ws://`` or ``wss://`` URI.
+        endpoint: The server.
         on_text: Called with each text frame, on the reader.
         on_lost: Called once, last, on the reader, with the reason, or None after `close`.
     """
 
     def __init__(
-        self, uri: str, on_text: Callable[[str], None], on_lost: Callable[[ConnectionLost | None], None]
+        self, endpoint: Endpoint, on_text: Callable[[str], None], on_lost: Callable[[ConnectionLost | None], None]
     ) -> None:
-        self.uri = uri
+        self.uri = endpoint.uri
+        self._endpoint = endpoint
         self._on_text = on_text
         self._on_lost = on_lost
         self._closing = False
         self._outgoing: SimpleQueue[str | None] = SimpleQueue()
-        self._websocket = websocket.WebSocket(sockopt=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)])
+        sslopt: dict[str, object] = {"ca_certs": endpoint.cafile} if endpoint.cafile is not None else {}
+        if endpoint.insecure:
+            sslopt = {"cert_reqs": ssl.CERT_NONE}
+        self._websocket = websocket.WebSocket(sockopt=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)], sslopt=sslopt)
         limit_messages(self._websocket)
-        where = uri.split("//", 1)[1]
+        where = self.uri.split("//", 1)[1]
         self._reader = threading.Thread(target=self._read, name=f"gss-reader-{where}", daemon=True)
         self._writer = threading.Thread(target=self._write, name=f"gss-writer-{where}", daemon=True)
 
@@ -119,7 +126,18 @@ class Connection:
         alarm.name = f"gss-alarm-{self.uri.split('//', 1)[1]}"
         alarm.start()
         try:
-            self._websocket.connect(self.uri, suppress_origin=True)
+            authorization = self._endpoint.authorization()
+            headers = [f"{name}: {value}" for name, value in self._endpoint.headers]
+            if authorization is not None:
+                headers.append(f"Authorization: {authorization}")
+            options: dict[str, object] = {}
+            if self._endpoint.proxy_uri:
+                proxy = urlsplit(self._endpoint.proxy_uri)
+                options["proxy_type"] = proxy.scheme
+                options["http_proxy_host"], options["http_proxy_port"] = proxy.hostname, proxy.port
+                if proxy.username is not None:
+                    options["http_proxy_auth"] = unquote(proxy.username), unquote(proxy.password or "")
+            self._websocket.connect(self._endpoint.request_uri, suppress_origin=True, header=headers, **options)
         except (websocket.WebSocketException, OSError, ValueError) as error:
             if not self._closing:
                 raise _connect_error(doing, deadline, error) from error
@@ -192,6 +210,9 @@ def _connect_error(doing: str, deadline: Deadline, error: Exception) -> ConnectE
         return ConnectTimeout(f"{doing}: it did not answer within {deadline}. Is this a signalling server?")
     if isinstance(error, websocket.WebSocketAddressException):
         return ConnectError(f"{doing}: no address is known for that host name: {error}")
+    if isinstance(error, websocket.WebSocketBadStatusException):
+        status = error.status_code
+        return ConnectError(f"{doing}: the server refused the connection: HTTP {status} {error.status_message}", status)
     if isinstance(error, websocket.WebSocketException):
         return ConnectError(f"{doing}: this is not a WebSocket server: {str(error) or type(error).__name__}")
     if isinstance(error, ConnectionRefusedError):

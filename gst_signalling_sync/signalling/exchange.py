@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from ..endpoint import Endpoint
 from ..errors import ConnectionLost, ProtocolError
 from ..protocol.messages import Error, Event, ProtocolVersion, Request, SetProtocolVersion, Welcome
 from ..protocol.wire import parse_event, serialise_request
@@ -26,19 +27,19 @@ class Exchange:
     """Everything from `open` to `close`; a caller's thread opens and closes, the reader does what is between.
 
     Args:
-        uri: Of the server.
+        endpoint: The server.
         on_event: Called on the reader with each message, and whether it answered a request; must not block.
         on_lost: Called on the reader, last, when the connection ended otherwise than by `close`, before those who wait for
             answers are told; must not block.
     """
 
     def __init__(
-        self, uri: str, on_event: Callable[[Event, bool], None], on_lost: Callable[[ConnectionLost], None]
+        self, endpoint: Endpoint, on_event: Callable[[Event, bool], None], on_lost: Callable[[ConnectionLost], None]
     ) -> None:
-        self.uri = uri
+        self.uri = endpoint.uri
         self._on_event = on_event
         self._on_connection_lost = on_lost
-        self._connection = Connection(uri, self._on_text, self._on_lost)
+        self._connection = Connection(endpoint, self._on_text, self._on_lost)
         self._pending = PendingRequests()
         self._welcome: Future[str] = Future()
         self._warned = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..endpoint import Endpoint
 from ..errors import PeerNotFound
 from ..protocol.messages import Peer
 from ..threads.waiting import Deadline
@@ -14,12 +15,12 @@ __all__ = ["describe_producers", "find_producer", "list_consumers", "list_produc
 
 
 def list_producers(
-    uri: str | None = None, *, host: str | None = None, port: int | None = None, timeout: float | None = None
+    uri: str | Endpoint | None = None, *, host: str | None = None, port: int | None = None, timeout: float | None = None
 ) -> list[Peer]:
     """The producers that are registered at a signalling server now.
 
     Args:
-        uri: Of the server; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
+        uri: The server's `Endpoint` or URI; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
         host: Instead of `uri`.
         port: Instead of `uri`.
         timeout: Seconds for the whole call; None: 10.
@@ -28,7 +29,7 @@ def list_producers(
         The producers, in the server's order.
 
     Raises:
-        ConnectError: There is no signalling server.
+        ConnectError: There is no way to a signalling server, or it refused the connection.
         WaitTimeout: It did not answer in time.
         ConnectionLost: It closed the connection.
         ValueError: The address is not one of a signalling server.
@@ -38,12 +39,12 @@ def list_producers(
 
 
 def list_consumers(
-    uri: str | None = None, *, host: str | None = None, port: int | None = None, timeout: float | None = None
+    uri: str | Endpoint | None = None, *, host: str | None = None, port: int | None = None, timeout: float | None = None
 ) -> list[Peer]:
     """The passive consumers that are registered at a signalling server now.
 
     Args:
-        uri: Of the server; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
+        uri: The server's `Endpoint` or URI; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
         host: Instead of `uri`.
         port: Instead of `uri`.
         timeout: Seconds for the whole call; None: 10.
@@ -52,7 +53,7 @@ def list_consumers(
         The consumers, in the server's order.
 
     Raises:
-        ConnectError: There is no signalling server.
+        ConnectError: There is no way to a signalling server, or it refused the connection.
         WaitTimeout: It did not answer in time.
         ConnectionLost: It closed the connection.
         ValueError: The address is not one of a signalling server.
@@ -63,7 +64,7 @@ def list_consumers(
 
 def find_producer(
     name: str,
-    uri: str | None = None,
+    uri: str | Endpoint | None = None,
     *,
     host: str | None = None,
     port: int | None = None,
@@ -73,7 +74,7 @@ def find_producer(
 
     Args:
         name: The ``name`` in the producer's meta.
-        uri: Of the server; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
+        uri: The server's `Endpoint` or URI; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
         host: Instead of `uri`.
         port: Instead of `uri`.
         timeout: Seconds for the whole call; None: 10.
@@ -83,7 +84,7 @@ def find_producer(
 
     Raises:
         PeerNotFound: There is none.
-        ConnectError: There is no signalling server.
+        ConnectError: There is no way to a signalling server, or it refused the connection.
         WaitTimeout: It did not answer in time.
         ConnectionLost: It closed the connection.
         ValueError: The address is not one of a signalling server.
@@ -112,7 +113,7 @@ def describe_producers(producers: list[Peer]) -> str:
 
 @contextmanager
 def _connected(
-    uri: str | None, host: str | None, port: int | None, timeout: float | None
+    uri: str | Endpoint | None, host: str | None, port: int | None, timeout: float | None
 ) -> Iterator[tuple[SignallingClient, Deadline]]:
     """A client for one question, and the time that is left for it."""
     deadline = Deadline(DEFAULT_TIMEOUT if timeout is None else timeout)
