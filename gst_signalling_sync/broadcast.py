@@ -31,7 +31,8 @@ class BroadcastChannel:
         self.message = Signal(
             "A message arrived in a session: ``(channel, session, data)``, str or bytes. Without a receiver it waits for"
             " that session's own ``session.channel(label).recv()``.",
-            self._forward_all,
+            self._on_receivers,
+            self._on_receivers,
         )
 
     def __repr__(self) -> str:
@@ -86,16 +87,12 @@ class BroadcastChannel:
             )
 
     def adopt(self, channel: DataChannel) -> None:
-        """Hear from a session's channel, if anybody here listens."""
-        if self.message.receivers:
-            channel.message.connect(self._on_message)
+        """Hear from a session's channel, whenever anybody here listens."""
+        channel.forward_messages_to(self.message, self, session=channel.session)
 
-    def _forward_all(self) -> None:
+    def _on_receivers(self) -> None:
         for _, channel in self._targets():
-            self.adopt(channel)
-
-    def _on_message(self, channel: DataChannel, data: str | bytes) -> None:
-        self.message.emit(self, session=channel.session, data=data)
+            channel.refresh_receivers()
 
     def _targets(self) -> Iterator[tuple[Session, DataChannel]]:
         for session in self._sessions():

@@ -141,10 +141,7 @@ class Producer(SessionRole):
         session = client.start_session_with(
             consumer_id, None, lambda event: self._take(consumer_id, event.session_id, ours=True), deadline
         )
-        callbacks = self._callbacks
-        # In a callback, the receivers cannot be called behind this call, which waits for what they hold up.
-        begin = self._ask if callbacks is not None and callbacks.is_current else self._begin
-        return self._await_connected(session, deadline, lambda: begin(session))
+        return self._await_connected(session, deadline, lambda: self._begin(session))
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, SessionRequested):
@@ -169,14 +166,12 @@ class Producer(SessionRole):
 
     def _begin(self, session: Session, offer: str | None = None, seconds: float | None = None) -> None:
         """Negotiate, once the receivers of `session_requested` were called; returns at once."""
-        if self.session_requested.receivers and self._callbacks is not None:
-            self._callbacks.post(self._ask, session, offer, seconds)
+        if self.session_requested.receivers:
+            self._callbacks.emit_then(
+                lambda: self._negotiate(session, offer, seconds), self.session_requested, self, session=session
+            )
         else:
             self._negotiate(session, offer, seconds)
-
-    def _ask(self, session: Session, offer: str | None = None, seconds: float | None = None) -> None:
-        self.session_requested.emit(self, session=session)
-        self._negotiate(session, offer, seconds)
 
     def _negotiate(self, session: Session, offer: str | None, seconds: float | None) -> None:
         """Begin the negotiation; returns at once.

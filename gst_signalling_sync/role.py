@@ -14,7 +14,7 @@ from .signalling import DEFAULT_TIMEOUT, SignallingClient
 from .signals import Signal
 from .threads import interruptible
 from .threads.at_exit import CLOSED_FIRST
-from .threads.callback_thread import CallbackThread
+from .threads.callbacks import Callbacks
 from .threads.owner import Owner
 from .threads.waiting import LONGEST_WAIT_SECONDS, Deadline, check_timeout
 
@@ -60,7 +60,7 @@ class RoleObject:
         self._is_starting = False
         self._close_when_started = False
         self._ended = interruptible.Event()
-        self._callbacks: CallbackThread | None = None
+        self._callbacks = Callbacks(f"{self._kind}-callbacks")
         self._signalling: SignallingClient | None = None
         self._failure: SignallingError | None = None
         self.connection_lost = Signal(
@@ -131,8 +131,7 @@ class RoleObject:
         """
         self._owner.check()
         deadline = self._deadline(timeout)
-        callbacks = self._callbacks
-        if callbacks is not None and callbacks.is_current:
+        if self._callbacks.is_current:
             # Whoever holds the lifecycle may be waiting for this very callback to return.
             self._close_when_started = True
             acquired = self._lifecycle.acquire(blocking=False)
@@ -187,7 +186,7 @@ class RoleObject:
         return client
 
     def _open(self, deadline: Deadline) -> None:
-        self._callbacks = CallbackThread(f"{self._kind}-callbacks")
+        self._callbacks.open()
         client = SignallingClient(
             self._endpoint,
             timeout=self._timeout,
@@ -211,7 +210,7 @@ class RoleObject:
 
     def _shut(self, deadline: Deadline) -> None:
         """Undo `_open`, in the reverse order; the lifecycle lock is held."""
-        if self._callbacks is None:
+        if not self._callbacks.is_open:
             return
         self._end_sessions(deadline)
         if self._signalling is not None:
@@ -219,7 +218,6 @@ class RoleObject:
         self._callbacks.close(max(1.0, deadline.remaining()))
         self._ended.set()
         self._signalling = None
-        self._callbacks = None
         CLOSED_FIRST.discard(self)
 
     def _on_event(self, event: Event) -> None:
@@ -235,10 +233,9 @@ class RoleObject:
         """Take the producers that there were at the registration; on the reader."""
 
     def _emit(self, signal: Signal, **named: object) -> None:
-        """Have a signal of this object emitted on the callback thread."""
-        callbacks = self._callbacks
-        if signal.receivers and callbacks is not None:
-            callbacks.post(lambda: signal.emit(self, **named))
+        """Have a signal of this object emitted on the callback threads."""
+        if signal.receivers:
+            self._callbacks.emit(signal, self, **named)
 
     def _end_sessions(self, deadline: Deadline) -> None:
         """End what runs on the signalling connection before it is closed."""

@@ -209,7 +209,7 @@ class SessionRole(RoleObject):
 
     def _new_session(self, peer_id: str) -> Session:
         """A session that is not registered yet, for want of an id."""
-        if self._loop is None or self._callbacks is None:
+        if self._loop is None:
             raise ConnectionLost(f"the {self._kind} is closed")
         session = Session(peer_id, self._client(), self._loop, self._callbacks, self._timeout, self._ice_servers)
         session.settled = self._on_settled

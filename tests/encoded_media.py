@@ -16,7 +16,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
-from gst_signalling_sync.threads.callback_thread import CallbackThread
+from gst_signalling_sync.threads.callbacks import Callbacks
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame, MediaKind
 from gst_signalling_sync.webrtc.media.recording.recorder import Recorder
 
@@ -184,7 +184,7 @@ class Robot:
         return _FIRST_TIMESTAMPS[kind] + round(captured * rate)
 
 
-def recorder_of(robot: Robot, path: Path, callbacks: CallbackThread | None = None) -> Recorder:
+def recorder_of(robot: Robot, path: Path, callbacks: Callbacks | None = None) -> Recorder:
     """A recorder of what a robot sends."""
     return Recorder(path, robot.tracks, "session s with peer p", 10, callbacks)
 

@@ -14,7 +14,7 @@ from aiortc.codecs import get_encoder
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from gst_signalling_sync.errors import SessionClosed, WaitTimeout
-from gst_signalling_sync.threads.callback_thread import CallbackThread
+from gst_signalling_sync.threads.callbacks import Callbacks
 from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.receiving.audio_receiver import AudioReceiver
@@ -35,7 +35,7 @@ CLOCK_RATES = {"opus": 48_000, "PCMU": 8_000, "PCMA": 8_000, "G722": 8_000}
 class Robot:
     """Hums, in packets of 20 ms."""
 
-    def __init__(self, loop: LoopThread, callbacks: CallbackThread, codec: str = "opus") -> None:
+    def __init__(self, loop: LoopThread, callbacks: Callbacks, codec: str = "opus") -> None:
         self.received = Received(loop, "audio", RATES)
         self.audio = AudioReceiver("session s1 with peer p1", self.received.receiver, loop, callbacks, SECONDS)
         self.stream = Stream(codec, timestamp=(1 << 32) - 5 * PACKET, ticks=CLOCK_RATES[codec] // 50)
@@ -85,14 +85,15 @@ def loop() -> Iterator[LoopThread]:
 
 
 @pytest.fixture
-def callbacks() -> Iterator[CallbackThread]:
-    callbacks = CallbackThread("test")
+def callbacks() -> Iterator[Callbacks]:
+    callbacks = Callbacks("test")
+    callbacks.open()
     yield callbacks
     callbacks.close(SECONDS)
 
 
 @pytest.fixture
-def make_robot(loop: LoopThread, callbacks: CallbackThread) -> Iterator[Callable[[str], Robot]]:
+def make_robot(loop: LoopThread, callbacks: Callbacks) -> Iterator[Callable[[str], Robot]]:
     robots: list[Robot] = []
 
     def make(codec: str) -> Robot:

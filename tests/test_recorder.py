@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gst_signalling_sync import RecordingError, SessionClosed, TrackNotFound, WaitTimeout
-from gst_signalling_sync.threads.callback_thread import CallbackThread
+from gst_signalling_sync.threads.callbacks import Callbacks
 from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.recording import recording_file
@@ -198,7 +198,8 @@ def test_an_error_in_the_block_is_not_hidden(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_session_breaks(tmp_path: Path, suffix: str) -> None:
     robot = Robot("H264")
-    callbacks = CallbackThread("test-callbacks")
+    callbacks = Callbacks("test-callbacks")
+    callbacks.open()
     recorder = recorder_of(robot, tmp_path / f"drive.{suffix}", callbacks)
     heard = Heard(recorder.ended)
     error = SessionClosed("the robot vanished")
@@ -249,7 +250,8 @@ def test_close_before_start(tmp_path: Path) -> None:
 
 def test_close_in_a_callback(tmp_path: Path) -> None:
     robot = Robot("H264")
-    callbacks = CallbackThread("test-callbacks")
+    callbacks = Callbacks("test-callbacks")
+    callbacks.open()
     recorder = recorder_of(robot, tmp_path / "drive.mkv", callbacks)
     recorder.ended.connect(lambda recorder, error: recorder.close())
     heard = Heard(recorder.ended)

@@ -17,7 +17,6 @@ import pytest
 from gst_signalling_sync.errors import ConnectionLost, WaitTimeout
 from gst_signalling_sync.server import SignallingServer
 from gst_signalling_sync.threads import loop_thread
-from gst_signalling_sync.threads.callback_thread import CallbackThread
 from gst_signalling_sync.threads.loop_thread import EVENT_LOOP_VARIABLE, LoopThread
 from gst_signalling_sync.threads.owner import Owner
 from gst_signalling_sync.threads.shared_loop import acquire_shared_loop, release_shared_loop
@@ -39,13 +38,6 @@ def loop() -> Iterator[LoopThread]:
     loop = LoopThread("test")
     yield loop
     loop.close()
-
-
-@pytest.fixture
-def callbacks() -> Iterator[CallbackThread]:
-    callbacks = CallbackThread("test")
-    yield callbacks
-    callbacks.close(SECONDS)
 
 
 # Deadline
@@ -302,85 +294,6 @@ def test_shared_loop_of_many_threads_ends_with_the_last_of_them() -> None:
         list(pool.map(use, range(100)))
 
     assert "gss-webrtc" not in gss_threads()
-
-
-# CallbackThread
-
-
-def test_callbacks_are_called_in_order_on_one_thread(callbacks: CallbackThread) -> None:
-    called: list[tuple[int, bool]] = []
-
-    for number in range(100):
-        callbacks.post(lambda number: called.append((number, callbacks.is_current)), number)
-    callbacks.close(SECONDS)
-
-    assert called == [(number, True) for number in range(100)]
-
-
-def test_callback_that_raises_is_logged_and_stops_no_other(
-    callbacks: CallbackThread, caplog: pytest.LogCaptureFixture
-) -> None:
-    called = threading.Event()
-
-    callbacks.post(lambda: 1 // 0)
-    callbacks.post(called.set)
-
-    assert called.wait(SECONDS)
-    assert "ZeroDivisionError" in caplog.text
-
-
-def test_callback_posted_after_close_is_dropped(callbacks: CallbackThread) -> None:
-    called: list[int] = []
-    callbacks.close(SECONDS)
-
-    callbacks.post(called.append, 1)
-    callbacks.close(SECONDS)
-
-    assert not called
-
-
-def test_callbacks_can_be_closed_by_a_callback(callbacks: CallbackThread) -> None:
-    callbacks.post(callbacks.close, SECONDS)
-    callbacks.close(SECONDS)
-
-    assert "gss-test" not in gss_threads()
-
-
-def test_close_of_callbacks_is_bounded_by_one_that_blocks(
-    callbacks: CallbackThread, caplog: pytest.LogCaptureFixture
-) -> None:
-    blocked, may_go_on = threading.Event(), threading.Event()
-
-    def block() -> None:
-        blocked.set()
-        may_go_on.wait(SECONDS)
-
-    callbacks.post(block)
-    assert blocked.wait(SECONDS)
-
-    begin = time.monotonic()
-    callbacks.close(0.05)
-
-    assert time.monotonic() - begin < 4
-    assert "gss-test: a callback still runs" in caplog.text
-    may_go_on.set()
-
-
-def test_callback_is_not_kept_alive_by_an_idle_thread(callbacks: CallbackThread) -> None:
-    deleted, called = threading.Event(), threading.Event()
-
-    class Receiver:
-        def __call__(self) -> None:
-            pass
-
-        def __del__(self) -> None:
-            deleted.set()
-
-    callbacks.post(Receiver())
-    callbacks.post(called.set)
-
-    assert called.wait(SECONDS)
-    assert deleted.wait(SECONDS)
 
 
 # Fork

@@ -17,7 +17,7 @@ from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket
 
 from gst_signalling_sync.errors import SessionClosed, WaitTimeout
-from gst_signalling_sync.threads.callback_thread import CallbackThread
+from gst_signalling_sync.threads.callbacks import Callbacks
 from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
@@ -39,7 +39,7 @@ FORMATS = ("bgr24", "rgb24", "gray8", "yuv420p")
 class Camera:
     """Sends numbered pictures to a receiver, encoded and in RTP packets."""
 
-    def __init__(self, loop: LoopThread, callbacks: CallbackThread, codec: str = "VP8") -> None:
+    def __init__(self, loop: LoopThread, callbacks: Callbacks, codec: str = "VP8") -> None:
         self.received = Received(loop, "video", ["VP8", "H264"])
         self.video = VideoReceiver("session s1 with peer p1", self.received.receiver, loop, callbacks, SECONDS)
         self.stream = Stream(codec)
@@ -81,14 +81,15 @@ def loop() -> Iterator[LoopThread]:
 
 
 @pytest.fixture
-def callbacks() -> Iterator[CallbackThread]:
-    callbacks = CallbackThread("test")
+def callbacks() -> Iterator[Callbacks]:
+    callbacks = Callbacks("test")
+    callbacks.open()
     yield callbacks
     callbacks.close(SECONDS)
 
 
 @pytest.fixture
-def make_camera(loop: LoopThread, callbacks: CallbackThread) -> Iterator[Callable[[str], Camera]]:
+def make_camera(loop: LoopThread, callbacks: Callbacks) -> Iterator[Callable[[str], Camera]]:
     cameras: list[Camera] = []
 
     def make(codec: str) -> Camera:

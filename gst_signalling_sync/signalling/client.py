@@ -30,7 +30,7 @@ from ..protocol.messages import (
     SetPeerStatus,
     StartSession,
 )
-from ..threads.callback_thread import CallbackThread
+from ..threads.callbacks import Callbacks
 from ..threads.owner import Owner
 from ..threads.waiting import Deadline, check_timeout
 from .answers import SessionEvent, list_request, session_request, status_request
@@ -60,7 +60,7 @@ class SignallingClient(ServerSignals):
         host: Instead of `uri`.
         port: Instead of `uri`.
         timeout: Seconds that a blocking call may take by default.
-        callbacks: The thread that delivers the signals; None: one of its own.
+        callbacks: The threads that deliver the signals; None: its own.
         on_event: Called on the reader with each message that answers no request; must not block.
         on_lost: Called on the reader, last, when the connection ended otherwise than by `close`; must not block.
 
@@ -75,7 +75,7 @@ class SignallingClient(ServerSignals):
         host: str | None = None,
         port: int | None = None,
         timeout: float = DEFAULT_TIMEOUT,
-        callbacks: CallbackThread | None = None,
+        callbacks: Callbacks | None = None,
         on_event: Callable[[Event], None] | None = None,
         on_lost: Callable[[ConnectionLost], None] | None = None,
     ) -> None:
@@ -84,8 +84,8 @@ class SignallingClient(ServerSignals):
         self.uri = self.endpoint.uri
         self._timeout = check_timeout(timeout)
         self._owner = Owner(f"signalling client of {self.uri}")
-        self._given_callbacks = callbacks
-        self._callbacks: CallbackThread | None = callbacks
+        self._own_callbacks = callbacks is None
+        self._callbacks = callbacks or Callbacks(f"callbacks-{self.uri.split('//', 1)[1]}")
         self._on_event = on_event
         self._on_connection_lost = on_lost
         # Held by connect() and close() for as long as they take, so that neither sees the other's half.
@@ -125,7 +125,8 @@ class SignallingClient(ServerSignals):
             if self._is_connected():
                 return self
             self._disconnect(deadline)
-            self._callbacks = self._given_callbacks or CallbackThread(f"callbacks-{self.uri.split('//', 1)[1]}")
+            if self._own_callbacks:
+                self._callbacks.open()
             try:
                 self._exchange = Exchange(self.endpoint, self._on_message, self._on_lost)
                 self._exchange.open(deadline)
@@ -159,8 +160,7 @@ class SignallingClient(ServerSignals):
             if exchange is not None:
                 exchange.interrupt()
             # A callback must not wait for a close() that itself waits for the callbacks.
-            in_callback = self._callbacks is not None and self._callbacks.is_current
-            acquired = not in_callback and self._lifecycle.acquire(timeout=deadline.remaining())
+            acquired = not self._callbacks.is_current and self._lifecycle.acquire(timeout=deadline.remaining())
         if not acquired:
             return
         try:
@@ -389,7 +389,7 @@ class SignallingClient(ServerSignals):
     def _disconnect(self, deadline: Deadline) -> None:
         if self._exchange is not None:
             self._exchange.close(deadline.remaining())
-        if self._given_callbacks is None and self._callbacks is not None:
+        if self._own_callbacks:
             self._callbacks.close(max(_GRACE_SECONDS, deadline.remaining()))
 
     # What follows is called on the reader.
@@ -397,11 +397,9 @@ class SignallingClient(ServerSignals):
     def _on_lost(self, error: ConnectionLost) -> None:
         if self._on_connection_lost is not None:
             self._on_connection_lost(error)
-        if self._callbacks is not None:
-            self._callbacks.post(lambda: self.connection_lost.emit(self, error=error))
+        self._callbacks.emit(self.connection_lost, self, error=error)
 
     def _on_message(self, event: Event, answered: bool) -> None:
         if self._on_event is not None and not answered:
             self._on_event(event)
-        if self._callbacks is not None:
-            self._announce(event, self._callbacks.post)
+        self._announce(event, self._callbacks)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ..protocol.messages import (
     ConsumerList,
     EndSession,
@@ -20,12 +18,13 @@ from ..protocol.messages import (
     Welcome,
 )
 from ..signals import Signal
+from ..threads.callbacks import Callbacks
 
 __all__ = ["ServerSignals"]
 
 
 class ServerSignals:
-    """The signals of a `SignallingClient`, emitted on its callback thread."""
+    """The signals of a `SignallingClient`, emitted on its callback threads."""
 
     def __init__(self) -> None:
         self.welcomed = Signal("Connected: ``(client, peer_id)``.")
@@ -40,16 +39,16 @@ class ServerSignals:
         self.error_received = Signal("The server refused something: ``(client, details)``.")
         self.connection_lost = Signal("The connection ended, not by `close`: ``(client, error)``.")
 
-    def _announce(self, event: Event, post: Callable[[Callable[[], None]], None]) -> None:
+    def _announce(self, event: Event, callbacks: Callbacks) -> None:
         """Have the signal of a message emitted.
 
         Args:
             event: The message.
-            post: Has a function called on the callback thread.
+            callbacks: The threads of the receivers.
         """
         signal, named = self._signal_of(event)
         if signal.receivers:
-            post(lambda: signal.emit(self, **named))
+            callbacks.emit(signal, self, **named)
 
     def _signal_of(self, event: Event) -> tuple[Signal, dict[str, object]]:
         match event:

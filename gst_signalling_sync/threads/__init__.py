@@ -3,7 +3,7 @@
 Rules that the rest relies on:
 
 - Coroutines run on a `LoopThread`. A caller's thread waits for them by `LoopThread.run`, never the other way round.
-- User code runs on a `CallbackThread`, never on a loop or a reader, so a slow callback delays callbacks alone.
+- User code runs on the threads of a `Callbacks`, never on a loop or a reader, so a slow callback delays callbacks alone.
 - Every thread is a daemon whose name begins with ``gss-``. Loops are stopped by `atexit`, before the interpreter would
   freeze them in the middle of C code.
 - The loop that WebRTC runs on is shared by the process. It lives from the first `acquire_shared_loop` to the last

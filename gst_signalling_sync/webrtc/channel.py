@@ -17,7 +17,7 @@ from aiortc import RTCDataChannel
 
 from ..errors import ChannelClosed, WaitTimeout
 from ..signals import Signal
-from ..threads.callback_thread import CallbackThread
+from ..threads.callbacks import Callbacks
 from ..threads.interruptible import Condition
 from ..threads.loop_thread import LoopThread
 from ..threads.owner import Owner
@@ -55,7 +55,7 @@ class DataChannel:
     """
 
     def __init__(
-        self, session: Session, channel: RTCDataChannel, loop: LoopThread, callbacks: CallbackThread, timeout: float
+        self, session: Session, channel: RTCDataChannel, loop: LoopThread, callbacks: Callbacks, timeout: float
     ) -> None:
         self._session = session
         self._channel = channel
@@ -257,6 +257,14 @@ class DataChannel:
         """Whether everything that was sent here is with aiortc's SCTP."""
         return not self._outgoing and not self._channel.bufferedAmount
 
+    def forward_messages_to(self, signal: Signal, sender: object, **named: object) -> None:
+        """Have another signal tell of every message as well, see `Inbox.forward_to`."""
+        self._inbox.forward_to(signal, sender, **named)
+
+    def refresh_receivers(self) -> None:
+        """Take note that receivers of that other signal were connected or disconnected."""
+        self._inbox.refresh()
+
     def refuse_sends(self) -> None:
         """Have `send` raise from now on."""
         with self._changed:
@@ -312,7 +320,7 @@ class DataChannel:
             self._outgoing_bytes = 0
             self._changed.notify_all()
         self._inbox.end()
-        self._callbacks.post(lambda: self.closed.emit(self))
+        self._callbacks.emit(self.closed, self)
         self._session.forget_channel(self)
 
     def _overflow(self) -> None:

@@ -1,17 +1,21 @@
 """`Inbox`: the messages that a channel received, on their way to the `message` receivers or to `recv`.
 
-A message goes to the receivers if there are any when it arrives, else it waits for `recv`; and to whichever there is then
-if that changed meanwhile. In every case the order is that of arrival.
+A message goes to the receivers that there are, each on its own thread, and waits for `recv` where there is none. It is given
+to receivers, and no longer to `recv`, at the moment when the first of their threads gets to it: receivers that are disconnected
+before that leave it to `recv`. On every thread, and for `recv`, the order is that of arrival.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Any, Final
 
 from ..signals import Signal
-from ..threads.callback_thread import CallbackThread
+from ..threads.callbacks import Callbacks
 from ..threads.waiting import LONGEST_WAIT_SECONDS, Deadline
 from .message import Message
 
@@ -26,26 +30,44 @@ class _End:
     """Nothing comes after this."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Outlet:
+    """A signal that tells of every message."""
+
+    signal: Signal
+    sender: object
+    named: dict[str, object]
+
+
 class Inbox:
-    """A queue that the loop fills, and that `recv` or the callback thread empties.
+    """A queue that the loop fills, and that `recv` or the callback threads empty.
 
     Args:
         sender: The channel, as sender of the signal.
         callbacks: Where the signal is emitted.
     """
 
-    def __init__(self, sender: object, callbacks: CallbackThread) -> None:
-        self._sender = sender
-        self.message = Signal("A message arrived: ``(channel, data)``, str or bytes.", self._on_receiver)
+    def __init__(self, sender: object, callbacks: Callbacks) -> None:
+        self.message = Signal("A message arrived: ``(channel, data)``, str or bytes.", self.refresh, self.refresh)
+        self._outlets = [_Outlet(self.message, sender, {})]
         self._callbacks = callbacks
+        # For recv: those that came while there was no receiver, and those that receivers left.
         self._waiting: SimpleQueue[Message | _End] = SimpleQueue()
         self.messages = 0
         self.size = 0
-        # Guards what follows, which the loop, the callback thread and the callers of recv() count in.
+        # Guards what follows, which the loop, the callback threads and the callers of recv() share.
         self._lock = threading.Lock()
+        # For receivers, numbered in the order of arrival. While one that no receiver has got is here, none waits for recv.
+        self._log: deque[Message] = deque()
+        self._first = 0
+        self._untaken = 0
+        """The number of the first that no receiver has got."""
+        self._next: dict[str | None, int] = {}
+        """For each thread that has receivers, the number of the first that it has not got."""
+        self._has_ended = self._end_is_told = False
         self._taken = 0
-        self._taken_size = 0
-        self._on_the_way = 0
+        self._gone = 0
+        self._gone_size = 0
 
     @property
     def is_empty(self) -> bool:
@@ -59,18 +81,53 @@ class Inbox:
 
     @property
     def waiting_size(self) -> int:
-        """About what these take of memory: characters of texts, bytes of bytes, and something for each."""
-        return self.size - self._taken_size + self.waiting * _MESSAGE_BYTES
+        """About what is here of memory: characters of texts, bytes of bytes, and something for each."""
+        return self.size - self._gone_size + (self.messages - self._gone) * _MESSAGE_BYTES
 
     def put(self, message: Message) -> None:
         """Add a message; on the loop."""
         self.messages += 1
         self.size += len(message)
-        self._arrive(message)
+        with self._lock:
+            threads = self._serve_threads()
+            if threads:
+                self._log.append(message)
+            else:
+                self._waiting.put(message)
+            number = self._end_of_log - 1
+        for thread in threads:
+            self._callbacks.post_to(thread, self._deliver, thread, number)
 
     def end(self) -> None:
         """Add the end; on the loop."""
-        self._arrive(_End())
+        with self._lock:
+            self._has_ended = True
+            self._serve_threads()
+            self._tell_end()
+
+    def forward_to(self, signal: Signal, sender: object, **named: object) -> None:
+        """Have another signal tell of every message as well; who connects to it calls `refresh`.
+
+        Args:
+            signal: The signal.
+            sender: Its sender.
+            **named: Passed to its receivers, beside ``data``.
+        """
+        with self._lock:
+            if any(outlet.signal is signal for outlet in self._outlets):
+                return
+            self._outlets = [*self._outlets, _Outlet(signal, sender, named)]
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take note that receivers were connected or disconnected."""
+        with self._lock:
+            threads = self._serve_threads()
+            number = self._end_of_log - 1
+            self._tell_end()
+        for thread in threads:
+            # What waits came before whatever else is to be delivered, the end of the channel for example.
+            self._callbacks.post_next(thread, self._deliver, thread, number)
 
     def take(self, seconds: float) -> Message | None:
         """Wait for the next message.
@@ -86,7 +143,10 @@ class Inbox:
             # Every other thread that waits here, or will, has to see the end too.
             self._waiting.put(message)
             return None
-        self._count(message)
+        with self._lock:
+            self._taken += 1
+            self._gone += 1
+            self._gone_size += len(message)
         return message
 
     def _get(self, deadline: Deadline) -> Message | _End:
@@ -99,48 +159,90 @@ class Inbox:
                 if remaining <= LONGEST_WAIT_SECONDS:
                     raise
 
-    def _on_receiver(self) -> None:
-        if self._callbacks.is_current:
-            # What waits came before whatever else is to be delivered, the end of the channel for example.
-            self._callbacks.post_next(self._deliver_waiting)
-        else:
-            self._callbacks.post(self._deliver_waiting)
+    def _deliver(self, thread: str | None, number: int) -> None:
+        """Call a thread's receivers with all messages up to a number that it has not got; on that thread."""
+        while (taken := self._take_for(thread, number)) is not None:
+            message, calls = taken
+            for outlet, receiver in calls:
+                outlet.signal.call(receiver, outlet.sender, {**outlet.named, "data": message})
 
-    def _arrive(self, message: Message | _End) -> None:
+    # From here on: the lock is held, or taken first.
+
+    def _take_for(
+        self, thread: str | None, number: int
+    ) -> tuple[Message, list[tuple[_Outlet, Callable[..., Any]]]] | None:
         with self._lock:
-            # Behind others on their way, even if there is no receiver any more, or it would overtake them.
-            to_receivers = bool(self.message.receivers) or self._on_the_way > 0
-            self._on_the_way += to_receivers
-        if to_receivers:
-            self._callbacks.post(self._deliver, message)
-        else:
-            self._waiting.put(message)
+            calls = [
+                (outlet, receiver)
+                for outlet in self._outlets
+                for receiver in outlet.signal.receivers_on(thread, outlet.sender)
+            ]
+            if not calls:
+                self._serve_threads()
+                self._tell_end()
+                return None
+            mine = self._next.setdefault(thread, self._untaken)
+            if mine > number or mine >= self._end_of_log:
+                return None
+            message = self._log[mine - self._first]
+            self._next[thread] = mine + 1
+            if mine == self._untaken:
+                self._untaken += 1
+                self._taken += 1
+            self._forget_served()
+            self._tell_end()
+            return message, calls
 
-    def _deliver(self, message: Message | _End) -> None:
-        try:
-            self._deliver_waiting()
-            if isinstance(message, _End) or not self.message.receivers:
-                self._waiting.put(message)
-            else:
-                self._count(message)
-                self.message.emit(self._sender, data=message)
-        finally:
-            with self._lock:
-                self._on_the_way -= 1
+    @property
+    def _end_of_log(self) -> int:
+        return self._first + len(self._log)
 
-    def _deliver_waiting(self) -> None:
-        while self.message.receivers:
+    def _serve_threads(self) -> tuple[str | None, ...]:
+        """Take note of the threads that there are receivers on; without any, `recv` gets what none of them has got."""
+        threads: tuple[str | None, ...] = ()
+        if self._callbacks.is_open:
+            threads = self._outlets[0].signal.threads_for(self._outlets[0].sender)
+            for outlet in self._outlets[1:]:
+                threads = tuple(dict.fromkeys((*threads, *outlet.signal.threads_for(outlet.sender))))
+        if threads:
+            if not self._waiting.empty():
+                self._collect_waiting()
+            for thread in threads:
+                self._next.setdefault(thread, self._untaken)
+        if len(self._next) > len(threads):
+            self._next = {thread: self._next[thread] for thread in threads}
+            self._forget_served()
+        if not threads and self._log:
+            self._leave_to_recv()
+        return threads
+
+    def _collect_waiting(self) -> None:
+        """Give receivers what waits for `recv`; there is nothing else then that they have not got."""
+        while True:
             try:
                 message = self._waiting.get_nowait()
             except Empty:
                 return
             if isinstance(message, _End):
-                self._waiting.put(message)
-                return
-            self._count(message)
-            self.message.emit(self._sender, data=message)
+                self._end_is_told = False
+            else:
+                self._log.append(message)
 
-    def _count(self, message: Message) -> None:
-        with self._lock:
-            self._taken += 1
-            self._taken_size += len(message)
+    def _leave_to_recv(self) -> None:
+        for message in self._log:
+            self._waiting.put(message)
+        self._first = self._untaken = self._end_of_log
+        self._log.clear()
+
+    def _forget_served(self) -> None:
+        """Drop from the log what every thread has got."""
+        oldest = min(self._next.values(), default=self._untaken)
+        while self._first < min(oldest, self._untaken):
+            self._gone += 1
+            self._gone_size += len(self._log.popleft())
+            self._first += 1
+
+    def _tell_end(self) -> None:
+        if self._has_ended and not self._end_is_told and self._untaken == self._end_of_log:
+            self._end_is_told = True
+            self._waiting.put(_End())

@@ -17,7 +17,7 @@ from aiortc import RTCDataChannel, RTCIceServer, RTCPeerConnection
 from ..errors import ConnectionLost, MessageTooLarge, SessionClosed, TrackNotFound, WaitTimeout
 from ..signalling import SignallingClient
 from ..signals import Signal
-from ..threads.callback_thread import CallbackThread
+from ..threads.callbacks import Callbacks
 from ..threads.interruptible import Condition
 from ..threads.loop_thread import LoopThread
 from ..threads.owner import Owner
@@ -54,7 +54,7 @@ class Session:
         peer_id: str,
         signalling: SignallingClient,
         loop: LoopThread,
-        callbacks: CallbackThread,
+        callbacks: Callbacks,
         timeout: float,
         ice_servers: Sequence[RTCIceServer] = (),
     ) -> None:
@@ -364,7 +364,7 @@ class Session:
         """Tell who waits for it, and the receivers, that a channel is open."""
         with self._changed:
             self._changed.notify_all()
-        self._callbacks.post(lambda: self.channel_opened.emit(self, channel=channel))
+        self._callbacks.emit(self.channel_opened, self, channel=channel)
 
     def forget_channel(self, channel: DataChannel) -> None:
         """Take a closed channel off the list."""
@@ -389,9 +389,9 @@ class Session:
             self._state = state
             self._changed.notify_all()
         logger.info("%s: %s", self.named, state if error is None else f"{state}: {error}")
-        self._callbacks.post(lambda: self.state_changed.emit(self, state=state))
+        self._callbacks.emit(self.state_changed, self, state=state)
         if state == "closed":
-            self._callbacks.post(lambda: self.closed.emit(self, error=error))
+            self._callbacks.emit(self.closed, self, error=error)
         self.settled(self)
 
     def _no_track(self, kind: str) -> TrackNotFound:

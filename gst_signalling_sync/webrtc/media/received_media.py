@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...errors import SessionClosed
-from ...threads.callback_thread import CallbackThread
+from ...threads.callbacks import Callbacks
 from ...threads.loop_thread import LoopThread
 from ...threads.waiting import Deadline
 from .receiving.media_receiver import MediaReceiver
@@ -34,7 +34,7 @@ class ReceivedMedia:
         timeout: Seconds that a blocking call of a receiver or recorder may take by default.
     """
 
-    def __init__(self, loop: LoopThread, callbacks: CallbackThread, timeout: float) -> None:
+    def __init__(self, loop: LoopThread, callbacks: Callbacks, timeout: float) -> None:
         self._loop = loop
         self._callbacks = callbacks
         self._timeout = timeout

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ....errors import SessionClosed, WaitTimeout
 from ....signals import Signal
-from ....threads.callback_thread import CallbackThread
+from ....threads.callbacks import Callbacks
 from ....threads.loop_thread import LoopThread
 from ..encoded_frame import EncodedFrame
 from .audio_decoder import CHANNELS, RATE, AudioDecoder
@@ -45,16 +45,13 @@ class AudioReceiver(TrackReceiver):
     rate: Final = RATE
     channels: Final = CHANNELS
 
-    def __init__(
-        self, named: str, rtp: MediaReceiver, loop: LoopThread, callbacks: CallbackThread, timeout: float
-    ) -> None:
+    def __init__(self, named: str, rtp: MediaReceiver, loop: LoopThread, callbacks: Callbacks, timeout: float) -> None:
         # Guarded by the lock of the base class.
         self._samples = SampleBuffer(RATE, CHANNELS)
         self._wanted: list[int] = []
         self._wanted_last = 0
-        self._pending: deque[av.AudioFrame] = deque()
-        self._pending_samples = 0
-        self._is_emission_due = False
+        # For each thread of the receivers of `frame`, what they have yet to get; there while that is posted.
+        self._pending: dict[str | None, deque[av.AudioFrame]] = {}
         self._frames_dropped = 0
         # The decoder thread's.
         self._audio_decoder = AudioDecoder()
@@ -134,34 +131,33 @@ class AudioReceiver(TrackReceiver):
             self._samples.add(samples, decoded.pts, max(_KEPT_SAMPLES, self._wanted_last, *self._wanted))
             # Last, because it is read without the lock.
             self._frames_received += 1
-            emit = self._queue(decoded)
+            threads = [each for each in self.frame.threads_for(self) if self._queue(decoded, each)]
             self._changed.notify_all()
-        if emit:
-            self._callbacks.post(self._emit)
+        for thread in threads:
+            self._callbacks.post_to(thread, self._emit, thread)
 
-    def _queue(self, decoded: av.AudioFrame) -> bool:
-        """Queue a frame for the signal; `_changed` is held.
+    def _queue(self, decoded: av.AudioFrame, thread: str | None) -> bool:
+        """Queue a frame for the receivers of one thread; `_changed` is held.
 
         Returns:
             Whether an emission is to be posted.
         """
-        if not self.frame.receivers:
-            return False
-        self._pending.append(decoded)
-        self._pending_samples += decoded.samples
-        while self._pending_samples > RATE and len(self._pending) > 1:
-            self._pending_samples -= self._pending.popleft().samples
+        emit = thread not in self._pending
+        pending = self._pending.setdefault(thread, deque())
+        pending.append(decoded)
+        while len(pending) > 1 and sum(frame.samples for frame in pending) > RATE:
+            pending.popleft()
             self._frames_dropped += 1
-        emit = not self._is_emission_due
-        self._is_emission_due = True
         return emit
 
-    def _emit(self) -> None:
+    def _emit(self, thread: str | None) -> None:
         """Emit one frame, and come back for the next: other signals of the role object have their turn in between."""
         with self._changed:
-            decoded = self._pending.popleft()
-            self._pending_samples -= decoded.samples
-            is_more_due = self._is_emission_due = bool(self._pending)
-        self.frame.emit(self, frame=decoded)
+            pending = self._pending[thread]
+            decoded = pending.popleft()
+            is_more_due = bool(pending)
+            if not is_more_due:
+                del self._pending[thread]
+        self.frame.emit_on(thread, self, {"frame": decoded})
         if is_more_due:
-            self._callbacks.post(self._emit)
+            self._callbacks.post_to(thread, self._emit, thread)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ....errors import SessionClosed, WaitTimeout
-from ....threads.callback_thread import CallbackThread
+from ....threads.callbacks import Callbacks
 from ....threads.interruptible import Condition
 from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
@@ -33,9 +33,7 @@ class TrackReceiver:
         timeout: Seconds that reads wait by default.
     """
 
-    def __init__(
-        self, named: str, rtp: MediaReceiver, loop: LoopThread, callbacks: CallbackThread, timeout: float
-    ) -> None:
+    def __init__(self, named: str, rtp: MediaReceiver, loop: LoopThread, callbacks: Callbacks, timeout: float) -> None:
         self._named = named
         self.rtp: Final = rtp
         self._loop = loop

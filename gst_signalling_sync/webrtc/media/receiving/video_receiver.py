@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ....errors import SessionClosed
 from ....signals import Signal
-from ....threads.callback_thread import CallbackThread
+from ....threads.callbacks import Callbacks
 from ....threads.loop_thread import LoopThread
 from ..encoded_frame import EncodedFrame
 from ..pictures import check_format, to_array
@@ -41,13 +41,13 @@ class VideoReceiver(TrackReceiver):
     Iterating over it yields ``bgr24`` arrays until the session is closed.
     """
 
-    def __init__(
-        self, named: str, rtp: MediaReceiver, loop: LoopThread, callbacks: CallbackThread, timeout: float
-    ) -> None:
+    def __init__(self, named: str, rtp: MediaReceiver, loop: LoopThread, callbacks: Callbacks, timeout: float) -> None:
         # Guarded by the lock of the base class.
         self._newest: av.VideoFrame | None = None
-        self._is_read = self._is_emitted = self._is_seen = True
-        self._is_emission_due = False
+        self._is_read = self._is_seen = True
+        # For each thread of the receivers of `frame`: which frame they got last, and whether they are about to get one.
+        self._emitted: dict[str | None, int] = {}
+        self._emissions_due: set[str | None] = set()
         self._times: deque[float] = deque(maxlen=_MOST_TIMES)
         self._frames_dropped = 0
         # The decoder thread's.
@@ -146,24 +146,25 @@ class VideoReceiver(TrackReceiver):
             if not self._is_seen:
                 self._frames_dropped += 1
             self._newest = picture
-            self._is_read = self._is_emitted = self._is_seen = False
+            self._is_read = self._is_seen = False
             self._times.append(time.monotonic())
             # After the picture is there, because it is read without the lock.
             self._frames_received += 1
-            emit = bool(self.frame.receivers) and not self._is_emission_due
-            self._is_emission_due |= emit
+            threads = [each for each in self.frame.threads_for(self) if each not in self._emissions_due]
+            self._emissions_due.update(threads)
             self._changed.notify_all()
-        if emit:
-            self._callbacks.post(self._emit)
+        for thread in threads:
+            self._callbacks.post_to(thread, self._emit, thread)
 
-    def _emit(self) -> None:
+    def _emit(self, thread: str | None) -> None:
         with self._changed:
-            self._is_emission_due = False
-            newest = self._newest
-            if self._is_emitted or newest is None:
+            self._emissions_due.discard(thread)
+            newest, number = self._newest, self._frames_received
+            if newest is None or self._emitted.get(thread) == number:
                 return
-            self._is_emitted = self._is_seen = True
-        self.frame.emit(self, frame=newest)
+            self._emitted[thread] = number
+            self._is_seen = True
+        self.frame.emit_on(thread, self, {"frame": newest})
 
 
 class _Reformatters(threading.local):

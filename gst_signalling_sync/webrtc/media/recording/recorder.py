@@ -19,7 +19,7 @@ import av
 
 from ....errors import RecordingError, SessionClosed, TrackNotFound, WaitTimeout
 from ....signals import Signal
-from ....threads.callback_thread import CallbackThread
+from ....threads.callbacks import Callbacks
 from ....threads.interruptible import Condition
 from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
@@ -81,7 +81,7 @@ class Recorder:
         tracks: Sequence[RecordableTrack],
         named: str,
         timeout: float,
-        callbacks: CallbackThread | None = None,
+        callbacks: Callbacks | None = None,
         loop: LoopThread | None = None,
     ) -> None:
         self._path = Path(path)
@@ -339,7 +339,7 @@ class Recorder:
             self._changed.notify_all()
         logger.info("%s: ended, %.1f s in %d bytes", self._doing, recording.seconds, recording.size)
         if self._callbacks is not None:
-            self._callbacks.post(lambda: self.ended.emit(self, error=ended_by))
+            self._callbacks.emit(self.ended, self, error=ended_by)
 
     def _write(self, recording: Recording) -> None:
         while (frames := self._queue.take(_POLL_SECONDS if recording.is_waiting else None)) is not None:

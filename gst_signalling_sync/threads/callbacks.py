@@ -1,0 +1,375 @@
+"""`Callbacks`: the threads on which the functions run that users connect to signals."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Final, Protocol
+
+from .interruptible import Condition
+from .owner import Owner
+from .waiting import LONGEST_WAIT_SECONDS, Deadline
+
+__all__ = ["Callbacks"]
+
+logger = logging.getLogger(__name__)
+
+_MANY_CALLS: Final = 10_000
+"""Calls waiting at which a warning says that a callback takes too long."""
+
+_Call = tuple[Callable[..., object], tuple[object, ...]]
+
+
+class Emitter(Protocol):
+    """A signal, as far as it concerns the threads of its receivers."""
+
+    def threads_for(self, sender: object) -> tuple[str | None, ...]:
+        """The threads that there are receivers on; None: the default one."""
+
+    def emit_on(self, thread: str | None, sender: object, named: dict[str, object]) -> None:
+        """Call the receivers of one thread."""
+
+
+class Callbacks:
+    """Calls functions on a default thread and on named ones: in order on each, never two at a time on one.
+
+    It lives as long as the object whose callbacks it runs, through any number of `open` and `close`. All methods may be
+    called from any thread and from callbacks.
+
+    The queues have no limit, because a full one could only delay the network or lose a callback, such as the end of a
+    session. What fills them is limited where it arises: messages by their channel, frames by replacing older ones.
+
+    Args:
+        name: Of the threads: ``gss-NAME`` is the default one, ``gss-NAME-THREAD`` are the others.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._owner = Owner(f"callback thread gss-{name}")
+        # Guards the lanes' beginning and end; notified when one ends, and when a callback begins to close.
+        self._changed = Condition()
+        self._is_open = False
+        self._default = _Lane(f"gss-{name}", self._changed)
+        self._named: dict[str, _Lane] = {}
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the caller is one of the callbacks."""
+        return self._current() is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls are accepted."""
+        return self._is_open
+
+    def open(self) -> None:
+        """Accept calls; idempotent. A thread that is still busy since an earlier `close` goes on.
+
+        Raises:
+            RuntimeError: The system has no more threads, or the object was inherited by `fork`.
+        """
+        self._owner.check()
+        with self._changed:
+            if self._is_open:
+                return
+            # The others begin with the first call for them.
+            self._default.open()
+            self._is_open = True
+
+    def post(self, function: Callable[..., object], *arguments: object) -> None:
+        """Have a function called on the default thread; returns at once. It is dropped while closed.
+
+        Args:
+            function: An exception that it raises is logged.
+            *arguments: Its arguments.
+        """
+        self._default.put((function, arguments))
+
+    def post_to(self, thread: str | None, function: Callable[..., object], *arguments: object) -> None:
+        """Have a function called on a named thread, as by `post`.
+
+        Args:
+            thread: Its name; None: the default thread.
+            function: An exception that it raises is logged.
+            *arguments: Its arguments.
+        """
+        self._lane(thread).put((function, arguments))
+
+    def post_next(self, thread: str | None, function: Callable[..., object], *arguments: object) -> None:
+        """Have a function called right after the callback that this is called in, before all that was posted meanwhile.
+
+        Args:
+            thread: As in `post_to`, which this does when the caller is not a callback of that thread.
+            function: An exception that it raises is logged.
+            *arguments: Its arguments.
+        """
+        lane = self._lane(thread)
+        if lane.is_current:
+            lane.next.append((function, arguments))
+        else:
+            lane.put((function, arguments))
+
+    def emit(self, signal: Emitter, sender: object, **named: object) -> None:
+        """Have every receiver of a signal called on its own thread; returns at once.
+
+        Each thread asks for its receivers when their turn comes: one that was disconnected meanwhile is left out, and on the
+        default thread one that was connected meanwhile is called as well.
+
+        Args:
+            signal: The signal.
+            sender: What it is about.
+            **named: Passed to each receiver.
+        """
+        for thread in signal.threads_for(sender):
+            if thread is not None:
+                self._lane(thread).put((signal.emit_on, (thread, sender, named)))
+        self._default.put((signal.emit_on, (None, sender, named)))
+
+    def emit_then(self, then: Callable[[], object], signal: Emitter, sender: object, **named: object) -> None:
+        """Emit a signal, and call a function once all of its receivers have returned.
+
+        In a callback the receivers of that callback's thread are called at once: the caller is about to wait for them.
+
+        Args:
+            then: Called on the thread whose receivers return last.
+            signal: As in `emit`.
+            sender: As in `emit`.
+            **named: As in `emit`.
+        """
+        threads = signal.threads_for(sender) or (None,)
+        countdown = _Countdown(len(threads), then)
+
+        def deliver(thread: str | None) -> None:
+            signal.emit_on(thread, sender, named)
+            countdown.step()
+
+        lanes = [(self._lane(thread), thread) for thread in threads]
+        # Those first that do not keep this thread.
+        for lane, thread in lanes:
+            if not lane.is_current:
+                lane.put((deliver, (thread,)))
+        for lane, thread in lanes:
+            if lane.is_current:
+                deliver(thread)
+
+    def close(self, seconds: float) -> bool:
+        """End the threads once what was posted before has been called; idempotent.
+
+        A callback's own thread ends behind it. Nobody waits for a thread whose callback is itself in `close`, so that two
+        of them do not wait for each other. A callback that does not return in time keeps its thread until it does.
+
+        Args:
+            seconds: How long to wait for the threads.
+
+        Returns:
+            Whether all have ended.
+
+        Raises:
+            RuntimeError: The object was inherited by `fork`.
+        """
+        self._owner.check()
+        deadline = Deadline(seconds)
+        current = self._current()
+        with self._changed:
+            self._is_open = False
+            lanes = [self._default, *self._named.values()]
+            for lane in lanes:
+                lane.close()
+            if current is not None:
+                current.is_closing += 1
+                self._changed.notify_all()
+        try:
+            for lane in lanes:
+                if lane is not current:
+                    lane.wait(deadline, is_patient=current is None)
+        finally:
+            if current is not None:
+                with self._changed:
+                    current.is_closing -= 1
+        return not any(lane.is_running for lane in lanes)
+
+    def _current(self) -> _Lane | None:
+        lane = _here.lane
+        return lane if lane is not None and lane.changed is self._changed else None
+
+    def _lane(self, thread: str | None) -> _Lane:
+        if thread is None:
+            return self._default
+        lane = self._named.get(thread)
+        if lane is not None and lane.is_open:
+            return lane
+        with self._changed:
+            lane = self._named.setdefault(thread, _Lane(f"gss-{self._name}-{thread}", self._changed))
+            if self._is_open:
+                try:
+                    lane.open()
+                except RuntimeError:
+                    # No more threads: what happens must reach the receivers all the same, if later.
+                    logger.exception(
+                        "%s could not be started: its receivers are called on the default thread", lane.name
+                    )
+                    return self._default
+            return lane
+
+
+class _Lane:
+    """One thread and its queue.
+
+    Args:
+        name: The thread's.
+        changed: Guards the beginning and the end of every lane of one `Callbacks`.
+    """
+
+    def __init__(self, name: str, changed: Condition) -> None:
+        self.name = name
+        self.changed = changed
+        self.next: deque[_Call] = deque()
+        """What is to be called right after the running callback; the thread's own."""
+        self.is_closing = 0
+        """Calls of `Callbacks.close` that run on the thread."""
+        # One for each opening: what is put behind its end is never called.
+        self._queue: SimpleQueue[_Call | None] | None = None
+        self._queues: deque[SimpleQueue[_Call | None]] = deque()
+        self._thread: threading.Thread | None = None
+        self._is_late = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls are accepted."""
+        return self._queue is not None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the caller is a callback of this thread."""
+        return _here.lane is self
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a thread."""
+        return self._thread is not None
+
+    def open(self) -> None:
+        """Accept calls; `changed` is held.
+
+        Raises:
+            RuntimeError: The system has no more threads.
+        """
+        if self._queue is not None:
+            return
+        queue: SimpleQueue[_Call | None] = SimpleQueue()
+        self._queues.append(queue)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._main, args=(queue,), name=self.name, daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError:
+                self._thread = None
+                self._queues.clear()
+                raise
+            except BaseException:
+                # A Ctrl-C: it runs, but nobody is going to use it.
+                queue.put(None)
+                raise
+        self._queue = queue
+        self.changed.notify_all()
+
+    def close(self) -> None:
+        """Accept no more calls; `changed` is held."""
+        if self._queue is not None:
+            self._queue.put(None)
+            self._queue = None
+
+    def put(self, call: _Call) -> None:
+        """Have a call made, unless closed."""
+        queue = self._queue
+        if queue is None:
+            return
+        queue.put(call)
+        if queue.qsize() > _MANY_CALLS and not self._is_late:
+            self._is_late = True
+            logger.warning("%s: %d callbacks are waiting: a receiver takes too long", self.name, queue.qsize())
+
+    def wait(self, deadline: Deadline, is_patient: bool) -> None:
+        """Wait until the thread has ended, or is wanted again.
+
+        Args:
+            deadline: How long.
+            is_patient: Whether to wait for a callback too that waits for the end of other threads itself.
+        """
+        with self.changed:
+            thread = self._thread
+            while thread is not None and self._thread is thread and self._queue is None:
+                if self.is_closing and not is_patient:
+                    return
+                remaining = deadline.remaining()
+                if not remaining:
+                    logger.warning("%s: a callback still runs %g s after close()", self.name, deadline.seconds)
+                    return
+                self.changed.wait(min(remaining, LONGEST_WAIT_SECONDS))
+            has_ended = self._thread is not thread
+        if has_ended and thread is not None:
+            # It has nothing left to do but to return.
+            thread.join(deadline.remaining())
+
+    def _main(self, queue: SimpleQueue[_Call | None]) -> None:
+        _here.lane = self
+        following: SimpleQueue[_Call | None] | None = queue
+        while following is not None:
+            self._call_all(following)
+            following = self._following()
+
+    def _following(self) -> SimpleQueue[_Call | None] | None:
+        """The queue of the next opening, None at the end of the thread."""
+        with self.changed:
+            self._queues.popleft()
+            if self._queues:
+                return self._queues[0]
+            self._thread = None
+            self.changed.notify_all()
+            return None
+
+    def _call_all(self, queue: SimpleQueue[_Call | None]) -> None:
+        while (call := queue.get()) is not None:
+            self._call(call)
+            # What was delivered must not live on in this frame while the queue is empty.
+            del call
+            while self.next:
+                self._call(self.next.popleft())
+            if self._is_late and queue.empty():
+                self._is_late = False
+
+    def _call(self, call: _Call) -> None:
+        function, arguments = call
+        try:
+            function(*arguments)
+        # Whatever it was, it must not take the thread, and every later callback, with it.
+        except BaseException:
+            logger.exception("%s: internal error in the delivery of a callback", self.name)
+
+
+class _Countdown:
+    """Calls a function at the last of so many steps."""
+
+    def __init__(self, steps: int, then: Callable[[], object]) -> None:
+        self._steps = steps
+        self._then = then
+        self._lock = threading.Lock()
+
+    def step(self) -> None:
+        with self._lock:
+            self._steps -= 1
+            is_last = self._steps == 0
+        if is_last:
+            self._then()
+
+
+class _Here(threading.local):
+    """What this thread is."""
+
+    lane: _Lane | None = None
+
+
+_here = _Here()

@@ -1,0 +1,219 @@
+"""`Inbox`: to the receivers of every thread, or to `recv`; never lost, never to nobody, always in order."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from queue import Empty, SimpleQueue
+
+import pytest
+
+from gst_signalling_sync.signals import Signal
+from gst_signalling_sync.threads.callbacks import Callbacks
+from gst_signalling_sync.webrtc.inbox import Inbox
+
+SECONDS = 10.0
+
+
+@pytest.fixture
+def callbacks() -> Iterator[Callbacks]:
+    callbacks = Callbacks("test")
+    callbacks.open()
+    yield callbacks
+    callbacks.close(SECONDS)
+
+
+@pytest.fixture
+def inbox(callbacks: Callbacks) -> Inbox:
+    return Inbox("channel", callbacks)
+
+
+class Receiver:
+    """Remembers what it is told, and can be held up."""
+
+    def __init__(self) -> None:
+        self.told: SimpleQueue[object] = SimpleQueue()
+        self.has_begun, self.may_go_on = threading.Event(), threading.Event()
+        self.may_go_on.set()
+
+    def __call__(self, sender: object, data: object, **named: object) -> None:
+        self.has_begun.set()
+        assert self.may_go_on.wait(SECONDS)
+        self.told.put(data)
+
+    def next(self, count: int) -> list[object]:
+        return [self.told.get(timeout=SECONDS) for _ in range(count)]
+
+
+def received(inbox: Inbox, count: int) -> list[object]:
+    return [inbox.take(SECONDS) for _ in range(count)]
+
+
+def assert_empty(inbox: Inbox) -> None:
+    with pytest.raises(Empty):
+        inbox.take(0)
+    assert (inbox.waiting, inbox.waiting_size) == (0, 0)
+
+
+def test_without_a_receiver_messages_wait_in_order(inbox: Inbox) -> None:
+    for message in ("one", b"two", "three"):
+        inbox.put(message)
+
+    assert inbox.waiting == 3
+    assert received(inbox, 3) == ["one", b"two", "three"]
+    assert_empty(inbox)
+
+
+@pytest.mark.parametrize("thread", [None, "motion"])
+def test_what_waits_goes_to_the_first_receiver_before_what_comes(inbox: Inbox, thread: str | None) -> None:
+    receiver = Receiver()
+    inbox.put("early")
+    inbox.message.connect(receiver, thread=thread)
+    inbox.put("late")
+
+    assert receiver.next(2) == ["early", "late"]
+    assert_empty(inbox)
+
+
+def test_receivers_of_every_thread_get_every_message(inbox: Inbox) -> None:
+    receivers = {thread: Receiver() for thread in (None, "motion", "stop")}
+    for thread, receiver in receivers.items():
+        inbox.message.connect(receiver, thread=thread)
+    for number in range(20):
+        inbox.put(str(number))
+
+    for receiver in receivers.values():
+        assert receiver.next(20) == [str(number) for number in range(20)]
+    assert_empty(inbox)
+
+
+def test_busy_thread_delays_its_own_receivers_alone(inbox: Inbox) -> None:
+    slow, stop = Receiver(), Receiver()
+    slow.may_go_on.clear()
+    inbox.message.connect(slow)
+    inbox.message.connect(stop, thread="stop")
+    inbox.put("one")
+    assert slow.has_begun.wait(SECONDS)
+    inbox.put("two")
+
+    assert stop.next(2) == ["one", "two"]
+    # What the slow one has yet to get is here still.
+    assert inbox.waiting == 0
+    assert inbox.waiting_size > 0
+    slow.may_go_on.set()
+    assert slow.next(2) == ["one", "two"]
+    assert_empty(inbox)
+
+
+@pytest.mark.parametrize("thread", [None, "motion"])
+def test_receiver_that_is_disconnected_leaves_what_it_has_not_got(inbox: Inbox, thread: str | None) -> None:
+    receiver = Receiver()
+    receiver.may_go_on.clear()
+    inbox.message.connect(receiver, thread=thread)
+    for message in ("one", "two", "three"):
+        inbox.put(message)
+    assert receiver.has_begun.wait(SECONDS)
+    inbox.message.disconnect(receiver)
+
+    # At once, though the receiver is still at the first.
+    assert received(inbox, 2) == ["two", "three"]
+    inbox.put("four")
+    assert received(inbox, 1) == ["four"]
+    receiver.may_go_on.set()
+    assert receiver.next(1) == ["one"]
+    assert_empty(inbox)
+
+
+def test_message_that_one_of_two_threads_has_got_is_not_left_to_recv(inbox: Inbox) -> None:
+    slow, quick = Receiver(), Receiver()
+    slow.may_go_on.clear()
+    inbox.message.connect(slow)
+    inbox.message.connect(quick, thread="quick")
+    inbox.put("one")
+    inbox.put("two")
+    assert quick.next(2) == ["one", "two"]
+    inbox.message.disconnect(slow)
+    inbox.message.disconnect(quick)
+    slow.may_go_on.set()
+    inbox.put("three")
+
+    assert received(inbox, 1) == ["three"]
+    assert_empty(inbox)
+
+
+def test_receiver_of_another_sender_takes_nothing(inbox: Inbox) -> None:
+    inbox.message.connect(Receiver(), sender="another channel")
+    inbox.put("hello")
+
+    assert received(inbox, 1) == ["hello"]
+
+
+def test_receiver_of_this_sender_is_disconnected_by_it(inbox: Inbox) -> None:
+    receiver = Receiver()
+    inbox.message.connect(receiver, sender="channel")
+    inbox.put("one")
+    assert receiver.next(1) == ["one"]
+    inbox.message.disconnect(receiver, sender="channel")
+    inbox.put("two")
+
+    assert received(inbox, 1) == ["two"]
+
+
+def test_another_signal_tells_too_and_leaves_messages_when_nobody_listens(inbox: Inbox) -> None:
+    broadcast = Signal("``(channel, session, data)``", inbox.refresh, inbox.refresh)
+    receiver = Receiver()
+    inbox.forward_to(broadcast, "broadcast", session="session")
+    inbox.put("early")
+    broadcast.connect(receiver, thread="motion")
+    assert receiver.next(1) == ["early"]
+    broadcast.disconnect(receiver)
+    inbox.put("late")
+
+    assert received(inbox, 1) == ["late"]
+    assert_empty(inbox)
+
+
+@pytest.mark.parametrize("thread", [None, "motion"])
+def test_end_comes_behind_the_last_message(inbox: Inbox, callbacks: Callbacks, thread: str | None) -> None:
+    receiver = Receiver()
+    receiver.may_go_on.clear()
+    inbox.message.connect(receiver, thread=thread)
+    for message in ("one", "two"):
+        inbox.put(message)
+    inbox.end()
+    assert receiver.has_begun.wait(SECONDS)
+    with pytest.raises(Empty):
+        inbox.take(0)
+    inbox.message.disconnect(receiver)
+
+    assert received(inbox, 3) == ["two", None, None]
+    receiver.may_go_on.set()
+
+
+def test_receiver_connected_after_the_end_gets_what_waits(inbox: Inbox) -> None:
+    receiver = Receiver()
+    inbox.put("one")
+    inbox.end()
+    inbox.message.connect(receiver)
+
+    assert receiver.next(1) == ["one"]
+    assert inbox.take(SECONDS) is None
+
+
+def test_receivers_get_nothing_where_no_callback_is_called_any_more(inbox: Inbox, callbacks: Callbacks) -> None:
+    inbox.put("one")
+    callbacks.close(SECONDS)
+    inbox.message.connect(Receiver())
+
+    assert received(inbox, 1) == ["one"]
+
+
+def test_weak_receiver_that_is_gone_takes_nothing(inbox: Inbox) -> None:
+    receiver = Receiver()
+    inbox.message.connect(receiver, weak=True)
+    inbox.put("one")
+    assert receiver.next(1) == ["one"]
+    del receiver
+    inbox.put("two")
+
+    assert received(inbox, 1) == ["two"]
