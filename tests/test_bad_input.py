@@ -1217,7 +1217,7 @@ def test_two_names_are_refused() -> None:
 
 @pytest.mark.parametrize("port", ["8443", 8443.5, None])
 def test_port_that_is_no_number_is_refused(port: Any) -> None:
-    with pytest.raises(ValueError, match="a TCP port is"):
+    with pytest.raises(ValueError, match="port must be"):
         SignallingServer(port=port)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +17,9 @@ from .logs import show_logs, verbose_option, verbosity
 from .output import end_interrupted_line
 from .program import treat_sigterm_as_interrupt
 
+if TYPE_CHECKING:
+    from gst_signalling_sync import SignallingServer
+
 __all__ = ["serve"]
 
 
@@ -24,6 +29,7 @@ Examples:
   gst-signalling-sync serve
   gst-signalling-sync serve --host 0.0.0.0
   gst-signalling-sync serve --port 0
+  gst-signalling-sync serve --host 0.0.0.0 --allow-host robot.example --allow-origin https://app.example
 """
 )
 @click.option(
@@ -39,8 +45,33 @@ Examples:
     show_default=True,
     help="Listen on this TCP port; 0 picks a free one.",
 )
+@click.option(
+    "--allow-origin",
+    "origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Let web pages of this origin connect, such as https://app.example; may be repeated; '*': every page."
+    "  [default: localhost and this machine's own names]",
+)
+@click.option(
+    "--allow-host",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Let clients reach the server by this name; may be repeated; '*': every name."
+    "  [default: localhost, every IP address, this machine's own names]",
+)
+@click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Believe the X-Forwarded-For of a proxy at this address or network; may be repeated.",
+)
 @verbose_option
-def serve(host: str, port: int) -> None:
+def serve(
+    host: str, port: int, origins: tuple[str, ...], hosts: tuple[str, ...], trusted_proxies: tuple[str, ...]
+) -> None:
     """Run a signalling server until Ctrl-C.
 
     Prints the URI that clients on this machine connect to, and warnings on stderr.
@@ -49,7 +80,7 @@ def serve(host: str, port: int) -> None:
     if not verbosity():
         show_logs(logging.WARNING)
     try:
-        with gst_signalling_sync.SignallingServer(host, port) as server:
+        with _server(host, port, origins or None, hosts or None, trusted_proxies) as server:
             click.echo(server.uri)
             if sys.stderr.isatty():
                 click.echo("The signalling server runs; Ctrl-C stops it.", err=True)
@@ -59,3 +90,14 @@ def serve(host: str, port: int) -> None:
                 continue
     except KeyboardInterrupt:
         end_interrupted_line()
+
+
+def _server(
+    host: str, port: int, origins: Sequence[str] | None, hosts: Sequence[str] | None, trusted_proxies: Sequence[str]
+) -> SignallingServer:
+    try:
+        return gst_signalling_sync.SignallingServer(
+            host, port, origins=origins, hosts=hosts, trusted_proxies=trusted_proxies
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error

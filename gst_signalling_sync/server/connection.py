@@ -17,6 +17,8 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from .reception import Page, Reception
+
 __all__ = ["Connection", "Observer"]
 
 logger = logging.getLogger(__name__)
@@ -75,6 +77,7 @@ class Connection(asyncio.Protocol):
 
     Args:
         observer: What to report to.
+        reception: What answers its request.
         loop: The event loop that it runs on.
 
     Attributes:
@@ -87,14 +90,16 @@ class Connection(asyncio.Protocol):
         "_loop",
         "_observer",
         "_partial",
+        "_reception",
         "_timer",
         "_transport",
         "_websocket",
         "peer_id",
     )
 
-    def __init__(self, observer: Observer, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, observer: Observer, reception: Reception, loop: asyncio.AbstractEventLoop) -> None:
         self.peer_id = ""
+        self._reception = reception
         self._observer = observer
         self._loop = loop
         self._websocket = ServerProtocol(max_size=MESSAGE_BYTES, logger=_websocket_log)
@@ -195,6 +200,10 @@ class Connection(asyncio.Protocol):
             # What came with the request was no WebSocket, and the protocol has already given up.
             self.cut_off("no WebSocket client: it did not wait for the answer to its handshake", logging.WARNING)
             return
+        answer = self._reception.receive(request, str(self._transport.get_extra_info("peername")[0]))
+        if isinstance(answer, Page):
+            self._show(answer, request)
+            return
         response = self._websocket.accept(request)
         self._websocket.send_response(response)
         if self._websocket.state is not State.OPEN:
@@ -203,6 +212,14 @@ class Connection(asyncio.Protocol):
         self._cancel_timer()
         self._is_open = True
         self._observer.opened(self)
+
+    def _show(self, page: Page, request: Request) -> None:
+        if page.refusal is None:
+            logger.debug("%s: %.100s: %d", self, request.path, page.status)
+        else:
+            logger.warning("%s: refused by %s: %.300s", self, page.refusal, page.body.strip())
+        # The method is always GET before websockets 16.
+        self._websocket.send_response(page.response(getattr(request, "method", "GET")))
 
     def _take_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.BINARY:

@@ -7,6 +7,7 @@ from typing import Final
 from ..threads.loop_thread import LoopThread
 from ..threads.waiting import Deadline
 from .listening import authority, listen
+from .settings import Settings
 from .switchboard import FAREWELL_SECONDS, Switchboard
 
 __all__ = ["RunningServer"]
@@ -18,8 +19,7 @@ class RunningServer:
     """The socket, the thread and the switchboard of a server between start and close.
 
     Args:
-        host: The address or host name to listen on.
-        port: The TCP port; 0 picks a free one.
+        settings: How the server was made.
 
     Attributes:
         port: The TCP port that it listens on.
@@ -29,20 +29,20 @@ class RunningServer:
         ConnectError: The address cannot be listened on.
     """
 
-    def __init__(self, host: str, port: int) -> None:
-        listening = listen(host, port)
+    def __init__(self, settings: Settings) -> None:
+        listening = listen(settings.host, settings.port)
         self.port: int = listening.getsockname()[1]
         try:
             self._thread = LoopThread("server")
         except BaseException:
             listening.close()
             raise
-        self.switchboard = Switchboard(self._thread.loop)
+        self.switchboard = Switchboard(settings, self._thread.loop)
         try:
             self._thread.run(
                 self.switchboard.serve(listening),
                 Deadline(_START_SECONDS),
-                f"starting the signalling server on {authority(host, self.port)}",
+                f"starting the signalling server on {authority(settings.host, self.port)}",
             )
         except BaseException:
             listening.close()

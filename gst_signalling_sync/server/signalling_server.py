@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -12,7 +13,10 @@ from ..protocol.registry import RegisteredPeer, RegisteredSession
 from ..threads.owner import Owner
 from ..threads.waiting import Deadline
 from .listening import authority, connectable
+from .origins import OriginRules
+from .proxies import TrustedProxies
 from .running import RunningServer
+from .settings import Settings
 
 __all__ = ["SignallingServer"]
 
@@ -25,23 +29,48 @@ class SignallingServer:
     """A signalling server inside this process, for tests, robots and small installations.
 
     It answers as the reference server ``gst-webrtc-signalling-server`` does, and speaks protocol 1.1 as well. It runs
-    in one thread of its own, however many peers there are. Peers may come from any origin; messages are not compressed.
-    After `close` it can be started again, then with no peers, and on a new port when `port` is 0.
+    in one thread of its own, however many peers there are. Messages are not compressed. After `close` it can be started
+    again, then with no peers, and on a new port when `port` is 0.
+
+    A browser lets every web page open WebSockets to this machine and its network, so a request that has a foreign
+    ``Origin`` or ``Host`` header is refused with status 403. Programs send no ``Origin``.
+
+    On the same port, ``/healthz`` answers 200 while the server runs, ``/readyz`` until it closes, and ``/`` with a page
+    that says what this is.
+
+    Example:
+        with SignallingServer("0.0.0.0", hosts=["robot.example"], origins=["https://app.example"]) as server:
+            ...
 
     Args:
         host: The address or host name to listen on. ``"0.0.0.0"`` or ``""``: every IPv4 address of this machine;
             ``"::"``: IPv6 too. Of a name with several addresses the first that works, as the reference server does.
         port: The TCP port; 0 picks a free one.
+        origins: The origins of web pages that may connect, such as ``"https://app.example"``, ``"app.example"`` (with
+            any scheme), ``"*.app.example"`` or ``"null"``; ``"*"``: every page. Ports are not compared. Defaults to
+            localhost, `hosts`, and the name or address that the request was sent to.
+        hosts: The names by which clients reach this server, besides localhost and every IP address; ``"*"``: every
+            name. Defaults to this machine's names, and `host`.
+        trusted_proxies: Addresses or networks of reverse proxies. The address of a client that they forward is taken
+            from the last ``X-Forwarded-For`` that none of them wrote.
 
     Raises:
-        ValueError: `port` is not in 0..65535.
+        ValueError: `port` is not in 0..65535, or an entry of the lists is none of what they hold.
+        TypeError: A single string was given instead of a list.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 8443) -> None:
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 8443,
+        *,
+        origins: Sequence[str] | None = None,
+        hosts: Sequence[str] | None = None,
+        trusted_proxies: Sequence[str] = (),
+    ) -> None:
         if not (isinstance(port, int) and 0 <= port <= 65535):
-            raise ValueError(f"a TCP port is 0..65535, not {port!r}")
-        self._host = host
-        self._requested_port = port
+            raise ValueError(f"port must be in 0..65535, not {port!r}")
+        self._settings = Settings(host, port, OriginRules(host, origins, hosts), TrustedProxies(trusted_proxies))
         self._owner = Owner(f"SignallingServer on {authority(host, port)}")
         # Held while starting and closing, so that of several threads one does it and the others find it done.
         self._lock = threading.Lock()
@@ -50,13 +79,13 @@ class SignallingServer:
     def __repr__(self) -> str:
         running = self._running
         state = "closed" if running is None else f"{len(running.switchboard.registry.peers)} peers"
-        return f"<SignallingServer on {authority(self._host, self.port)}, {state}>"
+        return f"<SignallingServer on {authority(self._settings.host, self.port)}, {state}>"
 
     @property
     def port(self) -> int:
         """The TCP port: while it runs the one that it listens on, else as given."""
         running = self._running
-        return self._requested_port if running is None else running.port
+        return self._settings.port if running is None else running.port
 
     @property
     def uri(self) -> str:
@@ -66,10 +95,10 @@ class SignallingServer:
             RuntimeError: The port is 0, any free one, and none was picked yet because the server does not run.
         """
         running = self._running
-        port = self._requested_port if running is None else running.port
+        port = self._settings.port if running is None else running.port
         if port == 0:
             raise RuntimeError("the server has no port yet: port=0 picks one in start()")
-        return f"ws://{authority(connectable(self._host), port)}"
+        return f"ws://{authority(connectable(self._settings.host), port)}"
 
     @property
     def peers(self) -> dict[str, RegisteredPeer]:
@@ -106,7 +135,7 @@ class SignallingServer:
         self._owner.check()
         with self._lock:
             if self._running is None:
-                self._running = RunningServer(self._host, self._requested_port)
+                self._running = RunningServer(self._settings)
                 logger.info("signalling server listens on %s", self.uri)
         return self
 
@@ -126,7 +155,7 @@ class SignallingServer:
             return
         deadline = Deadline(_DEFAULT_SECONDS if timeout is None else timeout)
         if not self._lock.acquire(timeout=deadline.remaining()):
-            raise WaitTimeout(f"closing the server on {authority(self._host, self.port)}: busy for {deadline}")
+            raise WaitTimeout(f"closing the server on {authority(self._settings.host, self.port)}: busy for {deadline}")
         try:
             running, self._running = self._running, None
             if running is not None:

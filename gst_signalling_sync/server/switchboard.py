@@ -13,6 +13,8 @@ from ..protocol.registry import Outgoing, Registry
 from ..protocol.wire import parse_request, serialise_event
 from .connection import PING_SECONDS, Connection
 from .listening import BACKLOG
+from .reception import Reception
+from .settings import Settings
 
 __all__ = ["FAREWELL_SECONDS", "Switchboard"]
 
@@ -26,15 +28,17 @@ class Switchboard:
     """Joins the connections to the registry; all of it runs on the loop.
 
     Args:
+        settings: How the server was made.
         loop: The event loop.
 
     Attributes:
         registry: The peers, the sessions, and the decisions about them.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
         self.registry = Registry()
         self._loop = loop
+        self._reception = Reception(settings.origins, settings.proxies, is_ready=lambda: self._server is not None)
         self._connections: set[Connection] = set()
         self._warned: set[Connection] = set()
         self._open: dict[str, Connection] = {}
@@ -49,7 +53,7 @@ class Switchboard:
             listening: A listening socket, which is closed in `shut_down`.
         """
         self._server = await self._loop.create_server(
-            lambda: Connection(self, self._loop), sock=listening, backlog=BACKLOG
+            lambda: Connection(self, self._reception, self._loop), sock=listening, backlog=BACKLOG
         )
         self._ping()
 

@@ -1,0 +1,89 @@
+"""`TrustedProxies`: from which address a request really comes."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Final
+
+__all__ = ["TrustedProxies"]
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_IPV6_SITE_BITS: Final = 64
+"""What one customer has of the IPv6 Internet, so that all of it counts as one address."""
+
+
+class TrustedProxies:
+    """The reverse proxies whose ``X-Forwarded-For`` is believed.
+
+    Args:
+        proxies: Their addresses or networks, such as ``"10.0.0.7"`` or ``"10.0.0.0/8"``.
+
+    Raises:
+        ValueError: An entry is neither.
+        TypeError: A single string was given instead of a sequence of them.
+    """
+
+    def __init__(self, proxies: Sequence[str] = ()) -> None:
+        if isinstance(proxies, str):
+            raise TypeError(f"trusted_proxies must be a list of strings, not the string {proxies!r}")
+        try:
+            self._networks = [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]
+        except ValueError as error:
+            raise ValueError(f"trusted_proxies must hold addresses or networks: {error}") from None
+
+    def client_of(self, address: str, forwarded_for: Sequence[str]) -> str:
+        """The address of the client, which is the first that no trusted proxy has.
+
+        Args:
+            address: The address at the other end of the TCP connection.
+            forwarded_for: The ``X-Forwarded-For`` headers of the request, in their order.
+
+        Returns:
+            An address without a port; `address` where that is no trusted proxy's.
+        """
+        client = _parsed(address)
+        hops = [hop for header in forwarded_for for hop in header.split(",")]
+        while client is not None and hops and self._is_trusted(client):
+            before = _parsed(hops.pop())
+            if before is None:
+                break
+            client = before
+        return address if client is None else str(client)
+
+    def limited_as(self, address: str) -> str | None:
+        """What limits per address count an address as.
+
+        Args:
+            address: Of a client.
+
+        Returns:
+            The address, of IPv6 its first 64 bits; None for the loopback and for trusted proxies, which many share.
+        """
+        client = _parsed(address)
+        if client is None:
+            return address
+        if client.is_loopback or self._is_trusted(client):
+            return None
+        if client.version == 6:
+            return str(ipaddress.ip_network((client, _IPV6_SITE_BITS), strict=False))
+        return str(client)
+
+    def _is_trusted(self, address: Address) -> bool:
+        return any(address in network for network in self._networks)
+
+
+def _parsed(text: str) -> Address | None:
+    text = text.strip().partition("%")[0]
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address

@@ -1,0 +1,27 @@
+"""`Settings`: how a server was made, as its parts take it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .origins import OriginRules
+from .proxies import TrustedProxies
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What stays the same while a server runs.
+
+    Attributes:
+        host: The address or host name to listen on.
+        port: The TCP port; 0 picks a free one.
+        origins: Which Origin and Host headers are answered.
+        proxies: Whose ``X-Forwarded-For`` is believed.
+    """
+
+    host: str
+    port: int
+    origins: OriginRules
+    proxies: TrustedProxies
