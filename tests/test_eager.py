@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gst_signalling_sync.webrtc.eager import run_eagerly
+from gst_signalling_sync.webrtc.engine.eager import run_eagerly
 
 
 def test_coroutine_that_never_waits_is_done_at_once() -> None:

@@ -73,8 +73,7 @@ def test_message_without_an_end_costs_its_sender_the_channel(embedded_server: Si
 
             def send() -> None:
                 # Around our own check of what the other end accepts.
-                endless._transport.enqueue(endless._channel, bytes(4 * 2**20))
-                endless._transport.flush()
+                endless._wire.transmit([bytes(4 * 2**20)])
 
             theirs._loop.call(send)
 

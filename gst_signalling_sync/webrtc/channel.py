@@ -1,6 +1,6 @@
-"""`DataChannel`: aiortc's data channel with a blocking `send` and `recv`.
+"""`DataChannel`: a data channel with a blocking `send` and `recv`.
 
-Ownership: the `RTCDataChannel` belongs to the loop. Between it and the callers' threads stand two queues: `_outgoing`,
+Ownership: the `WireChannel` belongs to the loop. Between it and the callers' threads stand two queues: `_outgoing`,
 filled by `send` and emptied on the loop, whose lock guards the state too, and the `Inbox`.
 """
 
@@ -11,9 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from queue import Empty
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
-
-from aiortc import RTCDataChannel
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ChannelClosed, WaitTimeout
 from ..signals import Signal
@@ -22,9 +20,9 @@ from ..threads.interruptible import Condition
 from ..threads.loop_thread import LoopThread
 from ..threads.owner import Owner
 from ..threads.waiting import Deadline, wait_for
+from .engine.data import ChannelState, WireChannel
 from .inbox import Inbox
 from .message import Message, as_message
-from .sctp import BundlingSctpTransport
 
 if TYPE_CHECKING:
     from .session import Session
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["SEND_LIMIT", "DataChannel"]
 
 logger = logging.getLogger(__name__)
-
-ChannelState = Literal["connecting", "open", "closing", "closed"]
 
 SEND_LIMIT: Final = 1024 * 1024
 """Bytes queued at which `DataChannel.send` begins to block."""
@@ -45,7 +41,7 @@ RECEIVE_LIMIT: Final = 256 * 1024 * 1024
 """Bytes received and not asked for at which a channel is closed, because nobody here reads it."""
 
 _HANDED_OVER: Final = 128 * 1024
-"""Bytes that aiortc is given ahead of the network. Enough to keep it busy; what waits here costs it nothing."""
+"""Bytes that SCTP is given ahead of the network. Enough to keep it busy; what waits here costs it nothing."""
 
 
 class DataChannel:
@@ -55,17 +51,16 @@ class DataChannel:
     """
 
     def __init__(
-        self, session: Session, channel: RTCDataChannel, loop: LoopThread, callbacks: Callbacks, timeout: float
+        self, session: Session, wire: WireChannel, loop: LoopThread, callbacks: Callbacks, timeout: float
     ) -> None:
         self._session = session
-        self._channel = channel
-        self._transport = cast(BundlingSctpTransport, channel.transport)
+        self._wire = wire
         self._loop = loop
         self._callbacks = callbacks
         self._timeout = timeout
-        self._label = str.__str__(channel.label)
+        self._label = wire.label
         self._owner = Owner(f"data channel {self._label!r}")
-        self._state: ChannelState = cast(ChannelState, channel.readyState)
+        self._state: ChannelState = wire.state
         self._reason = "it was closed"
 
         # Guards the state and the outgoing queue; notified when either changes in favour of a waiting thread.
@@ -81,11 +76,7 @@ class DataChannel:
         self.message = self._inbox.message
         self.closed = Signal("The channel is closed; nothing follows: ``(channel)``.")
 
-        channel.bufferedAmountLowThreshold = _HANDED_OVER // 2
-        channel.on("open", self._on_open)
-        channel.on("message", self._on_message)
-        channel.on("bufferedamountlow", self._flush)
-        channel.on("close", self._on_close)
+        wire.observe(self, room_below=_HANDED_OVER // 2)
 
     def __repr__(self) -> str:
         return f"<DataChannel {self._label!r} {self._state} of session {self._session.id}>"
@@ -103,22 +94,22 @@ class DataChannel:
     @property
     def protocol(self) -> str:
         """The name of the subprotocol, by default empty."""
-        return str.__str__(self._channel.protocol)
+        return self._wire.protocol
 
     @property
     def ordered(self) -> bool:
         """Whether messages arrive in the order sent."""
-        return self._channel.ordered
+        return self._wire.ordered
 
     @property
     def max_retransmits(self) -> int | None:
         """Retransmissions after which a message is given up; None: unlimited."""
-        return self._channel.maxRetransmits
+        return self._wire.max_retransmits
 
     @property
     def max_packet_life_time(self) -> int | None:
         """Milliseconds after which a message is given up; None: unlimited."""
-        return self._channel.maxPacketLifeTime
+        return self._wire.max_packet_life_time
 
     @property
     def state(self) -> ChannelState:
@@ -128,7 +119,7 @@ class DataChannel:
     @property
     def buffered_amount(self) -> int:
         """Bytes that were sent here and not yet given to the network."""
-        return self._outgoing_bytes + self._channel.bufferedAmount
+        return self._outgoing_bytes + self._wire.buffered_amount
 
     def send(self, data: str | bytes | bytearray | memoryview, timeout: float | None = None) -> None:
         """Queue a message; while the channel is still connecting it waits for the opening.
@@ -245,7 +236,7 @@ class DataChannel:
             logger.warning("%s: not closed within %g s, %d bytes were not sent", self._named, deadline.seconds, lost)
         self._loop.call(self._give_up)
 
-    # From here on: called by the session and by aiortc, on the loop.
+    # From here on: called by the session and by the wire, on the loop.
 
     @property
     def has_unread_messages(self) -> bool:
@@ -254,8 +245,8 @@ class DataChannel:
 
     @property
     def is_drained(self) -> bool:
-        """Whether everything that was sent here is with aiortc's SCTP."""
-        return not self._outgoing and not self._channel.bufferedAmount
+        """Whether everything that was sent here is with SCTP."""
+        return not self._outgoing and not self._wire.buffered_amount
 
     def forward_messages_to(self, signal: Signal, sender: object, **named: object) -> None:
         """Have another signal tell of every message as well, see `Inbox.forward_to`."""
@@ -276,7 +267,7 @@ class DataChannel:
         """Mark the channel closed, because its session is."""
         if self._state != "closed":
             self._reason = reason
-        self._on_close()
+        self.on_close()
 
     def stats(self) -> dict[str, Any]:
         """The W3C's ``RTCDataChannelStats``, with names and units as there."""
@@ -284,7 +275,7 @@ class DataChannel:
             "type": "data-channel",
             "label": self._label,
             "protocol": self.protocol,
-            "dataChannelIdentifier": self._channel.id,
+            "dataChannelIdentifier": self._wire.id,
             "state": self._state,
             "messagesSent": self._messages_sent,
             "bytesSent": self._bytes_sent,
@@ -296,7 +287,8 @@ class DataChannel:
     def _named(self) -> str:
         return f"channel {self._label!r} with peer {self._session.peer_id}"
 
-    def _on_open(self) -> None:
+    def on_open(self) -> None:
+        """Let who waits for it go on."""
         with self._changed:
             if self._state == "connecting":
                 self._state = "open"
@@ -304,12 +296,18 @@ class DataChannel:
         self._session.announce_channel(self)
         self._flush()
 
-    def _on_message(self, message: Message) -> None:
+    def on_message(self, message: Message) -> None:
+        """Put a message into the inbox."""
         self._inbox.put(message)
         if self._inbox.waiting_size > RECEIVE_LIMIT:
             self._overflow()
 
-    def _on_close(self) -> None:
+    def on_room(self) -> None:
+        """Send more."""
+        self._flush()
+
+    def on_close(self) -> None:
+        """Take note of the end."""
         with self._changed:
             if self._state == "closed":
                 return
@@ -326,16 +324,16 @@ class DataChannel:
     def _overflow(self) -> None:
         self._reason = f"{RECEIVE_LIMIT >> 20} MiB had arrived that nobody received"
         logger.error("%s: closed: %s", self._named, self._reason)
-        self._channel.remove_listener("message", self._on_message)
-        self._channel.close()
+        self._wire.stop_receiving()
+        self._wire.close()
 
     def _flush(self) -> None:
-        """Hand messages to aiortc until it has enough of them."""
-        if self._channel.readyState != "open":
+        """Hand messages to SCTP until it has enough of them."""
+        if self._wire.state != "open":
             with self._changed:
                 self._flush_is_due = False
             return
-        room = _HANDED_OVER - self._channel.bufferedAmount
+        room = _HANDED_OVER - self._wire.buffered_amount
         messages = []
         with self._changed:
             while self._outgoing and room > 0:
@@ -343,32 +341,29 @@ class DataChannel:
                 self._outgoing_bytes -= size
                 room -= size
                 messages.append(message)
-            # With messages left, aiortc has so many that its "bufferedamountlow" is to come and brings us back.
+            # With messages left, SCTP has so many that `on_room` is to come and brings us back.
             self._flush_is_due = bool(self._outgoing)
-        for message in messages:
-            self._transport.enqueue(self._channel, message)
-        self._transport.flush()
+        self._wire.transmit(messages)
         if self.buffered_amount <= _ROOM_AGAIN:
             with self._changed:
                 self._changed.notify_all()
         if self._state == "closing" and not self._outgoing:
-            self._channel.close()
+            self._wire.close()
 
     def close_when_flushed(self) -> None:
         """Close the channel at both ends, behind what was sent; its state tells when that is done."""
-        if self._channel.readyState == "open" and self._outgoing:
+        if self._wire.state == "open" and self._outgoing:
             self._flush()
             return
-        if self._channel.readyState == "connecting" and self._outgoing:
+        if self._wire.state == "connecting" and self._outgoing:
             return
-        # aiortc resets the stream only behind the messages that it was given (RFC 8831 section 6.7).
-        self._channel.close()
-        if self._channel.readyState == "closed":
-            self._on_close()
+        self._wire.close()
+        if self._wire.state == "closed":
+            self.on_close()
 
     def _give_up(self) -> None:
-        self._channel.close()
-        self._on_close()
+        self._wire.close()
+        self.on_close()
 
     def _queue(self, message: Message, size: int) -> bool:
         """Queue a message, and tell whether a flush was due already; `_changed` is held."""

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aiortc import RTCDataChannel, RTCPeerConnection
-
-from .sctp import use_bundling
-
 __all__ = ["ChannelOptions"]
 
 
@@ -43,28 +39,3 @@ class ChannelOptions:
             text = getattr(self, name)
             if not isinstance(text, str) or len(text.encode()) > 65535:
                 raise ValueError(f"{name} must be a text of at most 65535 bytes in UTF-8")
-
-    def create(self, connection: RTCPeerConnection) -> RTCDataChannel:
-        """Create the channel; only on the loop."""
-        channel = connection.createDataChannel(
-            _WireText(self.label),
-            ordered=self.ordered,
-            maxRetransmits=self.max_retransmits,
-            maxPacketLifeTime=self.max_packet_life_time,
-            protocol=_WireText(self.protocol),
-        )
-        use_bundling(connection)
-        return channel
-
-
-class _WireText(str):
-    """A text whose length is that of its UTF-8 bytes.
-
-    aiortc 1.16 announces a channel with ``len(label)`` where RFC 8832 section 5.1 wants the length in bytes, so that a label
-    beyond ASCII would arrive cut short.
-    """
-
-    __slots__ = ()
-
-    def __len__(self) -> int:
-        return len(self.encode())

@@ -7,10 +7,8 @@ import re
 from collections import Counter
 from typing import Final
 
-from aiortc import RTCIceCandidate
-from aiortc.sdp import candidate_from_sdp
-
 from ..errors import ProtocolError
+from .engine.candidate import RTCIceCandidate, candidate_from_sdp
 
 __all__ = [
     "CANDIDATES",

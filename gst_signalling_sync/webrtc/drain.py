@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from aiortc import RTCPeerConnection
-
 from ..threads.waiting import Deadline
+from .engine.peer_connection import PeerConnection
 
 if TYPE_CHECKING:
     from .channel import DataChannel
@@ -19,7 +18,7 @@ _CHANNEL_CLOSE_SECONDS: Final = 3.0
 """How long the other end may take to close the channels: some round trips, and a busy program's turn. Not every peer does."""
 
 _POLL_SECONDS: Final = 0.005
-"""aiortc has no event for acknowledgements."""
+"""There is no event for acknowledgements: their end is looked for by polling."""
 
 
 class Drain:
@@ -32,7 +31,7 @@ class Drain:
         """Have a wait under way, or to come, end at once: the other end is gone, or nobody wants to wait any more."""
         self._is_abandoned = True
 
-    async def run(self, connection: RTCPeerConnection, channels: Sequence[DataChannel], deadline: Deadline) -> None:
+    async def run(self, connection: PeerConnection, channels: Sequence[DataChannel], deadline: Deadline) -> None:
         """Wait until the other end's SCTP has acknowledged everything, and the channels are closed at both ends.
 
         Args:
@@ -47,8 +46,8 @@ class Drain:
         if self._is_worth_it(connection):
             await self._close_channels(channels, Deadline(min(deadline.remaining(), _CHANNEL_CLOSE_SECONDS)))
 
-    def _is_worth_it(self, connection: RTCPeerConnection) -> bool:
-        return not self._is_abandoned and connection.connectionState == "connected"
+    def _is_worth_it(self, connection: PeerConnection) -> bool:
+        return not self._is_abandoned and connection.state == "connected"
 
     async def _close_channels(self, channels: Sequence[DataChannel], deadline: Deadline) -> None:
         """Wait until the other end has closed them too, which it does behind the messages that it hands on.
@@ -63,9 +62,10 @@ class Drain:
             await asyncio.sleep(_POLL_SECONDS)
 
 
-def _is_acknowledged(connection: RTCPeerConnection, channels: Sequence[DataChannel]) -> bool:
-    transport = connection.sctp
-    if transport is None or transport.state == "closed":
-        return True
-    in_flight = transport._data_channel_queue or transport._outbound_queue or transport._sent_queue
-    return not in_flight and all(channel.is_drained for channel in channels)
+def _is_acknowledged(connection: PeerConnection, channels: Sequence[DataChannel]) -> bool:
+    data = connection.data
+    return (
+        data is None
+        or data.state == "closed"
+        or (data.is_acknowledged and all(channel.is_drained for channel in channels))
+    )

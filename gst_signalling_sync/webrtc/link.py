@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from aiortc import RTCConfiguration, RTCDataChannel, RTCIceServer, RTCPeerConnection
+from aiortc import RTCIceServer
 
 from ..errors import ConnectionLost, SessionClosed, SignallingError
 from ..protocol.messages import SdpType
@@ -21,6 +21,8 @@ from ..threads.waiting import Deadline
 from .channel_options import ChannelOptions
 from .description import CANDIDATES
 from .drain import Drain
+from .engine.data import WireChannel
+from .engine.peer_connection import PeerConnection
 from .media.receiving.media_receiver import MediaReceiver
 from .media.sending.sender import Source
 from .media.tracks import Tracks
@@ -69,7 +71,7 @@ class Link:
         self._signalling = signalling
         self._loop = loop
         self._ice_servers = ice_servers
-        self._connection: RTCPeerConnection | None = None
+        self._connection: PeerConnection | None = None
         self._tracks: Tracks | None = None
         self._negotiation: Negotiation | None = None
         self._termination: asyncio.Task[None] | None = None
@@ -81,7 +83,7 @@ class Link:
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
-    def connection(self) -> RTCPeerConnection | None:
+    def connection(self) -> PeerConnection | None:
         """The peer connection, None before the negotiation."""
         return self._connection
 
@@ -95,9 +97,9 @@ class Link:
     def progress(self) -> str:
         """How far the connection has come, for an error message."""
         connection = self._connection
-        if connection is None or connection.remoteDescription is None:
+        if connection is None or not connection.has_remote_description:
             return "the peer sent no session description"
-        return f"ICE {connection.iceConnectionState}, connection {connection.connectionState}"
+        return f"ICE {connection.ice_state}, connection {connection.state}"
 
     # These post to the loop and return at once.
 
@@ -225,14 +227,13 @@ class Link:
         """
         if self._termination is not None:
             raise self._session.closed_error(f"creating data channel {options.label!r}")
-        return self._session.adopt(options.create(self._open_connection()))
+        return self._session.adopt(self._open_connection().create_channel(options))
 
     async def stats(self) -> dict[str, dict[str, Any]]:
         """What aiortc knows of the connection, as plain dictionaries."""
         if self._connection is None:
             return {}
-        report = await self._connection.getStats()
-        return {key: dict(vars(value)) for key, value in report.items()}
+        return await self._connection.stats()
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(coroutine)
@@ -272,12 +273,11 @@ class Link:
         for options in channels:
             self.add_channel(options)
 
-    def _open_connection(self) -> RTCPeerConnection:
+    def _open_connection(self) -> PeerConnection:
         if self._connection is None:
-            # Without a configuration aiortc would ask a public STUN server.
-            connection = RTCPeerConnection(RTCConfiguration(iceServers=list(self._ice_servers)))
-            connection.on("connectionstatechange", self._on_connection_state)
-            connection.on("datachannel", self._on_channel)
+            connection = PeerConnection(self._ice_servers)
+            connection.on_state(lambda: self._on_connection_state(connection))
+            connection.on_channel(self._on_channel)
             self._connection = connection
             session = self._session
             self._tracks = Tracks(connection, self._loop, session.named, self._on_track)
@@ -291,11 +291,10 @@ class Link:
         except ConnectionLost as error:
             raise SessionClosed(f"{self._session.named}: {error}") from error
 
-    def _on_connection_state(self) -> None:
-        connection = self._connection
-        if connection is None or self._termination is not None:
+    def _on_connection_state(self, connection: PeerConnection) -> None:
+        if connection is not self._connection or self._termination is not None:
             return
-        state = connection.connectionState
+        state = connection.state
         if state == "connected" and self._session.state == "connecting":
             if self._tracks is not None:
                 self._tracks.report_unsent()
@@ -306,7 +305,7 @@ class Link:
                 if self._session.state == "connected"
                 else "no connection to the peer"
             )
-            reason = f"{what} (ICE {connection.iceConnectionState})"
+            reason = f"{what} (ICE {connection.ice_state})"
             self._spawn(self.terminate(SessionClosed(f"{self._session.named}: {reason}"), reason))
         elif state == "closed":
             self._spawn(self.terminate())
@@ -315,7 +314,7 @@ class Link:
         if self._termination is None:
             self._session.media.add(receiver, self._session.named)
 
-    def _on_channel(self, channel: RTCDataChannel) -> None:
+    def _on_channel(self, channel: WireChannel) -> None:
         if self._termination is None:
             self._session.announce_channel(self._session.adopt(channel))
 
@@ -358,7 +357,7 @@ class Link:
         except ConnectionLost as error:
             logger.debug("%s: the server could not be told of its end: %s", self._session.named, error)
 
-    async def _close_connection(self, connection: RTCPeerConnection) -> None:
+    async def _close_connection(self, connection: PeerConnection) -> None:
         if self._negotiation is not None:
             try:
                 await asyncio.wait_for(self._negotiation.stop(), _GATHERING_SECONDS)

@@ -5,10 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from typing import Final
-
-from aiortc import RTCPeerConnection, RTCSessionDescription
-from aiortc.exceptions import OperationError
 
 from ..errors import ProtocolError, SessionClosed
 from ..protocol.messages import SdpType
@@ -22,15 +18,12 @@ from .description import (
     parse_candidate,
     with_passive_setup,
 )
+from .engine.peer_connection import NoCommonCodec, PeerConnection
 from .media.tracks import Tracks
-from .transports import use_own_transports
 
 __all__ = ["Negotiation"]
 
 logger = logging.getLogger(__name__)
-
-_PLACEHOLDER_STREAM: Final = 65534
-"""The highest stream identifier (RFC 8831 section 6.5), the last that either end would come to use."""
 
 
 class Negotiation:
@@ -46,7 +39,7 @@ class Negotiation:
 
     def __init__(
         self,
-        connection: RTCPeerConnection,
+        connection: PeerConnection,
         tracks: Tracks,
         named: str,
         send: Callable[[SdpType, str], None],
@@ -73,12 +66,8 @@ class Negotiation:
         """
         async with self._lock:
             self._check_open()
-            if self._connection.sctp is None:
-                # Either end may want a channel later, which then needs no new negotiation. A negotiated channel is known to
-                # this end alone, and aiortc's `alwaysNegotiateDataChannels` forgets the channels that there are already.
-                self._connection.createDataChannel("", negotiated=True, id=_PLACEHOLDER_STREAM)
-            use_own_transports(self._connection)
-            await self._connection.setLocalDescription(await self._connection.createOffer())
+            self._connection.ensure_data_section()
+            await self._connection.offer()
             return self._local_description()
 
     async def receive(self, kind: SdpType, sdp: str) -> None:
@@ -90,10 +79,10 @@ class Negotiation:
         """
         async with self._lock:
             self._check_open()
-            if kind is SdpType.OFFER and self._connection.signalingState != "stable":
+            if kind is SdpType.OFFER and self._connection.signaling_state != "stable":
                 logger.warning("%s: ignored an offer that crossed ours", self._named)
                 return
-            if kind is SdpType.ANSWER and self._connection.signalingState != "have-local-offer":
+            if kind is SdpType.ANSWER and self._connection.signaling_state != "have-local-offer":
                 logger.warning("%s: ignored an answer to no offer", self._named)
                 return
             await self._apply(kind, sdp)
@@ -117,18 +106,18 @@ class Negotiation:
 
         One that cannot be used is logged and dropped: the others may do.
         """
-        if self._connection.signalingState == "closed":
+        if self._connection.signaling_state == "closed":
             return
-        if self._connection.remoteDescription is None:
+        if not self._connection.has_remote_description:
             self._early_candidates.append((text, sdp_m_line_index))
             return
         try:
             if not text.strip():
-                await self._connection.addIceCandidate(None)
+                await self._connection.add_candidate(None)
                 return
             candidate = parse_candidate(text, sdp_m_line_index)
             if candidate is not None:
-                await self._connection.addIceCandidate(candidate)
+                await self._connection.add_candidate(candidate)
         except ProtocolError as error:
             logger.warning("%s: dropped a candidate: %s", self._named, error)
         except (OSError, ValueError, AssertionError) as error:
@@ -141,25 +130,25 @@ class Negotiation:
     async def _apply(self, kind: SdpType, sdp: str) -> None:
         try:
             check_description(sdp)
-            await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=str(kind)))
-        except OperationError as error:
-            # aiortc's word for a media section without a codec that both ends have.
+            await self._connection.apply(kind, sdp)
+        except NoCommonCodec as error:
             raise ProtocolError(f"{self._named}: {_without_common_codec(kind, sdp)}") from error
         # The peer is not trusted, and aiortc raises whatever the text makes its parser stumble over.
         except Exception as error:
             raise self._unusable(kind, sdp, error) from error
         # Before anything is awaited: aiortc starts what it finds in the transceivers as soon as it can.
         self._tracks.on_remote_description()
-        use_own_transports(self._connection)
         self.max_message_size = max_message_size(sdp)
 
     async def _answer(self, offer: str) -> None:
-        try:
-            answer = await self._connection.createAnswer()
+        def change(answer: str) -> str:
             # In a running session either end stays what it is (RFC 8842 section 5.5).
-            if leaves_setup_open(offer) and self._connection.connectionState in ("new", "connecting"):
-                answer.sdp = with_passive_setup(answer.sdp)
-            await self._connection.setLocalDescription(answer)
+            if leaves_setup_open(offer) and self._connection.state in ("new", "connecting"):
+                return with_passive_setup(answer)
+            return answer
+
+        try:
+            await self._connection.answer(change)
         # Some offers aiortc can read and not answer.
         except Exception as error:
             raise self._unusable(SdpType.OFFER, offer, error) from error
@@ -169,7 +158,7 @@ class Negotiation:
         return ProtocolError(f"{self._named}: unusable {kind} from the peer: {reason}: {sdp[:200]!r}")
 
     def _local_description(self) -> str:
-        sdp: str = self._connection.localDescription.sdp
+        sdp = self._connection.local_sdp
         if not has_candidates(sdp):
             raise SessionClosed(
                 f"{self._named}: this machine has no network address that WebRTC can use, not even 127.0.0.1."

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
-from aiortc import RTCDataChannel, RTCIceServer, RTCPeerConnection
+from aiortc import RTCIceServer, RTCPeerConnection
 
 from ..errors import ConnectionLost, MessageTooLarge, SessionClosed, TrackNotFound, WaitTimeout
 from ..signalling import SignallingClient
@@ -24,6 +24,7 @@ from ..threads.owner import Owner
 from ..threads.waiting import Deadline, wait_for
 from .channel import DataChannel
 from .channel_options import ChannelOptions
+from .engine.data import WireChannel
 from .link import ENDING_SECONDS, Link
 from .media.received_media import ReceivedMedia
 
@@ -139,7 +140,8 @@ class Session:
     @property
     def peer_connection(self) -> RTCPeerConnection | None:
         """The `RTCPeerConnection` of aiortc, for experts: it may only be used on its loop. None before the negotiation."""
-        return self.link.connection
+        connection = self.link.connection
+        return None if connection is None else connection.aiortc
 
     def channel(self, label: str | None = None, timeout: float | None = None) -> DataChannel:
         """Wait until a data channel is open.
@@ -375,7 +377,7 @@ class Session:
                     self._unread_channels.append(channel)
             self._changed.notify_all()
 
-    def adopt(self, channel: RTCDataChannel) -> DataChannel:
+    def adopt(self, channel: WireChannel) -> DataChannel:
         """Take on a data channel that either end created."""
         adopted = DataChannel(self, channel, self._loop, self._callbacks, self._timeout)
         with self._changed:

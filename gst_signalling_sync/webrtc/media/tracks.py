@@ -6,11 +6,9 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from aiortc import RTCPeerConnection, RTCRtpTransceiver
-from aiortc.codecs import get_capabilities
-from aiortc.rtcrtpparameters import RTCRtpCodecCapability
-
 from ...threads.loop_thread import LoopThread
+from ..engine.peer_connection import PeerConnection
+from ..engine.transceiver import Transceiver
 from .encoded_frame import MediaKind
 from .receiving.media_receiver import MediaReceiver
 from .sending.sender import MediaSender, Source
@@ -34,7 +32,7 @@ class Tracks:
 
     def __init__(
         self,
-        connection: RTCPeerConnection,
+        connection: PeerConnection,
         loop: LoopThread,
         named: str,
         received: Callable[[MediaReceiver], None],
@@ -45,7 +43,7 @@ class Tracks:
         self._loop = loop
         self._named = named
         self._received = received
-        self._taken: set[RTCRtpTransceiver] = set()
+        self._taken: set[Transceiver] = set()
         self._announced: set[MediaReceiver] = set()
 
     def take(self, sources: Sequence[Source]) -> None:
@@ -68,11 +66,11 @@ class Tracks:
 
     def on_remote_description(self) -> None:
         """Take over what the other end's description brought; between that and the answer."""
-        for transceiver in self._connection.getTransceivers():
+        for transceiver in self._connection.transceivers:
             if transceiver not in self._taken:
                 source = self._source_for(transceiver)
                 if source is not None:
-                    transceiver.direction = "sendrecv"
+                    transceiver.set_direction("sendrecv")
                 self._take(transceiver, source)
             receiver = transceiver.receiver
             if receiver.track is not None and isinstance(receiver, MediaReceiver) and receiver not in self._announced:
@@ -91,38 +89,22 @@ class Tracks:
             )
 
     def _add(self, direction: str, kind: MediaKind, source: Source | None) -> None:
-        transceiver = self._connection.addTransceiver(kind, direction=direction)
+        transceiver = self._connection.add_transceiver(kind, direction)
         if source is not None:
-            transceiver.setCodecPreferences(_preferences(kind, source.codecs))
+            transceiver.prefer_codecs(source.codecs)
         self._take(transceiver, source)
 
-    def _take(self, transceiver: RTCRtpTransceiver, source: Source | None) -> None:
+    def _take(self, transceiver: Transceiver, source: Source | None) -> None:
         self._taken.add(transceiver)
-        sender = MediaSender.install(transceiver, self._loop, source)
-        replaced = transceiver.receiver
-        receiver = MediaReceiver(sender.media_kind, replaced.transport)
-        receiver._track = replaced._track
-        receiver._set_rtcp_ssrc(sender._ssrc)
-        transceiver._RTCRtpTransceiver__receiver = receiver  # type: ignore[attr-defined]
+        sender = MediaSender(transceiver.kind, transceiver.transport, self._loop, source)
+        transceiver.replace(sender, MediaReceiver(transceiver.kind, transceiver.transport))
 
-    def _source_for(self, transceiver: RTCRtpTransceiver) -> Source | None:
+    def _source_for(self, transceiver: Transceiver) -> Source | None:
         """The next source that a section of the other end's offer takes, restricted to what the source can be encoded in."""
-        if transceiver._offerDirection not in ("sendrecv", "sendonly"):
+        if not transceiver.may_send:
             return None
         for source in self._sources:
-            if source.kind != transceiver.kind:
-                continue
-            codecs = [codec for codec in transceiver._codecs if codec.name in (*source.codecs, "rtx")]
-            payload_types = {codec.payloadType for codec in codecs if codec.name != "rtx"}
-            usable = [codec for codec in codecs if codec.name != "rtx" or codec.parameters.get("apt") in payload_types]
-            if payload_types:
-                transceiver._codecs = usable
+            if source.kind == transceiver.kind and transceiver.restrict_codecs(source.codecs):
                 self._sources.remove(source)
                 return source
         return None
-
-
-def _preferences(kind: MediaKind, codecs: Sequence[str]) -> list[RTCRtpCodecCapability]:
-    capabilities = get_capabilities(kind).codecs
-    preferred = [each for name in codecs for each in capabilities if each.name.lower() == name.lower()]
-    return preferred + [each for each in capabilities if each.name.lower() == "rtx"]

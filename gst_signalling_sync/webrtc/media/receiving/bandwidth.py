@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from aiortc.rate import RemoteBitrateEstimator
-from aiortc.rtp import RTP_HEADER_LENGTH
-
+from ...engine.remb import RemoteBitrateEstimator
+from ...engine.rtp import RTP_HEADER_LENGTH
 from .wrapping import step
 
 __all__ = ["Bandwidth"]

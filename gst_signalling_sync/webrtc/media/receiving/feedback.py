@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from aiortc.rtcdtlstransport import RTCDtlsTransport
-from aiortc.rtp import (
+from ...engine.eager import run_eagerly
+from ...engine.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_PLI,
     RTCP_RTPFB_NACK,
@@ -16,8 +16,7 @@ from aiortc.rtp import (
     RtcpRtpfbPacket,
     pack_remb_fci,
 )
-
-from ...eager import run_eagerly
+from ...engine.rtp_transport import RTCDtlsTransport, transmit
 
 __all__ = ["Feedback"]
 
@@ -69,7 +68,7 @@ class Feedback:
 
 async def _transmit(transport: RTCDtlsTransport, data: bytes) -> None:
     try:
-        await transport._send_rtp(data)
+        await transmit(transport, data)
     except ConnectionError:
         # The session is ending, which others notice and tell.
         return

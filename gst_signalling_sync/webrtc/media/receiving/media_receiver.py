@@ -1,7 +1,4 @@
-"""`MediaReceiver`: one track of one session, from RTP packets to encoded frames. An `RTCRtpReceiver` of our own.
-
-aiortc's own hands a frame on only when the next one begins, asks once for a packet that is lost, and has a decoder whose
-thread the loop waits for. Of that class there remain the interface to aiortc, and what feedback is made of.
+"""`MediaReceiver`: one track of one session, from RTP packets to encoded frames: jitter buffer, NACK, PLI, REMB.
 
 Everything lives on the loop but the methods that say otherwise.
 """
@@ -16,12 +13,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from aiortc import RTCRtpReceiver
-from aiortc.rtcdtlstransport import RTCDtlsTransport
-from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
-from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket, RtpPacket
-from aiortc.stats import RTCStatsReport
-
+from ...engine.codecs import RTCRtpReceiveParameters
+from ...engine.rtp import AnyRtcpPacket, RtcpSrPacket, RtpPacket
+from ...engine.rtp_receiver import RtpReceiver
+from ...engine.rtp_transport import RTCDtlsTransport, transport_id, transport_stats
+from ...engine.stats import RTCStatsReport
 from ..encoded_frame import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedFrame, MediaKind
 from .bandwidth import Bandwidth
 from .feedback import Feedback
@@ -52,7 +48,7 @@ _RTX_HEADER: Final = 2
 """Bytes before the payload of a retransmission: its original sequence number (RFC 4588 section 4)."""
 
 
-class MediaReceiver(RTCRtpReceiver):
+class MediaReceiver(RtpReceiver):
     """Receives one track, and hands its frames to the taps.
 
     Args:
@@ -62,10 +58,6 @@ class MediaReceiver(RTCRtpReceiver):
 
     def __init__(self, kind: MediaKind, transport: RTCDtlsTransport) -> None:
         super().__init__(kind, transport)
-        # Thousands of objects that are not used here, and would be garbage in a cycle when the connection is closed: the
-        # collector then stops all threads for longer than a picture lasts.
-        self._RTCRtpReceiver__remote_bitrate_estimator = None
-        self._RTCRtpReceiver__jitter_buffer = None
         self.kind: Final = kind
         clock_rate = VIDEO_CLOCK_RATE if kind == "video" else AUDIO_CLOCK_RATE
         self.clock = RemoteClock(clock_rate)
@@ -129,7 +121,7 @@ class MediaReceiver(RTCRtpReceiver):
             if not self._loop.is_closed():
                 raise
 
-    # What follows is called by aiortc.
+    # What follows is called by the engine.
 
     async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
         """Begin to receive."""
@@ -139,29 +131,32 @@ class MediaReceiver(RTCRtpReceiver):
         self._formats = payload_formats(parameters.codecs, self.kind)
         if self.kind == "video" and not any(each.has_retransmission for each in self._formats.values()):
             self._frames = VideoReassembly(self._timeline, _REORDERING_SECONDS)
-        self.transport._register_rtp_receiver(self, parameters)
+        self.register(parameters)
         self._schedule_report()
 
     async def stop(self) -> None:
         """Receive no more; idempotent."""
         if self._has_started:
-            self.transport._unregister_rtp_receiver(self)
+            self.unregister()
         self._end()
 
     async def getStats(self) -> RTCStatsReport:
         """The W3C's statistics of the track."""
         report = RTCStatsReport()
-        self._reception.add_statistics(report, self.kind, self.transport._stats_id, id(self))
-        report.update(self.transport._get_stats())
+        self._reception.add_statistics(report, self.kind, transport_id(self.transport), id(self))
+        report.update(transport_stats(self.transport))
         return report
 
-    def _set_rtcp_ssrc(self, ssrc: int) -> None:
+    def on_feedback_ssrc(self, ssrc: int) -> None:
+        """Take the synchronisation source that feedback is sent under."""
         self._feedback.ssrc = ssrc
 
-    def _handle_disconnect(self) -> None:
+    def on_disconnect(self) -> None:
+        """Receive no more: the transport is closed."""
         self._end()
 
-    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
+    def on_rtcp(self, packet: AnyRtcpPacket) -> None:
+        """Take a sender's report."""
         if not isinstance(packet, RtcpSrPacket) or self._has_ended:
             return
         self._reception.add_sender_report(packet)
@@ -170,9 +165,10 @@ class MediaReceiver(RTCRtpReceiver):
         elif packet.ssrc == self._streams.current:
             self._add_to_clock(packet)
 
-    async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:
+    def on_rtp(self, packet: RtpPacket) -> None:
+        """Take a packet of the track."""
         form = self._formats.get(packet.payload_type)
-        if form is None or not self._enabled or self._has_ended:
+        if form is None or not self.is_enabled or self._has_ended:
             return
         now = time.monotonic()
         self.packets_received += 1
@@ -305,8 +301,7 @@ class MediaReceiver(RTCRtpReceiver):
 
     def _forget_routes(self) -> None:
         """Bound aiortc's table of the streams that are ours, to which every SSRC that a peer thinks of is added."""
-        routes = self.transport._rtp_router.ssrc_table
-        self._streams.prune(routes, self)
+        self._streams.prune(self.routes, self)
 
     def _schedule_report(self) -> None:
         self._report_alarm = self._loop.call_later(random.uniform(*_REPORT_SECONDS), self._report)
@@ -324,7 +319,4 @@ class MediaReceiver(RTCRtpReceiver):
                 alarm.cancel()
         self._frames.begin_anew()
         self._bandwidth = Bandwidth()
-        if self._track is not None:
-            # Whoever waits for a frame of aiortc's track would wait for ever.
-            self._track._queue.put_nowait(None)
-            self._track.stop()
+        self.end_track()

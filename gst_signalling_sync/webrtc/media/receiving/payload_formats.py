@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aiortc.codecs import is_rtx
-from aiortc.rtcrtpparameters import RTCRtpCodecParameters
-
+from ...engine.codecs import RTCRtpCodecParameters, is_rtx
 from ..encoded_frame import MediaKind
 from .payloads import PARSERS
 

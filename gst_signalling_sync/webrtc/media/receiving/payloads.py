@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from aiortc.codecs.h264 import LENGTH_FIELD_SIZE, NAL_TYPE_FU_A, NAL_TYPE_STAP_A, h264_depayload
-from aiortc.codecs.vpx import vp8_depayload
+from ...engine.codecs import LENGTH_FIELD_SIZE, NAL_TYPE_FU_A, NAL_TYPE_STAP_A, h264_depayload, vp8_depayload
 
 __all__ = ["PARSERS", "Fragment"]
 

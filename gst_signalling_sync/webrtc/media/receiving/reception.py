@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from aiortc import clock
-from aiortc.rtcrtpreceiver import StreamStatistics
-from aiortc.rtp import RtcpReceiverInfo, RtcpSenderInfo, RtcpSrPacket, RtpPacket
-from aiortc.stats import RTCInboundRtpStreamStats, RTCRemoteOutboundRtpStreamStats, RTCStatsReport
-
+from ...engine.rtp import RtcpReceiverInfo, RtcpSenderInfo, RtcpSrPacket, RtpPacket, StreamStatistics
+from ...engine.stats import (
+    RTCInboundRtpStreamStats,
+    RTCRemoteOutboundRtpStreamStats,
+    RTCStatsReport,
+    current_datetime,
+    datetime_from_ntp,
+)
 from ..encoded_frame import MediaKind
 
 __all__ = ["Reception"]
@@ -58,7 +61,7 @@ class Reception:
 
     def add_statistics(self, report: RTCStatsReport, kind: MediaKind, transport_id: str, owner: int) -> None:
         """Add the statistics objects of all streams to a report."""
-        now = clock.current_datetime()
+        now = current_datetime()
         for ssrc, stream in self._streams.items():
             report.add(
                 RTCInboundRtpStreamStats(
@@ -84,7 +87,7 @@ class Reception:
                     transportId=transport_id,
                     packetsSent=sender.packet_count,
                     bytesSent=sender.octet_count,
-                    remoteTimestamp=clock.datetime_from_ntp(sender.ntp_timestamp),
+                    remoteTimestamp=datetime_from_ntp(sender.ntp_timestamp),
                 )
             )
 

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import logging
-from fractions import Fraction
 from typing import Final, Protocol
 
-import av
-from aiortc.codecs import get_encoder
-from aiortc.codecs.base import Encoder
-from aiortc.rtcrtpparameters import RTCRtpCodecParameters
-
 from ....threads.loop_thread import LoopThread
+from ...engine.codecs import Packetizer
 from ..encoded_frame import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedFrame
 
 __all__ = ["FanOut", "Sink"]
@@ -45,7 +40,7 @@ class FanOut:
     def __init__(self) -> None:
         self._loop: LoopThread | None = None
         self._sinks: dict[str, tuple[Sink, ...]] = {}
-        self._packers: dict[str, Encoder] = {}
+        self._packers: dict[str, Packetizer] = {}
         # Written by both sides, each its own.
         self._posted = 0
         self._delivered = 0
@@ -84,16 +79,10 @@ class FanOut:
             self._delivered = self._posted
 
     def _pack(self, frame: EncodedFrame) -> list[bytes]:
-        clock_rate = _CLOCK_RATES[frame.codec]
         if frame.codec not in self._packers:
             kind = "audio" if frame.codec == "opus" else "video"
-            parameters = RTCRtpCodecParameters(mimeType=f"{kind}/{frame.codec}", clockRate=clock_rate, payloadType=0)
-            self._packers[frame.codec] = get_encoder(parameters)
-        packet = av.Packet(frame.data)
-        packet.pts = frame.timestamp
-        packet.time_base = Fraction(1, clock_rate)
-        payloads, _ = self._packers[frame.codec].pack(packet)
-        return payloads
+            self._packers[frame.codec] = Packetizer(f"{kind}/{frame.codec}", _CLOCK_RATES[frame.codec])
+        return self._packers[frame.codec].pack(frame.data, frame.timestamp)
 
     def _deliver(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
         self._delivered += 1

@@ -6,8 +6,7 @@ import struct
 import time
 from typing import Final
 
-from aiortc.rtcrtpparameters import RTCRtpSendParameters
-
+from ...engine.codecs import RTCRtpSendParameters
 from .sender_clock import ntp_time
 
 __all__ = ["HeaderExtensions"]

@@ -1,8 +1,7 @@
 """`MediaSender`: sends what a source encodes to the other end of one session. Lives on the loop.
 
 aiortc's `RTCRtpSender` encodes for every session and has a task that waits for every frame. This one takes ready payloads,
-so that a session costs a header, the encryption and a system call per packet. It stands in its transceiver's place: aiortc
-calls the methods that it overrides.
+so that a session costs a header, the encryption and a system call per packet.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
-from aiortc import RTCDtlsTransport, RTCRtpSender, RTCRtpTransceiver, clock
-from aiortc.codecs import is_rtx
-from aiortc.rtcrtpparameters import RTCRtpSendParameters
-from aiortc.rtp import (
+from ....threads.loop_thread import LoopThread
+from ...engine.codecs import RTCRtpSendParameters, is_rtx
+from ...engine.eager import run_eagerly
+from ...engine.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_FIR,
     RTCP_PSFB_PLI,
@@ -34,10 +33,14 @@ from aiortc.rtp import (
     RtcpSrPacket,
     unpack_remb_fci,
 )
-from aiortc.stats import RTCOutboundRtpStreamStats, RTCRemoteInboundRtpStreamStats, RTCStatsReport
-
-from ....threads.loop_thread import LoopThread
-from ...eager import run_eagerly
+from ...engine.rtp_sender import RtpSender
+from ...engine.rtp_transport import RTCDtlsTransport, transport_id, transport_stats
+from ...engine.stats import (
+    RTCOutboundRtpStreamStats,
+    RTCRemoteInboundRtpStreamStats,
+    RTCStatsReport,
+    current_datetime,
+)
 from ..encoded_frame import EncodedFrame, MediaKind
 from .bitrate import LinkEstimate, SendRate
 from .header_extensions import HeaderExtensions
@@ -92,7 +95,7 @@ class Source(Protocol):
         """Take note of the bits per second that a link carries; returns the least and the most that are ever sent."""
 
 
-class MediaSender(RTCRtpSender):
+class MediaSender(RtpSender):
     """The sender of one transceiver; without a source it sends nothing.
 
     Args:
@@ -133,25 +136,6 @@ class MediaSender(RTCRtpSender):
         self._estimate = LinkEstimate(_INITIAL_ESTIMATE)
         self._sent = SendRate()
 
-    @classmethod
-    def install(cls, transceiver: RTCRtpTransceiver, loop: LoopThread, source: Source | None) -> MediaSender:
-        """Put a sender into a transceiver in place of aiortc's, before that is started.
-
-        Args:
-            transceiver: Of a connection whose next description has not been made yet.
-            loop: The loop that this runs on.
-            source: What to send, None for nothing.
-
-        Returns:
-            The sender.
-        """
-        replaced = transceiver.sender
-        sender = cls("video" if transceiver.kind == "video" else "audio", replaced.transport, loop, source)
-        sender._ssrc, sender._rtx_ssrc = replaced._ssrc, replaced._rtx_ssrc
-        sender._stream_id = replaced._stream_id
-        transceiver._RTCRtpTransceiver__sender = sender  # type: ignore[attr-defined]
-        return sender
-
     async def send(self, parameters: RTCRtpSendParameters) -> None:
         """Begin to send what was negotiated; called by aiortc once the transport is connected."""
         if self._payload_type is not None or self._stopped:
@@ -163,7 +147,7 @@ class MediaSender(RTCRtpSender):
                 self._retransmission_payload_type = other.payloadType
         self._cname = parameters.rtcp.cname or ""
         self._extensions = HeaderExtensions.of(parameters)
-        self.transport._register_rtp_sender(self, parameters)
+        self.register(parameters)
         if self.source is not None:
             self.source.attach(self, codec.name, self._loop_thread)
             self._reports = asyncio.ensure_future(self._send_reports())
@@ -175,7 +159,7 @@ class MediaSender(RTCRtpSender):
         self._stopped = True
         if self._payload_type is None:
             return
-        self.transport._unregister_rtp_sender(self)
+        self.unregister()
         if self.source is not None:
             self.source.detach(self)
         self._queue.clear()
@@ -185,11 +169,11 @@ class MediaSender(RTCRtpSender):
             if task is not None:
                 task.cancel()
         if self.source is not None:
-            await self._send_rtcp([RtcpByePacket(sources=[self._ssrc])])
+            await self._send_rtcp([RtcpByePacket(sources=[self.ssrc])])
 
     def deliver(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
         """Send a frame; called by its source."""
-        if self._stopped or not self._enabled:
+        if self._stopped or not self.is_enabled:
             self._awaits_keyframe = self.kind == "video"
             return
         if self._awaits_keyframe:
@@ -217,20 +201,20 @@ class MediaSender(RTCRtpSender):
         report = RTCStatsReport()
         report.add(
             RTCOutboundRtpStreamStats(
-                timestamp=clock.current_datetime(),
+                timestamp=current_datetime(),
                 type="outbound-rtp",
                 id=f"outbound-rtp_{id(self)}",
-                ssrc=self._ssrc,
+                ssrc=self.ssrc,
                 kind=self.kind,
-                transportId=self.transport._stats_id,
+                transportId=transport_id(self.transport),
                 packetsSent=self._packets,
                 bytesSent=self._octets,
-                trackId=self._track_id,
+                trackId=self.track_id,
             )
         )
         if self._reported_loss is not None:
             report.add(self._reported_loss)
-        report.update(self.transport._get_stats())
+        report.update(transport_stats(self.transport))
         return report
 
     def _on_sent(self, task: asyncio.Task[None]) -> None:
@@ -258,7 +242,7 @@ class MediaSender(RTCRtpSender):
             self._sequence_number = (number + 1) & 0xFFFF
             marker = 0x80 if index == last else 0
             self._history[number % _HISTORY] = (number, timestamp, marker, payload)
-            await self._send_packet(self._payload_type | marker, number, timestamp, self._ssrc, payload)
+            await self._send_packet(self._payload_type | marker, number, timestamp, self.ssrc, payload)
             self._packets += 1
             self._octets += len(payload)
         if is_first:
@@ -268,9 +252,10 @@ class MediaSender(RTCRtpSender):
     async def _send_packet(self, flags: int, number: int, timestamp: int, ssrc: int, payload: bytes) -> None:
         first_octet = 0x90 if self._extensions.length else 0x80
         header = struct.pack("!BBHLL", first_octet, flags, number, timestamp, ssrc)
-        await self.transport._send_rtp(b"".join((header, self._extensions.now(), payload)))
+        await self.transmit(b"".join((header, self._extensions.now(), payload)))
 
-    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
+    async def on_rtcp(self, packet: AnyRtcpPacket) -> None:
+        """Take what the other end says of the stream."""
         if isinstance(packet, (RtcpRrPacket, RtcpSrPacket)):
             self._on_report(packet)
         elif isinstance(packet, RtcpRtpfbPacket):
@@ -284,7 +269,7 @@ class MediaSender(RTCRtpSender):
 
     def _on_report(self, packet: RtcpRrPacket | RtcpSrPacket) -> None:
         for report in packet.reports:
-            if report.ssrc != self._ssrc:
+            if report.ssrc != self.ssrc:
                 continue
             last_report, sent = self._last_report
             if report.lsr == last_report and report.dlsr:
@@ -292,12 +277,12 @@ class MediaSender(RTCRtpSender):
                 before = self._round_trip or sample
                 self._round_trip = before + _ROUND_TRIP_WEIGHT * (sample - before)
             self._reported_loss = RTCRemoteInboundRtpStreamStats(
-                timestamp=clock.current_datetime(),
+                timestamp=current_datetime(),
                 type="remote-inbound-rtp",
                 id=f"remote-inbound-rtp_{id(self)}",
                 ssrc=packet.ssrc,
                 kind=self.kind,
-                transportId=self.transport._stats_id,
+                transportId=transport_id(self.transport),
                 packetsReceived=self._packets - report.packets_lost,
                 packetsLost=report.packets_lost,
                 jitter=report.jitter,
@@ -314,7 +299,7 @@ class MediaSender(RTCRtpSender):
             bitrate, ssrcs = unpack_remb_fci(packet.fci)
         except (ValueError, struct.error):
             return
-        if self._ssrc in ssrcs and self.source is not None:
+        if self.ssrc in ssrcs and self.source is not None:
             self._estimate.on_receiver_estimate(bitrate, self._sent.rate(self._octets, time.monotonic()))
             self.source.report_estimate(self, self._estimate.bitrate)
 
@@ -334,14 +319,14 @@ class MediaSender(RTCRtpSender):
     async def _retransmit_packet(self, number: int, timestamp: int, marker: int, payload: bytes) -> None:
         assert self._payload_type is not None
         if self._retransmission_payload_type is None:
-            await self._send_packet(self._payload_type | marker, number, timestamp, self._ssrc, payload)
+            await self._send_packet(self._payload_type | marker, number, timestamp, self.ssrc, payload)
             return
         retransmission_number = self._retransmission_sequence_number
         self._retransmission_sequence_number = (retransmission_number + 1) & 0xFFFF
         # The original sequence number goes before the payload (RFC 4588 section 4).
         payload = struct.pack("!H", number) + payload
         flags = self._retransmission_payload_type | marker
-        await self._send_packet(flags, retransmission_number, timestamp, self._rtx_ssrc, payload)
+        await self._send_packet(flags, retransmission_number, timestamp, self.retransmission_ssrc, payload)
 
     async def _send_reports(self) -> None:
         while True:
@@ -360,12 +345,12 @@ class MediaSender(RTCRtpSender):
             packet_count=self._packets & 0xFFFFFFFF,
             octet_count=self._octets & 0xFFFFFFFF,
         )
-        name = RtcpSourceInfo(ssrc=self._ssrc, items=[(1, self._cname.encode())])
+        name = RtcpSourceInfo(ssrc=self.ssrc, items=[(1, self._cname.encode())])
         self._last_report = ((ntp >> 16) & 0xFFFFFFFF, now)
-        await self._send_rtcp([RtcpSrPacket(ssrc=self._ssrc, sender_info=info), RtcpSdesPacket(chunks=[name])])
+        await self._send_rtcp([RtcpSrPacket(ssrc=self.ssrc, sender_info=info), RtcpSdesPacket(chunks=[name])])
 
     async def _send_rtcp(self, packets: list[AnyRtcpPacket]) -> None:
         try:
-            await self.transport._send_rtp(b"".join(map(bytes, packets)))
+            await self.transmit(b"".join(map(bytes, packets)))
         except ConnectionError:
             logger.debug("no RTCP of %s was sent: the transport is closed", self.kind)

@@ -1,20 +1,20 @@
-"""aiortc's SCTP with what it leaves out: bundled chunks and delayed acknowledgements (RFC 9260 sections 6.10 and 6.2).
+"""SCTP with bundled chunks (RFC 9260 section 6.10), and what a program asks of it that aiortc does not tell.
 
-aiortc 1.16 sends every chunk in a packet of its own, every acknowledgement at once and every message from a task of its
-own. Encryption and system calls are paid per packet, so a message and its echo cost four packets where two do, and small
-messages fourteen where one does. `use_bundling` gives one connection the class below instead; nothing else is touched. It
-rests on aiortc's internals, which is why setup.cfg admits one minor version of it.
+aiortc 1.16 sends every chunk in a packet of its own and every message from a task of its own. Encryption and system calls are
+paid per packet: small messages cost fourteen packets where one does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import Final
 
-from aiortc import RTCDataChannel, RTCPeerConnection, RTCSctpTransport
+from aiortc import RTCDataChannel, RTCSctpTransport
 from aiortc.rtcsctptransport import (
     SCTP_COMMON_HEADER_LENGTH,
     SCTP_MAX_PACKET_LENGTH,
@@ -24,59 +24,104 @@ from aiortc.rtcsctptransport import (
     WEBRTC_DCEP,
     WEBRTC_STRING,
     WEBRTC_STRING_EMPTY,
+    AbortChunk,
     Chunk,
     DataChunk,
+    HeartbeatAckChunk,
+    HeartbeatChunk,
     SackChunk,
+    ShutdownChunk,
 )
 from aiortc.utils import uint32_gte
 
+from ..message import Message
+from .data import Goodbye
 from .eager import run_eagerly
+from .sack import DelayedSacks
 
-__all__ = ["BundlingSctpTransport", "use_bundling"]
+__all__ = ["BundlingSctpTransport"]
 
 logger = logging.getLogger(__name__)
-
-SACK_DELAY_SECONDS: Final = 0.01
-"""RFC 9260 section 6.2 allows 0.2 s; less delays the end of a session less."""
-
-PACKETS_PER_SACK: Final = 2
-"""RFC 9260 section 6.2: at least every second packet is acknowledged at once."""
 
 _BURST_PACKETS: Final = 4
 """Packets sent at once; ``Max.Burst`` of RFC 9260 section 16."""
 
 _FAST_RECOVERY_PACKETS: Final = 2
 
+_HEARTBEAT_INFORMATION: Final = 1
+"""The parameter that the answer brings back (RFC 9260 section 3.3.5)."""
+
+_HEARTBEAT_BYTES: Final = 8
+
 _MOST_BEYOND_WINDOW: Final = 2**20
 """Bytes of messages not complete yet that are taken from a peer beyond what it was told there is room for. An honest one
 goes beyond by what was under way, a hostile one sends a message without an end."""
 
 
-class _Bundle(Chunk):
-    """Several chunks as aiortc serialises one."""
-
-    def __init__(self, chunks: list[bytes]) -> None:
-        self._chunks = chunks
-
-    def __bytes__(self) -> bytes:
-        return b"".join(self._chunks)
-
-
-class BundlingSctpTransport(RTCSctpTransport):
+class BundlingSctpTransport(DelayedSacks):
     """An SCTP transport that fills its packets; lives on the loop.
 
-    Made by `use_bundling` from aiortc's own, hence no constructor.
+    Made by `adopt` from aiortc's own, hence no constructor.
     """
 
+    goodbye: Goodbye | None
+    on_goodbye: Callable[[Goodbye], None] | None
+    # Messages that are chunks, each with the TSN of its last: until the peer's cumulative TSN has come to it.
+    _unacknowledged: deque[tuple[int, RTCDataChannel, int, bytes]]
+    _heartbeats: dict[bytes, asyncio.Future[None]]
+
     _corked = False
-    _sack_is_due = False
-    _packets_to_acknowledge = 0
-    _sack_timer: asyncio.TimerHandle | None = None
     # Held here because asyncio holds tasks only weakly.
     _flush_task: asyncio.Task[None] | None = None
-    _sack_task: asyncio.Task[None] | None = None
     # Whether any chunk may be marked for retransmission, so that not all are looked at for every packet.
     _may_retransmit = False
+
+    @classmethod
+    def adopt(cls, transport: RTCSctpTransport) -> None:
+        """Give one of aiortc's transports this class; before it is started."""
+        transport.__class__ = cls
+        assert isinstance(transport, cls)
+        transport.goodbye = None
+        transport.on_goodbye = None
+        transport._unacknowledged = deque()
+        transport._heartbeats = {}
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether the peer's SCTP has acknowledged everything that was sent."""
+        return not (self._data_channel_queue or self._outbound_queue or self._sent_queue)
+
+    def unacknowledged(self, channel: RTCDataChannel) -> list[Message]:
+        """The messages of a channel that the peer's SCTP has not acknowledged, in the order sent; also after the end."""
+        under_way = [(kind, data) for _, each, kind, data in self._unacknowledged if each is channel]
+        waiting = [(kind, data) for each, kind, data in self._data_channel_queue if each is channel]
+        return [_message(kind, data) for kind, data in under_way + waiting if kind != WEBRTC_DCEP]
+
+    async def heartbeat(self, seconds: float) -> float | None:
+        """Ask the peer's SCTP for a sign of life (RFC 9260 section 8.3).
+
+        Args:
+            seconds: How long to wait for the answer.
+
+        Returns:
+            The round trip in seconds, or None if there was no answer in time.
+        """
+        if self._association_state != self.State.ESTABLISHED:
+            return None
+        information = os.urandom(_HEARTBEAT_BYTES)
+        loop = asyncio.get_running_loop()
+        answered = self._heartbeats[information] = loop.create_future()
+        chunk = HeartbeatChunk()
+        chunk.params.append((_HEARTBEAT_INFORMATION, information))
+        sent = loop.time()
+        try:
+            await self._send_chunk(chunk)
+            await asyncio.wait_for(answered, seconds)
+        except (ConnectionError, TimeoutError):
+            return None
+        finally:
+            del self._heartbeats[information]
+        return loop.time() - sent
 
     def enqueue(self, channel: RTCDataChannel, message: str | bytes) -> None:
         """Queue a message of an open channel; `flush` sends what is queued."""
@@ -140,6 +185,7 @@ class BundlingSctpTransport(RTCSctpTransport):
             max_retransmits=channel.maxRetransmits,
             ordered=channel.ordered,
         )
+        self._unacknowledged.append(((self._local_tsn - 1) % 2**32, channel, protocol, data))
         channel._addBufferedAmount(-len(data))
 
     def _assign_stream(self, channel: RTCDataChannel) -> int:
@@ -175,10 +221,6 @@ class BundlingSctpTransport(RTCSctpTransport):
             packet.append(data)
             room -= len(data)
         await self._send_packet(packet)
-
-    async def _send_packet(self, chunks: list[bytes]) -> None:
-        if chunks:
-            await self._send_chunk(_Bundle(chunks))
 
     def _due_chunks(self) -> Iterator[DataChunk]:
         """The chunks to send now, taken note of as sent: those to retransmit, then new ones as the window allows."""
@@ -220,78 +262,33 @@ class BundlingSctpTransport(RTCSctpTransport):
     async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
         if chunk.gaps:
             self._may_retransmit = True
+        # Before aiortc goes on to send: what follows is not acknowledged by this one.
+        unacknowledged = self._unacknowledged
+        while unacknowledged and uint32_gte(chunk.cumulative_tsn, unacknowledged[0][0]):
+            unacknowledged.popleft()
         await super()._receive_sack_chunk(chunk)
 
-    def _mark_received(self, tsn: int) -> bool:
-        """Take note of a chunk that was received; aiortc's own walks over all that are out of order.
-
-        Returns:
-            Whether it is a duplicate.
-        """
-        assert self._last_received_tsn is not None
-        if uint32_gte(self._last_received_tsn, tsn) or tsn in self._sack_misordered:
-            self._sack_duplicates.append(tsn)
-            return True
-        self._sack_misordered.add(tsn)
-        while (following := (self._last_received_tsn + 1) % 2**32) in self._sack_misordered:
-            self._sack_misordered.discard(following)
-            self._last_received_tsn = following
-        return False
-
-    async def _send_sack(self) -> None:
-        """Acknowledge a packet that was received: at once, or with what is sent next."""
-        self._sack_needed = False
-        self._sack_is_due = True
-        self._packets_to_acknowledge += 1
-        out_of_order = bool(self._sack_misordered or self._sack_duplicates)
-        if out_of_order or self._packets_to_acknowledge >= PACKETS_PER_SACK:
-            await self._send_packet(self._due_sack())
-        elif self._sack_timer is None:
-            self._sack_timer = asyncio.get_running_loop().call_later(SACK_DELAY_SECONDS, self._on_sack_timer)
-
-    def _on_sack_timer(self) -> None:
-        self._sack_timer = None
-        if self._sack_is_due and self._association_state == self.State.ESTABLISHED:
-            self._sack_task = asyncio.ensure_future(self._send_late_sack())
-
-    async def _send_late_sack(self) -> None:
-        if self._association_state != self.State.ESTABLISHED:
+    async def _receive_chunk(self, chunk: Chunk) -> None:
+        if isinstance(chunk, DataChunk):
+            await self._receive_data_chunk(chunk)
             return
-        try:
-            await self._send_packet(self._due_sack())
-        except ConnectionError:
+        if isinstance(chunk, HeartbeatAckChunk):
+            for _, information in chunk.params:
+                answered = self._heartbeats.get(information)
+                if answered is not None and not answered.done():
+                    answered.set_result(None)
             return
+        if isinstance(chunk, AbortChunk):
+            self._take_goodbye("abort")
+        elif isinstance(chunk, ShutdownChunk):
+            self._take_goodbye("shutdown")
+        await super()._receive_chunk(chunk)
 
-    def _due_sack(self) -> list[bytes]:
-        """The acknowledgement, if one is due, which it then no longer is."""
-        if not self._sack_is_due:
-            return []
-        self._sack_is_due = False
-        self._packets_to_acknowledge = 0
-        # The timer is left to run: to find nothing due costs less than to cancel and set it for every message.
-        assert self._last_received_tsn is not None
-        sack = SackChunk()
-        sack.cumulative_tsn = self._last_received_tsn
-        sack.advertised_rwnd = max(0, self._advertised_rwnd)
-        sack.duplicates = self._sack_duplicates[:]
-        sack.gaps = list(self._received_gaps())
-        self._sack_duplicates.clear()
-        return [bytes(sack)]
-
-    def _received_gaps(self) -> Iterator[tuple[int, int]]:
-        """Runs received beyond the cumulative TSN, as offsets from it (RFC 9260 section 3.3.4)."""
-        acknowledged = self._last_received_tsn
-        assert acknowledged is not None
-        start = end = 0
-        for offset in sorted((tsn - acknowledged) % 2**32 for tsn in self._sack_misordered):
-            if offset == end + 1 and end:
-                end = offset
-                continue
-            if end:
-                yield start, end
-            start = end = offset
-        if end:
-            yield start, end
+    def _take_goodbye(self, goodbye: Goodbye) -> None:
+        if self.goodbye is None:
+            self.goodbye = goodbye
+            if self.on_goodbye is not None:
+                self.on_goodbye(goodbye)
 
     async def _receive_data_chunk(self, chunk: DataChunk) -> None:
         if self._association_state == self.State.CLOSED:
@@ -303,14 +300,9 @@ class BundlingSctpTransport(RTCSctpTransport):
             return
         await super()._receive_data_chunk(chunk)
 
-    def _set_state(self, state: RTCSctpTransport.State) -> None:
-        super()._set_state(state)
-        if state == self.State.CLOSED and self._sack_timer is not None:
-            self._sack_timer.cancel()
-            self._sack_timer = None
 
-
-def use_bundling(connection: RTCPeerConnection) -> None:
-    """Have a connection's SCTP fill its packets, if it has an SCTP transport; on the loop, before it is connected."""
-    if type(connection.sctp) is RTCSctpTransport:
-        connection.sctp.__class__ = BundlingSctpTransport
+def _message(kind: int, data: bytes) -> Message:
+    """The message that `enqueue` took."""
+    if kind in (WEBRTC_STRING, WEBRTC_STRING_EMPTY):
+        return data.decode() if kind == WEBRTC_STRING else ""
+    return data if kind == WEBRTC_BINARY else b""

@@ -1,11 +1,11 @@
-"""aiortc's DTLS, made to bear lost and malformed packets.
+"""DTLS (RFC 6347) that bears lost and malformed packets, and tells of a peer's close_notify (RFC 5246 section 7.2.1).
 
 OpenSSL sends a flight again after a second, then after two (RFC 6347 section 4.2.4.1), which is long for a session that takes
 a tenth of one. Browsers begin with 50 ms, and so does this, beside OpenSSL: the same datagram once more, which the other end
 drops when it has it already. Worst is the last flight, which nothing answers: one end is connected and the other is not.
 
 aiortc takes a session down with the first packet that one of its parsers stumbles over in an unforeseen way, be it an empty
-datagram from a stranger's port scan. Here such a packet is dropped. `use_robust_dtls` gives a transport the class below.
+datagram from a stranger's port scan. Here such a packet is dropped.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
+from collections.abc import Callable
 from typing import Final
 
 from aiortc import RTCDtlsTransport
 from aiortc.rtcdtlstransport import State
 from OpenSSL import SSL
 
+from .data import Goodbye
 from .eager import run_eagerly
 
-__all__ = ["RobustDtlsTransport", "use_robust_dtls"]
+__all__ = ["RobustDtlsTransport"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,22 +44,44 @@ _PARSER_ERRORS: Final = (ValueError, IndexError, KeyError, AssertionError, struc
 class RobustDtlsTransport(RTCDtlsTransport):
     """A DTLS transport that repeats the flights of its handshake and drops malformed packets; lives on the loop.
 
-    Made by `use_robust_dtls` from aiortc's own, hence no constructor.
+    Made by `adopt` from aiortc's own, hence no constructor.
     """
+
+    goodbye: Goodbye | None = None
+    """``"close_notify"`` once the peer has closed in order."""
+
+    on_goodbye: Callable[[Goodbye], None] | None = None
+    """Is told when the peer closes in order."""
 
     _alarm: asyncio.TimerHandle | None = None
     # Held here because asyncio holds tasks only weakly.
     _repetition: asyncio.Task[None] | None = None
     _has_complained = False
 
+    @classmethod
+    def adopt(cls, transport: RTCDtlsTransport) -> None:
+        """Give one of aiortc's transports this class; before it is started."""
+        transport.__class__ = cls
+
     async def _recv_next(self) -> None:
         try:
             await super()._recv_next()
+        except ConnectionError:
+            # Of both ends that aiortc tells in this way, ICE's and the peer's, OpenSSL knows one.
+            if self._ssl is not None and self._ssl.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
+                self._take_goodbye()
+            raise
         except _PARSER_ERRORS as error:
             # Once per connection: a peer shall not fill the log of this machine.
             level = logging.DEBUG if self._has_complained else logging.WARNING
             self._has_complained = True
             logger.log(level, "dropped a malformed packet: %r", error, exc_info=logger.isEnabledFor(logging.DEBUG))
+
+    def _take_goodbye(self) -> None:
+        if self.goodbye is None:
+            self.goodbye = "close_notify"
+            if self.on_goodbye is not None:
+                self.on_goodbye(self.goodbye)
 
     async def _write_ssl(self) -> None:
         assert self._ssl is not None
@@ -100,9 +124,3 @@ class RobustDtlsTransport(RTCDtlsTransport):
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-
-
-def use_robust_dtls(transport: RTCDtlsTransport) -> None:
-    """Have a transport bear lost and malformed packets; on the loop, before it is connected."""
-    if type(transport) is RTCDtlsTransport:
-        transport.__class__ = RobustDtlsTransport

@@ -1,0 +1,102 @@
+"""`AiortcChannel`: an `RTCDataChannel` as a `WireChannel`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from aiortc import RTCDataChannel, RTCPeerConnection
+
+from ..channel_options import ChannelOptions
+from ..message import Message
+from .data import ChannelObserver, ChannelState
+from .sctp import BundlingSctpTransport
+
+__all__ = ["AiortcChannel"]
+
+
+class AiortcChannel:
+    """A data channel of aiortc's; lives on the loop. See `WireChannel` for what its members mean.
+
+    Args:
+        channel: Of a peer connection whose SCTP is ours.
+    """
+
+    def __init__(self, channel: RTCDataChannel) -> None:
+        self._channel = channel
+        self._transport = cast(BundlingSctpTransport, channel.transport)
+        self._observer: ChannelObserver | None = None
+        self.label = str.__str__(channel.label)
+        self.protocol = str.__str__(channel.protocol)
+        self.ordered = channel.ordered
+        self.max_retransmits = channel.maxRetransmits
+        self.max_packet_life_time = channel.maxPacketLifeTime
+
+    @classmethod
+    def create(cls, connection: RTCPeerConnection, options: ChannelOptions) -> AiortcChannel:
+        """Create a channel on a peer connection."""
+        channel = connection.createDataChannel(
+            _WireText(options.label),
+            ordered=options.ordered,
+            maxRetransmits=options.max_retransmits,
+            maxPacketLifeTime=options.max_packet_life_time,
+            protocol=_WireText(options.protocol),
+        )
+        return cls(channel)
+
+    @property
+    def id(self) -> int | None:
+        """The SCTP stream identifier."""
+        return self._channel.id
+
+    @property
+    def state(self) -> ChannelState:
+        """The W3C's ``readyState``."""
+        return cast(ChannelState, self._channel.readyState)
+
+    @property
+    def buffered_amount(self) -> int:
+        """Bytes that are not chunks of SCTP yet."""
+        return self._channel.bufferedAmount
+
+    @property
+    def unacknowledged(self) -> list[Message]:
+        """The messages that the peer's SCTP has not acknowledged."""
+        return self._transport.unacknowledged(self._channel)
+
+    def observe(self, observer: ChannelObserver, room_below: int) -> None:
+        """Have an observer told what happens."""
+        self._observer = observer
+        self._channel.bufferedAmountLowThreshold = room_below
+        self._channel.on("open", observer.on_open)
+        self._channel.on("message", observer.on_message)
+        self._channel.on("bufferedamountlow", observer.on_room)
+        self._channel.on("close", observer.on_close)
+
+    def stop_receiving(self) -> None:
+        """Drop the messages that arrive from now on."""
+        if self._observer is not None:
+            self._channel.remove_listener("message", self._observer.on_message)
+
+    def transmit(self, messages: Sequence[Message]) -> None:
+        """Send messages."""
+        for message in messages:
+            self._transport.enqueue(self._channel, message)
+        self._transport.flush()
+
+    def close(self) -> None:
+        """Close the channel at both ends, behind what was sent."""
+        self._channel.close()
+
+
+class _WireText(str):
+    """A string whose length is that of its UTF-8 bytes.
+
+    aiortc 1.16 announces a channel with ``len(label)`` where RFC 8832 section 5.1 wants the length in bytes, so that a label
+    beyond ASCII would arrive cut short.
+    """
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return len(self.encode())

@@ -1,0 +1,125 @@
+"""What the rest of this library needs of data channels, whatever carries them (RFC 8831, RFC 8832). On the loop.
+
+A `WireChannel` belongs to one peer connection and ends with it. What users hold, `DataChannel`, observes one, and may observe
+another one later: of another peer connection, where its session is resumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+from ..message import Message
+
+__all__ = ["ChannelObserver", "ChannelState", "DataTransport", "Goodbye", "WireChannel"]
+
+ChannelState = Literal["connecting", "open", "closing", "closed"]
+
+Goodbye = Literal["close_notify", "abort", "shutdown"]
+"""How a peer said in-band that it leaves: DTLS close_notify (RFC 8446 section 6.1), SCTP ABORT or SHUTDOWN (RFC 9260
+section 9)."""
+
+
+class ChannelObserver(Protocol):
+    """What is told of a channel's life; it must not block."""
+
+    def on_open(self) -> None:
+        """Messages can be sent."""
+
+    def on_message(self, message: Message) -> None:
+        """A message arrived."""
+
+    def on_room(self) -> None:
+        """The buffered amount has fallen to the threshold."""
+
+    def on_close(self) -> None:
+        """The channel is closed; nothing follows."""
+
+
+class WireChannel(Protocol):
+    """A data channel of one peer connection."""
+
+    @property
+    def id(self) -> int | None:
+        """The SCTP stream identifier; None before the association is established."""
+
+    @property
+    def label(self) -> str:
+        """The label; labels need not be unique."""
+
+    @property
+    def protocol(self) -> str:
+        """The name of the subprotocol, by default empty."""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether messages arrive in the order sent."""
+
+    @property
+    def max_retransmits(self) -> int | None:
+        """Retransmissions after which a message is given up; None: unlimited."""
+
+    @property
+    def max_packet_life_time(self) -> int | None:
+        """Milliseconds after which a message is given up; None: unlimited."""
+
+    @property
+    def state(self) -> ChannelState:
+        """The W3C's ``readyState``."""
+
+    @property
+    def buffered_amount(self) -> int:
+        """Bytes that `transmit` took and that are not chunks of SCTP yet."""
+
+    @property
+    def unacknowledged(self) -> list[Message]:
+        """The messages that the peer's SCTP has not acknowledged, in the order of `transmit`; also after the end.
+
+        A message counts as acknowledged when everything before it is too (the cumulative TSN): what an SCTP holds back
+        because of a gap, its program never gets once the association has ended.
+        """
+
+    def observe(self, observer: ChannelObserver, room_below: int) -> None:
+        """Have an observer told what happens; called once.
+
+        Args:
+            observer: Of this channel.
+            room_below: Bytes; `ChannelObserver.on_room` is called whenever the buffered amount falls to so many.
+        """
+
+    def stop_receiving(self) -> None:
+        """Drop the messages that arrive from now on."""
+
+    def transmit(self, messages: Sequence[Message]) -> None:
+        """Send messages on the open channel, at once as far as the network takes them; the others wait."""
+
+    def close(self) -> None:
+        """Close the channel at both ends, behind the messages that `transmit` took (RFC 8831 section 6.7)."""
+
+
+class DataTransport(Protocol):
+    """The SCTP association of one peer connection."""
+
+    @property
+    def state(self) -> str:
+        """``"new"``, ``"connecting"``, ``"connected"`` or ``"closed"``, which is final."""
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether the peer's SCTP has acknowledged everything that was sent."""
+
+    goodbye: Goodbye | None
+    """How the peer ended the association, if it did: ``"abort"`` or ``"shutdown"``."""
+
+    on_goodbye: Callable[[Goodbye], None] | None
+    """Is told when the peer ends the association."""
+
+    async def heartbeat(self, seconds: float) -> float | None:
+        """Ask the peer's SCTP for a sign of life (RFC 9260 section 8.3).
+
+        Args:
+            seconds: How long to wait for the answer.
+
+        Returns:
+            The round trip in seconds, or None if there was no answer in time.
+        """

@@ -1,0 +1,210 @@
+"""`PeerConnection`: an `RTCPeerConnection` whose transports are this library's, and what is asked of it. Lives on the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from aiortc import RTCConfiguration, RTCDataChannel, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc.exceptions import OperationError
+
+from ...protocol.messages import SdpType
+from ..channel_options import ChannelOptions
+from .channel import AiortcChannel
+from .data import DataTransport, Goodbye, WireChannel
+from .dtls import RobustDtlsTransport
+from .ice import IceConnection
+from .sctp import BundlingSctpTransport
+from .transceiver import Transceiver
+
+__all__ = ["NoCommonCodec", "PeerConnection"]
+
+_PLACEHOLDER_STREAM: Final = 65534
+"""The highest stream identifier (RFC 8831 section 6.5), the last that either end would come to use."""
+
+
+class NoCommonCodec(Exception):
+    """A media section has no codec that both ends have."""
+
+
+class _Connection(RTCPeerConnection):
+    """aiortc's, which gives every transport that it makes the class that this library has for it."""
+
+    def _RTCPeerConnection__createDtlsTransport(self) -> RobustDtlsTransport:
+        transport = super()._RTCPeerConnection__createDtlsTransport()  # type: ignore[misc]
+        RobustDtlsTransport.adopt(transport)
+        IceConnection.adopt(transport.transport)
+        assert isinstance(transport, RobustDtlsTransport)
+        return transport
+
+    def _RTCPeerConnection__createSctpTransport(self) -> None:
+        super()._RTCPeerConnection__createSctpTransport()  # type: ignore[misc]
+        assert self.sctp is not None
+        BundlingSctpTransport.adopt(self.sctp)
+
+
+class PeerConnection:
+    """A connection to one peer.
+
+    Args:
+        ice_servers: STUN and TURN servers; none: the addresses of this machine only.
+    """
+
+    def __init__(self, ice_servers: Sequence[RTCIceServer]) -> None:
+        # Without a configuration aiortc would ask a public STUN server.
+        self._connection = _Connection(RTCConfiguration(iceServers=list(ice_servers)))
+        self._transceivers: dict[object, Transceiver] = {}
+
+    @property
+    def aiortc(self) -> RTCPeerConnection:
+        """The connection itself, for experts."""
+        return self._connection
+
+    # The states, in the W3C's words.
+
+    @property
+    def state(self) -> str:
+        """``connectionState``; aiortc has no ``"disconnected"``."""
+        return self._connection.connectionState
+
+    @property
+    def ice_state(self) -> str:
+        """``iceConnectionState``."""
+        return self._connection.iceConnectionState
+
+    @property
+    def signaling_state(self) -> str:
+        """``signalingState``."""
+        return self._connection.signalingState
+
+    @property
+    def goodbye(self) -> Goodbye | None:
+        """How the peer said in-band that it leaves, None if it did not."""
+        said = [transport.goodbye for transport in self._dtls_transports()]
+        if self.data is not None:
+            said.append(self.data.goodbye)
+        return next((goodbye for goodbye in said if goodbye is not None), None)
+
+    def on_state(self, function: Callable[[], None]) -> None:
+        """Have a function called after each change of `state`."""
+        self._connection.on("connectionstatechange", function)
+
+    def on_channel(self, function: Callable[[WireChannel], None]) -> None:
+        """Have a function called with each data channel that the peer opens."""
+
+        def announce(channel: RTCDataChannel) -> None:
+            function(AiortcChannel(channel))
+
+        self._connection.on("datachannel", announce)
+
+    # Data.
+
+    @property
+    def data(self) -> DataTransport | None:
+        """The SCTP association; None where the session has no data section."""
+        sctp = self._connection.sctp
+        return sctp if isinstance(sctp, BundlingSctpTransport) else None
+
+    def create_channel(self, options: ChannelOptions) -> WireChannel:
+        """Create a data channel."""
+        return AiortcChannel.create(self._connection, options)
+
+    def ensure_data_section(self) -> None:
+        """Have the next offer contain a data section.
+
+        Either end may want a channel later, which then needs no new negotiation. A negotiated channel is known to this end
+        alone, and aiortc's ``alwaysNegotiateDataChannels`` forgets the channels that there are already.
+        """
+        if self._connection.sctp is None:
+            self._connection.createDataChannel("", negotiated=True, id=_PLACEHOLDER_STREAM)
+
+    # Transports.
+
+    @property
+    def paths(self) -> list[IceConnection]:
+        """The ICE connections, one where everything is bundled."""
+        return [
+            connection
+            for transport in self._dtls_transports()
+            if isinstance(connection := transport.transport.iceGatherer._connection, IceConnection)
+        ]
+
+    def _dtls_transports(self) -> list[RobustDtlsTransport]:
+        transports = [transceiver.receiver.transport for transceiver in self._connection.getTransceivers()]
+        if self._connection.sctp is not None:
+            transports.append(self._connection.sctp.transport)
+        return [each for each in dict.fromkeys(transports) if isinstance(each, RobustDtlsTransport)]
+
+    # Media.
+
+    @property
+    def transceivers(self) -> list[Transceiver]:
+        """The transceivers, in the order in which they came to be."""
+        found = self._connection.getTransceivers()
+        self._transceivers = {each: self._transceivers.get(each) or Transceiver(each) for each in found}
+        return list(self._transceivers.values())
+
+    def add_transceiver(self, kind: str, direction: str) -> Transceiver:
+        """Add a transceiver, which the next offer contains.
+
+        Args:
+            kind: ``"audio"`` or ``"video"``.
+            direction: The W3C's ``RTCRtpTransceiverDirection``.
+        """
+        added = self._connection.addTransceiver(kind, direction=direction)
+        return next(each for each in self.transceivers if each.wraps(added))
+
+    # Offer and answer.
+
+    @property
+    def local_sdp(self) -> str:
+        """The local description, with the candidates that were gathered."""
+        sdp: str = self._connection.localDescription.sdp
+        return sdp
+
+    @property
+    def has_remote_description(self) -> bool:
+        """Whether the peer's description was applied."""
+        return self._connection.remoteDescription is not None
+
+    async def offer(self) -> None:
+        """Make an offer the local description, and gather."""
+        await self._connection.setLocalDescription(await self._connection.createOffer())
+
+    async def answer(self, change: Callable[[str], str]) -> None:
+        """Make an answer the local description, and gather.
+
+        Args:
+            change: Is given the answer's SDP, and returns what is to be said instead.
+        """
+        answer = await self._connection.createAnswer()
+        answer.sdp = change(answer.sdp)
+        await self._connection.setLocalDescription(answer)
+
+    async def apply(self, kind: SdpType, sdp: str) -> None:
+        """Make a description of the peer's the remote description.
+
+        Raises:
+            NoCommonCodec: A media section has no codec that both ends have.
+            Exception: Whatever aiortc stumbles over.
+        """
+        try:
+            await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=str(kind)))
+        except OperationError as error:
+            # aiortc's word for it.
+            raise NoCommonCodec(str(error)) from error
+
+    async def add_candidate(self, candidate: Any | None) -> None:
+        """Add a candidate of the peer's, made by `parse_candidate`; None: there are no more."""
+        await self._connection.addIceCandidate(candidate)
+
+    # The rest.
+
+    async def stats(self) -> dict[str, dict[str, Any]]:
+        """What aiortc knows of the connection, as plain dictionaries by identifier."""
+        report = await self._connection.getStats()
+        return {key: dict(vars(value)) for key, value in report.items()}
+
+    async def close(self) -> None:
+        """Close the connection; what is not sent is lost."""
+        await self._connection.close()

@@ -1,0 +1,123 @@
+"""Delayed acknowledgements: SACK chunks that go with what is sent next (RFC 9260 sections 6.2 and 3.3.4).
+
+aiortc acknowledges every packet at once, in a packet of its own, so that a message and its echo cost four packets where two do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Final
+
+from aiortc import RTCSctpTransport
+from aiortc.rtcsctptransport import Chunk, SackChunk
+from aiortc.utils import uint32_gte
+
+__all__ = ["DelayedSacks"]
+
+SACK_DELAY_SECONDS: Final = 0.01
+"""RFC 9260 section 6.2 allows 0.2 s; less delays the end of a session less."""
+
+PACKETS_PER_SACK: Final = 2
+"""RFC 9260 section 6.2: at least every second packet is acknowledged at once."""
+
+
+class Bundle(Chunk):
+    """Several chunks as aiortc serialises one."""
+
+    def __init__(self, chunks: list[bytes]) -> None:
+        self._chunks = chunks
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self._chunks)
+
+
+class DelayedSacks(RTCSctpTransport):
+    """An SCTP transport that delays its acknowledgements; lives on the loop."""
+
+    _sack_is_due = False
+    _packets_to_acknowledge = 0
+    _sack_timer: asyncio.TimerHandle | None = None
+    # Held here because asyncio holds tasks only weakly.
+    _sack_task: asyncio.Task[None] | None = None
+
+    async def _send_packet(self, chunks: list[bytes]) -> None:
+        if chunks:
+            await self._send_chunk(Bundle(chunks))
+
+    def _mark_received(self, tsn: int) -> bool:
+        """Take note of a chunk that was received; aiortc's own walks over all that are out of order.
+
+        Returns:
+            Whether it is a duplicate.
+        """
+        assert self._last_received_tsn is not None
+        if uint32_gte(self._last_received_tsn, tsn) or tsn in self._sack_misordered:
+            self._sack_duplicates.append(tsn)
+            return True
+        self._sack_misordered.add(tsn)
+        while (following := (self._last_received_tsn + 1) % 2**32) in self._sack_misordered:
+            self._sack_misordered.discard(following)
+            self._last_received_tsn = following
+        return False
+
+    async def _send_sack(self) -> None:
+        """Acknowledge a packet that was received: at once, or with what is sent next."""
+        self._sack_needed = False
+        self._sack_is_due = True
+        self._packets_to_acknowledge += 1
+        out_of_order = bool(self._sack_misordered or self._sack_duplicates)
+        if out_of_order or self._packets_to_acknowledge >= PACKETS_PER_SACK:
+            await self._send_packet(self._due_sack())
+        elif self._sack_timer is None:
+            self._sack_timer = asyncio.get_running_loop().call_later(SACK_DELAY_SECONDS, self._on_sack_timer)
+
+    def _on_sack_timer(self) -> None:
+        self._sack_timer = None
+        if self._sack_is_due and self._association_state == self.State.ESTABLISHED:
+            self._sack_task = asyncio.ensure_future(self._send_late_sack())
+
+    async def _send_late_sack(self) -> None:
+        if self._association_state != self.State.ESTABLISHED:
+            return
+        try:
+            await self._send_packet(self._due_sack())
+        except ConnectionError:
+            return
+
+    def _due_sack(self) -> list[bytes]:
+        """The acknowledgement, if one is due, which it then no longer is."""
+        if not self._sack_is_due:
+            return []
+        self._sack_is_due = False
+        self._packets_to_acknowledge = 0
+        # The timer is left to run: to find nothing due costs less than to cancel and set it for every message.
+        assert self._last_received_tsn is not None
+        sack = SackChunk()
+        sack.cumulative_tsn = self._last_received_tsn
+        sack.advertised_rwnd = max(0, self._advertised_rwnd)
+        sack.duplicates = self._sack_duplicates[:]
+        sack.gaps = list(self._received_gaps())
+        self._sack_duplicates.clear()
+        return [bytes(sack)]
+
+    def _received_gaps(self) -> Iterator[tuple[int, int]]:
+        """Runs received beyond the cumulative TSN, as offsets from it (RFC 9260 section 3.3.4)."""
+        acknowledged = self._last_received_tsn
+        assert acknowledged is not None
+        start = end = 0
+        for offset in sorted((tsn - acknowledged) % 2**32 for tsn in self._sack_misordered):
+            if offset == end + 1 and end:
+                end = offset
+                continue
+            if end:
+                yield start, end
+            start = end = offset
+        if end:
+            yield start, end
+
+    def _set_state(self, state: RTCSctpTransport.State) -> None:
+        super()._set_state(state)
+        if state == self.State.CLOSED and self._sack_timer is not None:
+            self._sack_timer.cancel()
+            self._sack_timer = None

@@ -1,0 +1,90 @@
+"""`Transceiver`: an `RTCRtpTransceiver` whose sender and receiver can be replaced, and codecs restricted. On the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from aiortc import RTCDtlsTransport, RTCRtpReceiver, RTCRtpTransceiver
+from aiortc.codecs import get_capabilities
+
+from .rtp_receiver import RtpReceiver
+from .rtp_sender import RtpSender
+
+if TYPE_CHECKING:
+    from ..media.encoded_frame import MediaKind
+
+__all__ = ["Transceiver"]
+
+
+class Transceiver:
+    """A transceiver of a peer connection; one object for each, which may be a key.
+
+    Args:
+        transceiver: aiortc's.
+    """
+
+    def __init__(self, transceiver: RTCRtpTransceiver) -> None:
+        self._transceiver = transceiver
+        self.kind: MediaKind = "video" if transceiver.kind == "video" else "audio"
+
+    def wraps(self, transceiver: RTCRtpTransceiver) -> bool:
+        """Whether this is the object for one of aiortc's."""
+        return transceiver is self._transceiver
+
+    @property
+    def transport(self) -> RTCDtlsTransport:
+        """What its media comes and goes by."""
+        return self._transceiver.receiver.transport
+
+    @property
+    def receiver(self) -> RTCRtpReceiver:
+        """The receiver, aiortc's or what replaced it."""
+        return self._transceiver.receiver
+
+    @property
+    def may_send(self) -> bool:
+        """Whether the other end's offer would take media from this end."""
+        return self._transceiver._offerDirection in ("sendrecv", "sendonly")
+
+    def set_direction(self, direction: str) -> None:
+        """Set what the next description says; the W3C's ``RTCRtpTransceiverDirection``."""
+        self._transceiver.direction = direction
+
+    def prefer_codecs(self, names: Sequence[str]) -> None:
+        """Offer only these codecs, in this order, and retransmissions."""
+        capabilities = get_capabilities(self.kind).codecs
+        preferred = [each for name in names for each in capabilities if each.name.lower() == name.lower()]
+        preferred += [each for each in capabilities if each.name.lower() == "rtx"]
+        self._transceiver.setCodecPreferences(preferred)
+
+    def restrict_codecs(self, names: Sequence[str]) -> bool:
+        """Answer with only these of the codecs that both ends have, and their retransmissions.
+
+        Returns:
+            Whether there is one; if not, nothing has changed.
+        """
+        codecs = [codec for codec in self._transceiver._codecs if codec.name in (*names, "rtx")]
+        payload_types = {codec.payloadType for codec in codecs if codec.name != "rtx"}
+        if not payload_types:
+            return False
+        self._transceiver._codecs = [
+            codec for codec in codecs if codec.name != "rtx" or codec.parameters.get("apt") in payload_types
+        ]
+        return True
+
+    def replace(self, sender: RtpSender, receiver: RtpReceiver) -> None:
+        """Put a sender and a receiver in the place of aiortc's, before these are started.
+
+        Args:
+            sender: Of this transceiver's `transport`; it takes over the identity that the descriptions tell.
+            receiver: Likewise.
+        """
+        transceiver = self._transceiver
+        old_sender, old_receiver = transceiver.sender, transceiver.receiver
+        sender._ssrc, sender._rtx_ssrc = old_sender._ssrc, old_sender._rtx_ssrc
+        sender._stream_id = old_sender._stream_id
+        receiver._track = old_receiver._track
+        receiver._set_rtcp_ssrc(sender._ssrc)
+        transceiver._RTCRtpTransceiver__sender = sender  # type: ignore[attr-defined]
+        transceiver._RTCRtpTransceiver__receiver = receiver  # type: ignore[attr-defined]
