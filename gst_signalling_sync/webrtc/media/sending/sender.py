@@ -169,7 +169,7 @@ class MediaSender(RtpSender):
             if task is not None:
                 task.cancel()
         if self.source is not None:
-            await self._send_rtcp([RtcpByePacket(sources=[self.ssrc])])
+            await self._transmit_reports([RtcpByePacket(sources=[self.ssrc])])
 
     def deliver(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
         """Send a frame; called by its source."""
@@ -347,9 +347,9 @@ class MediaSender(RtpSender):
         )
         name = RtcpSourceInfo(ssrc=self.ssrc, items=[(1, self._cname.encode())])
         self._last_report = ((ntp >> 16) & 0xFFFFFFFF, now)
-        await self._send_rtcp([RtcpSrPacket(ssrc=self.ssrc, sender_info=info), RtcpSdesPacket(chunks=[name])])
+        await self._transmit_reports([RtcpSrPacket(ssrc=self.ssrc, sender_info=info), RtcpSdesPacket(chunks=[name])])
 
-    async def _send_rtcp(self, packets: list[AnyRtcpPacket]) -> None:
+    async def _transmit_reports(self, packets: list[AnyRtcpPacket]) -> None:
         try:
             await self.transmit(b"".join(map(bytes, packets)))
         except ConnectionError:

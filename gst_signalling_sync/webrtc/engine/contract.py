@@ -1,0 +1,305 @@
+"""What this package relies on in aiortc and aioice beyond their documented API, with what to do when an update changes it.
+
+``tests/test_aiortc_contract.py`` reads it. It fails for a name that is gone, for a signature or an overridden body that has
+changed, and for a private name that is used and not listed. A digest covers the source without comments, blank lines and
+docstring; the failing test prints the new one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["ATTRIBUTES", "CALLS", "OVERRIDES", "Attribute", "Call", "Override"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """Instance attributes that are read or written.
+
+    Attributes:
+        owner: The class, as ``module:name``.
+        names: As the class itself writes them: with two underscores where Python mangles them.
+        advice: What to do when one changes.
+    """
+
+    owner: str
+    names: tuple[str, ...]
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A method that is called and not overridden.
+
+    Attributes:
+        owner: The class, as ``module:name``.
+        name: Of the method.
+        signature: Without annotations.
+        advice: What to do when it changes.
+    """
+
+    owner: str
+    name: str
+    signature: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A method that a class of ours replaces.
+
+    Attributes:
+        owner: The class whose method it is, as ``module:name``.
+        name: Of the method.
+        digest: Of its source.
+        advice: What to do when it changes.
+    """
+
+    owner: str
+    name: str
+    digest: str
+    advice: str
+
+
+_SCTP: Final = "aiortc.rtcsctptransport:RTCSctpTransport"
+_CHANNEL: Final = "aiortc.rtcdatachannel:RTCDataChannel"
+_DTLS: Final = "aiortc.rtcdtlstransport:RTCDtlsTransport"
+_PEER_CONNECTION: Final = "aiortc.rtcpeerconnection:RTCPeerConnection"
+_SENDER: Final = "aiortc.rtcrtpsender:RTCRtpSender"
+_RECEIVER: Final = "aiortc.rtcrtpreceiver:RTCRtpReceiver"
+_TRANSCEIVER: Final = "aiortc.rtcrtptransceiver:RTCRtpTransceiver"
+_TRACK: Final = "aiortc.rtcrtpreceiver:RemoteStreamTrack"
+_ICE: Final = "aioice.ice:Connection"
+_STUN_SOCKET: Final = "aioice.ice:StunProtocol"
+_STUN_MESSAGE: Final = "aioice.stun:Message"
+
+ATTRIBUTES: Final = (
+    Attribute(
+        _SCTP,
+        ("_association_state",),
+        "sctp.py and sack.py send only in state ESTABLISHED: find what says so now.",
+    ),
+    Attribute(
+        _SCTP,
+        ("_data_channel_queue", "_outbound_queue", "_sent_queue"),
+        "A message goes through these three queues until it is acknowledged: follow it in _data_channel_flush, _send and"
+        " _receive_sack_chunk, and bring `is_acknowledged`, `unacknowledged`, `_fill_window` and `_due_chunks` up to it.",
+    ),
+    Attribute(
+        _SCTP,
+        ("_cwnd", "_flight_size", "_fast_recovery_exit", "_fast_recovery_transmit", "_forward_tsn_chunk", "_t3_handle"),
+        "Compare `BundlingSctpTransport._transmit` and `_due_chunks` with aiortc's _transmit, which they do the work of.",
+    ),
+    Attribute(
+        _SCTP,
+        ("_data_channel_id", "_data_channels"),
+        "Compare `_assign_stream` with how aiortc's _data_channel_flush gives a channel its stream.",
+    ),
+    Attribute(
+        _SCTP,
+        ("_local_tsn",),
+        "`_send_message` takes the TSN before it for that of the message's last chunk: see where _send counts it.",
+    ),
+    Attribute(
+        _SCTP,
+        ("_advertised_rwnd", "_last_received_tsn", "_sack_duplicates", "_sack_misordered", "_sack_needed"),
+        "sack.py makes SACK chunks of these: compare with aiortc's _send_sack and _mark_received.",
+    ),
+    Attribute(
+        "aiortc.rtcsctptransport:RTCSctpTransport._send",
+        ("chunk._misses", "chunk._retransmit", "chunk._sent_count", "chunk._sent_time"),
+        "`_due_chunks` keeps a chunk's counters as aiortc's _transmit does: compare.",
+    ),
+    Attribute(
+        _DTLS,
+        ("_ssl",),
+        "dtls.py reads datagrams and the shutdown state from pyOpenSSL's connection: find it.",
+    ),
+    Attribute(
+        _DTLS,
+        ("_role", "_state"),
+        "`_repeat` stops at a client that is connected: find what says so now.",
+    ),
+    Attribute(
+        _DTLS,
+        ("_rtp_router",),
+        "`ssrc_routes` bounds its ssrc_table, to which every SSRC that a peer thinks of is added: see whether it still is.",
+    ),
+    Attribute(_DTLS, ("_stats_id",), "`transport_id` must be the id that _get_stats gives the transport."),
+    Attribute(
+        "aiortc.rtcicetransport:RTCIceGatherer",
+        ("_connection",),
+        "ice.py gives aioice's connection a class of its own: find it.",
+    ),
+    Attribute(
+        "aiortc.rtcicetransport:RTCIceTransport",
+        ("_send",),
+        "dtls.py sends datagrams by it: take the method that _write_ssl takes.",
+    ),
+    Attribute(
+        _ICE,
+        ("_nominated",),
+        "The selected pair is read from it, by component: find where check_complete puts the nominated pair.",
+    ),
+    Attribute(
+        _ICE,
+        ("_query_consent_task",),
+        "`expire` must not have close() wait for the task that it is called in: compare with query_consent.",
+    ),
+    Attribute(_ICE, ("_queue",), "Compare `IceConnection.data_received` with aioice's."),
+    Attribute(
+        _STUN_SOCKET,
+        ("transactions",),
+        "`IceConnection.check` adds its transaction, so that datagram_received gives it the answer: compare.",
+    ),
+    Attribute(
+        _SENDER,
+        ("_enabled", "_rtx_ssrc", "_ssrc", "_stream_id", "_track_id"),
+        "What descriptions tell of a sender: see create_media_description_for_transceiver, and hand over what it reads in"
+        " `Transceiver.replace`.",
+    ),
+    Attribute(
+        _RECEIVER,
+        ("_enabled", "_track"),
+        "See where RTCPeerConnection and _setCurrentDirection set them, and hand over what they set in `Transceiver.replace`.",
+    ),
+    Attribute(
+        _RECEIVER,
+        ("__jitter_buffer", "__remote_bitrate_estimator"),
+        "`RtpReceiver` frees what is large and not used: measure what a receiver holds now.",
+    ),
+    Attribute(_TRACK, ("_queue",), "`end_track` wakes who waits in recv(): see what it waits for."),
+    Attribute(
+        _TRANSCEIVER,
+        ("__sender", "__receiver"),
+        "`Transceiver.replace` puts ours there: find where the properties read them from.",
+    ),
+    Attribute(
+        _TRANSCEIVER,
+        ("_codecs", "_offerDirection"),
+        "What setRemoteDescription made of an offer and createAnswer answers with: see where these two exchange it.",
+    ),
+)
+
+_SEND_ADVICE: Final = "Bring the call in sctp.py up to it."
+
+CALLS: Final = (
+    Call(_SCTP, "_abort", "(self)", _SEND_ADVICE),
+    Call(
+        _SCTP,
+        "_send",
+        "(self, stream_id, pp_id, user_data, expiry=None, max_retransmits=None, ordered=True)",
+        "Bring `_send_message` up to it.",
+    ),
+    Call(_SCTP, "_send_chunk", "(self, chunk)", "Our bundle of chunks is sent as one: see that it still can be."),
+    Call(_SCTP, "_flight_size_increase", "(self, chunk)", _SEND_ADVICE),
+    Call(_SCTP, "_t3_restart", "(self)", _SEND_ADVICE),
+    Call(_SCTP, "_t3_start", "(self)", _SEND_ADVICE),
+    Call(_SCTP, "_transmit_reconfig", "(self)", _SEND_ADVICE),
+    Call(_CHANNEL, "_addBufferedAmount", "(self, amount)", "`enqueue` counts by it, as _data_channel_send does."),
+    Call(_CHANNEL, "_setId", "(self, id)", "`_assign_stream` tells a channel its stream by it."),
+    Call(_DTLS, "_send_rtp", "(self, data)", "Bring `transmit` up to it."),
+    Call(_DTLS, "_get_stats", "(self)", "Bring `transport_stats` up to it."),
+    Call(_DTLS, "_register_rtp_receiver", "(self, receiver, parameters)", "Bring `RtpReceiver.register` up to it."),
+    Call(_DTLS, "_register_rtp_sender", "(self, sender, parameters)", "Bring `RtpSender.register` up to it."),
+    Call(_DTLS, "_unregister_rtp_receiver", "(self, receiver)", "Bring `RtpReceiver.unregister` up to it."),
+    Call(_DTLS, "_unregister_rtp_sender", "(self, sender)", "Bring `RtpSender.unregister` up to it."),
+    Call(_ICE, "build_request", "(self, pair, nominate)", "Bring `IceConnection.check` up to it."),
+    Call(_ICE, "close", "(self)", "Bring `IceConnection.expire` up to it."),
+    Call(_STUN_SOCKET, "send_stun", "(self, message, addr)", "Bring `IceConnection.check` up to it."),
+    Call(_STUN_MESSAGE, "add_message_integrity", "(self, key)", "Bring `IceConnection.check` up to it."),
+    Call(_STUN_MESSAGE, "check_message_integrity", "(self, key)", "Bring `_Check.response_received` up to it."),
+)
+
+_BODY_ADVICE: Final = "Compare the new body with ours, take over what it does, and note the digest."
+
+OVERRIDES: Final = (
+    Override(
+        _SCTP, "_data_channel_flush", "d749006a53e23b03", f"`_fill_window` does its work in bundles. {_BODY_ADVICE}"
+    ),
+    Override(_SCTP, "_transmit", "4984fe24f3309738", f"`_transmit` and `_due_chunks` do its work. {_BODY_ADVICE}"),
+    Override(_SCTP, "_mark_received", "b3f97b86072b8f47", f"Ours does the same without walking a set. {_BODY_ADVICE}"),
+    Override(_SCTP, "_send_sack", "e4d1b9feaea013e3", f"`_due_sack` makes the same chunk, later. {_BODY_ADVICE}"),
+    Override(
+        _SCTP,
+        "_t3_expired",
+        "b67ccd48ee56c9a6",
+        "Ours calls it and notes that chunks may be marked for retransmission: see that it still marks them.",
+    ),
+    Override(
+        _SCTP,
+        "_receive_sack_chunk",
+        "99250eedeab7c7bb",
+        "Ours calls it; what the cumulative TSN acknowledges, and whether only gaps mark chunks for retransmission, is"
+        " decided before: see that both still hold.",
+    ),
+    Override(
+        _SCTP,
+        "_receive_chunk",
+        "a8ed56660d58c6fa",
+        "Ours gives it what is not data and not an answer to a heartbeat: see that data is still handled by"
+        " _receive_data_chunk alone.",
+    ),
+    Override(
+        _SCTP,
+        "_receive_data_chunk",
+        "1f4a263245196b6f",
+        "Ours calls it unless the peer ignored the receive window: see whether aiortc now bounds that itself.",
+    ),
+    Override(_SCTP, "_set_state", "48e3ee97a3a53091", "Ours calls it and stops its timer when closed."),
+    Override(
+        _DTLS,
+        "_recv_next",
+        "7554d515e596e6ef",
+        "Ours calls it, drops packets that its parsers stumble over and looks for close_notify: see that it still raises"
+        " ConnectionError after one.",
+    ),
+    Override(_DTLS, "_write_ssl", "e295b9c6022c375a", f"Ours also repeats flights, and does not count. {_BODY_ADVICE}"),
+    Override(_DTLS, "_set_state", "01691484b3f406d1", "Ours calls it and ends the repetitions."),
+    Override(
+        _ICE,
+        "query_consent",
+        "4107bff005f6ccb1",
+        "Ours calls it, or what replaces it for one connection: see that connect() still starts it and close() ends it.",
+    ),
+    Override(_ICE, "data_received", "0ced6db64b363541", f"Ours also notes the time. {_BODY_ADVICE}"),
+    Override(_ICE, "request_received", "4033dd00cb77aa97", "Ours calls it and notes the time."),
+    Override(
+        _ICE,
+        "get_component_candidates",
+        "f206379d83a566b0",
+        "Ours calls it with the loopback where there is no other address: see that addresses are still its argument.",
+    ),
+    Override(
+        _PEER_CONNECTION,
+        "__createDtlsTransport",
+        "4d89b5f87ae40d53",
+        "Ours calls it and gives what it made our classes: see that every transport is still made by it.",
+    ),
+    Override(
+        _PEER_CONNECTION,
+        "__createSctpTransport",
+        "87f3ccc589ed9bb0",
+        "Ours calls it and gives what it made our class: see that the association is still made by it.",
+    ),
+    Override(
+        _SENDER, "_handle_rtcp_packet", "9260ed68a7b483e9", f"`MediaSender.on_rtcp` does its work. {_BODY_ADVICE}"
+    ),
+    Override(_SENDER, "send", "ff51d1e86ff004ac", f"`MediaSender.send` does its work. {_BODY_ADVICE}"),
+    Override(_SENDER, "stop", "9f5966e7cf7a8ea4", f"`MediaSender.stop` does its work. {_BODY_ADVICE}"),
+    Override(_SENDER, "getStats", "522b74e3c51dd027", f"`MediaSender.getStats` gives the same objects. {_BODY_ADVICE}"),
+    Override(
+        _RECEIVER, "_handle_rtp_packet", "f3507a42324775dc", f"`MediaReceiver.on_rtp` does its work. {_BODY_ADVICE}"
+    ),
+    Override(
+        _RECEIVER, "_handle_rtcp_packet", "3cc8de39d71af36a", f"`MediaReceiver.on_rtcp` does its work. {_BODY_ADVICE}"
+    ),
+    Override(_RECEIVER, "_set_rtcp_ssrc", "dfa0f47b64727d5c", f"`Feedback.ssrc` takes its place. {_BODY_ADVICE}"),
+    Override(_RECEIVER, "_handle_disconnect", "97d817a0a2d3568d", f"`MediaReceiver` ends its track. {_BODY_ADVICE}"),
+    Override(_RECEIVER, "receive", "0ba8771a4dc60ed7", f"`MediaReceiver.receive` does its work. {_BODY_ADVICE}"),
+    Override(_RECEIVER, "stop", "f4bae79a18e59c0b", f"`MediaReceiver.stop` does its work. {_BODY_ADVICE}"),
+    Override(
+        _RECEIVER, "getStats", "c57bb46308ef573d", f"`MediaReceiver.getStats` gives the same objects. {_BODY_ADVICE}"
+    ),
+)

@@ -1,0 +1,106 @@
+"""Two peer connections of the engine that are connected to each other, in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from gst_signalling_sync.protocol.messages import SdpType
+from gst_signalling_sync.webrtc.channel_options import ChannelOptions
+from gst_signalling_sync.webrtc.engine.data import WireChannel
+from gst_signalling_sync.webrtc.engine.peer_connection import PeerConnection
+from gst_signalling_sync.webrtc.message import Message
+
+__all__ = ["SECONDS", "Observer", "Pair", "connect", "connected_pair", "until"]
+
+SECONDS = 10.0
+
+_ROOM_BELOW = 64 * 1024
+
+
+class Observer:
+    """What a channel tells, in queues and events.
+
+    Args:
+        wire: The channel to observe.
+    """
+
+    def __init__(self, wire: WireChannel) -> None:
+        self.wire = wire
+        self.opened = asyncio.Event()
+        self.closed = asyncio.Event()
+        self._messages: asyncio.Queue[Message] = asyncio.Queue()
+        if wire.state == "open":
+            self.opened.set()
+        wire.observe(self, _ROOM_BELOW)
+
+    async def next(self) -> Message:
+        """The next message."""
+        return await asyncio.wait_for(self._messages.get(), SECONDS)
+
+    def on_open(self) -> None:
+        self.opened.set()
+
+    def on_message(self, message: Message) -> None:
+        self._messages.put_nowait(message)
+
+    def on_room(self) -> None:
+        pass
+
+    def on_close(self) -> None:
+        self.closed.set()
+
+
+@dataclass
+class Pair:
+    """Both ends, and both ends of a data channel between them."""
+
+    offerer: PeerConnection
+    answerer: PeerConnection
+    sending: Observer
+    receiving: Observer
+
+
+async def until(condition: Callable[[], object], what: str) -> None:
+    """Wait for something that nothing tells; fail after some seconds."""
+    deadline = asyncio.get_running_loop().time() + SECONDS
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline, f"not within {SECONDS:g} s: {what}"
+        await asyncio.sleep(0.002)
+
+
+async def connect(offerer: PeerConnection, answerer: PeerConnection) -> None:
+    """Exchange an offer and its answer, and wait until both ends are connected."""
+    await offerer.offer()
+    await answerer.apply(SdpType.OFFER, offerer.local_sdp)
+    await answerer.answer(lambda sdp: sdp)
+    await offerer.apply(SdpType.ANSWER, answerer.local_sdp)
+    await until(lambda: offerer.state == answerer.state == "connected", "connected")
+
+
+@asynccontextmanager
+async def connected_pair(
+    options: ChannelOptions | None = None, prepare: Callable[[PeerConnection, PeerConnection], None] | None = None
+) -> AsyncIterator[Pair]:
+    """Connect two ends with a data channel between them; on exit both are closed.
+
+    Args:
+        options: Of the channel.
+        prepare: Is called with both ends before the offer is made.
+    """
+    offerer, answerer = PeerConnection(()), PeerConnection(())
+    try:
+        accepted: asyncio.Future[Observer] = asyncio.get_running_loop().create_future()
+        answerer.on_channel(lambda wire: accepted.set_result(Observer(wire)))
+        sending = Observer(offerer.create_channel(options or ChannelOptions("data")))
+        if prepare is not None:
+            prepare(offerer, answerer)
+        await connect(offerer, answerer)
+        receiving = await asyncio.wait_for(accepted, SECONDS)
+        await asyncio.wait_for(sending.opened.wait(), SECONDS)
+        yield Pair(offerer, answerer, sending, receiving)
+    finally:
+        await offerer.close()
+        await answerer.close()

@@ -1,0 +1,88 @@
+"""Who may import and touch what: the rules of docs/architecture.rst that can be read off the source."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiortc
+import pytest
+
+from .private_names import private_names
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "gst_signalling_sync"
+ENGINE = PACKAGE / "webrtc" / "engine"
+
+ENGINES_OWN = {"aioice", "OpenSSL", "pylibsrtp"}
+"""Libraries that only the engine imports."""
+
+LIBRARIES = ("aiortc", "aioice", "av", "OpenSSL", "pylibsrtp", "websocket", "websockets")
+
+OTHERS_PRIVATE_NAMES = {
+    # How websocket-client reads, for the bound on what it reads.
+    (PACKAGE / "signalling" / "frames.py", "_recv"),
+}
+
+OUTSIDE_THE_ENGINE = sorted(path for path in PACKAGE.rglob("*.py") if ENGINE not in path.parents)
+EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[tuple[str, str]]:
+    """The absolute imports of a module: each module, and the name that is taken from it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield from ((str(node.module), alias.name) for alias in node.names)
+
+
+def own_names(tree: ast.AST) -> set[str]:
+    """The private names that a module defines."""
+    names = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Name(id=name, ctx=ast.Store()):
+                names.add(name)
+            case ast.Attribute(attr=name, value=ast.Name(id="self"), ctx=ast.Store()):
+                names.add(name)
+    return names
+
+
+@pytest.mark.parametrize("path", OUTSIDE_THE_ENGINE, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_engine_knows_more_of_aiortc_than_its_public_names(path: Path) -> None:
+    for module, name in imports(path):
+        package = module.partition(".")[0]
+        assert package not in ENGINES_OWN, f"{module} is for webrtc/engine/ only"
+        if package == "aiortc":
+            assert module == "aiortc", f"{module} is no documented module: take {name} through webrtc/engine/"
+            assert name in aiortc.__all__ or not hasattr(aiortc, "__all__"), f"aiortc does not document {name}"
+
+
+@pytest.fixture(scope="module")
+def private_to_others() -> set[str]:
+    return set().union(*map(private_names, LIBRARIES))
+
+
+@pytest.mark.parametrize("path", OUTSIDE_THE_ENGINE + EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nobody_touches_a_private_name_of_another_library(path: Path, private_to_others: set[str]) -> None:
+    tree = ast.parse(path.read_text())
+    own = own_names(tree)
+
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Attribute) or not node.attr.startswith("_") or node.attr.endswith("__"):
+            continue
+        if is_own_object(node.value) or node.attr in own or (path, node.attr) in OTHERS_PRIVATE_NAMES:
+            continue
+        assert node.attr not in private_to_others, f"{path.name}:{node.lineno}: {node.attr} is private to a library"
+
+
+def is_own_object(node: ast.expr) -> bool:
+    """Whether it is ``self``, ``cls`` or ``super()``."""
+    match node:
+        case ast.Name(id="self" | "cls") | ast.Call(func=ast.Name(id="super")):
+            return True
+    return False
