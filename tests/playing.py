@@ -22,7 +22,19 @@ from gst_signalling_sync.webrtc.media.playing.player import Player
 
 from .media import number_in, numbered_picture, tone
 
-__all__ = ["CLOSE_SECONDS", "FPS", "RATE", "SECONDS", "Chunks", "Written", "http_server", "playing", "write_file"]
+__all__ = [
+    "CLOSE_SECONDS",
+    "FPS",
+    "RATE",
+    "SECONDS",
+    "Chunks",
+    "Film",
+    "Written",
+    "film_server",
+    "http_server",
+    "playing",
+    "write_file",
+]
 
 FPS: Final = 30
 RATE: Final = 48000
@@ -162,3 +174,33 @@ def http_server(answer: Callable[[Chunks], None]) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join(SECONDS)
+
+
+class Film(NamedTuple):
+    """A stream at a URL.
+
+    Attributes:
+        url: Its address.
+        requests: One for each time that it was opened.
+    """
+
+    url: str
+    requests: list[int]
+
+
+@contextmanager
+def film_server(content: bytes) -> Iterator[Film]:
+    """Stream a film from its beginning to whoever asks, and then keep the connection until the block ends."""
+    requests: list[int] = []
+    ended = threading.Event()
+
+    def answer(stream: Chunks) -> None:
+        requests.append(1)
+        stream.write(content)
+        ended.wait(SECONDS)
+
+    with http_server(answer) as url:
+        try:
+            yield Film(url, requests)
+        finally:
+            ended.set()

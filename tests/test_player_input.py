@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -21,39 +20,9 @@ from gst_signalling_sync.webrtc.media.playing import player as players
 from gst_signalling_sync.webrtc.media.playing.player import Player
 
 from .media import number_in
-from .playing import CLOSE_SECONDS, FPS, SECONDS, Chunks, Written, http_server, playing, write_file
+from .playing import CLOSE_SECONDS, FPS, SECONDS, Written, film_server, playing, write_file
 from .ports import reserved_port
 from .waiting import wait_until
-
-
-class Film(NamedTuple):
-    """A stream at a URL.
-
-    Attributes:
-        url: Its address.
-        requests: One for each time that it was opened.
-    """
-
-    url: str
-    requests: list[int]
-
-
-@contextmanager
-def film_server(content: bytes) -> Iterator[Film]:
-    """Stream a film from its beginning to whoever asks, and then keep the connection until the block ends."""
-    requests: list[int] = []
-    ended = threading.Event()
-
-    def answer(stream: Chunks) -> None:
-        requests.append(1)
-        stream.write(content)
-        ended.wait(SECONDS)
-
-    with http_server(answer) as url:
-        try:
-            yield Film(url, requests)
-        finally:
-            ended.set()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from ..failures import Failures
 from ..sending.audio_source import AudioSource
 from ..sending.video_source import VideoSource
 from .media_input import Span
@@ -65,23 +67,22 @@ class PlayedTrack(ABC):
     """
 
     def __init__(self, name: str, stream: Stream, source: VideoSource | AudioSource, span: Span) -> None:
-        self._name = name
         self._stream = stream
         self._source = source
         self._shift = 0.0
         self._expected = span.begin
         self._longest_jump = max(span.seconds, _LONGEST_JUMP)
-        self._failed = False
+        self._failures = Failures(logger, lambda: name, (av.FFmpegError, ValueError), logging.WARNING)
         self.packets: deque[av.Packet[Stream]] = deque()
         self.items: deque[Item] = deque()
         self.written = 0
 
     def decode(self, packet: av.Packet[Stream]) -> None:
-        """Append to `items` what a packet holds; what is damaged is left out."""
+        """Append to `items` what a packet holds; what cannot be decoded is left out, and logged."""
         try:
             self.items.extend(self._decode(packet))
-        except (av.FFmpegError, ValueError) as error:
-            self._report("decode", error)
+        except Exception as error:  # noqa: BLE001 - reported; what follows may be better
+            self._failures.add(f"decode some of its {self._stream.type}", error, time.monotonic())
 
     def write(self, captured: float | None = None) -> None:
         """Give the first item to the source.
@@ -92,8 +93,8 @@ class PlayedTrack(ABC):
         try:
             self._source.write(self.items.popleft().content, captured=captured)
             self.written += 1
-        except ValueError as error:
-            self._report("send", error)
+        except Exception as error:  # noqa: BLE001 - reported; what follows may be better
+            self._failures.add(f"send some of its {self._stream.type}", error, time.monotonic())
 
     @abstractmethod
     def _decode(self, packet: av.Packet[Stream]) -> Iterator[Item]:
@@ -111,13 +112,6 @@ class PlayedTrack(ABC):
         if not -_LONGEST_STEP_BACK < time + self._shift - self._expected < self._longest_jump:
             self._shift = self._expected - time
         return time + self._shift
-
-    def _report(self, tried: str, error: Exception) -> None:
-        reason = getattr(error, "strerror", None) or error
-        # Of a file that is damaged throughout one line is enough.
-        level = logging.DEBUG if self._failed else logging.WARNING
-        logger.log(level, "%s: cannot %s some of its %s: %s", self._name, tried, self._stream.type, reason)
-        self._failed = True
 
 
 class PlayedVideo(PlayedTrack):

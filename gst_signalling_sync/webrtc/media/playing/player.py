@@ -170,13 +170,10 @@ class Player:
         try:
             if self._hold_input():
                 self._play(media)
-        except MediaError as raised:
-            error = raised
+        except Exception as raised:  # noqa: BLE001 - told by `error`, and logged
+            error = self._explained(raised)
             if self._goes_on():
                 logger.error("%s", error)
-        except Exception as raised:
-            error = MediaError(f"cannot play {self._location.name}: {raised!r}")
-            logger.exception("%r: internal error", self)
         finally:
             if media is not None:
                 media.close()
@@ -209,9 +206,10 @@ class Player:
                 media = media or MediaInput(self._location)
                 begin = self._play_once(media, begin)
                 failed = False
-            except MediaError as error:
+            except Exception as raised:  # noqa: BLE001 - told by `error`, or tried again, and logged
+                error = self._explained(raised)
                 if not self._loop or self._location.is_file:
-                    raise
+                    raise error from None
                 logger.log(logging.DEBUG if failed else logging.WARNING, "%s; trying again every second", error)
                 begin = None
                 failed = True
@@ -237,6 +235,13 @@ class Player:
             return playback.play_in_time(begin, self._wait_until)
         playback.play_at_once(self._goes_on)
         return None
+
+    def _explained(self, error: Exception) -> MediaError:
+        """An error as users get it; one that nobody foresaw is logged with its traceback."""
+        if isinstance(error, MediaError):
+            return error
+        logger.error("%r: internal error", self, exc_info=error)
+        return MediaError(f"cannot play {self._location.name}: {error!r}")
 
     def _goes_on(self) -> bool:
         """Whether this thread is to go on."""

@@ -67,11 +67,11 @@ class AudioDecoder:
         packet.time_base = Fraction(1, self._codec.clock_rate)
         try:
             decoded = self._context.decode(packet)
-        except av.FFmpegError:
+            if self._resampler is not None:
+                decoded = [resampled for each in decoded for resampled in self._resampler.resample(each)]
+        except Exception:
             self._context = None
             raise
-        if self._resampler is not None:
-            decoded = [resampled for each in decoded for resampled in self._resampler.resample(each)]
         position = frame.timestamp * (RATE // self._codec.clock_rate)
         for each in decoded:
             each.pts = position

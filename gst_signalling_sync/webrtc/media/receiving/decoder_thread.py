@@ -20,8 +20,9 @@ from typing import Final
 import av
 
 from ..encoded_frame import EncodedFrame
+from ..failures import DecodingError, Failures
 
-__all__ = ["DecoderThread", "DecodingError"]
+__all__ = ["DecoderThread"]
 
 logger = logging.getLogger(__name__)
 
@@ -34,17 +35,13 @@ _EXIT_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.001
 
 
-class DecodingError(Exception):
-    """A frame could not be decoded, or not without damage."""
-
-
 class DecoderThread:
     """Decodes frames one after another. Its thread runs from the first frame to the end.
 
     Args:
         name: Of the thread; ``gss-`` is put before it.
-        decode: Called with each frame, on the thread. On `DecodingError`, or an error of PyAV, it is not called again before
-            the next keyframe.
+        decode: Called with each frame, on the thread. After an exception it is not called again before the next keyframe.
+            `DecodingError` and PyAV's are what a damaged stream brings; others are logged as errors.
         request_keyframe: Called, on any thread, when only a keyframe helps.
     """
 
@@ -67,8 +64,7 @@ class DecoderThread:
         # Written by the thread.
         self._taken_frames = self._taken_bytes = 0
         self._taken_time = 0.0
-        self.failures = 0
-        self.last_failure = ""
+        self.failures = Failures(logger, lambda: self._name, (av.FFmpegError, DecodingError), logging.DEBUG)
 
     @property
     def waiting(self) -> int:
@@ -145,10 +141,8 @@ class DecoderThread:
             while (item := self._queue.get()) is not None and not self._is_ending:
                 number, frame = item
                 self._taken_time = frame.time
-                if number > self._first and (frame.keyframe or not needs_keyframe):
-                    needs_keyframe = not self._is_decoded(frame)
-                elif number > self._first:
-                    self._request_keyframe()
+                if number > self._first:
+                    needs_keyframe = not self._is_decoded(frame, needs_keyframe)
                 self._taken_bytes += len(frame.data)
                 self._taken_frames = number
                 # The last frame must not live on in this one while the queue is empty.
@@ -157,20 +151,21 @@ class DecoderThread:
             _running.discard(self)
             self._tell_ended()
 
-    def _is_decoded(self, frame: EncodedFrame) -> bool:
+    def _is_decoded(self, frame: EncodedFrame, needs_keyframe: bool) -> bool:
+        """Decode a frame if that makes sense; whether the next one can follow it. It never raises."""
+        if frame.keyframe or not needs_keyframe:
+            try:
+                self._decode(frame)
+            except Exception as error:  # noqa: BLE001 - reported; whatever it was, a keyframe may be decoded
+                self.failures.add("decode a frame", error, time.monotonic())
+            else:
+                self.failures.passed()
+                return True
         try:
-            self._decode(frame)
-        except (av.FFmpegError, DecodingError) as error:
-            self.failures += 1
-            self.last_failure = str(error)
             self._request_keyframe()
-            return False
-        except Exception as error:
-            logger.exception("%s: internal error", self._name)
-            self.failures += 1
-            self.last_failure = repr(error)
-            return False
-        return True
+        except Exception as error:  # noqa: BLE001 - reported; the next frame asks again
+            self.failures.add("ask for a keyframe", error, time.monotonic())
+        return False
 
     def _tell_ended(self) -> None:
         assert self._loop is not None

@@ -67,6 +67,16 @@ class TrackReceiver:
         return self._frames_received
 
     @property
+    def frames_failed(self) -> int:
+        """Frames that came whole and could not be decoded; what nobody foresaw is logged, at most every 10 s."""
+        return self._decoder.failures.count
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why the newest frame could not be decoded; None: nothing is wrong."""
+        return self._decoder.failures.newest
+
+    @property
     def packets_lost(self) -> int:
         """Packets that never came, not even when they were asked for again."""
         return self.rtp.packets_lost
@@ -130,6 +140,8 @@ class TrackReceiver:
             f"so far {self.rtp.packets_received} packets ({self.rtp.packets_lost} lost),"
             f" {self.rtp.frames_received} whole frames, {self._frames_received} decoded"
         )
-        if self._decoder.failures:
-            progress += f", {self._decoder.failures} not decodable (the last: {self._decoder.last_failure})"
+        if self.frames_failed:
+            progress += f", {self.frames_failed} not decodable"
+        if self.failure is not None:
+            progress += f" (the last: {self.failure!r})"
         return progress

@@ -10,7 +10,7 @@ from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 
 from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
-from .decoder_thread import DecodingError
+from ..failures import DecodingError
 
 __all__ = ["MOST_PIXELS", "VideoDecoder"]
 
@@ -51,7 +51,7 @@ class VideoDecoder:
         packet.time_base = _TIME_BASE
         try:
             pictures = self._context.decode(packet)
-        except av.FFmpegError:
+        except Exception:
             # What is left of it in the decoder must not spoil what comes after the next keyframe.
             self._context = None
             raise

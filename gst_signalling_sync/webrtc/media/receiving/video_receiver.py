@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
@@ -19,15 +18,12 @@ from ....threads.callbacks import Callbacks
 from ....threads.loop_thread import LoopThread
 from ..encoded_frame import EncodedFrame
 from ..pictures import check_format, to_array
+from .frame_rate import FrameRate
 from .media_receiver import MediaReceiver
 from .track_receiver import FOR_EVER, TrackReceiver
 from .video_decoder import VideoDecoder
 
 __all__ = ["VideoReceiver"]
-
-_RATE_SECONDS: Final = 1.0
-_SLOWEST_RATE_SECONDS: Final = 2.0
-_MOST_TIMES: Final = 1000
 
 _AV_NAMES: Final = {"gray8": "gray"}
 
@@ -48,7 +44,7 @@ class VideoReceiver(TrackReceiver):
         # For each thread of the receivers of `frame`: which frame they got last, and whether they are about to get one.
         self._emitted: dict[str | None, int] = {}
         self._emissions_due: set[str | None] = set()
-        self._times: deque[float] = deque(maxlen=_MOST_TIMES)
+        self._rate = FrameRate()
         self._frames_dropped = 0
         # The decoder thread's.
         self._video_decoder = VideoDecoder()
@@ -67,16 +63,9 @@ class VideoReceiver(TrackReceiver):
 
     @property
     def fps(self) -> float:
-        """Pictures per second, of about the last second; 0.0 when they have stopped."""
-        now = time.monotonic()
+        """Frames of the last second, or a fraction where there are less than two; 0.0 when they have stopped."""
         with self._changed:
-            times = [each for each in self._times if now - each <= _SLOWEST_RATE_SECONDS]
-        recent = [each for each in times if now - each <= _RATE_SECONDS]
-        if len(recent) >= 2:
-            times = recent
-        if len(times) < 2 or times[-1] <= times[0]:
-            return 0.0
-        return (len(times) - 1) / (times[-1] - times[0])
+            return self._rate.per_second(time.monotonic())
 
     @property
     def frames_dropped(self) -> int:
@@ -147,7 +136,7 @@ class VideoReceiver(TrackReceiver):
                 self._frames_dropped += 1
             self._newest = picture
             self._is_read = self._is_seen = False
-            self._times.append(time.monotonic())
+            self._rate.add(time.monotonic())
             # After the picture is there, because it is read without the lock.
             self._frames_received += 1
             threads = [each for each in self.frame.threads_for(self) if each not in self._emissions_due]

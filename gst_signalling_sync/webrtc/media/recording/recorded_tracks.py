@@ -9,7 +9,7 @@ from typing import Final
 import av
 
 from ..encoded_frame import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedFrame
-from ..receiving.decoder_thread import DecodingError
+from ..failures import DecodingError
 from .muxer import Packet
 from .recording_clock import RecordingClock
 from .transcoder import AudioTranscoder, VideoTranscoder

@@ -330,7 +330,7 @@ class Recorder:
             failure = RecordingError(f"{self._doing}: {error!r}")
         if failure is not None:
             logger.warning("%s", failure)
-            recording.abandon()
+            self._abandon(recording)
         self._queue.end(drop=True)
         self._remove_taps()
         with self._changed:
@@ -340,6 +340,13 @@ class Recorder:
         logger.info("%s: ended, %.1f s in %d bytes", self._doing, recording.seconds, recording.size)
         if self._callbacks is not None:
             self._callbacks.emit(self.ended, self, error=ended_by)
+
+    def _abandon(self, recording: Recording) -> None:
+        try:
+            recording.abandon()
+        except Exception:
+            # Those who wait for the end of the recording are told of the first failure all the same.
+            logger.exception("%s: the file may be left in disorder", self._doing)
 
     def _write(self, recording: Recording) -> None:
         while (frames := self._queue.take(_POLL_SECONDS if recording.is_waiting else None)) is not None:

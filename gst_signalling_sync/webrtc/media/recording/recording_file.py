@@ -151,8 +151,8 @@ class RecordingFile:
 
     def _close(self) -> None:
         self._is_open = False
-        os.close(self._descriptor)
         _in_use.release(self._real_path)
+        os.close(self._descriptor)
 
     def _write_at(self, position: int, data: bytes) -> None:
         view = memoryview(data)

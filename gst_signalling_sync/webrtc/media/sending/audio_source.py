@@ -19,6 +19,7 @@ from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
 from ....threads.waiting import Deadline
 from ..encoded_frame import AUDIO_CLOCK_RATE
+from ..failures import Failures
 from .audio_encoder import OPUS, PACKET_SECONDS, AudioEncoder
 from .fan_out import FanOut, Sink
 from .samples import to_int16
@@ -62,6 +63,7 @@ class AudioSource:
         self._timeline = SoundTimeline(rate)
         self._written = 0
         self._thread = SourceThread("audio-source")
+        self._failures = Failures(logger, lambda: repr(self), (av.FFmpegError, ValueError))
 
     def __repr__(self) -> str:
         return f"<AudioSource {self.rate} Hz, {self.channels} channels, {self._written} samples written>"
@@ -75,6 +77,16 @@ class AudioSource:
     def samples_dropped(self) -> int:
         """Samples that were not sent because more than a minute of sound waited, or the writer's clock ran fast."""
         return self._timeline.dropped
+
+    @property
+    def frames_failed(self) -> int:
+        """Pieces of sound, of about 20 ms, that could not be encoded; each is logged, at most every 10 s."""
+        return self._failures.count
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why the newest sound could not be sent; None: nothing is wrong."""
+        return self._failures.newest
 
     def write(self, sound: Any, *, captured: float | None = None) -> None:
         """Send sound to every session; returns at once. It is copied, so the array may be used again.
@@ -157,13 +169,13 @@ class AudioSource:
                 encoder.restart()
             timestamp = round(position * AUDIO_CLOCK_RATE / self.rate)
             try:
-                packets = encoder.encode(samples, timestamp, position / self.rate)
-            except (av.FFmpegError, ValueError) as error:
-                logger.error("%r: cannot encode sound: %s", self, error)
+                for packet in encoder.encode(samples, timestamp, position / self.rate):
+                    self._fan_out.post(packet)
+            except Exception as error:  # noqa: BLE001 - reported; what follows may be better
+                self._failures.add("encode sound", error, time.monotonic())
                 encoder.restart()
-                continue
-            for packet in packets:
-                self._fan_out.post(packet)
+            else:
+                self._failures.passed()
 
     def _next(self) -> tuple[NDArray[np.int16], int, bool] | None:
         """Wait for what is to be encoded next; None: the thread is to end."""

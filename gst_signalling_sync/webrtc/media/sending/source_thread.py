@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable
+from typing import Final
 
 from ....threads.waiting import Deadline
 
 __all__ = ["SourceThread"]
+
+logger = logging.getLogger(__name__)
+
+_PAUSE_SECONDS: Final = 1.0
+"""After an exception that escaped from what the thread does, so that one that comes again and again costs little."""
 
 
 class SourceThread:
@@ -34,11 +42,12 @@ class SourceThread:
         """Start it, unless it runs.
 
         Args:
-            main: What it does, until it has called `leave`.
+            main: What it does, until it has called `leave`. It is called again after an exception, which is logged: a thread
+                that is gone would leave a source that looks alive and sends nothing.
         """
         if self._is_running:
             return
-        thread = threading.Thread(target=_run, args=(main, self._thread), name=self._name, daemon=True)
+        thread = threading.Thread(target=self._run, args=(main, self._thread), name=self._name, daemon=True)
         thread.start()
         self._thread = thread
         self._is_running = True
@@ -59,9 +68,13 @@ class SourceThread:
         thread.join(deadline.remaining())
         return not thread.is_alive()
 
-
-def _run(main: Callable[[], None], previous: threading.Thread | None) -> None:
-    if previous is not None:
-        # It is just about to return; then waiting for this one is waiting for both.
-        previous.join()
-    main()
+    def _run(self, main: Callable[[], None], previous: threading.Thread | None) -> None:
+        if previous is not None:
+            # It is just about to return; then waiting for this one is waiting for both.
+            previous.join()
+        while True:
+            try:
+                return main()
+            except Exception:
+                logger.exception("%s: internal error; it goes on in %g s", self._name, _PAUSE_SECONDS)
+                time.sleep(_PAUSE_SECONDS)

@@ -77,7 +77,7 @@ class VideoEncoder:
             The access unit.
 
         Raises:
-            av.FFmpegError: The encoder refused; the next picture is tried with a new one.
+            av.FFmpegError: The encoder refused; `restart` it before the next frame.
         """
         if self.codec == "H264":
             frame = with_even_sides(frame)
@@ -92,13 +92,13 @@ class VideoEncoder:
         frame.pts = timestamp
         frame.time_base = Fraction(1, VIDEO_CLOCK_RATE)
         frame.pict_type = PictureType.I if keyframe else PictureType.NONE
-        try:
-            packets = context.encode(frame)
-        except av.FFmpegError:
-            self._context = None
-            raise
+        packets = context.encode(frame)
         data = b"".join(map(bytes, packets))
         return EncodedFrame(self.codec, data, timestamp, any(packet.is_keyframe for packet in packets), time)
+
+    def restart(self) -> None:
+        """Begin anew, with a keyframe, because a frame was lost that the next ones would build on."""
+        self._context = None
 
     def _open(self, width: int, height: int, bitrate: int) -> VideoCodecContext:
         context = av.CodecContext.create(_LIBRARIES[self.codec], "w")

@@ -20,6 +20,7 @@ from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
 from ....threads.waiting import Deadline
 from ..encoded_frame import VIDEO_CLOCK_RATE
+from ..failures import Failures
 from ..pictures import to_frame, to_yuv420p
 from .bitrate import SharedBitrate
 from .fan_out import FanOut, Sink
@@ -104,6 +105,7 @@ class VideoSource:
         self._encodings: dict[str, _Encoding] = {}
         self._codec_of: dict[Sink, str] = {}
         self._thread = SourceThread("video-source")
+        self._failures = Failures(logger, lambda: repr(self), (av.FFmpegError, ValueError))
 
     def __repr__(self) -> str:
         return f"<VideoSource {'/'.join(self.codecs)}, {self.fps:g} fps, {self._written} frames written>"
@@ -117,6 +119,16 @@ class VideoSource:
     def frames_encoded(self) -> int:
         """Pictures that were encoded: while nobody watches, none. A picture that is repeated counts again."""
         return self._encoded
+
+    @property
+    def frames_failed(self) -> int:
+        """Frames that could not be converted or encoded, for each codec in use; each is logged, at most every 10 s."""
+        return self._failures.count
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why the newest frame could not be sent; None: nothing is wrong."""
+        return self._failures.newest
 
     @property
     def bitrate(self) -> int | None:
@@ -242,7 +254,8 @@ class VideoSource:
             if converted is None:
                 continue
             timestamp = max(timestamp + 1, int(captured * VIDEO_CLOCK_RATE))
-            self._encode(converted, timestamp, captured)
+            for codec in self._fan_out.codecs:
+                self._encode(converted, codec, timestamp, captured)
 
     def _next(self, last: _Picture | None, last_time: float, due: float) -> _Picture | None:
         """Wait for the next picture to encode: a new one, or the last one again. None: the thread is to end."""
@@ -271,32 +284,31 @@ class VideoSource:
     def _convert(self, frame: av.VideoFrame, reformatter: VideoReformatter) -> av.VideoFrame | None:
         try:
             return to_yuv420p(frame, reformatter)
-        except (av.FFmpegError, ValueError) as error:
-            logger.error("%r: cannot convert a %s picture: %s", self, frame.format.name, error)
+        except Exception as error:  # noqa: BLE001 - reported; whatever it was, the next frame may be better
+            self._failures.add(f"convert a {frame.format.name} frame", error, time.monotonic())
             return None
 
-    def _encode(self, frame: av.VideoFrame, timestamp: int, captured: float) -> None:
-        for codec in self._fan_out.codecs:
-            now = time.monotonic()
-            with self._changed:
-                encoding = self._encodings.get(codec)
-                if encoding is None:
-                    continue
-                bitrate = self._bitrate_of(encoding, frame, now)
-                keyframe = encoding.keyframes.is_due(now)
-            try:
-                encoded = encoding.encoder.encode(frame, timestamp, captured, bitrate, keyframe)
-            except (av.FFmpegError, ValueError) as error:
-                logger.error(
-                    "%r: cannot encode a picture of %dx%d in %s: %s", self, frame.width, frame.height, codec, error
-                )
-                continue
+    def _encode(self, frame: av.VideoFrame, codec: str, timestamp: int, captured: float) -> None:
+        now = time.monotonic()
+        with self._changed:
+            encoding = self._encodings.get(codec)
+            if encoding is None:
+                return
+            bitrate = self._bitrate_of(encoding, frame, now)
+            keyframe = encoding.keyframes.is_due(now)
+        try:
+            encoded = encoding.encoder.encode(frame, timestamp, captured, bitrate, keyframe)
             with self._changed:
                 self._encoded += 1
                 if encoded.keyframe:
                     encoding.keyframes.made(time.monotonic())
             if encoded.data:
                 self._fan_out.post(encoded)
+        except Exception as error:  # noqa: BLE001 - reported; the others are still to get their frame
+            self._failures.add(f"encode a frame of {frame.width}x{frame.height} in {codec}", error, now)
+            encoding.encoder.restart()
+        else:
+            self._failures.passed()
 
     def _bitrate_of(self, encoding: _Encoding, frame: av.VideoFrame, now: float) -> int:
         highest = default_bitrate(frame.width, frame.height, self.fps)
