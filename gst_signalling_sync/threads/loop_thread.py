@@ -6,24 +6,21 @@ import asyncio
 import concurrent.futures
 import contextlib
 import logging
-import os
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 from ..errors import ConnectionLost, WaitTimeout
 from .at_exit import CLOSED_LAST
+from .event_loops import new_event_loop
 from .interruptible import Future
 from .waiting import Deadline, result_of
 
-__all__ = ["EVENT_LOOP_VARIABLE", "LoopThread"]
+__all__ = ["LoopThread"]
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-
-EVENT_LOOP_VARIABLE: Final = "GST_SIGNALLING_EVENT_LOOP"
-"""Environment variable: ``asyncio`` or ``uvloop``; unset: uvloop where it is installed."""
 
 _EXIT_SECONDS: Final = 2.0
 
@@ -36,7 +33,7 @@ class LoopThread:
     """
 
     def __init__(self, name: str) -> None:
-        self._loop = _new_event_loop()
+        self._loop = new_event_loop()
         # Added to by any thread: what a loop that ends has not begun it never will, and somebody waits for it.
         self._submitted: set[concurrent.futures.Future[Any]] = set()
         self._thread = threading.Thread(target=self._main, name=f"gss-{name}", daemon=True)
@@ -164,21 +161,6 @@ class LoopThread:
         for future in list(self._submitted):
             with contextlib.suppress(concurrent.futures.InvalidStateError):
                 future.set_exception(ConnectionLost(f"{self._thread.name} has ended"))
-
-
-def _new_event_loop() -> asyncio.AbstractEventLoop:
-    choice = os.environ.get(EVENT_LOOP_VARIABLE, "")
-    if choice not in ("", "asyncio", "uvloop"):
-        raise ValueError(f"${EVENT_LOOP_VARIABLE} is {choice!r}; it may be 'asyncio' or 'uvloop'")
-    if choice != "asyncio":
-        try:
-            import uvloop
-        except ImportError:
-            if choice == "uvloop":
-                raise
-        else:
-            return uvloop.new_event_loop()
-    return asyncio.new_event_loop()
 
 
 def _start(coroutine: Coroutine[Any, Any, Result], future: Future[Result]) -> None:

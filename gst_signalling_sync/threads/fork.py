@@ -1,0 +1,67 @@
+"""What a forked child does not keep of its parent's sockets.
+
+A socket is open as long as any process has it. A child that lives on would hold its parent's ports, and keep its parent's
+connections open after the parent was killed. So the child puts ``/dev/null`` in their places. The numbers stay taken, and
+what is still written to one of them in the child, or done to it when objects are deleted, has no effect on the parent.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from contextlib import AbstractContextManager
+from typing import Final, Protocol, TypeVar
+
+__all__ = ["HasDescriptor", "close_in_child", "fork_waits"]
+
+
+class HasDescriptor(Protocol):
+    """A socket, or what owns one."""
+
+    def fileno(self) -> int:
+        """The file descriptor; -1 when it is closed."""
+
+
+File = TypeVar("File", bound=HasDescriptor)
+
+_files: Final[weakref.WeakSet[HasDescriptor]] = weakref.WeakSet()
+
+# Held while a thread forks. Reentrant, because a signal handler may fork in a thread that holds it.
+_lock: Final = threading.RLock()
+
+
+def close_in_child(file: File) -> File:
+    """Have a child that is forked from now on let go of a file, as long as the object lives and has a descriptor.
+
+    Args:
+        file: A socket, or what owns one.
+
+    Returns:
+        The same.
+    """
+    _files.add(file)
+    return file
+
+
+def fork_waits() -> AbstractContextManager[object]:
+    """A context in which no other thread forks: between the making of a socket and `close_in_child`, for example."""
+    return _lock
+
+
+def _let_go() -> None:
+    """Replace the descriptors of the parent's files; in the child, which has one thread."""
+    try:
+        descriptors = {file.fileno() for file in _files} - {-1}
+        if descriptors:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            for descriptor in descriptors:
+                os.dup2(nothing, descriptor, inheritable=False)
+            os.close(nothing)
+    finally:
+        _files.clear()
+        _lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_let_go)
