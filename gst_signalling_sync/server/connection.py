@@ -17,6 +17,7 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from ..threads.fork import close_in_child
 from .reception import Page, Reception
 
 __all__ = ["Connection", "Observer"]
@@ -85,6 +86,8 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "__weakref__",
+        "_descriptor",
         "_is_open",
         "_last_write",
         "_loop",
@@ -104,10 +107,15 @@ class Connection(asyncio.Protocol):
         self._loop = loop
         self._websocket = ServerProtocol(max_size=MESSAGE_BYTES, logger=_websocket_log)
         self._transport: asyncio.Transport
+        self._descriptor = -1
         self._timer: asyncio.TimerHandle | None = None
         self._partial: bytearray | None = None
         self._is_open = False
         self._last_write = 0.0
+
+    def fileno(self) -> int:
+        """The descriptor of its socket; -1 where there is none."""
+        return self._descriptor
 
     def send(self, message: bytes) -> None:
         """Send a text message, without waiting; a peer that leaves too much unread is cut off instead.
@@ -156,6 +164,8 @@ class Connection(asyncio.Protocol):
         """Begin to wait for the handshake."""
         # uvloop's class is a transport without deriving from this one.
         self._transport = cast(asyncio.Transport, transport)
+        self._descriptor = transport.get_extra_info("socket").fileno()
+        close_in_child(self)
         self._observer.made(self)
         self._set_timer(HANDSHAKE_SECONDS, f"no WebSocket handshake within {HANDSHAKE_SECONDS:g} s")
 
@@ -177,6 +187,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Report the loss."""
+        self._descriptor = -1
         self._cancel_timer()
         self._leave()
         self._observer.lost(self)

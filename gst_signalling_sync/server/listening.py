@@ -8,6 +8,7 @@ import socket
 from typing import Final
 
 from ..errors import ConnectError
+from ..threads.fork import new_socket
 
 __all__ = ["BACKLOG", "authority", "connectable", "listen"]
 
@@ -47,7 +48,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _listen_on(family: int, address: tuple[str | int, ...] | tuple[int, bytes]) -> socket.socket:
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening = new_socket(family, socket.SOCK_STREAM)
     try:
         # A port whose last connections are still in TIME_WAIT is free all the same.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -17,6 +17,7 @@ import websocket
 
 from ..endpoint import Endpoint
 from ..errors import ConnectError, ConnectionLost, ConnectTimeout
+from ..threads.fork import close_in_child
 from ..threads.waiting import Deadline
 from .frames import limit_messages
 
@@ -146,6 +147,9 @@ class Connection:
             alarm.join()
         if self._closing:
             raise ConnectionLost(f"{doing}: closed while connecting")
+        sock = self._websocket.sock
+        if sock is not None:
+            close_in_child(sock)
 
     def _shut_down(self) -> None:
         """Wake whoever is blocked in the socket; its file descriptor stays until the reader gives it up."""

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from .fork import close_in_child, fork_waits
+from .fork import close_in_child, new_socket
 
 __all__ = ["EVENT_LOOP_VARIABLE", "new_event_loop"]
 
@@ -168,7 +168,8 @@ class OwnSockets(_Loop):
             ]
         refused = OSError(f"no socket leads from {near} to {far}: one of them is IPv4, the other IPv6")
         for family, bound, connected in ends:
-            sock = _new_socket(family, socket.SOCK_DGRAM)
+            sock = new_socket(family, socket.SOCK_DGRAM)
+            sock.setblocking(False)
             try:
                 if bound is not None:
                     sock.bind(bound)
@@ -184,7 +185,8 @@ class OwnSockets(_Loop):
     async def _connected_socket(self, host: str, port: int) -> socket.socket:
         refused: OSError | None = None
         for family, address in await self._resolve((host, port), socket.SOCK_STREAM):
-            sock = _new_socket(family, socket.SOCK_STREAM)
+            sock = new_socket(family, socket.SOCK_STREAM)
+            sock.setblocking(False)
             try:
                 await self.sock_connect(sock, address)
             except OSError as error:
@@ -203,13 +205,6 @@ class OwnSockets(_Loop):
             return []
         found = await self.getaddrinfo(*address[:2], type=kind)
         return [(family, resolved) for family, _, _, _, resolved in found]
-
-
-def _new_socket(family: int, kind: int) -> socket.socket:
-    with fork_waits():
-        sock = close_in_child(socket.socket(family, kind))
-    sock.setblocking(False)
-    return sock
 
 
 class AsyncioLoop(OwnSockets, asyncio.SelectorEventLoop):

@@ -8,12 +8,12 @@ what is still written to one of them in the child, or done to it when objects ar
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import weakref
-from contextlib import AbstractContextManager
 from typing import Final, Protocol, TypeVar
 
-__all__ = ["HasDescriptor", "close_in_child", "fork_waits"]
+__all__ = ["HasDescriptor", "close_in_child", "new_socket"]
 
 
 class HasDescriptor(Protocol):
@@ -27,7 +27,8 @@ File = TypeVar("File", bound=HasDescriptor)
 
 _files: Final[weakref.WeakSet[HasDescriptor]] = weakref.WeakSet()
 
-# Held while a thread forks. Reentrant, because a signal handler may fork in a thread that holds it.
+# Held while a thread forks, and from the making of a socket until `_files` has it. Reentrant, because a signal handler may
+# fork in a thread that holds it.
 _lock: Final = threading.RLock()
 
 
@@ -44,9 +45,18 @@ def close_in_child(file: File) -> File:
     return file
 
 
-def fork_waits() -> AbstractContextManager[object]:
-    """A context in which no other thread forks: between the making of a socket and `close_in_child`, for example."""
-    return _lock
+def new_socket(family: int, kind: int) -> socket.socket:
+    """Make a socket that children let go of.
+
+    Args:
+        family: Such as `socket.AF_INET`.
+        kind: Such as `socket.SOCK_STREAM`.
+
+    Raises:
+        OSError: There is none to be had.
+    """
+    with _lock:
+        return close_in_child(socket.socket(family, kind))
 
 
 def _let_go() -> None:
