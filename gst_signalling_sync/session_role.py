@@ -152,7 +152,7 @@ class SessionRole(RoleObject):
 
     def _open(self, deadline: Deadline) -> None:
         self._is_closing = False
-        self._loop = acquire_shared_loop()
+        self._loop = acquire_shared_loop(ConnectionLost, WaitTimeout)
         super()._open(deadline)
         for player in self._players:
             player.start()

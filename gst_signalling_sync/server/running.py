@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..errors import ConnectionLost, WaitTimeout
 from ..threads.loop_thread import LoopThread
 from ..threads.waiting import Deadline
 from .listening import authority, listen
@@ -33,7 +34,7 @@ class RunningServer:
         listening = listen(settings.host, settings.port)
         self.port: int = listening.getsockname()[1]
         try:
-            self._thread = LoopThread("server")
+            self._thread = LoopThread("server", ConnectionLost, WaitTimeout)
         except BaseException:
             listening.close()
             raise

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-from ..errors import ConnectionLost, WaitTimeout
 from .at_exit import CLOSED_LAST
 from .event_loops import new_event_loop
 from .interruptible import Future
@@ -30,9 +29,15 @@ class LoopThread:
 
     Args:
         name: Of the thread; ``gss-`` is put before it.
+        ended: What is raised, with a message, for what a closed loop has not done.
+        late: What is raised, with a message, when a wait for the loop takes too long.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self, name: str, ended: type[Exception] = ConnectionError, late: type[TimeoutError] = TimeoutError
+    ) -> None:
+        self._ended = ended
+        self._late = late
         self._loop = new_event_loop()
         # Added to by any thread: what a loop that ends has not begun it never will, and somebody waits for it.
         self._submitted: set[concurrent.futures.Future[Any]] = set()
@@ -83,13 +88,13 @@ class LoopThread:
             Its outcome; cancelling it cancels the coroutine.
 
         Raises:
-            ConnectionLost: The loop is closed.
+            Exception: `ended`: the loop is closed.
         """
         # As `asyncio.run_coroutine_threadsafe`, whose future a Ctrl-C may leave locked, and with it the loop.
         future: Future[Result] = Future()
         if not self.call(_start, coroutine, future):
             coroutine.close()
-            raise ConnectionLost(f"{self._thread.name} has ended")
+            raise self._ended(f"{self._thread.name} has ended")
         self._submitted.add(future)
         future.add_done_callback(self._submitted.discard)
         if self._loop.is_closed():
@@ -110,8 +115,8 @@ class LoopThread:
             The coroutine's result.
 
         Raises:
-            WaitTimeout: It took longer.
-            ConnectionLost: The loop is closed, or was while waiting.
+            TimeoutError: `late`: it took longer.
+            Exception: `ended`: the loop is closed, or was while waiting.
             RuntimeError: The caller runs on this very loop, which would wait for itself.
         """
         if self.is_current:
@@ -121,11 +126,11 @@ class LoopThread:
         try:
             return result_of(future, deadline)
         except concurrent.futures.CancelledError:
-            raise ConnectionLost(f"{doing}: closed while waiting") from None
+            raise self._ended(f"{doing}: closed while waiting") from None
         except TimeoutError:
             if future.done() and not future.cancelled():
                 raise
-            raise WaitTimeout(f"{doing}: nothing within {deadline}") from None
+            raise self._late(f"{doing}: nothing within {deadline}") from None
         finally:
             future.cancel()
 
@@ -160,7 +165,7 @@ class LoopThread:
         """Tell those who wait for what a closed loop has not done."""
         for future in list(self._submitted):
             with contextlib.suppress(concurrent.futures.InvalidStateError):
-                future.set_exception(ConnectionLost(f"{self._thread.name} has ended"))
+                future.set_exception(self._ended(f"{self._thread.name} has ended"))
 
 
 def _start(coroutine: Coroutine[Any, Any, Result], future: Future[Result]) -> None:

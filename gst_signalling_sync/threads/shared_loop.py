@@ -10,15 +10,21 @@ from .loop_thread import LoopThread
 __all__ = ["acquire_shared_loop", "release_shared_loop"]
 
 
-def acquire_shared_loop() -> LoopThread:
+def acquire_shared_loop(
+    ended: type[Exception] = ConnectionError, late: type[TimeoutError] = TimeoutError
+) -> LoopThread:
     """The one loop of this process on which all of WebRTC runs, started for its first user.
+
+    Args:
+        ended: As of `LoopThread`; the same of all users.
+        late: As of `LoopThread`; the same of all users.
 
     Returns:
         The loop; give it back by `release_shared_loop`.
     """
     with _shared.lock:
         if _shared.loop is None:
-            _shared.loop = LoopThread("webrtc")
+            _shared.loop = LoopThread("webrtc", ended, late)
         _shared.users += 1
         return _shared.loop
 
