@@ -50,7 +50,12 @@ class Listener(RoleObject):
 
     @property
     def producers(self) -> dict[str, Peer]:
-        """The producers as of now, by peer id: a copy, safe to iterate over while others come and go."""
+        """The producers as of now, by peer id: a copy, safe to iterate over while others come and go.
+
+        Raises:
+            RuntimeError: The listener was inherited by `fork`.
+        """
+        self._owner.check()
         return self._directory.producers
 
     def wait_for_producer(self, name: str | None = None, timeout: float | None = None) -> Peer:

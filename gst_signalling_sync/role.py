@@ -74,7 +74,7 @@ class RoleObject:
     @property
     def peer_id(self) -> str | None:
         """The id that the signalling server gave this peer, None while not started."""
-        return None if self._signalling is None else self._signalling.peer_id
+        return None if self._signalling is None or not self._owner.is_here else self._signalling.peer_id
 
     def start(self, timeout: float | None = None) -> Self:
         """Connect to the signalling server and register; does nothing when started.
@@ -173,7 +173,9 @@ class RoleObject:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        # A forked child leaves the block that it inherited too.
+        if self._owner.is_here:
+            self.close()
 
     def _deadline(self, timeout: float | None) -> Deadline:
         return Deadline(self._timeout if timeout is None else timeout)

@@ -70,7 +70,9 @@ class SessionRole(RoleObject):
 
     @property
     def sessions(self) -> list[Session]:
-        """The sessions that are connected, in the order in which they were requested."""
+        """The sessions that are connected, in the order in which they were requested; none in a forked child."""
+        if not self._owner.is_here:
+            return []
         with self._sessions_changed:
             return [session for session in self._sessions.values() if session.state == "connected"]
 

@@ -319,3 +319,67 @@ def test_port_of_a_closed_server_is_free_while_a_child_lives_on(tmp_path: Path, 
         assert process.stdout is not None
         assert process.stdout.readline() == "forked\n"
         assert process.stdout.readline() == "again\n"
+
+
+# What is inherited is visibly dead
+
+
+@loops
+def test_inherited_objects_are_closed_or_say_why_not(tmp_path: Path, event_loop: str) -> None:
+    script = f"""{ROBOT}
+def refusal(read):
+    try:
+        return read()
+    except RuntimeError as error:
+        assert "inherited by fork" in str(error) and "Make a new one" in str(error)
+        return "refused"
+
+def report(robot, listener, client):
+    session = robot.session
+    print(session.state, session.channels, type(session.error).__name__)
+    print(robot.channel.state)
+    print(robot.producer.peer_id, robot.producer.sessions)
+    print(client.peer_id)
+    reads = [
+        lambda: listener.producers,
+        lambda: robot.server.peers,
+        lambda: session.video.latest(),
+        lambda: session.video.fps,
+        lambda: session.audio.read(960),
+        lambda: robot.video.bitrate,
+        lambda: robot.channel.recv(),
+        lambda: robot.producer.close(),
+    ]
+    print({{refusal(read) for read in reads}})
+
+if __name__ == "__main__":
+    from gst_signalling_sync import Listener, SignallingClient
+    robot = Robot()
+    with Listener(robot.server.uri) as listener, SignallingClient(robot.server.uri) as client:
+        child = os.fork()
+        if not child:
+            report(robot, listener, client)
+            sys.exit()
+        os.waitpid(child, 0)
+    robot.check()
+    robot.close()
+"""
+    printed, complaints = outcome(tmp_path, script, event_loop=event_loop)
+
+    assert complaints == ""
+    assert printed.splitlines() == ["closed [] RuntimeError", "closed", "None []", "None", "{'refused'}"]
+
+
+def test_child_that_leaves_the_blocks_it_inherited_ends_in_order(
+    tmp_path: Path, embedded_server: SignallingServer
+) -> None:
+    script = """
+import os, sys
+from gst_signalling_sync import Producer, connect
+with Producer(sys.argv[1], name="robot") as producer, connect(sys.argv[1], name="robot") as session:
+    child = os.fork()
+    if not child:
+        sys.exit(7)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), session.state)
+"""
+    assert outcome(tmp_path, script, embedded_server.uri) == ("7 connected\n", "")

@@ -101,7 +101,7 @@ class SignallingClient(ServerSignals):
     def peer_id(self) -> str | None:
         """The id that the server gave this peer, None before `connect`."""
         exchange = self._exchange
-        return None if exchange is None else exchange.peer_id
+        return exchange.peer_id if exchange is not None and self._owner.is_here else None
 
     def connect(self, timeout: float | None = None) -> Self:
         """Connect and wait for the server's welcome; does nothing when connected.
@@ -174,7 +174,9 @@ class SignallingClient(ServerSignals):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        # A forked child leaves the block that it inherited too.
+        if self._owner.is_here:
+            self.close()
 
     def set_status(
         self, roles: Iterable[Role | str] = (), meta: Any = None, timeout: float | None = None

@@ -45,7 +45,11 @@ class Owner:
             RuntimeError: This process inherited the object by `fork`.
         """
         if not self.is_here:
-            raise RuntimeError(
-                f"{self._description} was made in process {self._process} and inherited by fork: its threads and"
-                f" connections stayed there. Make a new one in process {_this.process}."
-            )
+            raise self.error()
+
+    def error(self) -> RuntimeError:
+        """What to raise in a forked child."""
+        return RuntimeError(
+            f"{self._description} was made in process {self._process} and inherited by fork: its threads and"
+            f" connections stayed there. Make a new one in process {_this.process}."
+        )

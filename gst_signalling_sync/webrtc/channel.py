@@ -79,7 +79,7 @@ class DataChannel:
         wire.observe(self, room_below=_HANDED_OVER // 2)
 
     def __repr__(self) -> str:
-        return f"<DataChannel {self._label!r} {self._state} of session {self._session.id}>"
+        return f"<DataChannel {self._label!r} {self.state} of session {self._session.id}>"
 
     @property
     def session(self) -> Session:
@@ -113,8 +113,8 @@ class DataChannel:
 
     @property
     def state(self) -> ChannelState:
-        """``"connecting"``, ``"open"``, ``"closing"`` or ``"closed"``."""
-        return self._state
+        """``"connecting"``, ``"open"``, ``"closing"`` or ``"closed"``; always that in a child that inherited it by `fork`."""
+        return self._state if self._owner.is_here else "closed"
 
     @property
     def buffered_amount(self) -> int:

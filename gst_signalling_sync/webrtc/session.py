@@ -88,24 +88,26 @@ class Session:
         """What the session is on the loop; for its role."""
 
     def __repr__(self) -> str:
-        return f"<Session {self.id} with peer {self.peer_id}, {self._state}>"
+        return f"<Session {self.id} with peer {self.peer_id}, {self.state}>"
 
     @property
     def state(self) -> SessionState:
-        """``"connecting"``, ``"connected"`` or ``"closed"``."""
-        return self._state
+        """``"connecting"``, ``"connected"`` or ``"closed"``; always that in a child that inherited it by `fork`."""
+        return self._state if self._owner.is_here else "closed"
 
     @property
     def error(self) -> Exception | None:
-        """Why the session is closed; None while it is not, or when either end closed it in order.
+        """Why the session is closed; None while it is not, or when either end closed it in order. A `RuntimeError` in a child.
 
         None too where the other end's process was killed: the signalling server then says what it says of an orderly end.
         """
-        return self._error
+        return self._error if self._owner.is_here else self._owner.error()
 
     @property
     def channels(self) -> list[DataChannel]:
         """The data channels that are not closed, in the order in which they came to be."""
+        if not self._owner.is_here:
+            return []
         with self._changed:
             return list(self._channels)
 
@@ -335,7 +337,9 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        # A forked child leaves the block that it inherited too.
+        if self._owner.is_here:
+            self.close()
 
     @property
     def named(self) -> str:

@@ -63,7 +63,12 @@ class VideoReceiver(TrackReceiver):
 
     @property
     def fps(self) -> float:
-        """Frames of the last second, or a fraction where there are less than two; 0.0 when they have stopped."""
+        """Frames of the last second, or a fraction where there are less than two; 0.0 when they have stopped.
+
+        Raises:
+            RuntimeError: The session was inherited by `fork`.
+        """
+        self._owner.check()
         with self._changed:
             return self._rate.per_second(time.monotonic())
 

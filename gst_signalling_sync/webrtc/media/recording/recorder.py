@@ -252,6 +252,9 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not self._owner.is_here:
+            # A forked child leaves the block that it inherited too.
+            return
         try:
             self.close()
         except (RecordingError, WaitTimeout) as failure:

@@ -132,7 +132,12 @@ class VideoSource:
 
     @property
     def bitrate(self) -> int | None:
-        """What is being encoded with, in bits per second, the highest of all codecs; None while nobody watches."""
+        """What is being encoded with, in bits per second, the highest of all codecs; None while nobody watches.
+
+        Raises:
+            RuntimeError: The source was inherited by `fork`.
+        """
+        self._owner.check()
         now = time.monotonic()
         with self._changed:
             rates = [each.bitrate.target(now) for each in self._encodings.values() if each.bitrate is not None]
