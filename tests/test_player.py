@@ -275,6 +275,20 @@ def test_wait_gives_up_in_time(tmp_path: Path) -> None:
         player.wait(0.01)
 
 
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_file_with_a_tag_that_is_not_utf_8_plays(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_file(tmp_path / f"film.{suffix}", audio=None)
+    content = path.read_bytes()
+    assert b"Lavf" in content
+    path.write_bytes(content.replace(b"Lavf", "L\xe4vf".encode("latin-1")))
+    player = Player(path)
+    written = Written(player, monkeypatch)
+    with playing(player):
+        player.wait(SECONDS)
+
+    assert written.numbers[-1] == FPS - 1
+
+
 def test_damage_in_mid_file_is_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -300,7 +300,8 @@ def test_signal_gives_frames_with_their_time_stamps(camera: Camera) -> None:
     second = heard.next()["frame"]
 
     assert isinstance(first, av.VideoFrame)
-    assert (first.width, first.height, first.time_base) == (320, 240, Fraction(1, 90000))
+    assert (first.width, first.height) == (320, 240)
+    assert first.time_base == Fraction(1, 90000)
     assert second.pts - first.pts == 3000
     assert camera.video.frames_dropped == 0
     assert number_in(camera.video.read()) == 1

@@ -134,7 +134,7 @@ def _cropped(frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
         copied = np.frombuffer(memoryview(target), np.uint8).reshape(-1, target.line_size)
         copied[: target.height, : target.width] = rows[: target.height, : target.width]
     cropped.pts = frame.pts
-    if frame.time_base is not None:
+    if frame.time_base:
         cropped.time_base = frame.time_base
     return cropped
 

@@ -9,7 +9,7 @@ import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import av
 from av.audio.stream import AudioStream
@@ -30,6 +30,9 @@ READ_SECONDS: Final = 5.0
 
 _MOST_ERRORS: Final = 100
 """Damaged packets in a row after which an input is given up."""
+
+_TAGS: Final[dict[str, Any]] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+"""Have a tag that is not UTF-8 not keep a file from being played; PyAV 19 and newer see to it themselves."""
 
 _TEXT_FORMATS: Final = ("tty", "bin")
 """FFmpeg takes any file that is named like a text for an image made of letters."""
@@ -123,7 +126,7 @@ class MediaInput:
         self._location = location
         timeout = None if location.is_file else (OPEN_SECONDS, READ_SECONDS)
         try:
-            self._container = av.open(location.url, "r", location.format, timeout=timeout, metadata_errors="replace")
+            self._container = av.open(location.url, "r", location.format, timeout=timeout, **_TAGS)
         except (av.FFmpegError, ValueError) as error:
             raise MediaError(f"cannot open {location.name}: {_reason(error)}") from None
         streams = self._container.streams
