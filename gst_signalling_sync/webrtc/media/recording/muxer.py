@@ -99,7 +99,8 @@ def template_of(codec: str, keyframe: bytes) -> VideoStream | None:
     except av.FFmpegError:
         return None
     stream = container.streams.video[0]
-    is_complete = stream.width > 0 and stream.height > 0 and stream.pix_fmt is not None
+    # FFmpeg reports a size that it refuses to decode.
+    is_complete = 0 < stream.width * stream.height <= MOST_PIXELS and stream.pix_fmt is not None
     if codec == "H264":
         is_complete = is_complete and stream.codec_context.extradata is not None
     return stream if is_complete else None
