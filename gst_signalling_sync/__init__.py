@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from .listener import Listener
     from .producer import Producer
+    from .protocol.limits import ServerLimits
     from .protocol.messages import Peer
     from .server import SignallingServer
     from .signalling import SignallingClient, find_producer, list_consumers, list_producers
@@ -68,6 +69,7 @@ _MODULES = {
     "listener": ("Listener",),
     "producer": ("Producer",),
     "protocol.messages": ("Peer",),
+    "protocol.limits": ("ServerLimits",),
     "server": ("SignallingServer",),
     "signalling": ("SignallingClient", "find_producer", "list_consumers", "list_producers"),
     "webrtc.channel": ("DataChannel",),
@@ -105,6 +107,7 @@ __all__ = [
     "Recorder",
     "RecordingError",
     "ServerError",
+    "ServerLimits",
     "Session",
     "SessionClosed",
     "SignallingClient",

@@ -12,14 +12,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import Any
 
 import pytest
 import websocket
 
 from gst_signalling_sync.errors import ConnectError, WaitTimeout
 from gst_signalling_sync.protocol.messages import Peer, ProtocolVersion, Role
-from gst_signalling_sync.server import SignallingServer, connection, switchboard
+from gst_signalling_sync.server import ServerLimits, SignallingServer, switchboard
 from gst_signalling_sync.server.running import RunningServer
 
 from .raw_peer import RawPeer
@@ -368,51 +367,51 @@ def test_stranger_that_tries_to_end_a_session_does_not(embedded_server: Signalli
 # Limits
 
 
-def test_peer_that_does_not_read_is_cut_off_and_delays_nobody(
-    embedded_server: SignallingServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    stuck = RawPeer(embedded_server.uri, sockopt=((socket.SOL_SOCKET, socket.SO_RCVBUF, 4096),))
-    stuck.register("listener")
-    listener = RawPeer(embedded_server.uri).register("listener")
-    producer = RawPeer(embedded_server.uri)
-    padding = "x" * 60_000
+def test_peer_that_does_not_read_is_cut_off_and_delays_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        SignallingServer(port=0, limits=ServerLimits(unread_bytes=100_000, bytes=None)) as server,
+        RawPeer(server.uri).register("producer") as producer,
+        RawPeer(server.uri) as other,
+    ):
+        stuck = RawPeer(server.uri, sockopt=((socket.SOL_SOCKET, socket.SO_RCVBUF, 4096),))
+        session_id = stuck.request("startSession", peerId=producer.id)["sessionId"]
+        producer.receive()
+        sdp = {"type": "offer", "sdp": "x" * 60_000}
 
-    sent = 0
-    departures: list[dict[str, Any]] = []
-    while not departures:
-        producer.send("setPeerStatus", roles=["producer"], meta=[sent, padding])
-        begin = time.monotonic()
-        # That of the peer that is cut off comes before or behind the answer to what filled its buffer.
-        while (told := listener.receive())["peerId"] == stuck.id:
-            departures.append(told)
-        assert told["meta"][0] == sent
-        assert time.monotonic() - begin < 4
-        sent += 1
-        assert sent * len(padding) < connection.UNREAD_BYTES + 16 * 2**20, "not cut off"
+        sent = 0
+        while stuck.id in server.peers:
+            producer.send("peer", sessionId=session_id, sdp=sdp)
+            begin = time.monotonic()
+            assert other.hears_nothing()
+            assert time.monotonic() - begin < 4
+            sent += 1
+            assert sent < 100, "not cut off"
 
-    assert sent * len(padding) > connection.UNREAD_BYTES
-    assert departures == [{"type": "peerStatusChanged", "peerId": stuck.id, "roles": [], "meta": None}]
-    assert stuck.id not in embedded_server.peers
-    assert "unread" in caplog.text
-    stuck.vanish()
-    listener.close()
-    producer.close()
+        assert producer.receive() == {"type": "endSession", "sessionId": session_id}
+        assert server.refusals["unread_bytes"] == 1
+        assert [record.levelno for record in caplog.records if "unread_bytes" in record.message] == [logging.WARNING]
+        stuck.vanish()
 
 
-def test_message_of_the_greatest_length_is_relayed(embedded_server: SignallingServer) -> None:
-    with RawPeer(embedded_server.uri).register("producer") as producer, RawPeer(embedded_server.uri) as consumer:
+def test_message_of_the_greatest_length_is_relayed() -> None:
+    limits = ServerLimits(sdp_bytes=None)
+    with (
+        SignallingServer(port=0, limits=limits) as server,
+        RawPeer(server.uri).register("producer") as producer,
+        RawPeer(server.uri) as consumer,
+    ):
         session_id = consumer.request("startSession", peerId=producer.id)["sessionId"]
         producer.receive()
-        sdp = "x" * (connection.MESSAGE_BYTES - 200)
+        sdp = "x" * (limits.message_bytes - 200)
 
         consumer.send("peer", sessionId=session_id, sdp={"type": "answer", "sdp": sdp})
 
         assert producer.receive()["sdp"]["sdp"] == sdp
 
 
-def test_message_that_is_too_long_ends_the_connection(embedded_server: SignallingServer) -> None:
-    with RawPeer(embedded_server.uri) as peer:
-        peer.send_text("x" * (connection.MESSAGE_BYTES + 1))
+def test_message_that_is_too_long_ends_the_connection() -> None:
+    with SignallingServer(port=0, limits=ServerLimits(message_bytes=5000)) as server, RawPeer(server.uri) as peer:
+        peer.send_text("x" * 5001)
 
         assert close_code(peer) == 1009
 
@@ -436,7 +435,6 @@ def test_peer_that_says_goodbye_but_stays_is_gone_at_once_and_cut_off(embedded_s
 
 
 def test_silent_peer_is_pinged_and_need_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "PING_SECONDS", 0.1)
     monkeypatch.setattr(switchboard, "PING_SECONDS", 0.1)
     with SignallingServer(port=0) as server, RawPeer(server.uri) as peer:
         frames = [peer.socket.recv_frame() for _ in range(3)]
@@ -445,9 +443,9 @@ def test_silent_peer_is_pinged_and_need_not_answer(monkeypatch: pytest.MonkeyPat
         assert peer.id in server.peers
 
 
-def test_client_that_never_shakes_hands_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "HANDSHAKE_SECONDS", 0.1)
-    with SignallingServer(port=0) as server, tcp(server) as silent, tcp(server) as slow:
+def test_client_that_never_shakes_hands_is_cut_off() -> None:
+    limits = ServerLimits(handshake_seconds=0.1)
+    with SignallingServer(port=0, limits=limits) as server, tcp(server) as silent, tcp(server) as slow:
         slow.sendall(b"GET / HTTP/1.1\r\nHost: ")
 
         assert read_to_end(silent) == b""
@@ -502,7 +500,7 @@ def test_stranger_is_turned_away_with_one_line_in_the_log(
 
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert caplog.records[0].exc_info is None
-    assert re.fullmatch(r"connection from .*: (cut off: )?no WebSocket client: .*", caplog.records[0].getMessage())
+    assert re.fullmatch(r"connection from .*: (handshake|header_bytes): .*", caplog.records[0].getMessage())
     RawPeer(embedded_server.uri).close()
 
 

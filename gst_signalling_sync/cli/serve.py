@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +12,7 @@ import gst_signalling_sync
 
 from ..threads.interruptible import Event
 from ..threads.waiting import LONGEST_WAIT_SECONDS
+from .limits import LimitType, limits_of
 from .logs import show_logs, verbose_option, verbosity
 from .output import end_interrupted_line
 from .program import treat_sigterm_as_interrupt
@@ -68,9 +68,21 @@ Examples:
     metavar="ADDRESS",
     help="Believe the X-Forwarded-For of a proxy at this address or network; may be repeated.",
 )
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    type=LimitType(),
+    help="Set a limit, such as connections=200, messages=20:100 (per second, at once) or lists=none; may be repeated.",
+)
 @verbose_option
 def serve(
-    host: str, port: int, origins: tuple[str, ...], hosts: tuple[str, ...], trusted_proxies: tuple[str, ...]
+    host: str,
+    port: int,
+    origins: tuple[str, ...],
+    hosts: tuple[str, ...],
+    trusted_proxies: tuple[str, ...],
+    limits: tuple[tuple[str, Any], ...],
 ) -> None:
     """Run a signalling server until Ctrl-C.
 
@@ -80,7 +92,14 @@ def serve(
     if not verbosity():
         show_logs(logging.WARNING)
     try:
-        with _server(host, port, origins or None, hosts or None, trusted_proxies) as server:
+        with _server(
+            host,
+            port,
+            origins=origins or None,
+            hosts=hosts or None,
+            trusted_proxies=trusted_proxies,
+            limits=limits_of(limits),
+        ) as server:
             click.echo(server.uri)
             if sys.stderr.isatty():
                 click.echo("The signalling server runs; Ctrl-C stops it.", err=True)
@@ -92,12 +111,8 @@ def serve(
         end_interrupted_line()
 
 
-def _server(
-    host: str, port: int, origins: Sequence[str] | None, hosts: Sequence[str] | None, trusted_proxies: Sequence[str]
-) -> SignallingServer:
+def _server(host: str, port: int, **options: Any) -> SignallingServer:
     try:
-        return gst_signalling_sync.SignallingServer(
-            host, port, origins=origins, hosts=hosts, trusted_proxies=trusted_proxies
-        )
+        return gst_signalling_sync.SignallingServer(host, port, **options)
     except ValueError as error:
         raise click.UsageError(str(error)) from error

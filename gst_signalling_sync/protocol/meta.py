@@ -18,11 +18,14 @@ _LARGEST_INTEGER: Final = 2**1023
 """What parsers read as a double where it is too large for an integer of theirs."""
 
 
-def check_meta(meta: Any) -> None:
+def check_meta(meta: Any) -> int:
     """Refuse a meta that would make a list with it unreadable to strict JSON readers, or too long.
 
     Args:
         meta: Anything.
+
+    Returns:
+        Its length as JSON, in bytes.
 
     Raises:
         ValueError: It is no JSON value, holds NaN, an infinity, a number that is too large or a lone surrogate, nests too
@@ -41,6 +44,7 @@ def check_meta(meta: Any) -> None:
         raise ValueError(f"meta is not representable as JSON: {error}") from None
     if size > META_BYTES:
         raise ValueError(f"meta has {size} bytes as JSON, more than {META_BYTES}")
+    return size
 
 
 def _children(value: Any) -> Iterable[Any]:

@@ -1,8 +1,8 @@
 """The signalling server's decisions, without I/O: a peer's request in, the messages for peers out.
 
 It answers as the reference server (``gst-plugin-webrtc-signalling``) does, error texts included. Where that one lets
-a peer harm others, this one does not: only a member can end a session. A status that other peers could not read is
-dropped, as the reference server drops it.
+a peer harm others, this one does not: only a member can end a session, no peer has one with itself, and what `ServerLimits`
+do not admit is answered by an error. A status that other peers could not read is dropped, as the reference server drops it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
+from .announcements import Announcements
+from .limits import ServerLimits
 from .messages import (
     ConsumerList,
     EndSession,
@@ -39,6 +41,7 @@ from .messages import (
     Welcome,
 )
 from .meta import check_meta
+from .usage import Excess, MetaUsage, SessionUsage
 
 __all__ = ["Outgoing", "RegisteredPeer", "RegisteredSession", "Registry"]
 
@@ -46,6 +49,11 @@ logger = logging.getLogger(__name__)
 
 Outgoing = list[tuple[str, Event]]
 """Messages to send, in this order, each with the id of the peer it is for."""
+
+_DEFAULT_LIMITS: Final = ServerLimits()
+
+OnRefusal = Callable[[str, str, str], None]
+"""Is told of what the registry does not do: the peer's id, by what rule, and in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +102,36 @@ class RegisteredSession:
         return None
 
 
+def _log_refusal(peer_id: str, rule: str, details: str) -> None:
+    logger.info("peer %s: %s: %.300s", peer_id, rule, details)
+
+
 class Registry:
     """All peers and sessions of one signalling server.
 
     One thread owns it and calls its methods; `peers` and `sessions` may be read from any.
+
+    Args:
+        limits: What it admits.
+        on_refusal: Is told of each message that is refused or dropped.
+
+    Attributes:
+        announcements: What listeners are to be told of the peers' statuses, and have not been yet.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: ServerLimits = _DEFAULT_LIMITS, on_refusal: OnRefusal = _log_refusal) -> None:
+        self.announcements = Announcements()
+        self._limits = limits
+        self._on_refusal = on_refusal
         self._peers: dict[str, RegisteredPeer] = {}
-        self._warned: set[str] = set()
         self._sessions: dict[str, RegisteredSession] = {}
         # Dicts without values are sets in order of insertion, so that lists and broadcasts have a stable order.
         self._members: dict[Role, dict[str, None]] = {role: {} for role in Role}
+        self._lists: dict[Role, tuple[Peer, ...]] = {}
         self._sessions_of: dict[str, dict[str, None]] = {}
         self._silent: set[str] = set()
+        self._session_usage = SessionUsage(limits)
+        self._meta_usage = MetaUsage(limits)
 
     @property
     def peers(self) -> dict[str, RegisteredPeer]:
@@ -120,8 +144,11 @@ class Registry:
         """A snapshot of the sessions, by id."""
         return self._sessions.copy()
 
-    def add_peer(self) -> tuple[str, Outgoing]:
+    def add_peer(self, address: str | None = None) -> tuple[str, Outgoing]:
         """Take in a peer that has just connected.
+
+        Args:
+            address: What limits per address count it as; None: they do not count it.
 
         Returns:
             The id that it got, and what to send.
@@ -129,6 +156,7 @@ class Registry:
         peer_id = str(uuid.uuid4())
         self._peers[peer_id] = RegisteredPeer(peer_id)
         self._silent.add(peer_id)
+        self._meta_usage.add_peer(peer_id, address)
         return peer_id, [(peer_id, Welcome(peer_id))]
 
     def remove_peer(self, peer_id: str) -> Outgoing:
@@ -141,14 +169,14 @@ class Registry:
             What to send.
         """
         peer = self._peers.pop(peer_id, None)
-        self._warned.discard(peer_id)
         if peer is None:
             return []
         self._silent.discard(peer_id)
-        for members in self._members.values():
-            members.pop(peer_id, None)
+        self._meta_usage.remove_peer(peer_id)
+        self._set_members(peer_id, ())
         outgoing = self._end_sessions(peer_id, list(self._sessions_of.get(peer_id, ())))
-        return outgoing + self._to_listeners(PeerStatusChanged(peer_id, (), peer.meta))
+        self.announcements.announce(PeerStatusChanged(peer_id, (), peer.meta))
+        return outgoing
 
     def handle(self, peer_id: str, request: Request) -> Outgoing:
         """Decide on what a peer sent.
@@ -188,46 +216,65 @@ class Registry:
 
     def _set_version(self, peer: RegisteredPeer, version: ProtocolVersion) -> Outgoing:
         if peer.id not in self._silent:
-            return _refusal(peer, f"Protocol version selection for peer '{peer.id}' must be first message")
+            return self._refuse(peer, f"Protocol version selection for peer '{peer.id}' must be first message")
         self._peers[peer.id] = replace(peer, version=version)
         return []
 
     def _set_status(self, peer: RegisteredPeer, roles: tuple[Role, ...], meta: Any) -> Outgoing:
         try:
-            check_meta(meta)
+            size = 0 if meta is None else check_meta(meta)
         except ValueError as error:
-            logger.warning("peer %s: status dropped, which other peers could not read: %s", peer.id, error)
+            self._on_refusal(peer.id, "status", f"status dropped, which other peers could not read: {error}")
             return []
+        roles = tuple(dict.fromkeys(roles))
         if roles == peer.roles and _is_same_json(meta, peer.meta):
             return []
         if Role.PRODUCER in roles and Role.CONSUMER in roles:
-            return _refusal(peer, f"Cannot register peer {peer.id} as both producer and passive consumer")
+            return self._refuse(peer, f"Cannot register peer {peer.id} as both producer and passive consumer")
+        if excess := self._meta_usage.use(peer.id, size):
+            return self._refuse(peer, f"Cannot register peer {peer.id}: {excess}", excess.limit)
         outgoing = self._end_sessions(peer.id, self._sessions_of_lost_role(peer, roles))
         self._peers[peer.id] = replace(peer, roles=roles, meta=meta)
+        self._set_members(peer.id, roles)
+        self.announcements.announce(PeerStatusChanged(peer.id, roles, meta))
+        return outgoing
+
+    def _set_members(self, peer_id: str, roles: tuple[Role, ...]) -> None:
         for role, members in self._members.items():
             if role in roles:
-                members[peer.id] = None
-            else:
-                members.pop(peer.id, None)
-        return outgoing + self._to_listeners(PeerStatusChanged(peer.id, roles, meta))
+                members[peer_id] = None
+                self._lists.pop(role, None)
+            elif peer_id in members:
+                del members[peer_id]
+                self._lists.pop(role, None)
+        if Role.LISTENER in roles:
+            self.announcements.join(peer_id)
+        else:
+            self.announcements.leave(peer_id)
 
     def _start_session(self, peer: RegisteredPeer, other_id: str, offer: str | None) -> Outgoing:
         other = self._peers.get(other_id)
         if other is None:
-            return _refusal(peer, f"Peer with ID '{other_id}' not found")
+            return self._refuse(peer, f"Peer with ID '{other_id}' not found")
         if Role.PRODUCER in other.roles:
             producer, consumer = other, peer
         elif Role.CONSUMER in other.roles:
             # The reference server does not ask the one that starts to have registered as a producer.
             producer, consumer = peer, other
         else:
-            return _refusal(
+            return self._refuse(
                 peer,
                 f"Missing a producer or a consumer: id {peer.id} roles {_rust_roles(peer.roles)},"
                 f" id {other.id} roles {_rust_roles(other.roles)}",
             )
+        if producer is consumer:
+            return self._refuse(peer, f"Peer {peer.id} cannot have a session with itself", "self")
+        excess = self._session_usage.excess(producer.id, consumer.id) or self._excess("sdp_bytes", offer or "")
+        if excess:
+            return self._refuse(peer, f"Cannot start a session with peer {other_id}: {excess}", excess.limit)
         session = RegisteredSession(str(uuid.uuid4()), producer.id, consumer.id)
         self._sessions[session.id] = session
+        self._session_usage.add(producer.id, consumer.id)
         for end in (producer, consumer):
             self._sessions_of.setdefault(end.id, {})[session.id] = None
         return [
@@ -237,37 +284,49 @@ class Registry:
 
     def _end_session(self, peer: RegisteredPeer, session_id: str, error: str | None) -> Outgoing:
         if error is not None and peer.version is ProtocolVersion.V1_0:
-            return _refusal(
+            return self._refuse(
                 peer,
                 f"Invalid end session message with error from peer '{peer.id}', minimum protocol version is 1.1",
             )
         session = self._sessions.get(session_id)
         if session is None:
             # Both ends ending at once is ordinary, so this is no warning.
-            logger.info("peer %s: end of an unknown session dropped: %.100r", peer.id, session_id)
+            self._on_refusal(peer.id, "ended", f"end of an unknown session dropped: {session_id[:100]!r}")
             return []
         if session.other_end(peer.id) is None:
-            return _refusal(peer, f"Peer {peer.id} is not part of {session_id}")
+            return self._refuse(peer, f"Peer {peer.id} is not part of {session_id}")
         return self._end_sessions(peer.id, [session_id], error)
 
     def _relay(self, peer: RegisteredPeer, message: SdpMessage | IceMessage) -> Outgoing:
         session = self._sessions.get(message.session_id)
         if session is None:
-            # Once per peer: nobody shall fill the log of the machine that the server runs on.
-            level = logging.DEBUG if peer.id in self._warned else logging.WARNING
-            self._warned.add(peer.id)
-            logger.log(level, "peer %s: message for an unknown session dropped: %.100r", peer.id, message.session_id)
+            details = f"message for an unknown session dropped: {message.session_id[:100]!r}"
+            self._on_refusal(peer.id, "session", details)
             return []
         is_offer = isinstance(message, SdpMessage) and message.type is SdpType.OFFER
         if is_offer and peer.id == session.consumer_id:
-            return _refusal(
+            return self._refuse(
                 peer,
                 f'cannot forward offer from "{peer.id}" to "{session.producer_id}" as "{peer.id}" is not the producer',
             )
         other_id = session.other_end(peer.id)
         if other_id is None:
-            return _refusal(peer, f"Peer {peer.id} is not part of {session.id}")
+            return self._refuse(peer, f"Peer {peer.id} is not part of {session.id}")
+        if isinstance(message, SdpMessage):
+            excess = self._excess("sdp_bytes", message.sdp)
+        else:
+            excess = self._excess("candidate_bytes", message.candidate)
+        if excess:
+            return self._refuse(peer, f"Cannot relay in session {session.id}: {excess}", excess.limit)
         return [(other_id, message)]
+
+    def _excess(self, limit: str, text: str) -> Excess | None:
+        most: int | None = getattr(self._limits, limit)
+        # A character is up to four bytes in UTF-8.
+        if most is None or 4 * len(text) <= most:
+            return None
+        size = len(text.encode())
+        return Excess(limit, f"{size} bytes are too many, the limit {limit} is {most}") if size > most else None
 
     def _sessions_of_lost_role(self, peer: RegisteredPeer, roles: tuple[Role, ...]) -> list[str]:
         own = [self._sessions[session_id] for session_id in self._sessions_of.get(peer.id, ())]
@@ -281,6 +340,7 @@ class Registry:
         outgoing: Outgoing = []
         for session_id in session_ids:
             session = self._sessions.pop(session_id)
+            self._session_usage.remove(session.producer_id, session.consumer_id)
             for end_id in {session.producer_id, session.consumer_id}:
                 self._forget_session_of(end_id, session_id)
             other_id = session.other_end(peer_id)
@@ -296,15 +356,15 @@ class Registry:
             del self._sessions_of[peer_id]
 
     def _listed(self, role: Role) -> tuple[Peer, ...]:
-        return tuple(self._peers[peer_id] for peer_id in self._members[role])
+        # The same object until somebody changes, so that it is serialised once.
+        listed = self._lists.get(role)
+        if listed is None:
+            listed = self._lists[role] = tuple(self._peers[peer_id] for peer_id in self._members[role])
+        return listed
 
-    def _to_listeners(self, event: Event) -> Outgoing:
-        return [(listener_id, event) for listener_id in self._members[Role.LISTENER]]
-
-
-def _refusal(peer: RegisteredPeer, details: str) -> Outgoing:
-    logger.info("peer %s: refused: %.300s", peer.id, details)
-    return [(peer.id, Error(details))]
+    def _refuse(self, peer: RegisteredPeer, details: str, rule: str = "request") -> Outgoing:
+        self._on_refusal(peer.id, rule, details)
+        return [(peer.id, Error(details))]
 
 
 def _session_ended(other: RegisteredPeer, session_id: str, error: str | None) -> Event:

@@ -38,7 +38,7 @@ from .messages import (
 )
 from .meta import check_meta
 
-__all__ = ["parse_event", "parse_request", "serialise_event", "serialise_request"]
+__all__ = ["join_list", "parse_event", "parse_request", "serialise_event", "serialise_peer", "serialise_request"]
 
 JsonObject = dict[str, Any]
 Parsed = TypeVar("Parsed")
@@ -129,13 +129,42 @@ def serialise_event(event: Event) -> str:
         case SessionRequested(peer_id, session_id, offer):
             return _dump("startSession", peerId=peer_id, sessionId=session_id, offer=offer)
         case ProducerList(producers):
-            return _dump("list", producers=_peer_objects(producers))
+            return join_list(event, map(serialise_peer, producers))
         case ConsumerList(consumers):
-            return _dump("listConsumers", consumers=_peer_objects(consumers))
+            return join_list(event, map(serialise_peer, consumers))
         case Error(details):
             return _dump("error", details=details)
         case _:
             return _serialise_shared(event)
+
+
+def serialise_peer(peer: Peer) -> str:
+    """Serialise a peer as lists have it, for `join_list`.
+
+    Args:
+        peer: The peer.
+
+    Returns:
+        A JSON object.
+
+    Raises:
+        ProtocolError: `meta` is not a JSON value.
+    """
+    return _dump_object("list", {"id": peer.id, "meta": peer.meta})
+
+
+def join_list(event: ProducerList | ConsumerList, peers: Iterable[str]) -> str:
+    """Serialise a list of which every peer has been serialised already.
+
+    Args:
+        event: The list.
+        peers: What `serialise_peer` returned for each of its peers.
+
+    Returns:
+        One WebSocket text frame.
+    """
+    type_, key = ("list", "producers") if isinstance(event, ProducerList) else ("listConsumers", "consumers")
+    return f'{{"type": "{type_}", "{key}": [{", ".join(peers)}]}}'
 
 
 def _serialise_shared(message: EndSession | EndSessionV1_1 | SdpMessage | IceMessage) -> str:
@@ -151,17 +180,17 @@ def _serialise_shared(message: EndSession | EndSessionV1_1 | SdpMessage | IceMes
 
 
 def _dump(type_: str, **fields: Any) -> str:
+    return _dump_object(type_, {"type": type_, **fields})
+
+
+def _dump_object(type_: str, fields: JsonObject) -> str:
     try:
-        text = json.dumps({"type": type_, **fields}, allow_nan=False, ensure_ascii=False)
+        text = json.dumps(fields, allow_nan=False, ensure_ascii=False)
         # A lone surrogate is no Unicode text; the other ends' parsers would drop the whole message.
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise ProtocolError(f"cannot send {type_!r}: not representable as JSON: {error}") from error
     return text
-
-
-def _peer_objects(peers: Iterable[Peer]) -> list[JsonObject]:
-    return [{"id": peer.id, "meta": peer.meta} for peer in peers]
 
 
 def _parse(text: str | bytes, parsers: Mapping[str, Callable[[JsonObject], Parsed]]) -> Parsed:
@@ -228,7 +257,10 @@ def _choice(kind: type[_Choice], value: Any) -> _Choice:
 
 
 def _roles(fields: JsonObject) -> tuple[Role, ...]:
-    return tuple(_choice(Role, role) for role in _array(fields, "roles"))
+    roles = _array(fields, "roles")
+    if len(roles) > len(Role):
+        raise ProtocolError(f"field 'roles' must hold at most {len(Role)} roles, not {len(roles)}")
+    return tuple(_choice(Role, role) for role in roles)
 
 
 def _peers(fields: JsonObject, key: str) -> tuple[Peer, ...]:

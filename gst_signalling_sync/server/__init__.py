@@ -3,14 +3,18 @@
 What a stranger's byte passes through, in this order:
 
 1. `listening`: the socket that the server listens on.
-2. `connection`: one TCP connection, its WebSocket handshake, its frames and messages.
-3. `reception`: what the request gets, a WebSocket or a page, by the rules of `origins` and `proxies`.
-4. `switchboard`: joins the connections to the decisions, which are in `protocol.registry` and do no I/O.
+2. `acceptor`: takes connections from it, or turns them away.
+3. `connection`: one TCP connection, its WebSocket handshake, its frames and messages. Who has more to do than one turn allows
+   waits for the next in `turns`.
+4. `reception`: what the request gets, a WebSocket or a page, by the rules of `origins` and `proxies`.
+5. `switchboard`: joins the connections to the decisions, which are in `protocol.registry` and do no I/O.
+6. `framing`: what goes out as a WebSocket frame. `fan_out`: what goes to all listeners.
 
-`settings` is how the server was made, `running` holds all this together between start and close, and `signalling_server` is
-what users hold.
+`commons` is what all connections share, and `refusals` counts and logs what is refused. `settings` is how the server was made,
+`running` holds all this together between start and close, and `signalling_server` is what users hold.
 """
 
+from ..protocol.limits import Rate, ServerLimits
 from .signalling_server import SignallingServer
 
-__all__ = ["SignallingServer"]
+__all__ = ["Rate", "ServerLimits", "SignallingServer"]

@@ -1,7 +1,7 @@
 """`Connection`: one peer's WebSocket as the server holds it, a thin asyncio driver of the protocol class of `websockets`.
 
-There is no task, queue or timer per open connection, so that thousands of idle peers cost little, and no write ever
-waits, so that a peer which does not read cannot delay another.
+There is no task, queue or timer per open connection, so that thousands of idle peers cost little. No write ever waits, so
+that a peer which does not read cannot delay another, and no peer is read for longer than a turn.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, MutableMapping
+from collections import Counter, deque
+from collections.abc import MutableMapping
+from enum import Enum, auto
+from http import HTTPStatus
 from typing import Any, Final, Protocol, cast
 
 from websockets.frames import CloseCode, Frame, Opcode
@@ -17,36 +20,42 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from ..protocol.quota import Charge, PeerQuota
 from ..threads.fork import close_in_child
-from .reception import Page, Reception
+from .commons import Commons
+from .reception import Page, Visitor
 
 __all__ = ["Connection", "Observer"]
 
 logger = logging.getLogger(__name__)
 
-MESSAGE_BYTES: Final = 2**20
-"""The longest message taken from a peer. An SDP is tens of kilobytes, below 1 MiB also with many tracks and candidates."""
-
-UNREAD_BYTES: Final = 4 * 2**20
-"""How much may wait for a peer that does not read before it is cut off: a few of the longest messages, or the status
-changes of some 20,000 peers."""
-
-HANDSHAKE_SECONDS: Final = 10.0
-"""How long a client may take from the TCP connection to the WebSocket handshake."""
-
 GOODBYE_SECONDS: Final = 1.0
 """How long a peer may take to close its side once the closing has begun."""
 
-PING_SECONDS: Final = 30.0
-"""Silence towards a peer after which it is pinged, as the reference server does. Neither looks at the pong: TCP notices
-a peer that is gone."""
+FRAMES_IN_A_TURN: Final = 16
+
+SLICE_BYTES: Final = 1024
+"""What is parsed at once: some 170 of the smallest frames, so that parsing them is short as well."""
+
+LONGEST_SLICE_BYTES: Final = 64 * 1024
+"""What is parsed at once of a long frame."""
+
+STUCK_BYTES: Final = 8 * 1024
+"""What waits for a peer, beyond what the kernel takes, before it counts as one that does not read."""
+
+_HEADER_TOO_LONG: Final = Page(
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The request has a longer header than this takes.\n"
+)
 
 
 class Observer(Protocol):
     """What a connection reports to; every call is made on the loop."""
 
     def made(self, connection: Connection) -> None:
-        """A TCP connection was accepted."""
+        """It can be read and written."""
+
+    def shakes_hands(self, connection: Connection, visitor: Visitor) -> Page | None:
+        """A client asks for a WebSocket; the page to refuse it with, or None."""
 
     def opened(self, connection: Connection) -> None:
         """The handshake is done."""
@@ -54,11 +63,22 @@ class Observer(Protocol):
     def received(self, connection: Connection, text: str) -> None:
         """A text message arrived."""
 
+    def writable(self, connection: Connection) -> None:
+        """The peer reads again."""
+
     def left(self, connection: Connection) -> None:
         """The peer is gone, or has begun to close; called once, after `opened`."""
 
     def lost(self, connection: Connection) -> None:
         """The TCP connection is gone."""
+
+
+class _Reading(Enum):
+    """Whether a peer is read, and if not, what for."""
+
+    ON = auto()
+    WAITS_FOR_TURN = auto()
+    WAITS_FOR_RATE = auto()
 
 
 class _WebSocketLog(logging.LoggerAdapter[logging.Logger]):
@@ -78,69 +98,101 @@ class Connection(asyncio.Protocol):
 
     Args:
         observer: What to report to.
-        reception: What answers its request.
-        loop: The event loop that it runs on.
+        commons: What it shares with the others.
+        address: Where it comes from.
 
     Attributes:
-        peer_id: The peer's id once it is open, for its observer to set.
+        peer_id: The peer's id once it is open, for the observer to set.
+        noted: How often each rule refused it something; None: never.
+        is_stuck: Whether the peer does not read what waits for it.
     """
 
     __slots__ = (
         "__weakref__",
+        "_address",
+        "_commons",
         "_descriptor",
+        "_frames",
+        "_header_bytes",
         "_is_open",
         "_last_write",
-        "_loop",
         "_observer",
+        "_offset",
+        "_parsed_since_frame",
         "_partial",
-        "_reception",
+        "_pause",
+        "_quota",
+        "_reading",
         "_timer",
         "_transport",
+        "_unparsed",
         "_websocket",
+        "is_stuck",
+        "noted",
         "peer_id",
     )
 
-    def __init__(self, observer: Observer, reception: Reception, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, observer: Observer, commons: Commons, address: str) -> None:
         self.peer_id = ""
-        self._reception = reception
+        self.noted: Counter[str] | None = None
+        self.is_stuck = False
         self._observer = observer
-        self._loop = loop
-        self._websocket = ServerProtocol(max_size=MESSAGE_BYTES, logger=_websocket_log)
+        self._commons = commons
+        self._address = address
+        self._websocket = ServerProtocol(max_size=commons.limits.message_bytes, logger=_websocket_log)
+        self._quota = PeerQuota(commons.limits)
         self._transport: asyncio.Transport
         self._descriptor = -1
         self._timer: asyncio.TimerHandle | None = None
-        self._partial: bytearray | None = None
         self._is_open = False
+        self._reading = _Reading.ON
         self._last_write = 0.0
+        self._header_bytes = 0
+        # What has arrived, in the order of its way: bytes, frames, and the parts of a message.
+        self._unparsed = b""
+        self._offset = 0
+        self._parsed_since_frame = 0
+        self._frames: deque[Frame] | None = None
+        self._partial: bytearray | None = None
+        # For how many seconds the peer is not read, because of its rates.
+        self._pause = 0.0
 
     def fileno(self) -> int:
         """The descriptor of its socket; -1 where there is none."""
         return self._descriptor
 
-    def send(self, message: bytes) -> None:
-        """Send a text message, without waiting; a peer that leaves too much unread is cut off instead.
+    def send(self, frames: bytes) -> None:
+        """Send WebSocket frames, without waiting; a peer that leaves too much unread is cut off instead.
 
         Args:
-            message: UTF-8 text.
+            frames: Complete ones.
         """
-        if self._websocket.state is not State.OPEN or self._transport.is_closing():
-            return
-        if self._transport.get_write_buffer_size() > UNREAD_BYTES:
-            self.cut_off(f"it leaves more than {UNREAD_BYTES} bytes unread", logging.WARNING)
-            return
-        self._websocket.send_text(message)
-        self._write()
+        if self._websocket.state is State.OPEN:
+            self._transmit(frames)
 
-    def ping_if_silent(self, now: float) -> None:
+    def charge(self, charge: Charge, amount: float = 1) -> None:
+        """Charge the peer for something; it is not read until it has paid.
+
+        Args:
+            charge: For what.
+            amount: How much of it.
+        """
+        pause = self._quota.spend(charge, amount, self._commons.clock())
+        if pause > 0:
+            self._pause = max(self._pause, pause)
+            self._commons.refusals.note(self, charge.value, "read more slowly, as it sends more than the limit")
+
+    def ping_if_silent(self, now: float, seconds: float) -> None:
         """Ping a peer that nothing was sent to for a while.
 
         Args:
-            now: The loop's time.
+            now: The time.
+            seconds: The while.
         """
-        if now - self._last_write < PING_SECONDS or self._websocket.state is not State.OPEN:
+        if now - self._last_write < seconds or self._websocket.state is not State.OPEN:
             return
         self._websocket.send_ping(b"")
-        self._write()
+        self._flush()
 
     def go_away(self) -> None:
         """Begin to close because the server stops: code 1001 to an open peer, the end to any other."""
@@ -148,17 +200,27 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             return
         self._websocket.send_close(CloseCode.GOING_AWAY)
-        self._write()
+        self._flush()
 
-    def cut_off(self, reason: str, level: int = logging.DEBUG) -> None:
+    def cut_off(self, reason: str) -> None:
         """Drop the connection at once, with what was not sent yet.
 
         Args:
             reason: For the log.
-            level: Of the log line.
         """
-        logger.log(level, "%s: cut off: %s", self, reason)
+        logger.debug("%s: cut off: %s", self, reason)
         self._transport.abort()
+
+    def exceed(self, rule: str, details: str) -> None:
+        """Drop the connection at once because of a limit.
+
+        Args:
+            rule: Its name.
+            details: In words.
+        """
+        if not self._transport.is_closing():
+            self._commons.refusals.note(self, rule, f"cut off: {details}")
+            self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the handshake."""
@@ -166,52 +228,146 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._descriptor = transport.get_extra_info("socket").fileno()
         close_in_child(self)
+        self._transport.set_write_buffer_limits(high=STUCK_BYTES)
+        seconds = self._commons.limits.handshake_seconds
+        self._set_timer(seconds, f"no WebSocket handshake within {seconds:g} s")
         self._observer.made(self)
-        self._set_timer(HANDSHAKE_SECONDS, f"no WebSocket handshake within {HANDSHAKE_SECONDS:g} s")
 
     def data_received(self, data: bytes) -> None:
-        """Feed the protocol, and act on what it made of the bytes."""
+        """Take what arrives; what is more than one turn's work waits for the next."""
+        if self._websocket.state is State.CONNECTING:
+            self._header_bytes += len(data)
+            if self._header_bytes > self._commons.limits.header_bytes:
+                self._commons.refusals.note(self, "header_bytes", "refused, as its header is longer than the limit")
+                self._transport.write(_HEADER_TOO_LONG.response().serialize())
+                self._transport.close()
+                return
+        elif self._is_open:
+            self.charge(Charge.BYTES, len(data))
+        self._unparsed = self._unparsed[self._offset :] + data
+        self._offset = 0
+        if self._reading is _Reading.ON:
+            self._go_on()
+
+    def take_turn(self) -> bool:
+        """Handle a few frames of what has arrived.
+
+        Returns:
+            Whether there are more, which wait for the next turn.
+        """
+        if self._transport.is_closing():
+            return False
         try:
-            self._websocket.receive_data(data)
-            self._process(self._websocket.events_received())
+            self._handle_frames()
         except Exception:
             logger.exception("%s: internal error", self)
             self._transport.abort()
-            return
-        self._write()
+            return False
+        self._tell_incomplete()
+        if self._pause:
+            pause, self._pause = self._pause, 0.0
+            self._commons.loop.call_later(pause, self._go_on)
+            self._set_reading(_Reading.WAITS_FOR_RATE)
+        elif self._frames or self._unparsed:
+            self._set_reading(_Reading.WAITS_FOR_TURN)
+        else:
+            self._set_reading(_Reading.ON)
+        return self._reading is _Reading.WAITS_FOR_TURN
+
+    def pause_writing(self) -> None:
+        """The peer does not read."""
+        self.is_stuck = True
+
+    def resume_writing(self) -> None:
+        """The peer reads again."""
+        self.is_stuck = False
+        self._commons.unread.hold(self, 0)
+        self._observer.writable(self)
 
     def eof_received(self) -> None:
         """Answer the end of the stream; the transport closes by itself afterwards."""
         self._websocket.receive_eof()
-        self._write()
+        self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Report the loss."""
         self._descriptor = -1
         self._cancel_timer()
+        self._commons.unread.hold(self, 0)
+        self._commons.incomplete.hold(self, 0)
         self._leave()
+        self._commons.refusals.conclude(self)
         self._observer.lost(self)
 
     def __str__(self) -> str:
-        if self.peer_id:
-            return f"peer {self.peer_id}"
-        return f"connection from {self._transport.get_extra_info('peername')}"
+        return f"peer {self.peer_id}" if self.peer_id else f"connection from {self._address}"
 
-    def _process(self, events: Iterable[object]) -> None:
-        for event in events:
-            if isinstance(event, Request):
-                self._answer_handshake(event)
-            elif isinstance(event, Frame) and self._is_open:
-                self._take_frame(event)
-        if self._websocket.close_expected():
-            self._leave()
+    def _go_on(self) -> None:
+        if self.take_turn():
+            self._commons.turns.wait(self)
+
+    def _set_reading(self, reading: _Reading) -> None:
+        before, self._reading = self._reading, reading
+        if (before is _Reading.ON) is (reading is _Reading.ON) or self._transport.is_closing():
+            return
+        if reading is _Reading.ON:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def _handle_frames(self) -> None:
+        frames_left, size = FRAMES_IN_A_TURN, SLICE_BYTES
+        while frames_left and not self._pause:
+            if self._frames:
+                frames_left -= 1
+                self._take_frame(self._frames.popleft())
+            elif self._unparsed:
+                size = self._parse(size)
+            else:
+                break
+        self._flush()
+        if not self._frames:
+            # Thousands of peers are idle, and an empty deque is no small thing.
+            self._frames = None
+            if self._websocket.close_expected():
+                self._leave()
+
+    def _parse(self, size: int) -> int:
+        """Parse so many bytes, and say how many to parse next."""
+        end = self._offset + size
+        data = self._unparsed[self._offset : end]
+        if end < len(self._unparsed):
+            self._offset = end
+        else:
+            self._unparsed, self._offset = b"", 0
+        self._websocket.receive_data(data)
+        events = self._websocket.events_received()
+        if not events:
+            self._parsed_since_frame += len(data)
+            return min(2 * size, LONGEST_SLICE_BYTES)
+        self._parsed_since_frame = 0
+        if isinstance(request := events[0], Request):
+            self._answer_handshake(request)
+            del events[0]
+        self._frames = deque(cast("list[Frame]", events))
+        return SLICE_BYTES
+
+    def _tell_incomplete(self) -> None:
+        size = len(self._unparsed) - self._offset + self._parsed_since_frame + len(self._partial or b"")
+        for holder in self._commons.incomplete.hold(self, size if size > SLICE_BYTES else 0):
+            holder.exceed(
+                "incomplete_bytes_in_all", "all messages that are incomplete are too long, and it has the longest"
+            )
 
     def _answer_handshake(self, request: Request) -> None:
         if self._websocket.close_expected():
             # What came with the request was no WebSocket, and the protocol has already given up.
-            self.cut_off("no WebSocket client: it did not wait for the answer to its handshake", logging.WARNING)
+            self.exceed("handshake", "no WebSocket client: it did not wait for the answer to its handshake")
             return
-        answer = self._reception.receive(request, str(self._transport.get_extra_info("peername")[0]))
+        answer = self._commons.reception.receive(request, self._address)
+        if isinstance(answer, Visitor):
+            self._address = answer.address
+            answer = self._observer.shakes_hands(self, answer) or answer
         if isinstance(answer, Page):
             self._show(answer, request)
             return
@@ -219,7 +375,7 @@ class Connection(asyncio.Protocol):
         self._websocket.send_response(response)
         if self._websocket.state is not State.OPEN:
             return
-        self._write()
+        self._flush()
         self._cancel_timer()
         self._is_open = True
         self._observer.opened(self)
@@ -228,13 +384,16 @@ class Connection(asyncio.Protocol):
         if page.refusal is None:
             logger.debug("%s: %.100s: %d", self, request.path, page.status)
         else:
-            logger.warning("%s: refused by %s: %.300s", self, page.refusal, page.body.strip())
+            self._commons.refusals.note(self, page.refusal, f"refused with status {page.status}: {page.body.strip()}")
         # The method is always GET before websockets 16.
         self._websocket.send_response(page.response(getattr(request, "method", "GET")))
 
     def _take_frame(self, frame: Frame) -> None:
+        if not self._is_open:
+            return
+        self.charge(Charge.MESSAGES)
         if frame.opcode is Opcode.BINARY:
-            logger.warning("%s: binary message dropped", self)
+            self._commons.refusals.note(self, "binary", "binary message dropped")
         elif frame.opcode is Opcode.TEXT and frame.fin:
             self._take_text(bytes(frame.data))
         elif frame.opcode is Opcode.TEXT:
@@ -258,32 +417,46 @@ class Connection(asyncio.Protocol):
             return
         self._observer.received(self, text)
 
-    def _write(self) -> None:
-        chunks = self._websocket.data_to_send()
-        if not chunks or self._transport.is_closing():
-            return
-        self._last_write = self._loop.time()
-        for chunk in chunks:
+    def _flush(self) -> None:
+        """Send what the protocol has to say: pongs, the answer to the handshake, the end."""
+        for chunk in self._websocket.data_to_send():
             if chunk:
-                self._transport.write(chunk)
+                self._transmit(chunk)
             else:
                 self._end_stream()
-        if self._timer is None and self._websocket.close_expected():
+        if self._timer is None and self._websocket.close_expected() and not self._transport.is_closing():
             self._set_timer(GOODBYE_SECONDS, f"did not close within {GOODBYE_SECONDS:g} s")
 
+    def _transmit(self, data: bytes) -> None:
+        if self._transport.is_closing():
+            return
+        most = self._commons.limits.unread_bytes
+        if self.is_stuck and most is not None and self._transport.get_write_buffer_size() > most:
+            self.exceed("unread_bytes", f"it leaves more than {most} bytes unread")
+            return
+        self._last_write = self._commons.clock()
+        self._transport.write(data)
+        if self.is_stuck:
+            for holder in self._commons.unread.hold(self, self._transport.get_write_buffer_size()):
+                holder.exceed("unread_bytes_in_all", "all peers leave too much unread, and it leaves the most")
+
     def _end_stream(self) -> None:
-        self._log_failed_handshake()
+        if self._transport.is_closing():
+            return
+        self._note_failed_handshake()
         # uvloop raises this one when the other end was faster.
         with contextlib.suppress(RuntimeError):
             self._transport.write_eof()
         self._set_timer(GOODBYE_SECONDS, f"did not close within {GOODBYE_SECONDS:g} s")
 
-    def _log_failed_handshake(self) -> None:
+    def _note_failed_handshake(self) -> None:
         error = self._websocket.handshake_exc
         if error is None:
             return
-        nothing_came = isinstance(error.__cause__, EOFError)
-        logger.log(logging.DEBUG if nothing_came else logging.WARNING, "%s: no WebSocket client: %.300s", self, error)
+        if isinstance(error.__cause__, EOFError):
+            logger.debug("%s: no WebSocket client: %.300s", self, error)
+        else:
+            self._commons.refusals.note(self, "handshake", f"no WebSocket client: {error}")
 
     def _leave(self) -> None:
         if self._is_open:
@@ -292,7 +465,7 @@ class Connection(asyncio.Protocol):
 
     def _set_timer(self, seconds: float, reason: str) -> None:
         self._cancel_timer()
-        self._timer = self._loop.call_later(seconds, self.cut_off, reason)
+        self._timer = self._commons.loop.call_later(seconds, self.cut_off, reason)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

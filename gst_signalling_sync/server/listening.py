@@ -10,11 +10,14 @@ from typing import Final
 from ..errors import ConnectError
 from ..threads.fork import new_socket
 
-__all__ = ["BACKLOG", "authority", "connectable", "listen"]
+__all__ = ["KERNEL_BYTES", "authority", "connectable", "listen"]
 
 BACKLOG: Final = 4096
 """Connections that the kernel holds until they are accepted, for many peers that come back at once. Linux caps it at
 ``net.core.somaxconn``, 4096 by default."""
+
+KERNEL_BYTES: Final = 256 * 1024
+"""Of each connection and direction; Linux would take megabytes."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -52,6 +55,10 @@ def _listen_on(family: int, address: tuple[str | int, ...] | tuple[int, bytes]) 
     try:
         # A port whose last connections are still in TIME_WAIT is free all the same.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Accepted connections inherit these: what waits in the kernel for peers that do not read, or are not read, is bounded.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BYTES)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listening.bind(address)
         listening.listen(BACKLOG)
     except BaseException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..protocol.limits import ServerLimits
 from .origins import OriginRules
 from .proxies import TrustedProxies
 
@@ -19,9 +20,11 @@ class Settings:
         port: The TCP port; 0 picks a free one.
         origins: Which Origin and Host headers are answered.
         proxies: Whose ``X-Forwarded-For`` is believed.
+        limits: What strangers may use.
     """
 
     host: str
     port: int
     origins: OriginRules
     proxies: TrustedProxies
+    limits: ServerLimits

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from ..errors import WaitTimeout
+from ..protocol.limits import ServerLimits
 from ..protocol.registry import RegisteredPeer, RegisteredSession
 from ..threads.owner import Owner
 from ..threads.waiting import Deadline
@@ -23,6 +24,8 @@ __all__ = ["SignallingServer"]
 logger = logging.getLogger(__name__)
 
 _DEFAULT_SECONDS: Final = 10.0
+
+_DEFAULT_LIMITS: Final = ServerLimits()
 
 
 class SignallingServer:
@@ -53,6 +56,7 @@ class SignallingServer:
             name. Defaults to this machine's names, and `host`.
         trusted_proxies: Addresses or networks of reverse proxies. The address of a client that they forward is taken
             from the last ``X-Forwarded-For`` that none of them wrote.
+        limits: What one peer, one address and all of them together may use.
 
     Raises:
         ValueError: `port` is not in 0..65535, or an entry of the lists is none of what they hold.
@@ -67,10 +71,13 @@ class SignallingServer:
         origins: Sequence[str] | None = None,
         hosts: Sequence[str] | None = None,
         trusted_proxies: Sequence[str] = (),
+        limits: ServerLimits = _DEFAULT_LIMITS,
     ) -> None:
         if not (isinstance(port, int) and 0 <= port <= 65535):
             raise ValueError(f"port must be in 0..65535, not {port!r}")
-        self._settings = Settings(host, port, OriginRules(host, origins, hosts), TrustedProxies(trusted_proxies))
+        self._settings = Settings(
+            host, port, OriginRules(host, origins, hosts), TrustedProxies(trusted_proxies), limits
+        )
         self._owner = Owner(f"SignallingServer on {authority(host, port)}")
         # Held while starting and closing, so that of several threads one does it and the others find it done.
         self._lock = threading.Lock()
@@ -121,6 +128,19 @@ class SignallingServer:
         self._owner.check()
         running = self._running
         return {} if running is None else running.switchboard.registry.sessions
+
+    @property
+    def refusals(self) -> dict[str, int]:
+        """How often each rule has refused something since `start`, by the rule's name. A snapshot; empty when closed.
+
+        Limits go by their names in `ServerLimits`, and options of this class by theirs; ``docs/limits.rst`` lists all.
+
+        Raises:
+            RuntimeError: This process inherited the server by `fork`.
+        """
+        self._owner.check()
+        running = self._running
+        return {} if running is None else running.switchboard.refusals.counts
 
     def start(self) -> Self:
         """Listen and serve; clients can connect when this returns. A server that runs already goes on.

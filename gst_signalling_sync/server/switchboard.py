@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
+from http import HTTPStatus
 from typing import Final
 
 from ..errors import ProtocolError
-from ..protocol.messages import Event
+from ..protocol.messages import ListConsumers, ListProducers, Request, SetPeerStatus, StartSession
+from ..protocol.quota import Charge, Counts, Pool
 from ..protocol.registry import Outgoing, Registry
-from ..protocol.wire import parse_request, serialise_event
-from .connection import PING_SECONDS, Connection
-from .listening import BACKLOG
-from .reception import Reception
+from ..protocol.wire import parse_request
+from .acceptor import Acceptor, connections_to_be_had, turn_away
+from .commons import Commons
+from .connection import Connection
+from .fan_out import FanOut
+from .framing import Framer
+from .reception import Page, Reception, Visitor
+from .refusals import Refusals
 from .settings import Settings
+from .turns import Turns
 
 __all__ = ["FAREWELL_SECONDS", "Switchboard"]
 
@@ -22,6 +30,24 @@ logger = logging.getLogger(__name__)
 
 FAREWELL_SECONDS: Final = 2.0
 """How long a stopping server waits for its peers at most; longer than a connection's own time to close."""
+
+PING_SECONDS: Final = 30.0
+"""Silence towards a peer after which it is pinged, as the reference server does. Neither looks at the pong: TCP notices
+a peer that is gone."""
+
+_CHARGES: Final[dict[type[Request], Charge]] = {
+    SetPeerStatus: Charge.STATUS_CHANGES,
+    ListProducers: Charge.LISTS,
+    ListConsumers: Charge.LISTS,
+    StartSession: Charge.SESSION_STARTS,
+}
+
+_TOO_MANY: Final = Page(
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "This signalling server takes no more connections from this address.\n",
+    refusal="connections_per_address",
+    headers={"Retry-After": "5"},
+)
 
 
 class Switchboard:
@@ -33,16 +59,45 @@ class Switchboard:
 
     Attributes:
         registry: The peers, the sessions, and the decisions about them.
+        refusals: What was refused.
     """
 
     def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
-        self.registry = Registry()
+        clock = time.monotonic
+        limits = settings.limits
+        self.refusals = Refusals(limits, clock)
+        self.registry = Registry(limits, self._note_refusal)
         self._loop = loop
-        self._reception = Reception(settings.origins, settings.proxies, is_ready=lambda: self._server is not None)
-        self._connections: set[Connection] = set()
-        self._warned: set[Connection] = set()
+        self._proxies = settings.proxies
+        self._most_connections = connections_to_be_had(limits.connections)
+        self._addresses: Counts[str] = Counts(limits.connections_per_address)
+        self._commons = Commons(
+            loop=loop,
+            clock=clock,
+            limits=limits,
+            reception=Reception(settings.origins, settings.proxies, is_ready=lambda: self._acceptor is not None),
+            refusals=self.refusals,
+            turns=Turns(loop),
+            unread=Pool(limits.unread_bytes_in_all),
+            incomplete=Pool(limits.incomplete_bytes_in_all),
+        )
+        # Every connection, with what limits per address count it as.
+        self._connections: dict[Connection, str | None] = {}
+        self._made: set[Connection] = set()
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._handshaking: dict[Connection, None] = {}
         self._open: dict[str, Connection] = {}
-        self._server: asyncio.Server | None = None
+        self._framer = Framer()
+        # With turns of their own, so that many peers that send do not keep those waiting that listen.
+        self._fan_out = FanOut(
+            self.registry.announcements,
+            self._open,
+            self._framer,
+            limits.unread_statuses,
+            _cut_off_lagging,
+            Turns(loop),
+        )
+        self._acceptor: Acceptor | None = None
         self._ping_timer: asyncio.TimerHandle | None = None
         self._nobody_left = asyncio.Event()
 
@@ -52,9 +107,8 @@ class Switchboard:
         Args:
             listening: A listening socket, which is closed in `shut_down`.
         """
-        self._server = await self._loop.create_server(
-            lambda: Connection(self, self._reception, self._loop), sock=listening, backlog=BACKLOG
-        )
+        listening.setblocking(False)
+        self._acceptor = Acceptor(self._loop, listening, self._admit, self._commons.clock)
         self._ping()
 
     async def shut_down(self, seconds: float) -> None:
@@ -65,31 +119,44 @@ class Switchboard:
         """
         if self._ping_timer is not None:
             self._ping_timer.cancel()
-        # asyncio loses a socket that it has accepted, but made no transport for yet, when the server closes just then.
-        await asyncio.sleep(0)
         # Nobody is told that the others leave: all of them do.
         self._open.clear()
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
-        for connection in list(self._connections):
+        acceptor, self._acceptor = self._acceptor, None
+        if acceptor is not None:
+            acceptor.close()
+        for connection in list(self._made):
             connection.go_away()
         if await self._is_deserted(seconds):
             return
-        for connection in list(self._connections):
+        for connection in list(self._made):
             connection.cut_off("the server stops")
         await self._is_deserted(FAREWELL_SECONDS)
 
     def made(self, connection: Connection) -> None:
-        """Take in a TCP connection; a server that stops sends it away."""
-        self._connections.add(connection)
-        self._nobody_left.clear()
-        if self._server is None:
+        """Begin to wait for a handshake; a server that stops sends the connection away."""
+        self._made.add(connection)
+        if self._acceptor is None:
             connection.go_away()
+            return
+        self._handshaking[connection] = None
+        most = self._commons.limits.handshakes
+        if most is not None and len(self._handshaking) > most:
+            oldest = next(iter(self._handshaking))
+            del self._handshaking[oldest]
+            oldest.exceed("handshakes", "it has not shaken hands for the longest of too many")
+
+    def shakes_hands(self, connection: Connection, visitor: Visitor) -> Page | None:
+        """Count a client that came through a proxy as one of its own address."""
+        if self._connections[connection] is None and visitor.limited_as is not None:
+            if self._addresses.is_full(visitor.limited_as):
+                return _TOO_MANY
+            self._count(connection, visitor.limited_as)
+        return None
 
     def opened(self, connection: Connection) -> None:
         """Make a peer of a connection that has shaken hands."""
-        connection.peer_id, outgoing = self.registry.add_peer()
+        self._handshaking.pop(connection, None)
+        connection.peer_id, outgoing = self.registry.add_peer(self._connections[connection])
         self._open[connection.peer_id] = connection
         logger.info("%s: connected", connection)
         self._deliver(outgoing)
@@ -99,12 +166,16 @@ class Switchboard:
         try:
             request = parse_request(text)
         except ProtocolError as error:
-            # Once per peer: nobody shall fill the log of the machine that the server runs on.
-            level = logging.DEBUG if connection in self._warned else logging.WARNING
-            self._warned.add(connection)
-            logger.log(level, "%s: message dropped: %.500s", connection, error)
+            self.refusals.note(connection, "message", f"message dropped: {error}")
             return
+        charge = _CHARGES.get(type(request))
+        if charge is not None:
+            connection.charge(charge)
         self._deliver(self.registry.handle(connection.peer_id, request))
+
+    def writable(self, connection: Connection) -> None:
+        """Go on telling a listener what it did not read before."""
+        self._fan_out.resume(connection.peer_id)
 
     def left(self, connection: Connection) -> None:
         """Tell the others that a peer is gone."""
@@ -114,27 +185,68 @@ class Switchboard:
 
     def lost(self, connection: Connection) -> None:
         """Forget a TCP connection."""
-        self._connections.discard(connection)
-        self._warned.discard(connection)
+        self._handshaking.pop(connection, None)
+        self._made.discard(connection)
+        address = self._connections.pop(connection)
+        if address is not None:
+            self._addresses.remove(address)
         if not self._connections:
             self._nobody_left.set()
 
+    def _admit(self, accepted: socket.socket) -> None:
+        """Make a connection of a socket, if there is room for it."""
+        try:
+            address = str(accepted.getpeername()[0])
+        except OSError:
+            # It is gone already.
+            accepted.close()
+            return
+        connection = Connection(self, self._commons, address)
+        counted = self._proxies.limited_as(address)
+        if len(self._connections) >= self._most_connections:
+            self.refusals.note(connection, "connections", "turned away with status 503, as there are too many")
+            turn_away(accepted)
+        elif counted is not None and self._addresses.is_full(counted):
+            self.refusals.note(connection, "connections_per_address", "turned away with status 429")
+            turn_away(accepted, _TOO_MANY)
+        else:
+            self._nobody_left.clear()
+            self._connections[connection] = None
+            if counted is not None:
+                self._count(connection, counted)
+            connecting = self._loop.create_task(self._connect(connection, accepted))
+            self._connecting.add(connecting)
+            connecting.add_done_callback(self._connecting.discard)
+
+    async def _connect(self, connection: Connection, accepted: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(lambda: connection, accepted)
+        except OSError as error:
+            logger.debug("%s: %s", connection, error)
+            accepted.close()
+            self.lost(connection)
+
+    def _count(self, connection: Connection, address: str) -> None:
+        self._addresses.add(address)
+        self._connections[connection] = address
+
+    def _note_refusal(self, peer_id: str, rule: str, details: str) -> None:
+        connection = self._open.get(peer_id)
+        if connection is not None:
+            self.refusals.note(connection, rule, details)
+
     def _deliver(self, outgoing: Outgoing) -> None:
-        serialised: Event | None = None
-        message = b""
         for peer_id, event in outgoing:
             connection = self._open.get(peer_id)
-            if connection is None:
-                continue
-            if event is not serialised:
-                # A broadcast is the same object for every listener, and is serialised once.
-                serialised, message = event, serialise_event(event).encode()
-            connection.send(message)
+            if connection is not None:
+                self._fan_out.catch_up(peer_id)
+                connection.send(self._framer.frame(event))
+        self._fan_out.begin()
 
     def _ping(self) -> None:
-        now = self._loop.time()
+        now = self._commons.clock()
         for connection in self._open.values():
-            connection.ping_if_silent(now)
+            connection.ping_if_silent(now, PING_SECONDS)
         self._ping_timer = self._loop.call_later(PING_SECONDS / 10, self._ping)
 
     async def _is_deserted(self, seconds: float) -> bool:
@@ -145,3 +257,7 @@ class Switchboard:
         except TimeoutError:
             return False
         return True
+
+
+def _cut_off_lagging(listener: Connection) -> None:
+    listener.exceed("unread_statuses", "it listens, and leaves too many statuses unread")

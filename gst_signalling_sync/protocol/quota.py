@@ -1,0 +1,182 @@
+"""Quotas without I/O and without a clock: rates of one peer, counts per key, bytes that many share."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from enum import Enum
+from typing import Final, Generic, TypeVar
+
+from .limits import Rate, ServerLimits
+
+__all__ = ["Charge", "Counts", "PeerQuota", "Pool", "TokenBucket"]
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class TokenBucket:
+    """A token bucket, kept as one number: when it would be full again (GCRA, ITU-T I.371).
+
+    Args:
+        rate: How fast it fills, and how much it holds.
+    """
+
+    __slots__ = ("_full_at", "_rate")
+
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+        self._full_at = float("-inf")
+
+    def spend(self, amount: float, now: float) -> float:
+        """Take from the bucket, also what is not there.
+
+        Args:
+            amount: How much.
+            now: The time, in seconds.
+
+        Returns:
+            Seconds until nothing is owed; 0 where nothing is.
+        """
+        self._full_at, wait = _spent(self._rate, self._full_at, amount, now)
+        return wait
+
+    def take(self, amount: float, now: float) -> bool:
+        """Take from the bucket if it holds so much.
+
+        Args:
+            amount: How much.
+            now: The time, in seconds.
+
+        Returns:
+            Whether it did.
+        """
+        full_at, wait = _spent(self._rate, self._full_at, amount, now)
+        if wait > 0:
+            return False
+        self._full_at = full_at
+        return True
+
+
+class Charge(Enum):
+    """What a peer is charged for, by the name of the limit."""
+
+    MESSAGES = "messages"
+    BYTES = "bytes"
+    STATUS_CHANGES = "status_changes"
+    LISTS = "lists"
+    SESSION_STARTS = "session_starts"
+
+
+class PeerQuota:
+    """The token buckets of one peer.
+
+    Args:
+        limits: Their rates.
+    """
+
+    __slots__ = ("_full_at", "_limits")
+
+    def __init__(self, limits: ServerLimits) -> None:
+        self._limits = limits
+        # Of the buckets that were used: thousands of peers do nothing, and shall cost nothing.
+        self._full_at: dict[Charge, float] | None = None
+
+    def spend(self, charge: Charge, amount: float, now: float) -> float:
+        """Charge the peer.
+
+        Args:
+            charge: For what.
+            amount: How much of it.
+            now: The time, in seconds.
+
+        Returns:
+            For how many seconds it shall not be read; 0: it may go on.
+        """
+        rate: Rate | None = getattr(self._limits, charge.value)
+        if rate is None:
+            return 0.0
+        if self._full_at is None:
+            self._full_at = {}
+        self._full_at[charge], wait = _spent(rate, self._full_at.get(charge, float("-inf")), amount, now)
+        return wait
+
+
+def _spent(rate: Rate, full_at: float, amount: float, now: float) -> tuple[float, float]:
+    full_at = max(full_at, now) + amount / rate.per_second
+    return full_at, max(0.0, full_at - now - rate.burst / rate.per_second)
+
+
+class Counts(Generic[Key]):
+    """How many there are of each key, up to a limit.
+
+    Args:
+        limit: Of one key; None: none.
+    """
+
+    __slots__ = ("_counts", "limit")
+
+    def __init__(self, limit: int | None) -> None:
+        self.limit = limit
+        self._counts: dict[Key, int] = {}
+
+    def is_full(self, key: Key) -> bool:
+        """Whether there may be no more of a key."""
+        return self.limit is not None and self._counts.get(key, 0) >= self.limit
+
+    def add(self, key: Key) -> None:
+        """Count one more."""
+        self._counts[key] = self._counts.get(key, 0) + 1
+
+    def remove(self, key: Key) -> None:
+        """Count one less.
+
+        Raises:
+            KeyError: There is none.
+        """
+        left = self._counts[key] - 1
+        if left:
+            self._counts[key] = left
+        else:
+            del self._counts[key]
+
+
+class Pool(Generic[Key]):
+    """An amount that many holders share; when it is exceeded, those that hold the most have to go.
+
+    Args:
+        limit: Of all holders together; None: none.
+    """
+
+    _KEPT: Final = 7 / 8
+    """How full it is afterwards, so that the holders are not looked through for each byte."""
+
+    __slots__ = ("_held", "_limit", "total")
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._held: dict[Key, int] = {}
+        self.total = 0
+
+    def hold(self, holder: Key, amount: int) -> list[Key]:
+        """Say how much a holder has now.
+
+        Args:
+            holder: Any key.
+            amount: Instead of what it had before; 0 forgets the holder.
+
+        Returns:
+            The holders that have to go, and are forgotten; usually none.
+        """
+        self.total += amount - self._held.get(holder, 0)
+        if amount:
+            self._held[holder] = amount
+        else:
+            self._held.pop(holder, None)
+        if self._limit is None or self.total <= self._limit:
+            return []
+        evicted = []
+        for largest in sorted(self._held, key=self._held.__getitem__, reverse=True):
+            if self.total <= self._limit * self._KEPT:
+                break
+            self.total -= self._held.pop(largest)
+            evicted.append(largest)
+        return evicted

@@ -1,0 +1,160 @@
+"""`Acceptor`: takes connections from the listening socket, also when there are more than the process can hold."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import resource
+import socket
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final
+
+from ..protocol.limits import Rate
+from ..protocol.quota import TokenBucket
+from .reception import Page
+
+__all__ = ["Acceptor", "connections_to_be_had", "turn_away"]
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE: Final = 64
+"""Connections that are accepted until the loop looks at those that there are."""
+
+_RETRY_SECONDS: Final = 1.0
+
+_SPARE_DESCRIPTORS: Final = 64
+"""What is left for the rest of the process: files, logs, and the loop itself."""
+
+_WARNINGS: Final = Rate(1 / 60, burst=1)
+
+_NO_ROOM: Final = Page(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "This signalling server has no room for more connections.\n",
+    headers={"Retry-After": "5"},
+)
+
+
+def connections_to_be_had(limit: int | None) -> int:
+    """How many connections a server can hold.
+
+    Args:
+        limit: What it was told; None: nothing.
+
+    Returns:
+        The limit, or what this process has file descriptors for (``RLIMIT_NOFILE``) where that is less.
+    """
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors == resource.RLIM_INFINITY:
+        return limit if limit is not None else 2**31
+    free = max(1, descriptors - _open_descriptors() - _SPARE_DESCRIPTORS)
+    return free if limit is None else min(limit, free)
+
+
+def turn_away(connection: socket.socket, page: Page = _NO_ROOM) -> None:
+    """Answer a connection by a page, as far as its socket takes it at once, and close it.
+
+    Args:
+        connection: Just accepted, and not blocking.
+        page: What to answer.
+    """
+    with contextlib.suppress(OSError):
+        connection.send(page.response().serialize())
+        connection.shutdown(socket.SHUT_WR)
+    connection.close()
+
+
+class Acceptor:
+    """Accepts connections on an event loop.
+
+    Out of file descriptors it turns connections away instead of leaving them to wait: a spare descriptor is given up to
+    accept each, so that the listening socket does not stay readable, and the loop busy, for as long as that lasts.
+
+    Args:
+        loop: The event loop.
+        listening: A listening socket that does not block; closed by `close`.
+        on_connection: Is given each connection, and closes it.
+        clock: The time, in seconds.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        listening: socket.socket,
+        on_connection: Callable[[socket.socket], object],
+        clock: Callable[[], float],
+    ) -> None:
+        self._loop = loop
+        self._listening = listening
+        self._on_connection = on_connection
+        self._clock = clock
+        self._warnings = TokenBucket(_WARNINGS)
+        self._spare: int | None = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._retry: asyncio.TimerHandle | None = None
+        loop.add_reader(listening, self._accept)
+
+    def close(self) -> None:
+        """Stop accepting."""
+        self._loop.remove_reader(self._listening)
+        if self._retry is not None:
+            self._retry.cancel()
+        self._listening.close()
+        if self._spare is not None:
+            os.close(self._spare)
+
+    def _accept(self) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                connection, _ = self._listening.accept()
+            except BlockingIOError:
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:
+                if error.errno not in (errno.EMFILE, errno.ENFILE) or not self._turn_one_away():
+                    self._pause(error)
+                    return
+                continue
+            connection.setblocking(False)
+            self._on_connection(connection)
+
+    def _turn_one_away(self) -> bool:
+        """Use the spare descriptor to accept and close a connection; whether it was there to be used."""
+        if self._spare is None:
+            return False
+        self._warn("no file descriptor is left (ulimit -n), so connections are turned away with status 503")
+        os.close(self._spare)
+        self._spare = None
+        with contextlib.suppress(OSError):
+            connection, _ = self._listening.accept()
+            connection.setblocking(False)
+            turn_away(connection)
+        with contextlib.suppress(OSError):
+            self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        return True
+
+    def _pause(self, error: OSError) -> None:
+        self._warn(f"cannot accept connections: {error}")
+        self._loop.remove_reader(self._listening)
+        self._retry = self._loop.call_later(_RETRY_SECONDS, self._resume)
+
+    def _resume(self) -> None:
+        self._retry = None
+        if self._spare is None:
+            with contextlib.suppress(OSError):
+                self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._loop.add_reader(self._listening, self._accept)
+
+    def _warn(self, message: str) -> None:
+        level = logging.WARNING if self._warnings.take(1, self._clock()) else logging.DEBUG
+        logger.log(level, "signalling server: %s", message)
+
+
+def _open_descriptors() -> int:
+    try:
+        return len(os.listdir("/proc/self/fd"))
+    except OSError:
+        return 0

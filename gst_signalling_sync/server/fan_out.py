@@ -1,0 +1,100 @@
+"""`FanOut`: what the registry announces, sent to every listener, a few statuses at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from ..protocol.announcements import Announcement, Announcements
+from .connection import Connection
+from .framing import Framer
+from .turns import Turns
+
+__all__ = ["FanOut"]
+
+STATUSES_IN_A_TURN: Final = 64
+
+
+class FanOut:
+    """Takes turns to tell listeners; one that does not read is told when it does.
+
+    Args:
+        announcements: What they are to be told.
+        connections: Of the peers, by id.
+        framer: Makes frames of the statuses.
+        most_unread: How many statuses a listener may lag behind; None: any number.
+        on_lagging: Is given a connection that lags behind more.
+        turns: Where it waits for its turn.
+    """
+
+    def __init__(
+        self,
+        announcements: Announcements,
+        connections: Mapping[str, Connection],
+        framer: Framer,
+        most_unread: int | None,
+        on_lagging: Callable[[Connection], object],
+        turns: Turns,
+    ) -> None:
+        self._announcements = announcements
+        self._connections = connections
+        self._framer = framer
+        self._most_unread = most_unread
+        self._on_lagging = on_lagging
+        self._turns = turns
+        self._round: deque[str] = deque()
+        self._is_waiting = False
+        self._begun = 0
+
+    def begin(self) -> None:
+        """Tell all listeners what was announced since the last time, soon."""
+        if self._begun != self._announcements.last:
+            self._wait()
+
+    def resume(self, listener_id: str) -> None:
+        """Go on telling a listener that did not read."""
+        if self._announcements.is_behind(listener_id):
+            self._round.append(listener_id)
+            self._wait()
+
+    def take_turn(self) -> bool:
+        """Tell the next listener a few statuses."""
+        if not self._round:
+            self._begin_round()
+        if self._round:
+            listener_id = self._round.popleft()
+            if self._tell(listener_id, STATUSES_IN_A_TURN):
+                self._round.append(listener_id)
+        self._is_waiting = bool(self._round) or self._begun != self._announcements.last
+        return self._is_waiting
+
+    def catch_up(self, listener_id: str) -> None:
+        """Tell a listener all that it has not been told, if it reads, because something later follows."""
+        while self._tell(listener_id, STATUSES_IN_A_TURN):
+            continue
+
+    def _begin_round(self) -> None:
+        self._begun = self._announcements.last
+        if self._most_unread is not None:
+            for listener_id in self._announcements.lagging(self._most_unread):
+                self._on_lagging(self._connections[listener_id])
+        self._round.extend(self._announcements.listeners)
+
+    def _tell(self, listener_id: str, most: int) -> bool:
+        """Tell a listener some statuses; whether there are more that it would read."""
+        connection = self._connections.get(listener_id)
+        if connection is None or connection.is_stuck or not self._announcements.is_behind(listener_id):
+            return False
+        connection.send(b"".join(map(self._framed, self._announcements.take(listener_id, most))))
+        return self._announcements.is_behind(listener_id)
+
+    def _framed(self, announcement: Announcement) -> bytes:
+        if not announcement.frame:
+            announcement.frame = self._framer.frame(announcement.event)
+        return announcement.frame
+
+    def _wait(self) -> None:
+        if not self._is_waiting:
+            self._is_waiting = True
+            self._turns.wait(self)

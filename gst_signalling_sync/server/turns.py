@@ -1,0 +1,64 @@
+"""`Turns`: who has more to do than one turn allows waits for the next, and the event loop goes on in between."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import Final, Protocol
+
+__all__ = ["Turns", "Worker"]
+
+SLICE_SECONDS: Final = 0.002
+"""How long workers are at it until the loop looks at its sockets again. A robot's loop in the same process has to wait so
+long for the interpreter, and a peer with a single message for its answer."""
+
+
+class Worker(Protocol):
+    """Has something to do in small pieces."""
+
+    def take_turn(self) -> bool:
+        """Do a piece.
+
+        Returns:
+            Whether there is more to do, in another turn.
+        """
+
+
+class Turns:
+    """Gives turns to workers, one after another, in slices of time.
+
+    Args:
+        loop: The event loop.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: deque[Worker] = deque()
+        self._is_scheduled = False
+
+    def wait(self, worker: Worker) -> None:
+        """Have a worker take its turn, soon. It must not wait already.
+
+        Args:
+            worker: Goes behind the others.
+        """
+        self._waiting.append(worker)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._run)
+
+    def _run(self) -> None:
+        self._is_scheduled = False
+        end = time.monotonic() + SLICE_SECONDS
+        while self._waiting:
+            worker = self._waiting.popleft()
+            if worker.take_turn():
+                self._waiting.append(worker)
+            if time.monotonic() >= end:
+                break
+        if self._waiting:
+            self._schedule()
