@@ -187,6 +187,18 @@ def test_joystick_survives_the_end_of_the_loop(embedded_server: SignallingServer
         joystick.wait()
 
 
+def test_arm_stands_still_without_commands_and_its_stop_waits_for_no_motion(embedded_server: SignallingServer) -> None:
+    with example(embedded_server, "arm.py") as arm, example(embedded_server, "drive_arm.py") as operator:
+        arm.expect(r"no command for 0\.3 s: standing still at [\d.]+")
+        milliseconds = float(operator.expect(r"standing still at [\d.]+ (\d+) ms after the stop")[1])
+        operator.expect("the way home ended: stopped")
+        operator.wait()
+        arm.interrupt()
+
+    # The way home takes 2,000.
+    assert milliseconds < 500
+
+
 def test_monitor_prints_who_comes_and_goes(embedded_server: SignallingServer) -> None:
     with Producer(embedded_server.uri, name="early") as early, example(embedded_server, "monitor.py") as monitor:
         monitor.expect(rf"{early.peer_id} \(early\): producer\n")

@@ -1,0 +1,127 @@
+"""An arm that is safe to drive from afar: a stop that waits for no motion, and a dead man's switch.
+
+In three terminals; `drive_arm.py` drives the arm, lets go of it, sends it home, and stops it on the way:
+
+    gst-signalling-sync serve
+    python examples/arm.py
+    python examples/drive_arm.py
+
+Receivers of one thread are called one after another. So `home`, which blocks for two seconds, has the thread "motion", and
+`stop` has one of its own, on which nothing else ever runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import threading
+import time
+
+from gst_signalling_sync import BroadcastChannel, Producer, Session
+
+PERIOD = 0.01
+"""Seconds from step to step of a motion."""
+
+DEAD_MAN_SECONDS = 0.3
+"""Without a command for so long, the arm stands still: the operator, or the link, may be gone."""
+
+HOME_SECONDS = 2.0
+"""How long the way home takes."""
+
+
+class Arm:
+    """One joint. `drive` and `stop` return at once; `home` blocks until it is there, or stopped.
+
+    A stop locks the arm until `release`: whatever was commanded before it, and comes to its turn later, does nothing.
+    """
+
+    def __init__(self) -> None:
+        self.position = 0.0
+        self._speed = 0.0
+        self._driven_at = float("-inf")
+        self._is_stopped = threading.Event()
+
+    def release(self) -> None:
+        """Be ready to move again after a stop."""
+        self._speed = 0.0
+        self._is_stopped.clear()
+
+    def drive(self, speed: float) -> None:
+        """Move at a speed, in units per second, until the next command, but for no longer than `DEAD_MAN_SECONDS`."""
+        self._driven_at = time.monotonic()
+        self._speed = speed
+
+    def home(self) -> bool:
+        """Move to 0.
+
+        Returns:
+            Whether it got there; False: it was stopped.
+        """
+        self._speed = 0.0
+        step = -self.position * PERIOD / HOME_SECONDS
+        for _ in range(round(HOME_SECONDS / PERIOD)):
+            if self._is_stopped.wait(PERIOD):
+                return False
+            self.position += step
+        self.position = 0.0
+        return True
+
+    def stop(self) -> None:
+        """Stand still, whatever is under way, until `release`."""
+        self._is_stopped.set()
+
+    def tick(self) -> None:
+        """Move by one step, `PERIOD` after the last one."""
+        if not self._speed or self._is_stopped.is_set():
+            return
+        if time.monotonic() - self._driven_at > DEAD_MAN_SECONDS:
+            self._speed = 0.0
+            print(f"no command for {DEAD_MAN_SECONDS} s: standing still at {self.position:.2f}", flush=True)
+        self.position += self._speed * PERIOD
+
+
+def main() -> None:
+    """Serve operators until Ctrl-C."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--uri", help="of the signalling server; by default $GST_SIGNALLING_URI or ws://127.0.0.1:8443")
+    options = parser.parse_args()
+
+    arm = Arm()
+    producer = Producer(options.uri, name="safe-arm")
+    # What drives is worth nothing when it is old; a stop and a motion must not get lost.
+    drive = producer.add_channel("drive", ordered=False, max_retransmits=0)
+    motions = producer.add_channel("motions")
+    stop = producer.add_channel("stop")
+
+    @drive.message.connect
+    def on_drive(channel: BroadcastChannel, session: Session, data: str | bytes) -> None:
+        arm.drive(float(data))
+
+    @motions.message.connect(thread="motion")
+    def on_motion(channel: BroadcastChannel, session: Session, data: str | bytes) -> None:
+        if data == "release":
+            arm.release()
+            channel.send("released", session=session)
+        elif data == "home":
+            channel.send("home" if arm.home() else "stopped", session=session)
+
+    @stop.message.connect(thread="stop")
+    def on_stop(channel: BroadcastChannel, session: Session, data: str | bytes) -> None:
+        arm.stop()
+        channel.send(f"standing still at {arm.position:.2f}", session=session)
+        print(f"stopped at {arm.position:.2f}", flush=True)
+
+    @producer.session_ended.connect(thread="stop")
+    def on_end(producer: Producer, session: Session, error: Exception | None) -> None:
+        # Nobody is there any more who could stop it.
+        arm.stop()
+
+    with contextlib.suppress(KeyboardInterrupt), producer:
+        print(f"waiting for an operator at {producer.uri}", flush=True)
+        while True:
+            time.sleep(PERIOD)
+            arm.tick()
+
+
+if __name__ == "__main__":
+    main()
