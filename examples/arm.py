@@ -17,7 +17,7 @@ import contextlib
 import threading
 import time
 
-from gst_signalling_sync import BroadcastChannel, Producer, Session
+from gst_signalling_sync import BroadcastChannel, ChannelClosed, Producer, Session
 
 PERIOD = 0.01
 """Seconds from step to step of a motion."""
@@ -103,7 +103,9 @@ def main() -> None:
             arm.release()
             channel.send("released", session=session)
         elif data == "home":
-            channel.send("home" if arm.home() else "stopped", session=session)
+            # The operator may have left meanwhile.
+            with contextlib.suppress(ChannelClosed):
+                channel.send("home" if arm.home() else "stopped", session=session)
 
     @stop.message.connect(thread="stop")
     def on_stop(channel: BroadcastChannel, session: Session, data: str | bytes) -> None:

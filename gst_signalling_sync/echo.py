@@ -1,7 +1,8 @@
-"""The echo that every producer answers, so that its data channels can be measured from outside: see `echo_on`."""
+"""The echo that a producer answers, so that its data channels can be measured from outside: see ``Producer(echo=...)``."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +11,7 @@ from .errors import SignallingError
 if TYPE_CHECKING:
     from .webrtc.channel import DataChannel
 
-__all__ = ["ECHO_LABEL", "ECHO_PROTOCOL", "echo_on"]
+__all__ = ["ECHO_LABEL", "ECHO_PROTOCOL", "ECHO_REFUSAL", "ECHO_THREAD", "echo_on", "is_echo", "refuse_echo"]
 
 logger = logging.getLogger(__name__)
 
@@ -21,23 +22,41 @@ subprotocol's name says whose it is, is the convention of RFC 6455 section 1.9, 
 ECHO_LABEL: Final = "ping"
 """The label that such a channel usually has; the subprotocol alone decides."""
 
+ECHO_REFUSAL: Final = "echo=False"
+"""What a producer that echoes nothing says on such a channel before it closes it. Shorter than any ping."""
 
-def echo_on(channel: DataChannel) -> bool:
-    """Send every message of a channel back as it came, if the other end opened it for that.
+ECHO_THREAD: Final = "echo"
+"""The callback thread that echoes, so that no callback of the user's delays them."""
 
-    A message that finds the queue full is dropped: the echo never delays a callback, and a peer that does not read its
-    echoes costs no memory.
+_CLOSE_SECONDS: Final = 2.0
+
+
+def is_echo(channel: DataChannel) -> bool:
+    """Whether a channel has the subprotocol `ECHO_PROTOCOL`, so that nobody else needs to look after it."""
+    return channel.protocol == ECHO_PROTOCOL
+
+
+def echo_on(channel: DataChannel) -> None:
+    """Send every message of a channel back as it came.
+
+    A message that finds the queue full is dropped: the echo never waits, and a peer that does not read its echoes costs no
+    memory.
 
     Args:
-        channel: Any channel of a session, just opened.
-
-    Returns:
-        Whether it is one with the subprotocol `ECHO_PROTOCOL`, so that nobody else needs to look after it.
+        channel: One that `is_echo`.
     """
-    if channel.protocol != ECHO_PROTOCOL:
-        return False
-    channel.message.connect(_send_back)
-    return True
+    channel.message.connect(_send_back, thread=ECHO_THREAD)
+
+
+def refuse_echo(channel: DataChannel) -> None:
+    """Close a channel, and say why; not on the loop.
+
+    Args:
+        channel: One that `is_echo`.
+    """
+    with contextlib.suppress(SignallingError):
+        channel.send(ECHO_REFUSAL, timeout=0)
+    channel.close(_CLOSE_SECONDS)
 
 
 def _send_back(channel: DataChannel, data: str | bytes) -> None:

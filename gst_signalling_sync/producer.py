@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from typing import Any
 
 from .broadcast import BroadcastChannel
-from .echo import echo_on
-from .errors import ConnectionLost
+from .echo import ECHO_THREAD, echo_on, is_echo, refuse_echo
+from .errors import ConnectionLost, SessionClosed
 from .protocol.messages import Event, Role, SessionRequested
 from .session_role import SessionRole
 from .signals import Signal
@@ -34,6 +35,9 @@ class Producer(SessionRole):
         port: Instead of `uri`.
         timeout: Seconds that a blocking call may take by default; None: 10.
         ice_servers: ``stun://host:port`` and ``turn://user:password@host:port``; none by default.
+        echo: Whether consumers may measure the round trip, as ``gst-signalling-sync ping`` does: every message of a data
+            channel that a consumer opens with the subprotocol ``echo.gst-signalling-sync`` is sent back. False: such a
+            channel is closed.
 
     Raises:
         ValueError: An address is not of its form, the name is no text, or `meta` is not an object that it can go into.
@@ -49,6 +53,7 @@ class Producer(SessionRole):
         port: int | None = None,
         timeout: float | None = None,
         ice_servers: Sequence[str] = (),
+        echo: bool = True,
     ) -> None:
         super().__init__(
             uri,
@@ -60,6 +65,7 @@ class Producer(SessionRole):
             ice_servers=ice_servers,
         )
         self.name = name
+        self.echo = echo
         self._channels: list[BroadcastChannel] = []
         self.session_requested = Signal(
             "A consumer asked for a session: ``(producer, session)``. The offer waits for the receivers: add channels for"
@@ -96,7 +102,7 @@ class Producer(SessionRole):
         options = ChannelOptions(label, ordered, max_retransmits, max_packet_life_time, protocol)
         if any(channel.label == label for channel in self._channels):
             raise ValueError(f"there is a channel {label!r} already")
-        channel = BroadcastChannel(options, lambda: self.sessions, self._timeout)
+        channel = BroadcastChannel(options, lambda: self.sessions, self._owns, self._timeout)
         self._channels.append(channel)
         for session in self.sessions:
             session.link.call(self._complete, session)
@@ -161,7 +167,7 @@ class Producer(SessionRole):
         """A new session, registered; on the reader."""
         session = self._new_session(peer_id)
         self._register(session, session_id, ours)
-        session.channel_opened.connect(self._on_channel_opened)
+        session.adopted = self._on_channel
         return session
 
     def _begin(self, session: Session, offer: str | None = None, seconds: float | None = None) -> None:
@@ -191,17 +197,30 @@ class Producer(SessionRole):
 
     def _complete(self, session: Session) -> None:
         """Create the channels that were added after the session's offer; on the loop."""
-        labels = {channel.label for channel in session.channels}
-        for channel in self._channels:
-            if channel.label not in labels and session.state == "connected":
-                session.link.add_channel(channel.options)
+        for broadcast in self._channels:
+            for channel in session.channels:
+                if channel.label == broadcast.label:
+                    broadcast.adopt(channel)
+            if session.state == "connected":
+                # It may be about to end.
+                with contextlib.suppress(SessionClosed):
+                    session.link.ensure_channel(broadcast.options)
 
-    def _on_channel_opened(self, session: Session, channel: DataChannel) -> None:
-        if echo_on(channel):
+    def _on_channel(self, channel: DataChannel) -> None:
+        """Take note of a channel that either end has created; on the loop."""
+        if is_echo(channel):
+            if self.echo:
+                echo_on(channel)
+            else:
+                self._callbacks.post_to(ECHO_THREAD, refuse_echo, channel)
             return
         for broadcast in self._channels:
             if broadcast.label == channel.label:
                 broadcast.adopt(channel)
+
+    def _owns(self, session: Session) -> bool:
+        with self._sessions_changed:
+            return self._sessions.get(session.id) is session
 
     def _on_settled(self, session: Session) -> None:
         super()._on_settled(session)

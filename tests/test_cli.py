@@ -533,6 +533,29 @@ class TestPing:
         assert is_one_line(finished.stderr)
         assert 0 < finished.stderr.index("a later one") < finished.stderr.index("--channel LABEL")
 
+    def test_producer_without_echo_refuses(self, uri: str) -> None:
+        with Producer(uri, name="discreet", echo=False):
+            finished = run("ping", "discreet", "--uri", uri)
+        assert finished.returncode == 1
+        assert is_one_line(finished.stderr)
+        assert "answers no pings: its program says Producer(echo=False)" in finished.stderr
+        assert "statistics" not in finished.stdout
+
+    def test_busy_callback_delays_no_reply(self, uri: str) -> None:
+        busy, may_end = threading.Event(), threading.Event()
+        robot = Producer(uri, name="busy")
+
+        @robot.session_started.connect
+        def work(robot: Producer, session: Session) -> None:
+            busy.set()
+            assert may_end.wait(SECONDS)
+
+        with robot, Command("ping", "busy", "--uri", uri) as ping:
+            assert busy.wait(SECONDS)
+            ping.line_with("seq=1")
+            assert ping.stop(signal.SIGINT) == 0
+            may_end.set()
+
     def test_unknown_producer_is_told_with_those_there_are(self, uri: str, producer: Producer) -> None:
         finished = run("ping", "nobody", "--uri", uri)
         assert finished.returncode == 1

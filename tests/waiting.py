@@ -23,7 +23,7 @@ class Heard:
 
     def __init__(self, signal: Signal) -> None:
         self._told: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        signal.connect(self._on_signal)
+        signal.connect(self.on_signal)
 
     def next(self, timeout: float = SECONDS) -> dict[str, Any]:
         """The next that was told, in order."""
@@ -34,7 +34,8 @@ class Heard:
         """Whether nothing waits to be taken by `next`."""
         return self._told.empty()
 
-    def _on_signal(self, sender: object, **named: Any) -> None:
+    def on_signal(self, sender: object, **named: Any) -> None:
+        """The receiver."""
         self._told.put(named)
 
 

@@ -15,7 +15,7 @@ from ..threads.interruptible import Event
 from .logs import verbose_option
 from .numbers import FiniteRange
 from .output import complain, end_interrupted_line, json_option, print_json, printable
-from .pinger import MIN_SIZE, Ping, Pinger, RoundTrips
+from .pinger import MIN_SIZE, EchoRefused, Ping, Pinger, RoundTrips, check_refusal
 from .producers import departure, producer_called
 from .program import treat_sigterm_as_interrupt
 from .server_options import server_options
@@ -84,8 +84,8 @@ def ping(
 ) -> None:
     """Measure the round trip to producer NAME, a name or a peer id, over a WebRTC data channel.
 
-    Every producer of gst-signalling-sync answers, on an unordered channel without retransmissions that ping opens. Other
-    producers can be measured by --channel if they echo. Fails when nothing came back.
+    Every producer of gst-signalling-sync answers, unless its program says Producer(echo=False), on an unordered channel without
+    retransmissions that ping opens. Other producers can be measured by --channel if they echo. Fails when nothing came back.
     """
     treat_sigterm_as_interrupt()
     producer = producer_called(name, uri, timeout)
@@ -99,7 +99,7 @@ def ping(
         failure = _run(pinger, report)
         if isinstance(failure, ChannelClosed) and left.wait(_LEAVE_SECONDS):
             failure = SessionClosed(departure(name, session))
-        if pinger.transmitted:
+        if pinger.transmitted and not isinstance(failure, EchoRefused):
             report.end(pinger.transmitted)
     if failure is not None:
         raise failure
@@ -119,6 +119,9 @@ def _open(session: Session, label: str | None) -> DataChannel:
         channel.wait_open()
     except WaitTimeout as error:
         raise WaitTimeout(f"{error}; the producer may have no data channels at all") from error
+    except ChannelClosed:
+        check_refusal(channel)
+        raise
     return channel
 
 

@@ -9,16 +9,34 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ..errors import WaitTimeout
+from ..echo import ECHO_REFUSAL
+from ..errors import ChannelClosed, SignallingError, WaitTimeout
 from .durations import Durations
 
 if TYPE_CHECKING:
     from .. import DataChannel
 
-__all__ = ["MIN_SIZE", "Ping", "Pinger", "RoundTrips"]
+__all__ = ["MIN_SIZE", "EchoRefused", "Ping", "Pinger", "RoundTrips", "check_refusal"]
 
 MIN_SIZE: Final = 16
 """Bytes that tell one ping from every other: eight digits each for the pinger and the sequence number."""
+
+
+class EchoRefused(SignallingError):
+    """The producer sends nothing back."""
+
+    def __init__(self) -> None:
+        super().__init__("it answers no pings: its program says Producer(echo=False)")
+
+
+def check_refusal(channel: DataChannel) -> None:
+    """Raise `EchoRefused` if that is why a channel was closed."""
+    while True:
+        try:
+            if channel.recv(timeout=0) == ECHO_REFUSAL:
+                raise EchoRefused
+        except (ChannelClosed, WaitTimeout):
+            return
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +99,7 @@ class Pinger:
 
         Raises:
             ChannelClosed: The channel or its session ended.
+            EchoRefused: The producer was made with ``echo=False``.
             MessageTooLarge: The other end accepts no message of that size.
         """
         next_send = time.perf_counter()
@@ -101,7 +120,11 @@ class Pinger:
         sequence = self.transmitted + 1
         text = f"{self._token}{sequence:08x}".ljust(self._size, ".")
         message = text if self._text else text.encode()
-        self._channel.send(message, timeout=self._wait)
+        try:
+            self._channel.send(message, timeout=self._wait)
+        except ChannelClosed:
+            check_refusal(self._channel)
+            raise
         self._under_way[message] = (sequence, now)
         self.transmitted = sequence
 
@@ -117,6 +140,8 @@ class Pinger:
                 return None
             return Ping(self._under_way.pop(oldest)[0], None)
         now = time.perf_counter()
+        if message == ECHO_REFUSAL:
+            raise EchoRefused
         if message not in self._under_way:
             return None
         sequence, sent = self._under_way.pop(message)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from queue import Empty
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import ChannelClosed, WaitTimeout
+from ..errors import ChannelClosed, MessageTooLarge, WaitTimeout
 from ..signals import Signal
 from ..threads.callbacks import Callbacks
 from ..threads.interruptible import Condition
@@ -294,7 +294,8 @@ class DataChannel:
                 self._state = "open"
             self._changed.notify_all()
         self._session.announce_channel(self)
-        self._flush()
+        if not self._has_too_large():
+            self._flush()
 
     def on_message(self, message: Message) -> None:
         """Put a message into the inbox."""
@@ -326,6 +327,19 @@ class DataChannel:
         logger.error("%s: closed: %s", self._named, self._reason)
         self._wire.stop_receiving()
         self._wire.close()
+
+    def _has_too_large(self) -> bool:
+        """Close the channel if a message that was queued before the other end's limit was known exceeds it."""
+        with self._changed:
+            largest = max((size for _, size in self._outgoing), default=0)
+        try:
+            self._session.check_message_size(largest)
+        except MessageTooLarge as error:
+            self._reason = str(error)
+            logger.error("%s: closed: %s", self._named, error)
+            self._wire.close()
+            return True
+        return False
 
     def _flush(self) -> None:
         """Hand messages to SCTP until it has enough of them."""

@@ -81,6 +81,8 @@ class Link:
         self._early_candidates: list[tuple[str, int]] = []
         self._alarm: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        # Written on the loop alone. Closed ones stay, so that none is opened again that was closed on purpose.
+        self._role_channels: dict[ChannelOptions, DataChannel] = {}
 
     @property
     def connection(self) -> PeerConnection | None:
@@ -100,6 +102,10 @@ class Link:
         if connection is None or not connection.has_remote_description:
             return "the peer sent no session description"
         return f"ICE {connection.ice_state}, connection {connection.state}"
+
+    def role_channel(self, options: ChannelOptions) -> DataChannel | None:
+        """The channel that `ensure_channel` has created of these options, closed or not; from any thread."""
+        return self._role_channels.get(options)
 
     # These post to the loop and return at once.
 
@@ -229,6 +235,23 @@ class Link:
             raise self._session.closed_error(f"creating data channel {options.label!r}")
         return self._session.adopt(self._open_connection().create_channel(options))
 
+    def ensure_channel(self, options: ChannelOptions) -> DataChannel:
+        """Create a channel of the role's, unless this session has it, or had it until it was closed.
+
+        Args:
+            options: Equal to those of no other channel of the role's.
+
+        Returns:
+            The channel, closed or not.
+
+        Raises:
+            SessionClosed: The session has ended, or is about to.
+        """
+        channel = self._role_channels.get(options)
+        if channel is None:
+            channel = self._role_channels[options] = self.add_channel(options)
+        return channel
+
     async def stats(self) -> dict[str, dict[str, Any]]:
         """What aiortc knows of the connection, as plain dictionaries."""
         if self._connection is None:
@@ -271,7 +294,7 @@ class Link:
         assert self._tracks is not None
         self._tracks.take(sources)
         for options in channels:
-            self.add_channel(options)
+            self.ensure_channel(options)
 
     def _open_connection(self) -> PeerConnection:
         if self._connection is None:

@@ -80,6 +80,8 @@ class Session:
         self.closed = Signal("The session ended; nothing follows: ``(session, error)``, None where it was closed.")
         self.settled: Callable[[Session], None] = lambda session: None
         """Called on the loop after each change of state; the session's role sets it."""
+        self.adopted: Callable[[DataChannel], None] = lambda channel: None
+        """Called on the loop with each data channel before anything arrives on it; the session's role sets it."""
         self.finished: Callable[[Session], None] = lambda session: None
         """Called on the loop when the session is closed and has no thread left; the session's role sets it."""
         self.media = ReceivedMedia(loop, callbacks, timeout)
@@ -316,6 +318,27 @@ class Session:
             # The signal may have been emitted before.
             close_all(None)
 
+    def role_channel(self, options: ChannelOptions, deadline: Deadline) -> DataChannel:
+        """The channel of the role's, created where the session has not had it yet; closed where it has been.
+
+        Raises:
+            SessionClosed: The session is closed.
+            ConnectionLost: So is its role object.
+            WaitTimeout: The event loop was too busy.
+            RuntimeError: The session was inherited by `fork`, or this would block the event loop.
+        """
+        channel = self.link.role_channel(options)
+        if channel is not None:
+            return channel
+        self._owner.check()
+        if self._state == "closed":
+            raise self.closed_error()
+
+        async def ensure() -> DataChannel:
+            return self.link.ensure_channel(options)
+
+        return self._loop.run(ensure(), deadline, f"creating data channel {options.label!r} on {self.named}")
+
     def wait_connected(self, deadline: Deadline) -> None:
         """Wait until the session is connected.
 
@@ -386,6 +409,7 @@ class Session:
         adopted = DataChannel(self, channel, self._loop, self._callbacks, self._timeout)
         with self._changed:
             self._channels.append(adopted)
+        self.adopted(adopted)
         return adopted
 
     def enter(self, state: SessionState, error: Exception | None = None) -> None:
