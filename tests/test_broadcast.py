@@ -202,6 +202,7 @@ def test_message_for_a_requested_session_waits_until_it_is_open(
         channel.send("welcome", session=session)
 
     with connect(embedded_server.uri, name="robot") as session:
+        wait_until(lambda: producer.sessions, "the producer knows that it is connected")
         channel.send("to all")
         assert [session.channel("data").recv() for _ in range(2)] == ["welcome", "to all"]
         assert len(session.channels) == 1
