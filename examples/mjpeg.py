@@ -1,13 +1,13 @@
-"""A web page with the pictures of robots, as JPEG one after another, which every browser shows without a script.
+"""A web page with what robots see, as JPEG one after another, which every browser shows without a script.
 
 It needs Flask, and `camera.py` OpenCV: ``pip install flask opencv-python-headless``. In three terminals; then open
-http://127.0.0.1:5000/camera in a browser:
+http://127.0.0.1:5000, which the last one shows, in a browser. It lists the robots:
 
     gst-signalling-sync serve
     python examples/camera.py --name camera
     python examples/mjpeg.py
 
-The robot may be stopped and started again; then load the page again.
+The robot may be stopped and started again; then load its page again.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ import threading
 import time
 from collections.abc import Iterator
 
-from flask import Flask, Response, jsonify, url_for
+from flask import Flask, Response, jsonify, render_template_string
 from flask.typing import ResponseReturnValue
-from markupsafe import escape
 
 from gst_signalling_sync import (
     PeerNotFound,
@@ -29,11 +28,50 @@ from gst_signalling_sync import (
     TrackNotFound,
     connect,
     encode_still,
+    list_producers,
 )
 
 CONNECT_SECONDS = 5.0
 PERIOD = 0.1
-"""Seconds from picture to picture: each viewer's JPEGs are made for that viewer."""
+"""Seconds from frame to frame: each viewer's JPEGs are made for that viewer."""
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+{% if not robot %}<meta http-equiv="refresh" content="2">{% endif %}
+<title>{{ robot or "Robots" }}</title>
+<style>
+body { font: 1.1em/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em;
+       color: #e8e8e8; background: #16181c }
+a { color: #7cc4ff }
+img { max-width: 100%; max-height: 80vh; min-width: 20em; background: #000 }
+li { padding: .2em 0 }
+code { color: #b5d99c }
+</style>
+</head>
+<body>
+{% if robot %}
+<p><a href="{{ url_for("index") }}">All robots</a></p>
+<h1>{{ robot }}</h1>
+<img src="{{ url_for("frames", name=robot) }}" alt="what {{ robot }} sees">
+{% else %}
+<h1>Robots</h1>
+{% if error %}
+<p>{{ error }}</p>
+<p>Start a signalling server with <code>gst-signalling-sync serve</code>.</p>
+{% elif names %}
+<ul>{% for name in names %}
+<li><a href="{{ url_for("page", name=name) }}">{{ name }}</a></li>{% endfor %}
+</ul>
+{% else %}
+<p>None is registered at the signalling server. Start one with <code>python examples/camera.py --name camera</code>.</p>
+{% endif %}
+{% endif %}
+</body>
+</html>
+"""
 
 
 class Robot:
@@ -60,12 +98,12 @@ class Robot:
 
 
 def parts(session: Session) -> Iterator[bytes]:
-    """The newest picture again and again, each as a part of a multipart answer, until the session is closed."""
+    """The newest frame again and again, each as a part of a multipart answer, until the session is closed."""
     while session.state == "connected":
-        picture = session.video.latest()
-        if picture is not None:
-            jpeg = encode_still(picture, "jpeg")
-            yield b"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(jpeg), jpeg)
+        frame = session.video.latest()
+        if frame is not None:
+            jpeg = encode_still(frame, "jpeg")
+            yield b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(jpeg), jpeg)
         time.sleep(PERIOD)
 
 
@@ -80,13 +118,20 @@ def create_app(uri: str | None = None) -> Flask:
     lock = threading.Lock()
     robots: dict[str, Robot] = {}
 
-    @app.get("/<name>")
-    def page(name: str) -> ResponseReturnValue:
-        source = url_for("pictures", name=name)
-        return f'<!doctype html><title>{escape(name)}</title><img src="{source}" alt="what {escape(name)} sees">'
+    @app.get("/")
+    def index() -> ResponseReturnValue:
+        try:
+            names = sorted({peer.name for peer in list_producers(uri, timeout=CONNECT_SECONDS) if peer.name})
+        except SignallingError as error:
+            return render_template_string(PAGE, error=error), 502
+        return render_template_string(PAGE, names=names)
 
-    @app.get("/<name>/pictures")
-    def pictures(name: str) -> ResponseReturnValue:
+    @app.get("/<path:name>")
+    def page(name: str) -> ResponseReturnValue:
+        return render_template_string(PAGE, robot=name)
+
+    @app.get("/<path:name>/frames")
+    def frames(name: str) -> ResponseReturnValue:
         with lock:
             robot = robots.setdefault(name, Robot(uri, name))
         session = robot.session()
@@ -96,7 +141,7 @@ def create_app(uri: str | None = None) -> Flask:
             # The robot left just now; it may be back already.
             session = robot.session()
             session.video.read(timeout=CONNECT_SECONDS)
-        return Response(parts(session), mimetype="multipart/x-mixed-replace; boundary=picture")
+        return Response(parts(session), mimetype="multipart/x-mixed-replace; boundary=frame")
 
     @app.errorhandler(SignallingError)
     def report(error: SignallingError) -> ResponseReturnValue:

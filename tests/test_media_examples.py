@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import urllib.error
@@ -190,7 +191,7 @@ def test_recorder_that_is_interrupted_leaves_a_file_that_plays(
 
 def next_jpeg(stream: IO[bytes]) -> bytes:
     """The next part of a multipart answer."""
-    assert stream.readline() == b"--picture\r\n"
+    assert stream.readline() == b"--frame\r\n"
     headers = dict(line.decode().strip().split(": ") for line in iter(stream.readline, b"\r\n"))
     assert headers["Content-Type"] == "image/jpeg"
     jpeg = stream.read(int(headers["Content-Length"]))
@@ -213,11 +214,36 @@ def web_page(embedded_server: SignallingServer) -> Iterator[str]:
         application.interrupt()
 
 
+def test_address_that_the_terminal_shows_lists_the_robots(embedded_server: SignallingServer, web_page: str) -> None:
+    def index() -> str:
+        with urllib.request.urlopen(web_page, timeout=SECONDS) as answer:
+            page: str = answer.read().decode()
+            return page
+
+    assert "None is registered" in index()
+    with robot(embedded_server), Producer(embedded_server.uri, name="<Ärmchen> 1/2"):
+        assert re.findall('<li><a href="(.*?)">(.*?)</a>', index()) == [
+            ("/%3C%C3%84rmchen%3E%201/2", "&lt;Ärmchen&gt; 1/2"),
+            ("/robot", "robot"),
+        ]
+        with urllib.request.urlopen(f"{web_page}/%3C%C3%84rmchen%3E%201/2", timeout=SECONDS) as answer:
+            assert 'src="/%3C%C3%84rmchen%3E%201/2/frames"' in answer.read().decode()
+
+
+def test_page_says_that_there_is_no_signalling_server(embedded_server: SignallingServer, web_page: str) -> None:
+    embedded_server.close()
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(web_page, timeout=SECONDS)
+    with raised.value as error:
+        assert error.code == 502
+        assert "gst-signalling-sync serve" in error.read().decode()
+
+
 def test_page_shows_the_robots_pictures(embedded_server: SignallingServer, web_page: str) -> None:
     with robot(embedded_server):
         with urllib.request.urlopen(f"{web_page}/robot", timeout=SECONDS) as answer:
-            assert '<img src="/robot/pictures"' in answer.read().decode()
-        with urllib.request.urlopen(f"{web_page}/robot/pictures", timeout=SECONDS) as stream:
+            assert '<img src="/robot/frames"' in answer.read().decode()
+        with urllib.request.urlopen(f"{web_page}/robot/frames", timeout=SECONDS) as stream:
             assert stream.headers.get_content_type() == "multipart/x-mixed-replace"
             first = number_in(decoded(next_jpeg(stream)))
             assert first is not None
@@ -232,14 +258,14 @@ def test_page_shows_a_robot_that_restarted(embedded_server: SignallingServer, we
     for _ in range(2):
         with (
             robot(embedded_server),
-            urllib.request.urlopen(f"{web_page}/robot/pictures", timeout=SECONDS) as stream,
+            urllib.request.urlopen(f"{web_page}/robot/frames", timeout=SECONDS) as stream,
         ):
             assert number_in(decoded(next_jpeg(stream))) is not None
 
 
 def test_page_says_that_a_robot_is_unknown(web_page: str) -> None:
     with pytest.raises(urllib.error.HTTPError) as raised:
-        urllib.request.urlopen(f"{web_page}/nobody/pictures", timeout=SECONDS)
+        urllib.request.urlopen(f"{web_page}/nobody/frames", timeout=SECONDS)
     with raised.value as error:
         assert error.code == 404
         assert "nobody" in error.read().decode()

@@ -78,8 +78,12 @@ def demo(consumers: int, seconds: float, rate: float, port: int, save: Path | No
 
     The producer sends every consumer a moving picture, a tone, and telemetry over a WebRTC data channel, and answers what they
     send on another. Shown are the messages per second each way and the round trip times, the frame rate and the latency of
-    the picture, from drawing it to having it as an array, and the tone, all as the library's callers see them. Ctrl-C ends it
+    the frames, from drawing one to having it as an array, and the tone, all as the library's callers see them. Ctrl-C ends it
     early, with the summary. Fails when a process does, or when a message was lost.
+
+    All processes encode and decode video in software on the same cores, so the figures include waiting for a core: they tell
+    what this machine bears, not what the network or the library takes. What counts begins one second after all are connected.
+    `gst-signalling-sync ping` measures a round trip alone.
     """
     treat_sigterm_as_interrupt()
     if save is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..durations import Durations
 from ..output import counted
 from .peers import TONE_FREQUENCY
+from .processor import ProcessorUse, available_cores, other_load
 
 if TYPE_CHECKING:
     from .children import Child
@@ -20,6 +21,9 @@ __all__ = ["ConsumerMeasurement", "Measurement", "ProducerMeasurement"]
 
 _RATE_SECONDS: Final = 2.0
 """Over how long a time rates are averaged."""
+
+_SETTLING_SECONDS: Final = 1.0
+"""From when all are connected to what counts: meanwhile interpreters still import, and encoders find their bitrate."""
 
 _TONE_TOLERANCE: Final = 5.0
 """Hertz: a quarter of a second tells a frequency no better."""
@@ -50,12 +54,12 @@ class ConsumerMeasurement:
         name: For people.
         child: Its process.
         connected_seconds: From asking for the session until both channels were open; None before that.
-        sent: Messages to the producer.
+        sent: Messages to the producer, since the measurement began like all that follows.
         received: Messages from the producer, replies to its own not counted.
         lost: Messages that did not arrive, or whose reply did not.
         round_trips: Of the messages to the producer and their replies.
-        frames: Pictures from the producer.
-        latencies: From drawing a picture to having it as an array.
+        frames: Frames from the producer.
+        latencies: From drawing a frame to having it as an array.
         tone: The frequency heard last, in Hertz; None of silence.
         is_stopping: Whether it sends no more, so that its rates are what they were.
     """
@@ -71,6 +75,7 @@ class ConsumerMeasurement:
     latencies: Durations = field(default_factory=Durations)
     tone: float | None = None
     is_stopping: bool = False
+    _before: tuple[int, int, int] = (0, 0, 0)
     _history: deque[tuple[float, int, int, int]] = field(default_factory=deque)
 
     def take(self, report: dict[str, Any]) -> None:
@@ -78,14 +83,27 @@ class ConsumerMeasurement:
         if "connected_seconds" in report:
             self.connected_seconds = report["connected_seconds"]
             return
-        self.sent, self.received, self.lost = report["sent"], report["received"], report["lost"]
+        sent, received, frames = self._before
+        self.sent, self.received, self.frames = (
+            report["sent"] - sent,
+            report["received"] - received,
+            report["frames"] - frames,
+        )
+        self.lost, self.tone = report["lost"], report["tone"]
         for seconds in report["round_trips"]:
             self.round_trips.add(seconds)
-        self.frames, self.tone = report["frames"], report["tone"]
         for seconds in report["latencies"]:
             self.latencies.add(seconds)
         if not self.is_stopping:
             self._note_rate()
+
+    def begin(self) -> None:
+        """Count from here on. A message that is lost counts whenever it was."""
+        sent, received, frames = self._before
+        self._before = (sent + self.sent, received + self.received, frames + self.frames)
+        self.sent = self.received = self.frames = 0
+        self.round_trips, self.latencies = Durations(), Durations()
+        self._history.clear()
 
     @property
     def sent_per_second(self) -> float:
@@ -99,7 +117,7 @@ class ConsumerMeasurement:
 
     @property
     def frames_per_second(self) -> float:
-        """The rate of pictures from the producer, lately."""
+        """The rate of frames from the producer, lately."""
         return self._rate(3)
 
     @property
@@ -148,6 +166,8 @@ class Measurement:
         self.uri = uri
         self.producer = ProducerMeasurement()
         self.consumers = [ConsumerMeasurement(f"consumer {number + 1}") for number in range(consumers)]
+        self.processors = ProcessorUse(available_cores())
+        self._connected: float | None = None
         self._started: float | None = None
         self._finished: float | None = None
 
@@ -158,8 +178,13 @@ class Measurement:
             # While the consumers end, their sessions do, which says nothing about what was measured.
             if measured.child is child and not (measured is self.producer and self._finished):
                 measured.take(report)
-        if self._started is None and self.connected == len(self.consumers):
-            self._started = time.monotonic()
+        if "cpu_seconds" in report and not self._finished:
+            self.processors.take(child.process_id, report["cpu_seconds"])
+        now = time.monotonic()
+        if self._connected is None and self.connected == len(self.consumers):
+            self._connected = now
+        if self._started is None and self._connected is not None and now - self._connected >= _SETTLING_SECONDS:
+            self._begin(now)
 
     def finish(self) -> None:
         """Stop the clock; reports may still come."""
@@ -174,12 +199,12 @@ class Measurement:
 
     @property
     def is_running(self) -> bool:
-        """Whether all consumers are connected, so that the clock runs."""
+        """Whether all consumers are connected, and have been for a second, so that the clock runs."""
         return self._started is not None
 
     @property
     def seconds(self) -> float:
-        """Since all were connected, until the end of the measurement."""
+        """Since the clock runs, until the end of the measurement."""
         if self._started is None:
             return 0.0
         return (time.monotonic() if self._finished is None else self._finished) - self._started
@@ -194,6 +219,11 @@ class Measurement:
         """Messages lost, in all sessions."""
         return sum(consumer.lost for consumer in self.consumers)
 
+    @property
+    def cores_used(self) -> float:
+        """How many cores the processes keep busy, in the mean."""
+        return self.processors.cores_used(self.seconds)
+
     def remaining(self, seconds: float) -> float:
         """How many seconds are left when it is to run that long; 0: for ever."""
         return max(0.0, seconds - self.seconds) if seconds else math.inf
@@ -204,6 +234,9 @@ class Measurement:
         return {
             "uri": self.uri,
             "seconds": round(self.seconds, 3),
+            "cores": self.processors.cores,
+            "cores_used": round(self.cores_used, 2),
+            "load": round(other_load(), 2),
             "sessions": self.producer.sessions,
             "messages_to_producer": sum(consumer.sent for consumer in self.consumers),
             "messages_from_producer": sum(consumer.received for consumer in self.consumers),
@@ -224,10 +257,17 @@ class Measurement:
         return [
             f"{counted(summary['sessions'], 'session')}, {messages:,} messages in {summary['seconds']:.1f} s,"
             f" {summary['lost'] or 'none'} lost; round trip {_typical(summary['round_trip_ms'], 2)}",
-            f"{summary['frames']:,} pictures, {summary['frames_per_second']:g} per s and consumer;"
+            f"{summary['frames']:,} frames, {summary['frames_per_second']:g} per s and consumer;"
             f" latency {_typical(summary['latency_ms'], 1)}",
             f"The tone of {TONE_FREQUENCY} Hz was heard by {len(listeners)} of {counted(len(self.consumers), 'consumer')}",
+            self.processors.explanation(self.seconds, summary["load"]),
         ]
+
+    def _begin(self, now: float) -> None:
+        self._started = now
+        self.processors.begin()
+        for consumer in self.consumers:
+            consumer.begin()
 
 
 def _together(durations: Iterable[Durations]) -> Durations:

@@ -95,7 +95,7 @@ def _produce(uri: str, rate: float, stop: threading.Event) -> None:
             # Not behind time by more than one interval, so that no burst makes up for a pause.
             next_send = max(next_send + 1 / rate, now)
             if now >= next_report:
-                print_json({"sessions": len(producer.sessions)})
+                print_json({"sessions": len(producer.sessions), "cpu_seconds": time.process_time()})
                 next_report = now + _REPORT_SECONDS
 
 
@@ -125,7 +125,8 @@ def _send_and_report(pinger: Pinger, received: _Received, viewer: Viewer, stop: 
 
     def report() -> None:
         counts = {"sent": pinger.transmitted, "received": received.count, "lost": unanswered + received.missing}
-        print_json({**counts, "round_trips": round_trips, **viewer.take()})
+        used = {"cpu_seconds": time.process_time()}
+        print_json({**counts, **used, "round_trips": round_trips, **viewer.take()})
         round_trips.clear()
 
     for ping in pinger.run():

@@ -144,9 +144,9 @@ class Table:
         if not measurement.is_running:
             footer = "starting ..."
         elif seconds:
-            footer = f"{measurement.remaining(seconds):.0f} s to go, Ctrl-C stops it"
+            footer = f"{measurement.remaining(seconds):.0f} s to go, Ctrl-C stops it; {_cores(measurement)}"
         else:
-            footer = f"{measurement.seconds:.0f} s, Ctrl-C stops it"
+            footer = f"{measurement.seconds:.0f} s, Ctrl-C stops it; {_cores(measurement)}"
         if self._live is not None:
             self._live.update(drawing(measurement, footer), refresh=True)
 
@@ -154,6 +154,10 @@ class Table:
 def _headline(measurement: Measurement) -> str:
     processes = 1 + len(measurement.consumers)
     return f"signalling server {measurement.uri}, producer {PRODUCER_NAME!r} and its consumers in {processes} processes"
+
+
+def _cores(measurement: Measurement) -> str:
+    return f"{measurement.cores_used:.1f} of {measurement.processors.cores} cores in use"
 
 
 def drawing(measurement: Measurement, footer: str) -> Group:
