@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .server import SignallingServer
     from .signalling import SignallingClient, find_producer, list_consumers, list_producers
     from .webrtc.channel import DataChannel
+    from .webrtc.media.frame import Frame
     from .webrtc.media.playing.player import Player
     from .webrtc.media.receiving.audio_receiver import AudioReceiver
     from .webrtc.media.receiving.video_receiver import VideoReceiver
@@ -73,6 +74,7 @@ _MODULES = {
     "server": ("SignallingServer",),
     "signalling": ("SignallingClient", "find_producer", "list_consumers", "list_producers"),
     "webrtc.channel": ("DataChannel",),
+    "webrtc.media.frame": ("Frame",),
     "webrtc.media.receiving.audio_receiver": ("AudioReceiver",),
     "webrtc.media.sending.audio_source": ("AudioSource",),
     "webrtc.media.playing.player": ("Player",),
@@ -95,6 +97,7 @@ __all__ = [
     "Consumer",
     "DataChannel",
     "Endpoint",
+    "Frame",
     "Listener",
     "MediaError",
     "MessageTooLarge",

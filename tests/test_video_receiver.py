@@ -259,7 +259,7 @@ def test_picture_that_was_not_read_is_read_after_the_end(camera: Camera) -> None
     camera.end(SessionClosed("the robot left"))
 
     assert number_in(camera.video.read()) == 0
-    with pytest.raises(SessionClosed, match=r"waiting for a picture of session s1.*: the robot left"):
+    with pytest.raises(SessionClosed, match=r"waiting for a frame of session s1.*: the robot left"):
         camera.video.read()
     latest = camera.video.latest()
     assert latest is not None

@@ -19,6 +19,7 @@ from .description import (
     with_passive_setup,
 )
 from .engine.peer_connection import NoCommonCodec, PeerConnection
+from .media.capture_time import with_capture_time
 from .media.tracks import Tracks
 
 __all__ = ["Negotiation"]
@@ -67,7 +68,7 @@ class Negotiation:
         async with self._lock:
             self._check_open()
             self._connection.ensure_data_section()
-            await self._connection.offer()
+            await self._connection.offer(with_capture_time)
             return self._local_description()
 
     async def receive(self, kind: SdpType, sdp: str) -> None:
@@ -137,7 +138,7 @@ class Negotiation:
         except Exception as error:
             raise self._unusable(kind, sdp, error) from error
         # Before anything is awaited: aiortc starts what it finds in the transceivers as soon as it can.
-        self._tracks.on_remote_description()
+        self._tracks.on_remote_description(sdp)
         self.max_message_size = max_message_size(sdp)
 
     async def _answer(self, offer: str) -> None:

@@ -73,7 +73,7 @@ async def until(condition: Callable[[], object], what: str) -> None:
 
 async def connect(offerer: PeerConnection, answerer: PeerConnection) -> None:
     """Exchange an offer and its answer, and wait until both ends are connected."""
-    await offerer.offer()
+    await offerer.offer(lambda sdp: sdp)
     await answerer.apply(SdpType.OFFER, offerer.local_sdp)
     await answerer.answer(lambda sdp: sdp)
     await offerer.apply(SdpType.ANSWER, answerer.local_sdp)

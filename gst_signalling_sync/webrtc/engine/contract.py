@@ -69,6 +69,7 @@ _PEER_CONNECTION: Final = "aiortc.rtcpeerconnection:RTCPeerConnection"
 _SENDER: Final = "aiortc.rtcrtpsender:RTCRtpSender"
 _RECEIVER: Final = "aiortc.rtcrtpreceiver:RTCRtpReceiver"
 _TRANSCEIVER: Final = "aiortc.rtcrtptransceiver:RTCRtpTransceiver"
+_EXTENSIONS_MAP: Final = "aiortc.rtp:HeaderExtensionsMap"
 _TRACK: Final = "aiortc.rtcrtpreceiver:RemoteStreamTrack"
 _ICE: Final = "aioice.ice:Connection"
 _STUN_SOCKET: Final = "aioice.ice:StunProtocol"
@@ -126,6 +127,11 @@ ATTRIBUTES: Final = (
         ("_rtp_router",),
         "`ssrc_routes` bounds its ssrc_table, to which every SSRC that a peer thinks of is added: see whether it still is.",
     ),
+    Attribute(
+        _DTLS,
+        ("_rtp_header_extensions_map",),
+        "header_extensions.py puts a map there that knows abs-capture-time too: find what reads a packet's extensions.",
+    ),
     Attribute(_DTLS, ("_stats_id",), "`transport_id` must be the id that _get_stats gives the transport."),
     Attribute(
         "aiortc.rtcicetransport:RTCIceGatherer",
@@ -174,6 +180,12 @@ ATTRIBUTES: Final = (
         _TRANSCEIVER,
         ("__sender", "__receiver"),
         "`Transceiver.replace` puts ours there: find where the properties read them from.",
+    ),
+    Attribute(
+        _TRANSCEIVER,
+        ("_headerExtensions",),
+        "`Transceiver.add_extension` adds to what setRemoteDescription made of both ends' extensions, for the answer and for"
+        " the parameters of sender and receiver: find where they read it from.",
     ),
     Attribute(
         _TRANSCEIVER,
@@ -282,6 +294,18 @@ OVERRIDES: Final = (
         "__createSctpTransport",
         "87f3ccc589ed9bb0",
         "Ours calls it and gives what it made our class: see that the association is still made by it.",
+    ),
+    Override(
+        _EXTENSIONS_MAP,
+        "configure",
+        "260fea2527e4edee",
+        "Ours calls it and notes one more: see that packets are still read by `get`.",
+    ),
+    Override(
+        _EXTENSIONS_MAP,
+        "get",
+        "7c11a543efd5b19a",
+        "Ours calls it and reads one more: see that it still returns a HeaderExtensions.",
     ),
     Override(
         _SENDER, "_handle_rtcp_packet", "9260ed68a7b483e9", f"`MediaSender.on_rtcp` does its work. {_BODY_ADVICE}"

@@ -22,6 +22,7 @@ from OpenSSL import SSL
 
 from .data import Goodbye
 from .eager import run_eagerly
+from .header_extensions import ExtensionsMap
 
 __all__ = ["RobustDtlsTransport"]
 
@@ -62,6 +63,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
     def adopt(cls, transport: RTCDtlsTransport) -> None:
         """Give one of aiortc's transports this class; before it is started."""
         transport.__class__ = cls
+        transport._rtp_header_extensions_map = ExtensionsMap()
 
     async def _recv_next(self) -> None:
         try:

@@ -167,9 +167,15 @@ class PeerConnection:
         """Whether the peer's description was applied."""
         return self._connection.remoteDescription is not None
 
-    async def offer(self) -> None:
-        """Make an offer the local description, and gather."""
-        await self._connection.setLocalDescription(await self._connection.createOffer())
+    async def offer(self, change: Callable[[str], str]) -> None:
+        """Make an offer the local description, and gather.
+
+        Args:
+            change: Is given the offer's SDP, and returns what is to be said instead.
+        """
+        offer = await self._connection.createOffer()
+        offer.sdp = change(offer.sdp)
+        await self._connection.setLocalDescription(offer)
 
     async def answer(self, change: Callable[[str], str]) -> None:
         """Make an answer the local description, and gather.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiortc import RTCDtlsTransport, RTCRtpReceiver, RTCRtpTransceiver
 from aiortc.codecs import get_capabilities
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
 
 from .rtp_receiver import RtpReceiver
 from .rtp_sender import RtpSender
@@ -43,6 +44,12 @@ class Transceiver:
         return self._transceiver.receiver
 
     @property
+    def mid(self) -> str | None:
+        """The identifier of its media section, None before there is one."""
+        mid: str | None = self._transceiver.mid
+        return mid
+
+    @property
     def may_send(self) -> bool:
         """Whether the other end's offer would take media from this end."""
         return self._transceiver._offerDirection in ("sendrecv", "sendonly")
@@ -72,6 +79,15 @@ class Transceiver:
             codec for codec in codecs if codec.name != "rtx" or codec.parameters.get("apt") in payload_types
         ]
         return True
+
+    def add_extension(self, uri: str, identifier: int) -> None:
+        """Use an RTP header extension beside those of aiortc's that both ends have (RFC 8285).
+
+        Args:
+            uri: Its name.
+            identifier: As the other end's description has it; an answer to that says the same.
+        """
+        self._transceiver._headerExtensions.append(RTCRtpHeaderExtensionParameters(id=identifier, uri=uri))
 
     def replace(self, sender: RtpSender, receiver: RtpReceiver) -> None:
         """Put a sender and a receiver in the place of aiortc's, before these are started.

@@ -26,6 +26,7 @@ class EncodedFrame:
         timestamp: RTP ticks of its track, without wrapping.
         keyframe: Whether decoding can begin here; always true of sound.
         time: `time.monotonic` when it was captured, or, of what came from the network, when it was complete.
+        captured_at: Unix time of its capture by the sender's clock, of what came from the network with abs-capture-time.
     """
 
     codec: str
@@ -33,3 +34,4 @@ class EncodedFrame:
     timestamp: int
     keyframe: bool
     time: float
+    captured_at: float | None = None

@@ -11,15 +11,18 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from ...engine.codecs import RTCRtpReceiveParameters
+from ...engine.header_extensions import capture_time_of
 from ...engine.rtp import AnyRtcpPacket, RtcpSrPacket, RtpPacket
 from ...engine.rtp_receiver import RtpReceiver
 from ...engine.rtp_transport import RTCDtlsTransport, transport_id, transport_stats
 from ...engine.stats import RTCStatsReport
 from ..encoded_frame import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedFrame, MediaKind
 from .bandwidth import Bandwidth
+from .capture_times import CaptureTimes
 from .feedback import Feedback
 from .payload_formats import PayloadFormat, payload_formats
 from .reassembly import VideoReassembly
@@ -73,6 +76,7 @@ class MediaReceiver(RtpReceiver):
         self._frames: VideoReassembly | AudioReordering
         self._frames = VideoReassembly(self._timeline) if kind == "video" else AudioReordering(self._timeline)
         self._streams = Streams()
+        self._captures = CaptureTimes()
         self._reception = Reception()
         self._feedback = Feedback()
         self._bandwidth = Bandwidth()
@@ -195,6 +199,9 @@ class MediaReceiver(RtpReceiver):
         send_time = packet.extensions.abs_send_time
         if send_time is not None and form.has_bandwidth:
             self._estimate(send_time, len(packet.payload) + packet.padding_size, now)
+        captured = capture_time_of(packet)
+        if captured is not None:
+            self._captures.note(packet.timestamp, captured)
         frames = self._frames.add(
             form.codec, sequence_number, packet.timestamp, bool(packet.marker), payload, now, retransmitted
         )
@@ -213,6 +220,9 @@ class MediaReceiver(RtpReceiver):
                 self._add_to_clock(self._early_report)
             self._early_report = None
         for frame in frames:
+            captured_at = self._captures.take(self._timeline.wire(frame.timestamp))
+            if captured_at is not None:
+                frame = replace(frame, captured_at=captured_at)  # noqa: PLW2901 - the same frame
             self.frames_received += 1
             self.codec = frame.codec
             if frame.keyframe:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["RemoteClock"]
+__all__ = ["RemoteClock", "unix_time"]
 
 _UNIX_EPOCH_IN_NTP: Final = 2_208_988_800
 """Seconds from 1900 to 1970."""
@@ -54,10 +54,7 @@ class RemoteClock:
         """
         if ntp <= 0:
             return
-        seconds, fraction = ntp >> 32, ntp & 0xFFFFFFFF
-        if seconds < _FIRST_ERA:
-            seconds += _NTP_ERA
-        report = (timestamp, seconds - _UNIX_EPOCH_IN_NTP + fraction / _NTP_ERA, self.clock_rate)
+        report = (timestamp, unix_time(ntp), self.clock_rate)
         if _agree(self._report, report) or _agree(self._doubted, report):
             self._report, self._doubted = report, None
         else:
@@ -68,6 +65,18 @@ class RemoteClock:
         """Forget all reports, because the track has another clock rate now."""
         self.clock_rate = clock_rate
         self._report = self._doubted = None
+
+
+def unix_time(ntp: int) -> float:
+    """Seconds since 1970.
+
+    Args:
+        ntp: An NTP timestamp, in units of 2^-32 s.
+    """
+    seconds, fraction = ntp >> 32, ntp & 0xFFFFFFFF
+    if seconds < _FIRST_ERA:
+        seconds += _NTP_ERA
+    return seconds - _UNIX_EPOCH_IN_NTP + fraction / _NTP_ERA
 
 
 def _at(report: tuple[int, float, int], timestamp: int) -> float:

@@ -9,6 +9,7 @@ from .wrapping import step
 __all__ = ["Timeline"]
 
 _TIMESTAMP_BITS: Final = 32
+_TIMESTAMP_MASK: Final = (1 << _TIMESTAMP_BITS) - 1
 
 _IMPLAUSIBLE_SECONDS: Final = 10.0
 """A timestamp that moves this much more, or less, than the time between arrivals belongs to a stream that began anew."""
@@ -62,6 +63,11 @@ class Timeline:
         """Where a timestamp near that of the last frame is, which may be before it."""
         assert self._timestamp is not None
         return self._position + step(self._timestamp, timestamp, _TIMESTAMP_BITS)
+
+    def wire(self, placed: int) -> int:
+        """The 32 bits that a frame's packets had as their timestamp, of a frame that came since the stream last jumped."""
+        assert self._timestamp is not None
+        return (placed - self._position + self._timestamp) & _TIMESTAMP_MASK
 
     def begin_anew(self, clock_rate: int) -> None:
         """Have the next timestamp, of another stream, follow the last one by the time that passed."""

@@ -1,10 +1,11 @@
-"""`VideoReceiver`: the pictures that the other end sends, the newest first and only."""
+"""`VideoReceiver`: the frames that the other end sends, the newest first and only."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import av
@@ -17,6 +18,7 @@ from ....signals import Signal
 from ....threads.callbacks import Callbacks
 from ....threads.loop_thread import LoopThread
 from ..encoded_frame import EncodedFrame
+from ..frame import Frame
 from ..pictures import check_format, to_array
 from .frame_rate import FrameRate
 from .media_receiver import MediaReceiver
@@ -28,18 +30,42 @@ __all__ = ["VideoReceiver"]
 _AV_NAMES: Final = {"gray8": "gray"}
 
 
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """A decoded frame.
+
+    Attributes:
+        image: Not converted yet.
+        captured_at: As of `Frame`.
+        received_at: As of `Frame`.
+        number: As of `Frame`.
+        repeated: As of `Frame`.
+        fresh_since: `time.monotonic` when it, or the frame that it repeats, arrived.
+    """
+
+    image: av.VideoFrame
+    captured_at: float | None
+    received_at: float
+    number: int
+    repeated: bool | None
+    fresh_since: float
+
+
 class VideoReceiver(TrackReceiver):
     """A video track of a session; every method may be called from any thread and from callbacks.
 
-    Only the newest picture is kept. Each is read once: with several readers, each picture goes to one of them. Reading,
-    `latest` and the signal do not take pictures away from one another.
+    Only the newest frame is kept. Each is read once: with several readers, each frame goes to one of them. Reading,
+    `latest` and the signal do not take frames away from one another.
+
+    A sender whose source writes nothing sends its last frame again every second, so frames alone do not tell that a camera
+    lives: `age`, and `Frame.repeated` of `read_frame`, do.
 
     Iterating over it yields ``bgr24`` arrays until the session is closed.
     """
 
     def __init__(self, named: str, rtp: MediaReceiver, loop: LoopThread, callbacks: Callbacks, timeout: float) -> None:
         # Guarded by the lock of the base class.
-        self._newest: av.VideoFrame | None = None
+        self._newest: _Decoded | None = None
         self._is_read = self._is_seen = True
         # For each thread of the receivers of `frame`: which frame they got last, and whether they are about to get one.
         self._emitted: dict[str | None, int] = {}
@@ -50,16 +76,25 @@ class VideoReceiver(TrackReceiver):
         self._video_decoder = VideoDecoder()
 
         self.frame = Signal(
-            "A picture arrived: ``(receiver, frame)``, an `av.VideoFrame`. A slow callback gets fewer of them, and always the"
+            "A frame arrived: ``(receiver, frame)``, an `av.VideoFrame`. A slow callback gets fewer of them, and always the"
             " newest."
         )
         super().__init__(named, rtp, loop, callbacks, timeout)
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Width and height of the newest picture, in pixels; None before the first."""
+        """Width and height of the newest frame, in pixels; None before the first."""
         newest = self._newest
-        return None if newest is None else (newest.width, newest.height)
+        return None if newest is None else (newest.image.width, newest.image.height)
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since something new arrived, by this machine's clock: frames that are known to be repeated do not count.
+
+        None before the first frame. It grows when the camera has died as it does when the network has; `fps` tells which.
+        """
+        newest = self._newest
+        return None if newest is None else time.monotonic() - newest.fresh_since
 
     @property
     def fps(self) -> float:
@@ -74,11 +109,11 @@ class VideoReceiver(TrackReceiver):
 
     @property
     def frames_dropped(self) -> int:
-        """Decoded pictures that a newer one replaced before `read`, `latest` or a receiver of `frame` got them."""
+        """Decoded frames that a newer one replaced before `read`, `latest` or a receiver of `frame` got them."""
         return self._frames_dropped
 
     def read(self, format: str = "bgr24", timeout: float | None = None) -> NDArray[np.uint8]:
-        """Wait for the newest picture that was not read before, and convert it in this thread.
+        """Wait for the newest frame that was not read before, and convert it in this thread.
 
         Args:
             format: ``"bgr24"``, ``"rgb24"``, ``"gray8"`` or ``"yuv420p"``.
@@ -90,27 +125,62 @@ class VideoReceiver(TrackReceiver):
 
         Raises:
             WaitTimeout: None came in time.
-            SessionClosed: The session ended, and the last picture was read.
+            SessionClosed: The session ended, and the last frame was read.
+            ValueError: The format is unknown.
+            RuntimeError: The session was inherited by `fork`, or this would block the event loop.
+        """
+        return self.read_frame(format, timeout).array
+
+    def read_frame(self, format: str = "bgr24", timeout: float | None = None) -> Frame:
+        """Wait for the newest frame that was not read before, with what is known of its age.
+
+        Args:
+            format: As in `read`.
+            timeout: Seconds; None: the role object's default.
+
+        Returns:
+            The frame. A repeated one is new to this call, and says of itself that it is `repeated`.
+
+        Raises:
+            WaitTimeout: None came in time.
+            SessionClosed: The session ended, and the last frame was read.
             ValueError: The format is unknown.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
         self._owner.check()
         check_format(format)
         with self._changed:
-            self._wait_until(lambda: not self._is_read, f"waiting for a picture of {self._named}", timeout)
+            self._wait_until(lambda: not self._is_read, f"waiting for a frame of {self._named}", timeout)
             newest = self._newest
             self._is_read = self._is_seen = True
         assert newest is not None
-        return _converted(newest, format)
+        return _as_frame(newest, format)
 
     def latest(self, format: str = "bgr24") -> NDArray[np.uint8] | None:
-        """The newest picture, at once; it can still be read.
+        """The newest frame, at once; it can still be read.
 
         Args:
             format: As in `read`.
 
         Returns:
-            As of `read`; None before the first picture. When pictures have stopped, or the session is closed, the last one.
+            As of `read`; None before the first frame. When frames have stopped, or the session is closed, the last one:
+            `age` tells how old it is.
+
+        Raises:
+            ValueError: The format is unknown.
+            RuntimeError: The session was inherited by `fork`.
+        """
+        latest = self.latest_frame(format)
+        return None if latest is None else latest.array
+
+    def latest_frame(self, format: str = "bgr24") -> Frame | None:
+        """The newest frame, at once, with what is known of its age; it can still be read.
+
+        Args:
+            format: As in `read`.
+
+        Returns:
+            The frame; None before the first. When frames have stopped, or the session is closed, the last one.
 
         Raises:
             ValueError: The format is unknown.
@@ -121,10 +191,10 @@ class VideoReceiver(TrackReceiver):
         with self._changed:
             newest = self._newest
             self._is_seen = True
-        return None if newest is None else _converted(newest, format)
+        return None if newest is None else _as_frame(newest, format)
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
-        """Yield the newest picture again and again, each once, until the session is closed."""
+        """Yield the newest frame again and again, each once, until the session is closed."""
         while True:
             try:
                 yield self.read(timeout=FOR_EVER)
@@ -132,17 +202,23 @@ class VideoReceiver(TrackReceiver):
                 return
 
     def _decode(self, frame: EncodedFrame) -> None:
-        for picture in self._video_decoder.decode(frame):
-            self._add(picture)
+        for image in self._video_decoder.decode(frame):
+            self._add(image, frame)
 
-    def _add(self, picture: av.VideoFrame) -> None:
+    def _add(self, image: av.VideoFrame, frame: EncodedFrame) -> None:
+        before = self._newest
+        told = frame.captured_at
+        repeated = None if told is None else before is not None and told == before.captured_at
+        fresh_since = before.fresh_since if before is not None and repeated else frame.time
+        captured_at = self.rtp.clock.seconds(frame.timestamp) if told is None else told
+        received_at = time.time() - (time.monotonic() - frame.time)
         with self._changed:
             if not self._is_seen:
                 self._frames_dropped += 1
-            self._newest = picture
+            self._newest = _Decoded(image, captured_at, received_at, self._frames_received, repeated, fresh_since)
             self._is_read = self._is_seen = False
             self._rate.add(time.monotonic())
-            # After the picture is there, because it is read without the lock.
+            # After the frame is there, because it is read without the lock.
             self._frames_received += 1
             threads = [each for each in self.frame.threads_for(self) if each not in self._emissions_due]
             self._emissions_due.update(threads)
@@ -158,17 +234,17 @@ class VideoReceiver(TrackReceiver):
                 return
             self._emitted[thread] = number
             self._is_seen = True
-        self.frame.emit_on(thread, self, {"frame": newest})
+        self.frame.emit_on(thread, self, {"frame": newest.image})
 
 
 class _Reformatters(threading.local):
-    """A converter for each thread: several may convert one picture at a time, and one is not to be shared by threads."""
+    """A converter for each thread: several may convert one frame at a time, and one is not to be shared by threads."""
 
     def __init__(self) -> None:
         self._by_format: dict[str, VideoReformatter] = {}
 
     def of(self, format: str) -> VideoReformatter:
-        """The one for a format, which keeps what it computed for the last picture of that format."""
+        """The one for a format, which keeps what it computed for the last frame of that format."""
         if format not in self._by_format:
             self._by_format[format] = VideoReformatter()
         return self._by_format[format]
@@ -177,7 +253,9 @@ class _Reformatters(threading.local):
 _reformatters = _Reformatters()
 
 
-def _converted(picture: av.VideoFrame, format: str) -> NDArray[np.uint8]:
+def _as_frame(decoded: _Decoded, format: str) -> Frame:
     # One thread: it is this one that is to do the work.
-    converted = _reformatters.of(format).reformat(picture, format=_AV_NAMES.get(format, format), threads=1)
-    return to_array(converted, format)
+    reformatter = _reformatters.of(format)
+    converted = reformatter.reformat(decoded.image, format=_AV_NAMES.get(format, format), threads=1)
+    array = to_array(converted, format)
+    return Frame(array, decoded.captured_at, decoded.received_at, decoded.number, decoded.repeated)

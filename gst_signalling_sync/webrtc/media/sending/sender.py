@@ -12,7 +12,7 @@ import random
 import struct
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from ....threads.loop_thread import LoopThread
 from ...engine.codecs import RTCRtpSendParameters, is_rtx
@@ -95,6 +95,24 @@ class Source(Protocol):
         """Take note of the bits per second that a link carries; returns the least and the most that are ever sent."""
 
 
+class _SentPacket(NamedTuple):
+    """A packet, as it may be asked for again.
+
+    Attributes:
+        number: Its sequence number.
+        timestamp: Its RTP timestamp.
+        marker: Its marker, in its place.
+        payload: Its payload.
+        captured: When its frame was captured, if it tells.
+    """
+
+    number: int
+    timestamp: int
+    marker: int
+    payload: bytes
+    captured: float | None
+
+
 class MediaSender(RtpSender):
     """The sender of one transceiver; without a source it sends nothing.
 
@@ -123,8 +141,8 @@ class MediaSender(RtpSender):
         self._sequence_number = random.randrange(2**15)
         self._retransmission_sequence_number = random.randrange(2**15)
         self._timestamp_origin = random.randrange(2**32)
-        # Sequence number, timestamp, marker and payload, at the place of the sequence number.
-        self._history: list[tuple[int, int, int, bytes] | None] = [None] * _HISTORY
+        # At the place of the sequence number.
+        self._history: list[_SentPacket | None] = [None] * _HISTORY
         self._queue: deque[tuple[EncodedFrame, list[bytes]]] = deque()
         self._sending: asyncio.Task[None] | None = None
 
@@ -241,18 +259,20 @@ class MediaSender(RtpSender):
             number = self._sequence_number
             self._sequence_number = (number + 1) & 0xFFFF
             marker = 0x80 if index == last else 0
-            self._history[number % _HISTORY] = (number, timestamp, marker, payload)
-            await self._send_packet(self._payload_type | marker, number, timestamp, self.ssrc, payload)
+            # One packet tells it for all.
+            captured = frame.time if index == 0 and self.kind == "video" else None
+            packet = self._history[number % _HISTORY] = _SentPacket(number, timestamp, marker, payload, captured)
+            await self._send_packet(self._payload_type | marker, number, self.ssrc, payload, packet)
             self._packets += 1
             self._octets += len(payload)
         if is_first:
             # Receivers can tell the time of this track from the first report on.
             await self._send_report()
 
-    async def _send_packet(self, flags: int, number: int, timestamp: int, ssrc: int, payload: bytes) -> None:
-        first_octet = 0x90 if self._extensions.length else 0x80
-        header = struct.pack("!BBHLL", first_octet, flags, number, timestamp, ssrc)
-        await self.transmit(b"".join((header, self._extensions.now(), payload)))
+    async def _send_packet(self, flags: int, number: int, ssrc: int, payload: bytes, packet: _SentPacket) -> None:
+        extensions = self._extensions.now(packet.captured)
+        header = struct.pack("!BBHLL", 0x90 if extensions else 0x80, flags, number, packet.timestamp, ssrc)
+        await self.transmit(b"".join((header, extensions, payload)))
 
     async def on_rtcp(self, packet: AnyRtcpPacket) -> None:
         """Take what the other end says of the stream."""
@@ -310,23 +330,24 @@ class MediaSender(RtpSender):
     async def _resend(self, numbers: list[int]) -> None:
         for number in numbers:
             kept = self._history[number % _HISTORY]
-            if kept is not None and kept[0] == number:
+            if kept is not None and kept.number == number:
                 try:
-                    await self._retransmit_packet(*kept)
+                    await self._retransmit_packet(kept)
                 except ConnectionError:
                     return
 
-    async def _retransmit_packet(self, number: int, timestamp: int, marker: int, payload: bytes) -> None:
+    async def _retransmit_packet(self, packet: _SentPacket) -> None:
         assert self._payload_type is not None
         if self._retransmission_payload_type is None:
-            await self._send_packet(self._payload_type | marker, number, timestamp, self.ssrc, payload)
+            flags = self._payload_type | packet.marker
+            await self._send_packet(flags, packet.number, self.ssrc, packet.payload, packet)
             return
         retransmission_number = self._retransmission_sequence_number
         self._retransmission_sequence_number = (retransmission_number + 1) & 0xFFFF
         # The original sequence number goes before the payload (RFC 4588 section 4).
-        payload = struct.pack("!H", number) + payload
-        flags = self._retransmission_payload_type | marker
-        await self._send_packet(flags, retransmission_number, timestamp, self.retransmission_ssrc, payload)
+        payload = struct.pack("!H", packet.number) + packet.payload
+        flags = self._retransmission_payload_type | packet.marker
+        await self._send_packet(flags, retransmission_number, self.retransmission_ssrc, payload, packet)
 
     async def _send_reports(self) -> None:
         while True:

@@ -260,7 +260,8 @@ class VideoSource:
                 continue
             timestamp = max(timestamp + 1, int(captured * VIDEO_CLOCK_RATE))
             for codec in self._fan_out.codecs:
-                self._encode(converted, codec, timestamp, captured)
+                # A frame that is repeated is of now for who shows it, and was captured when it was.
+                self._encode(converted, codec, timestamp, picture.time)
 
     def _next(self, last: _Picture | None, last_time: float, due: float) -> _Picture | None:
         """Wait for the next picture to encode: a new one, or the last one again. None: the thread is to end."""
