@@ -27,6 +27,7 @@ from .media.receiving.media_receiver import MediaReceiver
 from .media.sending.sender import Source
 from .media.tracks import Tracks
 from .negotiation import Negotiation
+from .statistics import Statistics, connection_statistics
 
 if TYPE_CHECKING:
     from .channel import DataChannel
@@ -252,11 +253,9 @@ class Link:
             channel = self._role_channels[options] = self.add_channel(options)
         return channel
 
-    async def stats(self) -> dict[str, dict[str, Any]]:
-        """What aiortc knows of the connection, as plain dictionaries."""
-        if self._connection is None:
-            return {}
-        return await self._connection.stats()
+    async def stats(self) -> Statistics:
+        """The statistics of the connection, but for its data channels."""
+        return {} if self._connection is None else await connection_statistics(self._connection)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(coroutine)

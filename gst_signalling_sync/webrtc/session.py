@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, Self, TypeVar
 
 from aiortc import RTCIceServer, RTCPeerConnection
 
@@ -27,6 +27,7 @@ from .channel_options import ChannelOptions
 from .engine.data import WireChannel
 from .link import ENDING_SECONDS, Link
 from .media.received_media import ReceivedMedia
+from .statistics import Statistics, current_timestamp
 
 if TYPE_CHECKING:
     from .media.receiving.audio_receiver import AudioReceiver
@@ -250,14 +251,22 @@ class Session:
             raise self._no_track("video or audio")
         return self.media.record(path, self.named)
 
-    def stats(self, timeout: float | None = None) -> dict[str, dict[str, Any]]:
-        """The W3C's statistics of this end.
+    def stats(self, timeout: float | None = None) -> Statistics:
+        """The W3C's statistics of this end: of streams, transports, the selected candidate pair and data channels.
+
+        ::
+
+            for each in session.stats().values():
+                if each["type"] == "candidate-pair":
+                    print(f"round trip {1000 * each['currentRoundTripTime']:.1f} ms")
 
         Args:
             timeout: Seconds; None: the role object's default.
 
         Returns:
-            For each statistics object its id and its members, named and in units as in the W3C's WebRTC statistics.
+            The objects by their ids, each a dictionary of its members in the names, types and units of the W3C's "Identifiers
+            for WebRTC's Statistics API": jitter and round trips in seconds, times in milliseconds since 1970. What is not known
+            is absent. All of it can be written as JSON.
 
         Raises:
             WaitTimeout: The event loop was too busy.
@@ -266,8 +275,13 @@ class Session:
         """
         self._owner.check()
 
-        async def read() -> dict[str, dict[str, Any]]:
-            channels = {f"data-channel-{number}": channel.stats() for number, channel in enumerate(self.channels)}
+        async def read() -> Statistics:
+            now = current_timestamp()
+            named = {f"data-channel-{number}": channel.stats() for number, channel in enumerate(self.channels)}
+            channels = {
+                key: {"id": key, "timestamp": now, **{name: each for name, each in members.items() if each is not None}}
+                for key, members in named.items()
+            }
             return {**await self.link.stats(), **channels}
 
         return self._loop.run(read(), self._deadline(timeout), f"reading the statistics of {self.named}")

@@ -49,6 +49,15 @@ class IceConnection(Connection):
     clock: Callable[[], float] = staticmethod(time.monotonic)
     """What `heard_at` is read from, in seconds."""
 
+    round_trip: float | None = None
+    """That of the last check that was answered, in seconds; None before one was."""
+
+    round_trips = 0.0
+    """The sum of those of all checks, in seconds."""
+
+    checks_answered = 0
+    """How many checks were answered."""
+
     consent: Callable[[IceConnection], Awaitable[None]] | None = None
     """Replaces aioice's consent checks, which end the connection some 30 s after the last answer. Runs as long as the
     connection is established; whoever sets it calls `expire` when consent is gone."""
@@ -95,7 +104,10 @@ class IceConnection(Connection):
         finally:
             del transactions[request.transaction_id]
         self.heard_at = self.clock()
-        return time.monotonic() - sent
+        self.round_trip = time.monotonic() - sent
+        self.round_trips += self.round_trip
+        self.checks_answered += 1
+        return self.round_trip
 
     async def expire(self) -> None:
         """End the connection, as nothing may be sent to the peer any more (RFC 7675 section 5.1)."""

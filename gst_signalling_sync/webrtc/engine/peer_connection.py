@@ -14,7 +14,9 @@ from .channel import AiortcChannel
 from .data import DataTransport, Goodbye, WireChannel
 from .dtls import RobustDtlsTransport
 from .ice import IceConnection
+from .rtp_transport import transport_id, transport_stats
 from .sctp import BundlingSctpTransport
+from .stats import RTCStats
 from .transceiver import Transceiver
 
 __all__ = ["NoCommonCodec", "PeerConnection"]
@@ -123,11 +125,16 @@ class PeerConnection:
     @property
     def paths(self) -> list[IceConnection]:
         """The ICE connections, one where everything is bundled."""
-        return [
-            connection
+        return list(self.paths_by_transport.values())
+
+    @property
+    def paths_by_transport(self) -> dict[str, IceConnection]:
+        """The ICE connections by the identifier that the transport over it has in `stats`."""
+        return {
+            transport_id(transport): connection
             for transport in self._dtls_transports()
             if isinstance(connection := transport.transport.iceGatherer._connection, IceConnection)
-        ]
+        }
 
     def _dtls_transports(self) -> list[RobustDtlsTransport]:
         transports = [transceiver.receiver.transport for transceiver in self._connection.getTransceivers()]
@@ -206,10 +213,13 @@ class PeerConnection:
 
     # The rest.
 
-    async def stats(self) -> dict[str, dict[str, Any]]:
-        """What aiortc knows of the connection, as plain dictionaries by identifier."""
+    async def stats(self) -> list[RTCStats]:
+        """What aiortc knows of streams and transports."""
         report = await self._connection.getStats()
-        return {key: dict(vars(value)) for key, value in report.items()}
+        # aiortc's own has the transports that media goes by, and no others.
+        for transport in self._dtls_transports():
+            report.update(transport_stats(transport))
+        return list(report.values())
 
     async def close(self) -> None:
         """Close the connection; what is not sent is lost."""

@@ -1,6 +1,8 @@
-"""The W3C's statistics objects as aiortc has them."""
+"""The W3C's statistics objects as aiortc has them: jitter in RTP ticks, fractions in 256ths, times as `datetime`."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from aiortc.clock import current_datetime, datetime_from_ntp
 from aiortc.stats import (
@@ -8,15 +10,39 @@ from aiortc.stats import (
     RTCOutboundRtpStreamStats,
     RTCRemoteInboundRtpStreamStats,
     RTCRemoteOutboundRtpStreamStats,
+    RTCStats,
     RTCStatsReport,
 )
 
 __all__ = [
-    "RTCInboundRtpStreamStats",
+    "InboundStats",
     "RTCOutboundRtpStreamStats",
-    "RTCRemoteInboundRtpStreamStats",
     "RTCRemoteOutboundRtpStreamStats",
+    "RTCStats",
     "RTCStatsReport",
+    "RemoteInboundStats",
     "current_datetime",
     "datetime_from_ntp",
 ]
+
+
+@dataclass
+class InboundStats(RTCInboundRtpStreamStats):
+    """A stream that is received.
+
+    Attributes:
+        clockRate: RTP ticks per second, which its jitter is in.
+    """
+
+    clockRate: int
+
+
+@dataclass
+class RemoteInboundStats(RTCRemoteInboundRtpStreamStats):
+    """A stream that is sent, as the other end receives it.
+
+    Attributes:
+        clockRate: RTP ticks per second, which its jitter is in.
+    """
+
+    clockRate: int

@@ -7,7 +7,7 @@ from typing import Final
 
 from ...engine.rtp import RtcpReceiverInfo, RtcpSenderInfo, RtcpSrPacket, RtpPacket, StreamStatistics
 from ...engine.stats import (
-    RTCInboundRtpStreamStats,
+    InboundStats,
     RTCRemoteOutboundRtpStreamStats,
     RTCStatsReport,
     current_datetime,
@@ -30,6 +30,7 @@ class Reception:
 
     def __init__(self) -> None:
         self._streams: dict[int, StreamStatistics] = {}
+        self._clock_rates: dict[int, int] = {}
         self._senders: dict[int, tuple[RtcpSenderInfo, float]] = {}
 
     def knows(self, ssrc: int) -> bool:
@@ -43,11 +44,13 @@ class Reception:
             while len(self._streams) >= _MOST_STREAMS:
                 self.forget(next(iter(self._streams)))
             stream = self._streams[packet.ssrc] = StreamStatistics(clock_rate)
+            self._clock_rates[packet.ssrc] = clock_rate
         stream.add(packet)
 
     def forget(self, ssrc: int) -> None:
         """Report no longer on a stream that has ended, or that began anew."""
         self._streams.pop(ssrc, None)
+        self._clock_rates.pop(ssrc, None)
         self._senders.pop(ssrc, None)
 
     def add_sender_report(self, packet: RtcpSrPacket) -> None:
@@ -64,7 +67,7 @@ class Reception:
         now = current_datetime()
         for ssrc, stream in self._streams.items():
             report.add(
-                RTCInboundRtpStreamStats(
+                InboundStats(
                     timestamp=now,
                     type="inbound-rtp",
                     id=f"inbound-rtp_{owner}_{ssrc}",
@@ -74,6 +77,7 @@ class Reception:
                     packetsReceived=stream.packets_received,
                     packetsLost=stream.packets_lost,
                     jitter=stream.jitter,
+                    clockRate=self._clock_rates[ssrc],
                 )
             )
         for ssrc, (sender, _) in self._senders.items():

@@ -36,8 +36,8 @@ from ...engine.rtp import (
 from ...engine.rtp_sender import RtpSender
 from ...engine.rtp_transport import RTCDtlsTransport, transport_id, transport_stats
 from ...engine.stats import (
+    RemoteInboundStats,
     RTCOutboundRtpStreamStats,
-    RTCRemoteInboundRtpStreamStats,
     RTCStatsReport,
     current_datetime,
 )
@@ -148,7 +148,7 @@ class MediaSender(RtpSender):
 
         self._packets = 0
         self._octets = 0
-        self._reported_loss: RTCRemoteInboundRtpStreamStats | None = None
+        self._reported_loss: RemoteInboundStats | None = None
         self._last_report = (0, 0.0)
         self._round_trip = 0.0
         self._estimate = LinkEstimate(_INITIAL_ESTIMATE)
@@ -217,19 +217,20 @@ class MediaSender(RtpSender):
     async def getStats(self) -> RTCStatsReport:
         """The W3C's statistics: what was sent, and what the other end reported of it."""
         report = RTCStatsReport()
-        report.add(
-            RTCOutboundRtpStreamStats(
-                timestamp=current_datetime(),
-                type="outbound-rtp",
-                id=f"outbound-rtp_{id(self)}",
-                ssrc=self.ssrc,
-                kind=self.kind,
-                transportId=transport_id(self.transport),
-                packetsSent=self._packets,
-                bytesSent=self._octets,
-                trackId=self.track_id,
+        if self.source is not None:
+            report.add(
+                RTCOutboundRtpStreamStats(
+                    timestamp=current_datetime(),
+                    type="outbound-rtp",
+                    id=f"outbound-rtp_{id(self)}",
+                    ssrc=self.ssrc,
+                    kind=self.kind,
+                    transportId=transport_id(self.transport),
+                    packetsSent=self._packets,
+                    bytesSent=self._octets,
+                    trackId=self.track_id,
+                )
             )
-        )
         if self._reported_loss is not None:
             report.add(self._reported_loss)
         report.update(transport_stats(self.transport))
@@ -296,11 +297,11 @@ class MediaSender(RtpSender):
                 sample = max(0.0, time.monotonic() - sent - report.dlsr / 65536)
                 before = self._round_trip or sample
                 self._round_trip = before + _ROUND_TRIP_WEIGHT * (sample - before)
-            self._reported_loss = RTCRemoteInboundRtpStreamStats(
+            self._reported_loss = RemoteInboundStats(
                 timestamp=current_datetime(),
                 type="remote-inbound-rtp",
                 id=f"remote-inbound-rtp_{id(self)}",
-                ssrc=packet.ssrc,
+                ssrc=self.ssrc,
                 kind=self.kind,
                 transportId=transport_id(self.transport),
                 packetsReceived=self._packets - report.packets_lost,
@@ -308,6 +309,7 @@ class MediaSender(RtpSender):
                 jitter=report.jitter,
                 roundTripTime=self._round_trip,
                 fractionLost=report.fraction_lost,
+                clockRate=self._clock_rate,
             )
             if self.source is not None:
                 limits = self.source.report_estimate(self, self._estimate.bitrate)
