@@ -87,12 +87,12 @@ class SessionRole(RoleObject):
         Args:
             fps: Frames per second at the most.
             codecs: What it may be encoded in, the preferred one first; each session gets the first that its peer takes.
-            bitrate: Bits per second: the highest, or the lowest and the highest. None: by the size of the pictures, 0.08 per
+            bitrate: Bits per second: the highest, or the lowest and the highest. None: by the size of the frames, 0.08 per
                 pixel. Within the limits it follows the links: it is the lowest of what they carry, but at least half of what
-                the median of them does, so that one bad link does not take the picture from the others.
+                the median of them does, so that one bad link does not take the video from the others.
 
         Returns:
-            What pictures are written to.
+            What frames are written to.
 
         Raises:
             ValueError: There is no such codec here, or a number is out of range.

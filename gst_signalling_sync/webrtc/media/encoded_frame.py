@@ -1,4 +1,4 @@
-"""`EncodedFrame`: a picture or a packet of sound as it travels between encoder, network, decoder and file."""
+"""`EncodedFrame`: a frame or a packet of sound as it travels between encoder, network, decoder and file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Playback`: one pass through an input, each picture and piece of sound given to its source when it is due."""
+"""`Playback`: one pass through an input, each frame and piece of sound given to its source when it is due."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LATE_SECONDS: Final = 1.0
 """More than this behind, it does not hurry to catch up."""
 
 _AHEAD_SECONDS: Final = 0.2
-"""Live sound that is more than this ahead of real time was kept back by somebody, and would be late for ever."""
+"""Live sound that is more than this ahead of real time was kept back by somebody, and would be late forever."""
 
 _MOST_QUEUED: Final = 8 * 1024 * 1024
 """Bytes of one stream that are read on the way to the next packet of the other one."""
@@ -33,7 +33,7 @@ class Playback:
     Args:
         name: Of the input, for messages.
         media: The input, at its beginning.
-        video: What pictures are written to.
+        video: What frames are written to.
         audio: What sound is written to.
     """
 
@@ -51,14 +51,14 @@ class Playback:
     def play_in_time(self, begin: float | None, wait_until: Callable[[float], bool]) -> float:
         """Play a file: in the time that its time stamps tell.
 
-        A machine on which decoding takes longer than playing falls behind; then picture and sound pause together.
+        A machine on which decoding takes longer than playing falls behind; then video and sound pause together.
 
         Args:
             begin: The moment at which it begins, on the clock of `time.monotonic`; None: now.
             wait_until: Waits for a moment; its answer is whether to go on.
 
         Returns:
-            The moment at which its last picture and sound end.
+            The moment at which its last frame and sound end.
 
         Raises:
             MediaError: It broke off, or nothing in it could be decoded.
@@ -76,7 +76,7 @@ class Playback:
                 zero += late
             if not wait_until(zero + item.due):
                 return end
-            # When this thread gets around to it is not when it is due: sound would lie beside the picture for ever.
+            # When this thread gets around to it is not when it is due: sound would lie beside the video forever.
             track.write(zero + item.start)
             end = max(end, zero + item.end)
             track = self._next_track()

@@ -41,13 +41,13 @@ _GAP_SECONDS: Final = 0.04
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A picture or a piece of sound.
+    """A frame or a piece of sound.
 
     Attributes:
         content: What the source is given.
         start: Seconds on the input's clock.
         end: Seconds on the input's clock.
-        due: When the source is to be given it: a picture when it starts; sound when it ends, like that of a microphone.
+        due: When the source is to be given it: a frame when it starts; sound when it ends, like that of a microphone.
     """
 
     content: Any
@@ -115,7 +115,7 @@ class PlayedTrack(ABC):
 
 
 class PlayedVideo(PlayedTrack):
-    """Pictures.
+    """Frames.
 
     Args:
         name: Of the input, for messages.

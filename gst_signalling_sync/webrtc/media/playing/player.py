@@ -218,7 +218,7 @@ class Player:
                     media.close()
                     media = None
             if not self._loop:
-                # The last picture is to be seen as long as the others.
+                # The last frame is to be seen as long as the others.
                 self._wait_until(begin or 0)
                 return
             if begin is None:

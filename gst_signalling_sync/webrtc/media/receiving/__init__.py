@@ -1,1 +1,1 @@
-"""Packets become frames, pictures and sound: the receiver of each track, and what users read from."""
+"""Packets become frames of video, and sound: the receiver of each track, and what users read from."""

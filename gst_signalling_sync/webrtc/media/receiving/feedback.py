@@ -49,7 +49,7 @@ class Feedback:
             )
 
     def request_keyframe(self, transport: RTCDtlsTransport, media_ssrc: int) -> None:
-        """Tell that pictures were lost, which asks for a keyframe (RFC 4585 section 6.3.1)."""
+        """Tell that frames were lost, which asks for a keyframe (RFC 4585 section 6.3.1)."""
         if self.ssrc is not None:
             self._send(transport, RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=self.ssrc, media_ssrc=media_ssrc))
 

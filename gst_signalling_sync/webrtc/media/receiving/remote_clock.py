@@ -20,7 +20,7 @@ _IMPLAUSIBLE_SECONDS: Final = 1.0
 class RemoteClock:
     """Maps the timestamps of one track to the wall clock of its sender, by the sender reports of RTCP.
 
-    Tracks of one sender share that clock, which is what sound and pictures are put in sync by. It may be read from any
+    Tracks of one sender share that clock, which is what sound and video are put in sync by. It may be read from any
     thread; reports are taken on the loop.
 
     Args:

@@ -1,4 +1,4 @@
-"""`VideoDecoder`: access units of VP8 and H264 become pictures."""
+"""`VideoDecoder`: access units of VP8 and H264 become frames."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..failures import DecodingError
 __all__ = ["MOST_PIXELS", "VideoDecoder"]
 
 MOST_PIXELS: Final = 8192 * 4320
-"""Of one picture; the peer chooses its size, and what is decoded to takes a byte and a half for each."""
+"""Of one frame; the peer chooses its size, and what is decoded to takes a byte and a half for each."""
 
 _DECODERS: Final = {"VP8": "vp8", "H264": "h264"}
-"""FFmpeg's own for VP8: libvpx takes as long, but has allocated a picture before its size can be refused."""
+"""FFmpeg's own for VP8: libvpx takes as long, but has allocated a frame before its size can be refused."""
 
 _TIME_BASE: Final = Fraction(1, VIDEO_CLOCK_RATE)
 
@@ -37,10 +37,10 @@ class VideoDecoder:
             frame: The next one; after an error, a keyframe.
 
         Returns:
-            The pictures that are complete now, one as a rule. Their `pts` is the frame's timestamp.
+            The frames that are complete now, one as a rule. Their `pts` is the frame's timestamp.
 
         Raises:
-            av.FFmpegError: It cannot be decoded, or its pictures are too large.
+            av.FFmpegError: It cannot be decoded, or its frames are too large.
             DecodingError: What was decoded is damaged.
         """
         if self._context is None or frame.codec != self._codec:
@@ -50,23 +50,23 @@ class VideoDecoder:
         packet.pts = frame.timestamp
         packet.time_base = _TIME_BASE
         try:
-            pictures = self._context.decode(packet)
+            decoded = self._context.decode(packet)
         except Exception:
             # What is left of it in the decoder must not spoil what comes after the next keyframe.
             self._context = None
             raise
-        if any(picture.is_corrupt for picture in pictures):
+        if any(each.is_corrupt for each in decoded):
             self._context = None
-            raise DecodingError("the picture is damaged")
-        for picture in pictures:
-            picture.time_base = _TIME_BASE
-        return pictures
+            raise DecodingError("the frame is damaged")
+        for each in decoded:
+            each.time_base = _TIME_BASE
+        return decoded
 
 
 def _new_context(codec: str) -> VideoCodecContext:
     context = av.CodecContext.create(_DECODERS[codec], "r")
     assert isinstance(context, VideoCodecContext)
-    # Several threads would each hold a picture back.
+    # Several threads would each hold a frame back.
     context.thread_count = 1
     context.flags |= Flags.low_delay
     context.options = {"max_pixels": str(MOST_PIXELS)}

@@ -33,7 +33,7 @@ class RecordedVideo:
         clock: Places its frames.
         codecs: That the file can hold. The first keyframe decides which of them it does hold: its own if it is among them,
             else the first, to which all that comes in another is re-encoded.
-        request_keyframe: Called when there is no picture until one comes.
+        request_keyframe: Called when there is no frame until one comes.
     """
 
     def __init__(self, clock: RecordingClock, codecs: tuple[str, ...], request_keyframe: Callable[[], object]) -> None:

@@ -50,11 +50,11 @@ class Recorder:
 
     What came is written as it is where the file can hold it, and re-encoded where not: MP4 holds H264 and Opus, MKV holds VP8,
     H264 and Opus, WebM holds VP8 and Opus. So VP8 becomes H264 in MP4, and H264 becomes VP8 in WebM; sound other than Opus
-    (PCMU, PCMA, G722) becomes Opus in all three; `transcodes` tells. Re-encoding takes half a core for 1280x720 at 30 pictures
-    per second; when it falls behind, pictures are dropped as for a disk that is too slow. Pictures whose size changes keep
+    (PCMU, PCMA, G722) becomes Opus in all three; `transcodes` tells. Re-encoding takes half a core for 1280x720 at 30 frames
+    per second; when it falls behind, frames are dropped as for a disk that is too slow. Frames whose size changes keep
     their new size in the file.
 
-    The recording begins with the first keyframe, and sound and picture are in sync by the sender's clock. So the first few
+    The recording begins with the first keyframe, and sound and video are in sync by the sender's clock. So the first few
     seconds are held in memory until the sender has told its clock: three at the most, then the time of arrival counts. A
     track that sends nothing for three seconds is not waited for; it takes its place in the file whenever it comes.
 
@@ -144,12 +144,12 @@ class Recorder:
 
     @property
     def frames(self) -> int:
-        """Pictures written."""
+        """Frames written."""
         return 0 if self._recording is None else self._recording.frames
 
     @property
     def frames_dropped(self) -> int:
-        """Pictures and packets of sound left out, because the disk, or the re-encoding, was too slow."""
+        """Frames and packets of sound left out, because the disk, or the re-encoding, was too slow."""
         return self._queue.dropped
 
     @property
@@ -299,7 +299,7 @@ class Recorder:
             dropped = queue.dropped
             queue.put(kind, frame)
             if not dropped and queue.dropped:
-                logger.warning("%s: the disk is too slow; sound and pictures are dropped", self._doing)
+                logger.warning("%s: the disk is too slow; sound and frames are dropped", self._doing)
             if kind == "video" and queue.needs_keyframe:
                 track.request_keyframe()
 

@@ -93,7 +93,7 @@ class AudioSource:
 
         Sound that is written in real time is sent at once. What is written ahead waits, up to a minute, and is sent in real
         time. A writer that falls behind the clock and does not catch up has paused: the others hear silence, and go on in time
-        with the picture.
+        with the video.
 
         Args:
             sound: ``(samples,)`` or ``(samples, channels)``, int16, or float32 or float64 in -1 to 1; any number of samples.
@@ -143,7 +143,7 @@ class AudioSource:
         return False
 
     def report_estimate(self, sink: Sink, bitrate: int) -> tuple[int, int]:
-        """The bitrate of sound is not adapted: it is a fraction of the picture's.
+        """The bitrate of sound is not adapted: it is a fraction of the video's.
 
         Args:
             sink: The link's sender.

@@ -52,7 +52,7 @@ class FanOut:
 
     @property
     def is_congested(self) -> bool:
-        """Whether the loop has not yet delivered what was posted: the next picture had better wait."""
+        """Whether the loop has not yet delivered what was posted: the next frame had better wait."""
         return self._posted - self._delivered >= _MOST_ON_THE_WAY
 
     def add(self, sink: Sink, codec: str, loop: LoopThread) -> None:
@@ -90,6 +90,6 @@ class FanOut:
             try:
                 sink.deliver(frame, payloads)
             except Exception:
-                # One that fails would fail for every frame, and must not take the picture from the others.
+                # One that fails would fail for every frame, and must not take the video from the others.
                 logger.exception("%r gets no more frames", sink)
                 self.remove(sink)

@@ -1,4 +1,4 @@
-"""The video encoders: pictures in, access units out. Each is used by one thread."""
+"""The video encoders: frames in, access units out. Each is used by one thread."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def default_bitrate(width: int, height: int, fps: float) -> int:
 
 
 class VideoEncoder:
-    """Encodes the pictures of one source in one codec, for real time: no picture is held back, none is skipped.
+    """Encodes the frames of one source in one codec, for real time: no frame is held back, none is skipped.
 
-    Its codec is opened anew, which begins with a keyframe, when the size of the pictures or the bitrate changes.
+    Its codec is opened anew, which begins with a keyframe, when the size of the frames or the bitrate changes.
 
     Args:
         codec: One of `VIDEO_CODECS`.
@@ -64,7 +64,7 @@ class VideoEncoder:
         self._bitrate = 0
 
     def encode(self, frame: av.VideoFrame, timestamp: int, time: float, bitrate: int, keyframe: bool) -> EncodedFrame:
-        """Encode a picture.
+        """Encode a frame.
 
         Args:
             frame: In yuv420p; its type of picture is overwritten.
@@ -130,7 +130,7 @@ def _vp8_options(bitrate: int) -> dict[str, str]:
         "qmin": "2",
         "qmax": "56",
         "static-thresh": "1",
-        # A decoder that lost a frame does not carry its errors on for ever.
+        # A decoder that lost a frame does not carry its errors on forever.
         "error-resilient": "default",
     }
 

@@ -1,6 +1,6 @@
-"""`VideoSource`: pictures that are written are encoded once per codec, for all sessions.
+"""`VideoSource`: frames that are written are encoded once per codec, for all sessions.
 
-Threads: writers leave the newest picture in a slot. While anybody watches, one thread takes it from there, converts and
+Threads: writers leave the newest frame in a slot. While anybody watches, one thread takes it from there, converts and
 encodes it; the loop delivers the result. The slot, and what receivers ask of the encoders, are guarded by one lock that
 nobody holds while converting or encoding.
 """
@@ -34,7 +34,7 @@ __all__ = ["Bitrate", "VideoSource"]
 logger = logging.getLogger(__name__)
 
 Bitrate = int | tuple[int, int] | None
-"""Bits per second: the highest, or the lowest and the highest, or None to go by the size of the pictures."""
+"""Bits per second: the highest, or the lowest and the highest, or None to go by the size of the frames."""
 
 _LOWEST_PART: Final = 8
 """Where only the highest bitrate is given, the lowest is this part of it."""
@@ -43,10 +43,10 @@ _LOWEST_BITRATE: Final = 30_000
 _HIGHEST_FPS: Final = 240
 
 _REPEAT_SECONDS: Final = 1.0
-"""A source that pauses sends its last picture again this often: the end of it may have been lost, which no receiver sees."""
+"""A source that pauses sends its last frame again this often: the end of it may have been lost, which no receiver sees."""
 
 _BURST: Final = 3
-"""Pictures that may come early: who writes at about `fps`, and several at once after a stall, must not wait ever after."""
+"""Frames that may come early: who writes at about `fps`, and several at once after a stall, must not wait ever after."""
 
 _TOLERANCE: Final = 1.02
 """No camera's clock is exact."""
@@ -54,8 +54,8 @@ _TOLERANCE: Final = 1.02
 _POLL_SECONDS: Final = 0.005
 
 
-class _Picture:
-    """A picture and when it was captured; identity tells two of them apart."""
+class _Written:
+    """A frame as it was written, and when it was captured; identity tells two of them apart."""
 
     __slots__ = ("frame", "time")
 
@@ -77,9 +77,9 @@ class VideoSource:
     """A video track of a producer or consumer; made by their `add_video`. Written to by any thread.
 
     Args:
-        fps: Frames per second at the most; pictures that are written faster are left out.
+        fps: Frames per second at the most; frames that are written faster are left out.
         codecs: Some of ``"VP8"`` and ``"H264"``, the preferred one first. Each session gets the first that its other end takes.
-        bitrate: Bits per second: the highest, or the lowest and the highest. None: by the size of the pictures, 0.08 per pixel.
+        bitrate: Bits per second: the highest, or the lowest and the highest. None: by the size of the frames, 0.08 per pixel.
 
     Raises:
         ValueError: There is no such codec, or a number is out of range.
@@ -99,7 +99,7 @@ class VideoSource:
 
         # Guards what follows; notified when the thread may have something to do.
         self._changed = Condition()
-        self._newest: _Picture | None = None
+        self._newest: _Written | None = None
         self._written = 0
         self._encoded = 0
         self._encodings: dict[str, _Encoding] = {}
@@ -112,12 +112,12 @@ class VideoSource:
 
     @property
     def frames_written(self) -> int:
-        """Pictures that were written."""
+        """Frames that were written."""
         return self._written
 
     @property
     def frames_encoded(self) -> int:
-        """Pictures that were encoded: while nobody watches, none. A picture that is repeated counts again."""
+        """Frames that were encoded: while nobody watches, none. A frame that is repeated counts again."""
         return self._encoded
 
     @property
@@ -144,10 +144,10 @@ class VideoSource:
         return max(rates, default=None)
 
     def write(self, picture: Any, format: str = "bgr24", *, captured: float | None = None) -> None:
-        """Send a picture to every session; returns at once. It is copied, so the array may be used again.
+        """Send a frame to every session; returns at once. It is copied, so the array may be used again.
 
-        Nothing is queued: of pictures that come faster than they are encoded, or than `fps`, the newest wins. A source that
-        pauses repeats its last picture every second, and whenever a receiver needs a new one to begin with.
+        Nothing is queued: of frames that come faster than they are encoded, or than `fps`, the newest wins. A source that
+        pauses repeats its last frame every second, and whenever a receiver needs a new one to begin with.
 
         Args:
             picture: ``(height, width, 3)`` uint8 of bgr24 and rgb24, ``(height, width)`` of gray8, ``(height * 3 / 2, width)``
@@ -166,7 +166,7 @@ class VideoSource:
         moment = now if captured is None else capture_time(captured, now)
         frame = to_frame(picture, format)
         with self._changed:
-            self._newest = _Picture(frame, moment)
+            self._newest = _Written(frame, moment)
             self._written += 1
             self._changed.notify_all()
 
@@ -236,35 +236,35 @@ class VideoSource:
     def join(self, deadline: Deadline) -> None:
         """Wait until the thread has ended, if nobody watches any more; on a caller's thread."""
         if not self._encodings and not self._thread.join(deadline):
-            logger.warning("%r: a picture is still being encoded %g s after close()", self, deadline.seconds)
+            logger.warning("%r: a frame is still being encoded %g s after close()", self, deadline.seconds)
 
     # What follows runs on the source's thread.
 
     def _main(self) -> None:
-        last: _Picture | None = None
+        last: _Written | None = None
         last_time = due = 0.0
         timestamp = 0
         converted: av.VideoFrame | None = None
         reformatter = VideoReformatter()
         while True:
-            picture = self._next(last, last_time, due)
-            if picture is None:
+            written = self._next(last, last_time, due)
+            if written is None:
                 return
             now = time.monotonic()
-            captured = picture.time if picture is not last else now
-            if picture is not last or converted is None:
-                converted = self._convert(picture.frame, reformatter)
-            last, last_time = picture, now
+            captured = written.time if written is not last else now
+            if written is not last or converted is None:
+                converted = self._convert(written.frame, reformatter)
+            last, last_time = written, now
             due = max(due, now - _BURST * self._interval) + self._interval
             if converted is None:
                 continue
             timestamp = max(timestamp + 1, int(captured * VIDEO_CLOCK_RATE))
             for codec in self._fan_out.codecs:
                 # A frame that is repeated is of now for who shows it, and was captured when it was.
-                self._encode(converted, codec, timestamp, picture.time)
+                self._encode(converted, codec, timestamp, written.time)
 
-    def _next(self, last: _Picture | None, last_time: float, due: float) -> _Picture | None:
-        """Wait for the next picture to encode: a new one, or the last one again. None: the thread is to end."""
+    def _next(self, last: _Written | None, last_time: float, due: float) -> _Written | None:
+        """Wait for the next frame to encode: a new one, or the last one again. None: the thread is to end."""
         with self._changed:
             while self._encodings:
                 now = time.monotonic()
@@ -279,12 +279,12 @@ class VideoSource:
             return None
 
     def _repeat_at(self, last_time: float) -> float:
-        """When to send the last picture again if no other comes."""
+        """When to send the last frame again if no other comes."""
         times = [each.keyframes.due_at() for each in self._encodings.values()]
         wanted = min((due for due in times if due is not None), default=None)
         if wanted is None:
             return last_time + max(_REPEAT_SECONDS, 2 * self._interval)
-        # The next picture is likely to come first.
+        # The next frame is likely to come first.
         return max(wanted, last_time + min(2 * self._interval, _REPEAT_SECONDS / 4))
 
     def _convert(self, frame: av.VideoFrame, reformatter: VideoReformatter) -> av.VideoFrame | None:
