@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gst_signalling_sync import Producer, RecordingError, SignallingServer, connect
+from gst_signalling_sync import Producer, RecordingError, Session, SignallingServer, connect
 from gst_signalling_sync.threads.callbacks import Callbacks
 from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
@@ -181,6 +181,27 @@ def test_sound_goes_on_after_a_piece_that_failed(
 
     assert microphone.frames_failed == 3
     assert len(tracebacks(caplog)) == 1
+
+
+def test_reports_go_on_after_one_that_failed(
+    embedded_server: SignallingServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def report_of(session: Session) -> float:
+        stats = session.stats().values()
+        return max((each["remoteTimestamp"] for each in stats if each["type"] == "remote-outbound-rtp"), default=0.0)
+
+    def fail(**named: Any) -> None:
+        monkeypatch.undo()
+        raise LookupError(UNFORESEEN)
+
+    producer = Producer(embedded_server.uri, name="robot")
+    camera = producer.add_video()
+    with producer, filming(camera), connect(embedded_server.uri, name="robot") as session:
+        session.video.read()
+        monkeypatch.setattr("gst_signalling_sync.webrtc.media.sending.sender.RtcpSenderInfo", fail)
+        wait_until(lambda: tracebacks(caplog), "a report has failed")
+        before = report_of(session)
+        wait_until(lambda: report_of(session) > before, "another report")
 
 
 # Receiving

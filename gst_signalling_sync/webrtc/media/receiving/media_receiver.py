@@ -317,8 +317,9 @@ class MediaReceiver(RtpReceiver):
         self._report_alarm = self._loop.call_later(random.uniform(*_REPORT_SECONDS), self._report)
 
     def _report(self) -> None:
-        self._feedback.report(self.transport, self._reception.reports())
+        # First, so that a report that cannot be made is not the last.
         self._schedule_report()
+        self._feedback.report(self.transport, self._reception.reports())
 
     def _end(self) -> None:
         if self._has_ended:

@@ -42,6 +42,7 @@ from ...engine.stats import (
     current_datetime,
 )
 from ..encoded_frame import EncodedFrame, MediaKind
+from ..failures import Failures
 from .bitrate import LinkEstimate, SendRate
 from .header_extensions import HeaderExtensions
 from .sender_clock import ntp_time
@@ -146,6 +147,7 @@ class MediaSender(RtpSender):
         self._queue: deque[tuple[EncodedFrame, list[bytes]]] = deque()
         self._sending: asyncio.Task[None] | None = None
 
+        self._failures = Failures(logger, lambda: f"sender of {kind} {self.ssrc}", ())
         self._packets = 0
         self._octets = 0
         self._reported_loss: RemoteInboundStats | None = None
@@ -238,8 +240,10 @@ class MediaSender(RtpSender):
 
     def _on_sent(self, task: asyncio.Task[None]) -> None:
         self._sending = None
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("sending %s failed", self.kind, exc_info=error)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, Exception):
+            self._failures.add("send a frame", error, time.monotonic())
 
     async def _send_queue(self) -> None:
         try:
@@ -356,7 +360,10 @@ class MediaSender(RtpSender):
             # Varied, so that the reports of many senders do not come at once (RFC 3550 section 6.2).
             await asyncio.sleep(0.5 + random.random())
             if self._packets:
-                await self._send_report()
+                try:
+                    await self._send_report()
+                except Exception as error:  # noqa: BLE001 - reported; without the next one the other end loses the time
+                    self._failures.add("send a report", error, time.monotonic())
 
     async def _send_report(self) -> None:
         """Tell which moment the time stamps of this moment mean, on the clock that all sources of this process share."""
