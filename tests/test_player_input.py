@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from gst_signalling_sync import ConnectError, Producer, SignallingServer, connect
+from gst_signalling_sync import ConnectError, MediaError, Producer, SignallingServer, connect
 from gst_signalling_sync.webrtc.media.playing import media_input
 from gst_signalling_sync.webrtc.media.playing import player as players
 from gst_signalling_sync.webrtc.media.playing.player import Player
@@ -156,6 +158,55 @@ def test_role_that_is_never_started_gives_its_input_back(tmp_path: Path, film: b
             gc.collect()
 
     assert [type(error) for error in errors] == [BrokenPipeError]
+
+
+@pytest.mark.parametrize("begins", ["before its first frame", "in the middle"])
+def test_pipe_that_is_silent_does_not_hold_up_close(film: bytes, begins: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb"), os.fdopen(writing, "wb"):
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, len(film))
+        assert os.write(writing, film) == len(film)
+        player = Player(f"pipe:{reading}")
+        written = Written(player, monkeypatch)
+        player.start()
+        if begins == "in the middle":
+            wait_until(lambda: len(written.pictures) > FPS, "frames", SECONDS)
+        # Nothing comes any more, and the writer stays.
+        began = time.monotonic()
+        player.close(SECONDS)
+        took = time.monotonic() - began
+
+    assert took < 2
+    assert not any(thread.name == "gss-player" for thread in threading.enumerate())
+
+
+def test_pipe_without_a_writer_is_given_up_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(players, "OPEN_SECONDS", 0.3)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(MediaError, match=r"cannot open .*pipe: nothing came within 0\.3 s"):
+        Player(tmp_path / "pipe")
+    # The watch over what a test leaves behind sees that no thread waits for a writer any more.
+
+
+def test_pipe_whose_writer_comes_late_is_played(tmp_path: Path, film: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    made: list[Player] = []
+    opener = threading.Thread(target=lambda: made.append(Player(path)))
+    opener.start()
+    path.write_bytes(film)
+    opener.join(SECONDS)
+    (player,) = made
+    written = Written(player, monkeypatch)
+    with playing(player):
+        player.wait(SECONDS)
+
+    assert written.numbers == list(range(3 * FPS))
+
+
+def test_descriptor_that_is_none_is_refused() -> None:
+    with pytest.raises(MediaError, match="cannot open pipe:987654: Bad file descriptor"):
+        Player("pipe:987654")
 
 
 def test_stream_that_waited_too_long_is_opened_again(film: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import stat
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -17,6 +18,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from ....errors import MediaError
+from .pipe_input import PipeInput
 
 __all__ = ["OPEN_SECONDS", "READ_SECONDS", "Location", "MediaInput", "Span"]
 
@@ -61,6 +63,7 @@ class Location:
         is_file: Whether it is a regular file, which is read without waiting.
         is_remote: Whether it is at an address on the network.
         name: For messages: without a password.
+        pipe: The path or the descriptor of a pipe; None: it is none.
     """
 
     url: str
@@ -68,6 +71,7 @@ class Location:
     is_file: bool
     is_remote: bool
     name: str
+    pipe: str | int | None = None
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> Self:
@@ -86,11 +90,14 @@ class Location:
             # FFmpeg has names of its own for what is in no directory: URLs, and numbered images.
             if "\0" in text or not re.match(r"[A-Za-z][\w+.-]+:|[^%]*%\d*d", text):
                 raise MediaError(f"cannot open {text!r}: {_reason(error)}") from None
+            if pipe := re.fullmatch(r"pipe:(\d{0,9})", text):
+                return cls(text, None, False, False, text, int(pipe[1] or 0))
             return cls(text, None, False, "://" in text, re.sub(r"(?<=://)[^/@]*@", "", text))
         if stat.S_ISCHR(mode):
             return cls(text, "v4l2", False, False, text)
+        file = text.removeprefix("file:")
         # Else FFmpeg would take a name with a colon for a URL.
-        return cls(f"file:{text.removeprefix('file:')}", None, stat.S_ISREG(mode), False, text)
+        return cls(f"file:{file}", None, stat.S_ISREG(mode), False, text, file if stat.S_ISFIFO(mode) else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +124,24 @@ class MediaInput:
 
     Args:
         location: Where they are.
+        stop: Ends what comes through a pipe, when it is set.
 
     Raises:
         MediaError: It cannot be opened, or has neither video nor audio that can be decoded.
     """
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Location, stop: threading.Event | None = None) -> None:
         self._location = location
-        timeout = None if location.is_file else (OPEN_SECONDS, READ_SECONDS)
+        self._pipe: PipeInput | None = None
+        # A pipe may be silent for as long as its writer likes.
+        timeout = None if location.is_file or location.pipe is not None else (OPEN_SECONDS, READ_SECONDS)
         try:
-            self._container = av.open(location.url, "r", location.format, timeout=timeout, **_TAGS)
-        except (av.FFmpegError, ValueError) as error:
+            if location.pipe is not None:
+                self._pipe = PipeInput(location.pipe, stop or threading.Event())
+            self._container = av.open(self._pipe or location.url, "r", location.format, timeout=timeout, **_TAGS)
+        except (av.FFmpegError, ValueError, OSError) as error:
+            if self._pipe is not None:
+                self._pipe.close()
             raise MediaError(f"cannot open {location.name}: {_reason(error)}") from None
         streams = self._container.streams
         self.video = next((stream for stream in streams.video if _is_playable(stream)), None)
@@ -171,8 +185,10 @@ class MediaInput:
                 logger.warning("%s: skipped what cannot be read: %s", self._location.name, error.strerror)
 
     def close(self) -> None:
-        """Give the file or the device back."""
+        """Give the file, the device or the pipe back; idempotent."""
         self._container.close()
+        if self._pipe is not None:
+            self._pipe.close()
 
     def _describe_streams(self) -> str:
         if self._container.format.name in _TEXT_FORMATS:

@@ -65,7 +65,9 @@ class Player:
         self._was_started = False
         self._ended = False
         self._error: MediaError | None = None
-        self._unplayed: MediaInput | None = _open(self._location)
+        # Ends what reads a pipe; each life until close() has one of its own.
+        self._stop = threading.Event()
+        self._unplayed: MediaInput | None = _open(self._location, self._stop)
         self._opened_at = time.monotonic()
         self._video = _video_source(self._unplayed)
         self._audio = _audio_source(self._unplayed)
@@ -104,7 +106,8 @@ class Player:
         with self._changed:
             if self._thread is not None:
                 return
-            thread = threading.Thread(target=self._main, args=(self._unplayed,), name="gss-player", daemon=True)
+            arguments = (self._unplayed, self._stop)
+            thread = threading.Thread(target=self._main, args=arguments, name="gss-player", daemon=True)
             self._thread = thread
             try:
                 thread.start()
@@ -140,7 +143,7 @@ class Player:
     def close(self, seconds: float) -> None:
         """Stop playing, and give the file or the device back, played or not; idempotent. The last frame stays.
 
-        Nothing can interrupt FFmpeg while it waits for a camera or the network: a stream that has fallen silent keeps its
+        Nothing can interrupt FFmpeg while it waits for a camera or the network: one that has fallen silent keeps its
         thread for up to 5 s, which is logged when it is longer than `seconds`. A `start` meanwhile waits for that thread to
         give the input back.
 
@@ -154,6 +157,8 @@ class Player:
         with self._changed:
             thread, self._thread = self._thread, None
             media, self._unplayed = self._unplayed, None
+            self._stop.set()
+            self._stop = threading.Event()
             self._changed.notify_all()
         if media is not None:
             media.close()
@@ -165,11 +170,11 @@ class Player:
 
     # What follows runs on the player's thread.
 
-    def _main(self, media: MediaInput | None) -> None:
+    def _main(self, media: MediaInput | None, stop: threading.Event) -> None:
         error: MediaError | None = None
         try:
             if self._hold_input():
-                self._play(media)
+                self._play(media, stop)
         except Exception as raised:  # noqa: BLE001 - told by `error`, and logged
             error = self._explained(raised)
             if self._goes_on():
@@ -195,7 +200,7 @@ class Player:
                 self._holder = threading.current_thread()
             return self._goes_on()
 
-    def _play(self, media: MediaInput | None) -> None:
+    def _play(self, media: MediaInput | None, stop: threading.Event) -> None:
         begin: float | None = None
         failed = False
         if media is not None and self._is_stale():
@@ -203,7 +208,7 @@ class Player:
             media = None
         while self._goes_on():
             try:
-                media = media or MediaInput(self._location)
+                media = media or MediaInput(self._location, stop)
                 begin = self._play_once(media, begin)
                 failed = False
             except Exception as raised:  # noqa: BLE001 - told by `error`, or tried again, and logged
@@ -259,7 +264,7 @@ class Player:
             return False
 
 
-def _open(location: Location) -> MediaInput:
+def _open(location: Location, stop: threading.Event) -> MediaInput:
     """Open an input on a caller's thread."""
     if location.is_file:
         return MediaInput(location)
@@ -268,7 +273,7 @@ def _open(location: Location) -> MediaInput:
 
     def run() -> None:
         try:
-            opened.set_result(MediaInput(location))
+            opened.set_result(MediaInput(location, stop))
         except Exception as error:  # noqa: BLE001 - raised again by who waits
             opened.set_exception(error)
 
@@ -276,6 +281,7 @@ def _open(location: Location) -> MediaInput:
     try:
         return result_of(opened, Deadline(OPEN_SECONDS))
     except BaseException as error:
+        stop.set()
         opened.add_done_callback(_discard)
         if isinstance(error, TimeoutError):
             raise MediaError(f"cannot open {location.name}: nothing came within {OPEN_SECONDS:g} s") from None
