@@ -15,6 +15,7 @@ from .signals import Signal
 from .threads import interruptible
 from .threads.at_exit import CLOSED_FIRST
 from .threads.callbacks import Callbacks
+from .threads.native import check_native
 from .threads.owner import Owner
 from .threads.waiting import LONGEST_WAIT_SECONDS, Deadline, check_timeout
 
@@ -93,9 +94,10 @@ class RoleObject:
             ServerError: It refused the registration.
             ProtocolError: `meta` is not a JSON value, or longer than 64 KiB.
             ConnectionLost: The server closed the connection, or another thread called `close` meanwhile.
-            RuntimeError: The object was inherited by `fork`.
+            RuntimeError: The object was inherited by `fork`, or gevent or eventlet has patched threads or sockets.
         """
         self._owner.check()
+        check_native()
         deadline = self._deadline(timeout)
         with self._lifecycle:
             if self._signalling is not None and self._failure is None:

@@ -11,6 +11,7 @@ from typing import Final, Self
 from ..errors import WaitTimeout
 from ..protocol.limits import ServerLimits
 from ..protocol.registry import RegisteredPeer, RegisteredSession
+from ..threads.native import check_native
 from ..threads.owner import Owner
 from ..threads.waiting import Deadline
 from .listening import authority, connectable
@@ -150,9 +151,10 @@ class SignallingServer:
 
         Raises:
             ConnectError: The address cannot be listened on.
-            RuntimeError: This process inherited the server by `fork`.
+            RuntimeError: This process inherited the server by `fork`, or gevent or eventlet has patched threads or sockets.
         """
         self._owner.check()
+        check_native()
         with self._lock:
             if self._running is None:
                 self._running = RunningServer(self._settings)

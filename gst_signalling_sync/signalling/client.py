@@ -31,6 +31,7 @@ from ..protocol.messages import (
     StartSession,
 )
 from ..threads.callbacks import Callbacks
+from ..threads.native import check_native
 from ..threads.owner import Owner
 from ..threads.waiting import Deadline, check_timeout
 from .answers import SessionEvent, list_request, session_request, status_request
@@ -117,9 +118,10 @@ class SignallingClient(ServerSignals):
                 `ConnectError.status` is the HTTP status of a refusal.
             ConnectTimeout: The server did not answer in time.
             ConnectionLost: The server closed the connection before its welcome, or another thread called `close`.
-            RuntimeError: The object was inherited by `fork`.
+            RuntimeError: The object was inherited by `fork`, or gevent or eventlet has patched threads or sockets.
         """
         self._owner.check()
+        check_native()
         deadline = self._deadline(timeout)
         with self._lifecycle:
             if self._is_connected():
