@@ -125,13 +125,13 @@ class RoleObject:
 
         From a callback it returns before the callbacks that are still to be delivered.
 
+        In a child that inherited it by `fork` this does nothing.
+
         Args:
             timeout: Seconds for the delivery of what was sent; None: the object's default.
-
-        Raises:
-            RuntimeError: The object was inherited by `fork`.
         """
-        self._owner.check()
+        if not self._owner.is_here:
+            return
         deadline = self._deadline(timeout)
         if self._callbacks.is_current:
             # Whoever holds the lifecycle may be waiting for this very callback to return.
@@ -175,9 +175,7 @@ class RoleObject:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A forked child leaves the block that it inherited too.
-        if self._owner.is_here:
-            self.close()
+        self.close()
 
     def _deadline(self, timeout: float | None) -> Deadline:
         return Deadline(self._timeout if timeout is None else timeout)

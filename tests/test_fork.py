@@ -348,9 +348,10 @@ def report(robot, listener, client):
         lambda: session.audio.read(960),
         lambda: robot.video.bitrate,
         lambda: robot.channel.recv(),
-        lambda: robot.producer.close(),
+        lambda: robot.producer.start(),
     ]
     print({{refusal(read) for read in reads}})
+    robot.close()
 
 if __name__ == "__main__":
     from gst_signalling_sync import Listener, SignallingClient

@@ -23,6 +23,7 @@ from gst_signalling_sync import (
     ChannelClosed,
     ConnectionLost,
     Consumer,
+    DataChannel,
     Listener,
     Producer,
     Session,
@@ -262,23 +263,26 @@ def test_child_of_fork_gets_clear_errors_and_starts_clean(uri: str) -> None:
             channel = session.channel("data")
             child = os.fork()
             if child == 0:
-                os._exit(_use_inherited_objects(producer, session, uri))
+                os._exit(_use_inherited_objects(producer, session, channel, uri))
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
             channel.send("the parent goes on")
             assert channel.recv() == "the parent goes on"
 
 
-def _use_inherited_objects(producer: Producer, session: Session, uri: str) -> int:
+def _use_inherited_objects(producer: Producer, session: Session, channel: DataChannel, uri: str) -> int:
     try:
         calls: list[Callable[[], object]] = [
-            producer.close,
-            session.close,
-            lambda: session.channels[0].send("hello"),
-            session.channels[0].recv,
+            producer.start,
+            session.channel,
+            lambda: channel.send("hello"),
+            channel.recv,
         ]
         for call in calls:
             with pytest.raises(RuntimeError, match="inherited by fork"):
                 call()
+        assert (session.state, session.channels, producer.sessions) == ("closed", [], [])
+        session.close()
+        producer.close()
         with connect(uri, name="robot") as own:
             own.channel("data").send("from the child")
             return 0 if own.channel("data").recv() == "from the child" else 2

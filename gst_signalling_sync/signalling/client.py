@@ -148,13 +148,13 @@ class SignallingClient(ServerSignals):
     def close(self, timeout: float | None = None) -> None:
         """Send what is queued and disconnect; idempotent, from any thread and from callbacks.
 
+        In a child that inherited it by `fork` this does nothing.
+
         Args:
             timeout: Seconds; None: the object's default.
-
-        Raises:
-            RuntimeError: The object was inherited by `fork`.
         """
-        self._owner.check()
+        if not self._owner.is_here:
+            return
         deadline = self._deadline(timeout)
         acquired = self._lifecycle.acquire(blocking=False)
         if not acquired:
@@ -176,9 +176,7 @@ class SignallingClient(ServerSignals):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A forked child leaves the block that it inherited too.
-        if self._owner.is_here:
-            self.close()
+        self.close()
 
     def set_status(
         self, roles: Iterable[Role | str] = (), meta: Any = None, timeout: float | None = None

@@ -217,13 +217,16 @@ class DataChannel:
     def close(self, timeout: float | None = None) -> None:
         """Send what is queued, then close the channel at both ends; idempotent.
 
+        In a child that inherited it by `fork` this does nothing.
+
         Args:
             timeout: Seconds for all of it; None: the session's default. What is still queued then is lost, which is logged.
 
         Raises:
-            RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
+            RuntimeError: This would block the event loop.
         """
-        self._owner.check()
+        if not self._owner.is_here:
+            return
         deadline = Deadline(self._timeout if timeout is None else timeout)
         with self._changed:
             if self._state in ("connecting", "open"):

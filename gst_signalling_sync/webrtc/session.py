@@ -301,14 +301,17 @@ class Session:
     def close(self, timeout: float | None = None) -> None:
         """Deliver what was sent on the channels, then end the session at both ends; idempotent.
 
+        In a child that inherited it by `fork` this does nothing.
+
         Args:
             timeout: Seconds for the delivery; None: the role object's default. What is not delivered then is lost, which
                 is logged.
 
         Raises:
-            RuntimeError: The session was inherited by `fork`, or this would block the event loop.
+            RuntimeError: This would block the event loop.
         """
-        self._owner.check()
+        if not self._owner.is_here:
+            return
         if self._close_all is not None:
             self._close_all(timeout)
             return
@@ -374,9 +377,7 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A forked child leaves the block that it inherited too.
-        if self._owner.is_here:
-            self.close()
+        self.close()
 
     @property
     def named(self) -> str:
