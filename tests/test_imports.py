@@ -86,3 +86,13 @@ def is_own_object(node: ast.expr) -> bool:
         case ast.Name(id="self" | "cls") | ast.Call(func=ast.Name(id="super")):
             return True
     return False
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "threads").glob("*.py")), ids=lambda path: path.name)
+def test_threads_know_nothing_of_the_project(path: Path) -> None:
+    above = [
+        node.module
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.level > 1
+    ]
+    assert above == []
