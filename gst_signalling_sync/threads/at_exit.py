@@ -32,9 +32,13 @@ CLOSED_LAST: Final[weakref.WeakSet[Closable]] = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
+    seconds = _SECONDS
     for closable in (*CLOSED_FIRST, *CLOSED_LAST):
         try:
-            closable.close(_SECONDS)
+            closable.close(seconds)
+        except KeyboardInterrupt:
+            # A second Ctrl-C: the rest is closed, and waited for no more.
+            seconds = 0.0
         except Exception:
             # The others are to be closed all the same.
             logger.exception("%r could not be closed", closable)
