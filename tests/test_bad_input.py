@@ -787,17 +787,6 @@ def replaced(old: str, new: str) -> Callable[[str], str]:
     return lambda sdp: re.sub(old, new, sdp, flags=re.MULTILINE)
 
 
-def with_media(count: int) -> Callable[[str], str]:
-    def add(sdp: str) -> str:
-        session, _, media = sdp.partition("m=")
-        sections = (
-            "m=" + re.sub("^a=mid:.*", f"a=mid:{number}\r", media, flags=re.MULTILINE) for number in range(count)
-        )
-        return session + "".join(sections)
-
-    return add
-
-
 def audio_lines(count: int) -> Callable[[str], str]:
     def make(sdp: str) -> str:
         session, _, media = sdp.partition("m=")
@@ -825,7 +814,6 @@ UNUSABLE: dict[str, Callable[[str], str]] = {
     "no fingerprint": without("a=fingerprint"),
     "no ufrag": without("a=ice-ufrag"),
     "no password": without("a=ice-pwd"),
-    "many data sections": with_media(3),
     "hundreds of tracks": audio_lines(500),
     "thousands of feedback messages for thousands of codecs": lambda sdp: (
         sdp + "".join(f"a=rtpmap:{number} A/1\r\na=rtcp-fb:* {number}\r\n" for number in range(3000))

@@ -16,10 +16,8 @@ import pytest
 from gst_signalling_sync import (
     Consumer,
     Producer,
-    ProtocolError,
     Session,
     SessionClosed,
-    SignallingClient,
     SignallingServer,
     TrackNotFound,
     WaitTimeout,
@@ -376,47 +374,3 @@ def test_eight_consumers_are_served_by_one_encoder(kind: str) -> None:
             for session in sessions:
                 assert has_colour_bars(session.video.read())
             assert video.frames_encoded <= video.frames_written + 8
-
-
-def video_offer(uri: str) -> str:
-    """The offer of an honest producer of video."""
-    with Producer(uri) as model, SignallingClient(uri) as client:
-        model.add_video()
-        assert model.peer_id is not None
-        heard = Heard(client.sdp_received)
-        client.start_session(model.peer_id)
-        offer: str = heard.next()["sdp"]
-        return offer
-
-
-def in_newer_codecs(sdp: str) -> str:
-    """A description whose video is only of what this library cannot decode."""
-    return sdp.replace("VP8/90000", "VP9/90000").replace("H264/90000", "AV1/90000")
-
-
-def test_a_producer_of_other_codecs_alone_is_refused_by_name(signalling_uri: str) -> None:
-    modern_offer = in_newer_codecs(video_offer(signalling_uri))
-    with SignallingClient(signalling_uri) as modern:
-        modern.set_status(["producer"], {"name": "modern"})
-
-        @modern.session_requested.connect
-        def send_offer(client: SignallingClient, session_id: str, **_: object) -> None:
-            client.send_sdp(session_id, "offer", modern_offer)
-
-        with pytest.raises(SessionClosed, match="no codec that both ends have: the peer offers video as VP9, AV1"):
-            connect(signalling_uri, name="modern")
-
-
-def test_a_consumer_of_other_codecs_alone_is_refused_and_the_others_see_on(producer: Producer) -> None:
-    with filming(producer.add_video()), connect(producer.uri, name="robot") as session:
-        ended = Heard(producer.session_ended)
-        with SignallingClient(producer.uri) as modern:
-            heard = Heard(modern.sdp_received)
-            assert producer.peer_id is not None
-            session_id = modern.start_session(producer.peer_id)
-            answer = in_newer_codecs(heard.next()["sdp"]).replace("a=setup:actpass", "a=setup:active")
-            modern.send_sdp(session_id, "answer", answer)
-            error = ended.next()["error"]
-            assert isinstance(error, ProtocolError)
-            assert "no codec that both ends have: the peer accepts video as VP9, AV1" in str(error)
-        assert has_colour_bars(session.video.read())

@@ -45,7 +45,6 @@ _MAX_MESSAGE_SIZE: Final = re.compile(r"^a=max-message-size:(\d{1,19})\s*$", re.
 _FIXED_SETUP: Final = re.compile(r"^a=setup:(?!actpass\s*$)", re.MULTILINE)
 _ACTIVE_SETUP: Final = re.compile(r"^a=setup:active(\s*)$", re.MULTILINE)
 _MEDIA: Final = re.compile(r"^m=", re.MULTILINE)
-_FINGERPRINT: Final = re.compile(r"^a=fingerprint:", re.MULTILINE)
 _RTPMAP: Final = re.compile(r"^a=rtpmap:\d+ ([^/\s]+)/", re.MULTILINE)
 _REPAIR_CODECS: Final = frozenset(("rtx", "red", "ulpfec", "flexfec-03", "telephone-event", "cn"))
 _ATTRIBUTE: Final = re.compile(r"^a=([\w-]+(?::\*)?)", re.MULTILINE)
@@ -104,7 +103,7 @@ def check_description(description: str) -> None:
     """Refuse a peer's description that aiortc would take and never connect by, or be busy with for long.
 
     Raises:
-        ProtocolError: It has no media description, one without a fingerprint, or more of anything than a peer needs.
+        ProtocolError: It has no media description, or more of anything than a peer needs.
     """
     sections = _MEDIA.split(description)[1:]
     if not sections:
@@ -118,9 +117,6 @@ def check_description(description: str) -> None:
         raise ProtocolError(f"it has {len(description)} characters, more than {DESCRIPTION_CHARACTERS}")
     for section in sections:
         _check_attributes(section)
-    # RFC 8842 section 5.1: at the session's level, or in every media description that is not rejected.
-    if not _FINGERPRINT.search(description):
-        raise ProtocolError("it has no a=fingerprint, so the other end cannot be authenticated")
 
 
 def _check_attributes(section: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiortc import RTCIceServer
 
-from ..errors import ConnectionLost, SessionClosed, SignallingError
+from ..errors import ChannelClosed, ConnectionLost, SessionClosed, SignallingError
 from ..protocol.messages import SdpType
 from ..signalling import SignallingClient
 from ..threads.loop_thread import LoopThread
@@ -95,6 +95,18 @@ class Link:
         """Bytes that the other end accepts in one message, None for any number."""
         negotiation = self._negotiation
         return None if negotiation is None else negotiation.max_message_size
+
+    @property
+    def takes_data(self) -> bool:
+        """Whether there are data channels, or may still be; a peer may refuse to have any."""
+        negotiation = self._negotiation
+        return negotiation is None or negotiation.takes_data
+
+    @property
+    def refused(self) -> dict[str, list[str]]:
+        """Why media sections are not used, by kind of media."""
+        negotiation = self._negotiation
+        return {} if negotiation is None else negotiation.refused
 
     @property
     def progress(self) -> str:
@@ -231,9 +243,14 @@ class Link:
 
         Raises:
             SessionClosed: The session has ended, or is about to.
+            ChannelClosed: The peer takes no data channels.
         """
         if self._termination is not None:
             raise self._session.closed_error(f"creating data channel {options.label!r}")
+        if not self.takes_data:
+            raise ChannelClosed(
+                f"creating data channel {options.label!r} on {self._session.named}: the peer takes none"
+            )
         return self._session.adopt(self._open_connection().create_channel(options))
 
     def ensure_channel(self, options: ChannelOptions) -> DataChannel:

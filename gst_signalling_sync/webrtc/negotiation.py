@@ -18,9 +18,12 @@ from .description import (
     parse_candidate,
     with_passive_setup,
 )
-from .engine.peer_connection import NoCommonCodec, PeerConnection
+from .engine.peer_connection import PeerConnection
+from .engine.rollback import Snapshot
+from .engine.section import NO_COMMON_CODEC
 from .media.capture_time import with_capture_time
 from .media.tracks import Tracks
+from .sections import REFUSED_BY_PEER, Description, Sections, Taken
 
 __all__ = ["Negotiation"]
 
@@ -54,7 +57,20 @@ class Negotiation:
         # Descriptions are applied one after another: applying one awaits, and another may arrive meanwhile.
         self._lock = asyncio.Lock()
         self._stopped = False
+        self._sections = Sections()
+        self._before_offer: tuple[Snapshot, Sections] | None = None
+        self._refused: list[tuple[str, str]] = []
+        self.takes_data = True
+        """Whether there is a data section, or may still be one."""
         self.max_message_size: int | None = DEFAULT_MAX_MESSAGE_SIZE
+
+    @property
+    def refused(self) -> dict[str, list[str]]:
+        """Why media sections of the peer's last description are not used, by kind of media."""
+        found: dict[str, list[str]] = {}
+        for kind, reason in self._refused:
+            found.setdefault(kind, []).append(reason)
+        return found
 
     async def make_offer(self) -> str:
         """Make an offer with all candidates of this end.
@@ -67,15 +83,19 @@ class Negotiation:
         """
         async with self._lock:
             self._check_open()
+            self._before_offer = (self._connection.snapshot(), self._sections)
             self._connection.ensure_data_section()
             await self._connection.offer(with_capture_time)
-            return self._local_description()
+            sdp, self._sections = self._sections.offer(Description.parse(self._local_description()))
+            return sdp
 
     async def receive(self, kind: SdpType, sdp: str) -> None:
         """Apply the peer's description; an offer is answered.
 
+        A section that cannot be used is refused by itself. Where nothing can be used, all is as before.
+
         Raises:
-            ProtocolError: aiortc can make nothing of it.
+            ProtocolError: Nothing of it can be used.
             SessionClosed: This machine has no address that aiortc can use, or the session ended.
         """
         async with self._lock:
@@ -86,13 +106,10 @@ class Negotiation:
             if kind is SdpType.ANSWER and self._connection.signaling_state != "have-local-offer":
                 logger.warning("%s: ignored an answer to no offer", self._named)
                 return
-            await self._apply(kind, sdp)
-            for text, index in self._early_candidates:
-                await self.add_candidate(text, index)
-            self._early_candidates.clear()
             if kind is SdpType.OFFER:
-                await self._answer(sdp)
-                self._send(SdpType.ANSWER, self._local_description())
+                await self._take_offer(sdp)
+            else:
+                await self._take_answer(sdp)
 
     async def stop(self) -> None:
         """Wait for the step under way, and have every later one raise.
@@ -112,11 +129,12 @@ class Negotiation:
         if not self._connection.has_remote_description:
             self._early_candidates.append((text, sdp_m_line_index))
             return
+        index = self._sections.inner_index(sdp_m_line_index)
         try:
             if not text.strip():
                 await self._connection.add_candidate(None)
                 return
-            candidate = parse_candidate(text, sdp_m_line_index)
+            candidate = None if index is None else parse_candidate(text, index)
             if candidate is not None:
                 await self._connection.add_candidate(candidate)
         except ProtocolError as error:
@@ -128,31 +146,79 @@ class Negotiation:
         if self._stopped:
             raise SessionClosed(f"{self._named}: it ended during the negotiation")
 
-    async def _apply(self, kind: SdpType, sdp: str) -> None:
+    async def _take_offer(self, sdp: str) -> None:
+        before, sections = self._connection.snapshot(), self._sections
+        undo: Callable[[], None] | None = None
         try:
-            check_description(sdp)
-            await self._connection.apply(kind, sdp)
-        except NoCommonCodec as error:
-            raise ProtocolError(f"{self._named}: {_without_common_codec(kind, sdp)}") from error
-        # The peer is not trusted, and aiortc raises whatever the text makes its parser stumble over.
+            taken = self._taken(SdpType.OFFER, sdp)
+            await self._connection.apply(SdpType.OFFER, str(taken.inner))
+            # Before anything is awaited: aiortc starts what it finds in the transceivers as soon as it can.
+            undo = self._tracks.on_remote_description(str(taken.inner))
+            self._sections = taken.sections
+            await self._connection.answer(lambda answer: self._with_setup(answer, str(taken.inner)))
+        # The peer is not trusted, and aiortc raises whatever the text makes it stumble over.
         except Exception as error:
-            raise self._unusable(kind, sdp, error) from error
-        # Before anything is awaited: aiortc starts what it finds in the transceivers as soon as it can.
-        self._tracks.on_remote_description(sdp)
+            if undo is not None:
+                undo()
+            self._sections = sections
+            await before.restore()
+            raise self._unusable(SdpType.OFFER, sdp, error) from error
+        await self._settle(sdp, taken)
+        self._send(SdpType.ANSWER, taken.sections.answer(Description.parse(self._local_description())))
+
+    async def _take_answer(self, sdp: str) -> None:
+        assert self._before_offer is not None
+        try:
+            taken = self._taken(SdpType.ANSWER, sdp)
+            await self._connection.apply(SdpType.ANSWER, str(taken.inner))
+        # The peer is not trusted, and aiortc raises whatever the text makes it stumble over.
+        except Exception as error:
+            before, self._sections = self._before_offer
+            await before.restore()
+            raise self._unusable(SdpType.ANSWER, sdp, error) from error
+        self._tracks.on_remote_description(str(taken.inner))
+        self._sections = taken.sections
+        await self._settle(sdp, taken)
+
+    def _taken(self, kind: SdpType, sdp: str) -> Taken:
+        """What becomes of a description.
+
+        Raises:
+            ProtocolError: Nothing of it can be used.
+        """
+        check_description(sdp)
+        take = self._sections.take_offer if kind is SdpType.OFFER else self._sections.take_answer
+        description = Description.parse(sdp)
+        taken = take(description, lambda text, mid: self._why_unusable(kind, text, mid))
+        if not taken.used:
+            raise ProtocolError("; ".join(dict.fromkeys(taken.refused.values())))
+        for index, reason in taken.refused.items():
+            level = logging.INFO if reason == REFUSED_BY_PEER else logging.WARNING
+            section = taken.sections.wire[index]
+            logger.log(level, "%s: no %.40s section %r: %s", self._named, section.kind, section.mid[:40], reason)
+        return taken
+
+    def _why_unusable(self, kind: SdpType, sdp: str, mid: str) -> str | None:
+        reason = self._connection.why_unusable(kind, sdp, mid)
+        return _without_common_codec(kind, sdp) if reason == NO_COMMON_CODEC else reason
+
+    def _with_setup(self, answer: str, offer: str) -> str:
+        # In a running session either end stays what it is (RFC 8842 section 5.5).
+        if leaves_setup_open(offer) and self._connection.state in ("new", "connecting"):
+            return with_passive_setup(answer)
+        return answer
+
+    async def _settle(self, sdp: str, taken: Taken) -> None:
+        """Do what follows from a description that was applied."""
+        self._tracks.announce()
         self.max_message_size = max_message_size(sdp)
-
-    async def _answer(self, offer: str) -> None:
-        def change(answer: str) -> str:
-            # In a running session either end stays what it is (RFC 8842 section 5.5).
-            if leaves_setup_open(offer) and self._connection.state in ("new", "connecting"):
-                return with_passive_setup(answer)
-            return answer
-
-        try:
-            await self._connection.answer(change)
-        # Some offers aiortc can read and not answer.
-        except Exception as error:
-            raise self._unusable(SdpType.OFFER, offer, error) from error
+        self._refused = [(taken.sections.wire[index].kind, reason) for index, reason in taken.refused.items()]
+        self.takes_data = taken.has_data
+        if not taken.has_data and self._connection.data is not None:
+            await self._connection.refuse_data()
+        for text, index in self._early_candidates:
+            await self.add_candidate(text, index)
+        self._early_candidates.clear()
 
     def _unusable(self, kind: SdpType, sdp: str, error: Exception) -> ProtocolError:
         reason = str(error) or type(error).__name__

@@ -214,6 +214,7 @@ class Session:
         Raises:
             ValueError: Both limits are given, one is out of range, or a text is too long.
             SessionClosed: The session is closed.
+            ChannelClosed: The peer takes no data channels.
             WaitTimeout: The event loop was too busy.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
@@ -443,7 +444,11 @@ class Session:
         if self._state == "connecting":
             return TrackNotFound(f"{self.named} is not connected yet: its tracks are not known")
         tracks = ["video"] * len(self.media.videos) + ["audio"] * len(self.media.audios)
-        return TrackNotFound(f"{self.named}: the peer sends no {kind}; its tracks: {', '.join(tracks) or 'none'}")
+        refused = self.link.refused.get(kind, [])
+        because = f" ({'; '.join(refused)})" if refused else ""
+        return TrackNotFound(
+            f"{self.named}: the peer sends no {kind}{because}; its tracks: {', '.join(tracks) or 'none'}"
+        )
 
     def _deadline(self, timeout: float | None) -> Deadline:
         return Deadline(self._timeout if timeout is None else timeout)

@@ -30,10 +30,10 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A method that is called and not overridden.
+    """A method, or a function, that is called and not overridden.
 
     Attributes:
-        owner: The class, as ``module:name``.
+        owner: The class or module, as ``module:name``.
         name: Of the method.
         signature: Without annotations.
         advice: What to do when it changes.
@@ -74,6 +74,8 @@ _TRACK: Final = "aiortc.rtcrtpreceiver:RemoteStreamTrack"
 _ICE: Final = "aioice.ice:Connection"
 _STUN_SOCKET: Final = "aioice.ice:StunProtocol"
 _STUN_MESSAGE: Final = "aioice.stun:Message"
+
+_UNDO_ADVICE: Final = "See what setRemoteDescription and setLocalDescription change now, and have `Snapshot` keep it."
 
 ATTRIBUTES: Final = (
     Attribute(
@@ -192,6 +194,37 @@ ATTRIBUTES: Final = (
         ("_codecs", "_offerDirection"),
         "What setRemoteDescription made of an offer and createAnswer answers with: see where these two exchange it.",
     ),
+    Attribute(_TRANSCEIVER, ("_preferred_codecs",), "See what setRemoteDescription gives filter_preferred_codecs."),
+    Attribute(
+        _TRANSCEIVER,
+        ("__currentDirection", "__direction", "__mid", "__mline_index", "_bundled", "_headerExtensions"),
+        _UNDO_ADVICE,
+    ),
+    Attribute(
+        _PEER_CONNECTION,
+        (
+            "__currentLocalDescription",
+            "__currentRemoteDescription",
+            "__pendingLocalDescription",
+            "__pendingRemoteDescription",
+            "__signalingState",
+            "__sctp",
+            "__sctp_mline_index",
+            "__sctpRemoteCaps",
+            "__sctpRemotePort",
+            "__remoteDtls",
+            "__seenMids",
+            "__transceivers",
+            "_sctpLegacySdp",
+        ),
+        _UNDO_ADVICE,
+    ),
+    Attribute(
+        _PEER_CONNECTION,
+        ("__dtlsTransports", "__iceTransports", "__remoteIce"),
+        f"`refuse_data` takes what belongs to SCTP out of them, or __connect would start it. {_UNDO_ADVICE}",
+    ),
+    Attribute(_SCTP, ("_bundled",), _UNDO_ADVICE),
 )
 
 _SEND_ADVICE: Final = "Bring the call in sctp.py up to it."
@@ -211,6 +244,20 @@ CALLS: Final = (
     Call(_SCTP, "_transmit_reconfig", "(self)", _SEND_ADVICE),
     Call(_CHANNEL, "_addBufferedAmount", "(self, amount)", "`enqueue` counts by it, as _data_channel_send does."),
     Call(_CHANNEL, "_setId", "(self, id)", "`_assign_stream` tells a channel its stream by it."),
+    Call(_CHANNEL, "_setReadyState", "(self, state)", "`refuse` closes channels by it that the peer does not know."),
+    Call(_DTLS, "_set_role", "(self, role)", "`Snapshot` sets the role back by it."),
+    Call(
+        "aiortc:rtcpeerconnection",
+        "find_common_codecs",
+        "(local_codecs, remote_codecs)",
+        "`why_unusable` must find what setRemoteDescription finds: compare.",
+    ),
+    Call(
+        "aiortc:rtcpeerconnection",
+        "filter_preferred_codecs",
+        "(codecs, preferred)",
+        "`why_unusable` must find what setRemoteDescription finds: compare.",
+    ),
     Call(_DTLS, "_send_rtp", "(self, data)", "Bring `transmit` up to it."),
     Call(_DTLS, "_get_stats", "(self)", "Bring `transport_stats` up to it."),
     Call(_DTLS, "_register_rtp_receiver", "(self, receiver, parameters)", "Bring `RtpReceiver.register` up to it."),

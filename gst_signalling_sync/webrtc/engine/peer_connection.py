@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from aiortc import RTCConfiguration, RTCDataChannel, RTCIceServer, RTCPeerConnection, RTCSessionDescription
-from aiortc.exceptions import OperationError
 
 from ...protocol.messages import SdpType
 from ..channel_options import ChannelOptions
@@ -14,19 +13,17 @@ from .channel import AiortcChannel
 from .data import DataTransport, Goodbye, WireChannel
 from .dtls import RobustDtlsTransport
 from .ice import IceConnection
+from .rollback import Snapshot
 from .rtp_transport import transport_id, transport_stats
 from .sctp import BundlingSctpTransport
+from .section import why_unusable
 from .stats import RTCStats
 from .transceiver import Transceiver
 
-__all__ = ["NoCommonCodec", "PeerConnection"]
+__all__ = ["PeerConnection"]
 
 _PLACEHOLDER_STREAM: Final = 65534
 """The highest stream identifier (RFC 8831 section 6.5), the last that either end would come to use."""
-
-
-class NoCommonCodec(Exception):
-    """A media section has no codec that both ends have."""
 
 
 class _Connection(RTCPeerConnection):
@@ -194,18 +191,53 @@ class PeerConnection:
         answer.sdp = change(answer.sdp)
         await self._connection.setLocalDescription(answer)
 
+    def why_unusable(self, kind: SdpType, sdp: str, mid: str) -> str | None:
+        """Why a section of a peer's description cannot be used.
+
+        Args:
+            kind: Of the description.
+            sdp: The description with this section alone.
+            mid: Of the section.
+
+        Returns:
+            The reason, or None if it can be used.
+        """
+        sctp = self._connection.sctp
+        if isinstance(sctp, BundlingSctpTransport) and sctp.has_ended and sctp.mid == mid:
+            return "its data channels were closed"
+        known = (each for each in self._connection.getTransceivers() if each.mid == mid)
+        transceiver = next(known, None)
+        return why_unusable(
+            sdp, kind is SdpType.ANSWER, transceiver._preferred_codecs if transceiver is not None else ()
+        )
+
     async def apply(self, kind: SdpType, sdp: str) -> None:
         """Make a description of the peer's the remote description.
 
         Raises:
-            NoCommonCodec: A media section has no codec that both ends have.
-            Exception: Whatever aiortc stumbles over.
+            Exception: Whatever aiortc stumbles over; some of the description may have been applied, see `snapshot`.
         """
-        try:
-            await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=str(kind)))
-        except OperationError as error:
-            # aiortc's word for it.
-            raise NoCommonCodec(str(error)) from error
+        await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=str(kind)))
+
+    def snapshot(self) -> Snapshot:
+        """What the connection is now, to go back to it if a description cannot be applied."""
+        return Snapshot(self._connection)
+
+    async def refuse_data(self) -> None:
+        """Have no data channels: the peer takes none. Those that there are, are closed."""
+        sctp = self._connection.sctp
+        if not isinstance(sctp, BundlingSctpTransport):
+            return
+        await sctp.refuse()
+        private: Any = self._connection
+        # Or aiortc would start it again, and wait for a transport that nothing else uses to be connected.
+        private._RTCPeerConnection__remoteIce.pop(sctp, None)
+        transport = sctp.transport
+        if all(each.transport is not transport for each in self.transceivers):
+            private._RTCPeerConnection__dtlsTransports.discard(transport)
+            private._RTCPeerConnection__iceTransports.discard(transport.transport)
+            await transport.stop()
+            await transport.transport.stop()
 
     async def add_candidate(self, candidate: Any | None) -> None:
         """Add a candidate of the peer's, made by `parse_candidate`; None: there are no more."""

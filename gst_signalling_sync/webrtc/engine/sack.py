@@ -42,8 +42,13 @@ class DelayedSacks(RTCSctpTransport):
     _sack_task: asyncio.Task[None] | None = None
 
     async def _send_packet(self, chunks: list[bytes]) -> None:
-        if chunks:
+        if not chunks:
+            return
+        try:
             await self._send_chunk(Bundle(chunks))
+        except ConnectionError:
+            # The transport below closed first, which ends this one too; aiortc's timers are not prepared for it.
+            return
 
     def _mark_received(self, tsn: int) -> bool:
         """Take note of a chunk that was received; aiortc's own walks over all that are out of order.
@@ -78,12 +83,8 @@ class DelayedSacks(RTCSctpTransport):
             self._sack_task = asyncio.ensure_future(self._send_late_sack())
 
     async def _send_late_sack(self) -> None:
-        if self._association_state != self.State.ESTABLISHED:
-            return
-        try:
+        if self._association_state == self.State.ESTABLISHED:
             await self._send_packet(self._due_sack())
-        except ConnectionError:
-            return
 
     def _due_sack(self) -> list[bytes]:
         """The acknowledgement, if one is due, which it then no longer is."""

@@ -91,11 +91,24 @@ class BundlingSctpTransport(DelayedSacks):
         """Whether the peer's SCTP has acknowledged everything that was sent."""
         return not (self._data_channel_queue or self._outbound_queue or self._sent_queue)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether there was an association, which ended; aiortc begins no other one."""
+        return self.state == "closed" and self._data_channel_id is not None
+
     def unacknowledged(self, channel: RTCDataChannel) -> list[Message]:
         """The messages of a channel that the peer's SCTP has not acknowledged, in the order sent; also after the end."""
         under_way = [(kind, data) for _, each, kind, data in self._unacknowledged if each is channel]
         waiting = [(kind, data) for each, kind, data in self._data_channel_queue if each is channel]
         return [_message(kind, data) for kind, data in under_way + waiting if kind != WEBRTC_DCEP]
+
+    async def refuse(self) -> None:
+        """Close every channel, also those that the peer has not been told of."""
+        unannounced = {channel for channel, *_ in self._data_channel_queue if channel.id is None}
+        self._data_channel_queue.clear()
+        await self.stop()
+        for channel in unannounced:
+            channel._setReadyState("closed")
 
     async def heartbeat(self, seconds: float) -> float | None:
         """Ask the peer's SCTP for a sign of life (RFC 9260 section 8.3).
@@ -203,7 +216,7 @@ class BundlingSctpTransport(DelayedSacks):
             return
         if self._forward_tsn_chunk is not None:
             forward_tsn, self._forward_tsn_chunk = self._forward_tsn_chunk, None
-            await self._send_chunk(forward_tsn)
+            await self._send_packet([bytes(forward_tsn)])
             self._ensure_retransmission_timer()
         packet: list[bytes] = []
         room = 0

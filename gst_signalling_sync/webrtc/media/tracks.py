@@ -66,12 +66,20 @@ class Tracks:
             if kind not in kinds:
                 self._add("recvonly", kind, None)
 
-    def on_remote_description(self, sdp: str) -> None:
+    def on_remote_description(self, sdp: str) -> Callable[[], None]:
         """Take over what the other end's description brought; between that and the answer.
 
         Args:
             sdp: The description.
+
+        Returns:
+            What undoes it, should the answer fail.
         """
+        sources, taken = self._sources.copy(), self._taken.copy()
+
+        def undo() -> None:
+            self._sources, self._taken = sources, taken
+
         capture_time = capture_time_identifiers(sdp)
         for transceiver in self._connection.transceivers:
             if transceiver.mid in capture_time:
@@ -81,6 +89,11 @@ class Tracks:
                 if source is not None:
                     transceiver.set_direction("sendrecv")
                 self._take(transceiver, source)
+        return undo
+
+    def announce(self) -> None:
+        """Tell of the tracks that the other end sends, once that is settled."""
+        for transceiver in self._connection.transceivers:
             receiver = transceiver.receiver
             if receiver.track is not None and isinstance(receiver, MediaReceiver) and receiver not in self._announced:
                 self._announced.add(receiver)

@@ -1,0 +1,381 @@
+"""Media sections of offers and answers: which are used, and which are refused by themselves (RFC 8829 sections 5.3.1 and 5.10).
+
+aiortc takes a description as a whole: one section that it cannot use fails it, a refused one (port 0, RFC 3264 section 6) it
+cannot read, and none it can refuse. So aiortc gets descriptions of its own, the inner ones. They have the sections that both
+ends use, in the order in which these came to be used; a section that one end refuses later stays there, inactive. `Sections`
+turns what is on the wire into inner descriptions and back. No I/O; a state is never changed, each step returns the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+__all__ = ["REFUSED_BY_PEER", "Description", "Section", "Sections", "Taken"]
+
+KINDS: Final = ("audio", "video", "application")
+
+REFUSED_BY_PEER: Final = "the peer refuses it"
+
+_DIRECTIONS: Final = ("a=sendrecv", "a=sendonly", "a=recvonly", "a=inactive")
+
+_TRANSPORT: Final = ("a=ice-ufrag:", "a=ice-pwd:", "a=ice-options:", "a=fingerprint:", "a=setup:")
+"""What a section may leave to the one that its bundle is tagged by (RFC 8859, RFC 9143 section 7.1.3)."""
+
+_MULTIPLEXED: Final = "a=rtcp-mux"
+"""This too, if it is of video or audio."""
+
+_CANDIDATES: Final = ("a=candidate:", "a=end-of-candidates")
+
+_BUNDLE: Final = "a=group:BUNDLE"
+
+_DISCARD_PORT: Final = "9"
+
+Check = Callable[[str, str], str | None]
+"""Is given a description with one section and the section's mid; returns why the section cannot be used, or None."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A media description (RFC 8866 section 5.14).
+
+    Attributes:
+        lines: Without their ends; the first is the ``m=`` line.
+    """
+
+    lines: tuple[str, ...]
+
+    @property
+    def kind(self) -> str:
+        """The kind of media; of any text, ``""``."""
+        return self._words[0]
+
+    @property
+    def mid(self) -> str:
+        """Its identifier (RFC 5888); ``""`` where it has none."""
+        return next((line.removeprefix("a=mid:").strip() for line in self.lines if line.startswith("a=mid:")), "")
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether its port is 0, which in a bundle may also mean that it has none of its own (RFC 9143 section 6)."""
+        return self._words[1:2] == ["0"] and "a=bundle-only" not in self.lines
+
+    @property
+    def is_data(self) -> bool:
+        """Whether it is for data channels."""
+        return self.kind == "application"
+
+    @property
+    def _words(self) -> list[str]:
+        return self.lines[0].removeprefix("m=").split() or [""]
+
+    def having(self, *prefixes: str) -> tuple[str, ...]:
+        """Its lines that begin with one of several texts."""
+        return tuple(line for line in self.lines if line.startswith(prefixes))
+
+    def completed(self, tagged: Section | None, session: Sequence[str]) -> Section:
+        """The section with what it leaves to others said in it.
+
+        Args:
+            tagged: The one by which its bundle is tagged, None where it is in no bundle.
+            session: The lines of its description before the first section.
+        """
+        lines = list(self.lines)
+        words = self._words
+        if words[1:2] == ["0"]:
+            lines[0] = f"m={' '.join([words[0], _DISCARD_PORT, *words[2:]])}"
+        if tagged is not None:
+            for prefix in _TRANSPORT if self.is_data else (*_TRANSPORT, _MULTIPLEXED):
+                if not any(line.startswith(prefix) for line in (*self.lines, *session)):
+                    lines += tagged.having(prefix)
+        if not self.is_data and not any(line.rstrip() in _DIRECTIONS for line in self.lines):
+            # RFC 8866 section 6.7; aiortc reads no direction of the session, and has no default.
+            of_session = [line.rstrip() for line in session if line.rstrip() in _DIRECTIONS]
+            lines.append(of_session[-1] if of_session else "a=sendrecv")
+        return Section(tuple(lines))
+
+    def inactive(self) -> Section:
+        """The section with nothing to be sent on it."""
+        if self.is_data:
+            return self
+        return Section((*(line for line in self.lines if line.rstrip() not in _DIRECTIONS), "a=inactive"))
+
+    def with_candidates_of(self, other: Section) -> Section:
+        """The section with another one's candidates too, if they have the same ICE credentials."""
+        credentials = ("a=ice-ufrag:", "a=ice-pwd:")
+        if other.having(*credentials) != self.having(*credentials):
+            return self
+        return Section((*self.lines, *(line for line in other.having(*_CANDIDATES) if line not in self.lines)))
+
+    def at_transport_of(self, other: Section) -> Section:
+        """The section with another one's transport, and no candidates."""
+        own = (line for line in self.lines if not line.startswith((*_TRANSPORT, *_CANDIDATES)))
+        return Section((*own, *other.having(*_TRANSPORT)))
+
+    def refusal(self, transport: Section | None) -> Section:
+        """What refuses the section.
+
+        Args:
+            transport: A section that is used. Its transport is said too: some peers ask every section for one, also where
+                it has none.
+        """
+        words = self._words
+        lines = [f"m={' '.join([words[0], '0', *words[2:]])}", "c=IN IP4 0.0.0.0", "a=inactive"]
+        if self.mid:
+            lines.append(f"a=mid:{self.mid}")
+        if transport is not None:
+            lines += transport.having(*_TRANSPORT)
+        return Section(tuple(lines))
+
+
+@dataclass(frozen=True)
+class Description:
+    """A session description (RFC 8866), as lines.
+
+    Attributes:
+        session: The lines before the first section, without bundles.
+        sections: The media descriptions.
+        bundle: The mids of the first bundle (RFC 9143).
+    """
+
+    session: tuple[str, ...]
+    sections: tuple[Section, ...]
+    bundle: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, sdp: str) -> Description:
+        """Split a text into lines and sections; any text can be."""
+        session: list[str] = []
+        sections: list[list[str]] = []
+        bundles: list[list[str]] = []
+        for line in sdp.splitlines():
+            if line.startswith("m="):
+                sections.append([line])
+            elif sections:
+                sections[-1].append(line)
+            elif line.split()[:1] == [_BUNDLE]:
+                bundles.append(line.split()[1:])
+            else:
+                session.append(line)
+        bundle = tuple(dict.fromkeys(bundles[0])) if bundles else ()
+        return cls(tuple(session), tuple(Section(tuple(lines)) for lines in sections), bundle)
+
+    def __str__(self) -> str:
+        group = (" ".join((_BUNDLE, *self.bundle)),) if self.bundle else ()
+        lines = (*self.session, *group, *(line for section in self.sections for line in section.lines))
+        return "".join(f"{line}\r\n" for line in lines)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of a peer's description.
+
+    Attributes:
+        inner: What aiortc gets.
+        refused: Why sections are not used, by their place on the wire.
+        used: The mids that are.
+        has_data: Whether one of them is for data channels.
+        sections: The state once aiortc has taken it.
+    """
+
+    inner: Description
+    refused: dict[int, str]
+    used: frozenset[str]
+    has_data: bool
+    sections: Sections
+
+
+@dataclass(frozen=True)
+class Sections:
+    """Which sections both ends use.
+
+    Attributes:
+        wire: The sections on the wire: as this end last saw or said them.
+        inner: Those of aiortc's descriptions, by mid in their order, as last accepted.
+        used: The mids of those that both ends use now.
+        bundle: The mids that are bundled on the wire, whether used or not.
+    """
+
+    wire: tuple[Section, ...] = ()
+    inner: dict[str, Section] = field(default_factory=dict)
+    used: frozenset[str] = frozenset()
+    bundle: tuple[str, ...] = ()
+
+    def inner_index(self, wire_index: int) -> int | None:
+        """Where aiortc has a section, for a candidate that names its place on the wire.
+
+        Returns:
+            The place; of a section that is refused, that of the one by which its bundle is tagged, as the candidate is the
+            whole bundle's; None where there is none.
+        """
+        if not 0 <= wire_index < len(self.wire):
+            return None
+        mid = self.wire[wire_index].mid
+        if mid not in self.used:
+            tagged = next((each for each in self.bundle if each in self.used), None)
+            if mid not in self.bundle or tagged is None:
+                return None
+            mid = tagged
+        return list(self.inner).index(mid)
+
+    def take_offer(self, offer: Description, check: Check) -> Taken:
+        """Take the peer's offer.
+
+        Args:
+            offer: As on the wire.
+            check: Tells which sections aiortc can use.
+        """
+        tagged = _tagged(offer)
+        refused: dict[int, str] = {}
+        accepted: dict[str, Section] = {}
+        seen: set[str] = set()
+        for index, section in enumerate(offer.sections):
+            completed = section.completed(tagged if section.mid in offer.bundle else None, offer.session)
+            reason = self._refusal(index, section, accepted, seen)
+            if not section.is_refused:
+                seen.add(section.mid)
+            reason = reason or check(_alone(offer.session, completed), section.mid)
+            if reason is None:
+                accepted[section.mid] = completed
+            else:
+                refused[index] = reason
+        bundle = self._established_first(mid for mid in offer.bundle if mid in accepted)
+        if bundle and tagged is not None and tagged.mid not in accepted:
+            accepted[bundle[0]] = accepted[bundle[0]].with_candidates_of(tagged)
+        inner = {
+            **{mid: accepted.get(mid, section.inactive()) for mid, section in self.inner.items()},
+            **accepted,
+        }
+        left_over = [mid for mid in self.inner if mid not in accepted]
+        used = frozenset(accepted)
+        return Taken(
+            Description(offer.session, tuple(inner.values()), (*bundle, *left_over) if bundle else ()),
+            refused,
+            used,
+            any(each.is_data for each in accepted.values()),
+            Sections(offer.sections, inner, used, offer.bundle),
+        )
+
+    def answer(self, local: Description) -> str:
+        """What is said to the peer, whose offer was taken.
+
+        Args:
+            local: aiortc's answer to the inner offer.
+        """
+        sections = {section.mid: section for section in local.sections if section.mid in self.used}
+        transport = next(iter(sections.values()), None)
+        said = []
+        for section in self.wire:
+            # The first of several with one mid is the one that is used.
+            answered = sections.pop(section.mid, None) if not section.is_refused else None
+            said.append(answered if answered is not None else section.refusal(transport))
+        bundle = tuple(mid for mid in self.bundle if mid in self.used)
+        return str(Description(local.session, tuple(said), bundle))
+
+    def offer(self, local: Description) -> tuple[str, Sections]:
+        """What is said to the peer for an offer of this end's.
+
+        Args:
+            local: aiortc's offer.
+
+        Returns:
+            The offer, and the state until it is answered.
+        """
+        sections = {section.mid: section for section in local.sections}
+        transport = local.sections[0] if local.sections else None
+        known = [section.mid for section in self.wire]
+        said = [
+            sections[section.mid] if section.mid in self.used else section.refusal(transport) for section in self.wire
+        ]
+        # What the peer has once refused keeps its place, and is not offered again.
+        said += [section for mid, section in sections.items() if mid not in known]
+        offered = tuple(section.mid for section in said if not section.is_refused)
+        sdp = str(Description(local.session, tuple(said), tuple(mid for mid in local.bundle if mid in offered)))
+        return sdp, replace(self, wire=tuple(said), inner={**sections, **self.inner}, bundle=local.bundle)
+
+    def take_answer(self, answer: Description, check: Check) -> Taken:
+        """Take the peer's answer to this end's offer.
+
+        Args:
+            answer: As on the wire.
+            check: Tells which sections aiortc can use.
+        """
+        tagged = _tagged(answer)
+        refused: dict[int, str] = {}
+        accepted: dict[str, Section] = {}
+        for index, offered in enumerate(self.wire):
+            if offered.is_refused:
+                continue
+            section = answer.sections[index] if index < len(answer.sections) else offered.refusal(None)
+            completed = section.completed(tagged if section.mid in answer.bundle else None, answer.session)
+            if section.is_refused:
+                reason: str | None = REFUSED_BY_PEER
+            elif section.kind != offered.kind or section.mid not in ("", offered.mid):
+                reason = f"{offered.kind} {offered.mid!r} was offered, {section.kind} {section.mid!r} is answered"
+            else:
+                if not section.mid:
+                    completed = Section((*completed.lines, f"a=mid:{offered.mid}"))
+                reason = check(_alone(answer.session, completed), offered.mid)
+            if reason is None:
+                accepted[offered.mid] = completed
+            else:
+                refused[index] = reason
+        used = frozenset(accepted)
+        inner = dict(self.inner)
+        bundle = self._established_first(mid for mid in answer.bundle if mid in accepted) or list(accepted)[:1]
+        for mid, section in self.inner.items():
+            if mid in accepted:
+                inner[mid] = accepted[mid]
+            elif bundle:
+                # It shares a transport that is used, or aiortc would wait for one of its own.
+                inner[mid] = section.at_transport_of(accepted[bundle[0]]).inactive()
+                bundle.append(mid)
+        return Taken(
+            Description(
+                answer.session, tuple(inner.values()), tuple(bundle) if answer.bundle or len(bundle) > 1 else ()
+            ),
+            refused,
+            used,
+            any(each.is_data for each in accepted.values()),
+            replace(self, inner=inner, used=used),
+        )
+
+    def _established_first(self, bundle: Iterable[str]) -> list[str]:
+        """A bundle in the order that leaves it at the transport that it has: aiortc moves it to that of the first."""
+        return sorted(bundle, key=lambda mid: mid not in self.used)
+
+    def _refusal(self, index: int, section: Section, accepted: dict[str, Section], seen: set[str]) -> str | None:
+        """Why a section of an offer cannot be used, whatever is in it."""
+        known = self.inner.get(section.mid)
+        places = [place for place, each in enumerate(self.wire) if each.mid == section.mid]
+        if section.is_refused:
+            return REFUSED_BY_PEER
+        if section.kind not in KINDS:
+            return f"{section.kind!r:.40} is no kind of media that is known here"
+        if section.mid in seen:
+            return f"there is another with the identifier {section.mid!r:.40}"
+        if known is not None and (known.kind != section.kind or index not in places):
+            return f"the identifier {section.mid!r:.40} was that of another section"
+        if section.is_data and any(
+            each.is_data for mid, each in {**self.inner, **accepted}.items() if mid != section.mid
+        ):
+            return "there is another section for data channels"
+        return None
+
+
+def _tagged(description: Description) -> Section | None:
+    """The section whose transport a bundle uses: the first of it that is not refused (RFC 9143 section 7.2)."""
+    return next(
+        (
+            section
+            for mid in description.bundle
+            for section in description.sections
+            if section.mid == mid and not section.is_refused
+        ),
+        None,
+    )
+
+
+def _alone(session: tuple[str, ...], section: Section) -> str:
+    return str(Description(session, (section,)))
