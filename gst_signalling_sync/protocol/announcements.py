@@ -68,6 +68,8 @@ class Announcements:
     def leave(self, listener_id: str) -> None:
         """Tell a listener no more."""
         self._read.pop(listener_id, None)
+        if not self._read:
+            self._drop_unneeded()
 
     def announce(self, event: PeerStatusChanged) -> None:
         """Tell all listeners of a status, in the place of what they have not been told of the same peer."""

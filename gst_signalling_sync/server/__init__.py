@@ -10,8 +10,9 @@ What a stranger's byte passes through, in this order:
 5. `switchboard`: joins the connections to the decisions, which are in `protocol.registry` and do no I/O.
 6. `framing`: what goes out as a WebSocket frame. `fan_out`: what goes to all listeners.
 
-`commons` is what all connections share, and `refusals` counts and logs what is refused. `settings` is how the server was made,
-`running` holds all this together between start and close, and `signalling_server` is what users hold.
+A busy server lets the robot's threads run in between, by its `breather`. `commons` is what all connections share, and
+`refusals` counts and logs what is refused. `settings` is how the server was made, `running` holds all this together between
+start and close, and `signalling_server` is what users hold.
 """
 
 from ..protocol.limits import Rate, ServerLimits

@@ -15,6 +15,7 @@ from typing import Final
 
 from ..protocol.limits import Rate
 from ..protocol.quota import TokenBucket
+from .breather import Breather
 from .reception import Page
 
 __all__ = ["Acceptor", "connections_to_be_had", "turn_away"]
@@ -77,6 +78,7 @@ class Acceptor:
         loop: The event loop.
         listening: A listening socket that does not block; closed by `close`.
         on_connection: Is given each connection, and closes it.
+        breather: Lets other threads run in between.
         clock: The time, in seconds.
     """
 
@@ -85,11 +87,13 @@ class Acceptor:
         loop: asyncio.AbstractEventLoop,
         listening: socket.socket,
         on_connection: Callable[[socket.socket], object],
+        breather: Breather,
         clock: Callable[[], float],
     ) -> None:
         self._loop = loop
         self._listening = listening
         self._on_connection = on_connection
+        self._breather = breather
         self._clock = clock
         self._warnings = TokenBucket(_WARNINGS)
         self._spare: int | None = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
@@ -120,6 +124,7 @@ class Acceptor:
                 continue
             connection.setblocking(False)
             self._on_connection(connection)
+            self._breather.breathe()
 
     def _turn_one_away(self) -> bool:
         """Use the spare descriptor to accept and close a connection; whether it was there to be used."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ..protocol.limits import ServerLimits
 from ..protocol.quota import Pool
+from .breather import Breather
 from .reception import Reception
 from .refusals import Refusals
 from .turns import Turns
@@ -36,6 +37,7 @@ class Commons:
         limits: What they may use.
         reception: What answers their requests.
         refusals: Where it is noted what they were refused.
+        breather: Lets other threads run, after each piece of work.
         turns: Where those wait that have more to do than one turn allows.
         unread: The bytes that wait for those that do not read.
         incomplete: The bytes of messages that have begun to arrive, or wait for their turn.
@@ -46,6 +48,7 @@ class Commons:
     limits: ServerLimits
     reception: Reception
     refusals: Refusals
+    breather: Breather
     turns: Turns
     unread: Pool[Holder]
     incomplete: Pool[Holder]

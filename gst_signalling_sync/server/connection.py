@@ -248,6 +248,7 @@ class Connection(asyncio.Protocol):
         self._offset = 0
         if self._reading is _Reading.ON:
             self._go_on()
+            self._commons.breather.breathe()
 
     def take_turn(self) -> bool:
         """Handle a few frames of what has arrived.
@@ -298,6 +299,8 @@ class Connection(asyncio.Protocol):
         self._leave()
         self._commons.refusals.conclude(self)
         self._observer.lost(self)
+        # The parser and its generator refer to each other; what thousands of connections leave behind is freed at once.
+        self._websocket.parser.close()
 
     def __str__(self) -> str:
         return f"peer {self.peer_id}" if self.peer_id else f"connection from {self._address}"

@@ -15,6 +15,7 @@ from ..protocol.quota import Charge, Counts, Pool
 from ..protocol.registry import Outgoing, Registry
 from ..protocol.wire import parse_request
 from .acceptor import Acceptor, connections_to_be_had, turn_away
+from .breather import Breather
 from .commons import Commons
 from .connection import Connection
 from .fan_out import FanOut
@@ -65,6 +66,7 @@ class Switchboard:
     def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
         clock = time.monotonic
         limits = settings.limits
+        breather = Breather()
         self.refusals = Refusals(limits, clock)
         self.registry = Registry(limits, self._note_refusal)
         self._loop = loop
@@ -77,7 +79,8 @@ class Switchboard:
             limits=limits,
             reception=Reception(settings.origins, settings.proxies, is_ready=lambda: self._acceptor is not None),
             refusals=self.refusals,
-            turns=Turns(loop),
+            breather=breather,
+            turns=Turns(loop, breather),
             unread=Pool(limits.unread_bytes_in_all),
             incomplete=Pool(limits.incomplete_bytes_in_all),
         )
@@ -95,7 +98,7 @@ class Switchboard:
             self._framer,
             limits.unread_statuses,
             _cut_off_lagging,
-            Turns(loop),
+            Turns(loop, breather),
         )
         self._acceptor: Acceptor | None = None
         self._ping_timer: asyncio.TimerHandle | None = None
@@ -108,7 +111,7 @@ class Switchboard:
             listening: A listening socket, which is closed in `shut_down`.
         """
         listening.setblocking(False)
-        self._acceptor = Acceptor(self._loop, listening, self._admit, self._commons.clock)
+        self._acceptor = Acceptor(self._loop, listening, self._admit, self._commons.breather, self._commons.clock)
         self._ping()
 
     async def shut_down(self, seconds: float) -> None:

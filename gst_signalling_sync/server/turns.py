@@ -7,6 +7,8 @@ import time
 from collections import deque
 from typing import Final, Protocol
 
+from .breather import Breather
+
 __all__ = ["Turns", "Worker"]
 
 SLICE_SECONDS: Final = 0.002
@@ -30,10 +32,12 @@ class Turns:
 
     Args:
         loop: The event loop.
+        breather: Lets other threads run between two slices.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, breather: Breather) -> None:
         self._loop = loop
+        self._breather = breather
         self._waiting: deque[Worker] = deque()
         self._is_scheduled = False
 
@@ -60,5 +64,6 @@ class Turns:
                 self._waiting.append(worker)
             if time.monotonic() >= end:
                 break
+        self._breather.breathe()
         if self._waiting:
             self._schedule()

@@ -1,0 +1,82 @@
+"""A robot's program that embeds the server, and tells on request how late its 100 Hz loop was.
+
+Its argument is the server's limits as JSON, beside ``descriptors`` (``RLIMIT_NOFILE``); ``null`` is a robot without a server.
+It prints the port, and for each line of its standard input a line of JSON; it ends with its standard input.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import resource
+import sys
+import threading
+import time
+from typing import Any
+
+from gst_signalling_sync.server import Rate, ServerLimits, SignallingServer
+
+PERIOD = 0.01
+
+
+class Loop(threading.Thread):
+    """A control loop that does nothing but be on time."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.late: list[float] = []
+
+    def run(self) -> None:
+        due = time.monotonic()
+        while True:
+            due = max(due + PERIOD, time.monotonic())
+            time.sleep(max(0.0, due - time.monotonic()))
+            self.late.append(time.monotonic() - due)
+
+
+class Lines(logging.Handler):
+    """Counts the lines of the log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += 1
+
+
+def main() -> None:
+    options: dict[str, Any] | None = json.loads(sys.argv[1])
+    if options is None:
+        tell(SignallingServer(port=0), Lines(), port=0)
+        return
+    if descriptors := options.pop("descriptors", None):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+    limits: dict[str, Any] = {
+        name: Rate(*value) if isinstance(value, list) else value for name, value in options.items()
+    }
+    lines = Lines()
+    logging.getLogger("gst_signalling_sync").addHandler(lines)
+    logging.getLogger("gst_signalling_sync").propagate = False
+    with SignallingServer(port=0, limits=ServerLimits(**limits)) as server:
+        tell(server, lines, server.port)
+
+
+def tell(server: SignallingServer, lines: Lines, port: int) -> None:
+    loop = Loop()
+    loop.start()
+    print(port, flush=True)
+    for _ in sys.stdin:
+        late, loop.late = loop.late, []
+        told = {
+            "late": sorted(late),
+            "peers": len(server.peers),
+            "sessions": len(server.sessions),
+            "refusals": server.refusals,
+            "log_lines": lines.count,
+        }
+        print(json.dumps(told), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""The server under attack, and what an honest peer and the robot beside it notice."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ..raw_peer import RawPeer
+
+__all__ = ["Victim"]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+LATE_SECONDS = 0.010
+"""How late the robot's 100 Hz loop may be at p99."""
+
+LIST_SECONDS = 0.1
+"""How long an honest peer may wait for the list at p99."""
+
+
+class Robot:
+    """A robot's process, with a 100 Hz loop and an embedded server.
+
+    Args:
+        limits: Those of the server, and ``descriptors``; a rate is a list of two numbers. None: no server.
+    """
+
+    def __init__(self, limits: dict[str, Any] | None) -> None:
+        # What the server has given back is measured, and not what the C library keeps of it for later.
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.attacks.robot_process", json.dumps(limits)],
+            cwd=ROOT,
+            env={**os.environ, "MALLOC_MMAP_THRESHOLD_": str(2**17)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.port = int(self._line())
+
+    @property
+    def uri(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    def tell(self) -> dict[str, Any]:
+        """How late the robot's loop was since the last time, in seconds, sorted, and what the server counts."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        told: dict[str, Any] = json.loads(self._line())
+        return told
+
+    def resident_bytes(self) -> int:
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(dict(line.split(":", 1) for line in status.splitlines())["VmRSS"].split()[0]) * 1024
+
+    def cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / 100
+
+    def list_seconds(self, honest: RawPeer, times: int) -> list[float]:
+        """How long an honest peer waited for a list, each time; sorted.
+
+        It is a list of nobody, as reading a long one takes the peer itself some time.
+        """
+        waited = []
+        for _ in range(times):
+            begin = time.monotonic()
+            assert honest.request("listConsumers") == {"type": "listConsumers", "consumers": []}
+            waited.append(time.monotonic() - begin)
+            time.sleep(0.02)
+        return sorted(waited)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(20)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+
+class Victim(Robot):
+    """A robot whose server is attacked, and one without a server, which shows what the machine alone does to a loop."""
+
+    def __init__(self, **limits: Any) -> None:
+        super().__init__(limits)
+        self._other = Robot(None)
+
+    def assert_nobody_notices(self, honest: RawPeer, questions: int = 60) -> None:
+        """Ask for the list again and again; neither that nor the robot's loop may be late at p99.
+
+        Args:
+            honest: Asks.
+            questions: How often.
+        """
+        self.tell()
+        self._other.tell()
+        waited = self.list_seconds(honest, questions)
+        late, machine = self.tell()["late"], self._other.tell()["late"][-1]
+
+        assert percentile(waited, 99) < LIST_SECONDS + machine
+        assert percentile(late, 99) < LATE_SECONDS + machine
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._other.__exit__(kind, error, traceback)
+        super().__exit__(kind, error, traceback)
+
+
+def percentile(ranked: list[float], percent: float) -> float:
+    """The smallest value that so many percent do not exceed.
+
+    Args:
+        ranked: Sorted values.
+        percent: 0..100.
+    """
+    return ranked[min(len(ranked) - 1, int(len(ranked) * percent / 100))]
