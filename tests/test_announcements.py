@@ -50,6 +50,18 @@ def test_few_at_a_time() -> None:
     assert told(announcements, "listener", most=2) == [status("c")]
 
 
+def test_no_further_than_told() -> None:
+    announcements = Announcements()
+    announcements.join("listener")
+    announcements.announce(status("a"))
+    before = announcements.last
+    announcements.announce(status("b"))
+
+    assert [told.event for told in announcements.take("listener", 10, before)] == [status("a")]
+    assert not announcements.is_behind("listener", before)
+    assert told(announcements, "listener") == [status("b")]
+
+
 def test_every_listener_gets_the_same_object_so_that_it_is_framed_once() -> None:
     announcements = Announcements()
     announcements.join("one")

@@ -69,3 +69,9 @@ def test_origin_that_is_none_is_wrong_usage() -> None:
 
     assert result.exit_code == 2
     assert "origins must hold" in result.output
+
+
+def test_lease_is_taken_from_the_command_line() -> None:
+    # The dead one reads nothing, so that it answers no ping.
+    with serving("--lease", "0.5") as uri, RawPeer(uri) as dead, RawPeer(uri).register("listener") as listener:
+        assert listener.receive() == {"type": "peerStatusChanged", "peerId": dead.id, "roles": [], "meta": None}

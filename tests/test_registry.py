@@ -55,7 +55,7 @@ def registry() -> Registry:
 
 
 def join(registry: Registry, *roles: Role, meta: Any = None, version: ProtocolVersion = ProtocolVersion.V1_0) -> str:
-    peer_id, _ = registry.add_peer()
+    peer_id, _ = registry.add_peer(now=0)
     if version is not ProtocolVersion.V1_0:
         assert registry.handle(peer_id, SetProtocolVersion(version)) == []
     registry.handle(peer_id, SetPeerStatus(roles, meta))
@@ -70,20 +70,20 @@ def begin_session(registry: Registry, starter: str, target: str) -> str:
 
 
 def test_new_peer_is_welcomed_by_its_id(registry: Registry) -> None:
-    peer_id, outgoing = registry.add_peer()
+    peer_id, outgoing = registry.add_peer(now=0)
 
     assert outgoing == [(peer_id, Welcome(peer_id))]
     assert registry.peers == {peer_id: RegisteredPeer(peer_id)}
 
 
 def test_every_peer_gets_another_id(registry: Registry) -> None:
-    assert len({registry.add_peer()[0] for _ in range(100)}) == 100
+    assert len({registry.add_peer(now=0)[0] for _ in range(100)}) == 100
 
 
 def test_status_is_told_to_every_listener_itself_included(registry: Registry) -> None:
     first = join(registry, Role.LISTENER)
     join(registry)
-    second, _ = registry.add_peer()
+    second, _ = registry.add_peer(now=0)
 
     outgoing = registry.handle(second, SetPeerStatus((Role.PRODUCER, Role.LISTENER), {"name": "n"}))
 
@@ -102,7 +102,7 @@ def test_unchanged_status_is_not_told(registry: Registry) -> None:
 
 def test_first_status_without_roles_and_meta_changes_nothing(registry: Registry) -> None:
     join(registry, Role.LISTENER)
-    peer_id, _ = registry.add_peer()
+    peer_id, _ = registry.add_peer(now=0)
 
     assert registry.handle(peer_id, SetPeerStatus(())) == []
 
@@ -372,7 +372,7 @@ def test_version_may_be_chosen_by_the_first_message(registry: Registry) -> None:
 
 @pytest.mark.parametrize("first", [ListProducers(), SetProtocolVersion(ProtocolVersion.V1_0), EndSession("X")])
 def test_version_may_not_be_chosen_later(registry: Registry, first: Request) -> None:
-    peer_id, _ = registry.add_peer()
+    peer_id, _ = registry.add_peer(now=0)
     registry.handle(peer_id, first)
 
     assert registry.handle(peer_id, SetProtocolVersion(ProtocolVersion.V1_1)) == [
@@ -449,7 +449,7 @@ def test_idle_peers_cost_a_request_nothing(registry: Registry) -> None:
 
     alone = min(seconds_for_requests() for _ in range(3))
     for _ in range(20_000):
-        registry.add_peer()
+        registry.add_peer(now=0)
     among_many = min(seconds_for_requests() for _ in range(3))
 
     # Anything that looked at every peer would take some 100 times as long.

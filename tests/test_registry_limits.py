@@ -29,7 +29,7 @@ class Hall:
         self.registry = Registry(limits, lambda peer_id, rule, details: self.refused.append(rule))
 
     def join(self, *roles: Role, meta: object = None, address: str | None = None) -> str:
-        peer_id, _ = self.registry.add_peer(address)
+        peer_id, _ = self.registry.add_peer(0, address)
         assert self.registry.handle(peer_id, SetPeerStatus(roles, meta)) == []
         return peer_id
 
@@ -114,7 +114,7 @@ def test_metas_of_all_are_bounded_and_who_leaves_makes_room() -> None:
 def test_one_address_has_a_share_of_the_metas_and_a_trusted_one_all() -> None:
     hall = Hall(ServerLimits(metas_bytes_per_address=60))
     hall.join(meta="x" * 50, address="203.0.113.9")
-    neighbour, _ = hall.registry.add_peer("203.0.113.9")
+    neighbour, _ = hall.registry.add_peer(0, "203.0.113.9")
 
     refusal = hall.registry.handle(neighbour, SetPeerStatus((), "x" * 50))
 

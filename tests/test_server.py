@@ -18,7 +18,7 @@ import websocket
 
 from gst_signalling_sync.errors import ConnectError, WaitTimeout
 from gst_signalling_sync.protocol.messages import Peer, ProtocolVersion, Role
-from gst_signalling_sync.server import ServerLimits, SignallingServer, switchboard
+from gst_signalling_sync.server import ServerLimits, SignallingServer
 from gst_signalling_sync.server.running import RunningServer
 
 from .raw_peer import RawPeer
@@ -432,15 +432,6 @@ def test_peer_that_says_goodbye_but_stays_is_gone_at_once_and_cut_off(embedded_s
         assert listener.receive()["peerId"] == peer.id
         assert close_code(peer) == 1000
         peer.vanish()
-
-
-def test_silent_peer_is_pinged_and_need_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(switchboard, "PING_SECONDS", 0.1)
-    with SignallingServer(port=0) as server, RawPeer(server.uri) as peer:
-        frames = [peer.socket.recv_frame() for _ in range(3)]
-
-        assert {frame.opcode for frame in frames} == {websocket.ABNF.OPCODE_PING}
-        assert peer.id in server.peers
 
 
 def test_client_that_never_shakes_hands_is_cut_off() -> None:

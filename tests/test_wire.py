@@ -70,6 +70,7 @@ REQUESTS: list[tuple[Request, dict[str, Any]]] = [
 
 EVENTS: list[tuple[Event, dict[str, Any]]] = [
     (Welcome("p"), {"type": "welcome", "peerId": "p"}),
+    (Welcome("p", ("s",)), {"type": "welcome", "peerId": "p", "resumed": True, "sessions": ["s"]}),
     (
         PeerStatusChanged("p", (Role.PRODUCER,), {"name": "n"}),
         {"type": "peerStatusChanged", "peerId": "p", "roles": ["producer"], "meta": {"name": "n"}},

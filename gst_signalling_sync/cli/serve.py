@@ -14,6 +14,7 @@ from ..threads.interruptible import Event
 from ..threads.waiting import LONGEST_WAIT_SECONDS
 from .limits import LimitType, limits_of
 from .logs import show_logs, verbose_option, verbosity
+from .numbers import FiniteRange
 from .output import end_interrupted_line
 from .program import treat_sigterm_as_interrupt
 
@@ -69,6 +70,14 @@ Examples:
     help="Believe the X-Forwarded-For of a proxy at this address or network; may be repeated.",
 )
 @click.option(
+    "--lease",
+    type=FiniteRange(min=0, min_open=True),
+    default=20.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Give a peer up that answers no ping for so long.",
+)
+@click.option(
     "--limit",
     "limits",
     multiple=True,
@@ -82,6 +91,7 @@ def serve(
     origins: tuple[str, ...],
     hosts: tuple[str, ...],
     trusted_proxies: tuple[str, ...],
+    lease: float,
     limits: tuple[tuple[str, Any], ...],
 ) -> None:
     """Run a signalling server until Ctrl-C.
@@ -99,6 +109,7 @@ def serve(
             hosts=hosts or None,
             trusted_proxies=trusted_proxies,
             limits=limits_of(limits),
+            lease=lease,
         ) as server:
             click.echo(server.uri)
             if sys.stderr.isatty():

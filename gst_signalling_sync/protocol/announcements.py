@@ -81,16 +81,22 @@ class Announcements:
         if len(self._log) > self._drop_at:
             self._drop_unneeded()
 
-    def is_behind(self, listener_id: str) -> bool:
-        """Whether there is something that a listener has not been told; False of one that is none."""
-        return self._read.get(listener_id, self._last) < self._last
+    def is_behind(self, listener_id: str, up_to: int | None = None) -> bool:
+        """Whether there is something that a listener has not been told; False of one that is none.
 
-    def take(self, listener_id: str, most: int) -> list[Announcement]:
+        Args:
+            listener_id: Of the peer.
+            up_to: The number of the last that counts; None: the newest.
+        """
+        return self._read.get(listener_id, self._last) < (self._last if up_to is None else up_to)
+
+    def take(self, listener_id: str, most: int, up_to: int | None = None) -> list[Announcement]:
         """What to tell a listener next.
 
         Args:
             listener_id: Of a peer that has joined.
             most: How many at once.
+            up_to: The number of the last; None: the newest.
 
         Returns:
             Statuses in their order, one of each peer.
@@ -100,7 +106,8 @@ class Announcements:
         """
         taken: list[Announcement] = []
         read = self._read[listener_id]
-        for index in range(bisect_right(self._log, read, key=_number), len(self._log)):
+        last = self._last if up_to is None else up_to
+        for index in range(bisect_right(self._log, read, key=_number), bisect_right(self._log, last, key=_number)):
             announcement = self._log[index]
             read = announcement.number
             if self._newest[announcement.event.peer_id] == read:
@@ -108,7 +115,7 @@ class Announcements:
                 if len(taken) == most:
                     break
         else:
-            read = self._last
+            read = max(read, last)
         self._read[listener_id] = read
         return taken
 

@@ -151,9 +151,15 @@ class ListConsumers:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """The server's first message: the peer's id."""
+    """The server's first message: the peer's id.
+
+    Attributes:
+        peer_id: The peer's id.
+        sessions: The ids of the sessions that the peer still has, where it came back by its resumption key; None: it is new.
+    """
 
     peer_id: str
+    sessions: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

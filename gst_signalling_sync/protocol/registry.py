@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from .announcements import Announcements
+from .lease import Leases
 from .limits import ServerLimits
 from .messages import (
     ConsumerList,
@@ -41,6 +42,7 @@ from .messages import (
     Welcome,
 )
 from .meta import check_meta
+from .resumption import Resumption, ResumptionKeys
 from .usage import Excess, MetaUsage, SessionUsage
 
 __all__ = ["Outgoing", "RegisteredPeer", "RegisteredSession", "Registry"]
@@ -114,13 +116,24 @@ class Registry:
     Args:
         limits: What it admits.
         on_refusal: Is told of each message that is refused or dropped.
+        lease: How long a peer may leave pings unanswered, in seconds.
+        now: The time, in seconds.
 
     Attributes:
         announcements: What listeners are to be told of the peers' statuses, and have not been yet.
     """
 
-    def __init__(self, limits: ServerLimits = _DEFAULT_LIMITS, on_refusal: OnRefusal = _log_refusal) -> None:
+    def __init__(
+        self,
+        limits: ServerLimits = _DEFAULT_LIMITS,
+        on_refusal: OnRefusal = _log_refusal,
+        *,
+        lease: float = 20.0,
+        now: float = 0.0,
+    ) -> None:
         self.announcements = Announcements()
+        self._leases = Leases(lease, now)
+        self._keys = ResumptionKeys()
         self._limits = limits
         self._on_refusal = on_refusal
         self._peers: dict[str, RegisteredPeer] = {}
@@ -144,20 +157,76 @@ class Registry:
         """A snapshot of the sessions, by id."""
         return self._sessions.copy()
 
-    def add_peer(self, address: str | None = None) -> tuple[str, Outgoing]:
-        """Take in a peer that has just connected.
+    def add_peer(
+        self, now: float, address: str | None = None, resumption: Resumption | None = None
+    ) -> tuple[str, Outgoing]:
+        """Take in a peer that has just connected, or one that comes back.
 
         Args:
+            now: The time, in seconds.
             address: What limits per address count it as; None: they do not count it.
+            resumption: Its key, and the one for the next time; None: it does not come back.
 
         Returns:
             The id that it got, and what to send.
         """
+        if resumption is not None and (kept_id := self._keys.peer_of(resumption.presented)) is not None:
+            return kept_id, self._resume(kept_id, now, resumption)
         peer_id = str(uuid.uuid4())
         self._peers[peer_id] = RegisteredPeer(peer_id)
         self._silent.add(peer_id)
         self._meta_usage.add_peer(peer_id, address)
+        self._leases.begin(peer_id, now)
+        if resumption is not None:
+            self._keys.issue(peer_id, resumption)
         return peer_id, [(peer_id, Welcome(peer_id))]
+
+    def heard(self, peer_id: str, now: float) -> None:
+        """Renew the lease of a peer that has answered a ping.
+
+        Args:
+            peer_id: Of the peer; an unknown one changes nothing.
+            now: The time, in seconds.
+        """
+        self._leases.renew(peer_id, now)
+        self._keys.confirm(peer_id)
+
+    def begin_lease(self, peer_id: str, now: float) -> None:
+        """Give a peer another lease, because it was this end that did not listen.
+
+        Args:
+            peer_id: Of the peer.
+            now: The time, in seconds.
+        """
+        self._leases.begin(peer_id, now)
+
+    def may_return(self, peer_id: str) -> bool:
+        """Whether a peer whose connection broke without a goodbye is kept until its lease is over.
+
+        Args:
+            peer_id: Of the peer.
+
+        Returns:
+            Whether it has a key to come back by; else it is to be removed.
+        """
+        return self._keys.has(peer_id)
+
+    def to_ping(self, now: float, most: int) -> list[str]:
+        """The peers to ping now.
+
+        Args:
+            now: The time, in seconds.
+            most: How many at once; the others are due when it is asked again.
+        """
+        return self._leases.to_ping(now, most)
+
+    def over(self, now: float) -> list[str]:
+        """The peers that have not answered for as long as a lease lasts, and are to be removed.
+
+        Args:
+            now: The time, in seconds.
+        """
+        return self._leases.over(now)
 
     def remove_peer(self, peer_id: str) -> Outgoing:
         """Forget a peer that has disconnected, and end its sessions.
@@ -172,6 +241,8 @@ class Registry:
         if peer is None:
             return []
         self._silent.discard(peer_id)
+        self._leases.end(peer_id)
+        self._keys.forget(peer_id)
         self._meta_usage.remove_peer(peer_id)
         self._set_members(peer_id, ())
         outgoing = self._end_sessions(peer_id, list(self._sessions_of.get(peer_id, ())))
@@ -193,7 +264,13 @@ class Registry:
         """
         outgoing = self._decide(self._peers[peer_id], request)
         self._silent.discard(peer_id)
+        self._keys.confirm(peer_id)
         return outgoing
+
+    def _resume(self, peer_id: str, now: float, resumption: Resumption) -> Outgoing:
+        self._leases.begin(peer_id, now)
+        self._keys.issue(peer_id, resumption)
+        return [(peer_id, Welcome(peer_id, tuple(self._sessions_of.get(peer_id, ()))))]
 
     def _decide(self, peer: RegisteredPeer, request: Request) -> Outgoing:
         match request:

@@ -120,8 +120,10 @@ def serialise_event(event: Event) -> str:
         ProtocolError: `meta` is not a JSON value.
     """
     match event:
-        case Welcome(peer_id):
+        case Welcome(peer_id, None):
             return _dump("welcome", peerId=peer_id)
+        case Welcome(peer_id, sessions):
+            return _dump("welcome", peerId=peer_id, resumed=True, sessions=sessions)
         case PeerStatusChanged(peer_id, roles, meta):
             return _dump("peerStatusChanged", peerId=peer_id, roles=roles, meta=meta)
         case SessionStarted(peer_id, session_id):
@@ -272,6 +274,12 @@ def _peers(fields: JsonObject, key: str) -> tuple[Peer, ...]:
     return tuple(peers)
 
 
+def _kept_sessions(fields: JsonObject) -> tuple[str, ...] | None:
+    if fields.get("resumed") is not True:
+        return None
+    return tuple(session_id for session_id in _array(fields, "sessions") if isinstance(session_id, str))
+
+
 def _line_index(fields: JsonObject) -> int:
     value = fields.get("sdpMLineIndex")
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**32:
@@ -310,7 +318,7 @@ _REQUEST_PARSERS: Final[Mapping[str, Callable[[JsonObject], Request]]] = {
 }
 
 _EVENT_PARSERS: Final[Mapping[str, Callable[[JsonObject], Event]]] = {
-    "welcome": lambda fields: Welcome(_text(fields, "peerId")),
+    "welcome": lambda fields: Welcome(_text(fields, "peerId"), _kept_sessions(fields)),
     "peerStatusChanged": lambda fields: PeerStatusChanged(_text(fields, "peerId"), _roles(fields), fields.get("meta")),
     "sessionStarted": lambda fields: SessionStarted(_text(fields, "peerId"), _text(fields, "sessionId")),
     "startSession": lambda fields: SessionRequested(

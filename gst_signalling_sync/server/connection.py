@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections import Counter, deque
 from collections.abc import MutableMapping
 from enum import Enum, auto
@@ -21,6 +22,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from ..protocol.quota import Charge, PeerQuota
+from ..protocol.resumption import HEADER, Resumption
 from ..threads.fork import close_in_child
 from .commons import Commons
 from .reception import Page, Visitor
@@ -40,6 +42,11 @@ SLICE_BYTES: Final = 1024
 LONGEST_SLICE_BYTES: Final = 64 * 1024
 """What is parsed at once of a long frame."""
 
+_PING: Final = b"lease"
+"""What pings hold, and their answers: a pong that nobody asked for is none."""
+
+_KEY_BYTES: Final = 32
+
 STUCK_BYTES: Final = 8 * 1024
 """What waits for a peer, beyond what the kernel takes, before it counts as one that does not read."""
 
@@ -57,17 +64,23 @@ class Observer(Protocol):
     def shakes_hands(self, connection: Connection, visitor: Visitor) -> Page | None:
         """A client asks for a WebSocket; the page to refuse it with, or None."""
 
-    def opened(self, connection: Connection) -> None:
-        """The handshake is done."""
+    def opened(self, connection: Connection, resumption: Resumption | None) -> None:
+        """The handshake is done, in which the peer showed a key, and got one, or did not ask for any."""
 
     def received(self, connection: Connection, text: str) -> None:
         """A text message arrived."""
 
+    def answered(self, connection: Connection) -> None:
+        """The peer answered a ping."""
+
     def writable(self, connection: Connection) -> None:
         """The peer reads again."""
 
-    def left(self, connection: Connection) -> None:
-        """The peer is gone, or has begun to close; called once, after `opened`."""
+    def left(self, connection: Connection, is_final: bool) -> None:
+        """The peer is gone, or has begun to close; called once, after `opened`.
+
+        It is final where one of the two ends wanted it, and not where the connection broke.
+        """
 
     def lost(self, connection: Connection) -> None:
         """The TCP connection is gone."""
@@ -92,6 +105,9 @@ class _WebSocketLog(logging.LoggerAdapter[logging.Logger]):
 
 _websocket_log = _WebSocketLog(logger, {})
 
+_OVER: Final = ServerProtocol(state=State.CLOSED, logger=_websocket_log)
+"""In the place of the protocol of every connection that is lost."""
+
 
 class Connection(asyncio.Protocol):
     """A connection from accept to loss.
@@ -114,8 +130,8 @@ class Connection(asyncio.Protocol):
         "_descriptor",
         "_frames",
         "_header_bytes",
+        "_is_final",
         "_is_open",
-        "_last_write",
         "_observer",
         "_offset",
         "_parsed_since_frame",
@@ -145,8 +161,8 @@ class Connection(asyncio.Protocol):
         self._descriptor = -1
         self._timer: asyncio.TimerHandle | None = None
         self._is_open = False
+        self._is_final = False
         self._reading = _Reading.ON
-        self._last_write = 0.0
         self._header_bytes = 0
         # What has arrived, in the order of its way: bytes, frames, and the parts of a message.
         self._unparsed = b""
@@ -182,17 +198,16 @@ class Connection(asyncio.Protocol):
             self._pause = max(self._pause, pause)
             self._commons.refusals.note(self, charge.value, "read more slowly, as it sends more than the limit")
 
-    def ping_if_silent(self, now: float, seconds: float) -> None:
-        """Ping a peer that nothing was sent to for a while.
+    def ping(self) -> None:
+        """Ping the peer."""
+        if self._websocket.state is State.OPEN:
+            self._websocket.send_ping(_PING)
+            self._flush()
 
-        Args:
-            now: The time.
-            seconds: The while.
-        """
-        if now - self._last_write < seconds or self._websocket.state is not State.OPEN:
-            return
-        self._websocket.send_ping(b"")
-        self._flush()
+    @property
+    def is_held_up(self) -> bool:
+        """Whether the peer is not read at the moment, so that it is not its fault that it is not heard."""
+        return self._reading is not _Reading.ON
 
     def go_away(self) -> None:
         """Begin to close because the server stops: code 1001 to an open peer, the end to any other."""
@@ -209,7 +224,7 @@ class Connection(asyncio.Protocol):
             reason: For the log.
         """
         logger.debug("%s: cut off: %s", self, reason)
-        self._transport.abort()
+        self._abort()
 
     def exceed(self, rule: str, details: str) -> None:
         """Drop the connection at once because of a limit.
@@ -220,7 +235,7 @@ class Connection(asyncio.Protocol):
         """
         if not self._transport.is_closing():
             self._commons.refusals.note(self, rule, f"cut off: {details}")
-            self._transport.abort()
+            self._abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the handshake."""
@@ -262,7 +277,7 @@ class Connection(asyncio.Protocol):
             self._handle_frames()
         except Exception:
             logger.exception("%s: internal error", self)
-            self._transport.abort()
+            self._abort()
             return False
         self._tell_incomplete()
         if self._pause:
@@ -287,8 +302,9 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """Answer the end of the stream; the transport closes by itself afterwards."""
-        self._websocket.receive_eof()
-        self._flush()
+        if not self._transport.is_closing():
+            self._websocket.receive_eof()
+            self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Report the loss."""
@@ -299,8 +315,7 @@ class Connection(asyncio.Protocol):
         self._leave()
         self._commons.refusals.conclude(self)
         self._observer.lost(self)
-        # The parser and its generator refer to each other; what thousands of connections leave behind is freed at once.
-        self._websocket.parser.close()
+        self._let_go()
 
     def __str__(self) -> str:
         return f"peer {self.peer_id}" if self.peer_id else f"connection from {self._address}"
@@ -375,13 +390,17 @@ class Connection(asyncio.Protocol):
             self._show(answer, request)
             return
         response = self._websocket.accept(request)
+        resumption = None
+        if answer.resumption_key is not None:
+            resumption = Resumption(answer.resumption_key, secrets.token_urlsafe(_KEY_BYTES))
+            response.headers[HEADER] = resumption.issued
         self._websocket.send_response(response)
         if self._websocket.state is not State.OPEN:
             return
         self._flush()
         self._cancel_timer()
         self._is_open = True
-        self._observer.opened(self)
+        self._observer.opened(self, resumption)
 
     def _show(self, page: Page, request: Request) -> None:
         if page.refusal is None:
@@ -403,6 +422,8 @@ class Connection(asyncio.Protocol):
             self._partial = bytearray(frame.data)
         elif frame.opcode is Opcode.CONT and self._partial is not None:
             self._take_fragment(self._partial, frame)
+        elif frame.opcode is Opcode.PONG and frame.data == _PING:
+            self._observer.answered(self)
 
     def _take_fragment(self, partial: bytearray, frame: Frame) -> None:
         partial += frame.data
@@ -437,7 +458,6 @@ class Connection(asyncio.Protocol):
         if self.is_stuck and most is not None and self._transport.get_write_buffer_size() > most:
             self.exceed("unread_bytes", f"it leaves more than {most} bytes unread")
             return
-        self._last_write = self._commons.clock()
         self._transport.write(data)
         if self.is_stuck:
             for holder in self._commons.unread.hold(self, self._transport.get_write_buffer_size()):
@@ -461,10 +481,29 @@ class Connection(asyncio.Protocol):
         else:
             self._commons.refusals.note(self, "handshake", f"no WebSocket client: {error}")
 
+    def _abort(self) -> None:
+        self._is_final = True
+        self._transport.abort()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Free what was read.
+
+        Now, and neither when the loop gets to tell that the connection is lost, as it may have read from many others by then,
+        nor when the garbage collector comes, as the parser and its generator refer to each other.
+        """
+        self._is_final = self._is_final or self._said_goodbye()
+        self._websocket.parser.close()
+        self._websocket = _OVER
+        self._unparsed, self._offset, self._partial, self._frames = b"", 0, None, None
+
+    def _said_goodbye(self) -> bool:
+        return self._websocket.close_rcvd is not None or self._websocket.close_sent is not None
+
     def _leave(self) -> None:
         if self._is_open:
             self._is_open = False
-            self._observer.left(self)
+            self._observer.left(self, self._is_final or self._said_goodbye())
 
     def _set_timer(self, seconds: float, reason: str) -> None:
         self._cancel_timer()

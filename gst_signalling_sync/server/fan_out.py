@@ -24,7 +24,7 @@ class FanOut:
         connections: Of the peers, by id.
         framer: Makes frames of the statuses.
         most_unread: How many statuses a listener may lag behind; None: any number.
-        on_lagging: Is given a connection that lags behind more.
+        on_lagging: Is given the id of a listener that lags behind more.
         turns: Where it waits for its turn.
     """
 
@@ -34,7 +34,7 @@ class FanOut:
         connections: Mapping[str, Connection],
         framer: Framer,
         most_unread: int | None,
-        on_lagging: Callable[[Connection], object],
+        on_lagging: Callable[[str], object],
         turns: Turns,
     ) -> None:
         self._announcements = announcements
@@ -46,10 +46,12 @@ class FanOut:
         self._round: deque[str] = deque()
         self._is_waiting = False
         self._begun = 0
+        self._announced = 0
 
     def begin(self) -> None:
         """Tell all listeners what was announced since the last time, soon."""
-        if self._begun != self._announcements.last:
+        self._announced = self._announcements.last
+        if self._begun != self._announced:
             self._wait()
 
     def resume(self, listener_id: str) -> None:
@@ -70,24 +72,27 @@ class FanOut:
         return self._is_waiting
 
     def catch_up(self, listener_id: str) -> None:
-        """Tell a listener all that it has not been told, if it reads, because something later follows."""
-        while self._tell(listener_id, STATUSES_IN_A_TURN):
+        """Tell a listener all that it has not been told, if it reads, because something later follows.
+
+        What was announced since `begin` is not earlier than that.
+        """
+        while self._tell(listener_id, STATUSES_IN_A_TURN, self._announced):
             continue
 
     def _begin_round(self) -> None:
         self._begun = self._announcements.last
         if self._most_unread is not None:
             for listener_id in self._announcements.lagging(self._most_unread):
-                self._on_lagging(self._connections[listener_id])
+                self._on_lagging(listener_id)
         self._round.extend(self._announcements.listeners)
 
-    def _tell(self, listener_id: str, most: int) -> bool:
+    def _tell(self, listener_id: str, most: int, up_to: int | None = None) -> bool:
         """Tell a listener some statuses; whether there are more that it would read."""
         connection = self._connections.get(listener_id)
-        if connection is None or connection.is_stuck or not self._announcements.is_behind(listener_id):
+        if connection is None or connection.is_stuck or not self._announcements.is_behind(listener_id, up_to):
             return False
-        connection.send(b"".join(map(self._framed, self._announcements.take(listener_id, most))))
-        return self._announcements.is_behind(listener_id)
+        connection.send(b"".join(map(self._framed, self._announcements.take(listener_id, most, up_to))))
+        return self._announcements.is_behind(listener_id, up_to)
 
     def _framed(self, announcement: Announcement) -> bytes:
         if not announcement.frame:

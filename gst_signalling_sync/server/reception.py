@@ -11,6 +11,7 @@ from typing import Final
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
+from ..protocol import resumption
 from .origins import OriginRules
 from .proxies import TrustedProxies
 
@@ -71,10 +72,12 @@ class Visitor:
     Attributes:
         address: From where, as trusted proxies tell it.
         limited_as: What limits per address count it as; None: they do not count it.
+        resumption_key: The key by which it comes back, or `resumption.NEW`; None: it cannot come back.
     """
 
     address: str
     limited_as: str | None
+    resumption_key: str | None = None
 
 
 class Reception:
@@ -117,7 +120,8 @@ class Reception:
             return _forbidden("origins", "Origin", origins[0])
         if wants_websocket:
             client = self._proxies.client_of(address, request.headers.get_all("X-Forwarded-For"))
-            return Visitor(client, self._proxies.limited_as(client))
+            keys = request.headers.get_all(resumption.HEADER)
+            return Visitor(client, self._proxies.limited_as(client), keys[0] if len(keys) == 1 else None)
         if path != "/":
             return Page(HTTPStatus.NOT_FOUND, "There is no such page on this signalling server.\n")
         return Page(HTTPStatus.OK, _WELCOME.format(uri=html.escape(f"ws://{hosts[0]}")), _HTML)

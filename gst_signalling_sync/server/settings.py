@@ -21,6 +21,7 @@ class Settings:
         origins: Which Origin and Host headers are answered.
         proxies: Whose ``X-Forwarded-For`` is believed.
         limits: What strangers may use.
+        lease: How long a peer may leave pings unanswered, in seconds.
     """
 
     host: str
@@ -28,3 +29,4 @@ class Settings:
     origins: OriginRules
     proxies: TrustedProxies
     limits: ServerLimits
+    lease: float

@@ -58,9 +58,12 @@ class SignallingServer:
         trusted_proxies: Addresses or networks of reverse proxies. The address of a client that they forward is taken
             from the last ``X-Forwarded-For`` that none of them wrote.
         limits: What one peer, one address and all of them together may use.
+        lease: How long a peer may leave pings unanswered, in seconds; then it is gone, whatever TCP thinks. It is pinged twice
+            in that time. A client whose connection breaks may come back within it, and keep its id, registration and
+            sessions, by a key in a header of its handshake (``docs/protocol.rst``). Defaults to 20 s.
 
     Raises:
-        ValueError: `port` is not in 0..65535, or an entry of the lists is none of what they hold.
+        ValueError: `port` is not in 0..65535, `lease` is not positive, or an entry of the lists is none of what they hold.
         TypeError: A single string was given instead of a list.
     """
 
@@ -73,11 +76,14 @@ class SignallingServer:
         hosts: Sequence[str] | None = None,
         trusted_proxies: Sequence[str] = (),
         limits: ServerLimits = _DEFAULT_LIMITS,
+        lease: float = 20.0,
     ) -> None:
         if not (isinstance(port, int) and 0 <= port <= 65535):
             raise ValueError(f"port must be in 0..65535, not {port!r}")
+        if not lease > 0:
+            raise ValueError(f"lease must be a positive number of seconds, not {lease!r}")
         self._settings = Settings(
-            host, port, OriginRules(host, origins, hosts), TrustedProxies(trusted_proxies), limits
+            host, port, OriginRules(host, origins, hosts), TrustedProxies(trusted_proxies), limits, lease
         )
         self._owner = Owner(f"SignallingServer on {authority(host, port)}")
         # Held while starting and closing, so that of several threads one does it and the others find it done.

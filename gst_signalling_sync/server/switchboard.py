@@ -13,6 +13,7 @@ from ..errors import ProtocolError
 from ..protocol.messages import ListConsumers, ListProducers, Request, SetPeerStatus, StartSession
 from ..protocol.quota import Charge, Counts, Pool
 from ..protocol.registry import Outgoing, Registry
+from ..protocol.resumption import Resumption
 from ..protocol.wire import parse_request
 from .acceptor import Acceptor, connections_to_be_had, turn_away
 from .breather import Breather
@@ -20,6 +21,7 @@ from .commons import Commons
 from .connection import Connection
 from .fan_out import FanOut
 from .framing import Framer
+from .mailbox import Mailbox
 from .reception import Page, Reception, Visitor
 from .refusals import Refusals
 from .settings import Settings
@@ -32,9 +34,10 @@ logger = logging.getLogger(__name__)
 FAREWELL_SECONDS: Final = 2.0
 """How long a stopping server waits for its peers at most; longer than a connection's own time to close."""
 
-PING_SECONDS: Final = 30.0
-"""Silence towards a peer after which it is pinged, as the reference server does. Neither looks at the pong: TCP notices
-a peer that is gone."""
+PINGS_AT_ONCE: Final = 100
+
+LONGEST_TICK_SECONDS: Final = 0.5
+"""How often it is looked at which leases are over, at least."""
 
 _CHARGES: Final[dict[type[Request], Charge]] = {
     SetPeerStatus: Charge.STATUS_CHANGES,
@@ -68,8 +71,9 @@ class Switchboard:
         limits = settings.limits
         breather = Breather()
         self.refusals = Refusals(limits, clock)
-        self.registry = Registry(limits, self._note_refusal)
+        self.registry = Registry(limits, self._note_refusal, lease=settings.lease, now=clock())
         self._loop = loop
+        self._lease = settings.lease
         self._proxies = settings.proxies
         self._most_connections = connections_to_be_had(limits.connections)
         self._addresses: Counts[str] = Counts(limits.connections_per_address)
@@ -90,6 +94,8 @@ class Switchboard:
         self._connecting: set[asyncio.Task[None]] = set()
         self._handshaking: dict[Connection, None] = {}
         self._open: dict[str, Connection] = {}
+        # Of the peers that may come back.
+        self._mailboxes: dict[str, Mailbox] = {}
         self._framer = Framer()
         # With turns of their own, so that many peers that send do not keep those waiting that listen.
         self._fan_out = FanOut(
@@ -97,11 +103,11 @@ class Switchboard:
             self._open,
             self._framer,
             limits.unread_statuses,
-            _cut_off_lagging,
+            self._drop_lagging,
             Turns(loop, breather),
         )
         self._acceptor: Acceptor | None = None
-        self._ping_timer: asyncio.TimerHandle | None = None
+        self._tick_timer: asyncio.TimerHandle | None = None
         self._nobody_left = asyncio.Event()
 
     async def serve(self, listening: socket.socket) -> None:
@@ -112,7 +118,7 @@ class Switchboard:
         """
         listening.setblocking(False)
         self._acceptor = Acceptor(self._loop, listening, self._admit, self._commons.breather, self._commons.clock)
-        self._ping()
+        self._tick()
 
     async def shut_down(self, seconds: float) -> None:
         """Stop accepting, tell every peer with code 1001, and cut off those that stay.
@@ -120,10 +126,11 @@ class Switchboard:
         Args:
             seconds: How long the peers may take to close.
         """
-        if self._ping_timer is not None:
-            self._ping_timer.cancel()
+        if self._tick_timer is not None:
+            self._tick_timer.cancel()
         # Nobody is told that the others leave: all of them do.
         self._open.clear()
+        self._mailboxes.clear()
         acceptor, self._acceptor = self._acceptor, None
         if acceptor is not None:
             acceptor.close()
@@ -156,13 +163,23 @@ class Switchboard:
             self._count(connection, visitor.limited_as)
         return None
 
-    def opened(self, connection: Connection) -> None:
-        """Make a peer of a connection that has shaken hands."""
+    def opened(self, connection: Connection, resumption: Resumption | None) -> None:
+        """Make a peer of a connection that has shaken hands, or give a peer that has come back its own again."""
         self._handshaking.pop(connection, None)
-        connection.peer_id, outgoing = self.registry.add_peer(self._connections[connection])
+        connection.peer_id, outgoing = self.registry.add_peer(
+            self._commons.clock(), self._connections[connection], resumption
+        )
+        before = self._open.get(connection.peer_id)
         self._open[connection.peer_id] = connection
+        if before is not None:
+            before.cut_off("its peer came back by another connection")
         logger.info("%s: connected", connection)
-        self._deliver(outgoing)
+        # The welcome is first, also where statuses wait for a listener that has come back.
+        connection.send(b"".join(self._framer.frame(event) for _, event in outgoing))
+        mailbox = self._mailboxes.pop(connection.peer_id, None)
+        if mailbox is not None:
+            connection.send(mailbox.empty())
+            self._fan_out.resume(connection.peer_id)
 
     def received(self, connection: Connection, text: str) -> None:
         """Have the registry decide on a message, and carry it out."""
@@ -176,15 +193,29 @@ class Switchboard:
             connection.charge(charge)
         self._deliver(self.registry.handle(connection.peer_id, request))
 
+    def answered(self, connection: Connection) -> None:
+        """Renew the lease of a peer."""
+        if self._open.get(connection.peer_id) is connection:
+            self.registry.heard(connection.peer_id, self._commons.clock())
+
     def writable(self, connection: Connection) -> None:
         """Go on telling a listener what it did not read before."""
         self._fan_out.resume(connection.peer_id)
 
-    def left(self, connection: Connection) -> None:
-        """Tell the others that a peer is gone."""
+    def left(self, connection: Connection, is_final: bool) -> None:
+        """Tell the others that a peer is gone, unless it may come back."""
+        peer_id = connection.peer_id
+        if self._open.get(peer_id) is not connection:
+            # It was removed already, or has come back by another connection.
+            return
         logger.info("%s: disconnected", connection)
-        self._open.pop(connection.peer_id, None)
-        self._deliver(self.registry.remove_peer(connection.peer_id))
+        if not is_final and self.registry.may_return(peer_id):
+            del self._open[peer_id]
+            self._mailboxes[peer_id] = Mailbox(
+                self._commons.limits, self._commons.unread, lambda rule: self._remove(peer_id)
+            )
+        else:
+            self._remove(peer_id)
 
     def lost(self, connection: Connection) -> None:
         """Forget a TCP connection."""
@@ -204,6 +235,9 @@ class Switchboard:
             # It is gone already.
             accepted.close()
             return
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # How long the kernel waits for the acknowledgement of what was sent.
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self._lease * 1000))
         connection = Connection(self, self._commons, address)
         counted = self._proxies.limited_as(address)
         if len(self._connections) >= self._most_connections:
@@ -244,13 +278,46 @@ class Switchboard:
             if connection is not None:
                 self._fan_out.catch_up(peer_id)
                 connection.send(self._framer.frame(event))
+            elif (mailbox := self._mailboxes.get(peer_id)) is not None:
+                mailbox.add(self._framer.frame(event))
         self._fan_out.begin()
 
-    def _ping(self) -> None:
+    def _remove(self, peer_id: str) -> None:
+        self._open.pop(peer_id, None)
+        mailbox = self._mailboxes.pop(peer_id, None)
+        if mailbox is not None:
+            mailbox.empty()
+        self._deliver(self.registry.remove_peer(peer_id))
+
+    def _drop_lagging(self, listener_id: str) -> None:
+        connection = self._open.get(listener_id)
+        if connection is not None:
+            connection.exceed("unread_statuses", "it listens, and leaves too many statuses unread")
+        else:
+            self._remove(listener_id)
+
+    def _tick(self) -> None:
+        """Ping those that are due, and give up those whose leases are over."""
         now = self._commons.clock()
-        for connection in self._open.values():
-            connection.ping_if_silent(now, PING_SECONDS)
-        self._ping_timer = self._loop.call_later(PING_SECONDS / 10, self._ping)
+        for peer_id in self.registry.over(now):
+            self._end_lease(peer_id, now)
+        due = self.registry.to_ping(now, PINGS_AT_ONCE)
+        for peer_id in due:
+            connection = self._open.get(peer_id)
+            if connection is not None:
+                connection.ping()
+        self._commons.breather.breathe()
+        pause = 0.0 if len(due) == PINGS_AT_ONCE else min(LONGEST_TICK_SECONDS, self._lease / 10)
+        self._tick_timer = self._loop.call_later(pause, self._tick)
+
+    def _end_lease(self, peer_id: str, now: float) -> None:
+        connection = self._open.get(peer_id)
+        if connection is not None and connection.is_held_up:
+            self.registry.begin_lease(peer_id, now)
+            return
+        if connection is not None:
+            connection.exceed("lease", f"it answered no ping for {self._lease:g} s")
+        self._remove(peer_id)
 
     async def _is_deserted(self, seconds: float) -> bool:
         if not self._connections:
@@ -260,7 +327,3 @@ class Switchboard:
         except TimeoutError:
             return False
         return True
-
-
-def _cut_off_lagging(listener: Connection) -> None:
-    listener.exceed("unread_statuses", "it listens, and leaves too many statuses unread")

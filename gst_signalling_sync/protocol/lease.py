@@ -1,0 +1,82 @@
+"""`Leases`: which peers answer pings (RFC 6455, section 5.5.2), without I/O."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["Leases"]
+
+LONGEST_STEP_SECONDS: Final = 2.0
+"""What passes between two looks at the clock at most. A server that did not run for longer could not hear either."""
+
+
+class Leases:
+    """A lease per peer, which every answer to a ping renews.
+
+    Time is an argument, and counts only while somebody looks at it: a server that was stopped, or whose machine slept, begins
+    again where it was, and does not take its own silence for that of its peers.
+
+    Args:
+        seconds: How long a lease lasts, in seconds. A peer is pinged in the middle of it.
+        now: The time, in seconds.
+    """
+
+    def __init__(self, seconds: float, now: float) -> None:
+        self.seconds = seconds
+        self._seen = now
+        self._time = 0.0
+        # Each in the order of its times, the oldest first: what is due is at the beginning.
+        self._heard: dict[str, float] = {}
+        self._pinged: dict[str, float] = {}
+
+    def begin(self, peer_id: str, now: float) -> None:
+        """Begin or renew a lease."""
+        time = self._advance(now)
+        for times in (self._heard, self._pinged):
+            times.pop(peer_id, None)
+            times[peer_id] = time
+
+    def renew(self, peer_id: str, now: float) -> None:
+        """Renew the lease of a peer that was heard; one that has none gets none."""
+        if self._heard.pop(peer_id, None) is not None:
+            self._heard[peer_id] = self._advance(now)
+
+    def end(self, peer_id: str) -> None:
+        """Forget a peer."""
+        self._heard.pop(peer_id, None)
+        self._pinged.pop(peer_id, None)
+
+    def to_ping(self, now: float, most: int) -> list[str]:
+        """The peers to ping now, of whom the next pings are counted from now.
+
+        Args:
+            now: The time, in seconds.
+            most: How many at once; the others are due when it is asked again.
+        """
+        time = self._advance(now)
+        due: list[str] = []
+        for peer_id, pinged in self._pinged.items():
+            if pinged + self.seconds / 2 > time or len(due) == most:
+                break
+            due.append(peer_id)
+        for peer_id in due:
+            del self._pinged[peer_id]
+            self._pinged[peer_id] = time
+        return due
+
+    def over(self, now: float) -> list[str]:
+        """The peers whose leases are over; they are forgotten."""
+        time = self._advance(now)
+        over = []
+        for peer_id, heard in self._heard.items():
+            if heard + self.seconds > time:
+                break
+            over.append(peer_id)
+        for peer_id in over:
+            self.end(peer_id)
+        return over
+
+    def _advance(self, now: float) -> float:
+        self._time += min(max(0.0, now - self._seen), LONGEST_STEP_SECONDS)
+        self._seen = now
+        return self._time
