@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from aiortc.codecs import HEADER_EXTENSIONS
 
-from gst_signalling_sync import Frame, Producer, Session, SignallingServer, VideoSource, connect
+from gst_signalling_sync import Consumer, Frame, Producer, Session, SignallingServer, VideoSource, connect
 from gst_signalling_sync.webrtc.media.capture_time import capture_time_identifiers, with_capture_time
 from gst_signalling_sync.webrtc.media.receiving.capture_times import CaptureTimes
 
@@ -113,6 +113,16 @@ def test_frame_is_a_value_that_cannot_be_changed(camera: VideoSource, session: S
     assert frame.array.shape == (240, 320)
     with pytest.raises(dataclasses.FrozenInstanceError):
         frame.number = 7  # type: ignore[misc]
+
+
+def test_times_are_told_where_the_consumer_makes_the_offer(
+    camera: VideoSource, embedded_server: SignallingServer
+) -> None:
+    with Consumer(embedded_server.uri) as consumer:
+        session = consumer.start_session(name="robot", offer=True)
+        camera.write(numbered_picture(7))
+        assert session.video.read_frame().repeated is False
+        assert session.video.read_frame().repeated is True
 
 
 # Without abs-capture-time, as with the first version of this library and many others
