@@ -1,9 +1,8 @@
-"""Fixtures for all tests: both signalling servers, and a watch over what a test leaves behind; what ``long`` means."""
+"""Fixtures for all tests: both signalling servers, and a watch over what a test leaves behind."""
 
 from __future__ import annotations
 
 import os
-import re
 import signal
 import threading
 import time
@@ -11,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 from gst_signalling_sync.server import SignallingServer
@@ -19,35 +17,9 @@ from gst_signalling_sync.threads.loop_thread import LoopThread
 
 from .peers.reference import ReferenceServer, run_reference_server
 
+pytest_plugins = ["tests.running"]
+
 LEAK_SECONDS = 5.0
-
-# The examples of hypothesis are the same in each run of the short forms, and others in each run of the long ones.
-hypothesis.settings.register_profile("short", deadline=None, derandomize=True)
-hypothesis.settings.register_profile("long", deadline=None, max_examples=10_000, print_blob=True)
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--long``."""
-    parser.addoption("--long", action="store_true", help="run the long forms of proofs too (-m long: them alone)")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Choose how many examples hypothesis tries."""
-    hypothesis.settings.load_profile("long" if _runs_long_forms(config) else "short")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long forms of proofs out where nobody asked for them."""
-    if _runs_long_forms(config):
-        return
-    long = [item for item in items if item.get_closest_marker("long")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
-
-
-def _runs_long_forms(config: pytest.Config) -> bool:
-    return bool(config.getoption("long")) or re.search(r"\blong\b", str(config.getoption("markexpr"))) is not None
 
 
 @pytest.fixture

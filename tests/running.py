@@ -1,0 +1,139 @@
+"""How the tests run, as a plugin of pytest: side by side, alone where they measure time, in their short and long forms."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import fcntl
+import os
+import re
+import signal
+import tempfile
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import hypothesis
+import pytest
+
+TURNS: Final = pytest.StashKey["Turns"]()
+
+STACK_SECONDS: Final = 2.0
+"""How long the workers get to show their stacks."""
+
+# The examples of hypothesis are the same in each run of the short forms, and others in each run of the long ones.
+hypothesis.settings.register_profile("short", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=10_000, print_blob=True)
+
+
+class Turns:
+    """Lets one test run alone, whichever worker it is in, and all others side by side.
+
+    Args:
+        directory: One that all workers share, and only they.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(exist_ok=True)
+        # Who waits to be alone keeps the gate shut, so that those who begin meanwhile do not make it wait forever.
+        self._gate = os.open(directory / "gate", os.O_RDWR | os.O_CREAT)
+        self._turn = os.open(directory / "turn", os.O_RDWR | os.O_CREAT)
+
+    @contextlib.contextmanager
+    def turn(self, *, alone: bool) -> Iterator[None]:
+        """Wait for a turn and hold it."""
+        fcntl.flock(self._gate, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self._turn, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        finally:
+            fcntl.flock(self._gate, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            # Closing would not do: a forked child may have the descriptor too.
+            fcntl.flock(self._turn, fcntl.LOCK_UN)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--long``."""
+    parser.addoption("--long", action="store_true", help="run the long forms of proofs too (-m long: them alone)")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run a directory of tests side by side. Most of them wait, hence more workers than processors."""
+    if _may_run_side_by_side(config):
+        workers = 2 * len(os.sched_getaffinity(0)) + 1
+        config.option.numprocesses = min(workers, config.option.maxprocesses or workers)
+        config.option.tx = ["popen"] * config.option.numprocesses
+        # A worker that is done takes tests from one that is not.
+        config.option.dist = "worksteal"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many examples hypothesis tries, and have workers take turns."""
+    hypothesis.settings.load_profile("long" if _runs_long_forms(config) else "short")
+    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if worker is not None:
+        config.stash[TURNS] = Turns(Path(tempfile.gettempdir(), f"gst-signalling-sync-tests-{worker['testrunuid']}"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long forms of proofs out where nobody asked for them."""
+    if _runs_long_forms(config):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Have a run that is aborted for its length, by SIGUSR1, show where the threads of its workers are too."""
+    if not hasattr(session.config, "workerinput"):
+        signal.signal(signal.SIGUSR1, _abort_all)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Have SIGUSR1 show where the threads are that hold up the exit."""
+    if not hasattr(config, "workerinput"):
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+        faulthandler.register(signal.SIGUSR1, chain=True)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Have a test wait for its turn before its time-out begins."""
+    turns = item.config.stash.get(TURNS, None)
+    if turns is None:
+        return (yield)
+    with turns.turn(alone=item.get_closest_marker("alone") is not None):
+        return (yield)
+
+
+def _may_run_side_by_side(config: pytest.Config) -> bool:
+    option = config.option
+    if hasattr(config, "workerinput") or not config.pluginmanager.hasplugin("xdist"):
+        return False
+    if option.numprocesses is not None or option.tx or option.collectonly:
+        return False
+    # A debugger and prints need the one process; a file or a test of its own is done before workers have started.
+    if option.usepdb or option.trace or option.capture == "no":
+        return False
+    return any(Path(config.invocation_params.dir, argument).is_dir() for argument in config.args)
+
+
+def _runs_long_forms(config: pytest.Config) -> bool:
+    return bool(config.option.long) or re.search(r"\blong\b", str(config.option.markexpr)) is not None
+
+
+def _abort_all(number: int, frame: object) -> None:
+    children = [
+        child for task in Path("/proc/self/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+    for child in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(child), signal.SIGABRT)
+    time.sleep(STACK_SECONDS)
+    os.abort()

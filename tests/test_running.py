@@ -1,0 +1,96 @@
+"""`tests/running.py`: what runs side by side, what alone, and which forms of a proof."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from .running import Turns
+
+SECONDS = 10.0
+
+TESTS = """
+    import pytest
+
+    def test_worker(request):
+        print("worker", hasattr(request.config, "workerinput"))
+
+    @pytest.mark.parametrize("form", ["short", pytest.param("long", marks=pytest.mark.long)])
+    def test_form(form):
+        print("form", form)
+"""
+
+
+def run_pytest(directory: Path, *options: str) -> str:
+    """What pytest prints, beside the results what the tests print."""
+    directory.joinpath("test_tried.py").write_text("\n".join(line[4:] for line in TESTS.splitlines()))
+    directory.joinpath("pytest.ini").write_text("[pytest]\nmarkers =\n    long: x\n    alone: x\n")
+    command = [sys.executable, "-m", "pytest", "-rP", "-p", "tests.running", "--rootdir", str(directory), *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("options", [[], ["-k", "worker"]])
+def test_directory_runs_side_by_side(tmp_path: Path, options: list[str]) -> None:
+    assert "worker True" in run_pytest(tmp_path, "--maxprocesses", "1", *options, str(tmp_path))
+
+
+@pytest.mark.parametrize("options", [["-p", "no:xdist"], ["-n", "0"], ["--pdb"], ["-s"]])
+def test_debuggers_prints_and_users_without_xdist_get_one_process(tmp_path: Path, options: list[str]) -> None:
+    assert "worker False" in run_pytest(tmp_path, *options, str(tmp_path))
+
+
+def test_file_runs_in_one_process(tmp_path: Path) -> None:
+    assert "worker False" in run_pytest(tmp_path, f"{tmp_path}/test_tried.py::test_worker")
+
+
+@pytest.mark.parametrize(
+    ("options", "forms"),
+    [([], {"short"}), (["--long"], {"short", "long"}), (["-m", "long"], {"long"}), (["-m", "not long"], {"short"})],
+)
+def test_long_form_runs_on_demand(tmp_path: Path, options: list[str], forms: set[str]) -> None:
+    printed = run_pytest(tmp_path, "-n0", *options, str(tmp_path))
+    assert {form for form in ("short", "long") if f"form {form}" in printed} == forms
+
+
+def test_tests_have_their_turns_at_the_same_time(tmp_path: Path) -> None:
+    with Turns(tmp_path).turn(alone=False), Turns(tmp_path).turn(alone=False):
+        pass
+
+
+def test_nothing_runs_beside_a_test_that_is_alone(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def other() -> None:
+        with Turns(tmp_path).turn(alone=False):
+            order.append("other")
+
+    thread = threading.Thread(target=other)
+    with Turns(tmp_path).turn(alone=True):
+        thread.start()
+        thread.join(0.2)
+        order.append("alone")
+    thread.join(SECONDS)
+    assert order == ["alone", "other"]
+
+
+def test_who_waits_to_be_alone_is_not_overtaken(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def take_turn(name: str, alone: bool) -> None:
+        with Turns(tmp_path).turn(alone=alone):
+            order.append(name)
+
+    threads = [threading.Thread(target=take_turn, args=each) for each in (("alone", True), ("late", False))]
+    with Turns(tmp_path).turn(alone=False):
+        for thread in threads:
+            thread.start()
+            thread.join(0.2)
+    for thread in threads:
+        thread.join(SECONDS)
+    assert order == ["alone", "late"]
