@@ -88,8 +88,8 @@ def main() -> None:
 
     arm = Arm()
     producer = Producer(options.uri, name="safe-arm")
-    # What drives is worth nothing when it is old; a stop and a motion must not get lost.
-    drive = producer.add_channel("drive", ordered=False, max_retransmits=0)
+    # What drives is worth nothing when it is old, also after this process was frozen; a stop and a motion must not get lost.
+    drive = producer.add_channel("drive", ordered=False, max_age=DEAD_MAN_SECONDS)
     motions = producer.add_channel("motions")
     stop = producer.add_channel("stop")
 

@@ -81,6 +81,8 @@ class Producer(SessionRole):
         max_retransmits: int | None = None,
         max_packet_life_time: int | None = None,
         protocol: str = "",
+        *,
+        max_age: float | None = None,
     ) -> BroadcastChannel:
         """Add a data channel that every session gets, those that run already too.
 
@@ -90,16 +92,19 @@ class Producer(SessionRole):
             max_retransmits: Give a message up after so many retransmissions; None: never.
             max_packet_life_time: Give a message up after so many milliseconds; None: never.
             protocol: The name of a subprotocol.
+            max_age: Deliver no message that is older, in seconds, at either end; None: whatever its age. What has waited longer
+                at the sender is dropped there; so is what arrives late, where both ends are this library's, and what waits
+                longer for a receiver or `recv`. `DataChannel.expired` counts. At most 65.535.
 
         Returns:
             The channel, to send to all sessions and to hear from any.
 
         Raises:
-            ValueError: Both limits are given, one is out of range, a text is too long, or the label is taken.
+            ValueError: More than one limit is given, one is out of range, a text is too long, or the label is taken.
             RuntimeError: The producer was inherited by `fork`.
         """
         self._owner.check()
-        options = ChannelOptions(label, ordered, max_retransmits, max_packet_life_time, protocol)
+        options = ChannelOptions(label, ordered, max_retransmits, max_packet_life_time, protocol, max_age)
         if any(channel.label == label for channel in self._channels):
             raise ValueError(f"there is a channel {label!r} already")
         channel = BroadcastChannel(options, lambda: self.sessions, self._owns, self._timeout)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ChannelClosed, MessageTooLarge, WaitTimeout
 from ..signals import Signal
+from ..threads import clock
 from ..threads.callbacks import Callbacks
 from ..threads.interruptible import Condition
 from ..threads.loop_thread import LoopThread
@@ -65,11 +66,14 @@ class DataChannel:
 
         # Guards the state and the outgoing queue; notified when either changes in favour of a waiting thread.
         self._changed = Condition()
-        self._outgoing: deque[tuple[Message, int]] = deque()
+        self._outgoing: deque[tuple[Message, int, float]] = deque()
         self._outgoing_bytes = 0
         self._flush_is_due = False
         self._messages_sent = self._bytes_sent = 0
 
+        self._expired = 0
+        # Seconds after which a message is given up here; None: never, and the time of sending need not be known.
+        self._life_time = _life_time(wire)
         self._inbox = Inbox(self, callbacks)
         self.is_given_out = False
         """Whether a caller has it; for its session."""
@@ -110,6 +114,22 @@ class DataChannel:
     def max_packet_life_time(self) -> int | None:
         """Milliseconds after which a message is given up; None: unlimited."""
         return self._wire.max_packet_life_time
+
+    @property
+    def max_age(self) -> float | None:
+        """Seconds after which a message is not delivered any more, at either end; None: it is at any age.
+
+        Of a channel that the other end created with ``max_age`` it is known from the first message on.
+        """
+        return self._wire.max_age
+
+    @property
+    def expired(self) -> int:
+        """Messages dropped at this end, sent or received, because they were older than `max_age`.
+
+        Of a channel that does not deliver reliably, those too that were queued here while the link was interrupted.
+        """
+        return self._expired + self._wire.expired + self._inbox.expired
 
     @property
     def state(self) -> ChannelState:
@@ -159,6 +179,7 @@ class DataChannel:
         with self._changed:
             if self._state in ("closing", "closed"):
                 raise ChannelClosed(f"cannot send on {self._named}: {self._reason}")
+            self._drop_expired()
             if self.buffered_amount > SEND_LIMIT:
                 return False
             flush_is_due = self._queue(message, size)
@@ -302,7 +323,10 @@ class DataChannel:
 
     def on_message(self, message: Message) -> None:
         """Put a message into the inbox."""
-        self._inbox.put(message)
+        if (max_age := self._wire.max_age) is None:
+            self._inbox.put(message)
+        else:
+            self._inbox.put_until(message, clock.now() + max_age - self._wire.message_age)
         if self._inbox.waiting_size > RECEIVE_LIMIT:
             self._overflow()
 
@@ -334,7 +358,7 @@ class DataChannel:
     def _has_too_large(self) -> bool:
         """Close the channel if a message that was queued before the other end's limit was known exceeds it."""
         with self._changed:
-            largest = max((size for _, size in self._outgoing), default=0)
+            largest = max((size for _, size, _ in self._outgoing), default=0)
         try:
             self._session.check_message_size(largest)
         except MessageTooLarge as error:
@@ -351,16 +375,19 @@ class DataChannel:
                 self._flush_is_due = False
             return
         room = _HANDED_OVER - self._wire.buffered_amount
-        messages = []
+        messages: list[Message] = []
+        dates: list[float] = []
         with self._changed:
+            self._drop_expired()
             while self._outgoing and room > 0:
-                message, size = self._outgoing.popleft()
+                message, size, date = self._outgoing.popleft()
                 self._outgoing_bytes -= size
                 room -= size
                 messages.append(message)
+                dates.append(date)
             # With messages left, SCTP has so many that `on_room` is to come and brings us back.
             self._flush_is_due = bool(self._outgoing)
-        self._wire.transmit(messages)
+        self._wire.transmit(messages, dates if self._life_time is not None else ())
         if self.buffered_amount <= _ROOM_AGAIN:
             with self._changed:
                 self._changed.notify_all()
@@ -382,9 +409,29 @@ class DataChannel:
         self._wire.close()
         self.on_close()
 
+    def _drop_expired(self) -> None:
+        """Drop what has waited here for longer than its lifetime; `_changed` is held."""
+        if self._life_time is None or not self._outgoing:
+            return
+        oldest = clock.now() - self._life_time
+        while self._outgoing and self._outgoing[0][2] < oldest:
+            self._outgoing_bytes -= self._outgoing.popleft()[1]
+            self._expired += 1
+
+    def drop_queued(self) -> None:
+        """Give up what an interrupted link has kept here, if the channel does not deliver reliably; on the loop."""
+        if self._life_time is None and self.max_retransmits is None:
+            return
+        with self._changed:
+            self._expired += len(self._outgoing)
+            self._outgoing.clear()
+            self._outgoing_bytes = 0
+            self._changed.notify_all()
+        self._wire.drop_waiting()
+
     def _queue(self, message: Message, size: int) -> bool:
         """Queue a message, and tell whether a flush was due already; `_changed` is held."""
-        self._outgoing.append((message, size))
+        self._outgoing.append((message, size, 0.0 if self._life_time is None else clock.now()))
         self._outgoing_bytes += size
         self._messages_sent += 1
         self._bytes_sent += size
@@ -393,6 +440,7 @@ class DataChannel:
 
     def _send_when_there_is_room(self, message: Message, size: int, deadline: Deadline) -> None:
         def can_go_on() -> bool:
+            self._drop_expired()
             return self._state in ("closing", "closed") or self.buffered_amount <= SEND_LIMIT
 
         with self._changed:
@@ -423,3 +471,10 @@ class DataChannel:
                 f"{self._named}: a blocking call on the event loop thread would wait for itself for ever"
             )
         return wait_for(self._changed, predicate, deadline)
+
+
+def _life_time(wire: WireChannel) -> float | None:
+    """Seconds after which a message is given up, None: never."""
+    if wire.max_age is not None:
+        return wire.max_age
+    return None if wire.max_packet_life_time is None else wire.max_packet_life_time / 1000

@@ -3,6 +3,8 @@
 A message goes to the receivers that there are, each on its own thread, and waits for `recv` where there is none. It is given
 to receivers, and no longer to `recv`, at the moment when the first of their threads gets to it: receivers that are disconnected
 before that leave it to `recv`. On every thread, and for `recv`, the order is that of arrival.
+
+A message that may not grow older than it does before the first of these gets to it is dropped, and counted.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from ..signals import Signal
+from ..threads import clock
 from ..threads.callbacks import Callbacks
 from ..threads.waiting import LONGEST_WAIT_SECONDS, Deadline
 from .message import Message
@@ -28,6 +31,18 @@ _MESSAGE_BYTES: Final = 200
 
 class _End:
     """Nothing comes after this."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Perishable:
+    """A message that is dropped when nobody has got it by a moment."""
+
+    message: Message
+    until: float
+    """On `threads.clock`."""
+
+
+_Entry = Message | _Perishable
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +67,15 @@ class Inbox:
         self._outlets = [_Outlet(self.message, sender, {})]
         self._callbacks = callbacks
         # For recv: those that came while there was no receiver, and those that receivers left.
-        self._waiting: SimpleQueue[Message | _End] = SimpleQueue()
+        self._waiting: SimpleQueue[_Entry | _End] = SimpleQueue()
         self.messages = 0
         self.size = 0
+        self.expired = 0
+        """Messages that were dropped because nobody got them in time."""
         # Guards what follows, which the loop, the callback threads and the callers of recv() share.
         self._lock = threading.Lock()
         # For receivers, numbered in the order of arrival. While one that no receiver has got is here, none waits for recv.
-        self._log: deque[Message] = deque()
+        self._log: deque[_Entry] = deque()
         self._first = 0
         self._untaken = 0
         """The number of the first that no receiver has got."""
@@ -86,14 +103,26 @@ class Inbox:
 
     def put(self, message: Message) -> None:
         """Add a message; on the loop."""
+        self._add(message, message)
+
+    def put_until(self, message: Message, until: float) -> None:
+        """Add a message that nobody gets after a moment; on the loop.
+
+        Args:
+            message: The message.
+            until: The moment, on `threads.clock`.
+        """
+        self._add(message, _Perishable(message, until))
+
+    def _add(self, message: Message, entry: _Entry) -> None:
         self.messages += 1
         self.size += len(message)
         with self._lock:
             threads = self._serve_threads()
             if threads:
-                self._log.append(message)
+                self._log.append(entry)
             else:
-                self._waiting.put(message)
+                self._waiting.put(entry)
             number = self._end_of_log - 1
         for thread in threads:
             self._callbacks.post_to(thread, self._deliver, thread, number)
@@ -138,18 +167,23 @@ class Inbox:
         Raises:
             Empty: None came in time.
         """
-        message = self._get(Deadline(seconds))
-        if isinstance(message, _End):
-            # Every other thread that waits here, or will, has to see the end too.
-            self._waiting.put(message)
-            return None
-        with self._lock:
-            self._taken += 1
-            self._gone += 1
-            self._gone_size += len(message)
-        return message
+        deadline = Deadline(seconds)
+        while True:
+            entry = self._get(deadline)
+            if isinstance(entry, _End):
+                # Every other thread that waits here, or will, has to see the end too.
+                self._waiting.put(entry)
+                return None
+            message, has_expired = _opened(entry)
+            with self._lock:
+                self._taken += 1
+                self._gone += 1
+                self._gone_size += len(message)
+                self.expired += has_expired
+            if not has_expired:
+                return message
 
-    def _get(self, deadline: Deadline) -> Message | _End:
+    def _get(self, deadline: Deadline) -> _Entry | _End:
         while True:
             remaining = deadline.remaining()
             try:
@@ -181,17 +215,18 @@ class Inbox:
                 self._serve_threads()
                 self._tell_end()
                 return None
-            mine = self._next.setdefault(thread, self._untaken)
-            if mine > number or mine >= self._end_of_log:
-                return None
-            message = self._log[mine - self._first]
-            self._next[thread] = mine + 1
-            if mine == self._untaken:
-                self._untaken += 1
-                self._taken += 1
-            self._forget_served()
-            self._tell_end()
-            return message, calls
+            while (mine := self._next.setdefault(thread, self._untaken)) <= number and mine < self._end_of_log:
+                message, has_expired = _opened(self._log[mine - self._first])
+                self._next[thread] = mine + 1
+                if mine == self._untaken:
+                    self._untaken += 1
+                    self._taken += 1
+                    self.expired += has_expired
+                self._forget_served()
+                self._tell_end()
+                if not has_expired:
+                    return message, calls
+            return None
 
     @property
     def _end_of_log(self) -> int:
@@ -239,10 +274,17 @@ class Inbox:
         oldest = min(self._next.values(), default=self._untaken)
         while self._first < min(oldest, self._untaken):
             self._gone += 1
-            self._gone_size += len(self._log.popleft())
+            self._gone_size += len(_opened(self._log.popleft())[0])
             self._first += 1
 
     def _tell_end(self) -> None:
         if self._has_ended and not self._end_is_told and self._untaken == self._end_of_log:
             self._end_is_told = True
             self._waiting.put(_End())
+
+
+def _opened(entry: _Entry) -> tuple[Message, bool]:
+    """A message, and whether it is too old to be given to anybody."""
+    if isinstance(entry, _Perishable):
+        return entry.message, clock.now() > entry.until
+    return entry, False

@@ -197,6 +197,8 @@ class Session:
         max_packet_life_time: int | None = None,
         protocol: str = "",
         timeout: float | None = None,
+        *,
+        max_age: float | None = None,
     ) -> DataChannel:
         """Create a data channel. It can be sent on at once: messages wait for its opening.
 
@@ -207,19 +209,21 @@ class Session:
             max_packet_life_time: Give a message up after so many milliseconds; None: never.
             protocol: The name of a subprotocol.
             timeout: Seconds; None: the role object's default.
+            max_age: Deliver no message that is older, in seconds, at either end; None: whatever its age. See
+                `Producer.add_channel`.
 
         Returns:
             The channel, connecting.
 
         Raises:
-            ValueError: Both limits are given, one is out of range, or a text is too long.
+            ValueError: More than one limit is given, one is out of range, or a text is too long.
             SessionClosed: The session is closed.
             ChannelClosed: The peer takes no data channels.
             WaitTimeout: The event loop was too busy.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
         self._owner.check()
-        options = ChannelOptions(label, ordered, max_retransmits, max_packet_life_time, protocol)
+        options = ChannelOptions(label, ordered, max_retransmits, max_packet_life_time, protocol, max_age)
         if self._state == "closed":
             raise self.closed_error(f"creating data channel {label!r}")
 

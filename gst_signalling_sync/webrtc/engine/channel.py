@@ -26,6 +26,10 @@ class AiortcChannel:
         self._channel = channel
         self._transport = cast(BundlingSctpTransport, channel.transport)
         self._observer: ChannelObserver | None = None
+        self._is_ours = False
+        self._max_age: float | None = None
+        self.expired = 0
+        self.message_age = 0.0
         self.label = str.__str__(channel.label)
         self.protocol = str.__str__(channel.protocol)
         self.ordered = channel.ordered
@@ -39,10 +43,20 @@ class AiortcChannel:
             _WireText(options.label),
             ordered=options.ordered,
             maxRetransmits=options.max_retransmits,
-            maxPacketLifeTime=options.max_packet_life_time,
+            maxPacketLifeTime=options.life_time,
             protocol=_WireText(options.protocol),
         )
-        return cls(channel)
+        created = cls(channel)
+        created._is_ours = True
+        created._max_age = options.max_age
+        if options.max_age is not None:
+            created.max_packet_life_time = None
+        return created
+
+    @property
+    def max_age(self) -> float | None:
+        """Seconds after which a message is not delivered any more."""
+        return self._max_age
 
     @property
     def id(self) -> int | None:
@@ -67,6 +81,8 @@ class AiortcChannel:
     def observe(self, observer: ChannelObserver, room_below: int) -> None:
         """Have an observer told what happens."""
         self._observer = observer
+        self._transport.users[self._channel] = self
+        self._channel.on("close", lambda: self._transport.users.pop(self._channel, None))
         self._channel.bufferedAmountLowThreshold = room_below
         self._channel.on("open", observer.on_open)
         self._channel.on("message", observer.on_message)
@@ -78,11 +94,33 @@ class AiortcChannel:
         if self._observer is not None:
             self._channel.remove_listener("message", self._observer.on_message)
 
-    def transmit(self, messages: Sequence[Message]) -> None:
+    def transmit(self, messages: Sequence[Message], dates: Sequence[float] = ()) -> None:
         """Send messages."""
-        for message in messages:
-            self._transport.enqueue(self._channel, message)
+        # Whether the peer, if it created the channel, dates its messages is not known before its first.
+        is_dated = self._channel.maxPacketLifeTime is not None and (self._max_age is not None or not self._is_ours)
+        for number, message in enumerate(messages):
+            self._transport.enqueue(self._channel, message, dates[number] if dates else None, is_dated)
         self._transport.flush()
+
+    def drop_waiting(self) -> None:
+        """Give up what is not chunks yet."""
+        self._transport.drop_waiting(self._channel)
+
+    # Called by the transport.
+
+    def accepts_age(self, age: float) -> bool:
+        """Take note of a dated message's age.
+
+        Returns:
+            Whether it is to be delivered.
+        """
+        if self._max_age is None and not self._is_ours and self._channel.maxPacketLifeTime is not None:
+            self._max_age = self._channel.maxPacketLifeTime / 1000
+            self.max_packet_life_time = None
+        if self._max_age is not None and age > self._max_age:
+            self.expired += 1
+            return False
+        return True
 
     def close(self) -> None:
         """Close the channel at both ends, behind what was sent."""

@@ -115,6 +115,11 @@ ATTRIBUTES: Final = (
         "`_due_chunks` keeps a chunk's counters as aiortc's _transmit does: compare.",
     ),
     Attribute(
+        "aiortc.rtcsctptransport:RTCSctpTransport._send",
+        ("chunk._abandoned", "chunk._expiry"),
+        "`_maybe_abandon` and `_abandon_unsent` give messages up by these (RFC 3758): compare with aiortc's _maybe_abandon.",
+    ),
+    Attribute(
         _DTLS,
         ("_ssl",),
         "dtls.py reads datagrams and the shutdown state from pyOpenSSL's connection: find it.",
@@ -239,6 +244,12 @@ CALLS: Final = (
     ),
     Call(_SCTP, "_send_chunk", "(self, chunk)", "Our bundle of chunks is sent as one: see that it still can be."),
     Call(_SCTP, "_flight_size_increase", "(self, chunk)", _SEND_ADVICE),
+    Call(
+        _SCTP,
+        "_update_advanced_peer_ack_point",
+        "(self)",
+        "`_transmit` has it skip what `_abandon_unsent` gave up: see that it still takes abandoned chunks that were not sent.",
+    ),
     Call(_SCTP, "_t3_restart", "(self)", _SEND_ADVICE),
     Call(_SCTP, "_t3_start", "(self)", _SEND_ADVICE),
     Call(_SCTP, "_transmit_reconfig", "(self)", _SEND_ADVICE),
@@ -285,6 +296,18 @@ OVERRIDES: Final = (
         "_t3_expired",
         "b67ccd48ee56c9a6",
         "Ours calls it and notes that chunks may be marked for retransmission: see that it still marks them.",
+    ),
+    Override(
+        _SCTP,
+        "_maybe_abandon",
+        "72eb9ebda0eb3b28",
+        "Ours has it judge by another clock: see that chunk._expiry in the past still abandons a message.",
+    ),
+    Override(
+        _SCTP,
+        "_data_channel_receive",
+        "0d5d4eb43123a099",
+        "Ours takes the date off a dated message and hands it on: see that it still gives a message to its channel.",
     ),
     Override(
         _SCTP,

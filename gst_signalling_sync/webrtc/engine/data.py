@@ -64,6 +64,20 @@ class WireChannel(Protocol):
         """Milliseconds after which a message is given up; None: unlimited."""
 
     @property
+    def max_age(self) -> float | None:
+        """Seconds after which a message is not delivered any more; None: it is at any age.
+
+        Of a channel that the peer created it is known from the peer's first dated message on.
+        """
+
+    @property
+    def message_age(self) -> float:
+        """The age in seconds of the message that the observer is being told of, 0 where it has no date."""
+
+    expired: int
+    """Messages that were given up, or dropped on arrival, for their age or for the interruption of the link."""
+
+    @property
     def state(self) -> ChannelState:
         """The W3C's ``readyState``."""
 
@@ -90,8 +104,16 @@ class WireChannel(Protocol):
     def stop_receiving(self) -> None:
         """Drop the messages that arrive from now on."""
 
-    def transmit(self, messages: Sequence[Message]) -> None:
-        """Send messages on the open channel, at once as far as the network takes them; the others wait."""
+    def transmit(self, messages: Sequence[Message], dates: Sequence[float] = ()) -> None:
+        """Send messages on the open channel, at once as far as the network takes them; the others wait.
+
+        Args:
+            messages: In the order to send them in.
+            dates: When each was sent by the program, on `threads.clock`: what its age and lifetime count from. None: now.
+        """
+
+    def drop_waiting(self) -> None:
+        """Give up the messages that `transmit` took and that are not chunks of SCTP yet."""
 
     def close(self) -> None:
         """Close the channel at both ends, behind the messages that `transmit` took (RFC 8831 section 6.7)."""
@@ -107,6 +129,9 @@ class DataTransport(Protocol):
     @property
     def is_acknowledged(self) -> bool:
         """Whether the peer's SCTP has acknowledged everything that was sent."""
+
+    peer_reads_dates: bool
+    """Whether the peer takes dated messages, see `message_age`."""
 
     goodbye: Goodbye | None
     """How the peer ended the association, if it did: ``"abort"`` or ``"shutdown"``."""

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, Protocol
 
 from aiortc import RTCDataChannel, RTCSctpTransport
 from aiortc.rtcsctptransport import (
     SCTP_COMMON_HEADER_LENGTH,
+    SCTP_DATA_FIRST_FRAG,
+    SCTP_DATA_LAST_FRAG,
     SCTP_MAX_PACKET_LENGTH,
     USERDATA_MAX_LENGTH,
     WEBRTC_BINARY,
@@ -34,7 +37,9 @@ from aiortc.rtcsctptransport import (
 )
 from aiortc.utils import uint32_gte
 
+from ...threads import clock
 from ..message import Message
+from ..message_age import DATED_BINARY, DATED_STRING, MessageAges, dated, undated
 from .data import Goodbye
 from .eager import run_eagerly
 from .sack import DelayedSacks
@@ -58,12 +63,35 @@ _MOST_BEYOND_WINDOW: Final = 2**20
 goes beyond by what was under way, a hostile one sends a message without an end."""
 
 
+class _User(Protocol):
+    """What has a channel, and counts what becomes of its messages."""
+
+    expired: int
+    message_age: float
+
+    def accepts_age(self, age: float) -> bool:
+        """Whether a message of that age is to be delivered."""
+
+
+class _Waiting(bytes):
+    """The payload of a message that is not chunks yet, with what aiortc's queue has no place for."""
+
+    date: float
+    """When the program sent it, on `threads.clock`."""
+
+    is_dated: bool
+    """Whether the peer is told that."""
+
+
 class BundlingSctpTransport(DelayedSacks):
     """An SCTP transport that fills its packets; lives on the loop.
 
     Made by `adopt` from aiortc's own, hence no constructor.
     """
 
+    peer_reads_dates: bool
+    users: dict[RTCDataChannel, _User]
+    _ages: MessageAges
     goodbye: Goodbye | None
     on_goodbye: Callable[[Goodbye], None] | None
     # Messages that are chunks, each with the TSN of its last: until the peer's cumulative TSN has come to it.
@@ -81,6 +109,9 @@ class BundlingSctpTransport(DelayedSacks):
         """Give one of aiortc's transports this class; before it is started."""
         transport.__class__ = cls
         assert isinstance(transport, cls)
+        transport.peer_reads_dates = False
+        transport.users = {}
+        transport._ages = MessageAges()
         transport.goodbye = None
         transport.on_goodbye = None
         transport._unacknowledged = deque()
@@ -98,9 +129,15 @@ class BundlingSctpTransport(DelayedSacks):
 
     def unacknowledged(self, channel: RTCDataChannel) -> list[Message]:
         """The messages of a channel that the peer's SCTP has not acknowledged, in the order sent; also after the end."""
+        life_time = math.inf if channel.maxPacketLifeTime is None else channel.maxPacketLifeTime / 1000
+        oldest = clock.now() - life_time
         under_way = [(kind, data) for _, each, kind, data in self._unacknowledged if each is channel]
         waiting = [(kind, data) for each, kind, data in self._data_channel_queue if each is channel]
-        return [_message(kind, data) for kind, data in under_way + waiting if kind != WEBRTC_DCEP]
+        return [
+            _message(kind, data)
+            for kind, data in under_way + waiting
+            if kind != WEBRTC_DCEP and not (isinstance(data, _Waiting) and data.date < oldest)
+        ]
 
     async def refuse(self) -> None:
         """Close every channel, also those that the peer has not been told of."""
@@ -136,8 +173,17 @@ class BundlingSctpTransport(DelayedSacks):
             del self._heartbeats[information]
         return loop.time() - sent
 
-    def enqueue(self, channel: RTCDataChannel, message: str | bytes) -> None:
-        """Queue a message of an open channel; `flush` sends what is queued."""
+    def enqueue(
+        self, channel: RTCDataChannel, message: str | bytes, date: float | None = None, is_dated: bool = False
+    ) -> None:
+        """Queue a message of an open channel; `flush` sends what is queued.
+
+        Args:
+            channel: The channel.
+            message: The message.
+            date: When the program sent it, on `threads.clock`; None: now.
+            is_dated: Whether to tell the peer, if it reads dates.
+        """
         if isinstance(message, str):
             data = message.encode()
             kind = WEBRTC_STRING if data else WEBRTC_STRING_EMPTY
@@ -146,8 +192,30 @@ class BundlingSctpTransport(DelayedSacks):
             kind = WEBRTC_BINARY if data else WEBRTC_BINARY_EMPTY
         # SCTP has no empty messages (RFC 8831 section 6.6).
         data = data or b"\0"
+        if channel.maxPacketLifeTime is not None:
+            data = _Waiting(data)
+            data.date = clock.now() if date is None else date
+            data.is_dated = is_dated
         channel._addBufferedAmount(len(data))
         self._data_channel_queue.append((channel, kind, data))
+
+    def drop_waiting(self, channel: RTCDataChannel, before: float | None = None) -> None:
+        """Give up the messages of a channel that are not chunks yet.
+
+        Args:
+            channel: The channel.
+            before: Only those that the program sent before, on `threads.clock`; None: all.
+        """
+        kept = type(self._data_channel_queue)()
+        for entry in self._data_channel_queue:
+            owner, kind, data = entry
+            is_old = before is None or (isinstance(data, _Waiting) and data.date < before)
+            if owner is channel and kind != WEBRTC_DCEP and is_old:
+                self._count_expired(channel)
+                channel._addBufferedAmount(-len(data))
+            else:
+                kept.append(entry)
+        self._data_channel_queue = kept
 
     def flush(self) -> None:
         """Send what is queued, at once as far as the network takes it."""
@@ -189,12 +257,25 @@ class BundlingSctpTransport(DelayedSacks):
         if protocol == WEBRTC_DCEP:
             await self._send(stream_id, protocol, data)
             return
-        life_time = channel.maxPacketLifeTime
+        expiry: float | None = None
+        payload, identifier = data, protocol
+        if isinstance(data, _Waiting) and channel.maxPacketLifeTime is not None:
+            expiry = data.date + channel.maxPacketLifeTime / 1000
+            if expiry < clock.now():
+                self._count_expired(channel)
+                channel._addBufferedAmount(-len(data))
+                return
+            if data.is_dated and self.peer_reads_dates:
+                is_string = protocol in (WEBRTC_STRING, WEBRTC_STRING_EMPTY)
+                is_empty = protocol in (WEBRTC_STRING_EMPTY, WEBRTC_BINARY_EMPTY)
+                payload = dated(b"" if is_empty else data, data.date)
+                identifier = DATED_STRING if is_string else DATED_BINARY
+        # A moment on `threads.clock`, which `_maybe_abandon` knows.
         await self._send(
             stream_id,
-            protocol,
-            data,
-            expiry=None if life_time is None else time.time() + life_time / 1000,
+            identifier,
+            payload,
+            expiry=expiry,
             max_retransmits=channel.maxRetransmits,
             ordered=channel.ordered,
         )
@@ -214,6 +295,8 @@ class BundlingSctpTransport(DelayedSacks):
     async def _transmit(self) -> None:
         if self._corked or not (self._outbound_queue or self._sent_queue or self._forward_tsn_chunk):
             return
+        if self._abandon_unsent():
+            self._update_advanced_peer_ack_point()
         if self._forward_tsn_chunk is not None:
             forward_tsn, self._forward_tsn_chunk = self._forward_tsn_chunk, None
             await self._send_packet([bytes(forward_tsn)])
@@ -264,12 +347,78 @@ class BundlingSctpTransport(DelayedSacks):
             self._ensure_retransmission_timer()
             yield chunk
 
+    def _abandon_unsent(self) -> bool:
+        """Abandon messages whose lifetime has passed before their first chunk was sent (RFC 3758 section 3.5).
+
+        Returns:
+            Whether there were any.
+        """
+        abandons = False
+        for chunk in self._outbound_queue:
+            if chunk.flags & SCTP_DATA_FIRST_FRAG:
+                abandons = chunk._expiry is not None and chunk._expiry < clock.now() and not chunk._abandoned
+            if not abandons:
+                break
+            chunk._abandoned = True
+            if chunk.flags & SCTP_DATA_LAST_FRAG:
+                self._count_abandoned(chunk)
+        return bool(self._outbound_queue) and self._outbound_queue[0]._abandoned
+
+    def _maybe_abandon(self, chunk: DataChunk) -> bool:
+        expiry = chunk._expiry
+        if expiry is None or chunk._abandoned:
+            return super()._maybe_abandon(chunk)
+        if expiry < clock.now():
+            # Past on aiortc's clock, which jumps when the system's is set.
+            chunk._expiry = 0.0
+            self._count_abandoned(chunk)
+            return super()._maybe_abandon(chunk)
+        chunk._expiry = None
+        try:
+            return super()._maybe_abandon(chunk)
+        finally:
+            chunk._expiry = expiry
+
+    def _count_abandoned(self, chunk: DataChunk) -> None:
+        channel = self._data_channels.get(chunk.stream_id)
+        if channel is not None:
+            self._count_expired(channel)
+
+    def _count_expired(self, channel: RTCDataChannel) -> None:
+        user = self.users.get(channel)
+        if user is not None:
+            user.expired += 1
+
+    async def _data_channel_receive(self, stream_id: int, pp_id: int, data: bytes) -> None:
+        if pp_id not in (DATED_STRING, DATED_BINARY):
+            await super()._data_channel_receive(stream_id, pp_id, data)
+            return
+        channel = self._data_channels.get(stream_id)
+        user = None if channel is None else self.users.get(channel)
+        read = undated(data)
+        if user is None or read is None:
+            return
+        payload, sent = read
+        age = self._ages.age(sent, clock.now())
+        if not user.accepts_age(age):
+            return
+        user.message_age = age
+        try:
+            kind = WEBRTC_STRING if pp_id == DATED_STRING else WEBRTC_BINARY
+            await super()._data_channel_receive(stream_id, kind, payload)
+        finally:
+            user.message_age = 0.0
+
     def _ensure_retransmission_timer(self) -> None:
         if self._t3_handle is None:
             self._t3_start()
 
     def _t3_expired(self) -> None:
         self._may_retransmit = True
+        # The window may stay closed for long: what has waited in vain must not keep room from what is sent now.
+        now = clock.now()
+        for channel in {channel for channel, _, data in self._data_channel_queue if isinstance(data, _Waiting)}:
+            self.drop_waiting(channel, before=now - (channel.maxPacketLifeTime or 0) / 1000)
         super()._t3_expired()
 
     async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
