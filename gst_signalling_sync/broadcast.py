@@ -24,6 +24,9 @@ _MAX_NAMED: Final = 10
 class BroadcastChannel:
     """A data channel that every session of a producer gets.
 
+    Signals:
+        message(channel, session, data): A message arrived in a session, on any channel of this label.
+
     Args:
         options: What each session's channel is created with.
         sessions: Gives the connected sessions.

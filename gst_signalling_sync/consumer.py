@@ -26,6 +26,9 @@ class Consumer(SessionRole):
 
     Every method may be called from any thread and from callbacks.
 
+    Signals:
+        connection_lost(consumer, error): The signalling connection was lost.
+
     Args:
         uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
         meta: What listeners see: any JSON value of up to 64 KiB.

@@ -19,6 +19,12 @@ class Listener(RoleObject):
 
     Every method may be called from any thread and from callbacks.
 
+    Signals:
+        peer_status_changed(listener, peer, roles): Any peer's status changed; without roles: it left.
+        producer_added(listener, peer): A producer came, or was there at the start.
+        producer_removed(listener, peer): A producer left, or stopped producing.
+        connection_lost(listener, error): The signalling connection was lost.
+
     Args:
         uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
         meta: What other listeners see of this one: any JSON value of up to 64 KiB.

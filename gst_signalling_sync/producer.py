@@ -27,6 +27,12 @@ class Producer(SessionRole):
 
     Every method may be called from any thread and from callbacks.
 
+    Signals:
+        session_requested(producer, session): A consumer asked for a session. The offer waits for the receivers.
+        session_started(producer, session): A session is connected.
+        session_ended(producer, session, error): A session that was requested ended.
+        connection_lost(producer, error): The signalling connection was lost.
+
     Args:
         uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
         name: What consumers find it by; it goes into `meta`.

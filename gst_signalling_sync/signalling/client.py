@@ -56,6 +56,19 @@ class SignallingClient(ServerSignals):
     Requests block until the server has answered. Every message of the server is also emitted as a signal, on a callback
     thread. All methods may be called from any thread and from callbacks.
 
+    Signals:
+        welcomed(client, peer_id): Connected.
+        peer_status_changed(client, peer, roles): A peer's status changed; without roles: it left.
+        session_started(client, peer_id, session_id): This consumer got a session.
+        session_requested(client, peer_id, session_id, offer): This producer got a session.
+        session_ended(client, session_id, error): The other end ended a session.
+        sdp_received(client, session_id, type, sdp): A session description came.
+        ice_received(client, session_id, candidate, sdp_m_line_index): A candidate came.
+        producers_listed(client, producers): The answer to `list_producers` came.
+        consumers_listed(client, consumers): The answer to `list_consumers` came.
+        error_received(client, details): The server refused something.
+        connection_lost(client, error): The connection ended, not by `close`.
+
     Args:
         uri: An `Endpoint`, or its URI, such as ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
         host: Instead of `uri`.

@@ -49,6 +49,10 @@ class DataChannel:
     """A data channel of a session. Every method may be called from any thread and from callbacks.
 
     Iterating over it yields messages until the channel is closed.
+
+    Signals:
+        message(channel, data): A message arrived, str or bytes.
+        closed(channel): The channel is closed; nothing follows.
     """
 
     def __init__(

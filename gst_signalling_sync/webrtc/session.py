@@ -49,6 +49,11 @@ class Session:
     """A WebRTC session with one peer; made by roles, not by users. A context manager that closes on exit.
 
     Every method may be called from any thread and from callbacks.
+
+    Signals:
+        channel_opened(session, channel): A data channel is open, whichever end created it.
+        state_changed(session, state): The state is another.
+        closed(session, error): The session ended; nothing follows.
     """
 
     def __init__(

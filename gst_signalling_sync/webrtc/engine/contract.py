@@ -285,6 +285,7 @@ CALLS: Final = (
 _BODY_ADVICE: Final = "Compare the new body with ours, take over what it does, and note the digest."
 
 OVERRIDES: Final = (
+    Override(_ICE, "__log_info", "46e6ee5b60ea9787", f"Ours writes the same line at DEBUG. {_BODY_ADVICE}"),
     Override(
         _SCTP, "_data_channel_flush", "d749006a53e23b03", f"`_fill_window` does its work in bundles. {_BODY_ADVICE}"
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from aioice.ice import StunProtocol
 from aiortc import RTCIceTransport
 
 __all__ = ["IceConnection", "SelectedPair"]
+
+_aioice_logger = logging.getLogger("aioice.ice")
 
 _LOOPBACK: Final = ("127.0.0.1",)
 
@@ -68,6 +71,11 @@ class IceConnection(Connection):
         connection = transport.iceGatherer._connection
         connection.__class__ = cls
         return cast(IceConnection, connection)
+
+    def _Connection__log_info(self, msg: str, *args: object) -> None:
+        # At INFO, aioice would tell every step of every session to whoever logs at that level. The level of its logger is not
+        # ours to set: it belongs to all users of aioice in the process.
+        _aioice_logger.debug(f"%s {msg}", self, *args)
 
     @property
     def selected_pair(self) -> SelectedPair | None:

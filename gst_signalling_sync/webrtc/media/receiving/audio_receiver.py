@@ -39,6 +39,9 @@ class AudioReceiver(TrackReceiver):
     Samples that nobody reads are kept for one second. Who begins to read then begins that second in the past; `waiting`
     tells how far. With several readers, each sample goes to one of them. The signal gets everything besides.
 
+    Signals:
+        frame(receiver, frame): Sound arrived. All of it, in order.
+
     Iterating over it yields blocks of 20 ms until the session is closed.
     """
 

@@ -60,6 +60,9 @@ class VideoReceiver(TrackReceiver):
     A sender whose source writes nothing sends its last frame again every second, so frames alone do not tell that a camera
     lives: `age`, and `Frame.repeated` of `read_frame`, do.
 
+    Signals:
+        frame(receiver, frame): A frame arrived. A slow callback gets fewer of them, and always the newest.
+
     Iterating over it yields ``bgr24`` arrays until the session is closed.
     """
 

@@ -63,6 +63,9 @@ class Recorder:
 
     Every method may be called from any thread and from callbacks.
 
+    Signals:
+        ended(recorder, error): The recording has ended and the file is whole.
+
     Args:
         path: Ends in ``.mp4``, ``.mkv`` or ``.webm``; a file that is there is overwritten.
         tracks: The first of each kind is recorded.
