@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gst_signalling_sync.signals import Signal
 from gst_signalling_sync.threads.callbacks import Callbacks
@@ -217,3 +221,77 @@ def test_weak_receiver_that_is_gone_takes_nothing(inbox: Inbox) -> None:
     inbox.put("two")
 
     assert received(inbox, 1) == ["two"]
+
+
+class Ways(RuleBasedStateMachine):
+    """Any sequence of messages, receivers that come and go, and `recv`: nobody's message is lost, doubled or out of order."""
+
+    threads = st.sampled_from([None, "motion", "stop"])
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.callbacks = Callbacks("test")
+        self.callbacks.open()
+        self.inbox = Inbox("channel", self.callbacks)
+        self.receivers: dict[str | None, Receiver] = {}
+        self.told: dict[str | None, list[int]] = {None: [], "motion": [], "stop": []}
+        self.taken: list[int] = []
+        self.number = 0
+
+    @rule(count=st.integers(1, 5))
+    def put(self, count: int) -> None:
+        for _ in range(count):
+            self.inbox.put(str(self.number))
+            self.number += 1
+
+    @rule(thread=threads)
+    def connect(self, thread: str | None) -> None:
+        if thread not in self.receivers:
+            self.receivers[thread] = Receiver()
+            self.inbox.message.connect(self.receivers[thread], thread=thread)
+
+    @rule(thread=threads)
+    def disconnect(self, thread: str | None) -> None:
+        if thread in self.receivers:
+            receiver = self.receivers[thread]
+            self.inbox.message.disconnect(receiver)
+            self.settle()
+            del self.receivers[thread]
+
+    @rule()
+    def take(self) -> None:
+        with suppress(Empty):
+            self.taken.append(int(str(self.inbox.take(0))))
+
+    @rule()
+    def settle(self) -> None:
+        """Wait until all threads have done what they have to do."""
+        for thread in (None, "motion", "stop"):
+            done = threading.Event()
+            self.callbacks.post_to(thread, done.set)
+            assert done.wait(SECONDS)
+        for thread, receiver in self.receivers.items():
+            while not receiver.told.empty():
+                self.told[thread].append(int(str(receiver.told.get())))
+
+    @invariant()
+    def in_order_and_once(self) -> None:
+        for numbers in (self.taken, *self.told.values()):
+            assert numbers == sorted(set(numbers))
+        assert not set(self.taken) & {number for numbers in self.told.values() for number in numbers}
+
+    def teardown(self) -> None:
+        self.settle()
+        for receiver in self.receivers.values():
+            self.inbox.message.disconnect(receiver)
+        with suppress(Empty):
+            while True:
+                self.taken.append(int(str(self.inbox.take(0))))
+        got = set(self.taken).union(*self.told.values())
+        assert got == set(range(self.number))
+        assert (self.inbox.waiting, self.inbox.waiting_size) == (0, 0)
+        assert self.callbacks.close(SECONDS)
+
+
+TestWays = Ways.TestCase
+TestWays.settings = settings(max_examples=50, stateful_step_count=25, deadline=None)

@@ -20,7 +20,7 @@ from gst_signalling_sync.webrtc.inbox import Inbox
 from gst_signalling_sync.webrtc.message_age import MessageAges, dated, undated
 
 from .engine.pairs import connected_pair
-from .waiting import Heard, wait_until
+from .waiting import wait_until
 
 MAX_AGE = 0.3
 FROZEN_SECONDS = 6.0
@@ -125,12 +125,9 @@ def test_messages_given_up_for_their_age_are_counted_and_what_follows_arrives() 
 
 
 def test_dated_messages_keep_their_type_and_tell_the_age_to_the_other_end() -> None:
-    def read_dates(*ends: PeerConnection) -> None:
-        for end in ends:
-            # A data section is there with the first channel.
-            end.create_control_channel()
-            assert end.data is not None
-            end.data.peer_reads_dates = True
+    def read_dates(offerer: PeerConnection, answerer: PeerConnection) -> None:
+        assert offerer.data is not None
+        offerer.data.peer_reads_dates = True
 
     async def main() -> None:
         async with connected_pair(ChannelOptions("state", max_age=MAX_AGE), read_dates) as pair:
@@ -148,18 +145,17 @@ def test_dated_messages_keep_their_type_and_tell_the_age_to_the_other_end() -> N
 
 
 @contextmanager
-def session_of(server: SignallingServer, **options: float) -> Iterator[tuple[DataChannel, DataChannel, Heard]]:
+def session_of(server: SignallingServer, **options: float) -> Iterator[tuple[DataChannel, DataChannel]]:
     producer = Producer(server.uri, name="robot")
     state = producer.add_channel("state", **options)  # type: ignore[arg-type]
-    heard = Heard(state.message)
     with producer, connect(server.uri, name="robot") as session:
         theirs = session.channel("state")
         wait_until(lambda: state.channels, "the producer has it")
-        yield state.channels[0], theirs, heard
+        yield state.channels[0], theirs
 
 
 def test_lifetime_of_the_w3c_lets_what_has_arrived_wait(embedded_server: SignallingServer) -> None:
-    with session_of(embedded_server, max_packet_life_time=50) as (ours, theirs, _):
+    with session_of(embedded_server, max_packet_life_time=50) as (ours, theirs):
         ours.send("hello")
         wait_until(lambda: theirs.stats()["messagesReceived"], "it has arrived")
         threading.Event().wait(0.1)
@@ -168,10 +164,10 @@ def test_lifetime_of_the_w3c_lets_what_has_arrived_wait(embedded_server: Signall
 
 
 def test_message_that_recv_is_late_for_is_dropped(embedded_server: SignallingServer) -> None:
-    with session_of(embedded_server, max_age=0.05) as (ours, theirs, _):
-        ours.send("hello")
-        wait_until(lambda: theirs.stats()["messagesReceived"], "it has arrived")
+    with session_of(embedded_server, max_age=0.05) as (ours, theirs):
+        theirs.send("hello")
+        wait_until(lambda: ours.stats()["messagesReceived"], "it has arrived")
         threading.Event().wait(0.1)
         with pytest.raises(WaitTimeout):
-            theirs.recv(timeout=0)
-        assert theirs.expired == 1
+            ours.recv(timeout=0)
+        assert ours.expired == 1

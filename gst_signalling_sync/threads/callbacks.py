@@ -96,7 +96,8 @@ class Callbacks:
             function: An exception that it raises is logged.
             *arguments: Its arguments.
         """
-        self._lane(thread).put((function, arguments))
+        lane = self._default if thread is None else self._lane(thread)
+        lane.put((function, arguments))
 
     def post_next(self, thread: str | None, function: Callable[..., object], *arguments: object) -> None:
         """Have a function called right after the callback that this is called in, before all that was posted meanwhile.

@@ -79,6 +79,8 @@ class Inbox:
         self._first = 0
         self._untaken = 0
         """The number of the first that no receiver has got."""
+        # The threads that there are receivers on, as of the last look: asking the signals for each message is dear.
+        self._threads: tuple[str | None, ...] = ()
         self._next: dict[str | None, int] = {}
         """For each thread that has receivers, the number of the first that it has not got."""
         self._has_ended = self._end_is_told = False
@@ -118,12 +120,12 @@ class Inbox:
         self.messages += 1
         self.size += len(message)
         with self._lock:
-            threads = self._serve_threads()
+            threads = self._threads if self._callbacks.is_open else self._serve_threads()
             if threads:
                 self._log.append(entry)
             else:
                 self._waiting.put(entry)
-            number = self._end_of_log - 1
+            number = self._first + len(self._log) - 1
         for thread in threads:
             self._callbacks.post_to(thread, self._deliver, thread, number)
 
@@ -195,16 +197,18 @@ class Inbox:
 
     def _deliver(self, thread: str | None, number: int) -> None:
         """Call a thread's receivers with all messages up to a number that it has not got; on that thread."""
-        while (taken := self._take_for(thread, number)) is not None:
-            message, calls = taken
+        is_last = False
+        while not is_last and (taken := self._take_for(thread, number)) is not None:
+            message, calls, is_last = taken
             for outlet, receiver in calls:
-                outlet.signal.call(receiver, outlet.sender, {**outlet.named, "data": message})
+                outlet.signal.call(receiver, outlet.sender, outlet.named | {"data": message})
 
     # From here on: the lock is held, or taken first.
 
     def _take_for(
         self, thread: str | None, number: int
-    ) -> tuple[Message, list[tuple[_Outlet, Callable[..., Any]]]] | None:
+    ) -> tuple[Message, list[tuple[_Outlet, Callable[..., Any]]], bool] | None:
+        """The next message for a thread's receivers, with these, and whether it is the last up to a number."""
         with self._lock:
             calls = [
                 (outlet, receiver)
@@ -215,17 +219,20 @@ class Inbox:
                 self._serve_threads()
                 self._tell_end()
                 return None
-            while (mine := self._next.setdefault(thread, self._untaken)) <= number and mine < self._end_of_log:
-                message, has_expired = _opened(self._log[mine - self._first])
+            end = min(number + 1, self._end_of_log)
+            while (mine := self._next.setdefault(thread, self._untaken)) < end:
+                entry = self._log[mine - self._first]
+                message, has_expired = _opened(entry) if isinstance(entry, _Perishable) else (entry, False)
                 self._next[thread] = mine + 1
                 if mine == self._untaken:
                     self._untaken += 1
                     self._taken += 1
                     self.expired += has_expired
                 self._forget_served()
-                self._tell_end()
+                if self._has_ended:
+                    self._tell_end()
                 if not has_expired:
-                    return message, calls
+                    return message, calls, mine + 1 == end
             return None
 
     @property
@@ -249,6 +256,7 @@ class Inbox:
             self._forget_served()
         if not threads and self._log:
             self._leave_to_recv()
+        self._threads = threads
         return threads
 
     def _collect_waiting(self) -> None:
@@ -271,10 +279,11 @@ class Inbox:
 
     def _forget_served(self) -> None:
         """Drop from the log what every thread has got."""
-        oldest = min(self._next.values(), default=self._untaken)
-        while self._first < min(oldest, self._untaken):
+        oldest = min((self._untaken, *self._next.values()))
+        while self._first < oldest:
+            entry = self._log.popleft()
             self._gone += 1
-            self._gone_size += len(_opened(self._log.popleft())[0])
+            self._gone_size += len(entry.message if isinstance(entry, _Perishable) else entry)
             self._first += 1
 
     def _tell_end(self) -> None:
