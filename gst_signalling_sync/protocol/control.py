@@ -1,0 +1,184 @@
+"""What two peers of this library say to each other in-band, over a data channel that no program sees.
+
+Both announce it by a session-level attribute of their session descriptions, ``a=x-gst-signalling-sync:1``, which every other
+peer ignores (RFC 8866 section 5.13). The number is the version: a peer speaks the lower one of the two. The channel is
+negotiated (RFC 8832 section 4) on stream `CONTROL_STREAM`, reliable and ordered. Each message is one JSON object, tagged by
+``type``; unknown types and keys are ignored, so that versions can differ.
+
+===============  ====================================  ====================================================================
+``type``         keys                                  means
+===============  ====================================  ====================================================================
+``goodbye``      ``reason``, ``text`` (optional)       The sender ends the session, for a reason of `SessionClosed`.
+``description``  ``kind``, ``sdp``                     An offer or an answer, while the server knows the session no more.
+``candidate``    ``candidate``, ``sdpMLineIndex``      A trickled candidate, likewise.
+===============  ====================================  ====================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..errors import SESSION_CLOSED_REASONS, ProtocolError, SessionClosedReason
+from .messages import SdpType
+
+__all__ = [
+    "CONTROL_STREAM",
+    "MAX_CONTROL_BYTES",
+    "ControlMessage",
+    "Goodbye",
+    "InBandCandidate",
+    "InBandDescription",
+    "announce_control",
+    "control_version",
+    "parse_control",
+    "serialise_control",
+]
+
+CONTROL_STREAM: Final = 65534
+"""The highest stream identifier (RFC 8831 section 6.5), the last that either end would come to use."""
+
+CONTROL_VERSION: Final = 1
+
+MAX_CONTROL_BYTES: Final = 65536
+"""Of one message: what every peer accepts (RFC 8841 section 6.1). A description with ten cameras has some 20,000."""
+
+MAX_GOODBYE_CHARACTERS: Final = 500
+
+_MAX_CANDIDATE_CHARACTERS: Final = 4096
+
+_ATTRIBUTE: Final = "x-gst-signalling-sync"
+_ANNOUNCEMENT: Final = re.compile(rf"^a={_ATTRIBUTE}:(\d{{1,4}})\s*$", re.MULTILINE)
+_FIRST_MEDIA: Final = re.compile(r"^m=", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Goodbye:
+    """The sender ends the session."""
+
+    reason: SessionClosedReason = "left"
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InBandDescription:
+    """A session description of the sender."""
+
+    kind: SdpType
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class InBandCandidate:
+    """A trickled candidate of the sender; empty text: there are no more."""
+
+    candidate: str
+    sdp_m_line_index: int
+
+
+ControlMessage = Goodbye | InBandDescription | InBandCandidate
+
+
+def announce_control(sdp: str) -> str:
+    """The same session description with the attribute that announces the control channel."""
+    if control_version(sdp):
+        return sdp
+    line = f"a={_ATTRIBUTE}:{CONTROL_VERSION}\r\n"
+    first = _FIRST_MEDIA.search(sdp)
+    return sdp + line if first is None else f"{sdp[: first.start()]}{line}{sdp[first.start() :]}"
+
+
+def control_version(sdp: str) -> int:
+    """The version that both the author of a session description and this library speak; 0: none."""
+    first = _FIRST_MEDIA.search(sdp)
+    found = _ANNOUNCEMENT.search(sdp, 0, len(sdp) if first is None else first.start())
+    return 0 if found is None else min(int(found[1]), CONTROL_VERSION)
+
+
+def serialise_control(message: ControlMessage) -> str:
+    """Serialise a message.
+
+    Raises:
+        ProtocolError: It is larger than `MAX_CONTROL_BYTES`.
+    """
+    match message:
+        case Goodbye(reason, text):
+            # It may be a text of the user's that no peer could read.
+            told = text[:MAX_GOODBYE_CHARACTERS].encode(errors="replace").decode()
+            fields: dict[str, Any] = {"type": "goodbye", "reason": reason, **({"text": told} if told else {})}
+        case InBandDescription(kind, sdp):
+            fields = {"type": "description", "kind": str(kind), "sdp": sdp}
+        case InBandCandidate(candidate, index):
+            fields = {"type": "candidate", "candidate": candidate, "sdpMLineIndex": index}
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    if len(text.encode(errors="replace")) > MAX_CONTROL_BYTES:
+        raise ProtocolError(
+            f"a {fields['type']} of {len(text)} characters is too large for the in-band channel, which takes"
+            f" {MAX_CONTROL_BYTES} bytes"
+        )
+    return text
+
+
+def parse_control(message: str | bytes) -> ControlMessage | None:
+    """Parse what came on the control channel. The peer is not trusted.
+
+    Returns:
+        The message; None where its type is unknown, as a later version's may be.
+
+    Raises:
+        ProtocolError: It is too large, not a JSON object with a ``type``, or a key is missing or of the wrong type.
+    """
+    if isinstance(message, bytes):
+        raise ProtocolError(f"{len(message)} bytes, and not a string")
+    if len(message) > MAX_CONTROL_BYTES:
+        raise ProtocolError(f"{len(message)} characters, more than {MAX_CONTROL_BYTES}")
+    try:
+        fields = json.loads(message)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"not JSON: {error}: {message!r:.100}") from error
+    if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
+        raise ProtocolError(f"not a JSON object with a type: {message!r:.100}")
+    parser = _PARSERS.get(fields["type"])
+    return None if parser is None else parser(fields)
+
+
+def _parse_goodbye(fields: Mapping[str, Any]) -> Goodbye:
+    reason = _string(fields, "reason")
+    text = _string(fields, "text") if "text" in fields else ""
+    # A later version may have a reason that this one does not know.
+    known = next((each for each in SESSION_CLOSED_REASONS if each == reason), "left")
+    return Goodbye(known, text[:MAX_GOODBYE_CHARACTERS] or ("" if known == reason else reason[:100]))
+
+
+def _parse_description(fields: Mapping[str, Any]) -> InBandDescription:
+    kind = _string(fields, "kind")
+    if kind not in tuple(SdpType):
+        raise ProtocolError(f"a description must be an offer or an answer, not {kind!r:.100}")
+    return InBandDescription(SdpType(kind), _string(fields, "sdp"))
+
+
+def _parse_candidate(fields: Mapping[str, Any]) -> InBandCandidate:
+    candidate = _string(fields, "candidate")
+    index = fields.get("sdpMLineIndex")
+    if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < 2**16:
+        raise ProtocolError(f"'sdpMLineIndex' must be an index, not {index!r:.100}")
+    if len(candidate) > _MAX_CANDIDATE_CHARACTERS:
+        raise ProtocolError(f"a candidate of {len(candidate)} characters")
+    return InBandCandidate(candidate, index)
+
+
+def _string(fields: Mapping[str, Any], key: str) -> str:
+    value = fields.get(key)
+    if not isinstance(value, str):
+        raise ProtocolError(f"{key!r} must be a string, not {value!r:.100}")
+    return value
+
+
+_PARSERS: Final[Mapping[str, Callable[[Mapping[str, Any]], ControlMessage]]] = {
+    "goodbye": _parse_goodbye,
+    "description": _parse_description,
+    "candidate": _parse_candidate,
+}

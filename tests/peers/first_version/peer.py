@@ -1,0 +1,144 @@
+"""A producer or a consumer of version 0.1.0 of this library, which tells by JSON lines what happens to it.
+
+Run as a file, never by ``-m``, in the virtualenv that ``.ci/peers`` made for that version: from the root of the repository
+Python would import the newest one. ``python peer.py URI producer|consumer NAME [--video] [--no-channel]``.
+
+Events: ``ready`` (peer_id), ``session`` (session) once connected, ``message`` (text), ``frame`` for the first one,
+``session_closed`` (session, error), ``closed``. Commands: ``send`` (text), ``close_session``, ``close``. Messages that begin
+with ``echo`` come back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+
+from gst_signalling_sync import Consumer, Producer
+
+LABEL = "data"
+
+
+def main() -> None:
+    """Play one role until standard input ends."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("uri")
+    parser.add_argument("role", choices=("producer", "consumer"))
+    parser.add_argument("name")
+    parser.add_argument("--video", action="store_true", help="of a producer: show frames")
+    parser.add_argument("--no-channel", action="store_true", help="of a producer: offer no channel")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        if options.role == "producer":
+            run_producer(stack, options)
+        else:
+            run_consumer(stack, options)
+    emit("closed")
+
+
+def emit(event: str, **fields: Any) -> None:
+    """Tell the test."""
+    line = json.dumps({"event": event, **fields})
+    with _stdout_lock:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+def run_producer(stack: ExitStack, options: argparse.Namespace) -> None:
+    """Be a producer that every consumer may join."""
+    producer = Producer(options.uri, name=options.name)
+    channel = None if options.no_channel else producer.add_channel(LABEL)
+    if channel is not None:
+        channel.message.connect(lambda _, session, data: on_message(data, session.channel(LABEL).send))
+    if options.video:
+        film(producer.add_video(fps=15))
+    producer.session_started.connect(lambda _, session: emit("session", session=session.id))
+    producer.session_ended.connect(
+        lambda _, session, error: emit("session_closed", session=session.id, error=error and str(error))
+    )
+    stack.enter_context(producer)
+    emit("ready", peer_id=producer.peer_id)
+
+    def close_sessions() -> None:
+        for session in producer.sessions:
+            session.close()
+
+    obey(lambda text: channel.send(text) if channel is not None else None, close_sessions)
+
+
+def run_consumer(stack: ExitStack, options: argparse.Namespace) -> None:
+    """Join one producer's session."""
+    consumer = stack.enter_context(Consumer(options.uri))
+    emit("ready", peer_id=consumer.peer_id)
+    session = consumer.start_session(name=options.name, timeout=30)
+    session.closed.connect(
+        lambda session, error: emit("session_closed", session=session.id, error=error and str(error))
+    )
+    session.channel_opened.connect(lambda _, channel: take(channel))
+    for channel in session.channels:
+        take(channel)
+    for video in session.videos:
+        video.frame.connect(lambda _, frame: on_frame())
+    emit("session", session=session.id)
+    obey(lambda text: session.channel(LABEL).send(text), session.close)
+
+
+def take(channel: Any) -> None:
+    """Have the messages of a channel told, once."""
+    if channel not in _taken:
+        _taken.append(channel)
+        channel.message.connect(lambda channel, data: on_message(data, channel.send))
+
+
+def on_message(data: str | bytes, send: Any) -> None:
+    """Tell a message, and send it back where that is asked for."""
+    if isinstance(data, str):
+        emit("message", text=data)
+        if data.startswith("echo"):
+            send(data)
+
+
+def on_frame() -> None:
+    """Tell the first frame."""
+    if not _seen.is_set():
+        _seen.set()
+        emit("frame")
+
+
+def film(video: Any) -> None:
+    """Write frames that differ for as long as the program runs."""
+
+    def write() -> None:
+        frame = np.zeros((240, 320, 3), np.uint8)
+        while True:
+            frame += 7
+            video.write(frame)
+            time.sleep(1 / 15)
+
+    threading.Thread(target=write, daemon=True).start()
+
+
+def obey(send: Any, close_session: Any) -> None:
+    """Do what the test says until it closes."""
+    for line in sys.stdin:
+        command = json.loads(line)
+        if command["command"] == "send":
+            send(command["text"])
+        elif command["command"] == "close_session":
+            close_session()
+        else:
+            return
+
+
+_stdout_lock = threading.Lock()
+_seen = threading.Event()
+_taken: list[Any] = []
+
+if __name__ == "__main__":
+    main()
