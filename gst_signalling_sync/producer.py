@@ -212,7 +212,7 @@ class Producer(SessionRole):
             for channel in session.channels:
                 if channel.label == broadcast.label:
                     broadcast.adopt(channel)
-            if session.state == "connected" and session.link.takes_data:
+            if session.is_open and session.link.takes_data:
                 # It may be about to end.
                 with contextlib.suppress(SessionClosed):
                     session.link.ensure_channel(broadcast.options)

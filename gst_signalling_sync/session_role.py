@@ -70,11 +70,11 @@ class SessionRole(RoleObject):
 
     @property
     def sessions(self) -> list[Session]:
-        """The sessions that are connected, in the order in which they were requested; none in a forked child."""
+        """The sessions that are open, in the order in which they were requested; none in a forked child."""
         if not self._owner.is_here:
             return []
         with self._sessions_changed:
-            return [session for session in self._sessions.values() if session.state == "connected"]
+            return [session for session in self._sessions.values() if session.is_open]
 
     def add_video(
         self, fps: float = 30, codecs: Sequence[str] = ("VP8", "H264"), bitrate: Bitrate = None
@@ -256,12 +256,12 @@ class SessionRole(RoleObject):
             case IceMessage(session_id, candidate, index):
                 if session := self._session(session_id):
                     session.link.on_candidate(candidate, index)
-            case EndSession(session_id):
+            case EndSession(session_id, mark):
                 if session := self._session(session_id):
-                    session.link.on_end(None)
-            case EndSessionV1_1(session_id, error):
+                    session.link.on_end(None, mark)
+            case EndSessionV1_1(session_id, error, mark):
                 if session := self._session(session_id):
-                    session.link.on_end(error)
+                    session.link.on_end(error, mark)
 
     def _on_sdp(self, session_id: str, kind: SdpType, sdp: str) -> None:
         if session := self._session(session_id):
@@ -276,6 +276,8 @@ class SessionRole(RoleObject):
             # One that is connected needs no server any more.
             if session.state == "connecting":
                 session.link.abandon(error)
+            else:
+                session.link.on_signalling_lost()
 
     def _session(self, session_id: str) -> Session | None:
         with self._sessions_changed:

@@ -40,6 +40,11 @@ class TestSilence:
         simulation.run(until=89.0)
         assert simulation.changes[0][0] < 60.0 + interrupted_after + 0.5
 
+    def test_is_noticed_in_time_by_an_event_loop_that_is_always_late(self) -> None:
+        simulation = Simulation(Liveness(), silent_after(60.0), is_running=lambda now: now % 0.15 > 0.12)
+        simulation.run(until=70.0)
+        assert simulation.changes[0][0] < 62.5
+
     def test_closes_as_lost_within_35_seconds(self) -> None:
         simulation = Simulation(Liveness(), silent_after(60.0))
         simulation.run(until=HOUR)

@@ -149,7 +149,7 @@ def _parse_goodbye(fields: Mapping[str, Any]) -> Goodbye:
     reason = _string(fields, "reason")
     text = _string(fields, "text") if "text" in fields else ""
     # A later version may have a reason that this one does not know.
-    known = next((each for each in SESSION_CLOSED_REASONS if each == reason), "left")
+    known: SessionClosedReason = next((each for each in SESSION_CLOSED_REASONS if each == reason), "left")
     return Goodbye(known, text[:MAX_GOODBYE_CHARACTERS] or ("" if known == reason else reason[:100]))
 
 

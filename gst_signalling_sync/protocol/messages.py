@@ -108,9 +108,16 @@ class StartSession:
 
 @dataclass(frozen=True, slots=True)
 class EndSession:
-    """Ends a session (request), or tells that the other end did (event)."""
+    """Ends a session (request), or tells that the other end did (event).
+
+    Attributes:
+        session_id: The session's.
+        mark: A reason of `SessionClosed` that this library's server vouches for, as it ended the session by itself: an
+            expiry, a revocation, an operator's order. None where it only passes on that an end ended the session or left.
+    """
 
     session_id: str
+    mark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,7 @@ class EndSessionV1_1:
 
     session_id: str
     error: str | None = None
+    mark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,10 +171,10 @@ def join_list(event: ProducerList | ConsumerList, peers: Iterable[str]) -> str:
 
 def _serialise_shared(message: EndSession | EndSessionV1_1 | SdpMessage | IceMessage) -> str:
     match message:
-        case EndSession(session_id):
-            return _dump("endSession", sessionId=session_id)
-        case EndSessionV1_1(session_id, error):
-            return _dump("endSessionV1_1", sessionId=session_id, error=error)
+        case EndSession(session_id, mark):
+            return _dump("endSession", sessionId=session_id, **_mark(mark))
+        case EndSessionV1_1(session_id, error, mark):
+            return _dump("endSessionV1_1", sessionId=session_id, error=error, **_mark(mark))
         case SdpMessage(session_id, sdp_type, sdp):
             return _dump("peer", sessionId=session_id, sdp={"type": sdp_type, "sdp": sdp})
         case IceMessage(session_id, candidate, index):
@@ -299,11 +299,16 @@ def _relayed(fields: JsonObject) -> Relayed:
 
 
 def _end_session(fields: JsonObject) -> EndSession:
-    return EndSession(_text(fields, "sessionId"))
+    return EndSession(_text(fields, "sessionId"), _optional_text(fields, "mark"))
 
 
 def _end_session_v1_1(fields: JsonObject) -> EndSessionV1_1:
-    return EndSessionV1_1(_text(fields, "sessionId"), _optional_text(fields, "error"))
+    return EndSessionV1_1(_text(fields, "sessionId"), _optional_text(fields, "error"), _optional_text(fields, "mark"))
+
+
+def _mark(mark: str | None) -> JsonObject:
+    """The extra key of a server that ended a session by itself."""
+    return {} if mark is None else {"mark": mark}
 
 
 _REQUEST_PARSERS: Final[Mapping[str, Callable[[JsonObject], Request]]] = {

@@ -46,6 +46,11 @@ class Drain:
         if self._is_worth_it(connection):
             await self._close_channels(channels, Deadline(min(deadline.remaining(), _CHANNEL_CLOSE_SECONDS)))
 
+    async def wait_acknowledged(self, connection: PeerConnection, deadline: Deadline) -> None:
+        """Wait until the other end's SCTP has acknowledged everything, or the deadline."""
+        while deadline.remaining() and self._is_worth_it(connection) and not _is_acknowledged(connection, ()):
+            await asyncio.sleep(_POLL_SECONDS)
+
     def _is_worth_it(self, connection: PeerConnection) -> bool:
         return not self._is_abandoned and connection.state == "connected"
 

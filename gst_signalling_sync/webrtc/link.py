@@ -13,21 +13,34 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiortc import RTCIceServer
 
-from ..errors import ChannelClosed, ConnectionLost, SessionClosed, SignallingError
+from ..errors import (
+    SESSION_CLOSED_REASONS,
+    ChannelClosed,
+    ConnectionLost,
+    SessionClosed,
+    SessionClosedReason,
+    SignallingError,
+)
+from ..protocol.control import ControlMessage, Goodbye, InBandCandidate, InBandDescription
 from ..protocol.messages import SdpType
 from ..signalling import SignallingClient
 from ..threads.loop_thread import LoopThread
 from ..threads.waiting import Deadline
 from .channel_options import ChannelOptions
+from .control_channel import ControlChannel
 from .description import CANDIDATES
 from .drain import Drain
+from .endings import as_session_closed, reason_in, with_reason
 from .engine.data import WireChannel
 from .engine.peer_connection import PeerConnection
+from .liveness import DEFAULT_INTERRUPTED_AFTER, Ending
 from .media.receiving.media_receiver import MediaReceiver
 from .media.sending.sender import Source
 from .media.tracks import Tracks
 from .negotiation import Negotiation
+from .session_state import SessionState
 from .statistics import Statistics, connection_statistics
+from .watch import Watch
 
 if TYPE_CHECKING:
     from .channel import DataChannel
@@ -43,10 +56,13 @@ _CLOSE_SECONDS: Final = 3.0
 _GATHERING_SECONDS: Final = 6.0
 """How long a step of the negotiation may take: aioice gathers candidates for 5 s at the most."""
 
+_GOODBYE_SECONDS: Final = 0.5
+"""How long the other end may take to acknowledge a goodbye; SCTP's ABORT and DTLS's close_notify follow it in any case."""
+
 _DECODING_SECONDS: Final = 2.0
 """How long a decoder may be at its last frame."""
 
-ENDING_SECONDS: Final = _GATHERING_SECONDS + _CLOSE_SECONDS + _DECODING_SECONDS + 1.0
+ENDING_SECONDS: Final = _GATHERING_SECONDS + _GOODBYE_SECONDS + _CLOSE_SECONDS + _DECODING_SECONDS + 1.0
 """How long `Link.terminate` may take beyond the time for draining, and the loop to get to it."""
 
 _REASON_CHARACTERS: Final = 500
@@ -63,16 +79,27 @@ class Link:
         signalling: Carries what is said to the other end.
         loop: Of this process's WebRTC.
         ice_servers: STUN and TURN servers; none: the addresses of this machine only.
+        interrupted_after: Seconds of silence after which the session is interrupted.
     """
 
     def __init__(
-        self, session: Session, signalling: SignallingClient, loop: LoopThread, ice_servers: Sequence[RTCIceServer]
+        self,
+        session: Session,
+        signalling: SignallingClient,
+        loop: LoopThread,
+        ice_servers: Sequence[RTCIceServer],
+        interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
     ) -> None:
         self._session = session
         self._signalling = signalling
         self._loop = loop
         self._ice_servers = ice_servers
+        self._interrupted_after = interrupted_after
         self._connection: PeerConnection | None = None
+        self._watch: Watch | None = None
+        self._control: ControlChannel | None = None
+        # Whether the signalling server, as far as is known, relays what is said in this session.
+        self._is_relayed = True
         self._tracks: Tracks | None = None
         self._negotiation: Negotiation | None = None
         self._termination: asyncio.Task[None] | None = None
@@ -120,6 +147,12 @@ class Link:
         """The channel that `ensure_channel` has created of these options, closed or not; from any thread."""
         return self._role_channels.get(options)
 
+    @property
+    def silence(self) -> float:
+        """Seconds since the last packet of the peer; 0 before the session is connected."""
+        watch = self._watch
+        return 0.0 if watch is None else watch.silence
+
     # These post to the loop and return at once.
 
     def abandon(self, error: Exception | None, told_peer: str | None = None) -> None:
@@ -139,7 +172,7 @@ class Link:
         """
 
         def give_up() -> None:
-            if self._session.state == "connecting" and self._termination is None:
+            if self._session.state is SessionState.CONNECTING and self._termination is None:
                 error = self._session.not_connected_error(seconds)
                 self._spawn(self.terminate(error, f"not connected within {seconds:g} s"))
 
@@ -194,19 +227,56 @@ class Link:
 
         self._loop.call(lambda: self._spawn(add()))
 
-    def on_end(self, error: str | None) -> None:
-        """Handle that the other end, or the server for it, ended the session."""
+    def on_end(self, error: str | None, mark: str | None = None) -> None:
+        """Handle that the server ended the session, for the other end or by itself.
+
+        A session that is connected lives on if its peer does: the server ends it too where the peer's signalling connection
+        broke, and nothing else.
+
+        Args:
+            error: The other end's, which then ended it.
+            mark: The reason of a server that ended it by itself.
+        """
 
         def end() -> None:
-            self._drain.abandon()
-            failure: SessionClosed | None = None
-            if error is not None:
-                failure = SessionClosed(f"{self._session.named}: ended by the peer: {error}")
-            elif self._session.state == "connecting":
-                failure = SessionClosed(f"{self._session.named}: the peer ended it, or left, before it was connected")
-            self._spawn(self.terminate(failure, tell_peer=False))
+            self._is_relayed = False
+            named = self._session.named
+            if self._termination is not None and (self._watch is None or not self._session.state.is_open):
+                self._drain.abandon()
+            elif mark is not None:
+                reason: SessionClosedReason = next((each for each in SESSION_CLOSED_REASONS if each == mark), "left")
+                self._fail(f"{named}: ended by the signalling server: {mark}", reason)
+            elif error is not None:
+                connecting = self._session.state is SessionState.CONNECTING
+                reason, text = reason_in(error, "rejected" if connecting else "left")
+                self._fail(f"{named}: ended by the peer: {text}", reason)
+            elif self._watch is None or not self._session.state.is_open:
+                self._fail(f"{named}: the peer ended it, or left, before it was connected", "left")
+            else:
+                self._watch.ended_by_server(None)
 
         self._loop.call(end)
+
+    def on_signalling_lost(self) -> None:
+        """Handle that this end's signalling connection is gone: what is still to be said goes in-band, or cannot be said."""
+
+        def lose() -> None:
+            self._is_relayed = False
+
+        self._loop.call(lose)
+
+    def on_signalling_back(self, knows_session: bool = False) -> None:
+        """Handle that this end has a signalling connection again.
+
+        Args:
+            knows_session: Whether the server still has the session, as one with a lease does. To any other it is unknown,
+                as its two ends have new ids there.
+        """
+
+        def come_back() -> None:
+            self._is_relayed = knows_session
+
+        self._loop.call(come_back)
 
     def call(self, function: Callable[..., object], *arguments: object) -> None:
         """Have a function called on the loop; returns at once."""
@@ -290,7 +360,7 @@ class Link:
         self._spawn(run())
 
     async def _on_negotiation_failure(self, error: Exception) -> None:
-        if self._session.state == "connected":
+        if self._session.state.is_open:
             logger.warning("%s: renegotiation failed: %s", self._session.named, error)
         elif self._termination is None:
             if not isinstance(error, SignallingError):
@@ -317,37 +387,104 @@ class Link:
             connection = PeerConnection(self._ice_servers)
             connection.on_state(lambda: self._on_connection_state(connection))
             connection.on_channel(self._on_channel)
+            connection.on_goodbye(lambda how: self._on_transport_goodbye(connection))
             self._connection = connection
             session = self._session
+            self._watch = Watch(connection, self._interrupted_after, session.enter, self._on_watch_end)
             self._tracks = Tracks(connection, self._loop, session.named, self._on_track)
             early, self._early_candidates = self._early_candidates, []
-            self._negotiation = Negotiation(connection, self._tracks, session.named, self._send_sdp, early)
+            self._negotiation = Negotiation(
+                connection, self._tracks, session.named, self._send_sdp, early, self._open_control
+            )
         return self._connection
 
+    def _open_control(self) -> ControlChannel:
+        assert self._connection is not None
+        if self._control is None:
+            wire = self._connection.create_control_channel()
+            self._control = ControlChannel(wire, self._session.named, self._on_control_message)
+        return self._control
+
     def _send_sdp(self, kind: SdpType, sdp: str) -> None:
+        """Send a description by the signalling server, or in-band where no server relays it.
+
+        Raises:
+            SessionClosed: The session is not connected yet, and cannot be without the server.
+            ConnectionLost: The peer cannot be told.
+        """
+        named = self._session.named
         try:
-            self._signalling.send_sdp(self._session.id, kind, sdp)
+            if self._is_relayed:
+                self._signalling.send_sdp(self._session.id, kind, sdp)
+                return
         except ConnectionLost as error:
-            raise SessionClosed(f"{self._session.named}: {error}") from error
+            if not self._session.state.is_open:
+                raise SessionClosed(f"{named}: {error}", "not connected") from error
+        if self._control is None or not self._control.say(InBandDescription(kind, sdp)):
+            raise ConnectionLost(
+                f"{named}: the {kind} cannot be sent: the signalling server does not know the session any more, and the"
+                " peer is not one of this library, which would take it in-band"
+            )
 
     def _on_connection_state(self, connection: PeerConnection) -> None:
         if connection is not self._connection or self._termination is not None:
             return
         state = connection.state
-        if state == "connected" and self._session.state == "connecting":
+        if state == "connected" and self._session.state is SessionState.CONNECTING:
             if self._tracks is not None:
                 self._tracks.report_unsent()
-            self._session.enter("connected")
+            assert self._watch is not None
+            self._watch.start()
+            self._session.enter(SessionState.CONNECTED)
         elif state == "failed":
-            what = (
-                "the connection to the peer was lost"
-                if self._session.state == "connected"
-                else "no connection to the peer"
-            )
-            reason = f"{what} (ICE {connection.ice_state})"
-            self._spawn(self.terminate(SessionClosed(f"{self._session.named}: {reason}"), reason))
+            was_open = self._session.state.is_open
+            what = "the connection to the peer was lost" if was_open else "no connection to the peer"
+            told = f"{what} (ICE {connection.ice_state})"
+            error = SessionClosed(f"{self._session.named}: {told}", "lost" if was_open else "not connected")
+            self._spawn(self.terminate(error, told))
         elif state == "closed":
             self._spawn(self.terminate())
+
+    def _on_transport_goodbye(self, connection: PeerConnection) -> None:
+        """Handle a close_notify, an ABORT or a SHUTDOWN of the peer; in aiortc's midst, hence later."""
+        if connection is self._connection:
+            self._loop.call(self._take_goodbye, Goodbye())
+
+    def _on_control_message(self, message: ControlMessage) -> None:
+        if self._termination is not None and not isinstance(message, Goodbye):
+            return
+        match message:
+            case Goodbye():
+                self._take_goodbye(message)
+            case InBandDescription(kind, sdp):
+                self._negotiate(self._receive(kind, sdp))
+            case InBandCandidate(candidate, index):
+                self.on_candidate(candidate, index)
+
+    def _take_goodbye(self, goodbye: Goodbye) -> None:
+        if self._termination is not None:
+            # The peer has closed too, and takes nothing any more.
+            self._drain.abandon()
+        elif not self._session.state.is_open:
+            self._fail(f"{self._session.named}: the peer ended it before it was connected", goodbye.reason)
+        elif goodbye.text or goodbye.reason != "left":
+            self._fail(f"{self._session.named}: ended by the peer: {goodbye.text or goodbye.reason}", goodbye.reason)
+        else:
+            self._drain.abandon()
+            self._spawn(self.terminate(tell_peer=self._is_relayed))
+
+    def _on_watch_end(self, ending: Ending) -> None:
+        if ending.reason == "lost":
+            text = f"nothing was heard from the peer for {self.silence:.1f} s"
+            self._fail(f"{self._session.named}: {text}", "lost", told_peer=text)
+        else:
+            text = "the peer left: the signalling server ended the session, and the peer does not answer any more"
+            self._fail(f"{self._session.named}: {text}", ending.reason)
+
+    def _fail(self, message: str, reason: SessionClosedReason, told_peer: str | None = None) -> None:
+        self._drain.abandon()
+        error = SessionClosed(message, reason)
+        self._spawn(self.terminate(error, told_peer, tell_peer=told_peer is not None and self._is_relayed))
 
     def _on_track(self, receiver: MediaReceiver) -> None:
         if self._termination is None:
@@ -363,18 +500,21 @@ class Link:
         """End the session, whatever goes wrong on the way; never raises, since everybody waits for this one."""
         if self._alarm is not None:
             self._alarm.cancel()
+        failure = as_session_closed(error)
         try:
-            await self._end_connection(told_peer, tell_peer, drain_seconds)
+            await self._end_connection(failure, told_peer, tell_peer, drain_seconds)
         except Exception:
             logger.exception("%s: internal error while it was ended", self._session.named)
         for channel in self._session.channels:
-            channel.end(str(error) if error else "the session is closed")
-        self._session.enter("closed", error)
-        self._session.media.end(error)
+            channel.end(str(failure) if failure else "the session is closed")
+        self._session.enter(SessionState.CLOSED, failure)
+        self._session.media.end(failure)
         await self._session.media.wait_ended(_DECODING_SECONDS)
         self._session.finished(self._session)
 
-    async def _end_connection(self, told_peer: str | None, tell_peer: bool, drain_seconds: float) -> None:
+    async def _end_connection(
+        self, failure: SessionClosed | None, told_peer: str | None, tell_peer: bool, drain_seconds: float
+    ) -> None:
         channels = self._session.channels
         for channel in channels:
             channel.refuse_sends()
@@ -382,10 +522,21 @@ class Link:
             await self._drain.run(self._connection, channels, Deadline(drain_seconds))
             if lost := sum(channel.buffered_amount for channel in channels):
                 logger.warning("%s: closed with %d bytes not sent", self._session.named, lost)
+        reason: SessionClosedReason = "left" if failure is None else failure.reason
         if tell_peer and self._session.id:
-            self._tell_peer(told_peer)
+            self._tell_peer(with_reason(reason, told_peer))
+        if self._watch is not None:
+            self._watch.stop()
         if self._connection is not None:
+            if tell_peer or told_peer is not None:
+                await self._say_goodbye(self._connection, Goodbye(reason, told_peer or ""))
             await self._close_connection(self._connection)
+
+    async def _say_goodbye(self, connection: PeerConnection, goodbye: Goodbye) -> None:
+        """Tell the peer in-band, and give it the time to acknowledge that, unless it is silent."""
+        is_heard = self._session.state is SessionState.CONNECTED
+        if self._control is not None and self._control.say(goodbye) and is_heard:
+            await self._drain.wait_acknowledged(connection, Deadline(_GOODBYE_SECONDS))
 
     def _tell_peer(self, reason: str | None) -> None:
         if reason is not None:

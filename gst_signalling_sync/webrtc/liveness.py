@@ -50,8 +50,9 @@ _CHECK_SECONDS: Final = 0.1
 _QUICK_CHECK_SECONDS: Final = 0.05
 """The same, once the first ones went unanswered."""
 
-_LATE_SECONDS: Final = 0.02
-"""A poll that comes later than this was held up. Less is the ordinary delay of an event loop."""
+_LATE_SECONDS: Final = 0.2
+"""A poll that comes later than this was held up. Less is the ordinary delay of a busy event loop, which listens between two
+polls; were it excused, a busy machine would notice silence later."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,9 @@ class Liveness:
         """Take note of a packet of the peer, of any kind.
 
         Args:
-            now: When it was read.
+            now: When it was read; it may be told later and more than once.
         """
-        if not self._state.is_open or now < self._heard_at:
+        if not self._state.is_open or now <= self._heard_at:
             return
         self._heard_at = now
         self._silent_since = max(self._silent_since, now)
@@ -201,7 +202,7 @@ class Liveness:
 
     def _excuse(self, now: float) -> None:
         late = now - self._next_poll
-        if late <= _LATE_SECONDS:
+        if late <= min(_LATE_SECONDS, self._allowed / 10):
             return
         self._silent_since = min(now, self._silent_since + late)
         self._answered_at = min(now, self._answered_at + late)

@@ -7,7 +7,9 @@ import logging
 from collections.abc import Callable, Iterable
 
 from ..errors import ProtocolError, SessionClosed
+from ..protocol.control import announce_control, control_version
 from ..protocol.messages import SdpType
+from .control_channel import ControlChannel
 from .description import (
     DEFAULT_MAX_MESSAGE_SIZE,
     check_description,
@@ -39,6 +41,7 @@ class Negotiation:
         named: The session as log lines and errors name it.
         send: Sends a description to the peer; must not block.
         early_candidates: The peer's, which came before the negotiation began, as in `add_candidate`.
+        open_control: Makes the control channel, or returns the one that there is.
     """
 
     def __init__(
@@ -48,12 +51,14 @@ class Negotiation:
         named: str,
         send: Callable[[SdpType, str], None],
         early_candidates: Iterable[tuple[str, int]],
+        open_control: Callable[[], ControlChannel],
     ) -> None:
         self._connection = connection
         self._tracks = tracks
         self._named = named
         self._send = send
         self._early_candidates = list(early_candidates)
+        self._open_control = open_control
         # Descriptions are applied one after another: applying one awaits, and another may arrive meanwhile.
         self._lock = asyncio.Lock()
         self._stopped = False
@@ -84,7 +89,7 @@ class Negotiation:
         async with self._lock:
             self._check_open()
             self._before_offer = (self._connection.snapshot(), self._sections)
-            self._connection.ensure_data_section()
+            self._open_control()
             await self._connection.offer(with_capture_time)
             sdp, self._sections = self._sections.offer(Description.parse(self._local_description()))
             return sdp
@@ -144,7 +149,7 @@ class Negotiation:
 
     def _check_open(self) -> None:
         if self._stopped:
-            raise SessionClosed(f"{self._named}: it ended during the negotiation")
+            raise SessionClosed(f"{self._named}: it ended during the negotiation", "not connected")
 
     async def _take_offer(self, sdp: str) -> None:
         before, sections = self._connection.snapshot(), self._sections
@@ -216,6 +221,8 @@ class Negotiation:
         self.takes_data = taken.has_data
         if not taken.has_data and self._connection.data is not None:
             await self._connection.refuse_data()
+        elif control_version(sdp) and self._connection.data is not None:
+            self._open_control().is_spoken = True
         for text, index in self._early_candidates:
             await self.add_candidate(text, index)
         self._early_candidates.clear()
@@ -229,9 +236,10 @@ class Negotiation:
         if not has_candidates(sdp):
             raise SessionClosed(
                 f"{self._named}: this machine has no network address that WebRTC can use, not even 127.0.0.1."
-                " Bring a network interface up."
+                " Bring a network interface up.",
+                "not connected",
             )
-        return sdp
+        return announce_control(sdp)
 
 
 def _without_common_codec(kind: SdpType, sdp: str) -> str:

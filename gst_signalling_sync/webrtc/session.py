@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from aiortc import RTCIceServer, RTCPeerConnection
 
@@ -26,7 +26,9 @@ from .channel import DataChannel
 from .channel_options import ChannelOptions
 from .engine.data import WireChannel
 from .link import ENDING_SECONDS, Link
+from .liveness import DEFAULT_INTERRUPTED_AFTER
 from .media.received_media import ReceivedMedia
+from .session_state import TRANSITIONS, SessionState
 from .statistics import Statistics, current_timestamp
 
 if TYPE_CHECKING:
@@ -41,8 +43,6 @@ logger = logging.getLogger(__name__)
 Receiver = TypeVar("Receiver")
 
 _MOST_UNREAD_CHANNELS: Final = 16
-
-SessionState = Literal["connecting", "connected", "closed"]
 
 
 class Session:
@@ -64,6 +64,7 @@ class Session:
         callbacks: Callbacks,
         timeout: float,
         ice_servers: Sequence[RTCIceServer] = (),
+        interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
     ) -> None:
         self.id = ""
         self.peer_id = peer_id
@@ -75,24 +76,30 @@ class Session:
 
         # Guards what follows; notified whenever any of it changes.
         self._changed = Condition()
-        self._state: SessionState = "connecting"
-        self._error: Exception | None = None
+        self._state = SessionState.CONNECTING
+        self._error: SessionClosed | None = None
         self._channels: list[DataChannel] = []
         # Closed by the other end before anybody here had asked for them; what came on them is not lost.
         self._unread_channels: deque[DataChannel] = deque(maxlen=_MOST_UNREAD_CHANNELS)
 
         self.channel_opened = Signal("A data channel is open, whichever end created it: ``(session, channel)``.")
-        self.state_changed = Signal('``(session, state)``: ``"connected"``, then ``"closed"``.')
-        self.closed = Signal("The session ended; nothing follows: ``(session, error)``, None where it was closed.")
+        self.state_changed = Signal(
+            '``(session, state)``: ``"connected"``; ``"interrupted"`` and ``"connected"`` again, as often as it happens; and'
+            ' ``"closed"``.'
+        )
+        self.closed = Signal(
+            "The session ended; nothing follows: ``(session, error)``, a `SessionClosed`, or None where one of the two ends"
+            " closed it on purpose."
+        )
         self.settled: Callable[[Session], None] = lambda session: None
-        """Called on the loop after each change of state; the session's role sets it."""
+        """Called on the loop once the session is connected, and once it is closed; the session's role sets it."""
         self.adopted: Callable[[DataChannel], None] = lambda channel: None
         """Called on the loop with each data channel before anything arrives on it; the session's role sets it."""
         self.finished: Callable[[Session], None] = lambda session: None
         """Called on the loop when the session is closed and has no thread left; the session's role sets it."""
         self.media = ReceivedMedia(loop, callbacks, timeout)
         """What the session receives of video and audio; for its link and its role."""
-        self.link = Link(self, signalling, loop, ice_servers)
+        self.link = Link(self, signalling, loop, ice_servers, interrupted_after)
         """What the session is on the loop; for its role."""
 
     def __repr__(self) -> str:
@@ -100,14 +107,29 @@ class Session:
 
     @property
     def state(self) -> SessionState:
-        """``"connecting"``, ``"connected"`` or ``"closed"``; always that in a child that inherited it by `fork`."""
-        return self._state if self._owner.is_here else "closed"
+        """``"connecting"``, ``"connected"``, ``"interrupted"``, ``"resuming"`` or ``"closed"``.
+
+        Interrupted means that nothing was heard from the peer for two seconds, or what `interrupted_after` says: its process
+        stands still, or the network between is gone. The session goes on by itself when the peer is heard again, and is
+        closed when it is not for 30 s. In a child that inherited it by `fork` it is always closed.
+        """
+        return self._state if self._owner.is_here else SessionState.CLOSED
 
     @property
-    def error(self) -> Exception | None:
-        """Why the session is closed; None while it is not, or when either end closed it in order. A `RuntimeError` in a child.
+    def is_open(self) -> bool:
+        """Whether the session was connected and has not ended, be it interrupted or not."""
+        return self.state.is_open
 
-        None too where the other end's process was killed: the signalling server then says what it says of an orderly end.
+    @property
+    def silence(self) -> float:
+        """Seconds since the last packet of the peer; of any kind, and an idle peer is asked for one. 0 before it connected."""
+        return self.link.silence
+
+    @property
+    def error(self) -> SessionClosed | RuntimeError | None:
+        """Why the session is closed, with its `reason`; None while it is not, or when one end closed it on purpose.
+
+        A `RuntimeError` in a child that inherited the session by `fork`.
         """
         return self._error if self._owner.is_here else self._owner.error()
 
@@ -176,7 +198,7 @@ class Session:
             return next((channel for channel in candidates if label is None or channel.label == label), None)
 
         def done() -> bool:
-            return self._state == "closed" or found() is not None
+            return self._state is SessionState.CLOSED or found() is not None
 
         with self._changed:
             self._wait_for(done, deadline)
@@ -187,7 +209,7 @@ class Session:
                     self._unread_channels.remove(channel)
                 return channel
             named = "a data channel" if label is None else f"data channel {label!r}"
-            if self._state == "closed":
+            if self._state is SessionState.CLOSED:
                 raise self.closed_error(f"waiting for {named}")
             known = ", ".join(f"{channel.label!r} ({channel.state})" for channel in self._channels) or "none"
         raise WaitTimeout(
@@ -229,7 +251,7 @@ class Session:
         """
         self._owner.check()
         options = ChannelOptions(label, ordered, max_retransmits, max_packet_life_time, protocol, max_age)
-        if self._state == "closed":
+        if self._state is SessionState.CLOSED:
             raise self.closed_error(f"creating data channel {label!r}")
 
         async def create() -> DataChannel:
@@ -255,7 +277,7 @@ class Session:
             RuntimeError: The session was inherited by `fork`.
         """
         self._owner.check()
-        if self._state == "closed":
+        if self._state is SessionState.CLOSED:
             raise self.closed_error(f"recording {os.fspath(path)}")
         if not (self.media.videos or self.media.audios):
             raise self._no_track("video or audio")
@@ -306,7 +328,7 @@ class Session:
             RuntimeError: The session was inherited by `fork`.
         """
         self._owner.check()
-        self.link.abandon(SessionClosed(f"{self.named}: rejected: {reason}"), reason)
+        self.link.abandon(SessionClosed(f"{self.named}: rejected: {reason}", "rejected"), reason)
 
     def close(self, timeout: float | None = None) -> None:
         """Deliver what was sent on the channels, then end the session at both ends; idempotent.
@@ -325,7 +347,7 @@ class Session:
         if self._close_all is not None:
             self._close_all(timeout)
             return
-        if self._state == "closed" and self._loop.is_current:
+        if self._state is SessionState.CLOSED and self._loop.is_current:
             return
         # Where the other end has ended it, what is at work for it here may not be done.
         deadline = self._deadline(timeout)
@@ -341,7 +363,7 @@ class Session:
         """Have `close`, and the other end's end of the session, close what belongs to this session alone."""
         self._close_all = close_all
         self.closed.connect(lambda session, error: close_all(None))
-        if self._state == "closed":
+        if self._state is SessionState.CLOSED:
             # The signal may have been emitted before.
             close_all(None)
 
@@ -375,10 +397,10 @@ class Session:
             RuntimeError: This would block the event loop.
         """
         with self._changed:
-            self._wait_for(lambda: self._state != "connecting", deadline)
-            if self._state == "connecting":
+            self._wait_for(lambda: self._state is not SessionState.CONNECTING, deadline)
+            if self._state is SessionState.CONNECTING:
                 raise self.not_connected_error(deadline.seconds)
-            if self._state == "closed":
+            if self._state is SessionState.CLOSED:
                 raise self.closed_error()
 
     def __enter__(self) -> Self:
@@ -409,8 +431,8 @@ class Session:
 
     def closed_error(self, doing: str = "") -> SessionClosed:
         """What to raise for a call that the end of the session made impossible."""
-        reason = str(self._error) if self._error is not None else f"{self.named} is closed"
-        return SessionClosed(f"{doing}: {reason}" if doing else reason)
+        error = self._error or SessionClosed(f"{self.named} is closed")
+        return SessionClosed(f"{doing}: {error}" if doing else str(error), error.reason)
 
     # What follows is called on the loop, by the link and by channels.
 
@@ -437,20 +459,23 @@ class Session:
         self.adopted(adopted)
         return adopted
 
-    def enter(self, state: SessionState, error: Exception | None = None) -> None:
+    def enter(self, state: SessionState, error: SessionClosed | None = None) -> None:
         """Change the state, and tell everybody."""
+        before = self._state
+        assert state in TRANSITIONS[before], f"{self.named}: {before} -> {state}"
         with self._changed:
             self._error = error
             self._state = state
             self._changed.notify_all()
         logger.info("%s: %s", self.named, state if error is None else f"{state}: {error}")
         self._callbacks.emit(self.state_changed, self, state=state)
-        if state == "closed":
+        if state is SessionState.CLOSED:
             self._callbacks.emit(self.closed, self, error=error)
-        self.settled(self)
+        if state is SessionState.CLOSED or before is SessionState.CONNECTING:
+            self.settled(self)
 
     def _no_track(self, kind: str) -> TrackNotFound:
-        if self._state == "connecting":
+        if self._state is SessionState.CONNECTING:
             return TrackNotFound(f"{self.named} is not connected yet: its tracks are not known")
         tracks = ["video"] * len(self.media.videos) + ["audio"] * len(self.media.audios)
         refused = self.link.refused.get(kind, [])

@@ -28,6 +28,9 @@ class SessionState(StrEnum):
     CLOSED = "closed"
     """It has ended, and stays so."""
 
+    def __repr__(self) -> str:
+        return repr(self.value)
+
     @property
     def is_open(self) -> bool:
         """Whether the session was connected and has not ended."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, cast
@@ -12,6 +11,8 @@ from typing import Final, cast
 from aioice import Candidate, Connection, stun
 from aioice.ice import StunProtocol
 from aiortc import RTCIceTransport
+
+from ...threads import clock
 
 __all__ = ["IceConnection", "SelectedPair"]
 
@@ -49,7 +50,7 @@ class IceConnection(Connection):
     heard_at: float | None = None
     """When the last packet came in, of whatever kind; None before the first. On `clock`."""
 
-    clock: Callable[[], float] = staticmethod(time.monotonic)
+    clock: Callable[[], float] = staticmethod(clock.now)
     """What `heard_at` is read from, in seconds."""
 
     round_trip: float | None = None
@@ -103,7 +104,7 @@ class IceConnection(Connection):
         transaction = _Check(key)
         transactions = cast(dict[bytes, _Check], pair.protocol.transactions)
         transactions[request.transaction_id] = transaction
-        sent = time.monotonic()
+        sent = self.clock()
         try:
             pair.protocol.send_stun(request, pair.remote_addr)
             await asyncio.wait_for(transaction.answered, seconds)
@@ -112,7 +113,7 @@ class IceConnection(Connection):
         finally:
             del transactions[request.transaction_id]
         self.heard_at = self.clock()
-        self.round_trip = time.monotonic() - sent
+        self.round_trip = self.heard_at - sent
         self.round_trips += self.round_trip
         self.checks_answered += 1
         return self.round_trip

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from aiortc import RTCConfiguration, RTCDataChannel, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 
+from ...protocol.control import CONTROL_STREAM
 from ...protocol.messages import SdpType
 from ..channel_options import ChannelOptions
 from .channel import AiortcChannel
@@ -22,24 +24,36 @@ from .transceiver import Transceiver
 
 __all__ = ["PeerConnection"]
 
-_PLACEHOLDER_STREAM: Final = 65534
-"""The highest stream identifier (RFC 8831 section 6.5), the last that either end would come to use."""
-
 
 class _Connection(RTCPeerConnection):
     """aiortc's, which gives every transport that it makes the class that this library has for it."""
 
+    goodbye_function: Callable[[Goodbye], None] | None = None
+    """Is told when the peer says in-band that it leaves."""
+
     def _RTCPeerConnection__createDtlsTransport(self) -> RobustDtlsTransport:
         transport = super()._RTCPeerConnection__createDtlsTransport()  # type: ignore[misc]
         RobustDtlsTransport.adopt(transport)
-        IceConnection.adopt(transport.transport)
+        IceConnection.adopt(transport.transport).consent = _wait_forever
         assert isinstance(transport, RobustDtlsTransport)
+        transport.on_goodbye = self._on_goodbye
         return transport
 
     def _RTCPeerConnection__createSctpTransport(self) -> None:
         super()._RTCPeerConnection__createSctpTransport()  # type: ignore[misc]
         assert self.sctp is not None
         BundlingSctpTransport.adopt(self.sctp)
+        assert isinstance(self.sctp, BundlingSctpTransport)
+        self.sctp.on_goodbye = self._on_goodbye
+
+    def _on_goodbye(self, goodbye: Goodbye) -> None:
+        if self.goodbye_function is not None:
+            self.goodbye_function(goodbye)
+
+
+async def _wait_forever(path: IceConnection) -> None:
+    """In the place of aioice's consent checks: whoever has the connection judges by `IceConnection.check`."""
+    await asyncio.Event().wait()
 
 
 class PeerConnection:
@@ -88,6 +102,10 @@ class PeerConnection:
         """Have a function called after each change of `state`."""
         self._connection.on("connectionstatechange", function)
 
+    def on_goodbye(self, function: Callable[[Goodbye], None]) -> None:
+        """Have a function called when the peer says in-band that it leaves; by each of its transports, hence repeatedly."""
+        self._connection.goodbye_function = function
+
     def on_channel(self, function: Callable[[WireChannel], None]) -> None:
         """Have a function called with each data channel that the peer opens."""
 
@@ -108,14 +126,13 @@ class PeerConnection:
         """Create a data channel."""
         return AiortcChannel.create(self._connection, options)
 
-    def ensure_data_section(self) -> None:
-        """Have the next offer contain a data section.
+    def create_control_channel(self) -> WireChannel:
+        """Create the channel of `protocol.control`, which an end that does not know it is not told of (RFC 8832 section 4).
 
-        Either end may want a channel later, which then needs no new negotiation. A negotiated channel is known to this end
-        alone, and aiortc's ``alwaysNegotiateDataChannels`` forgets the channels that there are already.
+        So it also has the next offer contain a data section, and a channel that either end wants later needs no new
+        negotiation; aiortc's ``alwaysNegotiateDataChannels`` forgets the channels that there are already.
         """
-        if self._connection.sctp is None:
-            self._connection.createDataChannel("", negotiated=True, id=_PLACEHOLDER_STREAM)
+        return AiortcChannel(self._connection.createDataChannel("", negotiated=True, id=CONTROL_STREAM))
 
     # Transports.
 
