@@ -62,13 +62,14 @@ def broken_pair(request: pytest.FixtureRequest, relay: TcpRelay) -> Iterator[Pai
 
 
 def test_both_ends_of_the_session_live_on(broken_pair: Pair) -> None:
-    changes = [
-        Heard(session.state_changed) for session in (broken_pair.consumers_session, broken_pair.producers_session)
-    ]
+    states: list[str] = []
+    for session in (broken_pair.consumers_session, broken_pair.producers_session):
+        session.state_changed.connect(lambda session, state: states.append(state))
     watch = Stopwatch()
     while watch.seconds < DOUBT_SECONDS + 1.0:
         broken_pair.assert_messages_flow()
-    assert all(heard.is_empty for heard in changes)
+    # The news that they were connected may have come late.
+    assert set(states) <= {"connected"}
     assert [broken_pair.consumers_session.state, broken_pair.producers_session.state] == ["connected"] * 2
 
 

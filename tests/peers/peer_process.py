@@ -129,6 +129,18 @@ class PeerProcess:
             raise RuntimeError(f"{self._name}: {name}: {answer['error']}; {self.describe()}")
         return answer.get("result")
 
+    def freeze(self) -> None:
+        """Stop the process and all that it started (SIGSTOP): its sockets stay open, and nobody reads them."""
+        for pid in (self._process.pid, *_descendants(self._process.pid)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have a process that `freeze` stopped go on."""
+        for pid in (self._process.pid, *_descendants(self._process.pid)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
     def kill(self) -> None:
         """End the process and all that it started as a crash would: no session is ended, no socket closed in order."""
         children = _descendants(self._process.pid)

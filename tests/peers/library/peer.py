@@ -1,16 +1,17 @@
-"""A producer or a consumer of version 0.1.0 of this library, which tells by JSON lines what happens to it.
+"""A producer or a consumer of this library, of any version, which tells by JSON lines what happens to it.
 
-Run as a file, never by ``-m``, in the virtualenv that ``.ci/peers`` made for that version: from the root of the repository
-Python would import the newest one. ``python peer.py URI producer|consumer NAME [--video] [--no-channel]``.
+Run as a file, never by ``-m``: from the root of the repository Python would import the newest version, whatever the
+virtualenv has. ``python peer.py URI producer|consumer NAME [--video] [--no-channel]``.
 
 Events: ``ready`` (peer_id), ``session`` (session) once connected, ``message`` (text), ``frame`` for the first one,
-``session_closed`` (session, error), ``closed``. Commands: ``send`` (text), ``close_session``, ``close``. Messages that begin
-with ``echo`` come back.
+``state`` (session, state), ``session_closed`` (session, error, reason), ``closed``. Commands: ``send`` (text),
+``close_session``, ``hold`` (seconds: the interpreter), ``close``. Messages that begin with ``echo`` come back.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import sys
 import threading
@@ -58,10 +59,7 @@ def run_producer(stack: ExitStack, options: argparse.Namespace) -> None:
         channel.message.connect(lambda _, session, data: on_message(data, session.channel(LABEL).send))
     if options.video:
         film(producer.add_video(fps=15))
-    producer.session_started.connect(lambda _, session: emit("session", session=session.id))
-    producer.session_ended.connect(
-        lambda _, session, error: emit("session_closed", session=session.id, error=error and str(error))
-    )
+    producer.session_started.connect(lambda _, session: watch(session))
     stack.enter_context(producer)
     emit("ready", peer_id=producer.peer_id)
 
@@ -77,16 +75,25 @@ def run_consumer(stack: ExitStack, options: argparse.Namespace) -> None:
     consumer = stack.enter_context(Consumer(options.uri))
     emit("ready", peer_id=consumer.peer_id)
     session = consumer.start_session(name=options.name, timeout=30)
-    session.closed.connect(
-        lambda session, error: emit("session_closed", session=session.id, error=error and str(error))
-    )
     session.channel_opened.connect(lambda _, channel: take(channel))
     for channel in session.channels:
         take(channel)
     for video in session.videos:
         video.frame.connect(lambda _, frame: on_frame())
-    emit("session", session=session.id)
+    watch(session)
     obey(lambda text: session.channel(LABEL).send(text), session.close)
+
+
+def watch(session: Any) -> None:
+    """Tell that a session is connected, and what becomes of it."""
+    session.state_changed.connect(lambda session, state: emit("state", session=session.id, state=str(state)))
+    session.closed.connect(on_closed)
+    emit("session", session=session.id)
+
+
+def on_closed(session: Any, error: Any) -> None:
+    """Tell the end of a session."""
+    emit("session_closed", session=session.id, error=error and str(error), reason=getattr(error, "reason", None))
 
 
 def take(channel: Any) -> None:
@@ -132,6 +139,9 @@ def obey(send: Any, close_session: Any) -> None:
             send(command["text"])
         elif command["command"] == "close_session":
             close_session()
+        elif command["command"] == "hold":
+            # A function of C that does not let go of the interpreter.
+            ctypes.PyDLL(None).usleep(int(command["seconds"] * 1e6))
         else:
             return
 

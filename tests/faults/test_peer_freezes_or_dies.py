@@ -1,0 +1,143 @@
+"""A peer's process stands still, or dies, or ends in order: what our end is told, and when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gst_signalling_sync import Session, SessionClosed, SignallingServer
+
+from ..waiting import Heard, wait_until
+from . import scenes
+from .figures import Figures, Stopwatch
+from .scenes import Scene
+
+INTERRUPTED_AFTER = 2.0
+
+
+@pytest.fixture
+def scene(request: pytest.FixtureRequest, embedded_server: SignallingServer, tmp_path: Path) -> Iterator[Scene]:
+    with scenes.scene_with(request.param, embedded_server.uri, tmp_path) as scene:
+        assert scene.session.state == "connected"
+        yield scene
+        scene.process.thaw()
+
+
+class Changes:
+    """The states of a session, each with when it came.
+
+    Args:
+        session: To listen to.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._times: dict[str, float] = {}
+        self._changed = Heard(session.state_changed)
+        session.state_changed.connect(self._note)
+
+    def wait_for(self, state: str, timeout: float) -> float:
+        """Wait for the next change, which must be to a state.
+
+        Returns:
+            When it came, by `time.monotonic`.
+        """
+        assert self._changed.next(timeout)["state"] == state
+        return self._times[state]
+
+    def _note(self, session: Session, state: str) -> None:
+        self._times[str(state)] = time.monotonic()
+
+
+@pytest.mark.parametrize("scene", scenes.parameters(), indirect=True)
+def test_frozen_peer_interrupts_the_session_until_it_is_back(scene: Scene, figures: Figures) -> None:
+    changes = Changes(scene.session)
+    began = time.monotonic()
+    scene.process.freeze()
+    figures.add("interrupted", changes.wait_for("interrupted", 10.0) - began, INTERRUPTED_AFTER + 0.5)
+    assert scene.session.is_open
+    assert scene.session.silence > 1.0
+
+    wait_until(lambda: scene.session.silence > 4.0, "the peer stands still for a while")
+    thawed = time.monotonic()
+    scene.process.thaw()
+    figures.add("connected again", changes.wait_for("connected", 10.0) - thawed, 0.5)
+    wait_until(lambda: scene.session.silence < 1.0, "the peer is heard")
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize(
+    "scene",
+    [
+        "producer-data",
+        *(
+            pytest.param(name, marks=(pytest.mark.long, *(() if name in scenes.OURS else (pytest.mark.interop,))))
+            for name in scenes.PEERS
+            if name != "producer-data"
+        ),
+    ],
+    indirect=True,
+)
+def test_peer_that_stays_frozen_is_lost(scene: Scene, figures: Figures) -> None:
+    changes = Changes(scene.session)
+    began = time.monotonic()
+    scene.process.freeze()
+    changes.wait_for("interrupted", 10.0)
+    figures.add("closed", changes.wait_for("closed", 60.0) - began, 35.0)
+    error = scene.session.error
+    assert isinstance(error, SessionClosed)
+    assert error.reason == "lost"
+    assert "nothing was heard from the peer for 3" in str(error)
+
+
+@pytest.mark.parametrize("scene", scenes.parameters(), indirect=True)
+def test_killed_peer_has_left_within_a_second(scene: Scene, figures: Figures) -> None:
+    closed = Heard(scene.session.closed)
+    scene.process.kill()
+    watch = Stopwatch()
+    error = closed.next()["error"]
+    figures.add("closed", watch.seconds, 1.0)
+    assert isinstance(error, SessionClosed)
+    assert error.reason == "left"
+
+
+IN_ORDER: dict[str, str | None] = {
+    **dict.fromkeys(scenes.PEERS, None),
+    # webrtcbin says nothing to its peer when it stops, so that only the signalling server tells, as for a killed peer.
+    "webrtcbin-producer-data": "left",
+    "webrtcbin-producer-video": "left",
+    "webrtcbin-consumer": "left",
+    "webrtcsink": "left",
+    "webrtcsrc": "left",
+}
+
+
+@pytest.mark.parametrize("scene", scenes.parameters(), indirect=True)
+def test_peer_that_ends_the_session_in_order(scene: Scene, figures: Figures, request: pytest.FixtureRequest) -> None:
+    changes = Changes(scene.session)
+    began = time.monotonic()
+    scene.close_session()
+    figures.add("closed", changes.wait_for("closed", 10.0) - began, 2.0)
+    error: Any = scene.session.error
+    expected = IN_ORDER[request.node.callspec.params["scene"]]
+    assert getattr(error, "reason", None) == expected
+
+
+@pytest.mark.parametrize("scene", scenes.parameters("producer-data", "consumer-data"), indirect=True)
+def test_peer_whose_interpreter_is_held_for_a_second_raises_no_alarm(scene: Scene) -> None:
+    changed = Heard(scene.session.state_changed)
+    watch = Stopwatch()
+    for number in range(1, 4):
+        scene.process.command("hold", seconds=1.0)
+        heard_again = partial(is_heard, scene.session, watch, number * 1.5)
+        wait_until(heard_again, "it is heard again")
+    assert changed.is_empty
+
+
+def is_heard(session: Session, watch: Stopwatch, after: float) -> bool:
+    """Whether a peer is heard again after a time."""
+    return watch.seconds > after and session.silence < 0.6
