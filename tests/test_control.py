@@ -23,7 +23,6 @@ from gst_signalling_sync.protocol.control import (
     serialise_control,
 )
 from gst_signalling_sync.protocol.messages import SdpType
-from gst_signalling_sync.protocol.token_bucket import TokenBucket
 
 SDP = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\n"
 
@@ -138,18 +137,3 @@ class TestAnnouncement:
     def test_changes_nothing_for_a_peer_that_does_not_know_it(self) -> None:
         plain, announced = (SessionDescription.parse(sdp) for sdp in (SDP, announce_control(SDP)))
         assert str(plain) == str(announced)
-
-
-class TestTokenBucket:
-    """How much of it is taken from a peer."""
-
-    def test_lets_a_burst_through_and_then_the_rate(self) -> None:
-        bucket = TokenBucket(rate=10, burst=5)
-        assert [bucket.take(100.0) for _ in range(6)] == [True] * 5 + [False]
-        assert bucket.take(100.15)
-        assert not bucket.take(100.15)
-
-    def test_saves_no_more_than_a_burst(self) -> None:
-        bucket = TokenBucket(rate=10, burst=5)
-        bucket.take(0.0)
-        assert sum(bucket.take(1000.0) for _ in range(10)) == 5

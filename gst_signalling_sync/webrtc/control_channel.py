@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Final
 
 from ..errors import ProtocolError
 from ..protocol.control import ControlMessage, parse_control, serialise_control
-from ..protocol.token_bucket import TokenBucket
+from ..protocol.limits import Rate
+from ..protocol.quota import TokenBucket
 from ..threads import clock
 from .engine.data import WireChannel
 from .message import Message
@@ -17,9 +20,8 @@ __all__ = ["ControlChannel"]
 
 logger = logging.getLogger(__name__)
 
-_MESSAGES_PER_SECOND: Final = 20.0
-_MESSAGES_AT_ONCE: Final = 200.0
-"""A renegotiation is two descriptions and up to 128 candidates."""
+_RATE: Final = Rate(20, 200)
+"""Messages taken from a peer: 20 a second, and 200 at once. A renegotiation is two descriptions and up to 128 candidates."""
 
 _MAX_MALFORMED: Final = 10
 
@@ -37,8 +39,9 @@ class ControlChannel:
         self._wire = wire
         self._named = named
         self._on_message = on_message
-        self._bucket = TokenBucket(_MESSAGES_PER_SECOND, _MESSAGES_AT_ONCE)
+        self._bucket = TokenBucket(_RATE)
         self._malformed = 0
+        self._settled = asyncio.Event()
         self._has_complained = False
         self.is_spoken = False
         """Whether the peer announced that it speaks it."""
@@ -63,22 +66,30 @@ class ControlChannel:
         self._wire.transmit([serialise_control(message)])
         return True
 
+    async def wait_open(self, seconds: float) -> None:
+        """Wait until the channel of a peer that speaks it is open, or closed; at most so long."""
+        if self.is_spoken and self._wire.state == "connecting":
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._settled.wait(), seconds)
+
     # Called by the wire.
 
     def on_open(self) -> None:
-        """Nothing waits for it: what is said earlier goes through the signalling server."""
+        """Wake who waits."""
+        self._settled.set()
 
     def on_room(self) -> None:
         """Nothing waits for it."""
 
     def on_close(self) -> None:
-        """Nothing depends on it."""
+        """Wake who waits."""
+        self._settled.set()
 
     def on_message(self, message: Message) -> None:
         """Take a message of the peer, which is not trusted."""
         if not self.is_spoken:
             return
-        if not self._bucket.take(clock.now()):
+        if not self._bucket.take(1, clock.now()):
             self._complain("more messages than a peer needs")
             return
         try:

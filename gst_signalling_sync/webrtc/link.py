@@ -57,12 +57,13 @@ _GATHERING_SECONDS: Final = 6.0
 """How long a step of the negotiation may take: aioice gathers candidates for 5 s at the most."""
 
 _GOODBYE_SECONDS: Final = 0.5
-"""How long the other end may take to acknowledge a goodbye; SCTP's ABORT and DTLS's close_notify follow it in any case."""
+"""How long the control channel may take to open, and the other end to acknowledge a goodbye. SCTP's ABORT and DTLS's
+close_notify follow it in any case."""
 
 _DECODING_SECONDS: Final = 2.0
 """How long a decoder may be at its last frame."""
 
-ENDING_SECONDS: Final = _GATHERING_SECONDS + _GOODBYE_SECONDS + _CLOSE_SECONDS + _DECODING_SECONDS + 1.0
+ENDING_SECONDS: Final = _GATHERING_SECONDS + 2 * _GOODBYE_SECONDS + _CLOSE_SECONDS + _DECODING_SECONDS + 1.0
 """How long `Link.terminate` may take beyond the time for draining, and the loop to get to it."""
 
 _REASON_CHARACTERS: Final = 500
@@ -534,8 +535,13 @@ class Link:
 
     async def _say_goodbye(self, connection: PeerConnection, goodbye: Goodbye) -> None:
         """Tell the peer in-band, and give it the time to acknowledge that, unless it is silent."""
+        if self._control is None:
+            return
         is_heard = self._session.state is SessionState.CONNECTED
-        if self._control is not None and self._control.say(goodbye) and is_heard:
+        if is_heard and goodbye.reason != "left":
+            # SCTP is established behind DTLS, and an ABORT tells no reason.
+            await self._control.wait_open(_GOODBYE_SECONDS)
+        if self._control.say(goodbye) and is_heard:
             await self._drain.wait_acknowledged(connection, Deadline(_GOODBYE_SECONDS))
 
     def _tell_peer(self, reason: str | None) -> None:
