@@ -10,18 +10,32 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-__all__ = ["ROOT", "PeerProcess", "peers_directory"]
+__all__ = ["ROOT", "PeerProcess", "launched_by", "peers_directory"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 """Of the repository."""
 
 _CLOSE_SECONDS: Final = 5.0
 _STDERR_LINES: Final = 50
+
+
+_launcher: list[str] = []
+
+
+@contextlib.contextmanager
+def launched_by(*command: str) -> Iterator[None]:
+    """Have the peers that a block starts started by a command, such as ``ip netns exec NAME``, which must become them."""
+    before = _launcher[:]
+    _launcher[:] = command
+    try:
+        yield
+    finally:
+        _launcher[:] = before
 
 
 def peers_directory() -> Path:
@@ -47,7 +61,14 @@ class PeerProcess:
         self._requests = 0
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
-            command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True, encoding="utf-8", errors="replace"
+            [*_launcher, *command],
+            cwd=ROOT,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -12,7 +12,7 @@ from typing import Final
 
 from ..peer_process import PeerProcess, peers_directory
 
-__all__ = ["LibraryProcess", "find_first_version", "library_consumer", "library_producer"]
+__all__ = ["LibraryProcess", "find_first_version", "library_consumer", "library_producer", "library_server"]
 
 _PROGRAM: Final = Path(__file__).with_name("peer.py")
 
@@ -52,12 +52,17 @@ def library_consumer(uri: str, producer_name: str, python: Path | None = None) -
     return LibraryProcess(uri, "consumer", producer_name, (), python)
 
 
+def library_server(host: str) -> LibraryProcess:
+    """Start a signalling server on a free port of an address; its ``ready`` tells the ``uri``."""
+    return LibraryProcess(host, "server", "-", (), None)
+
+
 class LibraryProcess(PeerProcess):
     """A peer program.
 
     Args:
-        uri: Of the signalling server.
-        role: ``producer`` or ``consumer``.
+        uri: Of the signalling server; of a server its address.
+        role: ``producer``, ``consumer`` or ``server``.
         name: Of the producer.
         options: Further ones.
         python: The interpreter; None: this one.

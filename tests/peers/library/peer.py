@@ -1,10 +1,11 @@
-"""A producer or a consumer of this library, of any version, which tells by JSON lines what happens to it.
+"""A producer, a consumer or a signalling server of this library, of any version; it tells by JSON lines what happens to it.
 
 Run as a file, never by ``-m``: from the root of the repository Python would import the newest version, whatever the
-virtualenv has. ``python peer.py URI producer|consumer NAME [--video] [--no-channel]``.
+virtualenv has. ``python peer.py URI producer|consumer NAME [--video] [--no-channel]`` or ``python peer.py HOST server -``.
 
-Events: ``ready`` (peer_id), ``session`` (session) once connected, ``message`` (text), ``frame`` for the first one,
-``state`` (session, state), ``session_closed`` (session, error, reason), ``closed``. Commands: ``send`` (text),
+Events: ``ready`` (peer_id; of a server uri), ``session`` (session) once connected, ``message`` (text), ``frame`` for the
+first one, ``state`` (session, state) for each change since, ``session_closed`` (session, error, reason), ``closed``.
+Commands: ``send`` (text),
 ``close_session``, ``hold`` (seconds: the interpreter), ``close``. Messages that begin with ``echo`` come back.
 """
 
@@ -21,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from gst_signalling_sync import Consumer, Producer
+from gst_signalling_sync import Consumer, Producer, SignallingServer
 
 LABEL = "data"
 
@@ -30,13 +31,16 @@ def main() -> None:
     """Play one role until standard input ends."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("uri")
-    parser.add_argument("role", choices=("producer", "consumer"))
+    parser.add_argument("role", choices=("producer", "consumer", "server"))
     parser.add_argument("name")
     parser.add_argument("--video", action="store_true", help="of a producer: show frames")
     parser.add_argument("--no-channel", action="store_true", help="of a producer: offer no channel")
     options = parser.parse_args()
     with ExitStack() as stack:
-        if options.role == "producer":
+        if options.role == "server":
+            emit("ready", uri=stack.enter_context(SignallingServer(options.uri, port=0)).uri)
+            sys.stdin.read()
+        elif options.role == "producer":
             run_producer(stack, options)
         else:
             run_consumer(stack, options)
@@ -86,7 +90,15 @@ def run_consumer(stack: ExitStack, options: argparse.Namespace) -> None:
 
 def watch(session: Any) -> None:
     """Tell that a session is connected, and what becomes of it."""
-    session.state_changed.connect(lambda session, state: emit("state", session=session.id, state=str(state)))
+    states = ["connected"]
+
+    def on_state(session: Any, state: str) -> None:
+        # The news that it is connected may come late.
+        if state != states[-1]:
+            states.append(state)
+            emit("state", session=session.id, state=str(state))
+
+    session.state_changed.connect(on_state)
     session.closed.connect(on_closed)
     emit("session", session=session.id)
 

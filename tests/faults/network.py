@@ -1,0 +1,110 @@
+"""Machines that are network namespaces, joined by cables that can be pulled. Needs root and Debian's ``iproute2``."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Final, Self
+
+import pytest
+
+from ..peers.peer_process import launched_by
+
+__all__ = ["Machine", "Network", "require_namespaces"]
+
+_NUMBERS: Final = itertools.count()
+_SUBNET: Final = "10.201.7"
+"""Each network has its own namespaces, so that all of them can have the same addresses."""
+
+
+class Machine:
+    """A network namespace with one address.
+
+    Args:
+        name: Of the namespace.
+        address: IPv4.
+        port: The switch's end of its cable.
+        switch: The namespace of the switch.
+    """
+
+    def __init__(self, name: str, address: str, port: str, switch: str) -> None:
+        self.address = address
+        self._name = name
+        self._port = port
+        self._switch = switch
+
+    def processes(self) -> AbstractContextManager[None]:
+        """A block in which peers are started on this machine."""
+        return launched_by("ip", "netns", "exec", self._name)
+
+    def cut_off(self) -> None:
+        """Have the switch pass on nothing from or to this machine, which notices nothing but silence either."""
+        _run("bridge", "-n", self._switch, "link", "set", "dev", self._port, "state", "0")
+
+    def reconnect(self) -> None:
+        """Have the switch pass on everything again."""
+        _run("bridge", "-n", self._switch, "link", "set", "dev", self._port, "state", "3")
+
+    def pull_cable(self) -> None:
+        """Pull the cable: this machine loses its carrier, the others notice nothing but silence."""
+        _run("ip", "-n", self._switch, "link", "set", self._port, "down")
+
+
+class Network:
+    """A switch and the machines on it. A context manager, which removes them."""
+
+    def __init__(self) -> None:
+        self._prefix = f"gss-{os.getpid()}-{next(_NUMBERS)}"
+        self._switch = f"{self._prefix}-switch"
+        self._names = [self._switch]
+
+    def machine(self) -> Machine:
+        """Add a machine."""
+        number = len(self._names)
+        name, port, address = f"{self._prefix}-{number}", f"port{number}", f"{_SUBNET}.{number}"
+        _run("ip", "netns", "add", name)
+        self._names.append(name)
+        _run("ip", "-n", self._switch, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", name)
+        _run("ip", "-n", self._switch, "link", "set", port, "master", "switch", "up")
+        _run("ip", "-n", name, "address", "add", f"{address}/24", "dev", "eth0")
+        for interface in ("lo", "eth0"):
+            _run("ip", "-n", name, "link", "set", interface, "up")
+        return Machine(name, address, port, self._switch)
+
+    def __enter__(self) -> Self:
+        _run("ip", "netns", "add", self._switch)
+        _run("ip", "-n", self._switch, "link", "add", "switch", "type", "bridge")
+        _run("ip", "-n", self._switch, "link", "set", "switch", "up")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for name in self._names:
+            with contextlib.suppress(subprocess.CalledProcessError):
+                _run("ip", "netns", "delete", name)
+
+
+def require_namespaces() -> Iterator[Network]:
+    """A network, or a skipped test where none can be made."""
+    if shutil.which("ip") is None:
+        pytest.skip("ip is absent; to get it: apt-get install iproute2")
+    network = Network()
+    try:
+        network.__enter__()
+    except subprocess.CalledProcessError as error:
+        network.__exit__(None, None, None)
+        pytest.skip(f"no network namespaces here: {error.stderr.strip()}")
+    with contextlib.ExitStack() as stack:
+        stack.push(network)
+        yield network
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, text=True)
