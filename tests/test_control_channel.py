@@ -32,7 +32,9 @@ class Wire:
     id = 65534
     label = protocol = ""
     ordered = True
-    max_retransmits = max_packet_life_time = None
+    max_retransmits = max_packet_life_time = max_age = None
+    message_age = 0.0
+    expired = 0
     state: ChannelState = "open"
     buffered_amount = 0
     unacknowledged: list[Message] = []  # noqa: RUF012 - the protocol's attribute
@@ -52,8 +54,11 @@ class Wire:
     def stop_receiving(self) -> None:
         self.is_receiving = False
 
-    def transmit(self, messages: Sequence[Message]) -> None:
+    def transmit(self, messages: Sequence[Message], dates: Sequence[float] = ()) -> None:
         self.sent += messages
+
+    def drop_waiting(self) -> None:
+        raise AssertionError("the control channel is reliable")
 
     def close(self) -> None:
         self.state = "closed"
