@@ -29,8 +29,10 @@ if TYPE_CHECKING:
         TrackNotFound,
         WaitTimeout,
     )
+    from .lifecycle import RoleState
     from .listener import Listener
     from .producer import Producer
+    from .protocol.backoff import Retry
     from .protocol.limits import ServerLimits
     from .protocol.messages import Peer
     from .server import SignallingServer
@@ -69,8 +71,10 @@ _MODULES = {
     ),
     "listener": ("Listener",),
     "producer": ("Producer",),
-    "protocol.messages": ("Peer",),
+    "lifecycle": ("RoleState",),
+    "protocol.backoff": ("Retry",),
     "protocol.limits": ("ServerLimits",),
+    "protocol.messages": ("Peer",),
     "server": ("SignallingServer",),
     "signalling": ("SignallingClient", "find_producer", "list_consumers", "list_producers"),
     "webrtc.channel": ("DataChannel",),
@@ -109,6 +113,8 @@ __all__ = [
     "ProtocolError",
     "Recorder",
     "RecordingError",
+    "Retry",
+    "RoleState",
     "ServerError",
     "ServerLimits",
     "Session",

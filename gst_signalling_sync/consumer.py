@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from .directory import Directory
-from .endpoint import resolve_endpoint
-from .errors import ConnectionLost
+from .endpoint import Endpoint, resolve_endpoint
+from .errors import ConnectionLost, PeerNotFound, ServerError, SessionClosed
+from .lifecycle import RoleState
+from .protocol.backoff import DEFAULT_RETRY, Retry
 from .protocol.messages import Event, Peer, PeerStatusChanged, Role, SessionStarted
+from .race import Race
+from .resumption import Resumption
 from .session_role import SessionRole
+from .signalling import SignallingClient
 from .signalling.answers import SessionEvent
-from .signalling.lookup import producer_named
-from .threads.waiting import Deadline
+from .threads import clock
+from .threads.waiting import Deadline, wait_for
+from .webrtc.liveness import DEFAULT_INTERRUPTED_AFTER
 from .webrtc.session import Session
 
 __all__ = ["Consumer", "connect"]
 
 logger = logging.getLogger(__name__)
+
+_INTERRUPTED_POLL_SECONDS: Final = 0.25
+"""How often a session that is interrupted is looked at: whether it still is."""
 
 
 class Consumer(SessionRole):
@@ -37,6 +46,8 @@ class Consumer(SessionRole):
         port: Instead of `uri`.
         timeout: Seconds that a blocking call may take by default; None: 10.
         ice_servers: ``stun://host:port`` and ``turn://user:password@host:port``; none by default.
+        retry: How a lost signalling connection is made again; None: not at all.
+        interrupted_after: Seconds without any packet of the peer after which a session is ``"interrupted"``. Defaults to 2.
 
     Raises:
         ValueError: An address is not of its form.
@@ -44,7 +55,7 @@ class Consumer(SessionRole):
 
     def __init__(
         self,
-        uri: str | None = None,
+        uri: str | Endpoint | None = None,
         meta: Any = None,
         passive: bool = False,
         *,
@@ -52,11 +63,25 @@ class Consumer(SessionRole):
         port: int | None = None,
         timeout: float | None = None,
         ice_servers: Sequence[str] = (),
+        retry: Retry | None = DEFAULT_RETRY,
+        interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
     ) -> None:
         roles = (Role.CONSUMER,) if passive else ()
-        super().__init__(uri, roles, meta, host=host, port=port, timeout=timeout, ice_servers=ice_servers)
+        super().__init__(
+            uri,
+            roles,
+            meta,
+            host=host,
+            port=port,
+            timeout=timeout,
+            ice_servers=ice_servers,
+            retry=retry,
+            interrupted_after=interrupted_after,
+        )
         self.passive = passive
         self._directory = Directory(self.uri)
+        # How often the directory has changed; guarded by `_sessions_changed`, so that one wait is for sessions and producers.
+        self._directory_changes = 0
 
     def start_session(
         self,
@@ -64,14 +89,25 @@ class Consumer(SessionRole):
         name: str | None = None,
         offer: bool = False,
         timeout: float | None = None,
+        *,
+        resume: bool = False,
+        resend: bool = False,
     ) -> Session:
         """Start a session with a producer. With neither id nor name it is the first producer there is, or comes.
 
         Args:
             peer_id: The producer's peer id.
-            name: Or its name; one that is not there yet is waited for.
+            name: Or its name; one that is not there yet is waited for. Of several producers of that name the newest is tried
+                first, then the others: a robot that lost its network and came back is listed twice for a while.
             offer: Make the offer here instead of waiting for the producer's. Not every producer answers offers.
             timeout: Seconds until connected; None: the object's default.
+            resume: Whether the session goes on in a new connection when this one breaks: because nothing is heard from the
+                producer any more, or its process ended. The session, its channels and tracks, what is connected to their
+                signals and who waits in ``recv`` and ``read`` stay; ``session.state`` is ``"resuming"`` meanwhile, and
+                ``session.id`` and ``peer_id`` change. The producer is found by its name, or its id where it has none. It is
+                tried as often as `retry` says. A session that either end closes on purpose is not resumed.
+            resend: Whether, on reliable channels, what the producer had not acknowledged is then sent first. It may arrive
+                twice. In any case the signal ``channel.resumed`` tells what that was.
 
         Returns:
             The session, connected.
@@ -81,13 +117,13 @@ class Consumer(SessionRole):
             ServerError: The peer is not a producer, or the server refused otherwise.
             SessionClosed: The producer rejected or ended the session, left, or sent what cannot be used.
             WaitTimeout: It did not connect in time.
-            ConnectionLost: The consumer is not started, or lost its signalling connection.
+            ConnectionLost: The consumer is not started, was closed, or is suspended and was not registered again in time.
             ValueError: Both id and name are given.
             RuntimeError: The consumer was inherited by `fork`, or this would block the event loop.
         """
         if peer_id is not None and name is not None:
             raise ValueError(f"give either peer_id={peer_id!r} or name={name!r}, not both")
-        return self._start_session(peer_id, name, offer, self._deadline(timeout))
+        return self._start_session(peer_id, name, offer, self._deadline(timeout), resume=resume, resend=resend)
 
     def wait_for_session(self, timeout: float | None = None) -> Session:
         """Wait for a session that a producer starts with this passive consumer.
@@ -100,7 +136,7 @@ class Consumer(SessionRole):
 
         Raises:
             WaitTimeout: None was connected in time.
-            ConnectionLost: The consumer is not started, or lost its signalling connection.
+            ConnectionLost: The consumer is not started, was closed, or is suspended and was not registered again in time.
             RuntimeError: The consumer is not passive, or was inherited by `fork`.
         """
         self._client()
@@ -108,11 +144,44 @@ class Consumer(SessionRole):
             raise RuntimeError("producers start sessions only with a passive consumer: Consumer(..., passive=True)")
         return self._wait_for_session("a producer", self._deadline(timeout))
 
-    def _start_session(self, peer_id: str | None, name: str | None, offer: bool, deadline: Deadline) -> Session:
-        client = self._client()
+    def _start_session(
+        self,
+        peer_id: str | None,
+        name: str | None,
+        offer: bool,
+        deadline: Deadline,
+        *,
+        resume: bool = False,
+        resend: bool = False,
+    ) -> Session:
         if peer_id is None:
-            peer_id = self._find_producer(name, deadline).id
+            session, name = self._start_session_with_any(name, offer, deadline)
+        else:
+            session = self._await_connected(self._request_session(peer_id, offer, deadline), deadline)
+            if resume:
+                name = self._name_of(peer_id, deadline)
+        if resume:
+            Resumption(session, name, offer, self._retry or DEFAULT_RETRY, _Reconnecting(self)).arm(resend)
+        return session
+
+    def _name_of(self, peer_id: str, deadline: Deadline) -> str | None:
+        client = self._registered_client(deadline, f"looking for the name of peer {peer_id}")
+        return next((peer.name for peer in client.list_producers(deadline.remaining()) if peer.id == peer_id), None)
+
+    def _request_session(
+        self, peer_id: str, offer: bool, deadline: Deadline, resumes: Session | None = None
+    ) -> Session:
+        """A session that the server has accepted; it is on its way to be connected.
+
+        Args:
+            peer_id: The producer.
+            offer: Whether the offer is made here.
+            deadline: For the server's answer.
+            resumes: The session that goes on in this one once it is connected.
+        """
+        client = self._registered_client(deadline, f"starting a session with peer {peer_id}")
         session = self._new_session(peer_id)
+        session.resumes = resumes
 
         def accept(event: SessionEvent) -> Session:
             self._register(session, event.session_id, ours=True)
@@ -122,20 +191,122 @@ class Consumer(SessionRole):
 
         try:
             sdp = self._make_offer(session, deadline) if offer else None
-            client.start_session_with(peer_id, sdp, accept, deadline)
+            return client.start_session_with(peer_id, sdp, accept, deadline)
         except BaseException:
             session.link.abandon(None)
             raise
-        return self._await_connected(session, deadline)
 
-    def _find_producer(self, name: str | None, deadline: Deadline) -> Peer:
-        client = self._client()
-        producer = producer_named(client.list_producers(deadline.remaining()), name)
-        if producer is None:
-            # Listening from now on: the answer to the registration is what the directory begins with.
-            client.register((*self._roles, Role.LISTENER), self.meta, self._directory.reset, deadline)
-            producer = self._directory.wait_for(name, deadline)
-        return producer
+    def _start_session_with_any(
+        self, name: str | None, offer: bool, deadline: Deadline, resumes: Session | None = None
+    ) -> tuple[Session, str | None]:
+        """A session with the first producer of a name that answers, and that name."""
+        race = Race(name, self.uri, deadline)
+        try:
+            while True:
+                try:
+                    session = self._go_on(race, offer, resumes)
+                except ConnectionLost:
+                    # Suspended, this waits; closed, it raises.
+                    self._life.wait_registered(deadline, race.doing)
+                    continue
+                if session is not None:
+                    race.sessions.pop(session.peer_id)
+                    return session, race.name_of(session.peer_id)
+        finally:
+            for session in race.sessions.values():
+                session.link.abandon(SessionClosed("another producer of that name was first"), "not needed any more")
+
+    def _go_on(self, race: Race, offer: bool, resumes: Session | None) -> Session | None:
+        """Do the next step of a race, or wait until there is one.
+
+        Returns:
+            The session that is connected, None while there is none.
+
+        Raises:
+            SignallingError: There will be none.
+        """
+        client = self._registered_client(race.deadline, race.doing)
+        registrations = self._life.registrations
+        with self._sessions_changed:
+            changes = self._directory_changes
+        if Role.LISTENER in self._roles:
+            race.see(list(self._directory.producers.values()))
+        else:
+            race.see(client.list_producers(race.deadline.remaining()))
+        if (peer := race.candidates.next(clock.now())) is not None:
+            try:
+                requested = self._request_session(peer.id, offer, race.deadline, resumes)
+                race.begin(peer.id, requested, registrations)
+            except (PeerNotFound, ServerError) as error:
+                race.candidates.failed(peer.id, error)
+            except ConnectionLost:
+                race.candidates.forget(peer.id)
+                raise
+            return None
+        if (winner := race.settle(registrations)) is not None:
+            return winner
+        if race.needs_listening(clock.now()) and self._listen(client, race.deadline):
+            return None
+        with self._sessions_changed:
+            wait_for(
+                self._sessions_changed,
+                lambda: race.has_news or self._directory_changes != changes or self.state is not RoleState.REGISTERED,
+                race.next_step(clock.now()),
+            )
+        race.check_time()
+        return None
+
+    def _listen(self, client: SignallingClient, deadline: Deadline) -> bool:
+        """Hear of producers from now on; the answer to the registration is what the directory begins with.
+
+        Returns:
+            Whether that is new.
+        """
+        if Role.LISTENER in self._roles:
+            return False
+        self._roles = (*self._roles, Role.LISTENER)
+        client.register(self._roles, self.meta, self._on_registered, deadline)
+        return True
+
+    def _resume_session(self, session: Session, name: str | None, offer: bool, deadline: Deadline) -> None:
+        """Have a session that is resuming go on with a new connection.
+
+        Raises:
+            SignallingError: It does not.
+        """
+        if name is None:
+            successor = self._request_session(session.peer_id, offer, deadline, session)
+            self._await_connected(successor, deadline)
+        else:
+            successor, _ = self._start_session_with_any(name, offer, deadline, session)
+        if session.link is not successor.link:
+            successor.link.abandon(SessionClosed("the session that it was to resume has ended"), "not needed any more")
+
+    def _wait_for_successor(self, session: Session, name: str | None) -> bool:
+        """Wait, while a session is interrupted, until its producer is registered under another id, or this end is.
+
+        Raises:
+            ConnectionLost: The consumer is closed, or its signalling connection was lost.
+        """
+        registrations = self._life.registrations
+        deadline = Deadline(self._timeout)
+        self._listen(self._registered_client(deadline, f"looking for the peer of {session.named}"), deadline)
+        # Known before the interruption, so that none of them is its producer's return.
+        known = {peer_id for peer_id, peer in self._directory.producers.items() if peer.name == name}
+
+        def has_moved() -> bool:
+            producers = self._directory.producers
+            of_that_name = {peer_id for peer_id, peer in producers.items() if name is not None and peer.name == name}
+            has_left = session.peer_id not in producers
+            return (
+                bool(of_that_name - known or (has_left and of_that_name)) or self._life.registrations != registrations
+            )
+
+        while session.state == "interrupted":
+            with self._sessions_changed:
+                if wait_for(self._sessions_changed, has_moved, Deadline(_INTERRUPTED_POLL_SECONDS)):
+                    return True
+        return False
 
     def _make_offer(self, session: Session, deadline: Deadline) -> str:
         if self._loop is None:
@@ -144,13 +315,23 @@ class Consumer(SessionRole):
             session.link.make_offer(self._sources), deadline, f"making an offer for peer {session.peer_id}"
         )
 
+    def _on_registered(self, producers: tuple[Peer, ...]) -> None:
+        self._directory.reset(producers)
+        self._on_directory_change()
+
     def _on_event(self, event: Event) -> None:
         if isinstance(event, PeerStatusChanged):
             self._directory.apply(event)
+            self._on_directory_change()
         elif isinstance(event, SessionStarted):
             self._on_session_started(event)
         else:
             super()._on_event(event)
+
+    def _on_directory_change(self) -> None:
+        with self._sessions_changed:
+            self._directory_changes += 1
+            self._sessions_changed.notify_all()
 
     def _on_session_started(self, event: SessionStarted) -> None:
         if not self.passive:
@@ -166,17 +347,9 @@ class Consumer(SessionRole):
         session.link.give_up_after(self._timeout)
         session.link.start_as_answerer(None, sources=self._sources)
 
-    def _on_lost(self, error: ConnectionLost) -> None:
-        self._directory.fail(error)
-        super()._on_lost(error)
-
-    def _end_sessions(self, deadline: Deadline) -> None:
-        self._directory.fail(ConnectionLost(f"the consumer of {self.uri} is closed"))
-        super()._end_sessions(deadline)
-
 
 def connect(
-    uri: str | None = None,
+    uri: str | Endpoint | None = None,
     name: str | None = None,
     peer_id: str | None = None,
     *,
@@ -184,18 +357,26 @@ def connect(
     port: int | None = None,
     timeout: float | None = None,
     ice_servers: Sequence[str] = (),
+    retry: Retry | None = DEFAULT_RETRY,
+    interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
+    resume: bool = False,
+    resend: bool = False,
 ) -> Session:
     """A session with a producer in one call; closing the session closes all that this opened.
 
     Args:
         uri: ``ws://host:port``, or GStreamer's ``gstwebrtc://host:port?peer-id=ID``; None: ``$GST_SIGNALLING_URI``, else
             ``ws://127.0.0.1:8443``.
-        name: The producer's name; one that is not there yet is waited for.
+        name: The producer's name; one that is not there yet is waited for. See `Consumer.start_session`.
         peer_id: Or its peer id; neither: the first producer there is, or comes.
         host: Instead of `uri`.
         port: Instead of `uri`.
         timeout: Seconds until connected, and for the session's blocking calls by default; None: 10.
         ice_servers: ``stun://host:port`` and ``turn://user:password@host:port``; none by default.
+        retry: How a lost signalling connection is made again; None: not at all. The session goes on in any case.
+        interrupted_after: Seconds without any packet of the peer after which the session is ``"interrupted"``. Defaults to 2.
+        resume: Whether the session goes on in a new connection when this one breaks. See `Consumer.start_session`.
+        resend: Whether what the producer had not acknowledged is then sent first.
 
     Returns:
         The session, connected.
@@ -212,13 +393,34 @@ def connect(
         peer_id = resolve_endpoint(uri, host, port).peer_id
     if name is not None and peer_id is not None:
         raise ValueError(f"give either peer_id={peer_id!r} or name={name!r}, not both")
-    consumer = Consumer(uri, host=host, port=port, timeout=timeout, ice_servers=ice_servers)
+    consumer = Consumer(
+        uri,
+        host=host,
+        port=port,
+        timeout=timeout,
+        ice_servers=ice_servers,
+        retry=retry,
+        interrupted_after=interrupted_after,
+    )
     deadline = consumer._deadline(timeout)
     try:
         consumer.start(deadline.remaining())
-        session = consumer._start_session(peer_id, name, False, deadline)
+        session = consumer._start_session(peer_id, name, False, deadline, resume=resume, resend=resend)
     except BaseException:
         consumer.close(1.0)
         raise
     session.close_with(consumer.close)
     return session
+
+
+class _Reconnecting:
+    """What a consumer does for the resumption of its sessions."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+
+    def resume(self, session: Session, name: str | None, offer: bool, deadline: Deadline) -> None:
+        self._consumer._resume_session(session, name, offer, deadline)
+
+    def wait_for_successor(self, session: Session, name: str | None) -> bool:
+        return self._consumer._wait_for_successor(session, name)

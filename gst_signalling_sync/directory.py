@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from .errors import ConnectionLost, PeerWaitTimeout
 from .protocol.messages import Peer, PeerStatusChanged, Role
@@ -10,11 +11,26 @@ from .signalling.lookup import describe_producers, producer_named
 from .threads.interruptible import Condition
 from .threads.waiting import Deadline, wait_for
 
-__all__ = ["Directory"]
+__all__ = ["Difference", "Directory"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What changed.
+
+    Attributes:
+        added: The producers that came.
+        removed: The producers that went.
+    """
+
+    added: tuple[Peer, ...] = ()
+    removed: tuple[Peer, ...] = ()
 
 
 class Directory:
     """The producers of a signalling server; written by the reader, read and waited on by any thread.
+
+    While the signalling connection is lost it keeps what was known: those who wait go on waiting.
 
     Args:
         uri: Of the server, for error messages.
@@ -25,7 +41,9 @@ class Directory:
         # Guards what follows; notified when it changes.
         self._changed = Condition()
         self._producers: dict[str, Peer] = {}
-        self._failure: ConnectionLost | None = None
+        # Why nothing is heard at the moment, and whether nothing will be any more.
+        self._failure: Exception | None = None
+        self._is_closed = False
 
     @property
     def producers(self) -> dict[str, Peer]:
@@ -33,18 +51,33 @@ class Directory:
         with self._changed:
             return dict(self._producers)
 
-    def reset(self, producers: Iterable[Peer] = ()) -> None:
-        """Begin anew with the producers that there are."""
-        with self._changed:
-            self._producers = {producer.id: producer for producer in producers}
-            self._failure = None
-            self._changed.notify_all()
+    def reset(self, producers: Iterable[Peer]) -> Difference:
+        """Take the producers that there are, at a registration.
 
-    def apply(self, event: PeerStatusChanged) -> tuple[Peer | None, Peer | None]:
+        Args:
+            producers: All of them.
+
+        Returns:
+            What is different from what was known. Those that stayed keep their place.
+        """
+        now = {producer.id: producer for producer in producers}
+        with self._changed:
+            before = self._producers
+            stayed = {peer_id: now[peer_id] for peer_id in before if peer_id in now}
+            self._producers = {**stayed, **now}
+            self._failure = None
+            self._is_closed = False
+            self._changed.notify_all()
+        return Difference(
+            added=tuple(peer for peer_id, peer in now.items() if peer_id not in before),
+            removed=tuple(peer for peer_id, peer in before.items() if peer_id not in now),
+        )
+
+    def apply(self, event: PeerStatusChanged) -> Difference:
         """Take note of a peer's new status.
 
         Returns:
-            The producer that came, and the one that went, as far as one did.
+            The producer that came, or the one that went, if one did.
         """
         peer = Peer(event.peer_id, event.meta)
         with self._changed:
@@ -52,13 +85,20 @@ class Directory:
             if Role.PRODUCER in event.roles:
                 self._producers[peer.id] = peer
                 self._changed.notify_all()
-                return (None if known else peer), None
-            return None, self._producers.pop(peer.id, None)
+                return Difference() if known else Difference(added=(peer,))
+            removed = self._producers.pop(peer.id, None)
+            return Difference() if removed is None else Difference(removed=(removed,))
 
-    def fail(self, error: ConnectionLost) -> None:
+    def suspend(self, error: Exception) -> None:
+        """Take note that nothing is heard for now."""
+        with self._changed:
+            self._failure = error
+
+    def close(self, error: Exception) -> None:
         """Have every wait raise an error: nothing will be heard any more."""
         with self._changed:
             self._failure = error
+            self._is_closed = True
             self._changed.notify_all()
 
     def wait_for(self, name: str | None, deadline: Deadline) -> Peer:
@@ -73,19 +113,21 @@ class Directory:
 
         Raises:
             PeerWaitTimeout: None came in time.
-            ConnectionLost: The signalling connection is closed, or was lost while waiting.
+            ConnectionLost: The signalling connection is closed, or was lost and not made again in time.
         """
 
         def found() -> Peer | None:
-            return producer_named(list(self._producers.values()), name)
+            return None if self._failure else producer_named(list(self._producers.values()), name)
 
         with self._changed:
-            wait_for(self._changed, lambda: self._failure is not None or found() is not None, deadline)
+            wait_for(self._changed, lambda: self._is_closed or found() is not None, deadline)
             producer = found()
             if producer is not None:
                 return producer
-            if self._failure is not None:
-                raise self._failure
+            failure = self._failure
             others = describe_producers(list(self._producers.values()))
         wanted = "any producer" if name is None else f"a producer named {name!r}"
-        raise PeerWaitTimeout(f"waiting for {wanted} at {self._uri}: none within {deadline}; {others}")
+        doing = f"waiting for {wanted} at {self._uri}"
+        if failure is not None:
+            raise ConnectionLost(f"{doing}: {failure}")
+        raise PeerWaitTimeout(f"{doing}: none within {deadline}; {others}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .directory import Directory
+from .directory import Difference, Directory
+from .endpoint import Endpoint
 from .errors import ConnectionLost
+from .lifecycle import RoleState, StateChange
+from .protocol.backoff import DEFAULT_RETRY, Retry
 from .protocol.messages import Event, Peer, PeerStatusChanged, Role
 from .role import RoleObject
 from .signals import Signal
-from .threads.waiting import Deadline
 
 __all__ = ["Listener"]
 
@@ -31,6 +33,8 @@ class Listener(RoleObject):
         host: Instead of `uri`.
         port: Instead of `uri`.
         timeout: Seconds that a blocking call may take by default; None: 10.
+        retry: How a lost signalling connection is made again; None: not at all. When it is back, `producer_removed` tells of
+            those that left meanwhile and `producer_added` of those that came.
 
     Raises:
         ValueError: The address is not one of a signalling server.
@@ -38,14 +42,15 @@ class Listener(RoleObject):
 
     def __init__(
         self,
-        uri: str | None = None,
+        uri: str | Endpoint | None = None,
         meta: Any = None,
         *,
         host: str | None = None,
         port: int | None = None,
         timeout: float | None = None,
+        retry: Retry | None = DEFAULT_RETRY,
     ) -> None:
-        super().__init__(uri, (Role.LISTENER,), meta, host=host, port=port, timeout=timeout)
+        super().__init__(uri, (Role.LISTENER,), meta, host=host, port=port, timeout=timeout, retry=retry)
         self._directory = Directory(self.uri)
         self.peer_status_changed = Signal(
             "Any peer's status changed, this one's too: ``(listener, peer, roles)``; no roles: it left. So does every peer that"
@@ -76,30 +81,32 @@ class Listener(RoleObject):
 
         Raises:
             PeerWaitTimeout: None came in time.
-            ConnectionLost: The listener is not started, or its signalling connection was lost.
+            ConnectionLost: The listener is not started, was closed, or is suspended and was not registered again in time.
             RuntimeError: The listener was inherited by `fork`.
         """
         self._client()
         return self._directory.wait_for(name, self._deadline(timeout))
 
     def _on_registered(self, producers: tuple[Peer, ...]) -> None:
-        self._directory.reset(producers)
-        for producer in producers:
-            self._emit(self.producer_added, peer=producer)
+        self._tell(self._directory.reset(producers))
 
     def _on_event(self, event: Event) -> None:
         if not isinstance(event, PeerStatusChanged):
             return
-        added, removed = self._directory.apply(event)
+        difference = self._directory.apply(event)
         self._emit(self.peer_status_changed, peer=Peer(event.peer_id, event.meta), roles=event.roles)
-        if added is not None:
-            self._emit(self.producer_added, peer=added)
-        if removed is not None:
-            self._emit(self.producer_removed, peer=removed)
+        self._tell(difference)
 
-    def _on_lost(self, error: ConnectionLost) -> None:
-        self._directory.fail(error)
-        super()._on_lost(error)
+    def _tell(self, difference: Difference) -> None:
+        for peer in difference.removed:
+            self._emit(self.producer_removed, peer=peer)
+        for peer in difference.added:
+            self._emit(self.producer_added, peer=peer)
 
-    def _end_sessions(self, deadline: Deadline) -> None:
-        self._directory.fail(ConnectionLost(f"the listener of {self.uri} is closed"))
+    def _on_change(self, change: StateChange) -> None:
+        if change.state in (RoleState.CLOSING, RoleState.CLOSED):
+            self._directory.close(change.error or ConnectionLost(f"the listener of {self.uri} is closed"))
+        super()._on_change(change)
+
+    def _on_lost(self, error: Exception) -> None:
+        self._directory.suspend(error)

@@ -9,12 +9,15 @@ from typing import Any
 
 from .broadcast import BroadcastChannel
 from .echo import ECHO_THREAD, echo_on, is_echo, refuse_echo
+from .endpoint import Endpoint
 from .errors import ConnectionLost, SessionClosed
+from .protocol.backoff import DEFAULT_RETRY, Retry
 from .protocol.messages import Event, Role, SessionRequested
 from .session_role import SessionRole
 from .signals import Signal
 from .webrtc.channel import DataChannel
 from .webrtc.channel_options import ChannelOptions
+from .webrtc.liveness import DEFAULT_INTERRUPTED_AFTER
 from .webrtc.session import Session
 
 __all__ = ["Producer"]
@@ -44,6 +47,8 @@ class Producer(SessionRole):
         echo: Whether consumers may measure the round trip, as ``gst-signalling-sync ping`` does: every message of a data
             channel that a consumer opens with the subprotocol ``echo.gst-signalling-sync`` is sent back. False: such a
             channel is closed.
+        retry: How a lost signalling connection is made again; None: not at all.
+        interrupted_after: Seconds without any packet of the peer after which a session is ``"interrupted"``. Defaults to 2.
 
     Raises:
         ValueError: An address is not of its form, the name is no text, or `meta` is not an object that it can go into.
@@ -51,7 +56,7 @@ class Producer(SessionRole):
 
     def __init__(
         self,
-        uri: str | None = None,
+        uri: str | Endpoint | None = None,
         name: str | None = None,
         meta: Any = None,
         *,
@@ -60,6 +65,8 @@ class Producer(SessionRole):
         timeout: float | None = None,
         ice_servers: Sequence[str] = (),
         echo: bool = True,
+        retry: Retry | None = DEFAULT_RETRY,
+        interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
     ) -> None:
         super().__init__(
             uri,
@@ -69,6 +76,8 @@ class Producer(SessionRole):
             port=port,
             timeout=timeout,
             ice_servers=ice_servers,
+            retry=retry,
+            interrupted_after=interrupted_after,
         )
         self.name = name
         self.echo = echo
@@ -130,7 +139,7 @@ class Producer(SessionRole):
 
         Raises:
             WaitTimeout: None was connected in time.
-            ConnectionLost: The producer is not started, or lost its signalling connection.
+            ConnectionLost: The producer is not started, was closed, or is suspended and was not registered again in time.
             RuntimeError: The producer was inherited by `fork`.
         """
         return self._wait_for_session("a consumer", self._deadline(timeout))
@@ -150,11 +159,11 @@ class Producer(SessionRole):
             ServerError: The peer is not a passive consumer.
             SessionClosed: The consumer ended the session, or left.
             WaitTimeout: It did not connect in time.
-            ConnectionLost: The producer is not started, or lost its signalling connection.
+            ConnectionLost: The producer is not started, was closed, or is suspended and was not registered again in time.
             RuntimeError: The producer was inherited by `fork`, or this would block the event loop.
         """
-        client = self._client()
         deadline = self._deadline(timeout)
+        client = self._registered_client(deadline, f"starting a session with consumer {consumer_id}")
         session = client.start_session_with(
             consumer_id, None, lambda event: self._take(consumer_id, event.session_id, ours=True), deadline
         )

@@ -1,18 +1,21 @@
-"""What every role object is: a signalling client, a callback thread, and a life between `start` and `close`."""
+"""What every role object is: a life between `start` and `close`, a signalling connection, and threads for its callbacks."""
 
 from __future__ import annotations
 
-import logging
-import threading
+import random
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
-from .endpoint import resolve_endpoint
-from .errors import ConnectionLost, SignallingError
+from .endpoint import Endpoint, resolve_endpoint
+from .errors import ConnectError, ConnectionLost, ProtocolError, WaitTimeout
+from .lifecycle import Attempt, Life, RoleState, StateChange
+from .protocol.backoff import DEFAULT_RETRY, Retry
 from .protocol.messages import Event, Peer, Role
+from .role_thread import RoleThread
 from .signalling import DEFAULT_TIMEOUT, SignallingClient
 from .signals import Signal
-from .threads import interruptible
+from .threads import clock
 from .threads.at_exit import CLOSED_FIRST
 from .threads.callbacks import Callbacks
 from .threads.native import check_native
@@ -21,10 +24,14 @@ from .threads.waiting import LONGEST_WAIT_SECONDS, Deadline, check_timeout
 
 __all__ = ["RoleObject"]
 
-logger = logging.getLogger(__name__)
+_ATTEMPT_SECONDS: Final = 5.0
+"""How long an attempt to connect again may take. TCP repeats a lost SYN after 1 s and 3 s."""
 
 _GRACE_SECONDS: Final = 2.0
-"""What an interrupted `start` may take to undo what it has done."""
+"""What the end may take beyond the timeout of `close`, and a callback that runs then."""
+
+_REFUSALS: Final = (401, 403)
+"""HTTP statuses by which a server refuses credentials; another token may do better, where there will be one."""
 
 
 class RoleObject:
@@ -37,50 +44,66 @@ class RoleObject:
         host: Instead of `uri`.
         port: Instead of `uri`.
         timeout: Seconds that a blocking call may take by default.
+        retry: How a lost signalling connection is made again; None: not at all.
     """
 
     def __init__(
         self,
-        uri: str | None,
+        uri: str | Endpoint | None,
         roles: tuple[Role, ...],
         meta: Any,
         *,
         host: str | None,
         port: int | None,
         timeout: float | None,
+        retry: Retry | None = DEFAULT_RETRY,
     ) -> None:
         self._endpoint = resolve_endpoint(uri, host, port)
         self.uri = self._endpoint.uri
         self.meta = meta
         self._roles = roles
+        self._retry = retry
         self._timeout = DEFAULT_TIMEOUT if timeout is None else check_timeout(timeout)
         self._kind = type(self).__name__.lower()
         self._owner = Owner(f"{self._kind} of {self.uri}")
-        # Held by start() and close() for as long as they take, so that neither meets the other's half.
-        self._lifecycle = threading.Lock()
-        self._is_starting = False
-        self._close_when_started = False
-        self._ended = interruptible.Event()
         self._callbacks = Callbacks(f"{self._kind}-callbacks")
-        self._signalling: SignallingClient | None = None
-        self._failure: SignallingError | None = None
-        self.connection_lost = Signal(
-            "The signalling connection was lost: ``(role, error)``. Sessions that are connected go on; `start` connects anew."
+        self._life = RoleThread(
+            f"the {self._kind} of {self.uri}",
+            f"{self._kind}-life",
+            Life(retry, random.random, _ATTEMPT_SECONDS),
+            _RoleWork(self),
         )
+        # The newest connection, and the same while it is being made; written by the role's own thread.
+        self._signalling: SignallingClient | None = None
+        self._connecting: SignallingClient | None = None
+        self.state_changed = Signal("The state changed: ``(role, state, error)``, with the reason where there is one.")
+        self.connection_lost = Signal(
+            "The signalling connection was lost: ``(role, error)``; once per loss. Sessions that are connected go on."
+        )
+        self.reconnected = Signal("Registered again after a loss: ``(role, peer_id)``, with the new id.")
 
     def __repr__(self) -> str:
-        state = f"peer {self.peer_id}" if self.peer_id is not None else "not started"
+        state = f"peer {self.peer_id}" if self.peer_id is not None else self.state
         return f"<{type(self).__name__} at {self.uri}, {state}>"
 
     @property
+    def state(self) -> RoleState:
+        """``"new"``, ``"connecting"``, ``"registered"``, ``"suspended"``, ``"closing"`` or ``"closed"``."""
+        return self._life.state if self._owner.is_here else RoleState.CLOSED
+
+    @property
     def peer_id(self) -> str | None:
-        """The id that the signalling server gave this peer, None while not started."""
-        return None if self._signalling is None or not self._owner.is_here else self._signalling.peer_id
+        """The id that the signalling server gave this peer; None while it is not connected. Each connection has another."""
+        client = self._signalling
+        if client is None or not self._owner.is_here or self.state is RoleState.SUSPENDED:
+            return None
+        return client.peer_id
 
     def start(self, timeout: float | None = None) -> Self:
-        """Connect to the signalling server and register; does nothing when started.
+        """Connect to the signalling server and register; does nothing when registered.
 
-        After `close` it starts anew, and after the loss of the signalling connection too, which ends its sessions.
+        While the role is suspended this waits until it is registered again. After `close` it begins a new life. Sessions that
+        are connected go on in any case.
 
         Args:
             timeout: Seconds; None: the object's default.
@@ -93,81 +116,56 @@ class RoleObject:
             ConnectTimeout: It did not answer in time.
             ServerError: It refused the registration.
             ProtocolError: `meta` is not a JSON value, or longer than 64 KiB.
-            ConnectionLost: The server closed the connection, or another thread called `close` meanwhile.
-            RuntimeError: The object was inherited by `fork`, or gevent or eventlet has patched threads or sockets.
+            ConnectionLost: The server closed the connection; the role was closed meanwhile, from outside of the callback that
+                calls this for example; or it is suspended and was not registered again in time.
+            RuntimeError: The object was inherited by `fork`, gevent or eventlet has patched threads or sockets, or this would
+                block the event loop.
         """
-        self._owner.check()
+        self._check_may_block("starting")
         check_native()
-        deadline = self._deadline(timeout)
-        with self._lifecycle:
-            if self._signalling is not None and self._failure is None:
-                return self
-            self._shut(deadline)
-            self._failure = None
-            self._close_when_started = False
-            self._ended.clear()
-            self._is_starting = True
-            try:
-                self._open(deadline)
-            except BaseException:
-                self._shut(Deadline(1.0))
-                raise
-            finally:
-                self._is_starting = False
-            CLOSED_FIRST.add(self)
-        # By another thread or a callback; neither may have waited for the lock.
-        if self._close_when_started:
-            self.close(deadline.remaining())
+        self._life.start(self._deadline(timeout), self._callbacks.is_current)
         return self
 
     def close(self, timeout: float | None = None) -> None:
         """Deliver what was sent, end everything and disconnect; idempotent, from any thread and from callbacks.
 
-        From a callback it returns before the callbacks that are still to be delivered.
-
-        In a child that inherited it by `fork` this does nothing.
+        From a callback it returns before the callbacks that are still to be delivered. A callback that does not return within
+        the timeout keeps its thread until it does, which is logged.
 
         Args:
             timeout: Seconds for the delivery of what was sent; None: the object's default.
-        """
-        if not self._owner.is_here:
-            return
-        deadline = self._deadline(timeout)
-        if self._callbacks.is_current:
-            # Whoever holds the lifecycle may be waiting for this very callback to return.
-            self._close_when_started = True
-            acquired = self._lifecycle.acquire(blocking=False)
-        else:
-            acquired = self._lifecycle.acquire(blocking=False)
-            if not acquired:
-                self._close_when_started = True
-                self._interrupt_start(deadline)
-                acquired = self._lifecycle.acquire(timeout=deadline.remaining() + _GRACE_SECONDS)
-        if not acquired:
-            return
-        try:
-            self._release(deadline)
-            self._shut(deadline)
-        finally:
-            self._lifecycle.release()
-
-    def serve_forever(self) -> None:
-        """Block until the object is closed or interrupted, while callbacks do the work.
 
         Raises:
-            ConnectionLost: The signalling connection was lost.
+            WaitTimeout: It is not closed yet; it will be as soon as what holds it up allows.
+            RuntimeError: The object was inherited by `fork`, or this would block the event loop.
+        """
+        self._check_may_block("closing")
+        deadline = self._deadline(timeout)
+        in_callback = self._callbacks.is_current
+        if not self._life.close(deadline, in_callback, self._ending_seconds):
+            raise WaitTimeout(
+                f"closing the {self._kind} of {self.uri}: its end was not complete {deadline} and {self._ending_seconds:g} s"
+                " later. It goes on; something blocks the event loop, or the network does not take what is to be sent."
+            )
+        if not in_callback:
+            self._callbacks.join(max(_GRACE_SECONDS / 2, deadline.remaining()))
+
+    def serve_forever(self) -> None:
+        """Block until the object is closed or interrupted, while callbacks do the work. A lost connection is made again.
+
+        Raises:
+            ConnectionLost: The object is not started, or the signalling connection was lost and is not made again.
+            ConnectError: It could not be made again: `Retry.give_up_after` has passed, or the server refuses this peer.
             KeyboardInterrupt: Ctrl-C.
             RuntimeError: The object was inherited by `fork`.
         """
-        self._owner.check()
-        # In this order: a callback that closes it sets the one before it takes the other away.
-        if self._signalling is None and not self._ended.is_set():
+        self._check_may_block("serving")
+        if self.state is RoleState.NEW:
             self._client()
         # In slices, because CPython may notice a signal only after the wait that it came just before.
-        while not self._ended.wait(LONGEST_WAIT_SECONDS):
+        while not self._life.wait_closed(Deadline(LONGEST_WAIT_SECONDS)):
             continue
-        if self._failure is not None:
-            raise self._failure
+        self._life.raise_error()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -175,69 +173,148 @@ class RoleObject:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        # A forked child leaves the block that it inherited too.
+        if self._owner.is_here:
+            self.close()
+
+    _ending_seconds = _GRACE_SECONDS
 
     def _deadline(self, timeout: float | None) -> Deadline:
         return Deadline(self._timeout if timeout is None else timeout)
 
+    def _check_may_block(self, doing: str) -> None:
+        """Refuse a call that no other thread could serve.
+
+        Raises:
+            RuntimeError: The object was inherited by `fork`, or this would block the event loop.
+        """
+        self._owner.check()
+
     def _client(self) -> SignallingClient:
+        """The newest connection, whatever its state; does not wait.
+
+        Raises:
+            ConnectionLost: There is none.
+        """
         self._owner.check()
         client = self._signalling
         if client is None:
             raise ConnectionLost(f"the {self._kind} is not started: use it in a `with` statement, or call start()")
         return client
 
-    def _open(self, deadline: Deadline) -> None:
-        self._callbacks.open()
+    def _registered_client(self, deadline: Deadline, doing: str) -> SignallingClient:
+        """The connection of a role that is registered, waiting for it while the role is suspended.
+
+        Raises:
+            ConnectionLost: The role is not started, was closed, or was not registered again in time.
+        """
+        self._check_may_block(doing)
+        self._life.wait_registered(deadline, doing)
+        return self._client()
+
+    # What follows runs on the role's own thread.
+
+    def _connect(self, attempt: Attempt) -> None:
+        self._open()
+        self._drop_client(Deadline(0.0))
+        deadline = Deadline(max(0.0, attempt.until - clock.now()))
         client = SignallingClient(
             self._endpoint,
             timeout=self._timeout,
             callbacks=self._callbacks,
             on_event=self._on_event,
-            on_lost=self._on_lost,
+            on_lost=partial(self._life.lost, attempt),
         )
-        self._signalling = client
-        client.connect(deadline.remaining())
-        if self._roles or self.meta is not None:
-            client.register(self._roles, self.meta, self._on_registered, deadline)
+        self._signalling = self._connecting = client
+        try:
+            client.connect(deadline.remaining())
+            if self._roles or self.meta is not None:
+                client.register(self._roles, self.meta, self._on_registered, deadline)
+        except Exception as error:
+            self._on_lost(error)
+            self._drop_client(Deadline(1.0))
+            raise
+        finally:
+            self._connecting = None
 
-    def _interrupt_start(self, deadline: Deadline) -> None:
-        """Have a start() under way in another thread end soon."""
-        client = self._signalling
-        if client is not None and self._is_starting:
+    def _end(self, deadline: Deadline, is_wanted: bool) -> None:
+        if is_wanted:
+            self._release(deadline)
+        self._end_sessions(deadline)
+        self._drop_client(Deadline(max(1.0, deadline.remaining())))
+        self._shut(deadline)
+
+    def _drop_client(self, deadline: Deadline) -> None:
+        client, self._signalling = self._signalling, None
+        if client is not None:
             client.close(deadline.remaining())
 
+    def _open(self) -> None:
+        """Acquire what the role needs for as long as it is not closed; does nothing the second time."""
+
     def _release(self, deadline: Deadline) -> None:
-        """Give back, at `close` alone, what a `start` that fails or follows a loss leaves as it is; the lock is held."""
+        """Give back, at `close` alone, what a `start` that fails leaves as it is."""
 
     def _shut(self, deadline: Deadline) -> None:
-        """Undo `_open`, in the reverse order; the lifecycle lock is held."""
-        if not self._callbacks.is_open:
-            return
-        self._end_sessions(deadline)
-        if self._signalling is not None:
-            self._signalling.close(max(1.0, deadline.remaining()))
-        self._callbacks.close(max(1.0, deadline.remaining()))
-        self._ended.set()
-        self._signalling = None
-        CLOSED_FIRST.discard(self)
-
-    def _on_event(self, event: Event) -> None:
-        """Handle a message of the server that answers no request; on the reader, so it must not block."""
-
-    def _on_lost(self, error: ConnectionLost) -> None:
-        """Handle the loss of the signalling connection; on the reader."""
-        self._failure = error
-        self._ended.set()
-        self._emit(self.connection_lost, error=error)
-
-    def _on_registered(self, producers: tuple[Peer, ...]) -> None:
-        """Take the producers that there were at the registration; on the reader."""
-
-    def _emit(self, signal: Signal, **named: object) -> None:
-        """Have a signal of this object emitted on the callback threads."""
-        if signal.receivers:
-            self._callbacks.emit(signal, self, **named)
+        """Release what `_open` acquired, if it did."""
 
     def _end_sessions(self, deadline: Deadline) -> None:
         """End what runs on the signalling connection before it is closed."""
+
+    # What follows is called by whoever changes the life, and must not block.
+
+    def _on_change(self, change: StateChange) -> None:
+        if change.state is RoleState.CONNECTING:
+            self._callbacks.open()
+        elif change.state is RoleState.REGISTERED:
+            CLOSED_FIRST.add(self)
+        self._emit(self.state_changed, state=change.state, error=change.error)
+        if change.lost and change.error is not None:
+            self._on_lost(change.error)
+            self._emit(self.connection_lost, error=change.error)
+        if change.again:
+            self._emit(self.reconnected, peer_id=self._client().peer_id)
+        if change.state is RoleState.CLOSED and self._life.is_over:
+            CLOSED_FIRST.discard(self)
+            self._callbacks.end()
+
+    def _on_lost(self, error: Exception) -> None:
+        """Handle the loss of the signalling connection, also of one that was not registered yet."""
+
+    # What follows is called on the reader, and must not block.
+
+    def _on_event(self, event: Event) -> None:
+        """Handle a message of the server that answers no request."""
+
+    def _on_registered(self, producers: tuple[Peer, ...]) -> None:
+        """Take the producers that there were at the registration."""
+
+    def _emit(self, signal: Signal, **named: object) -> None:
+        """Have a signal of this object emitted on the callback threads."""
+        self._callbacks.emit(signal, self, **named)
+
+
+class _RoleWork:
+    """What a role's thread has the role do."""
+
+    def __init__(self, role: RoleObject) -> None:
+        self._role = role
+
+    def connect(self, attempt: Attempt) -> None:
+        self._role._connect(attempt)
+
+    def interrupt(self) -> None:
+        if (client := self._role._connecting) is not None:
+            client.interrupt()
+
+    def end(self, deadline: Deadline, is_wanted: bool) -> None:
+        self._role._end(deadline, is_wanted)
+
+    def on_change(self, change: StateChange) -> None:
+        self._role._on_change(change)
+
+    def is_final(self, error: Exception) -> bool:
+        if isinstance(error, ConnectError) and error.status in _REFUSALS:
+            return not self._role._endpoint.asks_for_token
+        # What is registered cannot be, whoever is asked.
+        return isinstance(error, ProtocolError)

@@ -7,9 +7,12 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from .endpoint import Endpoint
 from .errors import ConnectionLost, SessionClosed, SignallingError, WaitTimeout
+from .lifecycle import Attempt, RoleState, StateChange
+from .protocol.backoff import Retry
 from .protocol.messages import EndSession, EndSessionV1_1, Event, IceMessage, Role, SdpMessage, SdpType
 from .role import RoleObject
 from .threads.interruptible import Condition
@@ -18,6 +21,7 @@ from .threads.shared_loop import acquire_shared_loop, release_shared_loop
 from .threads.waiting import Deadline, wait_for
 from .webrtc.ice_servers import parse_ice_servers
 from .webrtc.link import ENDING_SECONDS
+from .webrtc.liveness import check_interrupted_after
 from .webrtc.session import Session
 
 if TYPE_CHECKING:
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["SessionRole"]
 
 logger = logging.getLogger(__name__)
+
+_ENDED: Final = (RoleState.CLOSING, RoleState.CLOSED)
 
 
 class SessionRole(RoleObject):
@@ -41,11 +47,15 @@ class SessionRole(RoleObject):
         port: Instead of `uri`.
         timeout: Seconds that a blocking call may take by default.
         ice_servers: ``stun://host:port`` and ``turn://user:password@host:port``.
+        retry: How a lost signalling connection is made again; None: not at all.
+        interrupted_after: Seconds of silence after which a session is interrupted.
     """
+
+    _ending_seconds = ENDING_SECONDS + 2.0
 
     def __init__(
         self,
-        uri: str | None,
+        uri: str | Endpoint | None,
         roles: tuple[Role, ...],
         meta: Any,
         *,
@@ -53,8 +63,11 @@ class SessionRole(RoleObject):
         port: int | None,
         timeout: float | None,
         ice_servers: Sequence[str],
+        retry: Retry | None,
+        interrupted_after: float,
     ) -> None:
-        super().__init__(uri, roles, meta, host=host, port=port, timeout=timeout)
+        super().__init__(uri, roles, meta, host=host, port=port, timeout=timeout, retry=retry)
+        self._interrupted_after = check_interrupted_after(interrupted_after)
         self._ice_servers = parse_ice_servers(ice_servers)
         self._loop: LoopThread | None = None
         # Guards the sessions, which the reader adds and the loop removes; notified when one changes its state.
@@ -67,6 +80,8 @@ class SessionRole(RoleObject):
         # Appended to by callers' threads, read by all.
         self._sources: list[VideoSource | AudioSource] = []
         self._players: list[Player] = []
+        # Whether players play as soon as there are any; written by the role's own thread.
+        self._plays = False
 
     @property
     def sessions(self) -> list[Session]:
@@ -148,28 +163,38 @@ class SessionRole(RoleObject):
         player = Player(path, loop)
         self._sources.extend(player.sources)
         self._players.append(player)
-        if self._loop is not None:
+        if self._plays:
             player.start()
         return player
 
-    def _open(self, deadline: Deadline) -> None:
-        self._is_closing = False
-        self._loop = acquire_shared_loop(ConnectionLost, WaitTimeout)
-        super()._open(deadline)
-        for player in self._players:
-            player.start()
+    def _check_may_block(self, doing: str) -> None:
+        super()._check_may_block(doing)
+        loop = self._loop
+        if loop is not None and loop.is_current:
+            raise RuntimeError(f"{doing}: a blocking call on the event loop thread would wait for itself forever")
+
+    def _open(self) -> None:
+        if self._loop is None:
+            self._loop = acquire_shared_loop(ConnectionLost, WaitTimeout)
+            with self._sessions_changed:
+                self._is_closing = False
+
+    def _connect(self, attempt: Attempt) -> None:
+        super()._connect(attempt)
+        # A player that has ended meanwhile does not begin again because the connection to a server does.
+        if not self._plays:
+            self._plays = True
+            for player in self._players:
+                player.start()
 
     def _release(self, deadline: Deadline) -> None:
         for player in self._players:
             player.close(deadline.remaining())
-        super()._release(deadline)
 
     def _shut(self, deadline: Deadline) -> None:
-        super()._shut(deadline)
+        self._plays = False
         for source in self._sources:
             source.join(deadline)
-        with self._sessions_changed:
-            self._sessions_changed.notify_all()
         if self._loop is not None:
             self._loop = None
             release_shared_loop()
@@ -213,7 +238,15 @@ class SessionRole(RoleObject):
         """A session that is not registered yet, for want of an id."""
         if self._loop is None:
             raise ConnectionLost(f"the {self._kind} is closed")
-        session = Session(peer_id, self._client(), self._loop, self._callbacks, self._timeout, self._ice_servers)
+        session = Session(
+            peer_id,
+            self._client(),
+            self._loop,
+            self._callbacks,
+            self._timeout,
+            self._ice_servers,
+            self._interrupted_after,
+        )
         session.settled = self._on_settled
         session.finished = self._on_finished
         return session
@@ -241,13 +274,14 @@ class SessionRole(RoleObject):
 
     def _wait_for_session(self, starter: str, deadline: Deadline) -> Session:
         self._client()
+        doing = f"waiting for {starter} at {self.uri} to start a session"
         with self._sessions_changed:
-            wait_for(self._sessions_changed, lambda: self._arrived or self._ended.is_set(), deadline)
+            wait_for(self._sessions_changed, lambda: self._arrived or self.state in _ENDED, deadline)
             if self._arrived:
                 return self._arrived.popleft()
-        if self._ended.is_set():
-            raise self._failure or ConnectionLost(f"the {self._kind} is closed")
-        raise WaitTimeout(f"waiting for {starter} at {self.uri} to start a session: none within {deadline}")
+        if self.state is not RoleState.REGISTERED:
+            self._life.wait_registered(Deadline(0.0), doing)
+        raise WaitTimeout(f"{doing}: none within {deadline}")
 
     def _on_event(self, event: Event) -> None:
         match event:
@@ -267,11 +301,14 @@ class SessionRole(RoleObject):
         if session := self._session(session_id):
             session.link.on_description(kind, sdp)
 
-    def _on_lost(self, error: ConnectionLost) -> None:
-        super()._on_lost(error)
+    def _on_change(self, change: StateChange) -> None:
+        super()._on_change(change)
+        with self._sessions_changed:
+            self._sessions_changed.notify_all()
+
+    def _on_lost(self, error: Exception) -> None:
         with self._sessions_changed:
             sessions = list(self._sessions.values())
-            self._sessions_changed.notify_all()
         for session in sessions:
             # One that is connected needs no server any more.
             if session.state == "connecting":
@@ -289,6 +326,9 @@ class SessionRole(RoleObject):
 
     def _on_settled(self, session: Session) -> None:
         """Take note of a session's new state; on the loop."""
+        if session.resumes is not None and session.state == "connected":
+            self._hand_over(session.resumes, session)
+            return
         with self._sessions_changed:
             if session.state == "closed":
                 self._own_ids.discard(session.id)
@@ -296,6 +336,15 @@ class SessionRole(RoleObject):
                     self._arrived.remove(session)
             elif session.id not in self._own_ids:
                 self._arrived.append(session)
+            self._sessions_changed.notify_all()
+
+    def _hand_over(self, session: Session, successor: Session) -> None:
+        """Have a session go on with the connection of another one, which was made for that; on the loop."""
+        with self._sessions_changed:
+            if session.state == "resuming" and not self._is_closing:
+                self._sessions.pop(session.id, None)
+                self._sessions[successor.id] = session
+                session.go_on_with(successor)
             self._sessions_changed.notify_all()
 
     def _on_finished(self, session: Session) -> None:

@@ -9,6 +9,7 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from typing import Any, Final
 
 from websockets.frames import Frame, Opcode
@@ -40,6 +41,9 @@ _ANSWERS: Final[dict[str, dict[str, Any]]] = {
     "listConsumers": {"type": "listConsumers", "consumers": []},
 }
 
+Admit = Callable[[str | None], HTTPStatus | None]
+"""Who is let in."""
+
 
 class Conversation:
     """A server's end of one WebSocket connection, for a script to misbehave on.
@@ -47,8 +51,9 @@ class Conversation:
     It reads, and so answers pings and the closing handshake, only while it waits for a message.
     """
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, admit: Admit | None = None) -> None:
         self._socket = connection
+        self._admit = admit
         self._protocol = ServerProtocol(max_size=None)
         self._messages: deque[dict[str, Any]] = deque()
         while self._protocol.state is State.CONNECTING:
@@ -101,7 +106,9 @@ class Conversation:
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
             if isinstance(event, Request):
-                self._protocol.send_response(self._protocol.accept(event))
+                status = self._admit(event.headers.get("Authorization")) if self._admit else None
+                accepted = self._protocol.accept(event) if status is None else self._protocol.reject(status, "refused")
+                self._protocol.send_response(accepted)
             elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
                 self._messages.append(json.loads(bytes(event.data)))
         self.send_raw(b"".join(self._protocol.data_to_send()))
@@ -128,9 +135,14 @@ def frame(opcode: int, payload: bytes, length: int | None = None) -> bytes:
 
 
 @contextlib.contextmanager
-def signalling_server(script: Callable[[Conversation], object]) -> Iterator[str]:
-    """A WebSocket server that runs a script for each connection; gives its URI."""
-    with tcp_server(lambda connection: script(Conversation(connection))) as uri:
+def signalling_server(script: Callable[[Conversation], object], admit: Admit | None = None) -> Iterator[str]:
+    """A WebSocket server that runs a script for each connection; gives its URI.
+
+    Args:
+        script: What it does.
+        admit: Called with the Authorization header of each request; returns the HTTP status to refuse it with, or None.
+    """
+    with tcp_server(lambda connection: script(Conversation(connection, admit))) as uri:
         yield uri
 
 

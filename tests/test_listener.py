@@ -201,8 +201,10 @@ def test_close_wakes_who_waits(listener: Listener) -> None:
     assert time.monotonic() - begin < 4
 
 
-def test_death_of_the_server_wakes_who_waits(embedded_server: SignallingServer) -> None:
-    with Listener(embedded_server.uri) as listener, ThreadPoolExecutor() as pool:
+def test_death_of_the_server_wakes_who_waits_where_it_is_not_connected_again(
+    embedded_server: SignallingServer,
+) -> None:
+    with Listener(embedded_server.uri, retry=None) as listener, ThreadPoolExecutor() as pool:
         waiting = pool.submit(listener.wait_for_producer, "robot", SECONDS)
         serving = pool.submit(listener.serve_forever)
         embedded_server.close()

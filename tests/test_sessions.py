@@ -33,7 +33,6 @@ from gst_signalling_sync import (
     WaitTimeout,
     connect,
 )
-from gst_signalling_sync.threads import interruptible
 
 from .hostile import Conversation, signalling_server
 from .waiting import Heard, wait_until
@@ -374,7 +373,7 @@ def test_connect_to_a_producer_that_leaves_at_once_closes_all(
     robot = Producer(embedded_server.uri, name="robot")
     start_session = Consumer._start_session
 
-    def start_and_lose(consumer: Consumer, *arguments: Any) -> Session:
+    def start_and_lose(consumer: Consumer, *arguments: Any, **options: bool) -> Session:
         session = start_session(consumer, *arguments)
         closed = Heard(session.closed)
         robot.close()
@@ -479,27 +478,9 @@ def test_start_after_a_lost_connection_connects_again() -> None:
         logger.removeHandler(slow_log)
 
 
-def test_serve_forever_returns_when_a_callback_closes_just_before_it_waits(embedded_server: SignallingServer) -> None:
-    robot = Producer(embedded_server.uri, name="robot").start()
-
-    class ClosedMeanwhile(interruptible.Event):
-        def is_set(self) -> bool:
-            was_set = super().is_set()
-            robot.close()
-            return was_set
-
-    robot._ended = ClosedMeanwhile()
-    # Should it wait before it asks.
-    timer = threading.Timer(0.3, robot.close)
-    timer.start()
-    robot.serve_forever()
-    timer.join()
-    assert robot.peer_id is None
-
-
-def test_serve_forever_ends_with_the_signalling_connection() -> None:
+def test_serve_forever_ends_with_the_signalling_connection_where_it_is_not_made_again() -> None:
     server = SignallingServer(port=0).start()
-    with Producer(server.uri) as producer:
+    with Producer(server.uri, retry=None) as producer:
         threading.Timer(0.2, server.close).start()
         with pytest.raises(ConnectionLost, match="lost"):
             producer.serve_forever()

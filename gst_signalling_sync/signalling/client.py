@@ -161,13 +161,13 @@ class SignallingClient(ServerSignals):
     def close(self, timeout: float | None = None) -> None:
         """Send what is queued and disconnect; idempotent, from any thread and from callbacks.
 
-        In a child that inherited it by `fork` this does nothing.
-
         Args:
             timeout: Seconds; None: the object's default.
+
+        Raises:
+            RuntimeError: The object was inherited by `fork`.
         """
-        if not self._owner.is_here:
-            return
+        self._owner.check()
         deadline = self._deadline(timeout)
         acquired = self._lifecycle.acquire(blocking=False)
         if not acquired:
@@ -183,13 +183,21 @@ class SignallingClient(ServerSignals):
         finally:
             self._lifecycle.release()
 
+    def interrupt(self) -> None:
+        """Have a `connect`, or a request that waits for its answer, raise soon; from any thread, returns at once."""
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.abort()
+
     def __enter__(self) -> Self:
         return self.connect()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        # A forked child leaves the block that it inherited too.
+        if self._owner.is_here:
+            self.close()
 
     def set_status(
         self, roles: Iterable[Role | str] = (), meta: Any = None, timeout: float | None = None

@@ -74,6 +74,10 @@ class Exchange:
         if not self._welcome.done():
             self._connection.interrupt()
 
+    def abort(self) -> None:
+        """Break the connection off: whoever waits for something on it is told. From any thread, returns at once."""
+        self._connection.interrupt()
+
     def close(self, seconds: float) -> None:
         """Send what is queued, disconnect, and have every request raise; idempotent."""
         self.is_closed = True

@@ -171,14 +171,34 @@ class Callbacks:
         Raises:
             RuntimeError: The object was inherited by `fork`.
         """
+        self.end()
+        return self.join(seconds)
+
+    def end(self) -> None:
+        """Accept no more calls, and have the threads end once what was posted before has been called; returns at once.
+
+        Raises:
+            RuntimeError: The object was inherited by `fork`.
+        """
         self._owner.check()
+        with self._changed:
+            self._is_open = False
+            for lane in self._lanes():
+                lane.close()
+
+    def join(self, seconds: float) -> bool:
+        """Wait until the threads have ended, or are wanted again; of the rest, see `close`.
+
+        Args:
+            seconds: How long to wait.
+
+        Returns:
+            Whether all have ended.
+        """
         deadline = Deadline(seconds)
         current = self._current()
         with self._changed:
-            self._is_open = False
-            lanes = [self._default, *self._named.values()]
-            for lane in lanes:
-                lane.close()
+            lanes = self._lanes()
             if current is not None:
                 current.is_closing += 1
                 self._changed.notify_all()
@@ -191,6 +211,9 @@ class Callbacks:
                 with self._changed:
                     current.is_closing -= 1
         return not any(lane.is_running for lane in lanes)
+
+    def _lanes(self) -> list[_Lane]:
+        return [self._default, *self._named.values()]
 
     def _current(self) -> _Lane | None:
         lane = _here.lane

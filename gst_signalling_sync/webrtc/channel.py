@@ -21,9 +21,10 @@ from ..threads.interruptible import Condition
 from ..threads.loop_thread import LoopThread
 from ..threads.owner import Owner
 from ..threads.waiting import Deadline, wait_for
+from .channel_options import ChannelOptions
 from .engine.data import ChannelState, WireChannel
 from .inbox import Inbox
-from .message import Message, as_message
+from .message import Message, as_message, message_size
 
 if TYPE_CHECKING:
     from .session import Session
@@ -52,11 +53,18 @@ class DataChannel:
 
     Signals:
         message(channel, data): A message arrived, str or bytes.
+        resumed(channel, unconfirmed): The session was resumed and the channel is open again; see `resumed`.
         closed(channel): The channel is closed; nothing follows.
     """
 
     def __init__(
-        self, session: Session, wire: WireChannel, loop: LoopThread, callbacks: Callbacks, timeout: float
+        self,
+        session: Session,
+        wire: WireChannel,
+        loop: LoopThread,
+        callbacks: Callbacks,
+        timeout: float,
+        options: ChannelOptions | None = None,
     ) -> None:
         self._session = session
         self._wire = wire
@@ -64,6 +72,8 @@ class DataChannel:
         self._callbacks = callbacks
         self._timeout = timeout
         self._label = wire.label
+        self.options = options
+        """What this end created it with; None where the other end did. For its session."""
         self._owner = Owner(f"data channel {self._label!r}")
         self._state: ChannelState = wire.state
         self._reason = "it was closed"
@@ -82,9 +92,16 @@ class DataChannel:
         self.is_given_out = False
         """Whether a caller has it; for its session."""
         self.message = self._inbox.message
+        self.resumed = Signal(
+            "The session was resumed and the channel is open again: ``(channel, unconfirmed)``, with the list of the messages"
+            " that the other end's SCTP had not acknowledged, in the order sent."
+        )
         self.closed = Signal("The channel is closed; nothing follows: ``(channel)``.")
+        # Between `suspend` and the opening of the next wire: what was not acknowledged; None at other times.
+        self._unconfirmed: list[Message] | None = None
 
-        wire.observe(self, room_below=_HANDED_OVER // 2)
+        self._observer: _WireObserver | None = None
+        self._observe(wire)
 
     def __repr__(self) -> str:
         return f"<DataChannel {self._label!r} {self.state} of session {self._session.id}>"
@@ -143,7 +160,7 @@ class DataChannel:
     @property
     def buffered_amount(self) -> int:
         """Bytes that were sent here and not yet given to the network."""
-        return self._outgoing_bytes + self._wire.buffered_amount
+        return self._outgoing_bytes + (0 if self.is_suspended else self._wire.buffered_amount)
 
     def send(self, data: str | bytes | bytearray | memoryview, timeout: float | None = None) -> None:
         """Queue a message; while the channel is still connecting it waits for the opening.
@@ -242,16 +259,13 @@ class DataChannel:
     def close(self, timeout: float | None = None) -> None:
         """Send what is queued, then close the channel at both ends; idempotent.
 
-        In a child that inherited it by `fork` this does nothing.
-
         Args:
             timeout: Seconds for all of it; None: the session's default. What is still queued then is lost, which is logged.
 
         Raises:
-            RuntimeError: This would block the event loop.
+            RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
         """
-        if not self._owner.is_here:
-            return
+        self._owner.check()
         deadline = Deadline(self._timeout if timeout is None else timeout)
         with self._changed:
             if self._state in ("connecting", "open"):
@@ -265,6 +279,54 @@ class DataChannel:
         self._loop.call(self._give_up)
 
     # From here on: called by the session and by the wire, on the loop.
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether it waits for a wire of the next peer connection."""
+        return self._observer is None
+
+    def suspend(self, resend: bool) -> None:
+        """Wait for a wire of another peer connection, since that of this one broke.
+
+        Args:
+            resend: Whether what the peer's SCTP has not acknowledged is sent on that one first.
+        """
+        if self._state not in ("connecting", "open"):
+            self.on_close()
+            return
+        if self._observer is not None:
+            self._observer.forget()
+            self._observer = None
+        unacknowledged = self._wire.unacknowledged
+        is_reliable = self._life_time is None and self.max_retransmits is None
+        with self._changed:
+            queued = list(self._outgoing)
+            unconfirmed = [*unacknowledged, *(message for message, _, _ in queued)]
+            self._outgoing.clear()
+            self._outgoing_bytes = 0
+            if resend and is_reliable:
+                for message in unconfirmed:
+                    self._outgoing.append((message, message_size(message), 0.0))
+                    self._outgoing_bytes += message_size(message)
+                self._unconfirmed = unconfirmed
+            else:
+                # Of a wire that never opened, before, nothing was handed over.
+                self._unconfirmed = [*(self._unconfirmed or ()), *unconfirmed]
+            self._state = "connecting"
+            self._flush_is_due = False
+            self._changed.notify_all()
+
+    def resume(self, wire: WireChannel) -> None:
+        """Go on with the wire of another peer connection."""
+        self._wire = wire
+        self._life_time = _life_time(wire)
+        self._observe(wire)
+        if wire.state == "open":
+            self.on_open()
+
+    def _observe(self, wire: WireChannel) -> None:
+        self._observer = _WireObserver(self)
+        wire.observe(self._observer, room_below=_HANDED_OVER // 2)
 
     @property
     def has_unread_messages(self) -> bool:
@@ -321,7 +383,11 @@ class DataChannel:
             if self._state == "connecting":
                 self._state = "open"
             self._changed.notify_all()
-        self._session.announce_channel(self)
+        unconfirmed, self._unconfirmed = self._unconfirmed, None
+        if unconfirmed is None:
+            self._session.announce_channel(self)
+        else:
+            self._callbacks.emit(self.resumed, self, unconfirmed=unconfirmed)
         if not self._has_too_large():
             self._flush()
 
@@ -475,6 +541,37 @@ class DataChannel:
                 f"{self._named}: a blocking call on the event loop thread would wait for itself for ever"
             )
         return wait_for(self._changed, predicate, deadline)
+
+
+class _WireObserver:
+    """Tells a channel what its wire tells, until the channel waits for another wire.
+
+    Args:
+        channel: The channel.
+    """
+
+    def __init__(self, channel: DataChannel) -> None:
+        self._channel: DataChannel | None = channel
+
+    def forget(self) -> None:
+        """Tell nothing any more."""
+        self._channel = None
+
+    def on_open(self) -> None:
+        if self._channel is not None:
+            self._channel.on_open()
+
+    def on_message(self, message: Message) -> None:
+        if self._channel is not None:
+            self._channel.on_message(message)
+
+    def on_room(self) -> None:
+        if self._channel is not None:
+            self._channel.on_room()
+
+    def on_close(self) -> None:
+        if self._channel is not None:
+            self._channel.on_close()
 
 
 def _life_time(wire: WireChannel) -> float | None:

@@ -137,6 +137,12 @@ class Link:
         return {} if negotiation is None else negotiation.refused
 
     @property
+    def has_answer(self) -> bool:
+        """Whether the peer has sent a session description."""
+        connection = self._connection
+        return connection is not None and connection.has_remote_description
+
+    @property
     def progress(self) -> str:
         """How far the connection has come, for an error message."""
         connection = self._connection
@@ -304,6 +310,9 @@ class Link:
         """End the session; on the loop. Whoever comes second waits for the first."""
         if self._termination is None:
             self._termination = asyncio.ensure_future(self._terminate(error, told_peer, tell_peer, drain_seconds))
+        elif self._session.state is SessionState.RESUMING and self._session.link is self:
+            # The connection broke before; now the session is not to be resumed any more.
+            self._termination = asyncio.ensure_future(self._finish(self._termination, as_session_closed(error)))
         elif not drain_seconds:
             self._drain.abandon()
         # Shielded: a caller that gives up must not stop half-way what others rely on.
@@ -322,7 +331,7 @@ class Link:
             raise ChannelClosed(
                 f"creating data channel {options.label!r} on {self._session.named}: the peer takes none"
             )
-        return self._session.adopt(self._open_connection().create_channel(options))
+        return self._session.adopt(self._open_connection().create_channel(options), options)
 
     def ensure_channel(self, options: ChannelOptions) -> DataChannel:
         """Create a channel of the role's, unless this session has it, or had it until it was closed.
@@ -340,6 +349,14 @@ class Link:
         if channel is None:
             channel = self._role_channels[options] = self.add_channel(options)
         return channel
+
+    def go_on_for(self, session: Session) -> None:
+        """Belong to another session from now on, which is resumed by this link: its own channels are created here again."""
+        self._session = session
+        connection = self._open_connection()
+        for channel in session.channels:
+            if channel.is_suspended and channel.options is not None:
+                channel.resume(connection.create_channel(channel.options))
 
     async def stats(self) -> Statistics:
         """The statistics of the connection, but for its data channels."""
@@ -391,13 +408,16 @@ class Link:
             connection.on_goodbye(lambda how: self._on_transport_goodbye(connection))
             self._connection = connection
             session = self._session
-            self._watch = Watch(connection, self._interrupted_after, session.enter, self._on_watch_end)
+            self._watch = Watch(connection, self._interrupted_after, self._enter, self._on_watch_end)
             self._tracks = Tracks(connection, self._loop, session.named, self._on_track)
             early, self._early_candidates = self._early_candidates, []
             self._negotiation = Negotiation(
                 connection, self._tracks, session.named, self._send_sdp, early, self._open_control
             )
         return self._connection
+
+    def _enter(self, state: SessionState) -> None:
+        self._session.enter(state)
 
     def _open_control(self) -> ControlChannel:
         assert self._connection is not None
@@ -502,21 +522,30 @@ class Link:
         if self._alarm is not None:
             self._alarm.cancel()
         failure = as_session_closed(error)
+        is_resumed = failure is not None and self._session.break_off(failure)
         try:
             await self._end_connection(failure, told_peer, tell_peer, drain_seconds)
         except Exception:
             logger.exception("%s: internal error while it was ended", self._session.named)
-        for channel in self._session.channels:
+        if not is_resumed:
+            await self._finish(None, failure)
+
+    async def _finish(self, before: asyncio.Task[None] | None, failure: SessionClosed | None) -> None:
+        """End the session behind its connection."""
+        if before is not None:
+            await before
+        session = self._session
+        for channel in session.channels:
             channel.end(str(failure) if failure else "the session is closed")
-        self._session.enter(SessionState.CLOSED, failure)
-        self._session.media.end(failure)
-        await self._session.media.wait_ended(_DECODING_SECONDS)
-        self._session.finished(self._session)
+        session.enter(SessionState.CLOSED, failure)
+        session.media.end(failure)
+        await session.media.wait_ended(_DECODING_SECONDS)
+        session.finished(session)
 
     async def _end_connection(
         self, failure: SessionClosed | None, told_peer: str | None, tell_peer: bool, drain_seconds: float
     ) -> None:
-        channels = self._session.channels
+        channels = [channel for channel in self._session.channels if not channel.is_suspended]
         for channel in channels:
             channel.refuse_sends()
         if drain_seconds > 0 and self._connection is not None:

@@ -24,6 +24,7 @@ __all__ = [
     "MIN_INTERRUPTED_AFTER",
     "Ending",
     "Liveness",
+    "check_interrupted_after",
 ]
 
 DEFAULT_INTERRUPTED_AFTER: Final = 2.0
@@ -65,6 +66,25 @@ class Ending:
     """Whether one of the two ends closed it on purpose, so that it is no error."""
 
 
+def check_interrupted_after(seconds: float) -> float:
+    """Refuse a time after which no session could be called interrupted, or any would be.
+
+    Args:
+        seconds: Of silence.
+
+    Returns:
+        The same.
+
+    Raises:
+        ValueError: It is out of range.
+    """
+    if not MIN_INTERRUPTED_AFTER <= seconds <= MAX_INTERRUPTED_AFTER:
+        raise ValueError(
+            f"interrupted_after must be {MIN_INTERRUPTED_AFTER:g} to {MAX_INTERRUPTED_AFTER:g} seconds, not {seconds!r:.100}"
+        )
+    return seconds
+
+
 class Liveness:
     """The liveness of one session. Each method takes `now` in seconds, by a clock that counts sleep and never goes back.
 
@@ -76,12 +96,7 @@ class Liveness:
     """
 
     def __init__(self, interrupted_after: float = DEFAULT_INTERRUPTED_AFTER) -> None:
-        if not MIN_INTERRUPTED_AFTER <= interrupted_after <= MAX_INTERRUPTED_AFTER:
-            raise ValueError(
-                f"interrupted_after must be {MIN_INTERRUPTED_AFTER:g} to {MAX_INTERRUPTED_AFTER:g} seconds,"
-                f" not {interrupted_after!r:.100}"
-            )
-        self._allowed = float(interrupted_after)
+        self._allowed = float(check_interrupted_after(interrupted_after))
         self._state = SessionState.CONNECTING
         self._ending: Ending | None = None
         self._heard_at = 0.0

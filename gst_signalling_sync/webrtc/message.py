@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Message", "as_message"]
+__all__ = ["Message", "as_message", "message_size"]
 
 Message = str | bytes
 
@@ -19,3 +19,8 @@ def as_message(data: object) -> tuple[Message, int]:
     if isinstance(data, bytearray | memoryview):
         return bytes(data), memoryview(data).nbytes
     raise TypeError(f"a message must be str, bytes, bytearray or memoryview, not {type(data).__name__}")
+
+
+def message_size(message: Message) -> int:
+    """Its bytes on the wire."""
+    return len(message.encode()) if isinstance(message, str) else len(message)

@@ -95,6 +95,14 @@ class Session:
         """Called on the loop once the session is connected, and once it is closed; the session's role sets it."""
         self.adopted: Callable[[DataChannel], None] = lambda channel: None
         """Called on the loop with each data channel before anything arrives on it; the session's role sets it."""
+        self.broken: Callable[[Session, SessionClosed], bool] = lambda session, error: False
+        """Called on the loop when an open session breaks: whether it is resumed; its role sets it."""
+        self.interrupted: Callable[[Session], None] = lambda session: None
+        """Called on the loop when it is interrupted; its role sets it."""
+        self.resumes: Session | None = None
+        """The session that goes on with this one's connection, for which alone it was made; its role sets it."""
+        self.resends = False
+        """Whether what was not acknowledged is sent again when it is resumed; its role sets it."""
         self.finished: Callable[[Session], None] = lambda session: None
         """Called on the loop when the session is closed and has no thread left; the session's role sets it."""
         self.media = ReceivedMedia(loop, callbacks, timeout)
@@ -333,17 +341,14 @@ class Session:
     def close(self, timeout: float | None = None) -> None:
         """Deliver what was sent on the channels, then end the session at both ends; idempotent.
 
-        In a child that inherited it by `fork` this does nothing.
-
         Args:
             timeout: Seconds for the delivery; None: the role object's default. What is not delivered then is lost, which
                 is logged.
 
         Raises:
-            RuntimeError: This would block the event loop.
+            RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
-        if not self._owner.is_here:
-            return
+        self._owner.check()
         if self._close_all is not None:
             self._close_all(timeout)
             return
@@ -403,13 +408,28 @@ class Session:
             if self._state is SessionState.CLOSED:
                 raise self.closed_error()
 
+    def wait_state(self, is_wanted: Callable[[SessionState], bool], deadline: Deadline) -> bool:
+        """Wait for a state; for the session's role.
+
+        Args:
+            is_wanted: Whether a state is what is waited for.
+            deadline: How long.
+
+        Returns:
+            Whether it came.
+        """
+        with self._changed:
+            return wait_for(self._changed, lambda: is_wanted(self._state), deadline)
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        # A forked child leaves the block that it inherited too.
+        if self._owner.is_here:
+            self.close()
 
     @property
     def named(self) -> str:
@@ -451,13 +471,52 @@ class Session:
                     self._unread_channels.append(channel)
             self._changed.notify_all()
 
-    def adopt(self, channel: WireChannel) -> DataChannel:
-        """Take on a data channel that either end created."""
-        adopted = DataChannel(self, channel, self._loop, self._callbacks, self._timeout)
+    def adopt(self, channel: WireChannel, options: ChannelOptions | None = None) -> DataChannel:
+        """Take on a data channel that either end created.
+
+        Args:
+            channel: The channel on the wire.
+            options: What this end created it with; None: the other end did. In a resumed session the one that waits for a
+                channel of that label goes on with it.
+        """
+        for waiting in self.channels if options is None else ():
+            if waiting.is_suspended and waiting.label == channel.label:
+                waiting.resume(channel)
+                return waiting
+        adopted = DataChannel(self, channel, self._loop, self._callbacks, self._timeout, options)
         with self._changed:
             self._channels.append(adopted)
         self.adopted(adopted)
         return adopted
+
+    def break_off(self, error: SessionClosed) -> bool:
+        """Have what belongs to the connection wait for another one, if the session is to be resumed.
+
+        Args:
+            error: Why the connection ended.
+
+        Returns:
+            Whether it is resumed; if not, it is to be closed.
+        """
+        if not self._state.is_open or not self.broken(self, error):
+            return False
+        for channel in self.channels:
+            channel.suspend(self.resends)
+        logger.info("%s: %s", self.named, error)
+        self.enter(SessionState.RESUMING)
+        return True
+
+    def go_on_with(self, successor: Session) -> None:
+        """Go on with the connection of another session, which was made for that and is nobody else's.
+
+        Args:
+            successor: Connected just now; what it received so far is taken over.
+        """
+        self.id, self.peer_id = successor.id, successor.peer_id
+        self.link = successor.link
+        self.media.go_on_with(successor.media, self.named)
+        self.link.go_on_for(self)
+        self.enter(SessionState.CONNECTED)
 
     def enter(self, state: SessionState, error: SessionClosed | None = None) -> None:
         """Change the state, and tell everybody."""
@@ -468,6 +527,11 @@ class Session:
             self._state = state
             self._changed.notify_all()
         logger.info("%s: %s", self.named, state if error is None else f"{state}: {error}")
+        if state is SessionState.INTERRUPTED:
+            self.interrupted(self)
+        if SessionState.INTERRUPTED in (before, state) and state in (SessionState.INTERRUPTED, SessionState.CONNECTED):
+            for channel in self.channels:
+                channel.drop_queued()
         self._callbacks.emit(self.state_changed, self, state=state)
         if state is SessionState.CLOSED:
             self._callbacks.emit(self.closed, self, error=error)

@@ -16,6 +16,7 @@ from ...threads.callbacks import Callbacks
 from ...threads.loop_thread import LoopThread
 from ...threads.waiting import Deadline
 from .receiving.media_receiver import MediaReceiver
+from .receiving.track_feed import TrackFeed
 
 if TYPE_CHECKING:
     from .receiving.audio_receiver import AudioReceiver
@@ -74,6 +75,20 @@ class ReceivedMedia:
             audio = AudioReceiver(named, rtp, self._loop, self._callbacks, self._timeout)
             self._audios = (*self._audios, audio)
 
+    def go_on_with(self, resumed: ReceivedMedia, named: str) -> None:
+        """Go on with the tracks of another peer connection: each with the one in its place, of the same kind; on the loop.
+
+        Args:
+            resumed: What that peer connection brought; it ends.
+            named: The session as errors and log lines name it.
+        """
+        for before, after in ((self._videos, resumed.videos), (self._audios, resumed.audios)):
+            for receiver, successor in zip(before, after, strict=False):
+                receiver.feed.resume(successor.rtp)
+            for successor in after[len(before) :]:
+                self.add(successor.rtp, named)
+        resumed.end(None)
+
     def record(self, path: str | os.PathLike[str], named: str) -> Recorder:
         """Make a recorder of the first track of each kind.
 
@@ -83,7 +98,7 @@ class ReceivedMedia:
         """
         from .recording.recorder import Recorder
 
-        tracks: Sequence[MediaReceiver] = [each.rtp for each in (*self._videos[:1], *self._audios[:1])]
+        tracks: Sequence[TrackFeed] = [each.feed for each in (*self._videos[:1], *self._audios[:1])]
         recorder = Recorder(path, tracks, named, self._timeout, self._callbacks, self._loop)
         with self._lock:
             if self._has_ended:

@@ -125,6 +125,20 @@ class MediaReceiver(RtpReceiver):
             if not self._loop.is_closed():
                 raise
 
+    def go_on_from(self, before: MediaReceiver) -> None:
+        """Take over the timeline and the clock of a receiver of the same track, whose peer connection is gone.
+
+        The frames that come then follow those that came before by the time that passed between them.
+
+        Args:
+            before: The receiver that ended.
+        """
+        rate = self._timeline.clock_rate
+        self._timeline.go_on_from(before._timeline)
+        self.clock = before.clock
+        if self.clock.clock_rate != rate:
+            self.clock.begin_anew(rate)
+
     # What follows is called by the engine.
 
     async def receive(self, parameters: RTCRtpReceiveParameters) -> None:

@@ -73,3 +73,9 @@ class Timeline:
         """Have the next timestamp, of another stream, follow the last one by the time that passed."""
         self.clock_rate = clock_rate
         self._begins_anew = True
+
+    def go_on_from(self, before: Timeline) -> None:
+        """Have the next timestamp follow the last one of another timeline, by the time that passed."""
+        self._timestamp, self._time = before._timestamp, before._time
+        self._position, self._last = before._position, before._last
+        self._begins_anew = True

@@ -15,6 +15,7 @@ from ....threads.waiting import Deadline, wait_for
 from ..encoded_frame import EncodedFrame
 from .decoder_thread import DecoderThread
 from .media_receiver import MediaReceiver
+from .track_feed import TrackFeed
 
 __all__ = ["FOR_EVER", "TrackReceiver"]
 
@@ -35,7 +36,8 @@ class TrackReceiver:
 
     def __init__(self, named: str, rtp: MediaReceiver, loop: LoopThread, callbacks: Callbacks, timeout: float) -> None:
         self._named = named
-        self.rtp: Final = rtp
+        self.feed: Final = TrackFeed(rtp)
+        """The encoded frames, whichever peer connection they come by; for the session and its recorders."""
         self._loop = loop
         self._callbacks = callbacks
         self._timeout = timeout
@@ -47,8 +49,8 @@ class TrackReceiver:
         self._has_ended = False
         self._error: Exception | None = None
 
-        self._decoder = DecoderThread(f"{rtp.kind}-decoder", self._decode, rtp.request_keyframe)
-        rtp.add_tap(self._decoder.put)
+        self._decoder = DecoderThread(f"{rtp.kind}-decoder", self._decode, self.feed.request_keyframe)
+        self.feed.add_tap(self._decoder.put)
 
     def __repr__(self) -> str:
         state = (
@@ -57,9 +59,14 @@ class TrackReceiver:
         return f"<{type(self).__name__} of {self._named}, {state}>"
 
     @property
+    def rtp(self) -> MediaReceiver:
+        """What the track comes by now."""
+        return self.feed.rtp
+
+    @property
     def codec(self) -> str | None:
         """The codec of what comes, as in ``a=rtpmap``; None before the first frame."""
-        return self.rtp.codec
+        return self.feed.codec
 
     @property
     def frames_received(self) -> int:
@@ -79,12 +86,12 @@ class TrackReceiver:
     @property
     def packets_lost(self) -> int:
         """Packets that never came, not even when they were asked for again."""
-        return self.rtp.packets_lost
+        return self.feed.packets_lost
 
     @property
     def packets_repaired(self) -> int:
         """Packets that were missing, and came after all; always 0 of audio, which is not asked for again."""
-        return self.rtp.packets_repaired
+        return self.feed.packets_repaired
 
     # These two are called on the loop.
 
@@ -94,7 +101,7 @@ class TrackReceiver:
         Args:
             error: Why, None where it was closed in order.
         """
-        self.rtp.remove_tap(self._decoder.put)
+        self.feed.remove_tap(self._decoder.put)
         self._decoder.end()
         with self._changed:
             if not self._has_ended:
@@ -137,8 +144,8 @@ class TrackReceiver:
     def _progress(self) -> str:
         """What has come so far, for who wonders why there is nothing."""
         progress = (
-            f"so far {self.rtp.packets_received} packets ({self.rtp.packets_lost} lost),"
-            f" {self.rtp.frames_received} whole frames, {self._frames_received} decoded"
+            f"so far {self.feed.packets_received} packets ({self.feed.packets_lost} lost),"
+            f" {self.feed.frames_received} whole frames, {self._frames_received} decoded"
         )
         if self.frames_failed:
             progress += f", {self.frames_failed} not decodable"

@@ -198,18 +198,15 @@ class Recorder:
     def close(self, timeout: float | None = None) -> None:
         """Write what has arrived and finish the file; idempotent.
 
-        In a child that inherited it by `fork` this does nothing.
-
         Args:
             timeout: Seconds; None: the session's default.
 
         Raises:
             RecordingError: The recording failed, now or before; raised once. Where nothing at all came, there is no file.
             WaitTimeout: The disk is too slow; the file will be finished later.
-            RuntimeError: This would block the event loop.
+            RuntimeError: The recorder was inherited by `fork`, or this would block the event loop.
         """
-        if not self._owner.is_here:
-            return
+        self._owner.check()
         self._finish(None)
         deadline = Deadline(self._timeout if timeout is None else timeout)
         if not self.wait_finished(deadline):
@@ -258,6 +255,9 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not self._owner.is_here:
+            # A forked child leaves the block that it inherited too.
+            return
         try:
             self.close()
         except (RecordingError, WaitTimeout) as failure:

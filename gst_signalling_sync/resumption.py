@@ -1,0 +1,140 @@
+"""`Resumption`: how a consumer's session goes on in a new connection when the one it had breaks.
+
+It has a thread, ``gss-resumption``, from the moment the session is interrupted or breaks until it is connected again or closed.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from .errors import ConnectionLost, SessionClosed, SignallingError
+from .protocol.backoff import Backoff, Retry
+from .threads import clock
+from .threads.waiting import Deadline
+from .webrtc.session import Session
+from .webrtc.session_state import SessionState
+
+__all__ = ["Resumption"]
+
+logger = logging.getLogger(__name__)
+
+_BREAKS: Final = ("lost", "left")
+"""Reasons of an end that nobody wanted."""
+
+_REFUSALS: Final = ("rejected", "expired", "limit", "incompatible")
+"""Reasons for which another attempt would end in the same way."""
+
+_BEFORE: Final = (SessionState.CONNECTED, SessionState.INTERRUPTED)
+
+_ATTEMPT_SECONDS: Final = 10.0
+"""How long one attempt may take: to wait for the producer, and to be connected."""
+
+
+class Reconnecting(Protocol):
+    """What the role of the session does; each blocks, on the resumption's thread."""
+
+    def resume(self, session: Session, name: str | None, offer: bool, deadline: Deadline) -> None:
+        """Have a session that is resuming go on with a new connection to a producer of that name.
+
+        Raises:
+            SignallingError: It does not.
+        """
+
+    def wait_for_successor(self, session: Session, name: str | None) -> bool:
+        """Wait while a session is interrupted for a sign that its peer, or this end, has another address now.
+
+        Returns:
+            Whether there is one; if not, the session is not interrupted any more.
+        """
+
+
+class Resumption:
+    """Brings one session back, as often as it breaks.
+
+    Args:
+        session: Connected.
+        name: The producer's; None: it has none, and is found by its id.
+        offer: Whether the offer is made here.
+        retry: How often it is tried.
+        role: The session's.
+    """
+
+    def __init__(self, session: Session, name: str | None, offer: bool, retry: Retry, role: Reconnecting) -> None:
+        self._session = session
+        self._name = name
+        self._offer = offer
+        self._retry = retry
+        self._role = role
+
+    def arm(self, resend: bool) -> None:
+        """Be there when the session is interrupted or breaks.
+
+        Args:
+            resend: Whether what was not acknowledged is sent again.
+        """
+        self._session.resends = resend
+        self._session.interrupted = self._on_interrupted
+        self._session.broken = self._on_broken
+
+    # These are called on the loop.
+
+    def _on_interrupted(self, session: Session) -> None:
+        self._begin(self._watch)
+
+    def _on_broken(self, session: Session, error: SessionClosed) -> bool:
+        """Whether the session is to wait for another connection."""
+        return error.reason in _BREAKS and self._begin(self._bring_back, error)
+
+    def _begin(self, what: Callable[..., None], *arguments: object) -> bool:
+        thread = threading.Thread(target=what, args=arguments, name="gss-resumption", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            logger.exception("%s cannot be resumed: there are no more threads", self._session.named)
+            return False
+        return True
+
+    # The thread.
+
+    def _watch(self) -> None:
+        try:
+            moved = self._role.wait_for_successor(self._session, self._name)
+        except SignallingError as error:
+            logger.info("%s: nobody can be asked where its peer is: %s", self._session.named, error)
+            return
+        if moved and self._session.state is SessionState.INTERRUPTED:
+            self._session.link.abandon(
+                SessionClosed(f"{self._session.named}: one of its ends has another address", "lost")
+            )
+
+    def _bring_back(self, broken_by: SessionClosed) -> None:
+        backoff = Backoff(self._retry, random.random)
+        backoff.lost(clock.now())
+        session = self._session
+        # The state follows the call that began this thread.
+        session.wait_state(lambda state: state not in _BEFORE, Deadline(_ATTEMPT_SECONDS))
+        while session.state is SessionState.RESUMING:
+            try:
+                self._role.resume(session, self._name, self._offer, Deadline(_ATTEMPT_SECONDS))
+            except SessionClosed as error:
+                if error.reason in _REFUSALS:
+                    session.link.abandon(error)
+                    return
+                logger.info("%s is not resumed yet: %s", session.named, error)
+            except ConnectionLost as error:
+                # The role is closed, which ends the session, or suspended.
+                logger.info("%s is not resumed yet: %s", session.named, error)
+            except SignallingError as error:
+                logger.info("%s is not resumed yet: %s", session.named, error)
+            else:
+                continue
+            now = clock.now()
+            due = backoff.next_attempt(now)
+            if due is None:
+                session.link.abandon(SessionClosed(f"{broken_by}; it was not resumed in time", broken_by.reason))
+                return
+            session.wait_state(lambda state: state is not SessionState.RESUMING, Deadline(max(0.0, due - now)))

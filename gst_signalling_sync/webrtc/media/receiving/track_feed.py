@@ -1,0 +1,115 @@
+"""`TrackFeed`: the frames of one track, which outlives its peer connection where the session is resumed in another."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Final
+
+from ..encoded_frame import EncodedFrame, MediaKind
+from .media_receiver import MediaReceiver, Tap
+from .remote_clock import RemoteClock
+
+__all__ = ["TrackFeed"]
+
+logger = logging.getLogger(__name__)
+
+
+class TrackFeed:
+    """What receivers and recorders hold of a track: its frames, on one timeline, whichever peer connection they come by.
+
+    Lives on the loop but for the methods that say otherwise.
+
+    Args:
+        rtp: What the track comes by at first.
+    """
+
+    def __init__(self, rtp: MediaReceiver) -> None:
+        self.kind: Final[MediaKind] = rtp.kind
+        self._rtp = rtp
+        # Of the peer connections before.
+        self._packets_received = self._packets_lost = self._packets_repaired = self._frames_received = 0
+        # Guards changes of the taps; the loop reads the tuple, which is only ever replaced.
+        self._taps_lock = threading.Lock()
+        self._taps: tuple[Tap, ...] = ()
+        rtp.add_tap(self._hand_on)
+
+    @property
+    def rtp(self) -> MediaReceiver:
+        """What the track comes by now."""
+        return self._rtp
+
+    @property
+    def clock(self) -> RemoteClock:
+        """When the frames were captured, by the sender's clock; the same object for the life of the track."""
+        return self._rtp.clock
+
+    @property
+    def codec(self) -> str | None:
+        """The codec of the last frame; None before the first."""
+        return self._rtp.codec
+
+    @property
+    def packets_received(self) -> int:
+        """Packets that came."""
+        return self._packets_received + self._rtp.packets_received
+
+    @property
+    def packets_lost(self) -> int:
+        """Packets that never came, not even when they were asked for again."""
+        return self._packets_lost + self._rtp.packets_lost
+
+    @property
+    def packets_repaired(self) -> int:
+        """Packets that were missing, and came after all."""
+        return self._packets_repaired + self._rtp.packets_repaired
+
+    @property
+    def frames_received(self) -> int:
+        """Frames that came whole."""
+        return self._frames_received + self._rtp.frames_received
+
+    def add_tap(self, tap: Tap) -> None:
+        """Have every frame handed to a function from now on. Any thread.
+
+        Args:
+            tap: Called on the loop, in decoding order; it must not block.
+        """
+        with self._taps_lock:
+            self._taps = (*self._taps, tap)
+
+    def remove_tap(self, tap: Tap) -> None:
+        """Hand no more frames to a function. Any thread."""
+        with self._taps_lock:
+            self._taps = tuple(each for each in self._taps if each != tap)
+
+    def request_keyframe(self) -> None:
+        """Ask the sender for a keyframe. Any thread; video only."""
+        self._rtp.request_keyframe()
+
+    def resume(self, rtp: MediaReceiver) -> None:
+        """Go on with the same track of another peer connection.
+
+        Args:
+            rtp: What it comes by from now on.
+        """
+        before = self._rtp
+        before.remove_tap(self._hand_on)
+        self._packets_received += before.packets_received
+        self._packets_lost += before.packets_lost
+        self._packets_repaired += before.packets_repaired
+        self._frames_received += before.frames_received
+        rtp.go_on_from(before)
+        self._rtp = rtp
+        rtp.add_tap(self._hand_on)
+        if self._taps:
+            rtp.request_keyframe()
+
+    def _hand_on(self, frame: EncodedFrame) -> None:
+        for tap in self._taps:
+            try:
+                tap(frame)
+            except Exception:
+                # One that fails would fail for every frame, and must not take the others with it.
+                logger.exception("%r gets no more frames", tap)
+                self.remove_tap(tap)

@@ -1,0 +1,59 @@
+"""A signalling server that dies and comes back at the same address, as a robot's does."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from gst_signalling_sync import SignallingServer
+
+from ..ports import reserved_port
+
+__all__ = ["MortalServer", "mortal_server"]
+
+
+class MortalServer:
+    """A server on a port of its own, that can be taken away and brought back.
+
+    Args:
+        port: The port.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.uri = f"ws://127.0.0.1:{port}"
+        self._port = port
+        self._server: SignallingServer | None = None
+
+    @property
+    def names(self) -> list[str | None]:
+        """The names of the producers that it knows, in the order in which they came."""
+        assert self._server is not None
+        return [peer.name for peer in self._server.peers.values() if "producer" in peer.roles]
+
+    @property
+    def peer_ids(self) -> list[str]:
+        """The ids of its peers."""
+        assert self._server is not None
+        return list(self._server.peers)
+
+    def come(self) -> None:
+        """Be there."""
+        self._server = SignallingServer(port=self._port).start()
+
+    def go(self) -> None:
+        """Be gone; does nothing when it is."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+
+@contextlib.contextmanager
+def mortal_server() -> Iterator[MortalServer]:
+    """A server that is there, and is gone in the end."""
+    with reserved_port() as port:
+        server = MortalServer(port)
+        server.come()
+        try:
+            yield server
+        finally:
+            server.go()

@@ -1,0 +1,24 @@
+"""The tables of ``docs/lives.rst`` are those of the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from gst_signalling_sync.lifecycle import TRANSITIONS
+
+PAGE = Path(__file__).parents[2] / "docs" / "lives.rst"
+
+
+def documented(subject: str) -> set[tuple[str, str]]:
+    page = PAGE.read_text(encoding="utf-8")
+    table = page.split(f".. transitions of {subject}\n")[1].split("\n.. end of transitions\n")[0]
+    rows = re.findall(r"\* - ``(\w+)``\n     - ``(\w+)``\n", table)
+    assert len(set(rows)) == len(rows), "a row twice"
+    return set(rows)
+
+
+def test_transitions_of_roles() -> None:
+    assert documented("roles") == {
+        (f"{state}", f"{after}") for state, follow in TRANSITIONS.items() for after in follow
+    }
