@@ -380,6 +380,7 @@ class TestDemo:
         assert (summary["messages_to_producer"], summary["messages_from_producer"], summary["frames"]) == (50, 50, 50)
         assert summary["round_trip_ms"]["max"] == summary["latency_ms"]["max"] == 1.0
         assert (summary["seconds"], summary["cores_used"]) == (2.0, 0.25)
+        assert summary["frames_per_second"] == summary["consumers"][0]["frames_per_second"] == 25.0
 
     @pytest.mark.parametrize(
         ("seconds", "load", "said"),

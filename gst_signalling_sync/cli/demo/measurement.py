@@ -125,8 +125,12 @@ class ConsumerMeasurement:
         """Whether the tone heard last is the producer's."""
         return self.tone is not None and abs(self.tone - TONE_FREQUENCY) < _TONE_TOLERANCE
 
-    def summary(self) -> dict[str, Any]:
-        """All of it, as a JSON object."""
+    def summary(self, seconds: float) -> dict[str, Any]:
+        """All of it, as a JSON object.
+
+        Args:
+            seconds: How long it was measured.
+        """
         return {
             "name": self.name,
             "process_id": None if self.child is None else self.child.process_id,
@@ -136,7 +140,7 @@ class ConsumerMeasurement:
             "lost": self.lost,
             "round_trip_ms": _milliseconds(self.round_trips),
             "frames": self.frames,
-            "frames_per_second": round(self.frames_per_second, 1),
+            "frames_per_second": round(self.frames / seconds, 1) if seconds else 0.0,
             "latency_ms": _milliseconds(self.latencies),
             "tone_hz": None if self.tone is None else round(self.tone),
         }
@@ -211,8 +215,9 @@ class Measurement:
 
     @property
     def frames_per_second(self) -> float:
-        """Of a consumer, lately, in the mean."""
-        return sum(consumer.frames_per_second for consumer in self.consumers) / len(self.consumers)
+        """Of a consumer, in the mean of all and of the time that was measured."""
+        frames = sum(consumer.frames for consumer in self.consumers)
+        return frames / len(self.consumers) / self.seconds if self.seconds else 0.0
 
     @property
     def lost(self) -> int:
@@ -246,7 +251,7 @@ class Measurement:
             "frames_per_second": round(self.frames_per_second, 1),
             "latency_ms": _milliseconds(_together(consumer.latencies for consumer in self.consumers)),
             "producer": {"process_id": None if child is None else child.process_id},
-            "consumers": [consumer.summary() for consumer in self.consumers],
+            "consumers": [consumer.summary(self.seconds) for consumer in self.consumers],
         }
 
     def sentences(self) -> list[str]:
