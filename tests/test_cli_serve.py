@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,15 +20,22 @@ from .raw_peer import RawPeer
 
 
 @contextmanager
-def serving(*options: str) -> Iterator[str]:
-    """The URI of a server that runs as a program."""
+def serving_process(*options: str, stdin: int = subprocess.DEVNULL) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server that runs as a program, and its URI."""
     command = [sys.executable, "-m", "gst_signalling_sync", "serve", "--port", "0", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield process.stdout.readline().strip()
+            yield process, process.stdout.readline().strip()
         finally:
             process.terminate()
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[str]:
+    """The URI of a server that runs as a program."""
+    with serving_process(*options) as (_, uri):
+        yield uri
 
 
 def test_origins_and_hosts_are_taken_from_the_command_line() -> None:
@@ -75,3 +85,42 @@ def test_lease_is_taken_from_the_command_line() -> None:
     # The dead one reads nothing, so that it answers no ping.
     with serving("--lease", "0.5") as uri, RawPeer(uri) as dead, RawPeer(uri).register("listener") as listener:
         assert listener.receive() == {"type": "peerStatusChanged", "peerId": dead.id, "roles": [], "meta": None}
+
+
+def test_hangup_without_a_terminal_does_not_end_the_server() -> None:
+    with serving_process() as (process, uri):
+        process.send_signal(signal.SIGHUP)
+
+        RawPeer(uri).close()
+        assert process.poll() is None
+
+
+def test_sigterm_tells_the_peers() -> None:
+    with serving_process() as (process, uri):
+        peer = RawPeer(uri)
+        process.send_signal(signal.SIGTERM)
+
+        frame = peer.socket.recv_frame()
+        assert (frame.opcode, frame.data[:2]) == (websocket.ABNF.OPCODE_CLOSE, (1001).to_bytes(2, "big"))
+        peer.close()
+
+
+def test_hangup_of_the_terminal_tells_the_peers() -> None:
+    master, terminal = pty.openpty()
+    with serving_process(stdin=terminal) as (process, uri):
+        os.close(terminal)
+        peer = RawPeer(uri)
+        process.send_signal(signal.SIGHUP)
+
+        assert peer.socket.recv_frame().opcode == websocket.ABNF.OPCODE_CLOSE
+        peer.close()
+    os.close(master)
+
+
+def test_too_few_descriptors_are_told_as_such() -> None:
+    command = f"ulimit -n 8; exec {sys.executable} -m gst_signalling_sync serve --port 0"
+    ended = subprocess.run(["sh", "-c", command], check=False, capture_output=True, text=True, timeout=30)
+
+    assert ended.returncode == 1
+    assert "no file descriptor is left" in ended.stderr
+    assert "ulimit -n" in ended.stderr

@@ -147,3 +147,33 @@ def test_list_is_the_same_object_until_somebody_changes() -> None:
     assert listed() is before
     hall.join(Role.PRODUCER, meta=2)
     assert listed() is not before
+
+
+def test_name_of_a_producer_that_is_there_is_refused_where_names_are_unique() -> None:
+    registry = Registry(unique_names=True)
+
+    def register(peer_id: str, name: str, *roles: Role) -> Outgoing:
+        return registry.handle(peer_id, SetPeerStatus(roles, {"name": name}))
+
+    robot, impostor = (registry.add_peer(now=0)[0] for _ in range(2))
+    assert register(robot, "robot", Role.PRODUCER) == []
+
+    assert register(impostor, "robot", Role.PRODUCER) == [
+        (impostor, Error(f"Cannot register peer {impostor}: there is a producer named 'robot'"))
+    ]
+    assert register(robot, "robot", Role.PRODUCER, Role.LISTENER) == []
+    assert register(impostor, "robot", Role.LISTENER) == []
+    assert register(impostor, "other", Role.PRODUCER) == []
+    registry.remove_peer(robot)
+    assert register(impostor, "robot", Role.PRODUCER) == []
+
+
+def test_name_that_was_given_up_may_be_taken() -> None:
+    registry = Registry(unique_names=True)
+    first, second = (registry.add_peer(now=0)[0] for _ in range(2))
+    registry.handle(first, SetPeerStatus((Role.PRODUCER,), {"name": "a"}))
+    registry.handle(first, SetPeerStatus((Role.PRODUCER,), {"name": "b"}))
+
+    assert registry.handle(second, SetPeerStatus((Role.PRODUCER,), {"name": "a"})) == []
+    registry.handle(first, SetPeerStatus((), {"name": "b"}))
+    assert registry.handle(second, SetPeerStatus((Role.PRODUCER,), {"name": "b"})) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,13 @@ Examples:
     help="Give a peer up that answers no ping for so long.",
 )
 @click.option(
+    "--cert",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Encrypt connections by TLS with the certificate of this file, in PEM; peers connect by wss://.",
+)
+@click.option("--key", type=click.Path(exists=True, dir_okay=False), help="Its key, in PEM.  [default: in --cert]")
+@click.option("--unique-names", is_flag=True, help="Refuse a producer while another one of its name is registered.")
+@click.option(
     "--limit",
     "limits",
     multiple=True,
@@ -92,11 +100,15 @@ def serve(
     hosts: tuple[str, ...],
     trusted_proxies: tuple[str, ...],
     lease: float,
+    cert: str | None,
+    key: str | None,
+    unique_names: bool,
     limits: tuple[tuple[str, Any], ...],
 ) -> None:
     """Run a signalling server until Ctrl-C.
 
-    Prints the URI that clients on this machine connect to, and warnings on stderr.
+    Prints the URI that clients on this machine connect to, and warnings on stderr. SIGTERM ends it as Ctrl-C does: its peers
+    are told. SIGHUP has it read its certificate again, or ends it where it has a terminal, which is gone then.
     """
     treat_sigterm_as_interrupt()
     if not verbosity():
@@ -110,7 +122,11 @@ def serve(
             trusted_proxies=trusted_proxies,
             limits=limits_of(limits),
             lease=lease,
+            cert=cert,
+            key=key,
+            unique_names=unique_names,
         ) as server:
+            _heed_hangup(server)
             click.echo(server.uri)
             if sys.stderr.isatty():
                 click.echo("The signalling server runs; Ctrl-C stops it.", err=True)
@@ -120,6 +136,16 @@ def serve(
                 continue
     except KeyboardInterrupt:
         end_interrupted_line()
+
+
+def _heed_hangup(server: SignallingServer) -> None:
+    if not hasattr(signal, "SIGHUP") or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        # As nohup wants it.
+        return
+    if sys.stdin is not None and sys.stdin.isatty():
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
+    else:
+        signal.signal(signal.SIGHUP, lambda number, frame: server.reload())
 
 
 def _server(host: str, port: int, **options: Any) -> SignallingServer:

@@ -118,6 +118,7 @@ class Registry:
         on_refusal: Is told of each message that is refused or dropped.
         lease: How long a peer may leave pings unanswered, in seconds.
         now: The time, in seconds.
+        unique_names: Whether two producers may not have one name.
 
     Attributes:
         announcements: What listeners are to be told of the peers' statuses, and have not been yet.
@@ -130,10 +131,12 @@ class Registry:
         *,
         lease: float = 20.0,
         now: float = 0.0,
+        unique_names: bool = False,
     ) -> None:
         self.announcements = Announcements()
         self._leases = Leases(lease, now)
         self._keys = ResumptionKeys()
+        self._names: dict[str, str] | None = {} if unique_names else None
         self._limits = limits
         self._on_refusal = on_refusal
         self._peers: dict[str, RegisteredPeer] = {}
@@ -244,6 +247,7 @@ class Registry:
         self._leases.end(peer_id)
         self._keys.forget(peer_id)
         self._meta_usage.remove_peer(peer_id)
+        self._set_name(peer, None)
         self._set_members(peer_id, ())
         outgoing = self._end_sessions(peer_id, list(self._sessions_of.get(peer_id, ())))
         self.announcements.announce(PeerStatusChanged(peer_id, (), peer.meta))
@@ -308,13 +312,27 @@ class Registry:
             return []
         if Role.PRODUCER in roles and Role.CONSUMER in roles:
             return self._refuse(peer, f"Cannot register peer {peer.id} as both producer and passive consumer")
+        name = Peer(peer.id, meta).name if Role.PRODUCER in roles else None
+        if self._names is not None and name is not None and self._names.get(name, peer.id) != peer.id:
+            return self._refuse(
+                peer, f"Cannot register peer {peer.id}: there is a producer named {name!r}", "unique_names"
+            )
         if excess := self._meta_usage.use(peer.id, size):
             return self._refuse(peer, f"Cannot register peer {peer.id}: {excess}", excess.limit)
         outgoing = self._end_sessions(peer.id, self._sessions_of_lost_role(peer, roles))
         self._peers[peer.id] = replace(peer, roles=roles, meta=meta)
+        self._set_name(peer, name)
         self._set_members(peer.id, roles)
         self.announcements.announce(PeerStatusChanged(peer.id, roles, meta))
         return outgoing
+
+    def _set_name(self, before: RegisteredPeer, name: str | None) -> None:
+        if self._names is None:
+            return
+        if Role.PRODUCER in before.roles and before.name is not None:
+            del self._names[before.name]
+        if name is not None:
+            self._names[name] = before.id
 
     def _set_members(self, peer_id: str, roles: tuple[Role, ...]) -> None:
         for role, members in self._members.items():

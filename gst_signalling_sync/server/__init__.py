@@ -4,6 +4,7 @@ What a stranger's byte passes through, in this order:
 
 1. `listening`: the socket that the server listens on.
 2. `acceptor`: takes connections from it, or turns them away.
+   Where there is a certificate, TLS is next (`tls`).
 3. `connection`: one TCP connection, its WebSocket handshake, its frames and messages. Who has more to do than one turn allows
    waits for the next in `turns`.
 4. `reception`: what the request gets, a WebSocket or a page, by the rules of `origins` and `proxies`.

@@ -467,6 +467,10 @@ class Connection(asyncio.Protocol):
         if self._transport.is_closing():
             return
         self._note_failed_handshake()
+        if not self._transport.can_write_eof():
+            # TLS ends both directions at once.
+            self._transport.close()
+            return
         # uvloop raises this one when the other end was faster.
         with contextlib.suppress(RuntimeError):
             self._transport.write_eof()

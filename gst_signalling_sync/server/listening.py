@@ -71,6 +71,8 @@ def _explain(error: OSError) -> str:
     match error.errno:
         case errno.EADDRINUSE:
             advice = "stop what uses it, or choose another port (0 picks a free one)"
+        case errno.EMFILE | errno.ENFILE:
+            return "no file descriptor is left: close files, or allow more (ulimit -n)"
         case errno.EACCES | errno.EPERM:
             advice = "choose a port from 1024 on (0 picks a free one)"
         case errno.EADDRNOTAVAIL:

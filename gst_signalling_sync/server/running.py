@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+from collections.abc import Iterator
 from typing import Final
 
-from ..errors import ConnectionLost, WaitTimeout
+from ..errors import ConnectError, ConnectionLost, WaitTimeout
 from ..threads.loop_thread import LoopThread
 from ..threads.waiting import Deadline
 from .listening import authority, listen
@@ -31,6 +34,14 @@ class RunningServer:
     """
 
     def __init__(self, settings: Settings) -> None:
+        with _telling_of_descriptors(settings):
+            self._start(settings)
+
+    def reload(self) -> None:
+        """Read the certificate again."""
+        self._thread.call(self.switchboard.reload)
+
+    def _start(self, settings: Settings) -> None:
         listening = listen(settings.host, settings.port)
         self.port: int = listening.getsockname()[1]
         try:
@@ -67,3 +78,16 @@ class RunningServer:
             )
         finally:
             self._thread.close(max(FAREWELL_SECONDS, deadline.remaining()))
+
+
+@contextlib.contextmanager
+def _telling_of_descriptors(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        raise ConnectError(
+            f"cannot listen on {authority(settings.host, settings.port)}: no file descriptor is left: close files, or allow"
+            " more (ulimit -n)"
+        ) from error

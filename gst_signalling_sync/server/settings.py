@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..protocol.limits import ServerLimits
 from .origins import OriginRules
 from .proxies import TrustedProxies
+from .tls import Certificate
 
 __all__ = ["Settings"]
 
@@ -21,6 +22,8 @@ class Settings:
         origins: Which Origin and Host headers are answered.
         proxies: Whose ``X-Forwarded-For`` is believed.
         limits: What strangers may use.
+        unique_names: Whether two producers may not have one name.
+        certificate: For TLS; None: connections are not encrypted.
         lease: How long a peer may leave pings unanswered, in seconds.
     """
 
@@ -30,3 +33,5 @@ class Settings:
     proxies: TrustedProxies
     limits: ServerLimits
     lease: float
+    certificate: Certificate | None
+    unique_names: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Sequence
 from types import TracebackType
@@ -19,6 +20,7 @@ from .origins import OriginRules
 from .proxies import TrustedProxies
 from .running import RunningServer
 from .settings import Settings
+from .tls import Certificate
 
 __all__ = ["SignallingServer"]
 
@@ -61,9 +63,15 @@ class SignallingServer:
         lease: How long a peer may leave pings unanswered, in seconds; then it is gone, whatever TCP thinks. It is pinged twice
             in that time. A client whose connection breaks may come back within it, and keep its id, registration and
             sessions, by a key in a header of its handshake (``docs/protocol.rst``). Defaults to 20 s.
+        cert: The file with the certificate for TLS 1.2 or newer, and those between it and the root, in PEM. Peers then
+            connect by ``wss://``. It is read again when it changes, for new connections. Defaults to no TLS.
+        key: The file with its key, in PEM. Defaults to `cert`.
+        unique_names: Whether a producer is refused by an ``error`` while another one of its ``name`` is registered.
 
     Raises:
-        ValueError: `port` is not in 0..65535, `lease` is not positive, or an entry of the lists is none of what they hold.
+        ValueError: `port` is not in 0..65535, `lease` is not positive, `cert` and `key` are no
+            certificate and its key, `key` has no `cert`, or an entry of the lists is none of what they hold.
+        OSError: `cert` or `key` cannot be read.
         TypeError: A single string was given instead of a list.
     """
 
@@ -77,13 +85,25 @@ class SignallingServer:
         trusted_proxies: Sequence[str] = (),
         limits: ServerLimits = _DEFAULT_LIMITS,
         lease: float = 20.0,
+        cert: str | os.PathLike[str] | None = None,
+        key: str | os.PathLike[str] | None = None,
+        unique_names: bool = False,
     ) -> None:
         if not (isinstance(port, int) and 0 <= port <= 65535):
             raise ValueError(f"port must be in 0..65535, not {port!r}")
+        if cert is None and key is not None:
+            raise ValueError("key must come with cert, the certificate that it belongs to")
         if not lease > 0:
             raise ValueError(f"lease must be a positive number of seconds, not {lease!r}")
         self._settings = Settings(
-            host, port, OriginRules(host, origins, hosts), TrustedProxies(trusted_proxies), limits, lease
+            host,
+            port,
+            origins=OriginRules(host, origins, hosts),
+            proxies=TrustedProxies(trusted_proxies),
+            limits=limits,
+            lease=lease,
+            certificate=None if cert is None else Certificate(cert, key),
+            unique_names=unique_names,
         )
         self._owner = Owner(f"SignallingServer on {authority(host, port)}")
         # Held while starting and closing, so that of several threads one does it and the others find it done.
@@ -112,7 +132,8 @@ class SignallingServer:
         port = self._settings.port if running is None else running.port
         if port == 0:
             raise RuntimeError("the server has no port yet: port=0 picks one in start()")
-        return f"ws://{authority(connectable(self._settings.host), port)}"
+        scheme = "ws" if self._settings.certificate is None else "wss"
+        return f"{scheme}://{authority(connectable(self._settings.host), port)}"
 
     @property
     def peers(self) -> dict[str, RegisteredPeer]:
@@ -166,6 +187,17 @@ class SignallingServer:
                 self._running = RunningServer(self._settings)
                 logger.info("signalling server listens on %s", self.uri)
         return self
+
+    def reload(self) -> None:
+        """Read the certificate again, for connections from now on; one that cannot be read is logged, and the old one stays.
+
+        Raises:
+            RuntimeError: This process inherited the server by `fork`.
+        """
+        self._owner.check()
+        running = self._running
+        if running is not None:
+            running.reload()
 
     def close(self, timeout: float | None = None) -> None:
         """Stop serving: peers get close code 1001, and those that do not answer are cut off.

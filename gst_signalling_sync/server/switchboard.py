@@ -36,6 +36,9 @@ FAREWELL_SECONDS: Final = 2.0
 
 PINGS_AT_ONCE: Final = 100
 
+CERTIFICATE_SECONDS: Final = 1.0
+"""How often it is looked whether the certificate has changed."""
+
 LONGEST_TICK_SECONDS: Final = 0.5
 """How often it is looked at which leases are over, at least."""
 
@@ -71,9 +74,13 @@ class Switchboard:
         limits = settings.limits
         breather = Breather()
         self.refusals = Refusals(limits, clock)
-        self.registry = Registry(limits, self._note_refusal, lease=settings.lease, now=clock())
+        self.registry = Registry(
+            limits, self._note_refusal, lease=settings.lease, now=clock(), unique_names=settings.unique_names
+        )
         self._loop = loop
         self._lease = settings.lease
+        self._certificate = settings.certificate
+        self._certificate_due = 0.0
         self._proxies = settings.proxies
         self._most_connections = connections_to_be_had(limits.connections)
         self._addresses: Counts[str] = Counts(limits.connections_per_address)
@@ -140,7 +147,14 @@ class Switchboard:
             return
         for connection in list(self._made):
             connection.cut_off("the server stops")
+        for connecting in self._connecting:
+            connecting.cancel()
         await self._is_deserted(FAREWELL_SECONDS)
+
+    def reload(self) -> None:
+        """Read the certificate again."""
+        if self._certificate is not None:
+            self._certificate.reload()
 
     def made(self, connection: Connection) -> None:
         """Begin to wait for a handshake; a server that stops sends the connection away."""
@@ -257,11 +271,27 @@ class Switchboard:
 
     async def _connect(self, connection: Connection, accepted: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(lambda: connection, accepted)
+            if self._certificate is None:
+                await self._loop.connect_accepted_socket(lambda: connection, accepted)
+            else:
+                await self._loop.connect_accepted_socket(
+                    lambda: connection,
+                    accepted,
+                    ssl=self._certificate.context,
+                    ssl_handshake_timeout=self._commons.limits.handshake_seconds,
+                )
         except OSError as error:
-            logger.debug("%s: %s", connection, error)
+            if connection in self._made:
+                # The transport tells it too.
+                return
+            self.refusals.note(connection, "tls", f"no TLS client: {error}")
             accepted.close()
             self.lost(connection)
+        except asyncio.CancelledError:
+            accepted.close()
+            if connection not in self._made:
+                self.lost(connection)
+            raise
 
     def _count(self, connection: Connection, address: str) -> None:
         self._addresses.add(address)
@@ -299,6 +329,9 @@ class Switchboard:
     def _tick(self) -> None:
         """Ping those that are due, and give up those whose leases are over."""
         now = self._commons.clock()
+        if self._certificate is not None and now >= self._certificate_due:
+            self._certificate_due = now + CERTIFICATE_SECONDS
+            self._certificate.reload_if_changed()
         for peer_id in self.registry.over(now):
             self._end_lease(peer_id, now)
         due = self.registry.to_ping(now, PINGS_AT_ONCE)
