@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from enum import Enum
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 from .limits import Rate, ServerLimits
 
 __all__ = ["Charge", "Counts", "PeerQuota", "Pool", "TokenBucket"]
 
 Key = TypeVar("Key", bound=Hashable)
+
+Charge = Literal["messages", "bytes", "status_changes", "lists", "session_starts"]
+"""What a peer is charged for, by the name of the limit. Every message is, and an enum would be slower to look up."""
 
 
 class TokenBucket:
@@ -56,16 +58,6 @@ class TokenBucket:
         return True
 
 
-class Charge(Enum):
-    """What a peer is charged for, by the name of the limit."""
-
-    MESSAGES = "messages"
-    BYTES = "bytes"
-    STATUS_CHANGES = "status_changes"
-    LISTS = "lists"
-    SESSION_STARTS = "session_starts"
-
-
 class PeerQuota:
     """The token buckets of one peer.
 
@@ -91,7 +83,7 @@ class PeerQuota:
         Returns:
             For how many seconds it shall not be read; 0: it may go on.
         """
-        rate: Rate | None = getattr(self._limits, charge.value)
+        rate: Rate | None = getattr(self._limits, charge)
         if rate is None:
             return 0.0
         if self._full_at is None:

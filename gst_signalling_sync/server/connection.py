@@ -131,6 +131,7 @@ class Connection(asyncio.Protocol):
         "_frames",
         "_header_bytes",
         "_is_final",
+        "_is_holding",
         "_is_open",
         "_observer",
         "_offset",
@@ -162,6 +163,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._is_open = False
         self._is_final = False
+        self._is_holding = False
         self._reading = _Reading.ON
         self._header_bytes = 0
         # What has arrived, in the order of its way: bytes, frames, and the parts of a message.
@@ -196,7 +198,7 @@ class Connection(asyncio.Protocol):
         pause = self._quota.spend(charge, amount, self._commons.clock())
         if pause > 0:
             self._pause = max(self._pause, pause)
-            self._commons.refusals.note(self, charge.value, "read more slowly, as it sends more than the limit")
+            self._commons.refusals.note(self, charge, "read more slowly, as it sends more than the limit")
 
     def ping(self) -> None:
         """Ping the peer."""
@@ -258,7 +260,7 @@ class Connection(asyncio.Protocol):
                 self._transport.close()
                 return
         elif self._is_open:
-            self.charge(Charge.BYTES, len(data))
+            self.charge("bytes", len(data))
         self._unparsed = self._unparsed[self._offset :] + data
         self._offset = 0
         if self._reading is _Reading.ON:
@@ -372,7 +374,10 @@ class Connection(asyncio.Protocol):
 
     def _tell_incomplete(self) -> None:
         size = len(self._unparsed) - self._offset + self._parsed_since_frame + len(self._partial or b"")
-        for holder in self._commons.incomplete.hold(self, size if size > SLICE_BYTES else 0):
+        if size <= SLICE_BYTES and not self._is_holding:
+            return
+        self._is_holding = size > SLICE_BYTES
+        for holder in self._commons.incomplete.hold(self, size if self._is_holding else 0):
             holder.exceed(
                 "incomplete_bytes_in_all", "all messages that are incomplete are too long, and it has the longest"
             )
@@ -413,7 +418,7 @@ class Connection(asyncio.Protocol):
     def _take_frame(self, frame: Frame) -> None:
         if not self._is_open:
             return
-        self.charge(Charge.MESSAGES)
+        self.charge("messages")
         if frame.opcode is Opcode.BINARY:
             self._commons.refusals.note(self, "binary", "binary message dropped")
         elif frame.opcode is Opcode.TEXT and frame.fin:

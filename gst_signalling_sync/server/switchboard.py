@@ -43,10 +43,10 @@ LONGEST_TICK_SECONDS: Final = 0.5
 """How often it is looked at which leases are over, at least."""
 
 _CHARGES: Final[dict[type[Request], Charge]] = {
-    SetPeerStatus: Charge.STATUS_CHANGES,
-    ListProducers: Charge.LISTS,
-    ListConsumers: Charge.LISTS,
-    StartSession: Charge.SESSION_STARTS,
+    SetPeerStatus: "status_changes",
+    ListProducers: "lists",
+    ListConsumers: "lists",
+    StartSession: "session_starts",
 }
 
 _TOO_MANY: Final = Page(
@@ -303,10 +303,12 @@ class Switchboard:
             self.refusals.note(connection, rule, details)
 
     def _deliver(self, outgoing: Outgoing) -> None:
+        announcements = self.registry.announcements
         for peer_id, event in outgoing:
             connection = self._open.get(peer_id)
             if connection is not None:
-                self._fan_out.catch_up(peer_id)
+                if announcements.is_behind(peer_id):
+                    self._fan_out.catch_up(peer_id)
                 connection.send(self._framer.frame(event))
             elif (mailbox := self._mailboxes.get(peer_id)) is not None:
                 mailbox.add(self._framer.frame(event))
