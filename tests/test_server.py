@@ -364,6 +364,42 @@ def test_stranger_that_tries_to_end_a_session_does_not(embedded_server: Signalli
         assert session_id in embedded_server.sessions
 
 
+# An operator's orders
+
+
+def test_session_that_the_server_ends_is_marked_for_both_ends(embedded_server: SignallingServer) -> None:
+    with RawPeer(embedded_server.uri).register("producer") as producer, RawPeer(embedded_server.uri) as consumer:
+        consumer.send("setProtocolVersion", version="v1_1")
+        session_id = consumer.request("startSession", peerId=producer.id)["sessionId"]
+        producer.receive()
+
+        embedded_server.end_session(session_id, mark="expired")
+
+        assert producer.receive() == {"type": "endSession", "sessionId": session_id, "mark": "expired"}
+        assert consumer.receive() == {
+            "type": "endSessionV1_1",
+            "sessionId": session_id,
+            "error": None,
+            "mark": "expired",
+        }
+        assert embedded_server.sessions == {}
+
+
+def test_mark_of_a_client_is_not_passed_on(embedded_server: SignallingServer) -> None:
+    with RawPeer(embedded_server.uri).register("producer") as producer, RawPeer(embedded_server.uri) as consumer:
+        session_id = consumer.request("startSession", peerId=producer.id)["sessionId"]
+        producer.receive()
+
+        consumer.send("endSession", sessionId=session_id, mark="expired")
+
+        assert producer.receive() == {"type": "endSession", "sessionId": session_id}
+
+
+def test_session_that_is_none_cannot_be_ended(embedded_server: SignallingServer) -> None:
+    with pytest.raises(LookupError, match="no session 'X'"):
+        embedded_server.end_session("X")
+
+
 # Limits
 
 

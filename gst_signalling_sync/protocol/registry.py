@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from ..errors import SessionClosedReason
 from .announcements import Announcements
 from .lease import Leases
 from .limits import ServerLimits
@@ -253,6 +254,24 @@ class Registry:
         self.announcements.announce(PeerStatusChanged(peer_id, (), peer.meta))
         return outgoing
 
+    def end_session(self, session_id: str, mark: SessionClosedReason) -> Outgoing:
+        """End a session by this server's own decision.
+
+        Args:
+            session_id: Of the session.
+            mark: Why, which both ends are told.
+
+        Returns:
+            What to send.
+
+        Raises:
+            KeyError: There is no such session.
+        """
+        session = self._sessions[session_id]
+        self._forget_session(session)
+        ends = [self._peers[session.producer_id], self._peers[session.consumer_id]]
+        return [(end.id, _session_ended(end, session_id, None, mark)) for end in ends]
+
     def handle(self, peer_id: str, request: Request) -> Outgoing:
         """Decide on what a peer sent.
 
@@ -434,15 +453,19 @@ class Registry:
     def _end_sessions(self, peer_id: str, session_ids: Iterable[str], error: str | None = None) -> Outgoing:
         outgoing: Outgoing = []
         for session_id in session_ids:
-            session = self._sessions.pop(session_id)
-            self._session_usage.remove(session.producer_id, session.consumer_id)
-            for end_id in {session.producer_id, session.consumer_id}:
-                self._forget_session_of(end_id, session_id)
+            session = self._sessions[session_id]
+            self._forget_session(session)
             other_id = session.other_end(peer_id)
             other = self._peers.get(other_id) if other_id is not None else None
             if other is not None:
                 outgoing.append((other.id, _session_ended(other, session_id, error)))
         return outgoing
+
+    def _forget_session(self, session: RegisteredSession) -> None:
+        del self._sessions[session.id]
+        self._session_usage.remove(session.producer_id, session.consumer_id)
+        for end_id in (session.producer_id, session.consumer_id):
+            self._forget_session_of(end_id, session.id)
 
     def _forget_session_of(self, peer_id: str, session_id: str) -> None:
         own = self._sessions_of[peer_id]
@@ -462,10 +485,12 @@ class Registry:
         return [(peer.id, Error(details))]
 
 
-def _session_ended(other: RegisteredPeer, session_id: str, error: str | None) -> Event:
+def _session_ended(
+    other: RegisteredPeer, session_id: str, error: str | None, mark: SessionClosedReason | None = None
+) -> Event:
     if other.version is ProtocolVersion.V1_0:
-        return EndSession(session_id)
-    return EndSessionV1_1(session_id, error)
+        return EndSession(session_id, mark)
+    return EndSessionV1_1(session_id, error, mark)
 
 
 def _rust_roles(roles: tuple[Role, ...]) -> str:

@@ -7,7 +7,7 @@ import errno
 from collections.abc import Iterator
 from typing import Final
 
-from ..errors import ConnectError, ConnectionLost, WaitTimeout
+from ..errors import ConnectError, ConnectionLost, SessionClosedReason, WaitTimeout
 from ..threads.loop_thread import LoopThread
 from ..threads.waiting import Deadline
 from .listening import authority, listen
@@ -17,6 +17,7 @@ from .switchboard import FAREWELL_SECONDS, Switchboard
 __all__ = ["RunningServer"]
 
 _START_SECONDS: Final = 10.0
+_CALL_SECONDS: Final = 10.0
 
 
 class RunningServer:
@@ -40,6 +41,20 @@ class RunningServer:
     def reload(self) -> None:
         """Read the certificate again."""
         self._thread.call(self.switchboard.reload)
+
+    def end_session(self, session_id: str, mark: SessionClosedReason) -> None:
+        """End a session, and tell both ends why.
+
+        Args:
+            session_id: Of the session.
+            mark: Why.
+
+        Raises:
+            KeyError: There is no such session.
+            WaitTimeout: The loop is held by something else.
+        """
+        doing = f"ending session {session_id}"
+        self._thread.run(self.switchboard.end_session(session_id, mark), Deadline(_CALL_SECONDS), doing)
 
     def _start(self, settings: Settings) -> None:
         listening = listen(settings.host, settings.port)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
-from ..errors import WaitTimeout
+from ..errors import SessionClosedReason, WaitTimeout
 from ..protocol.limits import ServerLimits
 from ..protocol.registry import RegisteredPeer, RegisteredSession
 from ..threads.native import check_native
@@ -187,6 +187,29 @@ class SignallingServer:
                 self._running = RunningServer(self._settings)
                 logger.info("signalling server listens on %s", self.uri)
         return self
+
+    def end_session(self, session_id: str, mark: SessionClosedReason = "rejected") -> None:
+        """End a session between two peers, by an operator's order for example.
+
+        Both ends are told by ``endSession`` with the extra key ``mark``, by which clients of this library know that it is this
+        server that ended it, and close the session at once. Others end it as they always do.
+
+        Args:
+            session_id: One of `sessions`.
+            mark: The reason that `SessionClosed` has at both ends.
+
+        Raises:
+            LookupError: There is no such session, or the server does not run.
+            RuntimeError: This process inherited the server by `fork`.
+        """
+        self._owner.check()
+        running = self._running
+        if running is None:
+            raise LookupError(f"no session {session_id!r}: the server does not run")
+        try:
+            running.end_session(session_id, mark)
+        except KeyError:
+            raise LookupError(f"no session {session_id!r}: there are {len(self.sessions)} others") from None
 
     def reload(self) -> None:
         """Read the certificate again, for connections from now on; one that cannot be read is logged, and the old one stays.

@@ -9,7 +9,7 @@ import time
 from http import HTTPStatus
 from typing import Final
 
-from ..errors import ProtocolError
+from ..errors import ProtocolError, SessionClosedReason
 from ..protocol.messages import ListConsumers, ListProducers, Request, SetPeerStatus, StartSession
 from ..protocol.quota import Charge, Counts, Pool
 from ..protocol.registry import Outgoing, Registry
@@ -155,6 +155,18 @@ class Switchboard:
         """Read the certificate again."""
         if self._certificate is not None:
             self._certificate.reload()
+
+    async def end_session(self, session_id: str, mark: SessionClosedReason) -> None:
+        """End a session, and tell both ends why.
+
+        Args:
+            session_id: Of the session.
+            mark: Why.
+
+        Raises:
+            KeyError: There is no such session.
+        """
+        self._deliver(self.registry.end_session(session_id, mark))
 
     def made(self, connection: Connection) -> None:
         """Begin to wait for a handshake; a server that stops sends the connection away."""
