@@ -18,6 +18,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from ....errors import MediaError
+from ..ffmpeg_in_children import keep_in_child
 from .pipe_input import PipeInput
 
 __all__ = ["OPEN_SECONDS", "READ_SECONDS", "Location", "MediaInput", "Span"]
@@ -131,6 +132,7 @@ class MediaInput:
     """
 
     def __init__(self, location: Location, stop: threading.Event | None = None) -> None:
+        keep_in_child(self)
         self._location = location
         self._pipe: PipeInput | None = None
         # A pipe may be silent for as long as its writer likes.

@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from ..failures import Failures
+from ..ffmpeg_in_children import keep_in_child
 from ..sending.audio_source import AudioSource
 from ..sending.video_source import VideoSource
 from .media_input import Span
@@ -67,6 +68,7 @@ class PlayedTrack(ABC):
     """
 
     def __init__(self, name: str, stream: Stream, source: VideoSource | AudioSource, span: Span) -> None:
+        keep_in_child(self)
         self._stream = stream
         self._source = source
         self._shift = 0.0

@@ -9,6 +9,7 @@ import av
 from av.audio.codeccontext import AudioCodecContext
 
 from ..encoded_frame import AUDIO_CLOCK_RATE, EncodedFrame
+from ..ffmpeg_in_children import keep_in_child
 
 __all__ = ["CHANNELS", "RATE", "AudioDecoder"]
 
@@ -41,6 +42,7 @@ class AudioDecoder:
     """The decoder of one audio track; used by one thread."""
 
     def __init__(self) -> None:
+        keep_in_child(self)
         self._name = ""
         self._codec = _CODECS["opus"]
         self._context: AudioCodecContext | None = None

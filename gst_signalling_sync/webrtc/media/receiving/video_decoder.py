@@ -11,6 +11,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
 from ..failures import DecodingError
+from ..ffmpeg_in_children import keep_in_child
 
 __all__ = ["MOST_PIXELS", "VideoDecoder"]
 
@@ -27,6 +28,7 @@ class VideoDecoder:
     """The decoder of one video track; used by one thread."""
 
     def __init__(self) -> None:
+        keep_in_child(self)
         self._codec = ""
         self._context: VideoCodecContext | None = None
 

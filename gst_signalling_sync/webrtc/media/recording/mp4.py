@@ -16,6 +16,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from ..encoded_frame import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, MediaKind
+from ..ffmpeg_in_children import keep_in_child
 from .muxer import LOST_SECONDS, OPUS_HEAD, Muxer, Packet
 from .recording_file import RecordingFile
 
@@ -45,6 +46,7 @@ class Mp4Muxer(Muxer):
     """
 
     def __init__(self, file: RecordingFile, video: VideoStream | None, has_audio: bool) -> None:
+        keep_in_child(self)
         self._file = file
         self._container: OutputContainer = av.open(file, "w", format="mp4", container_options=_OPTIONS)
         self._streams: dict[MediaKind, VideoStream | AudioStream] = {}

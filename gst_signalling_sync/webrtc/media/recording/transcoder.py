@@ -11,6 +11,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import VideoReformatter
 
 from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
+from ..ffmpeg_in_children import keep_in_child
 from ..pictures import to_yuv420p
 from ..receiving.audio_decoder import RATE, AudioDecoder
 from ..receiving.video_decoder import VideoDecoder
@@ -51,6 +52,7 @@ class VideoTranscoder:
     """
 
     def __init__(self, target: str) -> None:
+        keep_in_child(self)
         self._target = target
         self._decoder = VideoDecoder()
         self._reformatter = VideoReformatter()
@@ -97,6 +99,7 @@ class AudioTranscoder:
     """
 
     def __init__(self) -> None:
+        keep_in_child(self)
         self._decoder = AudioDecoder()
         self._encoder = _new_opus_encoder()
         self._samples = 0

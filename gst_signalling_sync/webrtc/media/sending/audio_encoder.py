@@ -11,6 +11,7 @@ from av.audio.codeccontext import AudioCodecContext
 from numpy.typing import NDArray
 
 from ..encoded_frame import AUDIO_CLOCK_RATE, EncodedFrame
+from ..ffmpeg_in_children import keep_in_child
 
 __all__ = ["OPUS", "PACKET_SECONDS", "AudioEncoder"]
 
@@ -36,6 +37,7 @@ class AudioEncoder:
     """
 
     def __init__(self, rate: int, channels: int) -> None:
+        keep_in_child(self)
         self._rate = rate
         self._channels = channels
         self._layout = _LAYOUTS[channels]

@@ -12,6 +12,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
 from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
+from ..ffmpeg_in_children import keep_in_child
 from ..pictures import with_even_sides
 
 __all__ = ["VIDEO_CODECS", "VideoEncoder", "default_bitrate"]
@@ -58,6 +59,7 @@ class VideoEncoder:
     """
 
     def __init__(self, codec: str, fps: float) -> None:
+        keep_in_child(self)
         self.codec = codec
         self._fps = fps
         self._context: VideoCodecContext | None = None
