@@ -51,6 +51,8 @@ class Wire:
         if self._observer is not None and self.is_receiving:
             self._observer.on_message(message)
 
+    def release(self) -> None: ...
+
     def stop_receiving(self) -> None:
         self.is_receiving = False
 

@@ -147,3 +147,19 @@ def test_channel_that_stopped_receiving_drops_what_arrives() -> None:
             assert await pair.sending.next() == "the other way"
 
     asyncio.run(main())
+
+
+def test_released_channel_tells_its_observer_nothing_more() -> None:
+    async def main() -> None:
+        async with connected_pair() as pair:
+            pair.receiving.wire.release()
+            pair.sending.wire.transmit(["unheard"])
+            data = pair.offerer.data
+            assert data is not None
+            await until(lambda: data.is_acknowledged, "acknowledged")
+            await pair.answerer.close()
+
+            assert pair.receiving.wire.state == "closed"
+            assert not pair.receiving.closed.is_set()
+
+    asyncio.run(main())

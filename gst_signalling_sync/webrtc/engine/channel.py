@@ -94,12 +94,18 @@ class AiortcChannel:
         if self._observer is not None:
             self._channel.remove_listener("message", self._observer.on_message)
 
+    def release(self) -> None:
+        """Tell the observer nothing more."""
+        self._observer = None
+        self._channel.remove_all_listeners()
+
     def transmit(self, messages: Sequence[Message], dates: Sequence[float] = ()) -> None:
         """Send messages."""
+        channel, enqueue = self._channel, self._transport.enqueue
         # Whether the peer, if it created the channel, dates its messages is not known before its first.
-        is_dated = self._channel.maxPacketLifeTime is not None and (self._max_age is not None or not self._is_ours)
+        is_dated = channel.maxPacketLifeTime is not None and (self._max_age is not None or not self._is_ours)
         for number, message in enumerate(messages):
-            self._transport.enqueue(self._channel, message, dates[number] if dates else None, is_dated)
+            enqueue(channel, message, dates[number] if dates else None, is_dated)
         self._transport.flush()
 
     def drop_waiting(self) -> None:

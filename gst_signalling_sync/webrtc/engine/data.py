@@ -104,6 +104,9 @@ class WireChannel(Protocol):
     def stop_receiving(self) -> None:
         """Drop the messages that arrive from now on."""
 
+    def release(self) -> None:
+        """Tell the observer nothing more; it goes on with another channel, or not at all."""
+
     def transmit(self, messages: Sequence[Message], dates: Sequence[float] = ()) -> None:
         """Send messages on the open channel, at once as far as the network takes them; the others wait.
 

@@ -35,7 +35,6 @@ from aiortc.rtcsctptransport import (
     SackChunk,
     ShutdownChunk,
 )
-from aiortc.utils import uint32_gte
 
 from ...threads import clock
 from ..message import Message
@@ -425,8 +424,9 @@ class BundlingSctpTransport(DelayedSacks):
         if chunk.gaps:
             self._may_retransmit = True
         # Before aiortc goes on to send: what follows is not acknowledged by this one.
-        unacknowledged = self._unacknowledged
-        while unacknowledged and uint32_gte(chunk.cumulative_tsn, unacknowledged[0][0]):
+        unacknowledged, cumulative_tsn = self._unacknowledged, chunk.cumulative_tsn
+        # aiortc's uint32_gte, which this does for every message, written out.
+        while unacknowledged and (cumulative_tsn - unacknowledged[0][0]) & 0xFFFFFFFF < 0x80000000:
             unacknowledged.popleft()
         await super()._receive_sack_chunk(chunk)
 
