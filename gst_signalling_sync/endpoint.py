@@ -19,6 +19,7 @@ __all__ = [
     "Headers",
     "Token",
     "address_uri",
+    "checked_proxy",
     "redacted",
     "resolve_endpoint",
 ]
@@ -154,7 +155,7 @@ class Endpoint:
         is_gstreamer = parts.scheme.startswith("gstwebrtc")
         netloc = parts.netloc.rpartition("@")[2]
         query = "" if is_gstreamer else parts.query
-        proxy_uri, shown_proxy = _checked_proxy(_text_or_none("proxy", proxy))
+        proxy_uri, shown_proxy = checked_proxy(_text_or_none("proxy", proxy))
         self._set(
             request_uri=urlunsplit((_SCHEMES[parts.scheme], netloc, parts.path, query, "")),
             peer_id=parse_qs(parts.query).get("peer-id", [None])[0] if is_gstreamer else None,
@@ -337,6 +338,37 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
+def checked_proxy(uri: str | None) -> tuple[str | None, str | None]:
+    """A proxy's URI with its port, with and without its user and password.
+
+    Args:
+        uri: What a user wrote; a scheme may be missing.
+
+    Returns:
+        Both, or what was given where it is empty.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not uri:
+        return uri, uri
+    problem = f"proxy {_shown(uri)!r} must be of the form http://host:port or socks5h://host:port"
+    try:
+        parts = urlsplit(uri if "://" in uri else f"http://{uri}")
+        port = parts.port
+    except ValueError:
+        raise ValueError(problem + _hint(uri)) from None
+    if parts.scheme not in _PROXY_SCHEMES or not parts.hostname or port == 0:
+        raise ValueError(problem)
+    _credentials(parts, problem)
+    host = parts.netloc.rpartition("@")[2]
+    if port is None:
+        host = f"{host.removesuffix(':')}:{_PROXY_SCHEMES[parts.scheme]}"
+    user = parts.netloc.rpartition("@")[0]
+    with_user = f"{parts.scheme}://{user}@{host}" if user else f"{parts.scheme}://{host}"
+    return with_user, f"{parts.scheme}://{host}"
+
+
 def _split(uri: str) -> tuple[SplitResult, tuple[str, str] | None]:
     """The parts of a signalling server's URI, and the user and password in it."""
     problem = f"signalling server address {_shown(uri)!r} is not of the form ws://host:port or wss://host:port"
@@ -423,24 +455,3 @@ def _checked_headers(headers: Headers | None) -> tuple[tuple[str, str], ...]:
         if not _HEADER_VALUE.fullmatch(value) or value != value.strip():
             raise ValueError(f"the value of the header {name} must be printable ASCII without surrounding spaces")
     return tuple((name, value) for name, value in pairs)
-
-
-def _checked_proxy(uri: str | None) -> tuple[str | None, str | None]:
-    """A proxy's URI with and without its user and password."""
-    if not uri:
-        return uri, uri
-    problem = f"proxy {_shown(uri)!r} must be of the form http://host:port or socks5h://host:port"
-    try:
-        parts = urlsplit(uri if "://" in uri else f"http://{uri}")
-        port = parts.port
-    except ValueError:
-        raise ValueError(problem + _hint(uri)) from None
-    if parts.scheme not in _PROXY_SCHEMES or not parts.hostname or port == 0:
-        raise ValueError(problem)
-    _credentials(parts, problem)
-    host = parts.netloc.rpartition("@")[2]
-    if port is None:
-        host = f"{host.removesuffix(':')}:{_PROXY_SCHEMES[parts.scheme]}"
-    user = parts.netloc.rpartition("@")[0]
-    with_user = f"{parts.scheme}://{user}@{host}" if user else f"{parts.scheme}://{host}"
-    return with_user, f"{parts.scheme}://{host}"

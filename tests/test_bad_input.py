@@ -112,11 +112,9 @@ def after_request(answer: bytes) -> Callable[[socket.socket], None]:
     "answer",
     [
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-        b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.0 500 Internal Server Error\r\n\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n",
-        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n",
         b"HTTP/1.1 302 Found\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: nonsense\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
@@ -157,7 +155,7 @@ def test_server_that_accepts_and_never_answers(scheme: str) -> None:
         uri = plain_uri.replace("ws", scheme)
         begin = time.monotonic()
 
-        with pytest.raises(ConnectTimeout, match=rf"{uri}: it did not answer within 0\.2 s"):
+        with pytest.raises(ConnectTimeout, match=rf"{uri}: .*did not answer.* within 0\.2 s"):
             SignallingClient(uri).connect(timeout=0.2)
 
         assert 0.2 <= time.monotonic() - begin < 4
@@ -174,12 +172,13 @@ def test_role_at_a_server_that_never_answers(role: type[Producer | Consumer | Li
         assert time.monotonic() - begin < 4
 
 
-@pytest.mark.parametrize("line", [b"HTTP/1.1 101 Switching Protocols\r\n", b"x" * 1000])
+@pytest.mark.parametrize("line", [b"X: y\r\n", b"x"])
 def test_server_that_drips_its_handshake(line: bytes) -> None:
     stop = threading.Event()
 
     def drip(connection: socket.socket) -> None:
-        for byte in line * 100:
+        connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\n")
+        for byte in line * 1000:
             connection.sendall(bytes([byte]))
             if stop.wait(0.02):
                 return
@@ -215,8 +214,8 @@ def test_server_that_claims_an_endless_page() -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999999\r\n\r\n")
         stay_silent(connection)
 
-    with tcp_server(claim) as uri, pytest.raises(ConnectTimeout, match=uri):
-        SignallingClient(uri).connect(timeout=0.2)
+    with tcp_server(claim) as uri, pytest.raises(ConnectError, match=f"{uri}.*not a WebSocket server"):
+        SignallingClient(uri).connect(timeout=SECONDS)
 
 
 # A WebSocket server that is none of ours

@@ -143,7 +143,7 @@ def test_connect_after_the_connection_was_lost_connects_anew(embedded_server: Si
         assert client.list_producers() == []
 
 
-@pytest.mark.parametrize("thread", ["gss-callbacks", "gss-alarm", "gss-writer", "gss-reader"])
+@pytest.mark.parametrize("thread", ["gss-callbacks", "gss-writer", "gss-reader"])
 def test_connect_that_gets_no_thread_leaves_nothing_behind(
     embedded_server: SignallingServer, monkeypatch: pytest.MonkeyPatch, thread: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -39,10 +40,13 @@ from .exchange import Exchange
 from .pending import PendingRequest
 from .server_signals import ServerSignals
 
-__all__ = ["DEFAULT_TIMEOUT", "SignallingClient"]
+__all__ = ["DEFAULT_KEEPALIVE", "DEFAULT_TIMEOUT", "SignallingClient"]
 
 DEFAULT_TIMEOUT: Final = 10.0
 """Seconds that a blocking call may take when its `timeout` is None and its object was given no other default."""
+
+DEFAULT_KEEPALIVE: Final = 10.0
+"""Seconds of silence after which a server is asked for a sign of life."""
 
 _GRACE_SECONDS: Final = 0.5
 """What the callback thread may take to end when nothing is left of the timeout."""
@@ -77,9 +81,11 @@ class SignallingClient(ServerSignals):
         callbacks: The threads that deliver the signals; None: its own.
         on_event: Called on the reader with each message that answers no request; must not block.
         on_lost: Called on the reader, last, when the connection ended otherwise than by `close`; must not block.
+        keepalive: Seconds of silence after which the server is pinged; it has 5 s to say anything, else the connection is lost.
+            Defaults to 10; None: the server is never asked.
 
     Raises:
-        ValueError: The address is not one of a signalling server.
+        ValueError: The address is not one of a signalling server, or a number of seconds is none.
     """
 
     def __init__(
@@ -92,11 +98,13 @@ class SignallingClient(ServerSignals):
         callbacks: Callbacks | None = None,
         on_event: Callable[[Event], None] | None = None,
         on_lost: Callable[[ConnectionLost], None] | None = None,
+        keepalive: float | None = DEFAULT_KEEPALIVE,
     ) -> None:
         super().__init__()
         self.endpoint = resolve_endpoint(uri, host, port)
         self.uri = self.endpoint.uri
         self._timeout = check_timeout(timeout)
+        self._keepalive = _checked_keepalive(keepalive)
         self._owner = Owner(f"signalling client of {self.uri}")
         self._own_callbacks = callbacks is None
         self._callbacks = callbacks or Callbacks(f"callbacks-{self.uri.split('//', 1)[1]}")
@@ -143,7 +151,7 @@ class SignallingClient(ServerSignals):
             if self._own_callbacks:
                 self._callbacks.open()
             try:
-                self._exchange = Exchange(self.endpoint, self._on_message, self._on_lost)
+                self._exchange = Exchange(self.endpoint, self._on_message, self._on_lost, self._keepalive)
                 self._exchange.open(deadline)
             except TimeoutError as error:
                 self._disconnect(deadline)
@@ -426,3 +434,11 @@ class SignallingClient(ServerSignals):
         if self._on_event is not None and not answered:
             self._on_event(event)
         self._announce(event, self._callbacks)
+
+
+def _checked_keepalive(seconds: float | None) -> float:
+    if seconds is None:
+        return math.inf
+    if not check_timeout(seconds):
+        raise ValueError("keepalive must be more than 0 s; None: the server is never asked")
+    return seconds

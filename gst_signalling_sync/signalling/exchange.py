@@ -17,6 +17,7 @@ from ..threads.interruptible import Future
 from ..threads.waiting import Deadline, result_of
 from .connection import Connection
 from .pending import PendingRequest, PendingRequests
+from .repeated import RepeatedWarnings
 
 __all__ = ["Exchange"]
 
@@ -31,18 +32,23 @@ class Exchange:
         on_event: Called on the reader with each message, and whether it answered a request; must not block.
         on_lost: Called on the reader, last, when the connection ended otherwise than by `close`, before those who wait for
             answers are told; must not block.
+        keepalive: Seconds of silence after which the server is asked for a sign of life; `math.inf`: never.
     """
 
     def __init__(
-        self, endpoint: Endpoint, on_event: Callable[[Event, bool], None], on_lost: Callable[[ConnectionLost], None]
+        self,
+        endpoint: Endpoint,
+        on_event: Callable[[Event, bool], None],
+        on_lost: Callable[[ConnectionLost], None],
+        keepalive: float,
     ) -> None:
         self.uri = endpoint.uri
         self._on_event = on_event
         self._on_connection_lost = on_lost
-        self._connection = Connection(endpoint, self._on_text, self._on_lost)
+        self._connection = Connection(endpoint, self._on_text, self._on_lost, keepalive)
         self._pending = PendingRequests()
         self._welcome: Future[str] = Future()
-        self._warned = False
+        self._warnings = RepeatedWarnings(logger, self.uri)
         self.is_closed = False
         """Whether `close` was called."""
         # Whether it is done, after which a reader that was given up may still be there.
@@ -59,8 +65,8 @@ class Exchange:
         """Connect and wait for the server's welcome.
 
         Raises:
-            ConnectError: Nothing listens there, or it is not a WebSocket server.
-            ConnectTimeout: It did not answer the WebSocket handshake in time.
+            ConnectError: There is no way to the server, or it refused.
+            ConnectTimeout: It, or something on the way, did not answer in time.
             TimeoutError: It did not welcome in time.
             ConnectionLost: It closed the connection before its welcome, or `interrupt` was called.
         """
@@ -111,6 +117,7 @@ class Exchange:
 
     def _on_lost(self, error: ConnectionLost | None) -> None:
         self.loss = error
+        self._warnings.report()
         try:
             # Before those who wait are told, who may want to connect again.
             if error is not None:
@@ -128,18 +135,15 @@ class Exchange:
         try:
             event = parse_event(text)
         except ProtocolError as error:
-            # Once per connection: a server shall not fill the log of this machine.
-            level = logging.DEBUG if self._warned else logging.WARNING
-            self._warned = True
-            logger.log(level, "%s: dropped a message of the server: %s", self.uri, error)
+            self._warnings.warn("dropped a message of the server", str(error))
             return
         logger.debug("%s: received %s", self.uri, event)
         if isinstance(event, Welcome):
             if self._welcome.done():
-                logger.warning("%s: dropped a second welcome of the server", self.uri)
+                self._warnings.warn("dropped a second welcome of the server", event.peer_id)
                 return
             self._welcome.set_result(event.peer_id)
         answered = self._pending.resolve(event)
         if isinstance(event, Error) and not answered:
-            logger.warning("%s: the server refused a message: %s", self.uri, event.details)
+            self._warnings.warn("the server refused a message", event.details)
         self._on_event(event, answered)

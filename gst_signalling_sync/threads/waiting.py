@@ -60,7 +60,7 @@ class Deadline:
 
     def __str__(self) -> str:
         # What is left of another timeout is no round number.
-        return f"{round(self.seconds, 2 if self.seconds >= 1 else 4):g} s"
+        return f"{round(self.seconds, 2):g} s" if self.seconds >= 1 else f"{self.seconds:.2g} s"
 
     def remaining(self) -> float:
         """Seconds left: never negative, and never more than sockets and locks take, however long the timeout is."""

@@ -1,0 +1,75 @@
+"""The head of an HTTP response (RFC 9112): what a proxy answers to CONNECT, and a server to the WebSocket handshake."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["MAX_HEAD_BYTES", "HeadTooLong", "HttpHead", "NotHttp"]
+
+MAX_HEAD_BYTES: Final = 65536
+"""The longest head that is read."""
+
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?")
+
+_HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
+
+_BEGINNINGS: Final = (b"HTTP/1.0 ", b"HTTP/1.1 ")
+
+
+class NotHttp(ValueError):
+    """What came is no HTTP response; the message shows how it begins."""
+
+
+class HeadTooLong(NotHttp):
+    """The head does not end within `MAX_HEAD_BYTES`."""
+
+
+@dataclass(frozen=True)
+class HttpHead:
+    """The head of a response.
+
+    Attributes:
+        status: The status code.
+        reason: The words behind it, which may be missing.
+        headers: Names in lower case, the last value of each.
+        size: Its bytes, up to where the body begins.
+    """
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    size: int
+
+    @classmethod
+    def of(cls, received: bytes) -> HttpHead | None:
+        """The head of what was received so far, or None while there is more to come.
+
+        Args:
+            received: Everything from the first byte of the response.
+
+        Raises:
+            NotHttp: It cannot become one.
+            HeadTooLong: It is not complete after `MAX_HEAD_BYTES`.
+        """
+        if not any(received.startswith(each) or each.startswith(received) for each in _BEGINNINGS):
+            raise NotHttp(f"it began with {received[:40]!r}")
+        end = _HEAD_END.search(received, 0, MAX_HEAD_BYTES)
+        if end is None:
+            if len(received) >= MAX_HEAD_BYTES:
+                raise HeadTooLong(f"its header had no end after {MAX_HEAD_BYTES} bytes")
+            return None
+        first, *lines = re.split(rb"\r?\n", received[: end.start()])
+        status_line = _STATUS_LINE.fullmatch(first)
+        if status_line is None:
+            raise NotHttp(f"it began with {first[:40]!r}")
+        headers: dict[str, str] = {}
+        for line in lines:
+            name, colon, value = line.partition(b":")
+            if not colon:
+                raise NotHttp(f"it had the header {line[:40]!r}")
+            headers[name.decode("latin-1").lower()] = value.decode("latin-1").strip()
+        reason = (status_line[2] or b"").decode("latin-1").strip()
+        return cls(int(status_line[1]), reason, headers, end.end())

@@ -1,0 +1,58 @@
+"""`Outgoing`: what waits for the writer of a connection."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from ..threads.interruptible import Condition
+
+__all__ = ["Outgoing"]
+
+
+class Outgoing:
+    """Texts in their order, and control frames, which overtake them; of each kind of these only the newest waits.
+
+    So a server that pings and does not read costs no memory: RFC 6455 section 5.5.3 lets a pong answer several pings.
+    """
+
+    def __init__(self) -> None:
+        # Guards everything.
+        self._changed = Condition()
+        self._texts: deque[str] = deque()
+        self._control: dict[str, bytes] = {}
+        self._is_ended = False
+
+    def put(self, text: str) -> None:
+        """Add a text; returns at once."""
+        with self._changed:
+            self._texts.append(text)
+            self._changed.notify()
+
+    def put_control(self, kind: str, frame: bytes) -> None:
+        """Add a control frame, in the place of one of its kind; returns at once.
+
+        Args:
+            kind: Such as ``"pong"``.
+            frame: As it goes over the wire.
+        """
+        with self._changed:
+            self._control[kind] = frame
+            self._changed.notify()
+
+    def end(self) -> None:
+        """Have `take` return None once everything before is taken; returns at once."""
+        with self._changed:
+            self._is_ended = True
+            self._changed.notify()
+
+    def take(self) -> str | bytes | None:
+        """The oldest control frame, else the oldest text; blocks until there is one. None: `end` was called."""
+        with self._changed:
+            while True:
+                if self._control:
+                    return self._control.pop(next(iter(self._control)))
+                if self._texts:
+                    return self._texts.popleft()
+                if self._is_ended:
+                    return None
+                self._changed.wait()

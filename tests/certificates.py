@@ -1,0 +1,78 @@
+"""Certificates as servers have them: of a private CA, expired, for another host."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+__all__ = ["PrivateCA"]
+
+DAY = datetime.timedelta(days=1)
+
+
+@dataclass
+class PrivateCA:
+    """A certificate authority that no system knows.
+
+    Attributes:
+        folder: Where its files are written.
+    """
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Private CA")])
+        now = datetime.datetime.now(datetime.UTC)
+        builder = self._builder(self._name, self._key.public_key(), now - DAY, now + DAY)
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        certificate = builder.sign(self._key, hashes.SHA256())
+        self.cafile = self.folder / "ca.pem"
+        self.cafile.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+    def server(self, *hosts: str, age: int = 0) -> ssl.SSLContext:
+        """What a server needs to speak TLS.
+
+        Args:
+            *hosts: Names and addresses that its certificate is for.
+            age: Days by which it lies back.
+        """
+        key = ec.generate_private_key(ec.SECP256R1())
+        now = datetime.datetime.now(datetime.UTC) - age * DAY
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
+        alternatives = x509.SubjectAlternativeName([_alternative(host) for host in hosts])
+        builder = self._builder(name, key.public_key(), now - DAY, now + DAY)
+        certificate = builder.add_extension(alternatives, critical=False).sign(self._key, hashes.SHA256())
+        path = self.folder / f"server-{'-'.join(hosts).replace(':', '_')}-{age}.pem"
+        path.write_bytes(
+            certificate.public_bytes(serialization.Encoding.PEM)
+            + key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.TraditionalOpenSSL,
+                serialization.NoEncryption(),
+            )
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+        return context
+
+    def _builder(
+        self, name: x509.Name, key: ec.EllipticCurvePublicKey, begin: datetime.datetime, end: datetime.datetime
+    ) -> x509.CertificateBuilder:
+        builder = x509.CertificateBuilder().subject_name(name).issuer_name(self._name).public_key(key)
+        return builder.serial_number(x509.random_serial_number()).not_valid_before(begin).not_valid_after(end)
+
+
+def _alternative(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
