@@ -50,7 +50,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def problem_of(endpoint: Endpoint | str, timeout: float = SECONDS) -> ConnectError:
     with pytest.raises(ConnectError) as caught:
-        list_producers(endpoint, timeout=timeout)
+        SignallingClient(endpoint).connect(timeout)
     return caught.value
 
 
@@ -77,6 +77,13 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
     return known.__setitem__
 
 
+@pytest.fixture
+def named_server() -> Iterator[SignallingServer]:
+    """A server that answers to the name that these tests give it."""
+    with SignallingServer(port=0, hosts=["robot.local"]) as server:
+        yield server
+
+
 @pytest.mark.parametrize(
     "first",
     [
@@ -87,23 +94,23 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
     ],
 )
 def test_second_address_of_a_name_is_tried(
-    embedded_server: SignallingServer, names: Names, first: tuple[int, tuple[Any, ...]]
+    named_server: SignallingServer, names: Names, first: tuple[int, tuple[Any, ...]]
 ) -> None:
-    names("robot.local", [first, (socket.AF_INET, ("127.0.0.1", embedded_server.port))])
+    names("robot.local", [first, (socket.AF_INET, ("127.0.0.1", named_server.port))])
     begin = time.monotonic()
 
-    assert list_producers(f"ws://robot.local:{embedded_server.port}", timeout=SECONDS) == []
+    assert list_producers(f"ws://robot.local:{named_server.port}", timeout=SECONDS) == []
 
     assert time.monotonic() - begin < 4
 
 
 def test_address_that_swallows_packets_costs_a_quarter_of_a_second(
-    embedded_server: SignallingServer, names: Names
+    named_server: SignallingServer, names: Names
 ) -> None:
     with full_port() as full:
         names(
             "robot.local",
-            [(socket.AF_INET, full), (socket.AF_INET, ("127.0.0.1", embedded_server.port))],
+            [(socket.AF_INET, full), (socket.AF_INET, ("127.0.0.1", named_server.port))],
         )
         begin = time.monotonic()
 
