@@ -291,7 +291,9 @@ class TestProgram:
 
     def test_help_of_clients_names_the_environment_variable(self) -> None:
         for command in ("list", "listen", "ping"):
-            assert "GST_SIGNALLING_URI" in CliRunner().invoke(main, [command, "--help"]).output
+            output = CliRunner().invoke(main, [command, "--help"]).output
+            for variable in ("GST_SIGNALLING_URI", "GST_SIGNALLING_TOKEN", "GST_SIGNALLING_CAFILE"):
+                assert variable in output
 
     @pytest.mark.parametrize(
         "arguments",

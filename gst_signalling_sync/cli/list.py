@@ -13,7 +13,7 @@ from .output import json_option, peer_fields, print_json, printable, remaining_m
 from .server_options import server_options
 
 if TYPE_CHECKING:
-    from .. import Peer
+    from .. import Endpoint, Peer
 
 __all__ = ["list_"]
 
@@ -32,19 +32,19 @@ Examples:
 @json_option("Print one JSON array of objects with id, name and meta.")
 @server_options
 @verbose_option
-def list_(uri: str, timeout: float, consumers: bool, as_json: bool) -> None:
+def list_(endpoint: Endpoint, timeout: float, consumers: bool, as_json: bool) -> None:
     """List the producers of a signalling server.
 
     Into a pipe it prints one line per producer: id, name and the rest of its meta, separated by tabs.
     """
     if consumers:
-        peers = gst_signalling_sync.list_consumers(uri, timeout=timeout)
+        peers = gst_signalling_sync.list_consumers(endpoint, timeout=timeout)
     else:
-        peers = gst_signalling_sync.list_producers(uri, timeout=timeout)
+        peers = gst_signalling_sync.list_producers(endpoint, timeout=timeout)
     if as_json:
         print_json([peer_fields(peer) for peer in peers])
     elif not peers:
-        click.echo(f"There are no {'passive consumers' if consumers else 'producers'} at {uri}.", err=True)
+        click.echo(f"There are no {'passive consumers' if consumers else 'producers'} at {endpoint.uri}.", err=True)
     elif stdout_is_terminal():
         _print_table(peers)
     else:

@@ -23,7 +23,7 @@ from .program import treat_sigterm_as_interrupt
 from .server_options import server_options
 
 if TYPE_CHECKING:
-    from .. import Listener, Peer
+    from .. import Endpoint, Listener, Peer
 
 __all__ = ["listen"]
 
@@ -42,7 +42,7 @@ Examples:
 @json_option("Print one JSON object per line with time, event (came, changed, left), id, name, roles and meta.")
 @server_options
 @verbose_option
-def listen(uri: str, timeout: float, as_json: bool) -> None:
+def listen(endpoint: Endpoint, timeout: float, as_json: bool) -> None:
     """Print peers as they come, change and go, until Ctrl-C.
 
     The producers that are there already come first. A peer without a role, such as an ordinary consumer, is not
@@ -51,7 +51,7 @@ def listen(uri: str, timeout: float, as_json: bool) -> None:
     treat_sigterm_as_interrupt()
     try:
         log = _PeerLog(as_json)
-        listener = gst_signalling_sync.Listener(uri, timeout=timeout)
+        listener = gst_signalling_sync.Listener(endpoint, timeout=timeout)
         listener.producer_added.connect(log.on_producer)
         listener.peer_status_changed.connect(log.on_status)
         with listener:

@@ -21,7 +21,7 @@ from .program import treat_sigterm_as_interrupt
 from .server_options import server_options
 
 if TYPE_CHECKING:
-    from .. import DataChannel, Peer, Session
+    from .. import DataChannel, Endpoint, Peer, Session
 
 __all__ = ["ping"]
 
@@ -72,7 +72,7 @@ Examples:
 @verbose_option
 def ping(
     name: str,
-    uri: str,
+    endpoint: Endpoint,
     timeout: float,
     count: int | None,
     interval: float,
@@ -88,14 +88,14 @@ def ping(
     retransmissions that ping opens. Other producers can be measured by --channel if they echo. Fails when nothing came back.
     """
     treat_sigterm_as_interrupt()
-    producer = producer_called(name, uri, timeout)
-    with gst_signalling_sync.connect(uri, peer_id=producer.id, timeout=timeout) as session:
+    producer = producer_called(name, endpoint, timeout)
+    with gst_signalling_sync.connect(endpoint, peer_id=producer.id, timeout=timeout) as session:
         left = Event()
         session.closed.connect(lambda session, error: left.set())
         channel = _open(session, label)
         pinger = Pinger(channel, size, text, interval, wait, count)
         report = _Report(as_json, producer, name, size)
-        report.begin(uri, channel)
+        report.begin(endpoint.uri, channel)
         failure = _run(pinger, report)
         if isinstance(failure, ChannelClosed) and left.wait(_LEAVE_SECONDS):
             failure = SessionClosed(departure(name, session))

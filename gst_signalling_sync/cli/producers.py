@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import gst_signalling_sync
 
 if TYPE_CHECKING:
-    from .. import Peer, Session
+    from .. import Endpoint, Peer, Session
 
 __all__ = ["departure", "producer_called"]
 
 
-def producer_called(name: str, uri: str, timeout: float) -> Peer:
+def producer_called(name: str, endpoint: Endpoint, timeout: float) -> Peer:
     """The producer that a user names.
 
     Args:
         name: Its name or its peer id.
-        uri: Of the signalling server.
+        endpoint: The signalling server.
         timeout: Seconds that the server may take to answer.
 
     Returns:
@@ -27,11 +27,11 @@ def producer_called(name: str, uri: str, timeout: float) -> Peer:
         PeerNotFound: There is none; the message says which there are.
         SignallingError: The server could not be asked.
     """
-    for producer in gst_signalling_sync.list_producers(uri, timeout=timeout):
+    for producer in gst_signalling_sync.list_producers(endpoint, timeout=timeout):
         if name in (producer.id, producer.name):
             return producer
     # It raises an error that says which there are; or it is there by now.
-    return gst_signalling_sync.find_producer(name, uri, timeout=timeout)
+    return gst_signalling_sync.find_producer(name, endpoint, timeout=timeout)
 
 
 def departure(name: str, session: Session) -> str:

@@ -23,7 +23,7 @@ from .recording_screen import Figures, Lines, LiveLine, Screen, Silence
 from .server_options import server_options
 
 if TYPE_CHECKING:
-    from .. import Recorder
+    from .. import Endpoint, Recorder
 
 __all__ = ["record"]
 
@@ -54,7 +54,7 @@ Examples:
 @json_option("Print one JSON object at the end.")
 @server_options
 @verbose_option
-def record(name: str, file: Path, uri: str, timeout: float, seconds: float | None, as_json: bool) -> None:
+def record(name: str, file: Path, endpoint: Endpoint, timeout: float, seconds: float | None, as_json: bool) -> None:
     """Record what producer NAME, a name or a peer id, sends into FILE: MP4, MKV or WebM, by its suffix.
 
     The first video and the first audio track are recorded, in sync, without re-encoding where the file can hold what came. A
@@ -62,13 +62,13 @@ def record(name: str, file: Path, uri: str, timeout: float, seconds: float | Non
     """
     treat_sigterm_as_interrupt()
     check_directory(file)
-    producer = producer_called(name, uri, timeout)
-    with gst_signalling_sync.connect(uri, peer_id=producer.id, timeout=timeout) as session:
+    producer = producer_called(name, endpoint, timeout)
+    with gst_signalling_sync.connect(endpoint, peer_id=producer.id, timeout=timeout) as session:
         recorder = session.record(file)
         recorder.start()
         figures = Figures(session, recorder)
         screen: Screen = Silence() if as_json else LiveLine() if stdout_is_terminal() and not verbosity() else Lines()
-        with screen.showing(printable(f"recording {name} ({producer.id}) at {uri} into {file}")):
+        with screen.showing(printable(f"recording {name} ({producer.id}) at {endpoint.uri} into {file}")):
             end = _wait_for_end(recorder, figures, screen, math.inf if seconds is None else seconds, timeout)
         failure = _close(recorder, file)
     if as_json:

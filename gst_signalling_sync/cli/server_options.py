@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
 import gst_signalling_sync
+from gst_signalling_sync.endpoint import resolve_endpoint
 
+from .logs import verbosity
 from .numbers import FiniteRange
 
 __all__ = ["DEFAULT_SECONDS", "server_options"]
@@ -19,7 +23,7 @@ DEFAULT_SECONDS: Final = 10.0
 
 
 def server_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command ``--uri``, ``--host``, ``--port`` and ``--timeout``; it gets `uri`, resolved, and `timeout`."""
+    """Give a command the options of a signalling server and ``--timeout``; it gets `endpoint` and `timeout`."""
 
     @click.option(
         "--uri",
@@ -30,6 +34,19 @@ def server_options(function: Callable[..., None]) -> Callable[..., None]:
     @click.option("--host", help="Its host or address, instead of --uri.")
     @click.option("--port", type=click.IntRange(1, 65535), help="Its TCP port, instead of --uri.")
     @click.option(
+        "--token-file",
+        metavar="FILE",
+        help="A file with the bearer token, read before each connection; -: from stdin, once.  [env var of the token"
+        " itself: GST_SIGNALLING_TOKEN]",
+    )
+    @click.option(
+        "--cafile",
+        metavar="FILE",
+        help="CA certificates to trust instead of the system's.  [env var: GST_SIGNALLING_CAFILE]",
+    )
+    @click.option("--insecure", is_flag=True, help="Do not check the server's certificate.")
+    @click.option("--proxy", metavar="URI", help="The HTTP or SOCKS proxy to go through; '': none.")
+    @click.option(
         "--timeout",
         type=FiniteRange(min=0, min_open=True),
         default=DEFAULT_SECONDS,
@@ -38,14 +55,55 @@ def server_options(function: Callable[..., None]) -> Callable[..., None]:
         help="How long the server, and a peer, may take to answer.",
     )
     @functools.wraps(function)
-    def command(uri: str | None, host: str | None, port: int | None, **others: Any) -> None:
-        function(uri=_resolved(uri, host, port), **others)
+    def command(
+        uri: str | None,
+        host: str | None,
+        port: int | None,
+        token_file: str | None,
+        cafile: str | None,
+        insecure: bool,
+        proxy: str | None,
+        **others: Any,
+    ) -> None:
+        try:
+            address = _uri(uri, host, port)
+            token = None if token_file is None else _token(token_file)
+            endpoint = gst_signalling_sync.Endpoint(address, token=token, cafile=cafile, insecure=insecure, proxy=proxy)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        if insecure and not verbosity():
+            click.echo(f"gst-signalling-sync: warning: the certificate of {endpoint.uri} is not checked", err=True)
+        function(endpoint=endpoint, **others)
 
     return command
 
 
-def _resolved(uri: str | None, host: str | None, port: int | None) -> str:
+def _uri(uri: str | None, host: str | None, port: int | None) -> str | None:
+    """The URI that the options name; None: the environment's.
+
+    Raises:
+        ValueError: Both a URI and a host or port are given, or one of them is none.
+    """
+    if host is None and port is None:
+        return uri
+    return resolve_endpoint(uri, host, port).request_uri
+
+
+def _token(file: str) -> str | Callable[[], str]:
+    """The token in a file, which may be written again while the command runs."""
+    if file == "-":
+        return sys.stdin.readline().strip()
+    path = Path(file)
+
+    def read() -> str:
+        return path.read_text(encoding="ascii").strip()
+
     try:
-        return gst_signalling_sync.SignallingClient(uri, host=host, port=port).uri
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        is_empty = not read()
+    except OSError as error:
+        raise click.UsageError(f"--token-file {file}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise click.UsageError(f"--token-file {file}: it is not ASCII") from None
+    if is_empty:
+        raise click.UsageError(f"--token-file {file}: it is empty")
+    return read

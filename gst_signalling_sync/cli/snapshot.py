@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from .. import Endpoint
+
 __all__ = ["PICTURE_SUFFIXES", "snapshot"]
 
 PICTURE_SUFFIXES: Final = (".png", ".jpg", ".jpeg")
@@ -41,15 +43,15 @@ Examples:
 @json_option("Print one JSON object with file, bytes, width, height, and the producer's name and id.")
 @server_options
 @verbose_option
-def snapshot(name: str, file: Path, uri: str, timeout: float, as_json: bool) -> None:
+def snapshot(name: str, file: Path, endpoint: Endpoint, timeout: float, as_json: bool) -> None:
     """Save the first picture that comes from producer NAME, a name or a peer id, as FILE: PNG or JPEG, by its suffix.
 
     A file that is there is overwritten.
     """
     treat_sigterm_as_interrupt()
     check_directory(file)
-    producer = producer_called(name, uri, timeout)
-    with gst_signalling_sync.connect(uri, peer_id=producer.id, timeout=timeout) as session:
+    producer = producer_called(name, endpoint, timeout)
+    with gst_signalling_sync.connect(endpoint, peer_id=producer.id, timeout=timeout) as session:
         picture = session.video.read(timeout=timeout)
     height, width = picture.shape[:2]
     size = _save(file, picture)
