@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -20,10 +21,12 @@ from .raw_peer import RawPeer
 
 
 @contextmanager
-def serving_process(*options: str, stdin: int = subprocess.DEVNULL) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving_process(
+    *options: str, stdin: int = subprocess.DEVNULL, stderr: int | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server that runs as a program, and its URI."""
     command = [sys.executable, "-m", "gst_signalling_sync", "serve", "--port", "0", *options]
-    with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, text=True) as process:
         assert process.stdout is not None
         try:
             yield process, process.stdout.readline().strip()
@@ -124,3 +127,15 @@ def test_too_few_descriptors_are_told_as_such() -> None:
     assert ended.returncode == 1
     assert "no file descriptor is left" in ended.stderr
     assert "ulimit -n" in ended.stderr
+
+
+def test_log_is_a_json_object_in_each_line() -> None:
+    with serving_process("--log-format", "json", stderr=subprocess.PIPE) as (process, uri):
+        with pytest.raises(websocket.WebSocketBadStatusException):
+            RawPeer(uri, origin="https://evil.example")
+        assert process.stderr is not None
+        line = json.loads(process.stderr.readline())
+
+    assert (line["level"], line["logger"]) == ("WARNING", "gst_signalling_sync.server.refusals")
+    assert "https://evil.example" in line["message"]
+    assert line["time"].endswith("+00:00")

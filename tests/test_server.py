@@ -147,6 +147,19 @@ def test_server_starts_once_the_port_is_free(embedded_server: SignallingServer) 
         RawPeer(second.uri).close()
 
 
+def test_serve_forever_starts_and_ends_with_close() -> None:
+    server = SignallingServer(port=0)
+    with ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(server.serve_forever)
+        wait_until(lambda: server.port)
+        RawPeer(server.uri).close()
+        assert not serving.done()
+
+        server.close()
+
+        serving.result(SECONDS)
+
+
 def test_start_after_close_starts_anew() -> None:
     with SignallingServer(port=0) as server:
         peer = RawPeer(server.uri)

@@ -1,14 +1,16 @@
-"""``-v``: the library's logs on stderr."""
+"""``-v`` and ``--log-format``: the library's logs on stderr."""
 
 from __future__ import annotations
 
+import datetime
+import json
 import logging
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import click
 
-__all__ = ["show_logs", "verbose_option", "verbosity"]
+__all__ = ["show_logs", "show_logs_as_json", "verbose_option", "verbosity"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -42,6 +44,26 @@ def show_logs(level: int) -> None:
         level: The least severe that is shown.
     """
     logging.basicConfig(level=level, format=_FORMAT, force=True)
+
+
+def show_logs_as_json() -> None:
+    """Write each log line as a JSON object: ``time`` (ISO 8601, UTC), ``level``, ``logger``, ``message``, ``exception``."""
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(_JsonFormatter())
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+        fields = {
+            "time": time.isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps(fields, ensure_ascii=False)
 
 
 def _add_verbosity(ctx: click.Context, parameter: click.Parameter, count: int) -> None:

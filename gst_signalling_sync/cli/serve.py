@@ -11,10 +11,8 @@ import click
 
 import gst_signalling_sync
 
-from ..threads.interruptible import Event
-from ..threads.waiting import LONGEST_WAIT_SECONDS
 from .limits import LimitType, limits_of
-from .logs import show_logs, verbose_option, verbosity
+from .logs import show_logs, show_logs_as_json, verbose_option, verbosity
 from .numbers import FiniteRange
 from .output import end_interrupted_line
 from .program import treat_sigterm_as_interrupt
@@ -86,6 +84,13 @@ Examples:
 @click.option("--key", type=click.Path(exists=True, dir_okay=False), help="Its key, in PEM.  [default: in --cert]")
 @click.option("--unique-names", is_flag=True, help="Refuse a producer while another one of its name is registered.")
 @click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Write the log on stderr as text, or as a JSON object in each line.",
+)
+@click.option(
     "--limit",
     "limits",
     multiple=True,
@@ -103,6 +108,7 @@ def serve(
     cert: str | None,
     key: str | None,
     unique_names: bool,
+    log_format: str,
     limits: tuple[tuple[str, Any], ...],
 ) -> None:
     """Run a signalling server until Ctrl-C.
@@ -113,6 +119,8 @@ def serve(
     treat_sigterm_as_interrupt()
     if not verbosity():
         show_logs(logging.WARNING)
+    if log_format == "json":
+        show_logs_as_json()
     try:
         with _server(
             host,
@@ -130,10 +138,7 @@ def serve(
             click.echo(server.uri)
             if sys.stderr.isatty():
                 click.echo("The signalling server runs; Ctrl-C stops it.", err=True)
-            stop = Event()
-            # In slices, because CPython may notice a signal only after the wait that it came just before.
-            while not stop.wait(LONGEST_WAIT_SECONDS):
-                continue
+            server.serve_forever()
     except KeyboardInterrupt:
         end_interrupted_line()
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ..errors import ConnectError, ConnectionLost, SessionClosedReason, WaitTimeout
+from ..threads.interruptible import Event
 from ..threads.loop_thread import LoopThread
 from ..threads.waiting import Deadline
 from .listening import authority, listen
@@ -27,6 +28,7 @@ class RunningServer:
         settings: How the server was made.
 
     Attributes:
+        closed: Set when it does not run any more.
         port: The TCP port that it listens on.
         switchboard: Its connections, and the registry that decides for them.
 
@@ -35,6 +37,7 @@ class RunningServer:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self.closed = Event()
         with _telling_of_descriptors(settings):
             self._start(settings)
 
@@ -92,6 +95,7 @@ class RunningServer:
                 "stopping the signalling server",
             )
         finally:
+            self.closed.set()
             self._thread.close(max(FAREWELL_SECONDS, deadline.remaining()))
 
 

@@ -14,7 +14,7 @@ from ..protocol.limits import ServerLimits
 from ..protocol.registry import RegisteredPeer, RegisteredSession
 from ..threads.native import check_native
 from ..threads.owner import Owner
-from ..threads.waiting import Deadline
+from ..threads.waiting import LONGEST_WAIT_SECONDS, Deadline
 from .listening import authority, connectable
 from .origins import OriginRules
 from .proxies import TrustedProxies
@@ -187,6 +187,23 @@ class SignallingServer:
                 self._running = RunningServer(self._settings)
                 logger.info("signalling server listens on %s", self.uri)
         return self
+
+    def serve_forever(self) -> None:
+        """Start unless it runs already, and block until the server is closed or interrupted.
+
+        Example:
+            with SignallingServer("0.0.0.0") as server:
+                server.serve_forever()
+
+        Raises:
+            ConnectError: The address cannot be listened on.
+            KeyboardInterrupt: Ctrl-C.
+            RuntimeError: This process inherited the server by `fork`.
+        """
+        running = self.start()._running
+        # In slices, because CPython may notice a signal only after the wait that it came just before.
+        while running is not None and not running.closed.wait(LONGEST_WAIT_SECONDS):
+            continue
 
     def end_session(self, session_id: str, mark: SessionClosedReason = "rejected") -> None:
         """End a session between two peers, by an operator's order for example.
