@@ -567,7 +567,7 @@ class Link:
         if self._control is None:
             return
         is_heard = self._session.state is SessionState.CONNECTED
-        if is_heard and goodbye.reason != "left":
+        if is_heard and goodbye != Goodbye():
             # SCTP is established behind DTLS, and an ABORT tells no reason.
             await self._control.wait_open(_GOODBYE_SECONDS)
         if self._control.say(goodbye) and is_heard:

