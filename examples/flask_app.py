@@ -74,7 +74,7 @@ class Robot:
         return channel
 
     def _connected(self) -> Session:
-        if self._session is None or self._session.state != "connected":
+        if self._session is None or not self._session.is_open:
             self._disconnect()
             self._session = connect(self._uri, name=self._name, timeout=CONNECT_SECONDS)
         return self._session

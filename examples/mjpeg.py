@@ -92,14 +92,14 @@ class Robot:
     def session(self) -> Session:
         """The session, a new one where the last has ended; from any thread."""
         with self._lock:
-            if self._session is None or self._session.state != "connected":
+            if self._session is None or not self._session.is_open:
                 self._session = connect(self._uri, name=self._name, timeout=CONNECT_SECONDS)
             return self._session
 
 
 def parts(session: Session) -> Iterator[bytes]:
     """The newest frame again and again, each as a part of a multipart answer, until the session is closed."""
-    while session.state == "connected":
+    while session.is_open:
         frame = session.video.latest()
         if frame is not None:
             jpeg = encode_still(frame, "jpeg")

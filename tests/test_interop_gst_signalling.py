@@ -105,7 +105,7 @@ def test_we_close_a_channel_of_theirs(our_session: Session, their_producer: GstP
 def test_their_producer_ends_the_session(our_session: Session, their_producer: GstProcess) -> None:
     closed = Heard(our_session.closed)
     their_producer.command("close_session")
-    assert closed.next()["error"] is None
+    assert closed.next()["error"].reason == "left"
 
 
 def test_their_producer_dies(our_session: Session, their_producer: GstProcess) -> None:
@@ -150,7 +150,7 @@ def test_everything_sent_before_close_reaches_their_consumer(
 def test_their_consumer_ends_the_session(our_producer: Producer, their_consumer: GstProcess) -> None:
     ended = Heard(our_producer.session_ended)
     their_consumer.command("close_session")
-    assert ended.next()["error"] is None
+    assert ended.next()["error"].reason == "left"
 
 
 def test_their_consumer_dies(our_producer: Producer, their_consumer: GstProcess) -> None:
