@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -101,7 +102,8 @@ def test_peer_that_stays_frozen_is_lost(scene: Scene, figures: Figures) -> None:
     error = scene.session.error
     assert isinstance(error, SessionClosed)
     assert error.reason == "lost"
-    assert "nothing was heard from the peer for 3" in str(error)
+    # Earlier than by itself where the server, too, hears nothing any more.
+    assert re.search(r"nothing was heard from the peer for \d\d", str(error))
 
 
 @pytest.mark.parametrize("scene", scenes.parameters(), indirect=True)

@@ -69,4 +69,6 @@ class LibraryProcess(PeerProcess):
     """
 
     def __init__(self, uri: str, role: str, name: str, options: tuple[str, ...], python: Path | None) -> None:
-        super().__init__(f"{role} of this library", [python or sys.executable, _PROGRAM, uri, role, name, *options])
+        # Isolated, lest $PYTHONPATH brings another version.
+        interpreter = [sys.executable] if python is None else [python, "-I"]
+        super().__init__(f"{role} of this library", [*interpreter, _PROGRAM, uri, role, name, *options])
