@@ -293,7 +293,8 @@ def test_either_end_ends_a_session(registry: Registry, by_producer: bool) -> Non
     session_id = begin_session(registry, consumer, producer)
     one, other = (producer, consumer) if by_producer else (consumer, producer)
 
-    assert registry.handle(one, EndSession(session_id)) == [(other, EndSession(session_id))]
+    # Only the server itself can mark the end of a session.
+    assert registry.handle(one, EndSession(session_id, "expired")) == [(other, EndSession(session_id))]
     assert registry.sessions == {}
     assert registry.handle(other, EndSession(session_id)) == []
 

@@ -35,6 +35,11 @@ from gst_signalling_sync.protocol.wire import parse_event, parse_request, serial
 
 RELAYED: list[tuple[SdpMessage | IceMessage | EndSession | EndSessionV1_1, dict[str, Any]]] = [
     (EndSession("s"), {"type": "endSession", "sessionId": "s"}),
+    (EndSession("s", "expired"), {"type": "endSession", "sessionId": "s", "mark": "expired"}),
+    (
+        EndSessionV1_1("s", None, "limit"),
+        {"type": "endSessionV1_1", "sessionId": "s", "error": None, "mark": "limit"},
+    ),
     (EndSessionV1_1("s"), {"type": "endSessionV1_1", "sessionId": "s", "error": None}),
     (EndSessionV1_1("s", "boom"), {"type": "endSessionV1_1", "sessionId": "s", "error": "boom"}),
     (

@@ -527,6 +527,8 @@ class Link:
             await self._end_connection(failure, told_peer, tell_peer, drain_seconds)
         except Exception:
             logger.exception("%s: internal error while it was ended", self._session.named)
+        if self._watch is not None:
+            self._watch.stop()
         if not is_resumed:
             await self._finish(None, failure)
 
