@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gst_signalling_sync import DataChannel, Producer, SignallingServer, WaitTimeout, connect
+from gst_signalling_sync import ChannelClosed, DataChannel, Producer, SignallingServer, WaitTimeout, connect
 from gst_signalling_sync.threads import clock
 from gst_signalling_sync.threads.callbacks import Callbacks
 from gst_signalling_sync.webrtc.channel_options import ChannelOptions
@@ -20,7 +23,8 @@ from gst_signalling_sync.webrtc.inbox import Inbox
 from gst_signalling_sync.webrtc.message_age import MessageAges, dated, undated
 
 from .engine.pairs import connected_pair
-from .waiting import wait_until
+from .processes import exit_of, start_script
+from .waiting import Heard, wait_until
 
 MAX_AGE = 0.3
 FROZEN_SECONDS = 6.0
@@ -125,9 +129,12 @@ def test_messages_given_up_for_their_age_are_counted_and_what_follows_arrives() 
 
 
 def test_dated_messages_keep_their_type_and_tell_the_age_to_the_other_end() -> None:
-    def read_dates(offerer: PeerConnection, answerer: PeerConnection) -> None:
-        assert offerer.data is not None
-        offerer.data.peer_reads_dates = True
+    def read_dates(*ends: PeerConnection) -> None:
+        for end in ends:
+            # A data section is there with the first channel.
+            end.create_control_channel()
+            assert end.data is not None
+            end.data.peer_reads_dates = True
 
     async def main() -> None:
         async with connected_pair(ChannelOptions("state", max_age=MAX_AGE), read_dates) as pair:
@@ -145,17 +152,28 @@ def test_dated_messages_keep_their_type_and_tell_the_age_to_the_other_end() -> N
 
 
 @contextmanager
-def session_of(server: SignallingServer, **options: float) -> Iterator[tuple[DataChannel, DataChannel]]:
+def session_of(server: SignallingServer, **options: float) -> Iterator[tuple[DataChannel, DataChannel, Heard]]:
     producer = Producer(server.uri, name="robot")
     state = producer.add_channel("state", **options)  # type: ignore[arg-type]
+    heard = Heard(state.message)
     with producer, connect(server.uri, name="robot") as session:
         theirs = session.channel("state")
         wait_until(lambda: state.channels, "the producer has it")
-        yield state.channels[0], theirs
+        yield state.channels[0], theirs, heard
+
+
+def test_age_is_known_at_both_ends(embedded_server: SignallingServer) -> None:
+    with session_of(embedded_server, max_age=MAX_AGE) as (ours, theirs, heard):
+        ours.send("hello")
+        assert theirs.recv() == "hello"
+        theirs.send("hello yourself")
+        assert heard.next()["data"] == "hello yourself"
+        for channel in (ours, theirs):
+            assert (channel.max_age, channel.max_packet_life_time, channel.expired) == (MAX_AGE, None, 0)
 
 
 def test_lifetime_of_the_w3c_lets_what_has_arrived_wait(embedded_server: SignallingServer) -> None:
-    with session_of(embedded_server, max_packet_life_time=50) as (ours, theirs):
+    with session_of(embedded_server, max_packet_life_time=50) as (ours, theirs, _):
         ours.send("hello")
         wait_until(lambda: theirs.stats()["messagesReceived"], "it has arrived")
         threading.Event().wait(0.1)
@@ -164,10 +182,137 @@ def test_lifetime_of_the_w3c_lets_what_has_arrived_wait(embedded_server: Signall
 
 
 def test_message_that_recv_is_late_for_is_dropped(embedded_server: SignallingServer) -> None:
-    with session_of(embedded_server, max_age=0.05) as (ours, theirs):
-        theirs.send("hello")
-        wait_until(lambda: ours.stats()["messagesReceived"], "it has arrived")
+    with session_of(embedded_server, max_age=0.05) as (ours, theirs, _):
+        ours.send("hello")
+        wait_until(lambda: theirs.stats()["messagesReceived"], "it has arrived")
         threading.Event().wait(0.1)
         with pytest.raises(WaitTimeout):
-            ours.recv(timeout=0)
-        assert ours.expired == 1
+            theirs.recv(timeout=0)
+        assert theirs.expired == 1
+
+
+CONSUMER = """
+    import sys, time
+    from gst_signalling_sync import connect
+    with connect(sys.argv[1], name="robot") as session:
+        channel = session.channel("state")
+        channel.message.connect(lambda channel, data: print(time.monotonic(), data, flush=True))
+        sys.stdin.readline()
+        print("expired", channel.expired, flush=True)
+"""
+
+PRODUCER = """
+    import sys, time
+    from gst_signalling_sync import Producer
+    robot = Producer(sys.argv[1], name="robot")
+    state = robot.add_channel("state", max_age=0.3)
+    state.message.connect(lambda channel, session, data: print(time.monotonic(), data, flush=True))
+    with robot:
+        robot.wait_for_session(60)
+        channel = state.channels[0]
+        sys.stdin.readline()
+        print("expired", channel.expired, flush=True)
+"""
+
+
+class Frozen:
+    """A process that prints when it was told which moment, and that can be stopped."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.ages: list[tuple[float, float]] = []
+        """When it was told of a message, and how old that was."""
+        self.expired = 0
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def end(self) -> None:
+        """Have it end, and tell what it has dropped."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        self._reader.join(30)
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            first, second = line.split()
+            if first == "expired":
+                self.expired = int(second)
+                return
+            self.ages.append((float(first), float(first) - float(second)))
+
+
+def send_states(channel: DataChannel, seconds: float) -> None:
+    """Send the time, 100 times a second."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with suppress(WaitTimeout):
+            channel.send(str(time.monotonic()), timeout=0)
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("who", ["consumer", "producer"])
+def test_peer_that_was_frozen_is_given_nothing_older(embedded_server: SignallingServer, who: str) -> None:
+    uri = embedded_server.uri
+    with start_script(CONSUMER if who == "consumer" else PRODUCER, uri) as process:
+        peer = Frozen(process)
+        try:
+            if who == "consumer":
+                producer = Producer(uri, name="robot", timeout=60)
+                state = producer.add_channel("state", max_age=MAX_AGE)
+                with producer:
+                    producer.wait_for_session()
+                    replay(peer, state.channels[0])
+            else:
+                with connect(uri, name="robot", timeout=60) as session, suppress(ChannelClosed):
+                    replay(peer, session.channel("state"))
+        finally:
+            peer.signal(signal.SIGCONT)
+            process.kill()
+            exit_of(process)
+
+    assert peer.expired > 0
+
+
+def replay(peer: Frozen, channel: DataChannel) -> None:
+    send_states(channel, 1.0)
+    wait_until(lambda: peer.ages, "messages arrive")
+    peer.signal(signal.SIGSTOP)
+    send_states(channel, FROZEN_SECONDS)
+    woken = time.monotonic()
+    peer.signal(signal.SIGCONT)
+    send_states(channel, 3.0)
+    peer.end()
+
+    told = [age for at, age in peer.ages if at >= woken]
+    assert told, "live messages arrive again"
+    # Between the moment at which it is judged and the one that the receiver looks at, the machine may have something to do.
+    assert max(told) < MAX_AGE + 0.15
+    assert channel.expired > 0
+
+
+def test_unreliable_channel_drops_what_an_interrupted_link_has_queued(embedded_server: SignallingServer) -> None:
+    producer = Producer(embedded_server.uri, name="robot", timeout=60)
+    state = producer.add_channel("state", ordered=False, max_retransmits=0)
+    with producer, start_script(CONSUMER, embedded_server.uri) as process:
+        try:
+            session = producer.wait_for_session()
+            states = Heard(session.state_changed)
+            process.send_signal(signal.SIGSTOP)
+            for _ in range(100):
+                state.send(bytes(5000))
+            assert state.channels[0].buffered_amount > 0
+
+            while states.next()["state"] != "interrupted":
+                continue
+
+            assert state.channels[0].buffered_amount == 0
+            assert state.channels[0].expired > 0
+        finally:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            exit_of(process)

@@ -223,6 +223,7 @@ class Negotiation:
             await self._connection.refuse_data()
         elif control_version(sdp) and self._connection.data is not None:
             self._open_control().is_spoken = True
+            self._connection.data.peer_reads_dates = True
         for text, index in self._early_candidates:
             await self.add_candidate(text, index)
         self._early_candidates.clear()
