@@ -121,6 +121,8 @@ class BroadcastChannel:
         if not self._owns(session) and session.state != "closed":
             raise ValueError(f"{session.named} is not one of this producer's")
         try:
+            if session.state == "closed":
+                raise session.closed_error()
             return session.role_channel(self.options, deadline)
         except (SessionClosed, ConnectionLost) as error:
             raise ChannelClosed(

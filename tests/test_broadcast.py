@@ -181,7 +181,9 @@ def test_message_for_a_closed_session_raises(
     ours = next(session for session in producer.sessions if session.id == sessions[0].id)
     sessions[0].close()
     wait_until(lambda: ours.state == "closed", "the producer knows")
-    with pytest.raises(ChannelClosed, match=f"cannot send on channel 'data' with peer {ours.peer_id}"):
+    with pytest.raises(
+        ChannelClosed, match=f"cannot send on channel 'data' with peer {ours.peer_id}: session .* is closed"
+    ):
         channel.send("hello?", session=ours)
 
 
