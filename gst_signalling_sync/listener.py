@@ -25,7 +25,9 @@ class Listener(RoleObject):
         peer_status_changed(listener, peer, roles): Any peer's status changed; without roles: it left.
         producer_added(listener, peer): A producer came, or was there at the start.
         producer_removed(listener, peer): A producer left, or stopped producing.
-        connection_lost(listener, error): The signalling connection was lost.
+        state_changed(listener, state, error): The state is another, with the reason where there is one.
+        connection_lost(listener, error): The signalling connection was lost; once per loss.
+        reconnected(listener, peer_id): Registered again after a loss, with the new id.
 
     Args:
         uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.

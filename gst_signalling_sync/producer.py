@@ -34,7 +34,9 @@ class Producer(SessionRole):
         session_requested(producer, session): A consumer asked for a session. The offer waits for the receivers.
         session_started(producer, session): A session is connected.
         session_ended(producer, session, error): A session that was requested ended.
-        connection_lost(producer, error): The signalling connection was lost.
+        state_changed(producer, state, error): The state is another, with the reason where there is one.
+        connection_lost(producer, error): The signalling connection was lost; once per loss.
+        reconnected(producer, peer_id): Registered again after a loss, with the new id.
 
     Args:
         uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
