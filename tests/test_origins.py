@@ -57,6 +57,11 @@ def test_foreign_host_is_refused(host: str) -> None:
     assert not rules().allows_host(host)
 
 
+def test_name_of_the_local_network_is_answered_to_programs_and_not_to_pages() -> None:
+    assert rules().allows_host("signalling:8443")
+    assert not rules().allows_host("signalling:8443", origin="http://signalling:8443")
+
+
 def test_name_that_the_server_listens_on_is_its_own() -> None:
     assert rules("robot.example").allows_host("robot.example:8443")
 

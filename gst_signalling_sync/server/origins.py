@@ -25,8 +25,8 @@ class OriginRules:
         origins: Origins to accept, such as ``"https://app.example"``, ``"app.example"`` (with any scheme),
             ``"*.app.example"`` or ``"null"``; ``"*"`` accepts every one. None: localhost, the server's own names, and the
             name or address that the request itself was sent to, with any port. That with its very port is always accepted.
-        hosts: Names by which clients reach the server, besides localhost and every IP address; ``"*"`` accepts every one.
-            None: the names of this machine, and `host`.
+        hosts: Names by which clients reach the server, besides localhost and every IP address, and for programs names without
+            a dot; ``"*"`` accepts every one. None: the names of this machine, and `host`.
 
     Raises:
         ValueError: An entry is neither a name nor an origin.
@@ -39,16 +39,22 @@ class OriginRules:
         )
         self._origins = None if origins is None else [_split_entry(entry) for entry in _many("origins", origins)]
 
-    def allows_host(self, host: str) -> bool:
+    def allows_host(self, host: str, origin: str | None = None) -> bool:
         """Whether the server is reached by such a name.
 
-        An IP address always is: no name of a stranger resolves to a Host header that is an address.
+        An IP address always is: no name of a stranger resolves to a Host header that is an address. A name without a dot is,
+        for programs: it is of the local network, such as a container's, and no stranger's domain.
 
         Args:
             host: The Host header, with or without a port.
+            origin: The Origin header of the same request; None: there is none, as of programs.
         """
         name = _host_of(host)
-        return name is not None and (_is_local(name) or _is_address(name) or _matches_any(name, self._hosts))
+        if name is None:
+            return False
+        if _is_local(name) or _is_address(name) or _matches_any(name, self._hosts):
+            return True
+        return origin is None and "." not in name
 
     def allows_origin(self, origin: str | None, host: str) -> bool:
         """Whether a page of this origin may use the server.

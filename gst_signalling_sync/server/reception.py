@@ -114,10 +114,11 @@ class Reception:
             return Page(
                 HTTPStatus.BAD_REQUEST, "There must be one Host header, and at most one Origin.\n", refusal="hosts"
             )
-        if not self._origins.allows_host(hosts[0]):
+        origin = origins[0] if origins else None
+        if not self._origins.allows_host(hosts[0], origin):
             return _forbidden("hosts", "Host", hosts[0])
-        if not self._origins.allows_origin(origins[0] if origins else None, hosts[0]):
-            return _forbidden("origins", "Origin", origins[0])
+        if not self._origins.allows_origin(origin, hosts[0]):
+            return _forbidden("origins", "Origin", str(origin))
         if wants_websocket:
             client = self._proxies.client_of(address, request.headers.get_all("X-Forwarded-For"))
             keys = request.headers.get_all(resumption.HEADER)
