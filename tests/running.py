@@ -62,13 +62,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Run a directory of tests side by side. Most of them wait, hence more workers than processors."""
+    """Run a directory of tests side by side."""
     if _may_run_side_by_side(config):
-        workers = 2 * len(os.sched_getaffinity(0)) + 1
+        workers = pytest_xdist_auto_num_workers()
         config.option.numprocesses = min(workers, config.option.maxprocesses or workers)
         config.option.tx = ["popen"] * config.option.numprocesses
         # A worker that is done takes tests from one that is not.
         config.option.dist = "worksteal"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What ``-n auto`` means: more workers than processors, since most tests wait for something."""
+    return 2 * len(os.sched_getaffinity(0)) + 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -120,6 +126,9 @@ def _may_run_side_by_side(config: pytest.Config) -> bool:
         return False
     # A debugger and prints need the one process; a file or a test of its own is done before workers have started.
     if option.usepdb or option.trace or option.capture == "no":
+        return False
+    # pytest-cov has decided already how it measures.
+    if getattr(option, "cov_source", None):
         return False
     return any(Path(config.invocation_params.dir, argument).is_dir() for argument in config.args)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -12,6 +13,8 @@ import pytest
 from .running import Turns
 
 SECONDS = 10.0
+
+pytestmark = pytest.mark.usefixtures("_not_measured")
 
 TESTS = """
     import pytest
@@ -30,7 +33,11 @@ def run_pytest(directory: Path, *options: str) -> str:
     directory.joinpath("test_tried.py").write_text("\n".join(line[4:] for line in TESTS.splitlines()))
     directory.joinpath("pytest.ini").write_text("[pytest]\nmarkers =\n    long: x\n    alone: x\n")
     command = [sys.executable, "-m", "pytest", "-rP", "-p", "tests.running", "--rootdir", str(directory), *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    # Where it puts the data of its coverage, it takes up what lies there.
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    done = subprocess.run(
+        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=100, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -40,9 +47,14 @@ def test_directory_runs_side_by_side(tmp_path: Path, options: list[str]) -> None
     assert "worker True" in run_pytest(tmp_path, "--maxprocesses", "1", *options, str(tmp_path))
 
 
-@pytest.mark.parametrize("options", [["-p", "no:xdist"], ["-n", "0"], ["--pdb"], ["-s"]])
-def test_debuggers_prints_and_users_without_xdist_get_one_process(tmp_path: Path, options: list[str]) -> None:
+@pytest.mark.parametrize("options", [["-p", "no:xdist"], ["-n", "0"], ["--cov=nothing"], ["--pdb"], ["-s"]])
+def test_debuggers_prints_coverage_and_users_without_xdist_get_one_process(tmp_path: Path, options: list[str]) -> None:
     assert "worker False" in run_pytest(tmp_path, *options, str(tmp_path))
+
+
+def test_coverage_can_be_measured_side_by_side(tmp_path: Path) -> None:
+    options = ["-n", "auto", "--maxprocesses", "1", "--cov=nothing"]
+    assert "worker True" in run_pytest(tmp_path, *options, str(tmp_path))
 
 
 def test_file_runs_in_one_process(tmp_path: Path) -> None:
