@@ -441,7 +441,8 @@ class DataChannel:
 
     def _flush(self) -> None:
         """Hand messages to SCTP until it has enough of them."""
-        if self._wire.state != "open":
+        # One that is suspended may still be open: its peer connection is being closed.
+        if self.is_suspended or self._wire.state != "open":
             with self._changed:
                 self._flush_is_due = False
             return

@@ -1,0 +1,283 @@
+"""A robot's process is killed in mid-stream and started again, while its consumer has ``resume=True``."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import av
+import pytest
+
+from gst_signalling_sync import (
+    Consumer,
+    Producer,
+    Retry,
+    SessionClosed,
+    SignallingServer,
+    WaitTimeout,
+    connect,
+)
+
+from ..processes import exit_of, start_script
+from ..proofs import short_and_long
+from ..waiting import Heard, wait_until
+from .figures import Figures
+
+QUICK = Retry(maximum=1.5)
+SECONDS = 20.0
+
+ROBOT = """
+    import sys, threading, time
+    import numpy as np
+    from gst_signalling_sync import Producer
+
+    robot = Producer(sys.argv[1], name="robot")
+    echo = robot.add_channel("echo")
+    echo.message.connect(lambda channel, session, data: channel.send(data, session=session))
+    camera = robot.add_video(fps=15) if "video" in sys.argv else None
+    with robot:
+        print(robot.peer_id, flush=True)
+        frame = np.zeros((120, 160, 3), np.uint8)
+        while True:
+            frame += 3
+            if camera is not None:
+                camera.write(frame)
+            time.sleep(1 / 15)
+"""
+
+
+class Robot:
+    """A robot's program, which can be killed and started again.
+
+    Args:
+        uri: Of the signalling server.
+        arguments: ``"video"``: it has a camera.
+    """
+
+    def __init__(self, uri: str, *arguments: str) -> None:
+        self._uri = uri
+        self._arguments = arguments
+        self._process: subprocess.Popen[str] | None = None
+        self.peer_id = ""
+
+    def start(self) -> None:
+        self._process = start_script(ROBOT, self._uri, *self._arguments)
+        assert self._process.stdout is not None
+        self.peer_id = self._process.stdout.readline().strip()
+        assert self.peer_id
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            exit_of(self._process)
+            self._process = None
+
+
+@pytest.fixture
+def robot(request: pytest.FixtureRequest, embedded_server: SignallingServer) -> Iterator[Robot]:
+    robot = Robot(embedded_server.uri, *getattr(request, "param", ()))
+    robot.start()
+    yield robot
+    robot.kill()
+
+
+def test_the_same_objects_go_on(robot: Robot, embedded_server: SignallingServer) -> None:
+    with connect(embedded_server.uri, name="robot", retry=QUICK, resume=True) as session:
+        states = Heard(session.state_changed)
+        channel = session.channel("echo")
+        resumed = Heard(channel.resumed)
+        first = (session.id, session.peer_id)
+        channel.send("before")
+        assert channel.recv() == "before"
+
+        robot.kill()
+        assert states.next(SECONDS)["state"] == "resuming"
+        assert session.is_open
+        robot.start()
+        assert states.next(SECONDS)["state"] == "connected"
+
+        assert resumed.next(SECONDS)["unconfirmed"] == []
+        assert session.channel("echo") is channel
+        assert session.peer_id == robot.peer_id
+        assert (session.id, session.peer_id) != first
+        channel.send("after")
+        assert channel.recv() == "after"
+
+
+def test_who_waits_in_recv_goes_on_waiting(robot: Robot, embedded_server: SignallingServer) -> None:
+    with (
+        connect(embedded_server.uri, name="robot", retry=QUICK, resume=True) as session,
+        ThreadPoolExecutor() as pool,
+    ):
+        channel = session.channel("echo")
+        resumed = Heard(channel.resumed)
+        receiving = pool.submit(channel.recv, SECONDS)
+        robot.kill()
+        robot.start()
+        resumed.next(SECONDS)
+        channel.send("hello again")
+        assert receiving.result(SECONDS) == "hello again"
+
+
+def test_what_was_sent_meanwhile_arrives(robot: Robot, embedded_server: SignallingServer) -> None:
+    with connect(embedded_server.uri, name="robot", retry=QUICK, resume=True) as session:
+        channel = session.channel("echo")
+        robot.kill()
+        wait_until(lambda: session.state == "resuming", "the loss is known")
+        channel.send("sent while resuming")
+        robot.start()
+        assert channel.recv(SECONDS) == "sent while resuming"
+
+
+def test_channels_of_this_end_are_created_again(robot: Robot, embedded_server: SignallingServer) -> None:
+    with connect(embedded_server.uri, name="robot", retry=QUICK, resume=True) as session:
+        own = session.create_channel("echo.own", protocol="echo.gst-signalling-sync")
+        own.send("before")
+        assert own.recv() == "before"
+        resumed = Heard(own.resumed)
+        robot.kill()
+        robot.start()
+        resumed.next(SECONDS)
+        own.send("after")
+        assert own.recv() == "after"
+
+
+@pytest.mark.parametrize("robot", [("video",)], indirect=True)
+def test_a_reader_of_frames_goes_on(robot: Robot, embedded_server: SignallingServer) -> None:
+    with connect(embedded_server.uri, name="robot", retry=QUICK, resume=True) as session:
+        video = session.video
+        assert video.read(timeout=SECONDS).shape == (120, 160, 3)
+        robot.kill()
+        wait_until(lambda: session.state == "resuming", "the loss is known")
+        count = video.frames_received
+        robot.start()
+        wait_until(lambda: session.state == "connected", "it is back", SECONDS)
+        wait_until(lambda: video.frames_received > count, "frames come", SECONDS)
+        assert session.video is video
+        assert video.read().shape == (120, 160, 3)
+
+
+@pytest.mark.parametrize("robot", [("video",)], indirect=True)
+def test_a_recording_goes_on_in_its_file(robot: Robot, embedded_server: SignallingServer, tmp_path: Path) -> None:
+    path = tmp_path / "drive.mkv"
+    with connect(embedded_server.uri, name="robot", retry=QUICK, resume=True) as session:
+        with session.record(path) as recorder:
+            wait_until(lambda: recorder.frames > 15, "something is recorded", SECONDS)
+            robot.kill()
+            wait_until(lambda: session.state == "resuming", "the loss is known")
+            robot.start()
+            wait_until(lambda: session.state == "connected", "it is back", SECONDS)
+            count = recorder.frames
+            wait_until(lambda: recorder.frames > count + 15, "more is recorded", SECONDS)
+        assert recorder.error is None
+    with av.open(str(path)) as file:
+        times = [float(frame.time) for frame in file.decode(video=0) if frame.time is not None]
+    assert len(times) > 30
+    assert all(after > before for before, after in itertools.pairwise(times))
+
+
+def test_a_session_that_is_closed_on_purpose_is_not_resumed(embedded_server: SignallingServer) -> None:
+    with Producer(embedded_server.uri, name="robot") as producer:
+        session = connect(embedded_server.uri, name="robot", retry=QUICK, resume=True)
+        closed = Heard(session.closed)
+        wait_until(lambda: producer.sessions, "connected")
+        producer.sessions[0].close()
+        assert closed.next(SECONDS)["error"] is None
+        assert session.state == "closed"
+
+
+def test_without_resume_the_session_ends_with_its_reason(robot: Robot, embedded_server: SignallingServer) -> None:
+    with connect(embedded_server.uri, name="robot", retry=QUICK) as session:
+        closed = Heard(session.closed)
+        robot.kill()
+        error = closed.next(SECONDS)["error"]
+        assert isinstance(error, SessionClosed)
+        assert error.reason == "left"
+
+
+def test_close_ends_a_session_that_is_resuming(robot: Robot, embedded_server: SignallingServer) -> None:
+    with Consumer(embedded_server.uri, retry=QUICK) as consumer:
+        session = consumer.start_session(name="robot", resume=True)
+        channel = session.channel("echo")
+        robot.kill()
+        wait_until(lambda: session.state == "resuming", "the loss is known")
+        session.close()
+        assert session.state == "closed"
+        with pytest.raises(Exception, match="closed"):
+            channel.send("too late")
+        assert consumer.sessions == []
+
+
+def test_close_of_the_consumer_ends_what_is_resuming(robot: Robot, embedded_server: SignallingServer) -> None:
+    consumer = Consumer(embedded_server.uri, retry=QUICK).start()
+    session = consumer.start_session(name="robot", resume=True)
+    robot.kill()
+    wait_until(lambda: session.state == "resuming", "the loss is known")
+    consumer.close()
+    assert session.state == "closed"
+
+
+def test_it_gives_up_when_it_was_told_when(robot: Robot, embedded_server: SignallingServer) -> None:
+    retry = Retry(first=0.1, maximum=0.2, give_up_after=0.5)
+    with Consumer(embedded_server.uri, retry=retry, timeout=2) as consumer:
+        session = consumer.start_session(name="robot", resume=True)
+        closed = Heard(session.closed)
+        robot.kill()
+        error = closed.next(SECONDS)["error"]
+        assert error.reason == "left"
+        assert "was not resumed in time" in str(error)
+
+
+@pytest.mark.parametrize("resend", [False, True])
+@short_and_long("rounds", 3, 200)
+def test_no_message_is_lost_without_a_word(
+    embedded_server: SignallingServer, figures: Figures, resend: bool, rounds: int
+) -> None:
+    robot = Robot(embedded_server.uri)
+    robot.start()
+    sent: list[str] = []
+    unconfirmed: list[str] = []
+    echoed: list[str] = []
+    stop = threading.Event()
+    try:
+        with connect(embedded_server.uri, name="robot", retry=QUICK, resume=True, resend=resend) as session:
+            channel = session.channel("echo")
+            channel.message.connect(lambda channel, data: echoed.append(str(data)))
+            resumed = Heard(channel.resumed)
+
+            def send() -> None:
+                for number in itertools.count():
+                    if stop.wait(0.005):
+                        return
+                    try:
+                        channel.send(f"{number}", timeout=SECONDS)
+                    except WaitTimeout:
+                        continue
+                    sent.append(f"{number}")
+
+            sender = threading.Thread(target=send)
+            sender.start()
+            for _ in range(rounds):
+                count = len(echoed)
+                wait_until(lambda count=count: len(echoed) > count + 20, "messages flow", SECONDS)  # type: ignore[misc]
+                robot.kill()
+                robot.start()
+                back = time.monotonic()
+                unconfirmed += resumed.next(SECONDS)["unconfirmed"]
+                figures.add("resumed after the return", time.monotonic() - back, 3.0)
+            stop.set()
+            sender.join()
+            wait_until(lambda: echoed[-1] == sent[-1], "the last came back", SECONDS)
+    finally:
+        stop.set()
+        robot.kill()
+    if resend:
+        assert set(unconfirmed) <= set(echoed), "what was not acknowledged was sent again"
+    # In neither is only what the robot's SCTP had acknowledged and its program took along: some milliseconds of sending.
+    lost = set(sent) - set(echoed) - set(unconfirmed)
+    assert len(lost) <= 20 * rounds
