@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import random
 import signal
@@ -46,23 +45,6 @@ CONSUMER = """
     print("seen", flush=True)
     sys.stdin.read()
 """
-
-
-@pytest.fixture
-def _ahead_of_other_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let no other program take the time that is measured, other tests among them; only who may ask for that gets it.
-
-    One of these tests at a time, in whatever process: two would wait for each other's turns.
-    """
-    with (tmp_path_factory.getbasetemp().parent / "ahead-of-other-programs.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-        except PermissionError:
-            yield
-            return
-        yield
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 # They wait for one another.
