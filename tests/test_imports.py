@@ -20,11 +20,7 @@ ENGINES_OWN = {"aioice", "OpenSSL", "pylibsrtp"}
 
 LIBRARIES = ("aiortc", "aioice", "av", "OpenSSL", "pylibsrtp", "websocket", "websockets")
 
-OTHERS_PRIVATE_NAMES = {
-    # How websocket-client reads, for the bound on what it reads.
-    (PACKAGE / "signalling" / "frames.py", "_recv"),
-}
-
+MODULES = sorted(PACKAGE.rglob("*.py"))
 OUTSIDE_THE_ENGINE = sorted(path for path in PACKAGE.rglob("*.py") if ENGINE not in path.parents)
 EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 
@@ -62,6 +58,16 @@ def test_only_the_engine_knows_more_of_aiortc_than_its_public_names(path: Path) 
             assert name in aiortc.__all__ or not hasattr(aiortc, "__all__"), f"aiortc does not document {name}"
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_signalling_imports_websocket_client(path: Path) -> None:
+    for module, name in imports(path):
+        if module.partition(".")[0] == "websocket":
+            assert path.parent == PACKAGE / "signalling", f"{module} is for signalling/ only"
+            assert module == "websocket", f"{module} is private to websocket-client: take {name} from websocket"
+        if module.partition(".")[0] == "websockets":
+            assert path.parent == PACKAGE / "server", f"{module} is for server/ only"
+
+
 @pytest.fixture(scope="module")
 def private_to_others() -> set[str]:
     return set().union(*map(private_names, LIBRARIES))
@@ -75,7 +81,7 @@ def test_nobody_touches_a_private_name_of_another_library(path: Path, private_to
     for node in ast.walk(tree):
         if not isinstance(node, ast.Attribute) or not node.attr.startswith("_") or node.attr.endswith("__"):
             continue
-        if is_own_object(node.value) or node.attr in own or (path, node.attr) in OTHERS_PRIVATE_NAMES:
+        if is_own_object(node.value) or node.attr in own:
             continue
         assert node.attr not in private_to_others, f"{path.name}:{node.lineno}: {node.attr} is private to a library"
 

@@ -7,9 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidState, PayloadTooBig, ProtocolError
-from websockets.frames import CLOSE_CODE_EXPLANATIONS, Close, CloseCode, Frame, Opcode
+import websocket
+from websocket import ABNF
 
 from ..endpoint import Endpoint
 from ..errors import ConnectionLost
@@ -17,17 +16,15 @@ from ..protocol.keepalive import ANSWER_SECONDS, Keepalive, Verdict
 from ..threads import clock
 from ..threads.interruption import Interrupted, Interruption
 from ..threads.waiting import Deadline
+from .frames import Message, MessageReader, ProtocolViolation, close_frame, closing_words, frame_of
 from .opening import Opening
 from .outgoing import Outgoing
 from .repeated import RepeatedWarnings
 from .stream import Stream, TcpStream
 
-__all__ = ["MAX_FRAGMENTS", "Connection"]
+__all__ = ["Connection"]
 
 logger = logging.getLogger(__name__)
-
-MAX_FRAGMENTS: Final = 4096
-"""The most frames that one message may come in."""
 
 _CLOSING_SECONDS: Final = 1.0
 """How long the server may take to answer the closing handshake (RFC 6455 section 7.1.1)."""
@@ -64,15 +61,14 @@ class Connection:
         self._closing = False
         self._outgoing = Outgoing()
         self._stream: Stream | None = None
-        self._protocol: ClientProtocol | None = None
-        # Guards the protocol's state; never held while waiting.
-        self._protocol_lock = threading.Lock()
+        # Held by the thread that sends the closing frame, for good: a connection has one.
+        self._closing_frame = threading.Lock()
         # What `open` waits by, as long as it does.
         self._interruption: Interruption | None = None
         # The reader's own.
-        self._fragments: list[bytes] = []
-        self._is_text = False
+        self._received = memoryview(b"")
         self._says_goodbye = False
+        self._heard = 0
         self._delivered = 0
         where = self.uri.split("//", 1)[1]
         self._reader = threading.Thread(target=self._read, name=f"gss-reader-{where}", daemon=True)
@@ -93,7 +89,8 @@ class Connection:
         try:
             if self._closing:
                 raise Interrupted
-            self._stream, self._protocol = Opening(self._endpoint, deadline, interruption).open()
+            self._stream, first = Opening(self._endpoint, deadline, interruption).open()
+            self._received = memoryview(first)
             interruption.check()
             self._stream.tcp.opened(self._keepalive_seconds + ANSWER_SECONDS)
             # The writer first: the reader, which may end at once, waits for its end.
@@ -153,21 +150,13 @@ class Connection:
         assert self._stream is not None
         try:
             while (item := self._outgoing.take()) is not None:
-                self._stream.send(item if isinstance(item, bytes) else self._framed(item), Deadline(_FOREVER))
-            if self._closing:
-                with self._protocol_lock:
-                    self._require_protocol().send_close(CloseCode.NORMAL_CLOSURE)
-                    frames = self._require_protocol().data_to_send()
-                self._stream.send(b"".join(frames), Deadline(_FOREVER))
-        except (InvalidState, OSError) as error:
+                self._stream.send(item if isinstance(item, bytes) else _text_frame(item), Deadline(_FOREVER))
+            if self._closing and self._closing_frame.acquire(blocking=False):
+                self._stream.send(close_frame(websocket.STATUS_NORMAL), Deadline(_FOREVER))
+        except OSError as error:
             # The reader reports the loss: shut down, its receiving ends.
             logger.debug("%s: sending failed: %s", self.uri, error)
             self._stream.tcp.shut_down()
-
-    def _framed(self, text: str) -> bytes:
-        with self._protocol_lock:
-            self._require_protocol().send_text(text.encode())
-            return b"".join(self._require_protocol().data_to_send())
 
     # The reader's.
 
@@ -187,133 +176,105 @@ class Connection:
 
     def _read_until_end(self, stream: Stream) -> str:
         keepalive = Keepalive(clock.now(), self._keepalive_seconds)
-        heard = stream.tcp.bytes_received
-        reason = self._feed(b"")
-        while reason is None:
+        self._heard = stream.tcp.bytes_received
+        messages = MessageReader(lambda size: self._receive(size, stream, keepalive))
+        try:
+            while True:
+                self._take(messages.next())
+        except _Ended as ended:
+            return str(ended)
+        except ProtocolViolation as violation:
+            self._say_goodbye(close_frame(violation.code, str(violation)))
+            if violation.code == websocket.STATUS_MESSAGE_TOO_BIG:
+                return str(violation)
+            return f"the server broke the WebSocket protocol: {violation}"
+
+    def _receive(self, size: int, stream: Stream, keepalive: Keepalive) -> bytes:
+        """The next bytes of the server, at least one. Also judges whether it is alive, be it in the middle of a frame.
+
+        Raises:
+            _Ended: There are no more.
+        """
+        while not self._received:
+            data: bytes | None = None
             try:
                 data = stream.receive(Deadline(max(0.0, keepalive.next_at - clock.now())))
             except TimeoutError:
                 pass
             except OSError as error:
-                return str(error) or type(error).__name__
-            else:
-                if not data:
-                    return "the server closed it"
-                reason = self._feed(data)
+                raise _Ended(str(error) or type(error).__name__) from None
+            if data == b"":
+                raise _Ended("the server closed it")
             now = clock.now()
-            if stream.tcp.bytes_received > heard:
-                heard = stream.tcp.bytes_received
+            if stream.tcp.bytes_received > self._heard:
+                self._heard = stream.tcp.bytes_received
                 keepalive.heard(now)
             if now >= keepalive.next_at:
-                reason = reason or self._judge(keepalive, now, stream.tcp)
-        return reason
+                self._judge(keepalive, now, stream.tcp)
+            self._received = memoryview(data or b"")
+        taken, self._received = bytes(self._received[:size]), self._received[size:]
+        return taken
 
-    def _judge(self, keepalive: Keepalive, now: float, tcp: TcpStream) -> str | None:
-        """Ask for a sign of life where it is time; why the connection is lost, if it is."""
+    def _judge(self, keepalive: Keepalive, now: float, tcp: TcpStream) -> None:
+        """Ask for a sign of life where it is time.
+
+        Raises:
+            _Ended: The connection is lost.
+        """
         delivered, is_delivering = tcp.delivered()
         if delivered > self._delivered and is_delivering:
             keepalive.delivering(now)
         self._delivered = delivered
         match keepalive.judge(now, tcp.has_address()):
             case Verdict.ASK if not self._closing:
-                with self._protocol_lock:
-                    self._require_protocol().send_ping(b"")
-                    frames = self._require_protocol().data_to_send()
-                self._outgoing.put_control("ping", b"".join(frames))
+                self._outgoing.put_control("ping", frame_of(ABNF.OPCODE_PING, b""))
             case Verdict.SILENT:
-                return f"the server was silent for {keepalive.silence(now):.0f} s and answered no ping"
+                raise _Ended(f"the server was silent for {keepalive.silence(now):.0f} s and answered no ping")
             case Verdict.ADDRESS_GONE:
-                return "the address of this end does not exist any more"
-        return None
+                raise _Ended("the address of this end does not exist any more")
 
-    def _feed(self, data: bytes) -> str | None:
-        """Take bytes from the server; why the connection is lost, if it is."""
-        protocol = self._require_protocol()
-        with self._protocol_lock:
-            if data:
-                protocol.receive_data(data)
-            events = protocol.events_received()
-            answers = protocol.data_to_send()
-            failure = protocol.parser_exc
-        for event in events:
-            # The first is the answer to the opening handshake.
-            reason = self._take(event, answers) if isinstance(event, Frame) else None
-            if reason is not None:
-                return reason
-        if failure is not None:
-            self._say_goodbye(b"".join(answers))
-            if isinstance(failure, PayloadTooBig):
-                return f"a message of the server is too large: {failure}"
-            return f"the server broke the WebSocket protocol: {failure}"
-        return None
+    def _take(self, message: Message) -> None:
+        """Take a message or control frame.
 
-    def _take(self, frame: Frame, answers: list[bytes]) -> str | None:
-        """Take a frame; why the connection is lost, if it is.
-
-        Args:
-            frame: The frame.
-            answers: What the protocol answers to this one and those behind it, which is taken from here.
+        Raises:
+            _Ended: It ends the connection.
+            ProtocolViolation: It is none.
         """
-        match frame.opcode:
-            case Opcode.CLOSE:
-                self._say_goodbye(b"".join(answers))
-                return f"the server closed it{_closing_words(frame)}"
-            case Opcode.PING:
-                if answers:
-                    self._outgoing.put_control("pong", answers.pop(0))
-            case Opcode.TEXT | Opcode.BINARY:
-                self._is_text = frame.opcode is Opcode.TEXT
-                return self._take_fragment(bytes(frame.data), frame.fin)
-            case Opcode.CONT:
-                return self._take_fragment(bytes(frame.data), frame.fin)
-        return None
+        match message.opcode:
+            case ABNF.OPCODE_TEXT:
+                self._take_text(message.data)
+            case ABNF.OPCODE_BINARY:
+                self._warnings.warn("dropped a binary message of the server", f"{len(message.data)} bytes")
+            case ABNF.OPCODE_PING:
+                self._outgoing.put_control("pong", frame_of(ABNF.OPCODE_PONG, message.data))
+            case ABNF.OPCODE_CLOSE:
+                words = closing_words(message.data)
+                # What it said is said back (RFC 6455 section 5.5.1).
+                self._say_goodbye(frame_of(ABNF.OPCODE_CLOSE, message.data))
+                raise _Ended(f"the server closed it ({words})" if words else "the server closed it")
 
-    def _take_fragment(self, data: bytes, is_last: bool) -> str | None:
-        self._fragments.append(data)
-        if len(self._fragments) > MAX_FRAGMENTS:
-            return self._fail(CloseCode.POLICY_VIOLATION, f"a message came in more than {MAX_FRAGMENTS} fragments")
-        if not is_last:
-            return None
-        message = self._fragments[0] if len(self._fragments) == 1 else b"".join(self._fragments)
-        self._fragments.clear()
-        if not self._is_text:
-            self._warnings.warn("dropped a binary message of the server", f"{len(message)} bytes")
-            return None
+    def _take_text(self, data: bytes) -> None:
         try:
-            text = message.decode()
+            text = data.decode()
         except UnicodeDecodeError as error:
-            return self._fail(CloseCode.INVALID_DATA, f"a text message is not UTF-8: {error.reason}")
+            raise ProtocolViolation(
+                websocket.STATUS_INVALID_PAYLOAD, f"a text message is not UTF-8: {error.reason}"
+            ) from None
         try:
             self._on_text(text)
         except Exception:  # noqa: BLE001 - one message must not end what all the others need
             self._warnings.warn("internal error while handling a message", text[:200], trace=True)
-        return None
-
-    def _fail(self, code: CloseCode, problem: str) -> str:
-        with self._protocol_lock:
-            self._require_protocol().fail(code, problem)
-            frames = self._require_protocol().data_to_send()
-        self._say_goodbye(b"".join(frames))
-        return f"the server broke the WebSocket protocol: {problem}"
 
     def _say_goodbye(self, frame: bytes) -> None:
-        """Have the writer send a closing frame before the stream is shut down."""
+        """Have the writer send a closing frame, unless it has sent one, before the stream is shut down."""
         self._says_goodbye = True
-        self._outgoing.put_control("close", frame)
-
-    def _require_protocol(self) -> ClientProtocol:
-        assert self._protocol is not None
-        return self._protocol
+        if self._closing_frame.acquire(blocking=False):
+            self._outgoing.close(frame)
 
 
-def _closing_words(frame: Frame) -> str:
-    """Code and reason of a closing frame, such as `` (1001 going away)``."""
-    try:
-        close = Close.parse(bytes(frame.data))
-    except (ProtocolError, UnicodeDecodeError):
-        return ""
-    if close.code == CloseCode.NO_STATUS_RCVD:
-        return ""
-    words = close.reason or CLOSE_CODE_EXPLANATIONS.get(close.code, "")
-    printable = "".join(char if char.isprintable() else " " for char in words)
-    return f" ({close.code} {printable})".replace(" )", ")")
+class _Ended(Exception):
+    """The connection is at its end; the message says why."""
+
+
+def _text_frame(text: str) -> bytes:
+    return frame_of(ABNF.OPCODE_TEXT, text.encode())

@@ -6,30 +6,23 @@ Each part has its own words when it fails, because each has its own remedy.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import ssl
 from typing import Final, NoReturn
 from urllib.parse import urljoin
 
-from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidHandshake
-from websockets.uri import parse_uri
-
 from ..endpoint import Endpoint, redacted
 from ..errors import ConnectError, ConnectTimeout
 from ..threads.interruption import Interruption
 from ..threads.waiting import Deadline
+from .handshake import NotWebSocket, shake_hands
 from .http_head import HttpHead, NotHttp
 from .proxies import Proxy, proxy_of, tunnel_http, tunnel_socks
 from .stream import Stream, TcpStream, TlsStream
 from .tcp import NoAddressAnswers, addresses_of, connect_tcp
 from .tls import explain, tls_context
 
-__all__ = ["MAX_MESSAGE_BYTES", "Opening"]
-
-MAX_MESSAGE_BYTES: Final = 16 * 2**20
-"""The longest message taken from a server: a list of some 50,000 producers."""
+__all__ = ["Opening"]
 
 _BODY_SECONDS: Final = 1.0
 """What a server may take to say why it refuses, once it has."""
@@ -42,7 +35,7 @@ _STATUSES: Final = {
     400: "the server took it for a bad request: is this the address of a signalling server?",
     401: "it wants credentials: Endpoint(token=...), $GST_SIGNALLING_TOKEN, --token-file, or a user and password in the URI",
     403: "it does not let this client in: ask its operator what the token, the origin or the address may do",
-    404: "there is an HTTP server, but no signalling at this path",
+    404: "there is an HTTP server, but no signalling at this path: this is not a WebSocket server's",
     426: "the server wants another version of HTTP or WebSocket",
     429: "too many connections: try again later",
     502: "the server behind it does not answer: try again later",
@@ -58,9 +51,6 @@ _PROXY_STATUSES: Final = {
     503: "it cannot reach the server now",
     504: "the server does not answer it",
 }
-
-# Its debug lines would show the request's headers.
-_silent_logger = logging.Logger("silent", logging.CRITICAL + 1)
 
 
 class Opening:
@@ -80,11 +70,11 @@ class Opening:
         self._secrets = endpoint.secrets()
         self._has_credentials = False
 
-    def open(self) -> tuple[Stream, ClientProtocol]:
+    def open(self) -> tuple[Stream, bytes]:
         """Open it.
 
         Returns:
-            The stream, and the protocol on it, which may have received first frames already.
+            The stream, and what was received of the first frames already.
 
         Raises:
             ConnectError: A part of the way failed, or the server refused.
@@ -229,46 +219,52 @@ class Opening:
             raise self._error(f"TLS: {whose} broke the handshake: {error.strerror or error}") from error
         return secured
 
-    def _shake_hands(self, stream: Stream, authorization: str | None) -> ClientProtocol:
-        protocol = self._request(authorization)
-        try:
-            for data in protocol.data_to_send():
-                stream.send(data, self._deadline)
+    def _shake_hands(self, stream: Stream, authorization: str | None) -> bytes:
+        """Do the WebSocket handshake.
+
+        Returns:
+            What came behind the server's answer.
+        """
+        rest = b""
+
+        def answer() -> HttpHead:
+            nonlocal rest
             head, received = self._response(stream)
+            rest = received[head.size :]
+            if head.status != 101:
+                self._refuse(head, stream, rest)
+            return head
+
+        endpoint = self._endpoint
+        headers = [(name, value) for name, value in endpoint.headers if name.lower() != "host"]
+        if authorization is not None:
+            headers.insert(0, ("Authorization", authorization))
+        try:
+            shake_hands(
+                endpoint.request_uri,
+                self._host_header(),
+                headers,
+                send=lambda data: stream.send(data, self._deadline),
+                answer=answer,
+            )
         except ConnectError:
             raise
+        except NotWebSocket as error:
+            raise self._error(f"this is not a WebSocket server: {self._shown(str(error))}") from None
         except TimeoutError:
             raise self._timeout("it did not answer", "Is this a signalling server?") from None
         except OSError as error:
-            hint = "" if self._endpoint.is_secure else ". Does it speak TLS, so that its address is wss://?"
+            hint = "" if endpoint.is_secure else ". Does it speak TLS, so that its address is wss://?"
             raise self._error(f"the server broke the connection: {error.strerror or error}{hint}") from error
-        if head.status != 101:
-            self._refuse(head, stream, received[head.size :])
-        protocol.receive_data(received)
-        if protocol.handshake_exc is not None:
-            assert isinstance(protocol.handshake_exc, InvalidHandshake)
-            raise self._error(f"this is not a WebSocket server: {self._shown(str(protocol.handshake_exc))}")
-        # The answer itself is the first event.
-        return protocol
+        return rest
 
-    def _request(self, authorization: str | None) -> ClientProtocol:
-        uri = parse_uri(self._endpoint.request_uri)
-        protocol = ClientProtocol(uri, max_size=MAX_MESSAGE_BYTES, logger=_silent_logger)
-        request = protocol.connect()
-        del request.headers["Host"]
-        own = dict.fromkeys(name.lower() for name, _ in self._endpoint.headers)
-        if "host" not in own:
-            default_port = 443 if self._endpoint.is_secure else 80
-            authority = self._authority()
-            request.headers["Host"] = (
-                authority.removesuffix(f":{default_port}") if self._endpoint.port == default_port else authority
-            )
-        if authorization is not None:
-            request.headers["Authorization"] = authorization
+    def _host_header(self) -> str:
         for name, value in self._endpoint.headers:
-            request.headers[name] = value
-        protocol.send_request(request)
-        return protocol
+            if name.lower() == "host":
+                return value
+        default_port = 443 if self._endpoint.is_secure else 80
+        authority = self._authority()
+        return authority.removesuffix(f":{default_port}") if self._endpoint.port == default_port else authority
 
     def _response(self, stream: Stream) -> tuple[HttpHead, bytes]:
         """The head of the server's answer, and all that was received."""

@@ -21,22 +21,33 @@ class Outgoing:
         self._texts: deque[str] = deque()
         self._control: dict[str, bytes] = {}
         self._is_ended = False
+        self._is_closed = False
 
     def put(self, text: str) -> None:
-        """Add a text; returns at once."""
+        """Add a text; returns at once. After `close` it goes nowhere."""
         with self._changed:
-            self._texts.append(text)
-            self._changed.notify()
+            if not self._is_closed:
+                self._texts.append(text)
+                self._changed.notify()
 
     def put_control(self, kind: str, frame: bytes) -> None:
-        """Add a control frame, in the place of one of its kind; returns at once.
+        """Add a control frame, in the place of one of its kind; returns at once. After `close` it goes nowhere.
 
         Args:
             kind: Such as ``"pong"``.
             frame: As it goes over the wire.
         """
         with self._changed:
-            self._control[kind] = frame
+            if not self._is_closed:
+                self._control[kind] = frame
+                self._changed.notify()
+
+    def close(self, frame: bytes) -> None:
+        """Have `take` return a closing frame, and then None: nothing follows it (RFC 6455 section 5.5.1); returns at once."""
+        with self._changed:
+            self._texts.clear()
+            self._control = {"close": frame}
+            self._is_ended = self._is_closed = True
             self._changed.notify()
 
     def end(self) -> None:
