@@ -25,14 +25,14 @@ from ..protocol.control import ControlMessage, Goodbye, InBandCandidate, InBandD
 from ..protocol.messages import SdpType
 from ..signalling import SignallingClient
 from ..threads.loop_thread import LoopThread
-from ..threads.waiting import Deadline
 from .channel_options import ChannelOptions
 from .control_channel import ControlChannel
 from .description import CANDIDATES
 from .drain import Drain
-from .endings import as_session_closed, reason_in, with_reason
+from .endings import as_session_closed, reason_in
 from .engine.data import WireChannel
 from .engine.peer_connection import PeerConnection
+from .farewell import FAREWELL_SECONDS, Farewell
 from .liveness import DEFAULT_INTERRUPTED_AFTER, Ending
 from .media.receiving.media_receiver import MediaReceiver
 from .media.sending.sender import Source
@@ -50,24 +50,11 @@ __all__ = ["ENDING_SECONDS", "Link"]
 
 logger = logging.getLogger(__name__)
 
-_CLOSE_SECONDS: Final = 3.0
-"""How long aiortc may take to close a peer connection."""
-
-_GATHERING_SECONDS: Final = 6.0
-"""How long a step of the negotiation may take: aioice gathers candidates for 5 s at the most."""
-
-_GOODBYE_SECONDS: Final = 0.5
-"""How long the control channel may take to open, and the other end to acknowledge a goodbye. SCTP's ABORT and DTLS's
-close_notify follow it in any case."""
-
 _DECODING_SECONDS: Final = 2.0
 """How long a decoder may be at its last frame."""
 
-ENDING_SECONDS: Final = _GATHERING_SECONDS + 2 * _GOODBYE_SECONDS + _CLOSE_SECONDS + _DECODING_SECONDS + 1.0
+ENDING_SECONDS: Final = FAREWELL_SECONDS + _DECODING_SECONDS + 1.0
 """How long `Link.terminate` may take beyond the time for draining, and the loop to get to it."""
-
-_REASON_CHARACTERS: Final = 500
-"""The most that the other end is told of an error."""
 
 _LONGEST_ALARM_SECONDS: Final = 86400.0
 
@@ -523,8 +510,16 @@ class Link:
             self._alarm.cancel()
         failure = as_session_closed(error)
         is_resumed = failure is not None and self._session.break_off(failure)
+        farewell = Farewell(self._session, self._signalling, self._connection, self._drain)
         try:
-            await self._end_connection(failure, told_peer, tell_peer, drain_seconds)
+            await farewell.deliver(drain_seconds)
+            if tell_peer:
+                farewell.tell_server(failure, told_peer)
+            if self._watch is not None:
+                self._watch.stop()
+            if tell_peer or told_peer is not None:
+                await farewell.say_goodbye(self._control, failure, told_peer)
+            await farewell.close(self._negotiation)
         except Exception:
             logger.exception("%s: internal error while it was ended", self._session.named)
         if self._watch is not None:
@@ -543,57 +538,3 @@ class Link:
         session.media.end(failure)
         await session.media.wait_ended(_DECODING_SECONDS)
         session.finished(session)
-
-    async def _end_connection(
-        self, failure: SessionClosed | None, told_peer: str | None, tell_peer: bool, drain_seconds: float
-    ) -> None:
-        channels = [channel for channel in self._session.channels if not channel.is_suspended]
-        for channel in channels:
-            channel.refuse_sends()
-        if drain_seconds > 0 and self._connection is not None:
-            await self._drain.run(self._connection, channels, Deadline(drain_seconds))
-            if lost := sum(channel.buffered_amount for channel in channels):
-                logger.warning("%s: closed with %d bytes not sent", self._session.named, lost)
-        reason: SessionClosedReason = "left" if failure is None else failure.reason
-        if tell_peer and self._session.id:
-            self._tell_peer(with_reason(reason, told_peer))
-        if self._watch is not None:
-            self._watch.stop()
-        if self._connection is not None:
-            if tell_peer or told_peer is not None:
-                await self._say_goodbye(self._connection, Goodbye(reason, told_peer or ""))
-            await self._close_connection(self._connection)
-
-    async def _say_goodbye(self, connection: PeerConnection, goodbye: Goodbye) -> None:
-        """Tell the peer in-band, and give it the time to acknowledge that, unless it is silent."""
-        if self._control is None:
-            return
-        is_heard = self._session.state is SessionState.CONNECTED
-        if is_heard and goodbye != Goodbye():
-            # SCTP is established behind DTLS, and an ABORT tells no reason.
-            await self._control.wait_open(_GOODBYE_SECONDS)
-        if self._control.say(goodbye) and is_heard:
-            await self._drain.wait_acknowledged(connection, Deadline(_GOODBYE_SECONDS))
-
-    def _tell_peer(self, reason: str | None) -> None:
-        if reason is not None:
-            # It may be a text of the user's that no peer could read.
-            reason = str(reason)[:_REASON_CHARACTERS].encode(errors="replace").decode()
-        try:
-            self._signalling.end_session(self._session.id, reason)
-        except ConnectionLost as error:
-            logger.debug("%s: the server could not be told of its end: %s", self._session.named, error)
-
-    async def _close_connection(self, connection: PeerConnection) -> None:
-        if self._negotiation is not None:
-            try:
-                await asyncio.wait_for(self._negotiation.stop(), _GATHERING_SECONDS)
-            except TimeoutError:
-                logger.warning("%s: closed in the middle of its negotiation", self._session.named)
-        try:
-            await asyncio.wait_for(connection.close(), _CLOSE_SECONDS)
-        except TimeoutError:
-            logger.warning("%s: aiortc did not close it in time", self._session.named)
-        except Exception:
-            # Whatever aiortc stumbled over, for the session it is the end.
-            logger.exception("%s: aiortc failed to close it", self._session.named)

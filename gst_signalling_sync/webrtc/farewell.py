@@ -1,0 +1,136 @@
+"""`Farewell`: how a peer connection ends: what was sent is delivered, the peer is told, and the transports are closed.
+
+The peer is told up to four times, as it may hear only one of them: through the signalling server, by a goodbye on the control
+channel, by SCTP's ABORT (RFC 9260 section 9.1) and by DTLS's close_notify (RFC 8446 section 6.1). Lives on the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from ..errors import ConnectionLost, SessionClosed, SessionClosedReason
+from ..protocol.control import Goodbye
+from ..signalling import SignallingClient
+from ..threads.waiting import Deadline
+from .control_channel import ControlChannel
+from .drain import Drain
+from .endings import with_reason
+from .engine.peer_connection import PeerConnection
+from .negotiation import Negotiation
+from .session_state import SessionState
+
+if TYPE_CHECKING:
+    from .session import Session
+
+__all__ = ["FAREWELL_SECONDS", "Farewell"]
+
+logger = logging.getLogger(__name__)
+
+_CLOSE_SECONDS: Final = 3.0
+"""How long aiortc may take to close a peer connection."""
+
+_GATHERING_SECONDS: Final = 6.0
+"""How long a step of the negotiation may take: aioice gathers candidates for 5 s at the most."""
+
+_GOODBYE_SECONDS: Final = 0.5
+"""How long the other end may take to acknowledge a goodbye; SCTP's ABORT and DTLS's close_notify follow it in any case."""
+
+FAREWELL_SECONDS: Final = _GATHERING_SECONDS + 2 * _GOODBYE_SECONDS + _CLOSE_SECONDS
+"""How long everything but the delivery may take."""
+
+_REASON_CHARACTERS: Final = 500
+"""The most that the other end is told of an error."""
+
+
+class Farewell:
+    """The end of one peer connection, in the order of the methods.
+
+    Args:
+        session: The session that it belongs to.
+        signalling: The server that knows the session, or knew it.
+        connection: The connection; None: there was none yet.
+        drain: Waits for what was sent.
+    """
+
+    def __init__(
+        self, session: Session, signalling: SignallingClient, connection: PeerConnection | None, drain: Drain
+    ) -> None:
+        self._session = session
+        self._signalling = signalling
+        self._connection = connection
+        self._drain = drain
+
+    async def deliver(self, seconds: float) -> None:
+        """Refuse further sends, and wait until what was sent has arrived.
+
+        Args:
+            seconds: How long; 0: it is not waited for.
+        """
+        channels = [channel for channel in self._session.channels if not channel.is_suspended]
+        for channel in channels:
+            channel.refuse_sends()
+        if seconds > 0 and self._connection is not None:
+            await self._drain.run(self._connection, channels, Deadline(seconds))
+            if lost := sum(channel.buffered_amount for channel in channels):
+                logger.warning("%s: closed with %d bytes not sent", self._session.named, lost)
+
+    def tell_server(self, failure: SessionClosed | None, text: str | None) -> None:
+        """Have the signalling server tell the peer, where it still knows the session.
+
+        Args:
+            failure: Why the session ends; None: it was closed on purpose.
+            text: What the peer is told.
+        """
+        if not self._session.id:
+            return
+        reason = with_reason(_reason_of(failure), text)
+        if reason is not None:
+            # It may be a string of the user's that no peer could read.
+            reason = str(reason)[:_REASON_CHARACTERS].encode(errors="replace").decode()
+        try:
+            self._signalling.end_session(self._session.id, reason)
+        except ConnectionLost as error:
+            logger.debug("%s: the server could not be told of its end: %s", self._session.named, error)
+
+    async def say_goodbye(
+        self, control: ControlChannel | None, failure: SessionClosed | None, text: str | None
+    ) -> None:
+        """Tell the peer in-band, and give it the time to acknowledge that, unless it is silent.
+
+        Args:
+            control: The control channel; None: there is none.
+            failure: As in `tell_server`.
+            text: As in `tell_server`.
+        """
+        if control is None or self._connection is None:
+            return
+        goodbye = Goodbye(_reason_of(failure), text or "")
+        is_heard = self._session.state is SessionState.CONNECTED
+        if is_heard and goodbye != Goodbye():
+            # SCTP is established behind DTLS, and an ABORT tells no reason.
+            await control.wait_open(_GOODBYE_SECONDS)
+        if control.say(goodbye) and is_heard:
+            await self._drain.wait_acknowledged(self._connection, Deadline(_GOODBYE_SECONDS))
+
+    async def close(self, negotiation: Negotiation | None) -> None:
+        """Close the connection, behind the step of its negotiation that is under way."""
+        if self._connection is None:
+            return
+        if negotiation is not None:
+            try:
+                await asyncio.wait_for(negotiation.stop(), _GATHERING_SECONDS)
+            except TimeoutError:
+                logger.warning("%s: closed in the middle of its negotiation", self._session.named)
+        try:
+            await asyncio.wait_for(self._connection.close(), _CLOSE_SECONDS)
+        except TimeoutError:
+            logger.warning("%s: aiortc did not close it in time", self._session.named)
+        except Exception:
+            # Whatever aiortc stumbled over, for the session it is the end.
+            logger.exception("%s: aiortc failed to close it", self._session.named)
+
+
+def _reason_of(failure: SessionClosed | None) -> SessionClosedReason:
+    return "left" if failure is None else failure.reason
