@@ -42,6 +42,7 @@ def test_host_of_this_machine_or_an_address_is_answered(host: str) -> None:
     [
         "",
         "evil.example",
+        "robot.local.evil.example",
         "localhost.evil.example",
         "127.0.0.1.evil.example",
         "evil.example:8443",
@@ -57,9 +58,10 @@ def test_foreign_host_is_refused(host: str) -> None:
     assert not rules().allows_host(host)
 
 
-def test_name_of_the_local_network_is_answered_to_programs_and_not_to_pages() -> None:
-    assert rules().allows_host("signalling:8443")
-    assert not rules().allows_host("signalling:8443", origin="http://signalling:8443")
+@pytest.mark.parametrize("host", ["signalling:8443", "robot.local:8443", "a.robot.local"])
+def test_name_of_the_local_network_is_answered_to_programs_and_not_to_pages(host: str) -> None:
+    assert rules().allows_host(host)
+    assert not rules().allows_host(host, origin=f"http://{host}")
 
 
 def test_name_that_the_server_listens_on_is_its_own() -> None:

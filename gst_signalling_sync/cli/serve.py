@@ -59,7 +59,7 @@ Examples:
     multiple=True,
     metavar="NAME",
     help="Let clients reach the server by this name; may be repeated; '*': every name."
-    "  [default: localhost, every IP address, names without a dot, this machine's own names]",
+    "  [default: localhost, every IP address, names without a dot or in .local, this machine's own names]",
 )
 @click.option(
     "--trusted-proxy",

@@ -26,7 +26,7 @@ class OriginRules:
             ``"*.app.example"`` or ``"null"``; ``"*"`` accepts every one. None: localhost, the server's own names, and the
             name or address that the request itself was sent to, with any port. That with its very port is always accepted.
         hosts: Names by which clients reach the server, besides localhost and every IP address, and for programs names without
-            a dot; ``"*"`` accepts every one. None: the names of this machine, and `host`.
+            a dot or in ``.local``; ``"*"`` accepts every one. None: the names of this machine, and `host`.
 
     Raises:
         ValueError: An entry is neither a name nor an origin.
@@ -42,8 +42,8 @@ class OriginRules:
     def allows_host(self, host: str, origin: str | None = None) -> bool:
         """Whether the server is reached by such a name.
 
-        An IP address always is: no name of a stranger resolves to a Host header that is an address. A name without a dot is,
-        for programs: it is of the local network, such as a container's, and no stranger's domain.
+        An IP address always is: no name of a stranger resolves to a Host header that is an address. A name without a dot,
+        or in ``.local`` (mDNS, RFC 6762), is for programs: it is of the local network, and no stranger's domain.
 
         Args:
             host: The Host header, with or without a port.
@@ -54,7 +54,7 @@ class OriginRules:
             return False
         if _is_local(name) or _is_address(name) or _matches_any(name, self._hosts):
             return True
-        return origin is None and "." not in name
+        return origin is None and ("." not in name or name.endswith(".local"))
 
     def allows_origin(self, origin: str | None, host: str) -> bool:
         """Whether a page of this origin may use the server.

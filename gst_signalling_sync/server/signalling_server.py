@@ -56,7 +56,7 @@ class SignallingServer:
             any scheme), ``"*.app.example"`` or ``"null"``; ``"*"``: every page. Ports are not compared. Defaults to
             localhost, `hosts`, and the name or address that the request was sent to.
         hosts: The names by which clients reach this server, besides localhost, every IP address and, for programs, names
-            without a dot; ``"*"``: every name. Defaults to this machine's names, and `host`.
+            without a dot or in ``.local``; ``"*"``: every name. Defaults to this machine's names, and `host`.
         trusted_proxies: Addresses or networks of reverse proxies. The address of a client that they forward is taken
             from the last ``X-Forwarded-For`` that none of them wrote.
         limits: What one peer, one address and all of them together may use.
