@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-from .directory import Directory
+from .directory import Difference, Directory
 from .endpoint import Endpoint, resolve_endpoint
 from .errors import ConnectionLost, PeerNotFound, ServerError, SessionClosed
-from .lifecycle import RoleState
+from .lifecycle import RoleState, StateChange
 from .protocol.backoff import DEFAULT_RETRY, Retry
 from .protocol.messages import Event, Peer, PeerStatusChanged, Role, SessionStarted
 from .race import Race
@@ -84,6 +85,9 @@ class Consumer(SessionRole):
         self._directory = Directory(self.uri)
         # How often the directory has changed; guarded by `_sessions_changed`, so that one wait is for sessions and producers.
         self._directory_changes = 0
+        # When each of the directory's producers came, and when this end was registered again; for sessions to be resumed.
+        self._came_at: dict[str, float] = {}
+        self._registered_again_at = -math.inf
 
     def start_session(
         self,
@@ -156,6 +160,9 @@ class Consumer(SessionRole):
         resume: bool = False,
         resend: bool = False,
     ) -> Session:
+        if resume:
+            # From now on, so that it is known what has come when the session breaks.
+            self._listen(self._registered_client(deadline, "listening for producers that return"), deadline)
         if peer_id is None:
             session, name = self._start_session_with_any(name, offer, deadline)
         else:
@@ -287,22 +294,19 @@ class Consumer(SessionRole):
     def _wait_for_successor(self, session: Session, name: str | None) -> bool:
         """Wait, while a session is interrupted, until its producer is registered under another id, or this end is.
 
-        Raises:
-            ConnectionLost: The consumer is closed, or its signalling connection was lost.
+        An end whose address has changed may be registered again before the silence is long enough to be an interruption. So
+        whatever came since the peer was heard last counts.
         """
-        registrations = self._life.registrations
-        deadline = Deadline(self._timeout)
-        self._listen(self._registered_client(deadline, f"looking for the peer of {session.named}"), deadline)
-        # Known before the interruption, so that none of them is its producer's return.
-        known = {peer_id for peer_id, peer in self._directory.producers.items() if peer.name == name}
+        heard_at = clock.now() - session.silence
+        was_known = session.peer_id in self._directory.producers
 
         def has_moved() -> bool:
+            if self._registered_again_at > heard_at:
+                return True
             producers = self._directory.producers
-            of_that_name = {peer_id for peer_id, peer in producers.items() if name is not None and peer.name == name}
-            has_left = session.peer_id not in producers
-            return (
-                bool(of_that_name - known or (has_left and of_that_name)) or self._life.registrations != registrations
-            )
+            of_that_name = [peer_id for peer_id, peer in producers.items() if name is not None and peer.name == name]
+            has_left = was_known and session.peer_id not in producers
+            return any(has_left or self._came_at.get(peer_id, -math.inf) > heard_at for peer_id in of_that_name)
 
         while session.state == "interrupted":
             with self._sessions_changed:
@@ -318,20 +322,26 @@ class Consumer(SessionRole):
         )
 
     def _on_registered(self, producers: tuple[Peer, ...]) -> None:
-        self._directory.reset(producers)
-        self._on_directory_change()
+        self._on_directory_change(self._directory.reset(producers))
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, PeerStatusChanged):
-            self._directory.apply(event)
-            self._on_directory_change()
+            self._on_directory_change(self._directory.apply(event))
         elif isinstance(event, SessionStarted):
             self._on_session_started(event)
         else:
             super()._on_event(event)
 
-    def _on_directory_change(self) -> None:
+    def _on_change(self, change: StateChange) -> None:
+        if change.again:
+            self._registered_again_at = clock.now()
+        super()._on_change(change)
+
+    def _on_directory_change(self, difference: Difference) -> None:
         with self._sessions_changed:
+            self._came_at.update((peer.id, clock.now()) for peer in difference.added)
+            for peer in difference.removed:
+                self._came_at.pop(peer.id, None)
             self._directory_changes += 1
             self._sessions_changed.notify_all()
 

@@ -101,11 +101,7 @@ class Resumption:
     # The thread.
 
     def _watch(self) -> None:
-        try:
-            moved = self._role.wait_for_successor(self._session, self._name)
-        except SignallingError as error:
-            logger.info("%s: nobody can be asked where its peer is: %s", self._session.named, error)
-            return
+        moved = self._role.wait_for_successor(self._session, self._name)
         if moved and self._session.state is SessionState.INTERRUPTED:
             self._session.link.abandon(
                 SessionClosed(f"{self._session.named}: one of its ends has another address", "lost")

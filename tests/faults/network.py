@@ -22,6 +22,9 @@ _NUMBERS: Final = itertools.count()
 _SUBNET: Final = "10.201.7"
 """Each network has its own namespaces, so that all of them can have the same addresses."""
 
+_MACHINES: Final = 16
+"""The maximum number of machines in a network: the distance between two addresses of one machine."""
+
 
 class Machine:
     """A network namespace with one address.
@@ -38,10 +41,18 @@ class Machine:
         self._name = name
         self._port = port
         self._switch = switch
+        number = int(address.rpartition(".")[2])
+        self._others = itertools.cycle(f"{_SUBNET}.{other}" for other in range(number + _MACHINES, 255, _MACHINES))
 
     def processes(self) -> AbstractContextManager[None]:
         """A block in which peers are started on this machine."""
         return launched_by("ip", "netns", "exec", self._name)
+
+    def change_address(self) -> None:
+        """Give this machine another address, as another network does; the one that it had is gone."""
+        before, self.address = self.address, next(self._others)
+        _run("ip", "-n", self._name, "address", "delete", f"{before}/24", "dev", "eth0")
+        _run("ip", "-n", self._name, "address", "add", f"{self.address}/24", "dev", "eth0")
 
     def cut_off(self) -> None:
         """Have the switch pass on nothing from or to this machine, which notices nothing but silence either."""

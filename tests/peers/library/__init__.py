@@ -38,18 +38,19 @@ def library_producer(uri: str, name: str, *options: str, python: Path | None = N
     return LibraryProcess(uri, "producer", name, options, python)
 
 
-def library_consumer(uri: str, producer_name: str, python: Path | None = None) -> LibraryProcess:
+def library_consumer(uri: str, producer_name: str, *options: str, python: Path | None = None) -> LibraryProcess:
     """Start a consumer.
 
     Args:
         uri: Of the signalling server.
         producer_name: Whose session to join.
+        *options: ``--resume``.
         python: As for `library_producer`.
 
     Returns:
         The process, starting; wait for its ``session``.
     """
-    return LibraryProcess(uri, "consumer", producer_name, (), python)
+    return LibraryProcess(uri, "consumer", producer_name, options, python)
 
 
 def library_server(host: str) -> LibraryProcess:

@@ -1,12 +1,13 @@
 """A producer, a consumer or a signalling server of this library, of any version; it tells by JSON lines what happens to it.
 
 Run as a file, never by ``-m``: from the root of the repository Python would import the newest version, whatever the
-virtualenv has. ``python peer.py URI producer|consumer NAME [--video] [--no-channel]`` or ``python peer.py HOST server -``.
+virtualenv has. ``python peer.py URI producer NAME [--video] [--no-channel]``, ``python peer.py URI consumer NAME [--resume]``
+or ``python peer.py HOST server -``.
 
-Events: ``ready`` (peer_id; of a server uri), ``session`` (session) once connected, ``message`` (text), ``frame`` for the
-first one, ``state`` (session, state) for each change since, ``session_closed`` (session, error, reason), ``closed``.
-Commands: ``send`` (text),
-``close_session``, ``hold`` (seconds: the interpreter), ``close``. Messages that begin with ``echo`` come back.
+Events: ``ready`` (peer_id; of a server uri), ``registered`` (peer_id) for each time again, ``session`` (session) once
+connected, ``message`` (text), ``frame`` for the first one, ``state`` (session, state) for each change since,
+``session_closed`` (session, error, reason), ``closed``. Commands: ``send`` (text), ``close_session``, ``hold`` (seconds: the
+interpreter), ``close``. Messages that begin with ``echo`` come back.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--video", action="store_true", help="of a producer: show frames")
     parser.add_argument("--no-channel", action="store_true", help="of a producer: offer no channel")
+    parser.add_argument("--resume", action="store_true", help="of a consumer: have its session resumed")
     options = parser.parse_args()
     with ExitStack() as stack:
         if options.role == "server":
@@ -64,6 +66,7 @@ def run_producer(stack: ExitStack, options: argparse.Namespace) -> None:
     if options.video:
         film(producer.add_video(fps=15))
     producer.session_started.connect(lambda _, session: watch(session))
+    tell_registrations(producer)
     stack.enter_context(producer)
     emit("ready", peer_id=producer.peer_id)
 
@@ -78,7 +81,10 @@ def run_consumer(stack: ExitStack, options: argparse.Namespace) -> None:
     """Join one producer's session."""
     consumer = stack.enter_context(Consumer(options.uri))
     emit("ready", peer_id=consumer.peer_id)
-    session = consumer.start_session(name=options.name, timeout=30)
+    tell_registrations(consumer)
+    # Version 0.1.0 knows no such argument.
+    resuming: dict[str, Any] = {"resume": True} if options.resume else {}
+    session = consumer.start_session(name=options.name, timeout=30, **resuming)
     session.channel_opened.connect(lambda _, channel: take(channel))
     for channel in session.channels:
         take(channel)
@@ -86,6 +92,12 @@ def run_consumer(stack: ExitStack, options: argparse.Namespace) -> None:
         video.frame.connect(lambda _, frame: on_frame())
     watch(session)
     obey(lambda text: session.channel(LABEL).send(text), session.close)
+
+
+def tell_registrations(role: Any) -> None:
+    """Tell each time that a role is registered again, which no role of version 0.1.0 ever is."""
+    if hasattr(role, "reconnected"):
+        role.reconnected.connect(lambda role, peer_id: emit("registered", peer_id=peer_id))
 
 
 def watch(session: Any) -> None:
