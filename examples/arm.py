@@ -17,7 +17,7 @@ import contextlib
 import threading
 import time
 
-from gst_signalling_sync import BroadcastChannel, ChannelClosed, Producer, Session
+from gst_signalling_sync import BroadcastChannel, ChannelClosed, Producer, Session, SessionClosed
 
 PERIOD = 0.01
 """Seconds from step to step of a motion."""
@@ -104,7 +104,7 @@ def main() -> None:
             channel.send("released", session=session)
         elif data == "home":
             # The operator may have left meanwhile.
-            with contextlib.suppress(ChannelClosed):
+            with contextlib.suppress(ChannelClosed, SessionClosed):
                 channel.send("home" if arm.home() else "stopped", session=session)
 
     @stop.message.connect(thread="stop")

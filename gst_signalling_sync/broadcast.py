@@ -93,14 +93,15 @@ class BroadcastChannel:
             TypeError: It is neither a string nor bytes.
             MessageTooLarge: The sessions that it names accept no message of that size and did not get it, all others did.
             WaitTimeout: The queues of the sessions that it names stayed full; those did not get it, all others did.
-            ChannelClosed: The one `session` is closed, or its channel is; the message was not sent.
+            SessionClosed: The one `session` is closed; the message was not sent.
+            ChannelClosed: The channel is closed in the one `session`, or the producer is; the message was not sent.
             ValueError: `session` is not one of this producer's, or the string cannot be encoded in UTF-8.
             RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
         """
         message, size = as_message(data)
         deadline = Deadline(self._timeout if timeout is None else timeout)
         if session is not None:
-            self._channel_in(session, deadline).send(message, timeout=deadline.remaining())
+            self._send_to_one(session, message, deadline)
         else:
             self._send_to_all(message, size, deadline)
 
@@ -116,18 +117,21 @@ class BroadcastChannel:
         for channel in heard:
             channel.refresh_receivers()
 
-    def _channel_in(self, session: Session, deadline: Deadline) -> DataChannel:
+    def _send_to_one(self, session: Session, message: Message, deadline: Deadline) -> None:
         # In this order: one that is closed is disowned afterwards.
         if not self._owns(session) and session.state != "closed":
             raise ValueError(f"{session.named} is not one of this producer's")
         try:
             if session.state == "closed":
                 raise session.closed_error()
-            return session.role_channel(self.options, deadline)
-        except (SessionClosed, ConnectionLost) as error:
-            raise ChannelClosed(
-                f"cannot send on channel {self.label!r} with peer {session.peer_id}: {error}"
-            ) from error
+            session.role_channel(self.options, deadline).send(message, timeout=deadline.remaining())
+        except SessionClosed as error:
+            raise SessionClosed(self._cannot_send(session, error), error.reason) from error
+        except ConnectionLost as error:
+            raise ChannelClosed(self._cannot_send(session, error)) from error
+
+    def _cannot_send(self, session: Session, error: Exception) -> str:
+        return f"cannot send on channel {self.label!r} with peer {session.peer_id}: {error}"
 
     def _send_to_all(self, message: Message, size: int, deadline: Deadline) -> None:
         sessions = self._sessions()
@@ -165,10 +169,10 @@ class BroadcastChannel:
     def _send(self, session: Session, message: Message, deadline: Deadline) -> bool:
         """Send unless the queue stays full; a session that has ended, or whose channel is closed, needs no message."""
         try:
-            self._channel_in(session, deadline).send(message, timeout=deadline.remaining())
+            self._send_to_one(session, message, deadline)
         except WaitTimeout:
             return False
-        except ChannelClosed:
+        except (ChannelClosed, SessionClosed):
             return True
         return True
 

@@ -399,6 +399,8 @@ def _hint(uri: str) -> str:
         return f"; did you mean 'ws://{_shown(uri)}'?"
     if re.fullmatch(r"[\w.-]+", uri):
         return f"; did you mean name={uri!r}, or host={uri!r}?"
+    if re.fullmatch(r"[\w. -]+", uri):
+        return f"; did you mean name={uri!r}?"
     return ""
 
 

@@ -95,7 +95,10 @@ class RoleObject:
     def peer_id(self) -> str | None:
         """The id that the signalling server gave this peer; None while it is not connected. Each connection has another."""
         client = self._signalling
-        if client is None or not self._owner.is_here or self.state is RoleState.SUSPENDED:
+        if client is None or not self._owner.is_here:
+            return None
+        # What a callback hears on a new connection may come before the role is told to be registered.
+        if self.state is RoleState.SUSPENDED and not client.is_connected:
             return None
         return client.peer_id
 
@@ -123,7 +126,15 @@ class RoleObject:
         """
         self._check_may_block("starting")
         check_native()
-        self._life.start(self._deadline(timeout), self._callbacks.is_current)
+        try:
+            self._life.start(self._deadline(timeout), self._callbacks.is_current)
+        except ConnectError as error:
+            # Whoever gives `retry` knows what it can do; a server that answers, even by refusing, is there.
+            if self._retry is DEFAULT_RETRY and error.status is None:
+                error.args = (
+                    f"{error} With retry=Retry(wait_for_server=True) start() waits for a server, within its timeout.",
+                )
+            raise
         return self
 
     def close(self, timeout: float | None = None) -> None:

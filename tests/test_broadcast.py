@@ -182,7 +182,7 @@ def test_message_for_a_closed_session_raises(
     sessions[0].close()
     wait_until(lambda: ours.state == "closed", "the producer knows")
     with pytest.raises(
-        ChannelClosed, match=f"cannot send on channel 'data' with peer {ours.peer_id}: session .* is closed"
+        SessionClosed, match=f"cannot send on channel 'data' with peer {ours.peer_id}: session .* is closed"
     ):
         channel.send("hello?", session=ours)
 
@@ -219,7 +219,7 @@ def test_message_for_a_session_that_its_receiver_rejects_raises_from_then_on(
         connect(embedded_server.uri, name="robot")
     session = requested.next()["session"]
     wait_until(lambda: session.state == "closed", "it is rejected")
-    with pytest.raises(ChannelClosed, match="charging"):
+    with pytest.raises(SessionClosed, match="charging"):
         channel.send("hello?", session=session)
 
 

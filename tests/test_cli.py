@@ -471,15 +471,6 @@ class TestListen:
             terminal.process.send_signal(signal.SIGINT)
             assert (terminal.rest(), terminal.process.wait(SECONDS)) == ("\r\n", 0)
 
-    def test_end_of_the_server_exits_with_1_and_one_line(
-        self, embedded_server: SignallingServer, producer: Producer
-    ) -> None:
-        with Command("listen", "--uri", embedded_server.uri) as listen:
-            listen.line_with("robot")
-            embedded_server.close()
-            assert listen.exit_code() == 1
-            assert is_one_line(listen.errors)
-
     def test_reader_that_left_gets_no_traceback(self, uri: str, producer: Producer) -> None:
         assert errors_without_a_reader("listen", "--uri", uri) == ""
 

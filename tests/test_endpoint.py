@@ -188,7 +188,12 @@ def test_parts_of_an_endpoint(uri: str, host: str, port: int, is_secure: bool) -
 
 @pytest.mark.parametrize(
     ("uri", "hint"),
-    [("robot", "name='robot'"), ("localhost:8443", "ws://localhost:8443"), ("[::1]:8443", r"ws://\[::1\]:8443")],
+    [
+        ("robot", "name='robot'"),
+        ("my robot", "name='my robot'"),
+        ("localhost:8443", "ws://localhost:8443"),
+        ("[::1]:8443", r"ws://\[::1\]:8443"),
+    ],
 )
 def test_error_guesses_what_was_meant(uri: str, hint: str) -> None:
     with pytest.raises(ValueError, match=hint):

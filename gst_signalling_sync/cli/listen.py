@@ -9,6 +9,7 @@ import click
 
 import gst_signalling_sync
 
+from ..protocol.messages import Role
 from .logs import verbose_option
 from .output import (
     end_interrupted_line,
@@ -17,6 +18,7 @@ from .output import (
     print_json,
     printable,
     remaining_meta,
+    remark,
     stdout_is_terminal,
 )
 from .program import treat_sigterm_as_interrupt
@@ -46,14 +48,17 @@ def listen(endpoint: Endpoint, timeout: float, as_json: bool) -> None:
     """Print peers as they come, change and go, until Ctrl-C.
 
     The producers that are there already come first. A peer without a role, such as an ordinary consumer, is not
-    announced by signalling servers and not shown.
+    announced by signalling servers and not shown. When the server restarts, listen connects again and prints what changed.
     """
     treat_sigterm_as_interrupt()
     try:
         log = _PeerLog(as_json)
-        listener = gst_signalling_sync.Listener(endpoint, timeout=timeout)
+        listener = gst_signalling_sync.Listener(endpoint, timeout=timeout, retry=gst_signalling_sync.Retry())
         listener.producer_added.connect(log.on_producer)
+        listener.producer_removed.connect(log.on_producer_removed)
         listener.peer_status_changed.connect(log.on_status)
+        listener.connection_lost.connect(lambda listener, error: remark(f"{error}; connecting again"))
+        listener.reconnected.connect(lambda listener, peer_id: remark(f"connected to {endpoint.uri} again"))
         with listener:
             listener.serve_forever()
         if log.failure is not None:
@@ -78,6 +83,11 @@ class _PeerLog:
         # One that comes later was told of by its status, just before.
         if peer.id not in self._roles:
             self.on_status(listener, peer, ("producer",))
+
+    def on_producer_removed(self, listener: Listener, peer: Peer) -> None:
+        # One that left while the server was away; any other was told of by its status, just before.
+        if Role.PRODUCER in self._roles.get(peer.id, ()):
+            self.on_status(listener, peer, ())
 
     def on_status(self, listener: Listener, peer: Peer, roles: tuple[str, ...]) -> None:
         known = peer.id in self._roles

@@ -22,6 +22,7 @@ __all__ = [
     "print_json",
     "printable",
     "remaining_meta",
+    "remark",
     "stdout_is_terminal",
 ]
 
@@ -59,6 +60,11 @@ def print_json(document: Any) -> None:
 def complain(problem: str) -> None:
     """Print the one line on stderr that says what failed."""
     click.echo(f"gst-signalling-sync: error: {printable(' '.join(problem.split()))}", err=True)
+
+
+def remark(event: str) -> None:
+    """Print one line on stderr about something that does not end the command."""
+    click.echo(f"gst-signalling-sync: {printable(' '.join(event.split()))}", err=True)
 
 
 def printable(text: str) -> str:

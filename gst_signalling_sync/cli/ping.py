@@ -85,11 +85,12 @@ def ping(
     """Measure the round trip to producer NAME, a name or a peer id, over a WebRTC data channel.
 
     Every producer of gst-signalling-sync answers, unless its program says Producer(echo=False), on an unordered channel without
-    retransmissions that ping opens. Other producers can be measured by --channel if they echo. Fails when nothing came back.
+    retransmissions that ping opens. Other producers can be measured by --channel if they echo. One that crashed is waited for.
+    Fails when nothing came back.
     """
     treat_sigterm_as_interrupt()
     producer = producer_called(name, endpoint, timeout)
-    with gst_signalling_sync.connect(endpoint, peer_id=producer.id, timeout=timeout) as session:
+    with gst_signalling_sync.connect(endpoint, peer_id=producer.id, timeout=timeout, resume=True) as session:
         left = Event()
         session.closed.connect(lambda session, error: left.set())
         channel = _open(session, label)

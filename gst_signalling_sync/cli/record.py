@@ -58,12 +58,13 @@ def record(name: str, file: Path, endpoint: Endpoint, timeout: float, seconds: f
     """Record what producer NAME, a name or a peer id, sends into FILE: MP4, MKV or WebM, by its suffix.
 
     The first video and the first audio track are recorded, in sync, without re-encoding where the file can hold what came. A
-    file that is there is overwritten. Whatever ends the recording, the file plays. Fails when the producer leaves before.
+    file that is there is overwritten. Whatever ends the recording, the file plays. A producer that crashes, restarts or is not
+    heard any more is waited for, and the file goes on; fails when the producer ends the session before.
     """
     treat_sigterm_as_interrupt()
     check_directory(file)
     producer = producer_called(name, endpoint, timeout)
-    with gst_signalling_sync.connect(endpoint, peer_id=producer.id, timeout=timeout) as session:
+    with gst_signalling_sync.connect(endpoint, peer_id=producer.id, timeout=timeout, resume=True) as session:
         recorder = session.record(file)
         recorder.start()
         figures = Figures(session, recorder)
@@ -98,7 +99,7 @@ def _wait_for_end(recorder: Recorder, figures: Figures, screen: Screen, seconds:
             if recorder.seconds >= seconds:
                 return "seconds"
             waited = time.monotonic() - started
-            # A producer may pause, but not for ever where the length is given, and it must have begun.
+            # A producer may pause, but not forever where the length is given, and it must have begun.
             if waited > seconds + timeout or (waited > timeout and not figures.has_begun):
                 return "silence"
             screen.update(figures, seconds)

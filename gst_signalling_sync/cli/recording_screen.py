@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -25,6 +25,13 @@ _SPARE_COLUMNS: Final = 3
 """What stays free at the end of the live line: the terminal's ``^C`` shall not wrap it, for then a part would stay."""
 
 
+_ABSENCES: Final[Mapping[str, str]] = {
+    "interrupted": "nothing is heard from the producer",
+    "resuming": "the producer is gone, waiting for it",
+}
+"""What is said in each state of a session in which nothing comes."""
+
+
 class Figures:
     """What is known of a recording, as it is now.
 
@@ -34,6 +41,7 @@ class Figures:
     """
 
     def __init__(self, session: Session, recorder: Recorder) -> None:
+        self._session = session
         self._videos = session.videos[:1]
         self._audios = session.audios[:1]
         self.recorder = recorder
@@ -48,8 +56,15 @@ class Figures:
         """Whether anything came at all."""
         return any(track.frames_received for track in (*self._videos, *self._audios))
 
+    @property
+    def absence(self) -> str | None:
+        """What became of the producer, for people; None: it is there."""
+        return _ABSENCES.get(self._session.state)
+
     def now(self) -> list[str]:
-        """Size, frame rate and losses while it goes on, for people."""
+        """Size, frame rate and losses while it goes on, or why it does not, for people."""
+        if self.absence is not None:
+            return [file_size(self.recorder.size), self.absence]
         rates = [f"{video.fps:.1f} fps" for video in self._videos]
         return [file_size(self.recorder.size), *rates, self._losses()]
 
@@ -105,6 +120,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._next = 1
+        self._absence: str | None = None
 
     @contextmanager
     def showing(self, headline: str) -> Iterator[None]:
@@ -115,8 +131,10 @@ class Lines:
     def update(self, figures: Figures, until: float) -> None:
         """Show the latest."""
         seconds = int(figures.recorder.seconds)
-        if seconds < self._next:
+        absence = figures.absence
+        if absence == self._absence and (absence is not None or seconds < self._next):
             return
+        self._absence = absence
         click.echo(f"{seconds:3} s: {', '.join(figures.now())}")
         self._next = seconds + 1
 

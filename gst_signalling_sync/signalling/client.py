@@ -125,6 +125,13 @@ class SignallingClient(ServerSignals):
         exchange = self._exchange
         return exchange.peer_id if exchange is not None and self._owner.is_here else None
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection was made, and neither closed nor lost since."""
+        exchange = self._exchange
+        is_alive = exchange is not None and exchange.loss is None and not exchange.is_closed
+        return is_alive and self._owner.is_here
+
     def connect(self, timeout: float | None = None) -> Self:
         """Connect and wait for the server's welcome; does nothing when connected.
 
@@ -145,7 +152,7 @@ class SignallingClient(ServerSignals):
         check_native()
         deadline = self._deadline(timeout)
         with self._lifecycle:
-            if self._is_connected():
+            if self.is_connected:
                 return self
             self._disconnect(deadline)
             if self._own_callbacks:
@@ -398,10 +405,6 @@ class SignallingClient(ServerSignals):
 
     def _deadline(self, timeout: float | None) -> Deadline:
         return Deadline(self._timeout if timeout is None else timeout)
-
-    def _is_connected(self) -> bool:
-        exchange = self._exchange
-        return exchange is not None and exchange.loss is None and not exchange.is_closed
 
     def _connected(self) -> Exchange:
         self._owner.check()

@@ -199,6 +199,19 @@ def test_a_listener_tells_the_difference(server: MortalServer) -> None:
             assert named.count("B") == 1
 
 
+def test_a_listener_knows_itself_when_it_hears_of_its_own_return(server: MortalServer) -> None:
+    with Listener(server.uri, retry=Retry(first=0.05, maximum=0.1)) as listener:
+        heard_by: list[tuple[str, str | None]] = []
+        listener.peer_status_changed.connect(lambda listener, peer, roles: heard_by.append((peer.id, listener.peer_id)))
+        reconnected = Heard(listener.reconnected)
+        for _ in range(5):
+            server.go()
+            server.come()
+            reconnected.next()
+        wait_until(lambda: len(heard_by) >= 5, "it is told of itself each time")
+        assert [own for own, _ in heard_by] == [peer_id for _, peer_id in heard_by]
+
+
 def test_a_listener_that_alone_lost_its_connection_tells_nothing_of_those_that_stayed() -> None:
     producers = [{"id": "1", "meta": {"name": "stays"}}]
 
@@ -264,6 +277,23 @@ def test_start_waits_for_a_server_that_is_not_there_yet() -> None:
         wait_until(lambda: producer.state == "connecting", "it tries")
         with SignallingServer(port=port), producer:
             starting.result(SECONDS)
+
+
+@pytest.mark.parametrize("role_class", [Producer, Consumer, Listener])
+def test_a_start_before_the_server_s_names_what_waits_for_it(role_class: RoleClass) -> None:
+    with (
+        reserved_port() as port,
+        pytest.raises(ConnectError, match=r"nothing listens there.*retry=Retry\(wait_for_server=True\)"),
+    ):
+        role_class(port=port).start()
+
+
+@pytest.mark.parametrize("retry", [None, Retry(), Retry(first=0.05, maximum=0.1, wait_for_server=True)])
+def test_whoever_gave_a_retry_is_not_told_of_it(retry: Retry | None) -> None:
+    with reserved_port() as port:
+        with pytest.raises(ConnectError, match="nothing listens there") as told:
+            Producer(port=port, retry=retry).start(timeout=0.5)
+        assert "Retry(" not in str(told.value)
 
 
 def test_start_that_waited_for_a_server_in_vain_says_what_came_instead() -> None:
