@@ -27,20 +27,32 @@ def main() -> None:
     options = parser.parse_args()
 
     listener = Listener(options.uri, meta={"name": "monitor"})
-    known: set[str] = set()
+    known: dict[str, tuple[str, ...]] = {}
 
     @listener.peer_status_changed.connect
     def report(listener: Listener, peer: Peer, roles: tuple[str, ...]) -> None:
         # A listener is told of itself too, and of peers with no role only that they are gone.
-        if peer.id != listener.peer_id and (roles or peer.id in known):
-            known.add(peer.id)
-            print(describe(peer, roles), flush=True)
+        if peer.id == listener.peer_id or roles == known.get(peer.id, ()):
+            return
+        known[peer.id] = roles
+        print(describe(peer, roles), flush=True)
+
+    # Of the producers that were there before, and of what changed while the server was away, these alone tell.
+    @listener.producer_added.connect
+    def came(listener: Listener, peer: Peer) -> None:
+        if "producer" not in known.get(peer.id, ()):
+            report(listener, peer, ("producer",))
+
+    @listener.producer_removed.connect
+    def went(listener: Listener, peer: Peer) -> None:
+        if "producer" in known.get(peer.id, ()):
+            report(listener, peer, ())
+
+    @listener.state_changed.connect
+    def tell(listener: Listener, state: str, error: Exception | None) -> None:
+        print(f"{listener.uri}: {state}" + (f": {error}" if error else ""), flush=True)
 
     with contextlib.suppress(KeyboardInterrupt), listener:
-        print(f"watching {listener.uri}", flush=True)
-        for producer in listener.producers.values():
-            known.add(producer.id)
-            print(describe(producer, ("producer",)), flush=True)
         listener.serve_forever()
 
 

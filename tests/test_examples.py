@@ -22,6 +22,7 @@ import pytest
 
 from gst_signalling_sync import Producer, SignallingServer, list_producers
 
+from .life.servers import mortal_server
 from .peers.gst_signalling import find_gst_signalling
 from .peers.require import require
 from .waiting import wait_until
@@ -206,6 +207,22 @@ def test_monitor_prints_who_comes_and_goes(embedded_server: SignallingServer) ->
             late_id = late.peer_id
             monitor.expect(rf"{late_id} \(late\): producer\n")
         monitor.expect(rf"{late_id} \(late\): gone\n")
+        monitor.interrupt()
+
+
+def test_monitor_tells_what_changed_while_the_server_was_away() -> None:
+    with (
+        mortal_server() as server,
+        Producer(server.uri, name="robot") as robot,
+        running(server.uri, PLAIN_PYTHON, EXAMPLES / "monitor.py") as monitor,
+    ):
+        before = robot.peer_id
+        monitor.expect(rf"{before} \(robot\): producer\n")
+        server.go()
+        monitor.expect("suspended")
+        server.come()
+        monitor.expect(rf"{before} \(robot\): gone\n")
+        monitor.expect(r"\(robot\): producer\n")
         monitor.interrupt()
 
 
