@@ -74,8 +74,8 @@ class Robot:
         return channel
 
     def _connected(self) -> Session:
+        # One that is not open has ended, or belongs to the process that this one was forked from.
         if self._session is None or not self._session.is_open:
-            self._disconnect()
             self._session = connect(self._uri, name=self._name, timeout=CONNECT_SECONDS)
         return self._session
 

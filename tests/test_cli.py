@@ -349,7 +349,7 @@ class TestProgram:
         assert [line for line in lines if " gst_signalling_sync." not in line] == []
 
     def test_vvv_logs_other_libraries_too(self, uri: str, producer: Producer) -> None:
-        assert " INFO aioice." in run("ping", "robot", "-c", "1", "-vvv", "--uri", uri).stderr
+        assert " DEBUG aioice." in run("ping", "robot", "-c", "1", "-vvv", "--uri", uri).stderr
 
 
 class TestList:

@@ -349,9 +349,10 @@ def report(robot, listener, client):
         lambda: robot.video.bitrate,
         lambda: robot.channel.recv(),
         lambda: robot.producer.start(),
+        lambda: robot.producer.close(),
+        lambda: session.close(),
     ]
     print({{refusal(read) for read in reads}})
-    robot.close()
 
 if __name__ == "__main__":
     from gst_signalling_sync import Listener, SignallingClient

@@ -29,7 +29,7 @@ Examples:
   gst-signalling-sync serve
   gst-signalling-sync serve --host 0.0.0.0
   gst-signalling-sync serve --port 0
-  gst-signalling-sync serve --host 0.0.0.0 --allow-origin https://app.example
+  gst-signalling-sync serve --host 0.0.0.0 --allow-origin https://a.example
 """
 )
 @click.option(
