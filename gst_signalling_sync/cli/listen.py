@@ -59,8 +59,13 @@ def listen(endpoint: Endpoint, timeout: float, as_json: bool) -> None:
         listener.peer_status_changed.connect(log.on_status)
         listener.connection_lost.connect(lambda listener, error: remark(f"{error}; connecting again"))
         listener.reconnected.connect(lambda listener, peer_id: remark(f"connected to {endpoint.uri} again"))
-        with listener:
-            listener.serve_forever()
+        try:
+            with listener:
+                listener.serve_forever()
+        except gst_signalling_sync.ConnectionLost:
+            # It was closed, by a callback, before its start was complete.
+            if log.failure is None:
+                raise
         if log.failure is not None:
             raise log.failure
     except KeyboardInterrupt:
