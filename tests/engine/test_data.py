@@ -54,6 +54,7 @@ def test_unacknowledged_messages_are_the_last_ones_also_after_the_end() -> None:
             messages: list[Message] = ["first", "", b"second", b"", *(f"message {number}" for number in range(5000))]
             pair.sending.wire.transmit(messages)
             arrived = [await pair.receiving.next() for _ in range(4)]
+            await until(lambda: len(pair.sending.wire.unacknowledged) < len(messages), "some were acknowledged")
 
             await pair.offerer.close()
             left = pair.sending.wire.unacknowledged

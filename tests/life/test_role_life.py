@@ -300,7 +300,7 @@ def test_start_that_waited_for_a_server_in_vain_says_what_came_instead() -> None
     with reserved_port() as port:
         producer = Producer(port=port, retry=Retry(first=0.05, maximum=0.1, wait_for_server=True))
         with pytest.raises(ConnectError, match="nothing listens there"):
-            producer.start(timeout=0.5)
+            producer.start(timeout=1.5)
         assert producer.state == "closed"
 
 
