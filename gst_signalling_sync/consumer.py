@@ -16,7 +16,7 @@ from .protocol.messages import Event, Peer, PeerStatusChanged, Role, SessionStar
 from .race import Race
 from .resumption import Resumption
 from .session_role import SessionRole
-from .signalling import SignallingClient
+from .signalling import DEFAULT_TIMEOUT, SignallingClient
 from .signalling.answers import SessionEvent
 from .threads import clock
 from .threads.waiting import Deadline, wait_for
@@ -414,7 +414,7 @@ def connect(
         retry=retry,
         interrupted_after=interrupted_after,
     )
-    deadline = consumer._deadline(timeout)
+    deadline = Deadline(DEFAULT_TIMEOUT if timeout is None else timeout)
     try:
         consumer.start(deadline.remaining())
         session = consumer._start_session(peer_id, name, False, deadline, resume=resume, resend=resend)
