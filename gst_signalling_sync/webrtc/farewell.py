@@ -41,7 +41,7 @@ FAREWELL_SECONDS: Final = _GATHERING_SECONDS + 2 * _GOODBYE_SECONDS + _CLOSE_SEC
 """How long everything but the delivery may take."""
 
 _REASON_CHARACTERS: Final = 500
-"""The most that the other end is told of an error."""
+"""Maximum length of the reason that the other end is told."""
 
 
 class Farewell:
