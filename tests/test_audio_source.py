@@ -18,6 +18,7 @@ from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.sending.audio_source import AudioSource
 
 from .media import frequency_of, tone
+from .send_forms import send_form
 from .waiting import wait_until
 
 
@@ -28,7 +29,7 @@ class Listener:
         self.source = source
         self._loop = loop
         self._frames: queue.SimpleQueue[EncodedFrame] = queue.SimpleQueue()
-        self._call(lambda: source.attach(self, "opus", loop))
+        self._call(lambda: source.attach(self, send_form("opus"), loop))
 
     def deliver(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
         assert payloads == [frame.data]

@@ -7,17 +7,16 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from aiortc.codecs import HEADER_EXTENSIONS
 
 from gst_signalling_sync import Consumer, Frame, Producer, Session, SignallingServer, VideoSource, connect
-from gst_signalling_sync.webrtc.media.capture_time import capture_time_identifiers, with_capture_time
+from gst_signalling_sync.webrtc.engine.capabilities import Capabilities
+from gst_signalling_sync.webrtc.media.codecs import CODECS
 from gst_signalling_sync.webrtc.media.receiving.capture_times import CaptureTimes
 
 from .filming import filming
 from .media import number_in, numbered_picture
 from .waiting import wait_until
 
-URI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
 SECONDS = 10.0
 
 
@@ -131,7 +130,8 @@ def test_times_are_told_where_the_consumer_makes_the_offer(
 @pytest.fixture
 def _untold(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have neither end offer the extension."""
-    monkeypatch.setattr("gst_signalling_sync.webrtc.negotiation.with_capture_time", lambda offer: offer)
+    forms = [form for codec in CODECS.values() for form in codec.forms]
+    monkeypatch.setattr("gst_signalling_sync.webrtc.link.CAPABILITIES", Capabilities(forms, {"audio": {}, "video": {}}))
 
 
 @pytest.mark.usefixtures("_untold")
@@ -146,40 +146,6 @@ def test_peer_that_tells_no_times_with_its_frames(camera: VideoSource, session: 
     # The report comes right after the first frame.
     assert second.captured_at is not None
     assert second.captured_at >= unix_time - 0.05
-
-
-# Negotiation
-
-
-OFFER = (
-    "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\nm=video 9 UDP/TLS/RTP/SAVPF 97\r\na=mid:1\r\na=rtcp-mux\r\n"
-)
-
-
-def test_offer_has_it_in_its_video_sections() -> None:
-    offer = with_capture_time(OFFER)
-
-    assert offer == OFFER.replace("a=mid:1\r\n", f"a=mid:1\r\na=extmap:14 {URI}\r\n")
-    assert capture_time_identifiers(offer) == {"1": 14}
-
-
-@pytest.mark.parametrize(
-    ("line", "identifiers"),
-    [
-        (f"a=extmap:5 {URI}", {"1": 5}),
-        (f"a=extmap:5/sendrecv {URI}", {"1": 5}),
-        (f"a=extmap:5/inactive {URI}", {}),
-        (f"a=extmap:15 {URI}", {}),
-        (f"a=extmap:0 {URI}", {}),
-        (f"a=extmap:5 {URI}-and-more", {}),
-    ],
-)
-def test_identifier_is_the_one_of_the_other_end(line: str, identifiers: dict[str, int]) -> None:
-    assert capture_time_identifiers(OFFER + line + "\r\n") == identifiers
-
-
-def test_other_connections_of_the_process_are_not_touched() -> None:
-    assert URI not in {extension.uri for extensions in HEADER_EXTENSIONS.values() for extension in extensions}
 
 
 # The core

@@ -34,6 +34,7 @@ from .encoded_media import Robot
 from .filming import filming, humming
 from .media import frequency_of, number_in, numbered_picture
 from .playing import FPS, SECONDS, Written, film_server, playing, write_file
+from .send_forms import send_form
 from .waiting import Heard, wait_until
 
 UNFORESEEN = "a mistake of ours"
@@ -272,7 +273,7 @@ def damaged(data: bytes, random: np.random.Generator) -> bytes:
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
 def test_no_damage_ends_the_decoding(loop: LoopThread, codec: str) -> None:
     random = np.random.default_rng(9)
-    encoder, decoder = VideoEncoder(codec, 30), VideoDecoder()
+    encoder, decoder = VideoEncoder(send_form(codec), 30), VideoDecoder()
     decoded: list[int] = []
     thread = DecoderThread(
         "test-decoder", lambda frame: decoded.extend(each.pts or 0 for each in decoder.decode(frame)), lambda: None

@@ -30,6 +30,7 @@ from .media import has_colour_bars, number_in, numbered_picture
 from .processes import in_child
 from .receiving import Received
 from .rtp_streams import Packet, Stream
+from .send_forms import send_form
 from .waiting import Heard, wait_until
 
 SECONDS = 10.0
@@ -43,7 +44,7 @@ class Camera:
         self.received = Received(loop, "video", ["VP8", "H264"])
         self.video = VideoReceiver("session s1 with peer p1", self.received.receiver, loop, callbacks, SECONDS)
         self.stream = Stream(codec)
-        self._encoder = VideoEncoder(codec, 30)
+        self._encoder = VideoEncoder(send_form(codec), 30)
         self._number = 0
 
     def packets(self, width: int = 320, height: int = 240, keyframe: bool = False) -> list[Packet]:
@@ -408,7 +409,7 @@ def test_enormous_picture_is_refused(camera: Camera) -> None:
 
 def test_decoders_hold_no_picture_back(camera: Camera) -> None:
     for codec in ("VP8", "H264"):
-        encoder, decoder = VideoEncoder(codec, 30), VideoDecoder()
+        encoder, decoder = VideoEncoder(send_form(codec), 30), VideoDecoder()
         for number in range(10):
             picture = to_frame(numbered_picture(number)).reformat(format="yuv420p")
             encoded = encoder.encode(picture, number * 3000, 0.0, 500_000, False)

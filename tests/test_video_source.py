@@ -23,6 +23,7 @@ from gst_signalling_sync.webrtc.media.sending.video_encoder import VideoEncoder
 from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
 from .media import number_in, numbered_picture
+from .send_forms import send_form
 from .waiting import wait_until
 
 
@@ -35,7 +36,7 @@ class Watcher:
         self._frames: queue.SimpleQueue[EncodedFrame] = queue.SimpleQueue()
         self._awaits_keyframe = True
         self._decoder = cast(VideoCodecContext, av.CodecContext.create(codec.lower(), "r"))
-        self._call(lambda: source.attach(self, codec, loop))
+        self._call(lambda: source.attach(self, send_form(codec), loop))
 
     def deliver(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
         assert payloads
@@ -77,7 +78,7 @@ def source(monkeypatch: pytest.MonkeyPatch) -> Iterator[VideoSource]:
     monkeypatch.setattr(video_source, "_REPEAT_SECONDS", 60.0)
     made = VideoSource()
     yield made
-    for sink in list(made._codec_of):
+    for sink in list(made._form_of):
         made.detach(sink)
     made.join(Deadline(5))
 

@@ -34,6 +34,7 @@ from .engine.data import WireChannel
 from .engine.peer_connection import PeerConnection
 from .farewell import FAREWELL_SECONDS, Farewell
 from .liveness import DEFAULT_INTERRUPTED_AFTER, Ending
+from .media.codecs import CAPABILITIES
 from .media.receiving.media_receiver import MediaReceiver
 from .media.sending.sender import Source
 from .media.tracks import Tracks
@@ -389,7 +390,7 @@ class Link:
 
     def _open_connection(self) -> PeerConnection:
         if self._connection is None:
-            connection = PeerConnection(self._ice_servers)
+            connection = PeerConnection(self._ice_servers, CAPABILITIES)
             connection.on_state(lambda: self._on_connection_state(connection))
             connection.on_channel(self._on_channel)
             connection.on_goodbye(lambda how: self._on_transport_goodbye(connection))

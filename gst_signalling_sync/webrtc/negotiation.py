@@ -23,7 +23,7 @@ from .description import (
 from .engine.peer_connection import PeerConnection
 from .engine.rollback import Snapshot
 from .engine.section import NO_COMMON_CODEC
-from .media.capture_time import with_capture_time
+from .media.codecs import AUDIO, VIDEO
 from .media.tracks import Tracks
 from .sections import REFUSED_BY_PEER, Description, Sections, Taken
 
@@ -90,7 +90,7 @@ class Negotiation:
             self._check_open()
             self._before_offer = (self._connection.snapshot(), self._sections)
             self._open_control()
-            await self._connection.offer(with_capture_time)
+            await self._connection.offer()
             sdp, self._sections = self._sections.offer(Description.parse(self._local_description()))
             return sdp
 
@@ -158,7 +158,7 @@ class Negotiation:
             taken = self._taken(SdpType.OFFER, sdp)
             await self._connection.apply(SdpType.OFFER, str(taken.inner))
             # Before anything is awaited: aiortc starts what it finds in the transceivers as soon as it can.
-            undo = self._tracks.on_remote_description(str(taken.inner))
+            undo = self._tracks.on_remote_description()
             self._sections = taken.sections
             await self._connection.answer(lambda answer: self._with_setup(answer, str(taken.inner)))
         # The peer is not trusted, and aiortc raises whatever the text makes it stumble over.
@@ -181,7 +181,7 @@ class Negotiation:
             before, self._sections = self._before_offer
             await before.restore()
             raise self._unusable(SdpType.ANSWER, sdp, error) from error
-        self._tracks.on_remote_description(str(taken.inner))
+        self._tracks.on_remote_description()
         self._sections = taken.sections
         await self._settle(sdp, taken)
 
@@ -246,7 +246,9 @@ class Negotiation:
 def _without_common_codec(kind: SdpType, sdp: str) -> str:
     codecs = "; ".join(f"{media} as {', '.join(names) or 'nothing'}" for media, names in media_codecs(sdp).items())
     what = "offers" if kind is SdpType.OFFER else "accepts"
+    known = f"{', '.join(VIDEO)} for video and {', '.join(AUDIO)} for audio"
+    profiles = "; ".join(f"{name} as {codec.taken}" for name, codec in VIDEO.items() if codec.taken)
     return (
-        f"no codec that both ends have: the peer {what} {codecs}. Here it can be VP8 and H264 for video and Opus, G.722 and"
-        " G.711 for audio, or what `codecs` of the source restricts it to."
+        f"no codec that both ends have: the peer {what} {codecs}. Here it can be {known}, or what `codecs` of the source"
+        f" restricts it to; {profiles}."
     )

@@ -11,6 +11,7 @@ from gst_signalling_sync.protocol.messages import SdpType
 from gst_signalling_sync.webrtc.channel_options import ChannelOptions
 from gst_signalling_sync.webrtc.engine.data import WireChannel
 from gst_signalling_sync.webrtc.engine.peer_connection import PeerConnection
+from gst_signalling_sync.webrtc.media.codecs import CAPABILITIES
 from gst_signalling_sync.webrtc.message import Message
 
 __all__ = ["SECONDS", "Observer", "Pair", "connect", "connected_pair", "until"]
@@ -73,7 +74,7 @@ async def until(condition: Callable[[], object], what: str) -> None:
 
 async def connect(offerer: PeerConnection, answerer: PeerConnection) -> None:
     """Exchange an offer and its answer, and wait until both ends are connected."""
-    await offerer.offer(lambda sdp: sdp)
+    await offerer.offer()
     await answerer.apply(SdpType.OFFER, offerer.local_sdp)
     await answerer.answer(lambda sdp: sdp)
     await offerer.apply(SdpType.ANSWER, answerer.local_sdp)
@@ -90,7 +91,7 @@ async def connected_pair(
         options: Of the channel.
         prepare: Is called with both ends before the offer is made.
     """
-    offerer, answerer = PeerConnection(()), PeerConnection(())
+    offerer, answerer = PeerConnection((), CAPABILITIES), PeerConnection((), CAPABILITIES)
     try:
         accepted: asyncio.Future[Observer] = asyncio.get_running_loop().create_future()
         answerer.on_channel(lambda wire: accepted.set_result(Observer(wire)))

@@ -8,6 +8,7 @@ from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.channel_options import ChannelOptions
 from gst_signalling_sync.webrtc.drain import Drain
 from gst_signalling_sync.webrtc.engine.peer_connection import PeerConnection
+from gst_signalling_sync.webrtc.media.codecs import CAPABILITIES
 
 from .pairs import SECONDS, connected_pair
 
@@ -57,7 +58,7 @@ def test_wait_that_nobody_wants_any_more_ends() -> None:
 
 def test_connection_that_is_not_connected_is_not_waited_for() -> None:
     async def main() -> None:
-        connection = PeerConnection(())
+        connection = PeerConnection((), CAPABILITIES)
         connection.create_channel(ChannelOptions("data"))
         try:
             await asyncio.wait_for(Drain().run(connection, [], Deadline(SECONDS)), SECONDS / 2)

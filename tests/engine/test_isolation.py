@@ -10,9 +10,11 @@ import aiortc
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection
 from aiortc.codecs import CODECS, HEADER_EXTENSIONS
 
+from gst_signalling_sync import Producer, connect
 from gst_signalling_sync.server import SignallingServer
 from gst_signalling_sync.testing import connected_peers
 
+from ..media import numbered_picture
 from .pairs import SECONDS, until
 
 
@@ -69,7 +71,11 @@ def test_bare_peer_connections_are_what_they_were(embedded_server: SignallingSer
     tables = copy.deepcopy((CODECS, HEADER_EXTENSIONS))
     bodies = class_bodies()
 
-    with connected_peers(embedded_server) as pair:
+    filming = Producer(embedded_server.uri, name="camera")
+    camera = filming.add_video(codecs=["H264"])
+    with filming, connect(embedded_server.uri, name="camera") as session, connected_peers(embedded_server) as pair:
+        camera.write(numbered_picture(7))
+        assert session.video.read_frame().repeated is False
         pair.consumer_channel.send("ours")
         assert pair.producer_channel.recv() == "ours"
         assert asyncio.run(classes_of_a_bare_pair()) == classes

@@ -190,12 +190,6 @@ ATTRIBUTES: Final = (
     ),
     Attribute(
         _TRANSCEIVER,
-        ("_headerExtensions",),
-        "`Transceiver.add_extension` adds to what setRemoteDescription made of both ends' extensions, for the answer and for"
-        " the parameters of sender and receiver: find where they read it from.",
-    ),
-    Attribute(
-        _TRANSCEIVER,
         ("_codecs", "_offerDirection"),
         "What setRemoteDescription made of an offer and createAnswer answers with: see where these two exchange it.",
     ),
@@ -261,13 +255,13 @@ CALLS: Final = (
         "aiortc:rtcpeerconnection",
         "find_common_codecs",
         "(local_codecs, remote_codecs)",
-        "`why_unusable` must find what setRemoteDescription finds: compare.",
+        "`Capabilities.common_codecs` is called in its place.",
     ),
     Call(
         "aiortc:rtcpeerconnection",
         "filter_preferred_codecs",
         "(codecs, preferred)",
-        "`why_unusable` must find what setRemoteDescription finds: compare.",
+        "`Capabilities.preferred_codecs` is called in its place.",
     ),
     Call(_DTLS, "_send_rtp", "(self, data)", "Bring `transmit` up to it."),
     Call(_DTLS, "_get_stats", "(self)", "Bring `transport_stats` up to it."),
@@ -353,6 +347,20 @@ OVERRIDES: Final = (
         "get_component_candidates",
         "f206379d83a566b0",
         "Ours calls it with the loopback where there is no other address: see that addresses are still its argument.",
+    ),
+    Override(
+        _PEER_CONNECTION,
+        "createOffer",
+        "747fbb1ef1a92f9a",
+        "Ours runs it with tables of the connection's own in the place of CODECS and HEADER_EXTENSIONS: see that it still takes"
+        " them, and filter_preferred_codecs, from its module.",
+    ),
+    Override(
+        _PEER_CONNECTION,
+        "setRemoteDescription",
+        "cd12c28fb23de3ef",
+        "Ours runs it with tables of the connection's own in the place of CODECS and HEADER_EXTENSIONS: see that it still takes"
+        " them, find_common_codecs and filter_preferred_codecs from its module.",
     ),
     Override(
         _PEER_CONNECTION,

@@ -11,6 +11,7 @@ from aiortc import RTCConfiguration, RTCDataChannel, RTCIceServer, RTCPeerConnec
 from ...protocol.control import CONTROL_STREAM
 from ...protocol.messages import SdpType
 from ..channel_options import ChannelOptions
+from .capabilities import Capabilities, rebound
 from .channel import AiortcChannel
 from .data import DataTransport, Goodbye, WireChannel
 from .dtls import RobustDtlsTransport
@@ -26,7 +27,29 @@ __all__ = ["PeerConnection"]
 
 
 class _Connection(RTCPeerConnection):
-    """aiortc's, which gives every transport that it makes the class that this library has for it."""
+    """aiortc's, which gives every transport that it makes the class that this library has for it.
+
+    Args:
+        configuration: aiortc's.
+        capabilities: What it offers and takes, in the place of aiortc's tables.
+    """
+
+    def __init__(self, configuration: RTCConfiguration, capabilities: Capabilities) -> None:
+        super().__init__(configuration)
+        self._tables = {
+            "CODECS": capabilities.codecs,
+            "HEADER_EXTENSIONS": capabilities.extensions,
+            "find_common_codecs": capabilities.common_codecs,
+            "find_common_header_extensions": capabilities.common_extensions,
+            "filter_preferred_codecs": capabilities.preferred_codecs,
+        }
+
+    async def createOffer(self) -> RTCSessionDescription:
+        offer: RTCSessionDescription = await rebound(RTCPeerConnection.createOffer, self, **self._tables)()
+        return offer
+
+    async def setRemoteDescription(self, sessionDescription: RTCSessionDescription) -> None:
+        await rebound(RTCPeerConnection.setRemoteDescription, self, **self._tables)(sessionDescription)
 
     goodbye_function: Callable[[Goodbye], None] | None = None
     """Is told when the peer says in-band that it leaves."""
@@ -61,11 +84,13 @@ class PeerConnection:
 
     Args:
         ice_servers: STUN and TURN servers; none: the addresses of this machine only.
+        capabilities: The codecs, header extensions and feedback that it offers and takes.
     """
 
-    def __init__(self, ice_servers: Sequence[RTCIceServer]) -> None:
+    def __init__(self, ice_servers: Sequence[RTCIceServer], capabilities: Capabilities) -> None:
+        self._capabilities = capabilities
         # Without a configuration aiortc would ask a public STUN server.
-        self._connection = _Connection(RTCConfiguration(iceServers=list(ice_servers)))
+        self._connection = _Connection(RTCConfiguration(iceServers=list(ice_servers)), capabilities)
         self._transceivers: dict[object, Transceiver] = {}
 
     @property
@@ -162,7 +187,9 @@ class PeerConnection:
     def transceivers(self) -> list[Transceiver]:
         """The transceivers, in the order in which they came to be."""
         found = self._connection.getTransceivers()
-        self._transceivers = {each: self._transceivers.get(each) or Transceiver(each) for each in found}
+        self._transceivers = {
+            each: self._transceivers.get(each) or Transceiver(each, self._capabilities) for each in found
+        }
         return list(self._transceivers.values())
 
     def add_transceiver(self, kind: str, direction: str) -> Transceiver:
@@ -188,15 +215,9 @@ class PeerConnection:
         """Whether the peer's description was applied."""
         return self._connection.remoteDescription is not None
 
-    async def offer(self, change: Callable[[str], str]) -> None:
-        """Make an offer the local description, and gather.
-
-        Args:
-            change: Is given the offer's SDP, and returns what is to be said instead.
-        """
-        offer = await self._connection.createOffer()
-        offer.sdp = change(offer.sdp)
-        await self._connection.setLocalDescription(offer)
+    async def offer(self) -> None:
+        """Make an offer the local description, and gather."""
+        await self._connection.setLocalDescription(await self._connection.createOffer())
 
     async def answer(self, change: Callable[[str], str]) -> None:
         """Make an answer the local description, and gather.
@@ -225,7 +246,10 @@ class PeerConnection:
         known = (each for each in self._connection.getTransceivers() if each.mid == mid)
         transceiver = next(known, None)
         return why_unusable(
-            sdp, kind is SdpType.ANSWER, transceiver._preferred_codecs if transceiver is not None else ()
+            sdp,
+            kind is SdpType.ANSWER,
+            self._capabilities,
+            transceiver._preferred_codecs if transceiver is not None else (),
         )
 
     async def apply(self, kind: SdpType, sdp: str) -> None:

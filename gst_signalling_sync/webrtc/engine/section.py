@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from aiortc.codecs import CODECS
-from aiortc.rtcpeerconnection import filter_preferred_codecs, find_common_codecs
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from aiortc.sdp import MediaDescription, SessionDescription
+
+from .capabilities import Capabilities
 
 __all__ = ["NO_COMMON_CODEC", "why_unusable"]
 
@@ -17,12 +17,15 @@ NO_COMMON_CODEC: Final = "no codec that both ends have"
 _DATA_PROTOCOLS: Final = ("UDP/DTLS/SCTP", "TCP/DTLS/SCTP", "DTLS/SCTP")
 
 
-def why_unusable(sdp: str, is_answer: bool, preferred: Sequence[RTCRtpCodecCapability]) -> str | None:
+def why_unusable(
+    sdp: str, is_answer: bool, capabilities: Capabilities, preferred: Sequence[RTCRtpCodecCapability]
+) -> str | None:
     """Why aiortc cannot use the section of a peer's description.
 
     Args:
         sdp: A description with this section alone.
         is_answer: Whether the description is an answer.
+        capabilities: Of the connection.
         preferred: The codec preferences of its transceiver, none if there are none.
 
     Returns:
@@ -30,7 +33,7 @@ def why_unusable(sdp: str, is_answer: bool, preferred: Sequence[RTCRtpCodecCapab
     """
     try:
         (media,) = SessionDescription.parse(sdp).media
-        return _reason(media, is_answer) or _codec_reason(media, preferred)
+        return _reason(media, is_answer) or _codec_reason(media, capabilities, preferred)
     except Exception as error:  # noqa: BLE001 - the peer is not trusted, and the parser raises what the text makes it
         return f"it cannot be read: {type(error).__name__} {error}".rstrip()
 
@@ -55,8 +58,10 @@ def _reason(media: MediaDescription, is_answer: bool) -> str | None:
     return None
 
 
-def _codec_reason(media: MediaDescription, preferred: Sequence[RTCRtpCodecCapability]) -> str | None:
+def _codec_reason(
+    media: MediaDescription, capabilities: Capabilities, preferred: Sequence[RTCRtpCodecCapability]
+) -> str | None:
     if media.kind == "application":
         return None
-    common = find_common_codecs(CODECS[media.kind], media.rtp.codecs)
-    return None if filter_preferred_codecs(common, list(preferred)) else NO_COMMON_CODEC
+    common = capabilities.common_codecs(capabilities.codecs[media.kind], media.rtp.codecs)
+    return None if capabilities.preferred_codecs(common, preferred) else NO_COMMON_CODEC

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aiortc import RTCDtlsTransport, RTCRtpReceiver, RTCRtpTransceiver
-from aiortc.codecs import get_capabilities
-from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
 
+from .capabilities import Capabilities
 from .rtp_receiver import RtpReceiver
 from .rtp_sender import RtpSender
 
@@ -23,10 +22,12 @@ class Transceiver:
 
     Args:
         transceiver: aiortc's.
+        capabilities: Of its connection.
     """
 
-    def __init__(self, transceiver: RTCRtpTransceiver) -> None:
+    def __init__(self, transceiver: RTCRtpTransceiver, capabilities: Capabilities) -> None:
         self._transceiver = transceiver
+        self._capabilities = capabilities
         self.kind: MediaKind = "video" if transceiver.kind == "video" else "audio"
 
     def wraps(self, transceiver: RTCRtpTransceiver) -> bool:
@@ -60,10 +61,7 @@ class Transceiver:
 
     def prefer_codecs(self, names: Sequence[str]) -> None:
         """Offer only these codecs, in this order, and retransmissions."""
-        capabilities = get_capabilities(self.kind).codecs
-        preferred = [each for name in names for each in capabilities if each.name.lower() == name.lower()]
-        preferred += [each for each in capabilities if each.name.lower() == "rtx"]
-        self._transceiver.setCodecPreferences(preferred)
+        self._transceiver._preferred_codecs = self._capabilities.preferences(self.kind, names)
 
     def restrict_codecs(self, names: Sequence[str]) -> bool:
         """Answer with only these of the codecs that both ends have, and their retransmissions.
@@ -79,15 +77,6 @@ class Transceiver:
             codec for codec in codecs if codec.name != "rtx" or codec.parameters.get("apt") in payload_types
         ]
         return True
-
-    def add_extension(self, uri: str, identifier: int) -> None:
-        """Use an RTP header extension beside those of aiortc's that both ends have (RFC 8285).
-
-        Args:
-            uri: Its name.
-            identifier: As the other end's description has it; an answer to that says the same.
-        """
-        self._transceiver._headerExtensions.append(RTCRtpHeaderExtensionParameters(id=identifier, uri=uri))
 
     def replace(self, sender: RtpSender, receiver: RtpReceiver) -> None:
         """Put a sender and a receiver in the place of aiortc's, before these are started.

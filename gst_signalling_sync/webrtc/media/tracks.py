@@ -7,10 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from ...threads.loop_thread import LoopThread
-from ..engine.header_extensions import ABS_CAPTURE_TIME
 from ..engine.peer_connection import PeerConnection
 from ..engine.transceiver import Transceiver
-from .capture_time import capture_time_identifiers
 from .encoded_frame import MediaKind
 from .receiving.media_receiver import MediaReceiver
 from .sending.sender import MediaSender, Source
@@ -66,11 +64,8 @@ class Tracks:
             if kind not in kinds:
                 self._add("recvonly", kind, None)
 
-    def on_remote_description(self, sdp: str) -> Callable[[], None]:
+    def on_remote_description(self) -> Callable[[], None]:
         """Take over what the other end's description brought; between that and the answer.
-
-        Args:
-            sdp: The description.
 
         Returns:
             What undoes it, should the answer fail.
@@ -80,10 +75,7 @@ class Tracks:
         def undo() -> None:
             self._sources, self._taken = sources, taken
 
-        capture_time = capture_time_identifiers(sdp)
         for transceiver in self._connection.transceivers:
-            if transceiver.mid in capture_time:
-                transceiver.add_extension(ABS_CAPTURE_TIME, capture_time[transceiver.mid])
             if transceiver not in self._taken:
                 source = self._source_for(transceiver)
                 if source is not None:

@@ -1,14 +1,15 @@
-"""`AudioDecoder`: packets of Opus, G.711 and G.722 become samples at 48 kHz in two channels."""
+"""`AudioDecoder`: packets of sound become samples at 48 kHz in two channels."""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Final, NamedTuple
+from typing import Final
 
 import av
 from av.audio.codeccontext import AudioCodecContext
 
-from ..encoded_frame import AUDIO_CLOCK_RATE, EncodedFrame
+from ..codecs import AUDIO
+from ..encoded_frame import EncodedFrame
 from ..ffmpeg_in_children import keep_in_child
 
 __all__ = ["CHANNELS", "RATE", "AudioDecoder"]
@@ -21,30 +22,13 @@ _FORMAT: Final = "s16"
 _TIME_BASE: Final = Fraction(1, RATE)
 
 
-class _Codec(NamedTuple):
-    """How a codec is decoded; G.722 has twice as many samples as RTP ticks (RFC 3551 section 4.5.2)."""
-
-    decoder: str
-    clock_rate: int
-    rate: int
-    layout: str
-
-
-_CODECS: Final = {
-    "opus": _Codec("libopus", AUDIO_CLOCK_RATE, RATE, _LAYOUT),
-    "PCMU": _Codec("pcm_mulaw", 8000, 8000, "mono"),
-    "PCMA": _Codec("pcm_alaw", 8000, 8000, "mono"),
-    "G722": _Codec("g722", 8000, 16000, "mono"),
-}
-
-
 class AudioDecoder:
     """The decoder of one audio track; used by one thread."""
 
     def __init__(self) -> None:
         keep_in_child(self)
         self._name = ""
-        self._codec = _CODECS["opus"]
+        self._codec = next(iter(AUDIO.values()))
         self._context: AudioCodecContext | None = None
         self._resampler: av.AudioResampler | None = None
 
@@ -82,7 +66,7 @@ class AudioDecoder:
         return decoded
 
     def _open(self, name: str) -> None:
-        self._name, self._codec = name, _CODECS[name]
+        self._name, self._codec = name, AUDIO[name]
         context = av.CodecContext.create(self._codec.decoder, "r")
         assert isinstance(context, AudioCodecContext)
         context.sample_rate = self._codec.rate

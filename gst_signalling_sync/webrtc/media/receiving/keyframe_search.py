@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .payloads import Fragment
+from ..codecs.fragment import Fragment
 
 __all__ = ["KeyframeSearch", "WaitingPacket"]
 

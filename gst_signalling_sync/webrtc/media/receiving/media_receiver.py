@@ -6,11 +6,9 @@ Everything lives on the loop but the methods that say otherwise.
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -30,13 +28,10 @@ from .reception import Reception
 from .remote_clock import RemoteClock
 from .reordering import AudioReordering
 from .streams import Streams
+from .taps import Tap, Taps
 from .timeline import Timeline
 
-__all__ = ["MediaReceiver", "Tap"]
-
-logger = logging.getLogger(__name__)
-
-Tap = Callable[[EncodedFrame], None]
+__all__ = ["MediaReceiver"]
 
 _KEYFRAME_SECONDS: Final = 0.25
 """The time between two requests for a keyframe, whoever asks, until there is one."""
@@ -89,9 +84,7 @@ class MediaReceiver(RtpReceiver):
         self._alarm_at = 0.0
         self._report_alarm: asyncio.TimerHandle | None = None
 
-        # Guards changes of the taps; the loop reads the tuple, which is only ever replaced.
-        self._taps_lock = threading.Lock()
-        self._taps: tuple[Tap, ...] = ()
+        self._taps = Taps()
 
     @property
     def packets_lost(self) -> int:
@@ -109,13 +102,11 @@ class MediaReceiver(RtpReceiver):
         Args:
             tap: Called on the loop, in decoding order; it must not block.
         """
-        with self._taps_lock:
-            self._taps = (*self._taps, tap)
+        self._taps.add(tap)
 
     def remove_tap(self, tap: Tap) -> None:
         """Hand no more frames to a function. Any thread."""
-        with self._taps_lock:
-            self._taps = tuple(each for each in self._taps if each != tap)
+        self._taps.remove(tap)
 
     def request_keyframe(self) -> None:
         """Ask the sender for a keyframe, now or soon after the last time, until there is one. Any thread; video only."""
@@ -146,7 +137,7 @@ class MediaReceiver(RtpReceiver):
         if self._has_started or self._has_ended:
             return
         self._has_started = True
-        self._formats = payload_formats(parameters.codecs, self.kind)
+        self._formats = payload_formats(parameters.codecs)
         if self.kind == "video" and not any(each.has_retransmission for each in self._formats.values()):
             self._frames = VideoReassembly(self._timeline, _REORDERING_SECONDS)
         self.register(parameters)
@@ -241,13 +232,7 @@ class MediaReceiver(RtpReceiver):
             self.codec = frame.codec
             if frame.keyframe:
                 self._wants_keyframe = False
-            for tap in self._taps:
-                try:
-                    tap(frame)
-                except Exception:
-                    # One that fails would fail for every frame, and must not take the connection with it.
-                    logger.exception("%r gets no more frames", tap)
-                    self.remove_tap(tap)
+            self._taps.hand_on(frame)
 
     def _chase(self, now: float) -> None:
         """Ask for what is missing, if it is time, and come back when it is."""

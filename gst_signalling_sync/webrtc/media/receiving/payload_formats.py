@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...engine.codecs import RTCRtpCodecParameters, is_rtx
-from ..encoded_frame import MediaKind
-from .payloads import PARSERS
+from ..codecs import CODECS
 
 __all__ = ["PayloadFormat", "payload_formats"]
 
@@ -32,12 +31,11 @@ class PayloadFormat:
         self.has_bandwidth = ("goog-remb", "") in feedback
 
 
-def payload_formats(codecs: Sequence[RTCRtpCodecParameters], kind: MediaKind) -> dict[int, PayloadFormat]:
+def payload_formats(codecs: Sequence[RTCRtpCodecParameters]) -> dict[int, PayloadFormat]:
     """What the payload types mean, as far as they can be received."""
     formats: dict[int, PayloadFormat] = {}
     for codec in codecs:
-        usable = kind == "audio" or codec.name in PARSERS
-        if not is_rtx(codec) and usable and codec.payloadType is not None:
+        if not is_rtx(codec) and codec.name in CODECS and codec.payloadType is not None:
             formats[codec.payloadType] = PayloadFormat(codec, None)
     originals: dict[Any, PayloadFormat] = dict(formats)
     for codec in codecs:

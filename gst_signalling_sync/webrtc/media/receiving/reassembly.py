@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from ..codecs import VIDEO
+from ..codecs.codec import VideoCodec
+from ..codecs.fragment import Fragment
 from ..encoded_frame import EncodedFrame
 from .gaps import Gaps
 from .keyframe_search import KeyframeSearch, WaitingPacket
-from .payloads import PARSERS, Fragment
 from .stray_packets import MOST_AHEAD, StrayPackets
 from .timeline import Timeline
 from .wrapping import step
@@ -45,8 +47,7 @@ class VideoReassembly:
 
     def __init__(self, timeline: Timeline, patience: float = RETRANSMISSION_SECONDS) -> None:
         self._timeline = timeline
-        self._codec = ""
-        self._parse = PARSERS["VP8"]
+        self._codec: VideoCodec | None = None
         self.packets_lost = 0
         self.wants_keyframe = False
         """Whether nothing can be decoded until a keyframe comes."""
@@ -112,7 +113,7 @@ class VideoReassembly:
         """Take a packet.
 
         Args:
-            codec: One of `PARSERS`.
+            codec: One of `VIDEO`.
             sequence_number: 16 bits.
             timestamp: 32 bits.
             marker: Whether it says to be the last of its frame.
@@ -123,9 +124,9 @@ class VideoReassembly:
         Returns:
             The frames that are complete now, in decoding order.
         """
-        if codec != self._codec:
+        if self._codec is None or codec != self._codec.name:
             self.begin_anew()
-            self._codec, self._parse = codec, PARSERS[codec]
+            self._codec = VIDEO[codec]
         if self._next is None:
             self._next = sequence_number
         frames: list[EncodedFrame] = []
@@ -137,7 +138,7 @@ class VideoReassembly:
             self._next, ahead = sequence_number, 0
         elif self._strays.run:
             self._strays.run = 0
-        fragment = self._parse(payload) if payload else None
+        fragment = self._codec.parse(payload) if payload else None
         if ahead == 0 and not self._gaps:
             self._next += 1
             self._scan(timestamp, marker, fragment, now, frames)
@@ -239,10 +240,12 @@ class VideoReassembly:
         self._in_frame = True
         self._frame_is_keyframe = False
         self._frame_has_picture = False
-        # Of H264 a packet that follows the end of a frame begins one, whatever it is.
-        self._frame_is_broken = not fragment.begins and (self._is_behind_gap or self._codec != "H264")
+        assert self._codec is not None
+        marks_begin = self._codec.marks_begin
+        # Where packets do not tell, one that follows the end of a frame begins the next, whatever it is.
+        self._frame_is_broken = not fragment.begins and (self._is_behind_gap or marks_begin)
         self._is_behind_gap = False
-        if self._frame_is_broken or (self._needs_keyframe and self._codec == "VP8" and not fragment.keyframe):
+        if self._frame_is_broken or (self._needs_keyframe and marks_begin and not fragment.keyframe):
             self._lose()
 
     def _append(self, fragment: Fragment) -> None:
@@ -271,7 +274,10 @@ class VideoReassembly:
         elif self._needs_keyframe:
             self.wants_keyframe = True
             return
-        frames.append(EncodedFrame(self._codec, data, self._timeline.advance(self._timestamp, now), is_keyframe, now))
+        assert self._codec is not None
+        frames.append(
+            EncodedFrame(self._codec.name, data, self._timeline.advance(self._timestamp, now), is_keyframe, now)
+        )
 
     def _drop_frame(self) -> None:
         self._in_frame = False

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from typing import Final
 
-from ..encoded_frame import EncodedFrame, MediaKind
-from .media_receiver import MediaReceiver, Tap
+from ..encoded_frame import MediaKind
+from .media_receiver import MediaReceiver
 from .remote_clock import RemoteClock
+from .taps import Tap, Taps
 
 __all__ = ["TrackFeed"]
-
-logger = logging.getLogger(__name__)
 
 
 class TrackFeed:
@@ -29,10 +26,8 @@ class TrackFeed:
         self._rtp = rtp
         # Of the peer connections before.
         self._packets_received = self._packets_lost = self._packets_repaired = self._frames_received = 0
-        # Guards changes of the taps; the loop reads the tuple, which is only ever replaced.
-        self._taps_lock = threading.Lock()
-        self._taps: tuple[Tap, ...] = ()
-        rtp.add_tap(self._hand_on)
+        self._taps = Taps()
+        rtp.add_tap(self._taps.hand_on)
 
     @property
     def rtp(self) -> MediaReceiver:
@@ -75,13 +70,11 @@ class TrackFeed:
         Args:
             tap: Called on the loop, in decoding order; it must not block.
         """
-        with self._taps_lock:
-            self._taps = (*self._taps, tap)
+        self._taps.add(tap)
 
     def remove_tap(self, tap: Tap) -> None:
         """Hand no more frames to a function. Any thread."""
-        with self._taps_lock:
-            self._taps = tuple(each for each in self._taps if each != tap)
+        self._taps.remove(tap)
 
     def request_keyframe(self) -> None:
         """Ask the sender for a keyframe. Any thread; video only."""
@@ -94,22 +87,13 @@ class TrackFeed:
             rtp: What it comes by from now on.
         """
         before = self._rtp
-        before.remove_tap(self._hand_on)
+        before.remove_tap(self._taps.hand_on)
         self._packets_received += before.packets_received
         self._packets_lost += before.packets_lost
         self._packets_repaired += before.packets_repaired
         self._frames_received += before.frames_received
         rtp.go_on_from(before)
         self._rtp = rtp
-        rtp.add_tap(self._hand_on)
+        rtp.add_tap(self._taps.hand_on)
         if self._taps:
             rtp.request_keyframe()
-
-    def _hand_on(self, frame: EncodedFrame) -> None:
-        for tap in self._taps:
-            try:
-                tap(frame)
-            except Exception:
-                # One that fails would fail for every frame, and must not take the others with it.
-                logger.exception("%r gets no more frames", tap)
-                self.remove_tap(tap)

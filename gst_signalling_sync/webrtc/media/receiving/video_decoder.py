@@ -1,4 +1,4 @@
-"""`VideoDecoder`: access units of VP8 and H264 become frames."""
+"""`VideoDecoder`: access units become frames."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import av
 from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 
+from ..codecs import VIDEO
 from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
 from ..failures import DecodingError
 from ..ffmpeg_in_children import keep_in_child
@@ -17,9 +18,6 @@ __all__ = ["MOST_PIXELS", "VideoDecoder"]
 
 MOST_PIXELS: Final = 8192 * 4320
 """Of one frame; the peer chooses its size, and what is decoded to takes a byte and a half for each."""
-
-_DECODERS: Final = {"VP8": "vp8", "H264": "h264"}
-"""FFmpeg's own for VP8: libvpx takes as long, but has allocated a frame before its size can be refused."""
 
 _TIME_BASE: Final = Fraction(1, VIDEO_CLOCK_RATE)
 
@@ -66,7 +64,7 @@ class VideoDecoder:
 
 
 def _new_context(codec: str) -> VideoCodecContext:
-    context = av.CodecContext.create(_DECODERS[codec], "r")
+    context = av.CodecContext.create(VIDEO[codec].decoder, "r")
     assert isinstance(context, VideoCodecContext)
     # Several threads would each hold a frame back.
     context.thread_count = 1

@@ -9,11 +9,10 @@ from functools import partial
 from pathlib import PurePath
 from typing import Final
 
-from av.video.stream import VideoStream
-
+from ..codecs import VIDEO
 from .matroska import MatroskaMuxer
 from .mp4 import Mp4Muxer
-from .muxer import Muxer
+from .muxer import Muxer, Template
 from .recording_file import RecordingFile
 
 __all__ = ["Container", "container_of"]
@@ -28,14 +27,19 @@ class Container:
         video: The codecs that are written as they come. What comes in another one is re-encoded to the first of them.
     """
 
-    muxer: Callable[[RecordingFile, VideoStream | None, bool], Muxer]
+    muxer: Callable[[RecordingFile, Template | None, bool], Muxer]
     video: tuple[str, ...]
 
 
+_MUXERS: Final[dict[str, Callable[[RecordingFile, Template | None, bool], Muxer]]] = {
+    ".mp4": Mp4Muxer,
+    ".mkv": partial(MatroskaMuxer, "matroska"),
+    ".webm": partial(MatroskaMuxer, "webm"),
+}
+
 _BY_SUFFIX: Final = {
-    ".mp4": Container(Mp4Muxer, ("H264",)),
-    ".mkv": Container(partial(MatroskaMuxer, "matroska"), ("H264", "VP8")),
-    ".webm": Container(partial(MatroskaMuxer, "webm"), ("VP8",)),
+    suffix: Container(muxer, tuple(codec.name for codec in VIDEO.values() if suffix in codec.recorded.suffixes))
+    for suffix, muxer in _MUXERS.items()
 }
 
 

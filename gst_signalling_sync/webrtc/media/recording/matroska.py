@@ -1,4 +1,4 @@
-"""`MatroskaMuxer`: VP8, H264 and Opus in MKV and WebM (RFC 9559, and the WebM container guidelines).
+"""`MatroskaMuxer`: video and Opus in MKV and WebM (RFC 9559, and the WebM container guidelines).
 
 Not by FFmpeg, whose muxer holds sound back in memory for as long as a video of VP8 pauses. The file is a sequence of clusters
 of half a second, each written at once and whole, so that it plays at any time. The end adds the index, and puts in what the
@@ -11,12 +11,9 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from av.video.stream import VideoStream
-
 from ..encoded_frame import AUDIO_CLOCK_RATE, MediaKind
-from .access_units import length_prefixed, parameter_record
 from .ebml import UNKNOWN_SIZE, element, number, real, text, void
-from .muxer import LOST_SECONDS, OPUS_HEAD, Muxer, Packet
+from .muxer import LOST_SECONDS, OPUS_HEAD, Muxer, Packet, Template
 from .recording_file import RecordingFile
 
 __all__ = ["MatroskaMuxer"]
@@ -77,10 +74,10 @@ class MatroskaMuxer(Muxer):
         OSError: The file could not be written.
     """
 
-    def __init__(self, document_type: str, file: RecordingFile, video: VideoStream | None, has_audio: bool) -> None:
+    def __init__(self, document_type: str, file: RecordingFile, video: Template | None, has_audio: bool) -> None:
         self._file = file
         self._has_video = video is not None
-        self._is_h264 = video is not None and video.codec_context.name == "h264"
+        self._block_data = _as_it_is if video is None else video.codec.recorded.matroska_data
         self._cluster: list[_Block] = []
         self._cluster_begins: dict[MediaKind, int] = {}
         self._cluster_size = 0
@@ -114,7 +111,7 @@ class MatroskaMuxer(Muxer):
     def write(self, kind: MediaKind, packet: Packet) -> None:
         """Add a packet, see `Muxer`."""
         ticks = round(packet.time * _TICKS_PER_SECOND)
-        data = length_prefixed(packet.data) if self._is_h264 and kind == "video" else packet.data
+        data = self._block_data(packet.data) if kind == "video" else packet.data
         begins_cluster = kind == "video" and packet.keyframe
         if begins_cluster or self._is_full(kind, ticks):
             self._write_cluster()
@@ -201,12 +198,15 @@ def _track(kind: MediaKind, codec: str, rest: bytes) -> bytes:
     )
 
 
-def _video_entry(video: VideoStream) -> bytes:
-    size = element(_VIDEO, number(_PIXEL_WIDTH, video.width) + number(_PIXEL_HEIGHT, video.height))
-    if video.codec_context.name != "h264":
-        return _track("video", "V_VP8", size)
-    record = parameter_record(video.codec_context.extradata or b"")
-    return _track("video", "V_MPEG4/ISO/AVC", element(_CODEC_PRIVATE, record) + size)
+def _video_entry(video: Template) -> bytes:
+    stream, recorded = video.stream, video.codec.recorded
+    size = element(_VIDEO, number(_PIXEL_WIDTH, stream.width) + number(_PIXEL_HEIGHT, stream.height))
+    private = recorded.matroska_private(stream.codec_context.extradata or b"")
+    return _track("video", recorded.matroska_codec, (element(_CODEC_PRIVATE, private) if private else b"") + size)
+
+
+def _as_it_is(unit: bytes) -> bytes:
+    return unit
 
 
 def _audio_entry() -> bytes:

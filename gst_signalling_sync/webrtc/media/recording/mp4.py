@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from ..encoded_frame import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, MediaKind
 from ..ffmpeg_in_children import keep_in_child
-from .muxer import LOST_SECONDS, OPUS_HEAD, Muxer, Packet
+from .muxer import LOST_SECONDS, OPUS_HEAD, Muxer, Packet, Template
 from .recording_file import RecordingFile
 
 __all__ = ["Mp4Muxer"]
@@ -45,13 +45,13 @@ class Mp4Muxer(Muxer):
         av.FFmpegError: FFmpeg refused the streams.
     """
 
-    def __init__(self, file: RecordingFile, video: VideoStream | None, has_audio: bool) -> None:
+    def __init__(self, file: RecordingFile, video: Template | None, has_audio: bool) -> None:
         keep_in_child(self)
         self._file = file
         self._container: OutputContainer = av.open(file, "w", format="mp4", container_options=_OPTIONS)
         self._streams: dict[MediaKind, VideoStream | AudioStream] = {}
         if video is not None:
-            self._streams["video"] = self._container.add_stream_from_template(video, opaque=True)
+            self._streams["video"] = self._container.add_stream_from_template(video.stream, opaque=True)
         if has_audio:
             audio = self._container.add_stream_from_template(_opus_template(), opaque=True)
             audio.codec_context.extradata = OPUS_HEAD

@@ -13,10 +13,12 @@ from typing import Final
 import av
 from av.video.stream import VideoStream
 
-from ..encoded_frame import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, MediaKind
+from ..codecs import VIDEO
+from ..codecs.codec import VideoCodec
+from ..encoded_frame import AUDIO_CLOCK_RATE, MediaKind
 from ..receiving.video_decoder import MOST_PIXELS
 
-__all__ = ["LOST_SECONDS", "OPUS_HEAD", "Muxer", "Packet", "audio_packets", "template_of"]
+__all__ = ["LOST_SECONDS", "OPUS_HEAD", "Muxer", "Packet", "Template", "audio_packets", "template_of"]
 
 LOST_SECONDS: Final = 0.5
 """Of media that a muxer holds in memory, and that are lost when the process is killed."""
@@ -82,28 +84,42 @@ class Muxer(abc.ABC):
         """Write nothing more; the file must be closed before. Idempotent."""
 
 
-def template_of(codec: str, keyframe: bytes) -> VideoStream | None:
-    """What a file has to know of a video before it can hold it: its size, and the parameter sets of H264.
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What a file has to know of a video before it can hold it.
+
+    Attributes:
+        codec: Of the video.
+        stream: Has its size, and its parameters where it has any; a muxer copies it.
+    """
+
+    codec: VideoCodec
+    stream: VideoStream
+
+
+def template_of(codec: str, keyframe: bytes) -> Template | None:
+    """What a file has to know of a video.
 
     Args:
-        codec: ``"VP8"`` or ``"H264"``.
+        codec: Its name.
         keyframe: The first access unit.
 
     Returns:
-        A stream that a muxer copies; None if the keyframe cannot be decoded.
+        None if the keyframe cannot be decoded.
     """
-    source = io.BytesIO(keyframe if codec == "H264" else _ivf(keyframe))
+    video = VIDEO[codec]
+    source = io.BytesIO(video.recorded.probe_file(keyframe))
     limits = {"max_pixels": str(MOST_PIXELS)}
     try:
-        container = av.open(source, format="h264" if codec == "H264" else "ivf", options=limits)
+        container = av.open(source, format=video.recorded.probe_format, options=limits)
     except av.FFmpegError:
         return None
     stream = container.streams.video[0]
     # FFmpeg reports a size that it refuses to decode.
     is_complete = 0 < stream.width * stream.height <= MOST_PIXELS and stream.pix_fmt is not None
-    if codec == "H264":
+    if video.recorded.needs_parameters:
         is_complete = is_complete and stream.codec_context.extradata is not None
-    return stream if is_complete else None
+    return Template(video, stream) if is_complete else None
 
 
 def audio_packets(path: Path) -> Iterator[Packet]:
@@ -118,9 +134,3 @@ def audio_packets(path: Path) -> Iterator[Packet]:
             if packet.pts is not None and packet.duration is not None:
                 base = float(packet.time_base)
                 yield Packet(bytes(packet), packet.pts * base, packet.duration * base, True)
-
-
-def _ivf(frame: bytes) -> bytes:
-    """A file of one frame of VP8, without its size, which stands in the frame itself."""
-    header = struct.pack("<4sHH4sHHIIII", b"DKIF", 0, 32, b"VP80", 0, 0, VIDEO_CLOCK_RATE, 1, 1, 0)
-    return header + struct.pack("<IQ", len(frame), 0) + frame

@@ -8,7 +8,8 @@ from typing import Final
 
 import av
 
-from ..encoded_frame import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedFrame
+from ..codecs import AUDIO, VIDEO
+from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
 from ..failures import DecodingError
 from .muxer import Packet
 from .recording_clock import RecordingClock
@@ -21,9 +22,6 @@ _LEAST_STEP: Final = 0.00125
 
 _USUAL_DURATION: Final = 1 / 30
 _LONGEST_DURATION: Final = 0.5
-
-_VIDEO_CODECS: Final = ("VP8", "H264")
-_AUDIO_CLOCK_RATES: Final = {"opus": AUDIO_CLOCK_RATE, "PCMU": 8000, "PCMA": 8000, "G722": 8000}
 
 
 class RecordedVideo:
@@ -57,7 +55,7 @@ class RecordedVideo:
         Returns:
             One packet; none before a keyframe, and after a damaged frame that had to be re-encoded.
         """
-        if frame.codec not in _VIDEO_CODECS or not frame.data:
+        if frame.codec not in VIDEO or not frame.data:
             return []
         time = self._place(frame)
         if frame.keyframe and frame.codec != self._source:
@@ -113,11 +111,11 @@ class RecordedAudio:
         Returns:
             Packets that begin neither before the recording nor before the one that came last.
         """
-        clock_rate = _AUDIO_CLOCK_RATES.get(frame.codec)
-        if clock_rate is None or not frame.data:
+        codec = AUDIO.get(frame.codec)
+        if codec is None or not frame.data:
             # Comfort noise and key presses travel on the same track.
             return []
-        time = self._clock.position(frame, clock_rate)
+        time = self._clock.position(frame, codec.clock_rate)
         packets = []
         for packet in self._in_opus(frame, time):
             if packet.time >= self._next_time - _LEAST_STEP:
@@ -127,7 +125,7 @@ class RecordedAudio:
         return packets
 
     def _in_opus(self, frame: EncodedFrame, time: float) -> list[Packet]:
-        if frame.codec == "opus":
+        if AUDIO[frame.codec].is_recorded:
             return [Packet(frame.data, time, opus_seconds(frame.data), True)]
         if self._transcoder is None:
             self._transcoder = AudioTranscoder()

@@ -15,12 +15,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from av.video.stream import VideoStream
-
 from ....errors import RecordingError
 from ..encoded_frame import EncodedFrame, MediaKind
 from .container import Container
-from .muxer import Muxer, Packet, audio_packets, template_of
+from .muxer import Muxer, Packet, Template, audio_packets, template_of
 from .recorded_tracks import RecordedAudio, RecordedVideo
 from .recording_clock import CaptureClock, RecordingClock, Zero
 from .recording_file import RecordingFile
@@ -216,7 +214,7 @@ class Recording:
         track = self._video if kind == "video" else self._audio
         return [] if track is None else track.packets(frame)
 
-    def _template(self, packet: Packet) -> VideoStream | None:
+    def _template(self, packet: Packet) -> Template | None:
         assert self._video is not None
         return template_of(self._video.codec, packet.data) if packet.keyframe else None
 
@@ -235,7 +233,7 @@ class Recording:
         self._muxer.write(kind, packet)
         self.frames += kind == "video"
 
-    def _add_video(self, template: VideoStream) -> None:
+    def _add_video(self, template: Template) -> None:
         assert self._muxer is not None
         self._muxer.close()
         self._file.close()

@@ -10,6 +10,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import VideoReformatter
 
+from ..codecs import VIDEO
 from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
 from ..ffmpeg_in_children import keep_in_child
 from ..pictures import to_yuv420p
@@ -18,20 +19,6 @@ from ..receiving.video_decoder import VideoDecoder
 from .muxer import Packet
 
 __all__ = ["AudioTranscoder", "VideoTranscoder"]
-
-_ENCODERS: Final = {"VP8": "libvpx", "H264": "libx264"}
-
-_OPTIONS: Final = {
-    # Fast enough for 1280x720 at 30 pictures per second on half a core; constant quality, no picture held back.
-    "H264": {"preset": "veryfast", "tune": "zerolatency", "crf": "21"},
-    "VP8": {"deadline": "realtime", "cpu-used": "6", "lag-in-frames": "0", "crf": "10"},
-}
-
-_THREADS: Final = {"H264": 2, "VP8": 1}
-"""Those of libvpx wait for each other so busily that two need many times the processor time of one on a busy machine."""
-
-_VP8_BITS_PER_PIXEL: Final = 5
-"""Per second, at most: 1.5 Mbit/s for 640x480."""
 
 _KEYFRAME_INTERVAL: Final = 90
 """Pictures; how far a player has to go back to seek."""
@@ -48,7 +35,7 @@ class VideoTranscoder:
     """Decodes and encodes one video; used by one thread. A picture of another size begins with a keyframe.
 
     Args:
-        target: The codec to encode to, ``"VP8"`` or ``"H264"``.
+        target: The codec to encode to, one of `VIDEO`.
     """
 
     def __init__(self, target: str) -> None:
@@ -139,17 +126,18 @@ class AudioTranscoder:
 
 
 def _new_encoder(codec: str, width: int, height: int) -> VideoCodecContext:
-    encoder = av.CodecContext.create(_ENCODERS[codec], "w")
+    recorded = VIDEO[codec].recorded
+    encoder = av.CodecContext.create(VIDEO[codec].encoder, "w")
     assert isinstance(encoder, VideoCodecContext)
     encoder.width, encoder.height = width, height
     encoder.pix_fmt = "yuv420p"
     encoder.time_base = _TIME_BASE
     encoder.framerate = Fraction(30)
     encoder.gop_size = _KEYFRAME_INTERVAL
-    encoder.thread_count = _THREADS[codec]
-    encoder.options = _OPTIONS[codec]
-    if codec == "VP8":
-        encoder.bit_rate = _VP8_BITS_PER_PIXEL * width * height
+    encoder.thread_count = recorded.encoder_threads
+    encoder.options = dict(recorded.encoder_options)
+    if recorded.encoder_bits_per_pixel:
+        encoder.bit_rate = recorded.encoder_bits_per_pixel * width * height
     return encoder
 
 

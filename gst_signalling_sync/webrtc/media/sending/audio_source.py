@@ -18,6 +18,7 @@ from ....threads.interruptible import Condition
 from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
 from ....threads.waiting import Deadline
+from ..codecs.codec import SendForm
 from ..encoded_frame import AUDIO_CLOCK_RATE
 from ..failures import Failures
 from .audio_encoder import OPUS, PACKET_SECONDS, AudioEncoder
@@ -118,16 +119,16 @@ class AudioSource:
 
     # What follows is for senders, on the loop.
 
-    def attach(self, sink: Sink, codec: str, loop: LoopThread) -> None:
+    def attach(self, sink: Sink, form: SendForm, loop: LoopThread) -> None:
         """Begin to deliver packets to a session's sender.
 
         Args:
             sink: Gets every packet from now on.
-            codec: ``"opus"``.
+            form: Of `codecs`.
             loop: Whose thread the sink is called on.
         """
         with self._changed:
-            self._fan_out.add(sink, codec, loop)
+            self._fan_out.add(sink, form, loop)
             if not self._thread.is_running:
                 self._timeline.discard(time.monotonic())
             self._thread.ensure(self._main)
@@ -156,7 +157,7 @@ class AudioSource:
 
     def join(self, deadline: Deadline) -> None:
         """Wait until the thread has ended, if nobody listens any more; on a caller's thread."""
-        if not self._fan_out.codecs and not self._thread.join(deadline):
+        if not self._fan_out.forms and not self._thread.join(deadline):
             logger.warning("%r: sound is still being encoded %g s after close()", self, deadline.seconds)
 
     # What follows runs on the source's thread.
@@ -170,7 +171,8 @@ class AudioSource:
             timestamp = round(position * AUDIO_CLOCK_RATE / self.rate)
             try:
                 for packet in encoder.encode(samples, timestamp, position / self.rate):
-                    self._fan_out.post(packet)
+                    for form in self._fan_out.forms:
+                        self._fan_out.post(form, packet)
             except Exception as error:  # noqa: BLE001 - reported; what follows may be better
                 self._failures.add("encode sound", error, time.monotonic())
                 encoder.restart()
@@ -180,7 +182,7 @@ class AudioSource:
     def _next(self) -> tuple[NDArray[np.int16], int, bool] | None:
         """Wait for what is to be encoded next; None: the thread is to end."""
         with self._changed:
-            while self._fan_out.codecs:
+            while self._fan_out.forms:
                 now = time.monotonic()
                 taken = self._timeline.take(now, PACKET_SECONDS)
                 if taken is not None:

@@ -7,13 +7,10 @@ import time
 from typing import Final
 
 from ...engine.codecs import RTCRtpSendParameters
-from ...engine.header_extensions import ABS_CAPTURE_TIME
+from ...engine.header_extensions import ABS_CAPTURE_TIME, ABS_SEND_TIME, MID
 from .sender_clock import ntp_time
 
 __all__ = ["HeaderExtensions"]
-
-_MID: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"
-_SEND_TIME: Final = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 
 _ONE_BYTE_EXTENSIONS: Final = 0xBEDE
 """The profile of header extensions with identifiers up to 14 (RFC 8285 section 4.2)."""
@@ -44,8 +41,8 @@ class HeaderExtensions:
         """Those of the extensions that were negotiated (RFC 8285 section 4.2)."""
         known = {extension.uri: extension.id for extension in parameters.headerExtensions if 0 < extension.id < 15}
         mid = parameters.muxId.encode()
-        told = bytes([known[_MID] << 4 | len(mid) - 1]) + mid if _MID in known and 0 < len(mid) <= 16 else b""
-        return cls(told, known.get(ABS_CAPTURE_TIME, 0), known.get(_SEND_TIME, 0))
+        told = bytes([known[MID] << 4 | len(mid) - 1]) + mid if MID in known and 0 < len(mid) <= 16 else b""
+        return cls(told, known.get(ABS_CAPTURE_TIME, 0), known.get(ABS_SEND_TIME, 0))
 
     def now(self, captured: float | None = None) -> bytes:
         """The extensions of a packet that is sent now, empty if there are none.

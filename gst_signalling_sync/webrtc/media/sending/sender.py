@@ -41,6 +41,8 @@ from ...engine.stats import (
     RTCStatsReport,
     current_datetime,
 )
+from ..codecs import CODECS, VIDEO
+from ..codecs.codec import SendForm
 from ..encoded_frame import EncodedFrame, MediaKind
 from ..failures import Failures
 from .bitrate import LinkEstimate, SendRate
@@ -67,7 +69,7 @@ _INITIAL_ESTIMATE: Final = 100_000_000
 """Bits per second, beyond any limit: a link is trusted until its receiver says otherwise."""
 
 _SECOND_KEYFRAME_SECONDS: Final = 0.5
-"""GStreamer's H264 receivers stay grey for good when they miss the first keyframe, and do not ask for another."""
+"""After the first, for the receivers of a codec that `repeats_first_keyframe`."""
 
 _ROUND_TRIP_WEIGHT: Final = 0.15
 
@@ -83,8 +85,8 @@ class Source(Protocol):
     def codecs(self) -> tuple[str, ...]:
         """What it can be encoded in, the preferred one first."""
 
-    def attach(self, sink: Sink, codec: str, loop: LoopThread) -> None:
-        """Begin to deliver frames to a sender."""
+    def attach(self, sink: Sink, form: SendForm, loop: LoopThread) -> None:
+        """Begin to deliver frames in a form to a sender."""
 
     def detach(self, sink: Sink) -> None:
         """Stop delivering to a sender."""
@@ -169,7 +171,7 @@ class MediaSender(RtpSender):
         self._extensions = HeaderExtensions.of(parameters)
         self.register(parameters)
         if self.source is not None:
-            self.source.attach(self, codec.name, self._loop_thread)
+            self.source.attach(self, CODECS[codec.name].send_form(codec.parameters), self._loop_thread)
             self._reports = asyncio.ensure_future(self._send_reports())
 
     async def stop(self) -> None:
@@ -200,7 +202,7 @@ class MediaSender(RtpSender):
             if not frame.keyframe:
                 return
             self._awaits_keyframe = False
-            if frame.codec == "H264" and self._second_keyframe is None:
+            if frame.codec in VIDEO and VIDEO[frame.codec].repeats_first_keyframe and self._second_keyframe is None:
                 loop = asyncio.get_running_loop()
                 self._second_keyframe = loop.call_later(_SECOND_KEYFRAME_SECONDS, self._ask_for_keyframe)
         if self._sending is None:

@@ -11,18 +11,14 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
+from ..codecs import VIDEO
+from ..codecs.codec import SendForm
 from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
 from ..ffmpeg_in_children import keep_in_child
-from ..pictures import with_even_sides
 
-__all__ = ["VIDEO_CODECS", "VideoEncoder", "default_bitrate"]
+__all__ = ["VideoEncoder", "default_bitrate"]
 
 logger = logging.getLogger(__name__)
-
-VIDEO_CODECS: Final = ("VP8", "H264")
-"""What can be sent, as named in ``a=rtpmap``: what every browser must support (RFC 7742 section 5)."""
-
-_LIBRARIES: Final = {"VP8": "libvpx", "H264": "libx264"}
 
 _BITS_PER_PIXEL: Final = 0.08
 """What a moving picture takes to look well in either codec, by the rule of thumb."""
@@ -54,13 +50,14 @@ class VideoEncoder:
     Its codec is opened anew, which begins with a keyframe, when the size of the frames or the bitrate changes.
 
     Args:
-        codec: One of `VIDEO_CODECS`.
+        form: Of the codec.
         fps: Frames per second that the bitrate is shared among.
     """
 
-    def __init__(self, codec: str, fps: float) -> None:
+    def __init__(self, form: SendForm, fps: float) -> None:
         keep_in_child(self)
-        self.codec = codec
+        self._codec = VIDEO[form.codec]
+        self._form = form
         self._fps = fps
         self._context: VideoCodecContext | None = None
         self._bitrate = 0
@@ -81,8 +78,7 @@ class VideoEncoder:
         Raises:
             av.FFmpegError: The encoder refused; `restart` it before the next frame.
         """
-        if self.codec == "H264":
-            frame = with_even_sides(frame)
+        frame = self._codec.fitted(frame)
         context = self._context
         if (
             context is None
@@ -96,14 +92,14 @@ class VideoEncoder:
         frame.pict_type = PictureType.I if keyframe else PictureType.NONE
         packets = context.encode(frame)
         data = b"".join(map(bytes, packets))
-        return EncodedFrame(self.codec, data, timestamp, any(packet.is_keyframe for packet in packets), time)
+        return EncodedFrame(self._codec.name, data, timestamp, any(packet.is_keyframe for packet in packets), time)
 
     def restart(self) -> None:
         """Begin anew, with a keyframe, because a frame was lost that the next ones would build on."""
         self._context = None
 
     def _open(self, width: int, height: int, bitrate: int) -> VideoCodecContext:
-        context = av.CodecContext.create(_LIBRARIES[self.codec], "w")
+        context = av.CodecContext.create(self._codec.encoder, "w")
         assert isinstance(context, VideoCodecContext)
         context.width = width
         context.height = height
@@ -113,39 +109,6 @@ class VideoEncoder:
         context.bit_rate = bitrate
         context.gop_size = _NO_PERIODIC_KEYFRAMES
         context.thread_count = 1 if width * height <= _ONE_THREAD_PIXELS else min(4, os.cpu_count() or 1)
-        context.options = _vp8_options(bitrate) if self.codec == "VP8" else _h264_options(bitrate)
-        logger.debug("%s encoder: %dx%d, %d bit/s", self.codec, width, height, bitrate)
+        context.options = {**self._codec.encoder_options(bitrate), **dict(self._form.options)}
+        logger.debug("%s encoder: %dx%d, %d bit/s", self._codec.name, width, height, bitrate)
         return context
-
-
-def _vp8_options(bitrate: int) -> dict[str, str]:
-    return {
-        "deadline": "realtime",
-        "cpu-used": "-6",
-        "lag-in-frames": "0",
-        # A minimum equal to the maximum is how FFmpeg is told of a constant bitrate.
-        "minrate": str(bitrate),
-        "maxrate": str(bitrate),
-        "bufsize": str(bitrate),
-        "undershoot-pct": "100",
-        "overshoot-pct": "15",
-        "qmin": "2",
-        "qmax": "56",
-        "static-thresh": "1",
-        # A decoder that lost a frame does not carry its errors on forever.
-        "error-resilient": "default",
-    }
-
-
-def _h264_options(bitrate: int) -> dict[str, str]:
-    return {
-        # Constrained baseline, which every browser takes (RFC 7742 section 6.2).
-        "profile": "baseline",
-        "preset": "superfast",
-        "tune": "zerolatency",
-        "maxrate": str(bitrate),
-        "bufsize": str(bitrate // 2),
-        # Decoders may join at any keyframe, so parameter sets go with each; and none comes unasked.
-        "x264-params": "repeat-headers=1:scenecut=0",
-        "forced-idr": "1",
-    }

@@ -19,6 +19,8 @@ from ....threads.interruptible import Condition
 from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
 from ....threads.waiting import Deadline
+from ..codecs import VIDEO
+from ..codecs.codec import SendForm
 from ..encoded_frame import VIDEO_CLOCK_RATE
 from ..failures import Failures
 from ..pictures import to_frame, to_yuv420p
@@ -27,7 +29,7 @@ from .fan_out import FanOut, Sink
 from .keyframe_requests import KeyframeRequests
 from .sender_clock import capture_time
 from .source_thread import SourceThread
-from .video_encoder import VIDEO_CODECS, VideoEncoder, default_bitrate
+from .video_encoder import VideoEncoder, default_bitrate
 
 __all__ = ["Bitrate", "VideoSource"]
 
@@ -65,10 +67,10 @@ class _Written:
 
 
 class _Encoding:
-    """One codec of a source. The encoder is the thread's; the rest is guarded by the source's lock."""
+    """One form of a source's frames. The encoder is the thread's; the rest is guarded by the source's lock."""
 
-    def __init__(self, codec: str, fps: float) -> None:
-        self.encoder = VideoEncoder(codec, fps)
+    def __init__(self, form: SendForm, fps: float) -> None:
+        self.encoder = VideoEncoder(form, fps)
         self.keyframes = KeyframeRequests()
         self.bitrate: SharedBitrate | None = None
 
@@ -87,7 +89,7 @@ class VideoSource:
 
     kind: Final = "video"
 
-    def __init__(self, fps: float = 30, codecs: Sequence[str] = VIDEO_CODECS, bitrate: Bitrate = None) -> None:
+    def __init__(self, fps: float = 30, codecs: Sequence[str] = tuple(VIDEO), bitrate: Bitrate = None) -> None:
         if not 0 < fps <= _HIGHEST_FPS:
             raise ValueError(f"fps={fps!r}: frames per second are more than 0 and at most {_HIGHEST_FPS}")
         self.fps = float(fps)
@@ -102,8 +104,8 @@ class VideoSource:
         self._newest: _Written | None = None
         self._written = 0
         self._encoded = 0
-        self._encodings: dict[str, _Encoding] = {}
-        self._codec_of: dict[Sink, str] = {}
+        self._encodings: dict[SendForm, _Encoding] = {}
+        self._form_of: dict[Sink, SendForm] = {}
         self._thread = SourceThread("video-source")
         self._failures = Failures(logger, lambda: repr(self), (av.FFmpegError, ValueError))
 
@@ -172,35 +174,35 @@ class VideoSource:
 
     # What follows is for senders, on the loop.
 
-    def attach(self, sink: Sink, codec: str, loop: LoopThread) -> None:
+    def attach(self, sink: Sink, form: SendForm, loop: LoopThread) -> None:
         """Begin to deliver frames to a session's sender. A keyframe comes soon; what comes before is of no use to it.
 
         Args:
             sink: Gets every frame from now on.
-            codec: One of `codecs`.
+            form: Of one of `codecs`.
             loop: Whose thread the sink is called on.
         """
         with self._changed:
-            self._codec_of[sink] = codec
-            if codec not in self._encodings:
-                self._encodings[codec] = _Encoding(codec, self.fps)
-            self._fan_out.add(sink, codec, loop)
+            self._form_of[sink] = form
+            if form not in self._encodings:
+                self._encodings[form] = _Encoding(form, self.fps)
+            self._fan_out.add(sink, form, loop)
             self._thread.ensure(self._main)
         self.request_keyframe(sink)
 
     def detach(self, sink: Sink) -> None:
         """Stop delivering to a sender; the last one ends the thread."""
         with self._changed:
-            codec = self._codec_of.pop(sink, None)
-            if codec is None:
+            form = self._form_of.pop(sink, None)
+            if form is None:
                 return
             self._fan_out.remove(sink)
-            encoding = self._encodings[codec]
+            encoding = self._encodings[form]
             encoding.keyframes.forget(sink)
             if encoding.bitrate is not None:
                 encoding.bitrate.forget(sink)
-            if codec not in self._fan_out.codecs:
-                del self._encodings[codec]
+            if form not in self._fan_out.forms:
+                del self._encodings[form]
             self._changed.notify_all()
 
     def request_keyframe(self, sink: Sink) -> bool:
@@ -210,7 +212,7 @@ class VideoSource:
             Whether one will come; otherwise this receiver asks too often.
         """
         with self._changed:
-            encoding = self._encodings.get(self._codec_of.get(sink, ""))
+            encoding = self._encoding_of(sink)
             if encoding is None:
                 return False
             self._changed.notify_all()
@@ -227,11 +229,15 @@ class VideoSource:
             The lowest and the highest bitrate that the source is ever sent with.
         """
         with self._changed:
-            encoding = self._encodings.get(self._codec_of.get(sink, ""))
+            encoding = self._encoding_of(sink)
             if encoding is None or encoding.bitrate is None:
                 return bitrate, bitrate
             encoding.bitrate.report(sink, bitrate)
             return encoding.bitrate.limits
+
+    def _encoding_of(self, sink: Sink) -> _Encoding | None:
+        form = self._form_of.get(sink)
+        return None if form is None else self._encodings.get(form)
 
     def join(self, deadline: Deadline) -> None:
         """Wait until the thread has ended, if nobody watches any more; on a caller's thread."""
@@ -259,9 +265,9 @@ class VideoSource:
             if converted is None:
                 continue
             timestamp = max(timestamp + 1, int(captured * VIDEO_CLOCK_RATE))
-            for codec in self._fan_out.codecs:
+            for form in self._fan_out.forms:
                 # A frame that is repeated is of now for who shows it, and was captured when it was.
-                self._encode(converted, codec, timestamp, written.time)
+                self._encode(converted, form, timestamp, written.time)
 
     def _next(self, last: _Written | None, last_time: float, due: float) -> _Written | None:
         """Wait for the next frame to encode: a new one, or the last one again. None: the thread is to end."""
@@ -294,10 +300,10 @@ class VideoSource:
             self._failures.add(f"convert a {frame.format.name} frame", error, time.monotonic())
             return None
 
-    def _encode(self, frame: av.VideoFrame, codec: str, timestamp: int, captured: float) -> None:
+    def _encode(self, frame: av.VideoFrame, form: SendForm, timestamp: int, captured: float) -> None:
         now = time.monotonic()
         with self._changed:
-            encoding = self._encodings.get(codec)
+            encoding = self._encodings.get(form)
             if encoding is None:
                 return
             bitrate = self._bitrate_of(encoding, frame, now)
@@ -309,9 +315,9 @@ class VideoSource:
                 if encoded.keyframe:
                     encoding.keyframes.made(time.monotonic())
             if encoded.data:
-                self._fan_out.post(encoded)
+                self._fan_out.post(form, encoded)
         except Exception as error:  # noqa: BLE001 - reported; the others are still to get their frame
-            self._failures.add(f"encode a frame of {frame.width}x{frame.height} in {codec}", error, now)
+            self._failures.add(f"encode a frame of {frame.width}x{frame.height} in {form.codec}", error, now)
             encoding.encoder.restart()
         else:
             self._failures.passed()
@@ -327,9 +333,9 @@ class VideoSource:
 
 def _checked_codecs(codecs: Sequence[str]) -> tuple[str, ...]:
     names = (codecs,) if isinstance(codecs, str) else tuple(codecs)
-    unknown = [name for name in names if name not in VIDEO_CODECS]
+    unknown = [name for name in names if name not in VIDEO]
     if unknown or not names:
-        raise ValueError(f"codecs={codecs!r}: video can be sent as {' and '.join(VIDEO_CODECS)}")
+        raise ValueError(f"codecs={codecs!r}: video can be sent as {' and '.join(VIDEO)}")
     return tuple(dict.fromkeys(names))
 
 

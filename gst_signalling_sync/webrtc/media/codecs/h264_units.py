@@ -1,4 +1,4 @@
-"""Access units of H264 as files hold them: each NAL unit behind its length (ISO/IEC 14496-15 section 5)."""
+"""NAL units of an access unit of H264, and how files hold them: each behind its length (ISO/IEC 14496-15 section 5)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import struct
 from typing import Final
 
-__all__ = ["length_prefixed", "parameter_record"]
+__all__ = ["length_prefixed", "nal_units", "parameter_record"]
 
 _START_CODE: Final = re.compile(rb"\x00\x00\x01")
 
@@ -14,6 +14,12 @@ _SEQUENCE_PARAMETER_SET: Final = 7
 _PICTURE_PARAMETER_SET: Final = 8
 
 _HIGH_PROFILES: Final = (100, 110, 122, 144)
+
+
+def nal_units(unit: bytes) -> list[bytes]:
+    """The NAL units of an access unit in the Annex B format, without their start codes."""
+    # What precedes the first start code is its zeros, and no NAL unit ends in one.
+    return [each for each in (part.rstrip(b"\0") for part in _START_CODE.split(unit)[1:]) if each]
 
 
 def length_prefixed(unit: bytes) -> bytes:
@@ -25,7 +31,7 @@ def length_prefixed(unit: bytes) -> bytes:
     Returns:
         Its NAL units, each behind its length in four octets.
     """
-    return b"".join(struct.pack(">I", len(each)) + each for each in _nal_units(unit))
+    return b"".join(struct.pack(">I", len(each)) + each for each in nal_units(unit))
 
 
 def parameter_record(parameter_sets: bytes) -> bytes:
@@ -34,7 +40,7 @@ def parameter_record(parameter_sets: bytes) -> bytes:
     Args:
         parameter_sets: Sequence and picture parameter sets, with start codes. The video is 4:2:0 with 8 bits, as WebRTC's is.
     """
-    units = _nal_units(parameter_sets)
+    units = nal_units(parameter_sets)
     sequences = [unit for unit in units if unit[0] & 0x1F == _SEQUENCE_PARAMETER_SET and len(unit) >= 4][:31]
     pictures = [unit for unit in units if unit[0] & 0x1F == _PICTURE_PARAMETER_SET][:255]
     profile, constraints, level = sequences[0][1:4]
@@ -45,8 +51,3 @@ def parameter_record(parameter_sets: bytes) -> bytes:
 
 def _with_sizes(units: list[bytes]) -> bytes:
     return b"".join(struct.pack(">H", len(unit)) + unit for unit in units)
-
-
-def _nal_units(unit: bytes) -> list[bytes]:
-    # What precedes the first start code is its zeros, and no NAL unit ends in one.
-    return [each for each in (part.rstrip(b"\0") for part in _START_CODE.split(unit)[1:]) if each]

@@ -1,0 +1,221 @@
+"""`Capabilities`: the codecs, RTP header extensions and feedback of one peer connection, in the place of aiortc's own tables.
+
+aiortc has these in tables of the process, which other users of it share. A connection of ours has functions of aiortc that
+read a table of its own instead (`rebound`); aiortc's tables are never changed.
+"""
+
+from __future__ import annotations
+
+import copy
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiortc.codecs import is_rtx
+from aiortc.rtcrtpparameters import (
+    RTCRtcpFeedback,
+    RTCRtpCodecCapability,
+    RTCRtpCodecParameters,
+    RTCRtpHeaderExtensionParameters,
+)
+from aiortc.rtp import DYNAMIC_PAYLOAD_TYPES
+
+__all__ = ["Capabilities", "CodecForm", "Parameters", "rebound"]
+
+Parameters = Mapping[str, int | str | None]
+"""The ``a=fmtp`` of a payload type, by name."""
+
+_RETRANSMISSION: Final = "rtx"
+
+_HIGHEST_IDENTIFIER: Final = 14
+"""That has a header of one byte (RFC 8285 section 4.2)."""
+
+
+@dataclass(frozen=True)
+class CodecForm:
+    """One form in which a codec is offered, and how offers of it are answered.
+
+    Attributes:
+        kind: ``"audio"`` or ``"video"``.
+        name: As in ``a=rtpmap``.
+        clock_rate: RTP ticks per second.
+        payload_type: The static one of RFC 3551, or the dynamic one in our offers; retransmissions (RFC 4588) have the next.
+        channels: Of audio; None: it has none.
+        parameters: ``a=fmtp`` in our offers.
+        feedback: ``a=rtcp-fb``: type and parameter, the latter empty where there is none.
+        is_resent: Whether lost packets are sent again (RFC 4588).
+        answer: Is given the parameters of an offered payload type of that name; returns those of the answer, or None where it
+            is not this form.
+    """
+
+    kind: str
+    name: str
+    clock_rate: int
+    payload_type: int
+    channels: int | None
+    parameters: Parameters
+    feedback: tuple[tuple[str, str], ...]
+    is_resent: bool
+    answer: Callable[[Parameters], Parameters | None]
+
+
+class Capabilities:
+    """What one peer connection offers and takes.
+
+    Args:
+        codecs: In the order in which they are offered.
+        extensions: URIs of RTP header extensions with their identifiers in our offers (RFC 8285), by kind of media. A URI has
+            one identifier, whatever the kind, because bundled sections share them.
+    """
+
+    def __init__(self, codecs: Sequence[CodecForm], extensions: Mapping[str, Mapping[str, int]]) -> None:
+        self._forms = tuple(codecs)
+        self.codecs: Mapping[str, list[RTCRtpCodecParameters]] = {
+            kind: [each for form in codecs if form.kind == kind for each in _parameters(form)] for kind in extensions
+        }
+        """As aiortc's ``CODECS``."""
+        self.extensions: Mapping[str, list[RTCRtpHeaderExtensionParameters]] = {
+            kind: [RTCRtpHeaderExtensionParameters(id=identifier, uri=uri) for uri, identifier in known.items()]
+            for kind, known in extensions.items()
+        }
+        """As aiortc's ``HEADER_EXTENSIONS``."""
+
+    def preferences(self, kind: str, names: Sequence[str]) -> list[RTCRtpCodecCapability]:
+        """Codec preferences: all forms of some codecs, in that order, and retransmissions.
+
+        Args:
+            kind: Of media.
+            names: Of codecs, the preferred one first.
+        """
+        wanted = [
+            each
+            for name in names
+            for each in self.codecs[kind]
+            if not is_rtx(each) and each.name.lower() == name.lower()
+        ]
+        wanted += [each for each in self.codecs[kind] if is_rtx(each)][:1]
+        return [
+            RTCRtpCodecCapability(
+                mimeType=each.mimeType, clockRate=each.clockRate, channels=each.channels, parameters=each.parameters
+            )
+            for each in wanted
+        ]
+
+    def common_codecs(
+        self, local_codecs: Sequence[RTCRtpCodecParameters], remote_codecs: Sequence[RTCRtpCodecParameters]
+    ) -> list[RTCRtpCodecParameters]:
+        """The codecs of a peer's description that are used, in its order; in the place of aiortc's ``find_common_codecs``.
+
+        Args:
+            local_codecs: Of one kind, from `codecs`.
+            remote_codecs: Of the description.
+        """
+        common: list[RTCRtpCodecParameters] = []
+        by_payload_type: dict[object, RTCRtpCodecParameters] = {}
+        for offered in remote_codecs:
+            if is_rtx(offered):
+                original = by_payload_type.get(offered.parameters.get("apt"))
+                if original is not None and offered.clockRate == original.clockRate:
+                    common.append(copy.deepcopy(offered))
+                continue
+            codec = self._answer(local_codecs, offered)
+            if codec is not None:
+                common.append(codec)
+                by_payload_type[codec.payloadType] = codec
+        return common
+
+    def preferred_codecs(
+        self, codecs: Sequence[RTCRtpCodecParameters], preferred: Sequence[RTCRtpCodecCapability]
+    ) -> list[RTCRtpCodecParameters]:
+        """Those of some codecs that a transceiver prefers, in its order; in the place of aiortc's ``filter_preferred_codecs``.
+
+        aiortc compares parameters, which in an answer need not be those that were preferred; here a name is preferred.
+
+        Args:
+            codecs: Any, with their retransmissions.
+            preferred: From `preferences`; none: all of them.
+        """
+        if not preferred:
+            return list(codecs)
+        names = dict.fromkeys(each.name.lower() for each in preferred)
+        chosen: list[RTCRtpCodecParameters] = []
+        for codec in (each for name in names for each in codecs if not is_rtx(each) and each.name.lower() == name):
+            chosen.append(codec)
+            if _RETRANSMISSION in names:
+                chosen += [each for each in codecs if is_rtx(each) and each.parameters.get("apt") == codec.payloadType][
+                    :1
+                ]
+        return chosen
+
+    def common_extensions(
+        self,
+        local_extensions: Sequence[RTCRtpHeaderExtensionParameters],
+        remote_extensions: Sequence[RTCRtpHeaderExtensionParameters],
+    ) -> list[RTCRtpHeaderExtensionParameters]:
+        """The header extensions that both ends have, with the peer's identifiers; as ``find_common_header_extensions``.
+
+        Args:
+            local_extensions: Of one kind, from `extensions`.
+            remote_extensions: Of the description.
+        """
+        known = {each.uri for each in local_extensions}
+        return [each for each in remote_extensions if each.uri in known and 0 < each.id <= _HIGHEST_IDENTIFIER]
+
+    def _answer(
+        self, local_codecs: Sequence[RTCRtpCodecParameters], offered: RTCRtpCodecParameters
+    ) -> RTCRtpCodecParameters | None:
+        for form in self._forms:
+            is_same = (f"{form.kind}/{form.name}".lower(), form.clock_rate) == (
+                offered.mimeType.lower(),
+                offered.clockRate,
+            )
+            answer = form.answer(offered.parameters) if is_same else None
+            if answer is None:
+                continue
+            (local,) = (each for each in local_codecs if each.payloadType == form.payload_type)
+            codec = copy.deepcopy(local)
+            if offered.payloadType in DYNAMIC_PAYLOAD_TYPES:
+                codec.payloadType = offered.payloadType
+            codec.parameters = dict(answer)
+            codec.rtcpFeedback = [each for each in codec.rtcpFeedback if each in offered.rtcpFeedback]
+            return codec
+        return None
+
+
+def _parameters(form: CodecForm) -> list[RTCRtpCodecParameters]:
+    feedback = [RTCRtcpFeedback(type=kind, parameter=parameter or None) for kind, parameter in form.feedback]
+    codec = RTCRtpCodecParameters(
+        mimeType=f"{form.kind}/{form.name}",
+        clockRate=form.clock_rate,
+        channels=form.channels,
+        payloadType=form.payload_type,
+        rtcpFeedback=feedback,
+        parameters=dict(form.parameters),
+    )
+    if not form.is_resent:
+        return [codec]
+    resent = RTCRtpCodecParameters(
+        mimeType=f"{form.kind}/{_RETRANSMISSION}",
+        clockRate=form.clock_rate,
+        payloadType=form.payload_type + 1,
+        parameters={"apt": form.payload_type},
+    )
+    return [codec, resent]
+
+
+def rebound(method: Callable[..., Any], owner: object, **names: object) -> Any:
+    """A method for one object that reads other values for some names of its module.
+
+    Args:
+        method: A function of a class that takes nothing from a scope around it.
+        owner: What it becomes a method of.
+        **names: Names of its module, and what they mean to this method alone.
+    """
+    assert isinstance(method, types.FunctionType)
+    assert method.__closure__ is None
+    rebuilt = types.FunctionType(
+        method.__code__, {**method.__globals__, **names}, method.__name__, method.__defaults__, method.__closure__
+    )
+    rebuilt.__kwdefaults__ = method.__kwdefaults__
+    return types.MethodType(rebuilt, owner)

@@ -1,0 +1,38 @@
+"""Codecs: one file for each, and `VIDEO` and `AUDIO`, the table that has them all.
+
+A codec that is added here is offered, answered, decoded and recorded; no other module decides by the name of one.
+`CAPABILITIES` is what a peer connection offers and takes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...engine.capabilities import Capabilities
+from ...engine.header_extensions import ABS_CAPTURE_TIME, ABS_SEND_TIME, AUDIO_LEVEL, MID
+from .codec import AudioCodec, VideoCodec
+from .g711 import PCMA, PCMU
+from .g722 import G722
+from .h264 import H264
+from .opus import OPUS
+from .vp8 import VP8
+
+__all__ = ["AUDIO", "CAPABILITIES", "CODECS", "VIDEO"]
+
+VIDEO: Final[dict[str, VideoCodec]] = {each.name: each for each in (VP8(), H264())}
+"""By name, in the order in which they are offered. All are sent too: what every browser must support (RFC 7742 section 5)."""
+
+AUDIO: Final[dict[str, AudioCodec]] = {each.name: each for each in (OPUS, G722, PCMU, PCMA)}
+"""By name, in the order in which they are offered."""
+
+CODECS: Final[dict[str, VideoCodec | AudioCodec]] = {**VIDEO, **AUDIO}
+"""All of them, by name."""
+
+CAPABILITIES: Final = Capabilities(
+    [form for codec in CODECS.values() for form in codec.forms],
+    {
+        "audio": {MID: 1, AUDIO_LEVEL: 2},
+        # The highest identifier that has a header of one byte (RFC 8285 section 4.2).
+        "video": {MID: 1, ABS_SEND_TIME: 3, ABS_CAPTURE_TIME: 14},
+    },
+)

@@ -1,0 +1,183 @@
+"""`VideoCodec`, `AudioCodec`: all that this library knows of one codec, which is in a file of its own."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final, Literal
+
+import av
+
+from ...engine.capabilities import CodecForm, Parameters
+from ..encoded_frame import VIDEO_CLOCK_RATE
+from .fragment import Fragment
+
+__all__ = ["MAX_PAYLOAD", "VIDEO_FEEDBACK", "AudioCodec", "Packer", "Recorded", "SendForm", "VideoCodec", "as_offered"]
+
+MAX_PAYLOAD: Final = 1100
+"""Bytes of an RTP payload: a UDP payload of 1200 bytes less what may stand around it, the RTP header with its extensions (48),
+the original sequence number of a retransmission (2), SRTP's tag (16) and the header of a TURN channel (4)."""
+
+VIDEO_FEEDBACK: Final = (("nack", ""), ("nack", "pli"), ("goog-remb", ""))
+"""Lost packets and lost frames are told (RFC 4585), and the receiver's estimate of the bitrate (REMB)."""
+
+
+Packer = Callable[[bytes], list[bytes]]
+
+
+def as_offered(offered: Parameters) -> Parameters:
+    """The answer of a codec whose forms do not differ: what this library says of it."""
+    return {}
+
+
+@dataclass(frozen=True)
+class SendForm:
+    """A way in which a codec is encoded and cut into packets: links that negotiated the same one share an encoder.
+
+    Attributes:
+        codec: Its name.
+        options: Of the encoder, beside those that all forms have.
+        new_packer: Begins a stream of RTP payloads; what it returns makes payloads, each of at most `MAX_PAYLOAD` bytes, of an
+            encoded frame, and is used by one thread.
+    """
+
+    codec: str
+    options: tuple[tuple[str, str], ...]
+    new_packer: Callable[[], Packer]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """How a video codec is kept in files.
+
+    Attributes:
+        suffixes: Of the files that hold it as it came.
+        probe_format: FFmpeg's name of a file format, for a file of one keyframe.
+        probe_file: Makes such a file of a keyframe.
+        matroska_codec: The ``CodecID`` (RFC 9559).
+        matroska_private: Makes the ``CodecPrivate`` of the parameters that the probe found; empty: there is none.
+        matroska_data: Makes the data of a block of an access unit.
+        needs_parameters: Whether a keyframe without parameters cannot begin a file.
+        encoder_options: Of the encoder, where what came in another codec has to be re-encoded: real time at constant
+            quality, no frame held back.
+        encoder_threads: Likewise.
+        encoder_bits_per_pixel: Per second, where the encoder needs a maximum; 0: it does not.
+    """
+
+    suffixes: tuple[str, ...]
+    probe_format: str
+    probe_file: Callable[[bytes], bytes]
+    matroska_codec: str
+    matroska_private: Callable[[bytes], bytes]
+    matroska_data: Callable[[bytes], bytes]
+    needs_parameters: bool
+    encoder_options: Mapping[str, str]
+    encoder_threads: int
+    encoder_bits_per_pixel: int = 0
+
+
+class VideoCodec(abc.ABC):
+    """One video codec.
+
+    Attributes:
+        name: As in ``a=rtpmap``.
+        clock_rate: RTP ticks per second.
+        decoder: FFmpeg's name of what decodes it.
+        encoder: FFmpeg's name of what encodes it.
+        marks_begin: Whether each packet tells if it is the first of its frame.
+        repeats_first_keyframe: Whether receivers exist that miss the first keyframe and do not ask for another.
+        recorded: How files keep it.
+        taken: Which of its forms can be decoded, for errors; empty: all of them.
+    """
+
+    kind: ClassVar[Literal["video"]] = "video"
+    clock_rate: ClassVar[int] = VIDEO_CLOCK_RATE
+    name: ClassVar[str]
+    decoder: ClassVar[str]
+    encoder: ClassVar[str]
+    marks_begin: ClassVar[bool]
+    repeats_first_keyframe: ClassVar[bool]
+    recorded: ClassVar[Recorded]
+    taken: ClassVar[str] = ""
+
+    @property
+    @abc.abstractmethod
+    def forms(self) -> Sequence[CodecForm]:
+        """How it is offered and answered."""
+
+    @abc.abstractmethod
+    def send_form(self, parameters: Parameters) -> SendForm:
+        """How it is sent to a receiver.
+
+        Args:
+            parameters: The ``a=fmtp`` that was negotiated.
+        """
+
+    @abc.abstractmethod
+    def parse(self, payload: bytes) -> Fragment:
+        """What one RTP payload holds; not empty, of any content."""
+
+    @abc.abstractmethod
+    def encoder_options(self, bitrate: int) -> dict[str, str]:
+        """Options of the encoder for real time: no frame held back, no keyframe that was not asked for.
+
+        Args:
+            bitrate: Bits per second.
+        """
+
+    def fitted(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """A frame in yuv420p as the encoder takes it."""
+        return frame
+
+
+@dataclass(frozen=True)
+class AudioCodec:
+    """One audio codec.
+
+    Attributes:
+        name: As in ``a=rtpmap``.
+        clock_rate: RTP ticks per second.
+        payload_type: As in `CodecForm`.
+        signalled_channels: In ``a=rtpmap``.
+        decoder: FFmpeg's name of what decodes it.
+        rate: Samples per second that it decodes to.
+        layout: FFmpeg's name of the channels that it decodes to.
+        is_recorded: Whether files hold it as it came.
+    """
+
+    name: str
+    clock_rate: int
+    payload_type: int
+    signalled_channels: int
+    decoder: str
+    rate: int
+    layout: str
+    is_recorded: bool = False
+
+    kind: ClassVar[Literal["audio"]] = "audio"
+
+    @property
+    def forms(self) -> Sequence[CodecForm]:
+        """How it is offered and answered."""
+        return (
+            CodecForm(
+                self.kind,
+                self.name,
+                self.clock_rate,
+                self.payload_type,
+                self.signalled_channels,
+                {},
+                (),
+                False,
+                as_offered,
+            ),
+        )
+
+    def send_form(self, parameters: Parameters) -> SendForm:
+        """How it is sent: a packet of sound is one payload."""
+        return SendForm(self.name, (), _whole_packets)
+
+
+def _whole_packets() -> Packer:
+    return lambda data: [data]

@@ -1,0 +1,211 @@
+"""H264: ITU-T H.264, and RFC 6184 for its RTP payloads and for what offers and answers say of it."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import av
+
+from ...engine.capabilities import CodecForm, Parameters
+from ..pictures import with_even_sides
+from .codec import MAX_PAYLOAD, VIDEO_FEEDBACK, Packer, Recorded, SendForm, VideoCodec
+from .fragment import UNUSABLE, Fragment
+from .h264_profile import answer_to, packetization_mode
+from .h264_units import length_prefixed, nal_units, parameter_record
+
+__all__ = ["H264"]
+
+_NAL_IDR: Final = 5
+_NAL_SLICES: Final = range(1, 6)
+_NAL_SPS: Final = 7
+_NAL_DELIMITER: Final = 9
+_NAL_SINGLE: Final = range(1, 24)
+_NAL_STAP_A: Final = 24
+_NAL_FU_A: Final = 28
+_NAL_TYPE_MASK: Final = 0x1F
+_NAL_REFERENCE_MASK: Final = 0x60
+_NAL_FORBIDDEN_MASK: Final = 0x80
+
+_FU_START: Final = 0x80
+_FU_END: Final = 0x40
+_FU_BYTES: Final = 2
+_LENGTH_BYTES: Final = 2
+
+_START_CODE: Final = b"\0\0\0\1"
+_MAX_UNITS: Final = 64
+"""In one packet."""
+
+_OFFERED_PROFILES: Final = ("42001f", "42e01f")
+"""Baseline and Constrained Baseline of level 3.1, which every WebRTC endpoint supports (RFC 7742 section 6.2)."""
+
+
+class H264(VideoCodec):
+    """H264."""
+
+    name = "H264"
+    decoder = "h264"
+    encoder = "libx264"
+    marks_begin = False
+    # GStreamer's stay grey for good.
+    repeats_first_keyframe = True
+    taken = "Baseline, Main and High profile in packetization mode 0 or 1"
+    recorded = Recorded(
+        suffixes=(".mp4", ".mkv"),
+        probe_format="h264",
+        probe_file=lambda keyframe: keyframe,
+        matroska_codec="V_MPEG4/ISO/AVC",
+        matroska_private=parameter_record,
+        matroska_data=length_prefixed,
+        needs_parameters=True,
+        # Fast enough for 1280x720 at 30 frames per second on half a core.
+        encoder_options={"preset": "veryfast", "tune": "zerolatency", "crf": "21"},
+        encoder_threads=2,
+    )
+
+    @property
+    def forms(self) -> Sequence[CodecForm]:
+        """How it is offered: in packetization mode 1; and answered: whatever profile and mode can be decoded."""
+        return [
+            CodecForm(
+                "video",
+                self.name,
+                self.clock_rate,
+                payload_type,
+                None,
+                {
+                    "level-asymmetry-allowed": "1",
+                    "packetization-mode": "1",
+                    "profile-level-id": profile,
+                },
+                VIDEO_FEEDBACK,
+                True,
+                answer_to,
+            )
+            for payload_type, profile in zip((99, 101), _OFFERED_PROFILES, strict=True)
+        ]
+
+    def send_form(self, parameters: Parameters) -> SendForm:
+        """How it is sent: Constrained Baseline, which receivers of each profile decode, in the packetization mode."""
+        return _SINGLE_UNITS if packetization_mode(parameters) == 0 else _FRAGMENTS
+
+    def parse(self, payload: bytes) -> Fragment:
+        """What one RTP payload holds."""
+        kind = payload[0] & _NAL_TYPE_MASK
+        if kind == _NAL_STAP_A:
+            return _aggregate(payload)
+        if kind == _NAL_FU_A:
+            return _fragment(payload)
+        # A unit of a header alone has no content.
+        if kind not in _NAL_SINGLE or len(payload) < 2:
+            return UNUSABLE
+        return _unit(_START_CODE + payload, kind)
+
+    def encoder_options(self, bitrate: int) -> dict[str, str]:
+        """Options of libx264 for real time."""
+        return {
+            # Constrained baseline, which every browser takes (RFC 7742 section 6.2).
+            "profile": "baseline",
+            "preset": "superfast",
+            "tune": "zerolatency",
+            "maxrate": str(bitrate),
+            "bufsize": str(bitrate // 2),
+            # Decoders may join at any keyframe, so parameter sets go with each; and none comes unasked.
+            "x264-params": "repeat-headers=1:scenecut=0",
+            "forced-idr": "1",
+        }
+
+    def fitted(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """A frame with even sides: its colours have half the resolution."""
+        return with_even_sides(frame)
+
+
+def _unit(data: bytes, kind: int) -> Fragment:
+    # A slice may be the first of its picture, but the parameters that it needs may have been lost just before it.
+    leads = kind == _NAL_SPS
+    return Fragment(data, leads or kind == _NAL_DELIMITER, leads, kind == _NAL_IDR, kind in _NAL_SLICES)
+
+
+def _fragment(payload: bytes) -> Fragment:
+    """A part of a unit (section 5.8)."""
+    if len(payload) < _FU_BYTES:
+        return UNUSABLE
+    indicator, header = payload[:_FU_BYTES]
+    kind = header & _NAL_TYPE_MASK
+    if not header & _FU_START:
+        return _unit(payload[_FU_BYTES:], kind)
+    unit_header = indicator & (_NAL_FORBIDDEN_MASK | _NAL_REFERENCE_MASK) | kind
+    return _unit(b"".join((_START_CODE, bytes([unit_header]), payload[_FU_BYTES:])), kind)
+
+
+def _aggregate(payload: bytes) -> Fragment:
+    """Several units in one packet (section 5.7.1)."""
+    parts: list[Fragment] = []
+    position = 1
+    while position < len(payload):
+        begin = position + _LENGTH_BYTES
+        position = begin + int.from_bytes(payload[begin - _LENGTH_BYTES : begin], "big")
+        unit = payload[begin:position]
+        if not unit or position > len(payload) or len(parts) == _MAX_UNITS:
+            return UNUSABLE
+        parts.append(_unit(_START_CODE + unit, unit[0] & _NAL_TYPE_MASK))
+    return Fragment(
+        b"".join(part.data or b"" for part in parts),
+        any(part.begins for part in parts),
+        any(part.leads for part in parts),
+        any(part.keyframe for part in parts),
+        any(part.picture for part in parts),
+    )
+
+
+def _pack_fragments(data: bytes) -> list[bytes]:
+    """The non-interleaved mode (section 6.3): small units together, large ones in parts."""
+    payloads: list[bytes] = []
+    small: list[bytes] = []
+    size = 1
+    for unit in nal_units(data):
+        if small and size + _LENGTH_BYTES + len(unit) > MAX_PAYLOAD:
+            payloads.append(_together(small))
+            small, size = [], 1
+        if len(unit) > MAX_PAYLOAD:
+            payloads += _parts(unit)
+        else:
+            small.append(unit)
+            size += _LENGTH_BYTES + len(unit)
+    return payloads + ([_together(small)] if small else [])
+
+
+def _together(units: list[bytes]) -> bytes:
+    if len(units) == 1:
+        return units[0]
+    reference = max(unit[0] & _NAL_REFERENCE_MASK for unit in units)
+    forbidden = max(unit[0] & _NAL_FORBIDDEN_MASK for unit in units)
+    head = bytes([forbidden | reference | _NAL_STAP_A])
+    return head + b"".join(struct.pack("!H", len(unit)) + unit for unit in units)
+
+
+def _parts(unit: bytes) -> Iterator[bytes]:
+    indicator = unit[0] & (_NAL_FORBIDDEN_MASK | _NAL_REFERENCE_MASK) | _NAL_FU_A
+    kind = unit[0] & _NAL_TYPE_MASK
+    size = MAX_PAYLOAD - _FU_BYTES
+    for begin in range(1, len(unit), size):
+        flags = (_FU_START if begin == 1 else 0) | (_FU_END if begin + size >= len(unit) else 0)
+        yield bytes([indicator, flags | kind]) + unit[begin : begin + size]
+
+
+def _pack_single_units(data: bytes) -> list[bytes]:
+    """The single NAL unit mode (section 6.2)."""
+    return list(nal_units(data))
+
+
+def _fragments() -> Packer:
+    return _pack_fragments
+
+
+def _single_units() -> Packer:
+    return _pack_single_units
+
+
+_FRAGMENTS: Final = SendForm(H264.name, (), _fragments)
+_SINGLE_UNITS: Final = SendForm(H264.name, (("slice-max-size", str(MAX_PAYLOAD)),), _single_units)
