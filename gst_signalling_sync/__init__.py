@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .listener import Listener
     from .producer import Producer
     from .protocol.backoff import Retry
+    from .protocol.grant import Grant
     from .protocol.limits import ServerLimits
     from .protocol.messages import Peer
     from .server import SignallingServer
@@ -73,6 +74,7 @@ _MODULES = {
     "producer": ("Producer",),
     "lifecycle": ("RoleState",),
     "protocol.backoff": ("Retry",),
+    "protocol.grant": ("Grant",),
     "protocol.limits": ("ServerLimits",),
     "protocol.messages": ("Peer",),
     "server": ("SignallingServer",),
@@ -102,6 +104,7 @@ __all__ = [
     "DataChannel",
     "Endpoint",
     "Frame",
+    "Grant",
     "Listener",
     "MediaError",
     "MessageTooLarge",

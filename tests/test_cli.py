@@ -32,7 +32,7 @@ SECONDS = 60.0
 PROGRAM = (sys.executable, "-m", "gst_signalling_sync")
 ONE_LINE = "gst-signalling-sync: error: "
 
-COMMANDS = ("demo", "serve", "list", "listen", "ping", "record", "snapshot")
+COMMANDS = ("demo", "serve", "list", "listen", "ping", "record", "snapshot", "token")
 
 CTRL_C_AT_AN_IMPORT = """
     import signal, sys

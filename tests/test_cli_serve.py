@@ -8,14 +8,18 @@ import pty
 import signal
 import subprocess
 import sys
+import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import websocket
 from click.testing import CliRunner
 
 from gst_signalling_sync.cli import main
+from gst_signalling_sync.protocol.tokens import token_table
 
 from .raw_peer import RawPeer
 
@@ -139,3 +143,43 @@ def test_log_is_a_json_object_in_each_line() -> None:
     assert (line["level"], line["logger"]) == ("WARNING", "gst_signalling_sync.server.refusals")
     assert "https://evil.example" in line["message"]
     assert line["time"].endswith("+00:00")
+
+
+def test_token_that_the_command_made_lets_in_and_can_be_taken_back(tmp_path: Path) -> None:
+    made = CliRunner().invoke(main, ["token", "robot 7", "--role", "producer", "--name", "robot-*", "--json"])
+    told = json.loads(made.stdout)
+    file = tmp_path / "tokens.toml"
+    file.write_text(told["entry"])
+    with serving_process("--tokens", str(file)) as (process, uri):
+        peer = RawPeer(uri, header=[f"Authorization: Bearer {told['token']}"])
+        peer.register("producer", meta={"name": "robot-7"})
+        with pytest.raises(websocket.WebSocketBadStatusException, match="401"):
+            RawPeer(uri)
+        file.write_text("")
+        process.send_signal(signal.SIGHUP)
+
+        frame = peer.socket.recv_frame()
+        assert (frame.opcode, frame.data[:2]) == (websocket.ABNF.OPCODE_CLOSE, (3000).to_bytes(2, "big"))
+        peer.close()
+
+
+def test_token_is_printed_above_its_entry() -> None:
+    options = ["--peer", "", "--expires-in", "30", "--connections", "2", "--metrics"]
+    printed = CliRunner().invoke(main, ["token", 'a "strange" \x7f one', *options]).stdout
+    token, entry = printed.split("\n\n")
+
+    table = token_table(tomllib.loads(entry)["tokens"])
+    found = table.find(token)
+    assert found is not None
+    assert found.grant.subject == 'a "strange" \x7f one'
+    assert (found.grant.peers, found.grant.connections, found.grant.metrics) == ((), 2, True)
+    assert found.grant.expires is not None
+    assert 29.9 < (found.grant.expires - time.time()) / 86_400 <= 30
+
+
+def test_file_that_holds_no_tokens_is_wrong_usage(tmp_path: Path) -> None:
+    (tmp_path / "tokens.toml").write_text("[token.robot]")
+    result = CliRunner().invoke(main, ["serve", "--tokens", str(tmp_path / "tokens.toml")])
+
+    assert result.exit_code == 2
+    assert "'token' is unknown" in result.output

@@ -68,6 +68,12 @@ def test_only_the_signalling_imports_websocket_client(path: Path) -> None:
             assert path.parent == PACKAGE / "server", f"{module} is for server/ only"
 
 
+@pytest.mark.parametrize(("extra", "module"), [("jwt", "json_web_tokens")])
+def test_library_of_an_extra_is_imported_by_one_module_when_it_is_needed(extra: str, module: str) -> None:
+    assert [path.stem for path in MODULES for name, _ in imports(path) if name.partition(".")[0] == extra][:1] == [module]
+    assert f"\nimport {extra}" not in (PACKAGE / "server" / f"{module}.py").read_text()
+
+
 @pytest.fixture(scope="module")
 def private_to_others() -> set[str]:
     return set().union(*map(private_names, LIBRARIES))

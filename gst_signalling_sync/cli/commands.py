@@ -15,8 +15,9 @@ from .program import program as main
 from .record import record
 from .serve import serve
 from .snapshot import snapshot
+from .token import token
 
 __all__ = ["main"]
 
-for _command in (demo, serve, list_, listen, ping, record, snapshot, demo_producer, demo_consumer):
+for _command in (demo, serve, list_, listen, ping, record, snapshot, token, demo_producer, demo_consumer):
     main.add_command(_command)

@@ -30,6 +30,7 @@ Examples:
   gst-signalling-sync serve --host 0.0.0.0
   gst-signalling-sync serve --port 0
   gst-signalling-sync serve --host 0.0.0.0 --allow-origin https://a.example
+  gst-signalling-sync serve --host :: --cert c.pem --tokens tokens.toml
 """
 )
 @click.option(
@@ -82,6 +83,11 @@ Examples:
     help="Encrypt connections by TLS with the certificate of this file, in PEM; peers connect by wss://.",
 )
 @click.option("--key", type=click.Path(exists=True, dir_okay=False), help="Its key, in PEM.  [default: in --cert]")
+@click.option(
+    "--tokens",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Let in only who has one of the tokens of this TOML file, which may change meanwhile.  [default: everybody]",
+)
 @click.option("--unique-names", is_flag=True, help="Refuse a producer while another one of its name is registered.")
 @click.option(
     "--log-format",
@@ -107,6 +113,7 @@ def serve(
     lease: float,
     cert: str | None,
     key: str | None,
+    tokens: str | None,
     unique_names: bool,
     log_format: str,
     limits: tuple[tuple[str, Any], ...],
@@ -114,7 +121,7 @@ def serve(
     """Run a signalling server until Ctrl-C.
 
     Prints the URI that clients on this machine connect to, and warnings on stderr. SIGTERM ends it as Ctrl-C does: its peers
-    are told. SIGHUP has it read its certificate again, or ends it where it has a terminal, which is gone then.
+    are told. SIGHUP has it read its certificate and its tokens again, or ends it where it has a terminal, which is gone then.
     """
     treat_sigterm_as_interrupt()
     if not verbosity():
@@ -132,6 +139,7 @@ def serve(
             lease=lease,
             cert=cert,
             key=key,
+            tokens=tokens,
             unique_names=unique_names,
         ) as server:
             _heed_hangup(server)
@@ -158,3 +166,5 @@ def _server(host: str, port: int, **options: Any) -> SignallingServer:
         return gst_signalling_sync.SignallingServer(host, port, **options)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.UsageError(f"{error.filename}: {error.strerror}") from error

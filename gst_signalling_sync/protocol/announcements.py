@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
 
-from .messages import PeerStatusChanged
+from .messages import Peer, PeerStatusChanged
 
 __all__ = ["Announcement", "Announcements"]
 
 _number = attrgetter("number")
+
+Sees = Callable[[str, PeerStatusChanged], bool]
+"""Whether the listener of an id may be told of a status."""
+
+_LOOKED_AT: Final = 8
+"""Entries that are looked at for each that a listener may be told at once, so that those that it may not are no long work."""
 
 _SMALL: Final = 256
 """Entries that are kept without asking whether anybody still needs them; else it is asked when they have doubled."""
@@ -25,12 +31,22 @@ class Announcement:
     Attributes:
         number: Its place in the order of all.
         event: The status.
+        renamed: The status that follows under another name, where this one only tells that the peer lost its name of before;
+            None: it has its name. Those who may be told of both are not told of this one.
         frame: What goes over the wire, for whoever sends it first to keep; it is the same for every listener.
     """
 
     number: int
     event: PeerStatusChanged
+    renamed: PeerStatusChanged | None = None
     frame: bytes = b""
+
+    @property
+    def key(self) -> Hashable:
+        """What is the same for all of which a listener needs only the newest."""
+        if self.renamed is None:
+            return self.event.peer_id
+        return self.event.peer_id, Peer(self.event.peer_id, self.event.meta).name
 
 
 class Announcements:
@@ -38,11 +54,15 @@ class Announcements:
 
     A status that a newer one of the same peer has replaced is skipped, so that a listener which is told late is told less.
     What nobody still needs is dropped.
+
+    Args:
+        sees: Which listener may be told of which status. Defaults to all of all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sees: Sees = lambda listener_id, event: True) -> None:
+        self._sees = sees
         self._log: list[Announcement] = []
-        self._newest: dict[str, int] = {}
+        self._newest: dict[Hashable, int] = {}
         self._read: dict[str, int] = {}
         self._last = 0
         self._drop_at = _SMALL
@@ -71,13 +91,19 @@ class Announcements:
         if not self._read:
             self._drop_unneeded()
 
-    def announce(self, event: PeerStatusChanged) -> None:
-        """Tell all listeners of a status, in the place of what they have not been told of the same peer."""
+    def announce(self, event: PeerStatusChanged, renamed: PeerStatusChanged | None = None) -> None:
+        """Tell listeners of a status, in the place of what they have not been told of the same peer.
+
+        Args:
+            event: The status.
+            renamed: The status that follows under another name; those who may be told of that one are not told of this one.
+        """
         if not self._read:
             return
         self._last += 1
-        self._log.append(Announcement(self._last, event))
-        self._newest[event.peer_id] = self._last
+        announcement = Announcement(self._last, event, renamed)
+        self._log.append(announcement)
+        self._newest[announcement.key] = self._last
         if len(self._log) > self._drop_at:
             self._drop_unneeded()
 
@@ -99,7 +125,7 @@ class Announcements:
             up_to: The number of the last; None: the newest.
 
         Returns:
-            Statuses in their order, one of each peer.
+            Statuses in their order, one of each peer. None although there are more means that it may not be told of the next.
 
         Raises:
             KeyError: The peer has not joined.
@@ -107,15 +133,18 @@ class Announcements:
         taken: list[Announcement] = []
         read = self._read[listener_id]
         last = self._last if up_to is None else up_to
-        for index in range(bisect_right(self._log, read, key=_number), bisect_right(self._log, last, key=_number)):
+        begin, end = bisect_right(self._log, read, key=_number), bisect_right(self._log, last, key=_number)
+        stop = min(end, begin + _LOOKED_AT * most)
+        for index in range(begin, stop):
             announcement = self._log[index]
             read = announcement.number
-            if self._newest[announcement.event.peer_id] == read:
+            if self._newest[announcement.key] == read and self._is_for(listener_id, announcement):
                 taken.append(announcement)
                 if len(taken) == most:
                     break
         else:
-            read = max(read, last)
+            if stop == end:
+                read = max(read, last)
         self._read[listener_id] = read
         return taken
 
@@ -133,12 +162,15 @@ class Announcements:
         oldest = self._log[-most].number
         return [listener_id for listener_id, read in self._read.items() if read < oldest - 1]
 
+    def _is_for(self, listener_id: str, announcement: Announcement) -> bool:
+        if not self._sees(listener_id, announcement.event):
+            return False
+        return announcement.renamed is None or not self._sees(listener_id, announcement.renamed)
+
     def _drop_unneeded(self) -> None:
         read_by_all = min(self._read.values(), default=self._last)
         self._log = [
-            entry
-            for entry in self._log
-            if entry.number > read_by_all and self._newest[entry.event.peer_id] == entry.number
+            entry for entry in self._log if entry.number > read_by_all and self._newest[entry.key] == entry.number
         ]
-        self._newest = {entry.event.peer_id: entry.number for entry in self._log}
+        self._newest = {entry.key: entry.number for entry in self._log}
         self._drop_at = _SMALL + 2 * len(self._log)

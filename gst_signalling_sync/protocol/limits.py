@@ -10,7 +10,9 @@ __all__ = ["Rate", "ServerLimits"]
 _KIB: Final = 2**10
 _MIB: Final = 2**20
 
-_REQUIRED: Final = frozenset(("handshake_seconds", "header_bytes", "message_bytes"))
+_REQUIRED: Final = frozenset(
+    ("handshake_seconds", "authorizations", "authorization_seconds", "header_bytes", "message_bytes")
+)
 """What one handshake and one message may be: there is no server without such limits."""
 
 
@@ -51,8 +53,11 @@ class ServerLimits:
     Attributes:
         connections: In all; never more than the process has file descriptors for. Status 503.
         connections_per_address: From one IPv4 address or IPv6 /64. The loopback and trusted proxies are exempt. Status 429.
+        connections_per_token: Peers of one subject, or token without a subject, whose `Grant` does not say. Status 429.
         handshakes: Connections that have not shaken hands; the oldest of more is cut off.
         handshake_seconds: How long a connection may take until it has shaken hands, in seconds.
+        authorizations: Calls of the server's ``authorize`` at once; further handshakes wait.
+        authorization_seconds: How long ``authorize`` may take, waiting included, in seconds. Status 503.
         header_bytes: Of a request. Status 431.
         message_bytes: Of one message. Close code 1009.
         sdp_bytes: Of a session description; a longer one is answered by an ``error``.
@@ -80,8 +85,11 @@ class ServerLimits:
 
     connections: int | None = 32_768
     connections_per_address: int | None = 2_000
+    connections_per_token: int | None = 2_000
     handshakes: int | None = 1_000
     handshake_seconds: float = 10.0
+    authorizations: int = 32
+    authorization_seconds: float = 5.0
     header_bytes: int = 16 * _KIB
     message_bytes: int = _MIB
     sdp_bytes: int | None = 256 * _KIB

@@ -112,7 +112,11 @@ class Counts(Generic[Key]):
 
     def is_full(self, key: Key) -> bool:
         """Whether there may be no more of a key."""
-        return self.limit is not None and self._counts.get(key, 0) >= self.limit
+        return self.limit is not None and self.of(key) >= self.limit
+
+    def of(self, key: Key) -> int:
+        """How many there are of a key."""
+        return self._counts.get(key, 0)
 
     def add(self, key: Key) -> None:
         """Count one more."""

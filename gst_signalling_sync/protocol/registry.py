@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from ..errors import SessionClosedReason
 from .announcements import Announcements
+from .grant import matches
 from .lease import Leases
 from .limits import ServerLimits
 from .messages import (
@@ -43,7 +44,8 @@ from .messages import (
     Welcome,
 )
 from .meta import check_meta
-from .resumption import Resumption, ResumptionKeys
+from .permissions import Admission, Permissions
+from .resumption import NEW, Resumption, ResumptionKeys
 from .usage import Excess, MetaUsage, SessionUsage
 
 __all__ = ["Outgoing", "RegisteredPeer", "RegisteredSession", "Registry"]
@@ -123,6 +125,7 @@ class Registry:
 
     Attributes:
         announcements: What listeners are to be told of the peers' statuses, and have not been yet.
+        permissions: What each peer may do.
     """
 
     def __init__(
@@ -134,7 +137,8 @@ class Registry:
         now: float = 0.0,
         unique_names: bool = False,
     ) -> None:
-        self.announcements = Announcements()
+        self.permissions = Permissions(limits.connections_per_token)
+        self.announcements = Announcements(self._tells)
         self._leases = Leases(lease, now)
         self._keys = ResumptionKeys()
         self._names: dict[str, str] | None = {} if unique_names else None
@@ -144,7 +148,8 @@ class Registry:
         self._sessions: dict[str, RegisteredSession] = {}
         # Dicts without values are sets in order of insertion, so that lists and broadcasts have a stable order.
         self._members: dict[Role, dict[str, None]] = {role: {} for role in Role}
-        self._lists: dict[Role, tuple[Peer, ...]] = {}
+        # Of each role, by the patterns of those who may see only some; None: of all others.
+        self._lists: dict[Role, dict[tuple[str, ...] | None, tuple[Peer, ...]]] = {}
         self._sessions_of: dict[str, dict[str, None]] = {}
         self._silent: set[str] = set()
         self._session_usage = SessionUsage(limits)
@@ -162,7 +167,11 @@ class Registry:
         return self._sessions.copy()
 
     def add_peer(
-        self, now: float, address: str | None = None, resumption: Resumption | None = None
+        self,
+        now: float,
+        address: str | None = None,
+        resumption: Resumption | None = None,
+        admission: Admission | None = None,
     ) -> tuple[str, Outgoing]:
         """Take in a peer that has just connected, or one that comes back.
 
@@ -170,20 +179,50 @@ class Registry:
             now: The time, in seconds.
             address: What limits per address count it as; None: they do not count it.
             resumption: Its key, and the one for the next time; None: it does not come back.
+            admission: Who it is, and what it may do; None: everything.
 
         Returns:
             The id that it got, and what to send.
         """
-        if resumption is not None and (kept_id := self._keys.peer_of(resumption.presented)) is not None:
-            return kept_id, self._resume(kept_id, now, resumption)
+        if resumption is not None and (kept_id := self._kept(resumption.presented, admission)) is not None:
+            return kept_id, self._resume(kept_id, now, resumption, admission)
         peer_id = str(uuid.uuid4())
         self._peers[peer_id] = RegisteredPeer(peer_id)
         self._silent.add(peer_id)
         self._meta_usage.add_peer(peer_id, address)
         self._leases.begin(peer_id, now)
+        if admission is not None:
+            self.permissions.admit(peer_id, admission)
         if resumption is not None:
-            self._keys.issue(peer_id, resumption)
+            self._keys.issue(peer_id, Resumption(NEW, resumption.issued))
         return peer_id, [(peer_id, Welcome(peer_id))]
+
+    def has_room(self, key: str | None, admission: Admission) -> bool:
+        """Whether there may be one more peer of an identity.
+
+        Args:
+            key: The key that it showed, by which it may be one that is here already; None: none.
+            admission: Who it is.
+        """
+        return not self.permissions.is_full(admission) or (key is not None and self._kept(key, admission) is not None)
+
+    def objection_to_return(self, key: str, admission: Admission | None) -> tuple[str, str] | None:
+        """Why a peer is a new one although it shows a key.
+
+        Args:
+            key: What it showed.
+            admission: Who it is.
+
+        Returns:
+            The rule, and in words; None: it has none yet, or it comes back by it.
+        """
+        if key == NEW or self._kept(key, admission) is not None:
+            return None
+        if self._keys.peer_of(key) is not None:
+            return "resumption", "its resumption key is another one's, so it is a new peer"
+        if self._keys.is_spent(key):
+            return "resumption", "its resumption key was used before, so it is a new peer"
+        return "late", "its resumption key is unknown here, or too late, so it is a new peer"
 
     def heard(self, peer_id: str, now: float) -> None:
         """Renew the lease of a peer that has answered a ping.
@@ -247,12 +286,28 @@ class Registry:
         self._silent.discard(peer_id)
         self._leases.end(peer_id)
         self._keys.forget(peer_id)
+        self.permissions.remove(peer_id)
         self._meta_usage.remove_peer(peer_id)
         self._set_name(peer, None)
         self._set_members(peer_id, ())
         outgoing = self._end_sessions(peer_id, list(self._sessions_of.get(peer_id, ())))
         self.announcements.announce(PeerStatusChanged(peer_id, (), peer.meta))
         return outgoing
+
+    def expel(self, peer_id: str, mark: SessionClosedReason) -> Outgoing:
+        """Forget a peer by this server's own decision, and end its sessions.
+
+        Args:
+            peer_id: Of the peer; an unknown one changes nothing.
+            mark: Why, which both ends of each session are told.
+
+        Returns:
+            What to send, to the peer itself too.
+        """
+        outgoing: Outgoing = []
+        for session_id in list(self._sessions_of.get(peer_id, ())):
+            outgoing += self.end_session(session_id, mark)
+        return outgoing + self.remove_peer(peer_id)
 
     def end_session(self, session_id: str, mark: SessionClosedReason) -> Outgoing:
         """End a session by this server's own decision.
@@ -290,8 +345,15 @@ class Registry:
         self._keys.confirm(peer_id)
         return outgoing
 
-    def _resume(self, peer_id: str, now: float, resumption: Resumption) -> Outgoing:
+    def _kept(self, key: str, admission: Admission | None) -> str | None:
+        """The peer that comes back by a key, where it is its own."""
+        peer_id = self._keys.peer_of(key)
+        return peer_id if peer_id is not None and self.permissions.may_replace(peer_id, admission) else None
+
+    def _resume(self, peer_id: str, now: float, resumption: Resumption, admission: Admission | None) -> Outgoing:
         self._leases.begin(peer_id, now)
+        if admission is not None:
+            self.permissions.admit(peer_id, admission)
         self._keys.issue(peer_id, resumption)
         return [(peer_id, Welcome(peer_id, tuple(self._sessions_of.get(peer_id, ()))))]
 
@@ -310,9 +372,9 @@ class Registry:
             case EndSessionV1_1(session_id, error):
                 return self._end_session(peer, session_id, error)
             case ListProducers():
-                return [(peer.id, ProducerList(self._listed(Role.PRODUCER)))]
+                return [(peer.id, ProducerList(self._listed(Role.PRODUCER, peer)))]
             case ListConsumers():
-                return [(peer.id, ConsumerList(self._listed(Role.CONSUMER)))]
+                return [(peer.id, ConsumerList(self._listed(Role.CONSUMER, peer)))]
 
     def _set_version(self, peer: RegisteredPeer, version: ProtocolVersion) -> Outgoing:
         if peer.id not in self._silent:
@@ -331,6 +393,8 @@ class Registry:
             return []
         if Role.PRODUCER in roles and Role.CONSUMER in roles:
             return self._refuse(peer, f"Cannot register peer {peer.id} as both producer and passive consumer")
+        if objection := self.permissions.objection(peer.id, roles, Peer(peer.id, meta).name):
+            return self._refuse(peer, f"Cannot register peer {peer.id}: {objection}", "grant")
         name = Peer(peer.id, meta).name if Role.PRODUCER in roles else None
         if self._names is not None and name is not None and self._names.get(name, peer.id) != peer.id:
             return self._refuse(
@@ -342,8 +406,17 @@ class Registry:
         self._peers[peer.id] = replace(peer, roles=roles, meta=meta)
         self._set_name(peer, name)
         self._set_members(peer.id, roles)
-        self.announcements.announce(PeerStatusChanged(peer.id, roles, meta))
+        self._announce(PeerStatusChanged(peer.id, roles, meta), before=peer)
         return outgoing
+
+    def _announce(self, status: PeerStatusChanged, before: RegisteredPeer) -> None:
+        if self.permissions.is_anybody_restricted and before.name != Peer(status.peer_id, status.meta).name:
+            # For those who may not see the new name, the peer is gone.
+            self.announcements.announce(PeerStatusChanged(before.id, (), before.meta), renamed=status)
+        self.announcements.announce(status)
+
+    def _tells(self, listener_id: str, status: PeerStatusChanged) -> bool:
+        return self.permissions.sees(listener_id, status.peer_id, Peer(status.peer_id, status.meta).name)
 
     def _set_name(self, before: RegisteredPeer, name: str | None) -> None:
         if self._names is None:
@@ -370,6 +443,9 @@ class Registry:
         other = self._peers.get(other_id)
         if other is None:
             return self._refuse(peer, f"Peer with ID '{other_id}' not found")
+        if not self.permissions.sees(peer.id, other.id, other.name):
+            # The same words, so that nobody finds out who else is here.
+            return self._refuse(peer, f"Peer with ID '{other_id}' not found", "grant")
         if Role.PRODUCER in other.roles:
             producer, consumer = other, peer
         elif Role.CONSUMER in other.roles:
@@ -473,12 +549,14 @@ class Registry:
         if not own:
             del self._sessions_of[peer_id]
 
-    def _listed(self, role: Role) -> tuple[Peer, ...]:
+    def _listed(self, role: Role, asking: RegisteredPeer) -> tuple[Peer, ...]:
         # The same object until somebody changes, so that it is serialised once.
-        listed = self._lists.get(role)
-        if listed is None:
-            listed = self._lists[role] = tuple(self._peers[peer_id] for peer_id in self._members[role])
-        return listed
+        lists = self._lists.setdefault(role, {})
+        sight = self.permissions.sight_of(asking.id)
+        if sight not in lists:
+            listed = map(self._peers.__getitem__, self._members[role])
+            lists[sight] = tuple(peer for peer in listed if sight is None or matches(peer.name, sight))
+        return lists[sight]
 
     def _refuse(self, peer: RegisteredPeer, details: str, rule: str = "request") -> Outgoing:
         self._on_refusal(peer.id, rule, details)

@@ -42,6 +42,9 @@ class ResumptionKeys:
         # Of hashes, so that how long a look-up takes tells nothing of the keys.
         self._peers: dict[bytes, str] = {}
         self._hashes: dict[str, tuple[bytes, ...]] = {}
+        # The last that each peer has spent, and whose it was.
+        self._spent: dict[bytes, str] = {}
+        self._spent_by: dict[str, bytes] = {}
 
     def issue(self, peer_id: str, resumption: Resumption) -> None:
         """Give a peer the key for its next return.
@@ -50,7 +53,7 @@ class ResumptionKeys:
             peer_id: Of the peer.
             resumption: Its new key, and the one by which it returned.
         """
-        self.forget(peer_id)
+        self._drop(peer_id)
         self._hashes[peer_id] = tuple(_hash(key) for key in (resumption.presented, resumption.issued) if key != NEW)
         for key_hash in self._hashes[peer_id]:
             self._peers[key_hash] = peer_id
@@ -61,10 +64,16 @@ class ResumptionKeys:
         if hashes is not None and len(hashes) > 1:
             del self._peers[hashes[0]]
             self._hashes[peer_id] = hashes[1:]
+            self._spent.pop(self._spent_by.get(peer_id, b""), None)
+            self._spent[hashes[0]], self._spent_by[peer_id] = peer_id, hashes[0]
 
     def peer_of(self, key: str) -> str | None:
         """The peer that a key stands for; None: it is unknown, spent, or the peer is gone."""
         return self._peers.get(_hash(key))
+
+    def is_spent(self, key: str) -> bool:
+        """Whether a key is the last that a peer has spent: only who has stolen it, or repeats a request, shows it again."""
+        return _hash(key) in self._spent
 
     def has(self, peer_id: str) -> bool:
         """Whether a peer can return."""
@@ -72,6 +81,10 @@ class ResumptionKeys:
 
     def forget(self, peer_id: str) -> None:
         """Forget the keys of a peer."""
+        self._drop(peer_id)
+        self._spent.pop(self._spent_by.pop(peer_id, b""), None)
+
+    def _drop(self, peer_id: str) -> None:
         for key_hash in self._hashes.pop(peer_id, ()):
             del self._peers[key_hash]
 

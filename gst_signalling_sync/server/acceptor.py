@@ -16,7 +16,7 @@ from typing import Final
 from ..protocol.limits import Rate
 from ..protocol.quota import TokenBucket
 from .breather import Breather
-from .reception import Page
+from .page import Page
 
 __all__ = ["Acceptor", "connections_to_be_had", "turn_away"]
 

@@ -21,15 +21,20 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from ..protocol.permissions import Admission
 from ..protocol.quota import Charge, PeerQuota
 from ..protocol.resumption import HEADER, Resumption
 from ..threads.fork import close_in_child
 from .commons import Commons
-from .reception import Page, Visitor
+from .page import Page
+from .reception import Visitor
 
 __all__ = ["Connection", "Observer"]
 
 logger = logging.getLogger(__name__)
+
+UNAUTHORIZED: Final = 3000
+"""The close code of IANA's registry for peers whose authorization has ended."""
 
 GOODBYE_SECONDS: Final = 1.0
 """How long a peer may take to close its side once the closing has begun."""
@@ -61,10 +66,10 @@ class Observer(Protocol):
     def made(self, connection: Connection) -> None:
         """It can be read and written."""
 
-    def shakes_hands(self, connection: Connection, visitor: Visitor) -> Page | None:
-        """A client asks for a WebSocket; the page to refuse it with, or None."""
+    def asked(self, connection: Connection, visitor: Visitor) -> None:
+        """A client asks for something; it waits for `Connection.show` or `Connection.admit`."""
 
-    def opened(self, connection: Connection, resumption: Resumption | None) -> None:
+    def opened(self, connection: Connection, admission: Admission | None, resumption: Resumption | None) -> None:
         """The handshake is done, in which the peer showed a key, and got one, or did not ask for any."""
 
     def received(self, connection: Connection, text: str) -> None:
@@ -92,10 +97,14 @@ class _Reading(Enum):
     ON = auto()
     WAITS_FOR_TURN = auto()
     WAITS_FOR_RATE = auto()
+    WAITS_FOR_ANSWER = auto()
 
 
 class _WebSocketLog(logging.LoggerAdapter[logging.Logger]):
-    """Keeps tracebacks of what strangers send out of the log, unless it is at debug level."""
+    """Keeps tracebacks of what strangers send out of the log, unless it is at debug level.
+
+    The lines at debug level about a handshake hold its headers, which are secrets in part: see `Connection.admit`.
+    """
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         if not self.isEnabledFor(logging.DEBUG):
@@ -126,6 +135,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "__weakref__",
         "_address",
+        "_asking",
         "_commons",
         "_descriptor",
         "_frames",
@@ -157,6 +167,7 @@ class Connection(asyncio.Protocol):
         self._commons = commons
         self._address = address
         self._websocket = ServerProtocol(max_size=commons.limits.message_bytes, logger=_websocket_log)
+        self._websocket.debug = False
         self._quota = PeerQuota(commons.limits)
         self._transport: asyncio.Transport
         self._descriptor = -1
@@ -165,6 +176,8 @@ class Connection(asyncio.Protocol):
         self._is_final = False
         self._is_holding = False
         self._reading = _Reading.ON
+        # What has been asked for, until it is answered.
+        self._asking: tuple[Request, Visitor] | None = None
         self._header_bytes = 0
         # What has arrived, in the order of its way: bytes, frames, and the parts of a message.
         self._unparsed = b""
@@ -178,6 +191,26 @@ class Connection(asyncio.Protocol):
     def fileno(self) -> int:
         """The descriptor of its socket; -1 where there is none."""
         return self._descriptor
+
+    def show(self, page: Page) -> None:
+        """Answer what was asked for by a page.
+
+        Args:
+            page: The page.
+        """
+        if (asked := self._answered()) is not None:
+            self._show(page, asked[0])
+            self._resume_after_answer()
+
+    def admit(self, admission: Admission | None) -> None:
+        """Let the client that asks for a WebSocket in.
+
+        Args:
+            admission: Who it is; None: nobody asked.
+        """
+        if (asked := self._answered()) is not None:
+            self._open(*asked, admission)
+            self._resume_after_answer()
 
     def send(self, frames: bytes) -> None:
         """Send WebSocket frames, without waiting; a peer that leaves too much unread is cut off instead.
@@ -218,6 +251,18 @@ class Connection(asyncio.Protocol):
             return
         self._websocket.send_close(CloseCode.GOING_AWAY)
         self._flush()
+
+    def expel(self, rule: str, details: str) -> None:
+        """Begin to close, code 3000 (unauthorized), because the peer may not be here any more.
+
+        Args:
+            rule: Why, by name; the peer is told too.
+            details: In words.
+        """
+        if self._websocket.state is State.OPEN:
+            self._commons.refusals.note(self, rule, f"closed with code {UNAUTHORIZED}: {details}")
+            self._websocket.send_close(UNAUTHORIZED, rule)
+            self._flush()
 
     def cut_off(self, reason: str) -> None:
         """Drop the connection at once, with what was not sent yet.
@@ -282,7 +327,9 @@ class Connection(asyncio.Protocol):
             self._abort()
             return False
         self._tell_incomplete()
-        if self._pause:
+        if self._asking is not None:
+            self._set_reading(_Reading.WAITS_FOR_ANSWER)
+        elif self._pause:
             pause, self._pause = self._pause, 0.0
             self._commons.loop.call_later(pause, self._go_on)
             self._set_reading(_Reading.WAITS_FOR_RATE)
@@ -322,6 +369,16 @@ class Connection(asyncio.Protocol):
     def __str__(self) -> str:
         return f"peer {self.peer_id}" if self.peer_id else f"connection from {self._address}"
 
+    def _answered(self) -> tuple[Request, Visitor] | None:
+        """What was asked for, for whoever answers it; None: the client is gone, or did not ask."""
+        asked, self._asking = self._asking, None
+        return None if self._transport.is_closing() else asked
+
+    def _resume_after_answer(self) -> None:
+        if self._reading is _Reading.WAITS_FOR_ANSWER:
+            self._flush()
+            self._go_on()
+
     def _go_on(self) -> None:
         if self.take_turn():
             self._commons.turns.wait(self)
@@ -337,7 +394,7 @@ class Connection(asyncio.Protocol):
 
     def _handle_frames(self) -> None:
         frames_left, size = FRAMES_IN_A_TURN, SLICE_BYTES
-        while frames_left and not self._pause:
+        while frames_left and not self._pause and self._asking is None:
             if self._frames:
                 frames_left -= 1
                 self._take_frame(self._frames.popleft())
@@ -388,30 +445,34 @@ class Connection(asyncio.Protocol):
             self.exceed("handshake", "no WebSocket client: it did not wait for the answer to its handshake")
             return
         answer = self._commons.reception.receive(request, self._address)
-        if isinstance(answer, Visitor):
-            self._address = answer.address
-            answer = self._observer.shakes_hands(self, answer) or answer
         if isinstance(answer, Page):
             self._show(answer, request)
             return
+        self._address = answer.request.address
+        self._asking = request, answer
+        self._observer.asked(self, answer)
+
+    def _open(self, request: Request, visitor: Visitor, admission: Admission | None) -> None:
         response = self._websocket.accept(request)
         resumption = None
-        if answer.resumption_key is not None:
-            resumption = Resumption(answer.resumption_key, secrets.token_urlsafe(_KEY_BYTES))
+        if visitor.resumption_key is not None:
+            resumption = Resumption(visitor.resumption_key, secrets.token_urlsafe(_KEY_BYTES))
             response.headers[HEADER] = resumption.issued
         self._websocket.send_response(response)
         if self._websocket.state is not State.OPEN:
             return
+        self._websocket.debug = _websocket_log.isEnabledFor(logging.DEBUG)
         self._flush()
         self._cancel_timer()
         self._is_open = True
-        self._observer.opened(self, resumption)
+        self._observer.opened(self, admission, resumption)
 
     def _show(self, page: Page, request: Request) -> None:
         if page.refusal is None:
-            logger.debug("%s: %.100s: %d", self, request.path, page.status)
+            logger.debug("%s: %.100s: %d", self, request.path.partition("?")[0], page.status)
         else:
-            self._commons.refusals.note(self, page.refusal, f"refused with status {page.status}: {page.body.strip()}")
+            details = page.details or page.body.strip()
+            self._commons.refusals.note(self, page.refusal, f"refused with status {page.status}: {details}")
         # The method is always GET before websockets 16.
         self._websocket.send_response(page.response(getattr(request, "method", "GET")))
 

@@ -91,7 +91,8 @@ class FanOut:
         connection = self._connections.get(listener_id)
         if connection is None or connection.is_stuck or not self._announcements.is_behind(listener_id, up_to):
             return False
-        connection.send(b"".join(map(self._framed, self._announcements.take(listener_id, most, up_to))))
+        if announcements := self._announcements.take(listener_id, most, up_to):
+            connection.send(b"".join(map(self._framed, announcements)))
         return self._announcements.is_behind(listener_id, up_to)
 
     def _framed(self, announcement: Announcement) -> bytes:

@@ -13,6 +13,10 @@ __all__ = ["Framer", "text_frame"]
 
 _FINAL_TEXT: Final = 0x81
 
+_LISTS: Final = 16
+_LISTS_BYTES: Final = 8 * 2**20
+"""How many lists are kept framed, and how long they may be together."""
+
 
 def text_frame(payload: bytes) -> bytes:
     """Frame a text (RFC 6455, section 5.2), without a mask, as servers do.
@@ -36,7 +40,9 @@ class Framer:
 
     def __init__(self) -> None:
         self._serialiser = ListSerialiser()
-        self._lists: dict[type, tuple[tuple[Peer, ...], bytes]] = {}
+        # The newest lists, the oldest of them first: those who may not see all peers have lists of their own. A tuple is kept
+        # as long as its id is the key.
+        self._lists: dict[int, tuple[tuple[Peer, ...], type, bytes]] = {}
 
     def frame(self, event: Event) -> bytes:
         """Serialise a message and frame it.
@@ -50,7 +56,13 @@ class Framer:
         if not isinstance(event, ProducerList | ConsumerList):
             return text_frame(serialise_event(event).encode())
         peers = event.producers if isinstance(event, ProducerList) else event.consumers
-        framed = self._lists.get(type(event))
-        if framed is None or framed[0] is not peers:
-            framed = self._lists[type(event)] = peers, text_frame(self._serialiser.serialise(event).encode())
-        return framed[1]
+        known = self._lists.get(id(peers))
+        if known is not None and known[1] is type(event):
+            return known[2]
+        framed = text_frame(self._serialiser.serialise(event).encode())
+        if len(framed) <= _LISTS_BYTES:
+            self._lists.pop(id(peers), None)
+            self._lists[id(peers)] = peers, type(event), framed
+            while sum(len(frame) for _, _, frame in self._lists.values()) > _LISTS_BYTES or len(self._lists) > _LISTS:
+                del self._lists[next(iter(self._lists))]
+        return framed

@@ -10,7 +10,7 @@ from typing import Final
 from ..errors import ConnectError
 from ..threads.fork import new_socket
 
-__all__ = ["KERNEL_BYTES", "authority", "connectable", "listen"]
+__all__ = ["KERNEL_BYTES", "authority", "connectable", "is_loopback", "listen"]
 
 BACKLOG: Final = 4096
 """Connections that the kernel holds until they are accepted, for many peers that come back at once. Linux caps it at
@@ -48,6 +48,11 @@ def listen(host: str, port: int) -> socket.socket:
             refused = error
     assert refused is not None
     raise ConnectError(f"{trying}: {_explain(refused)}") from refused
+
+
+def is_loopback(listening: socket.socket) -> bool:
+    """Whether only this machine reaches a listening socket."""
+    return ipaddress.ip_address(str(listening.getsockname()[0]).partition("%")[0]).is_loopback
 
 
 def _listen_on(family: int, address: tuple[str | int, ...] | tuple[int, bytes]) -> socket.socket:

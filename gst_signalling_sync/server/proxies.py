@@ -33,6 +33,10 @@ class TrustedProxies:
         except ValueError as error:
             raise ValueError(f"trusted_proxies must hold addresses or networks: {error}") from None
 
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._networks)
+
     def client_of(self, address: str, forwarded_for: Sequence[str]) -> str:
         """The address of the client, which is the first that no trusted proxy has.
 

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from websockets.datastructures import Headers
-from websockets.http11 import Request, Response
+from websockets.http11 import Request
 
 from ..protocol import resumption
+from .credentials import AuthorizationRequest, Credentials, NotCredentials, credentials_of
 from .origins import OriginRules
+from .page import HTML, Page
 from .proxies import TrustedProxies
 
-__all__ = ["Page", "Reception", "Visitor"]
-
-_HEADERS: Final[Mapping[str, str]] = {
-    "Cache-Control": "no-store",
-    "Connection": "close",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-}
-
-_PLAIN: Final = "text/plain; charset=utf-8"
-_HTML: Final = "text/html; charset=utf-8"
+__all__ = ["Reception", "Visitor"]
 
 _WELCOME: Final = """<!DOCTYPE html>
 <html lang="en">
@@ -39,45 +30,18 @@ peers connect to it by WebSocket, at <code>{uri}</code>.</p>
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """An HTTP response that is not a WebSocket.
-
-    Attributes:
-        status: Its status.
-        body: Its text.
-        content_type: Of `body`.
-        refusal: Which rule of the server refused the request, by the name of the rule's option; None: no rule did.
-        headers: Added to those that every page has.
-    """
-
-    status: HTTPStatus
-    body: str
-    content_type: str = _PLAIN
-    refusal: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def response(self, method: str = "GET") -> Response:
-        """The response to send; one to ``HEAD`` has no body."""
-        body = self.body.encode()
-        headers = Headers(
-            {**_HEADERS, "Content-Type": self.content_type, "Content-Length": str(len(body)), **self.headers}
-        )
-        return Response(self.status, self.status.phrase, headers, b"" if method == "HEAD" else body)
-
-
-@dataclass(frozen=True, slots=True)
 class Visitor:
     """Who asks for a WebSocket.
 
     Attributes:
-        address: From where, as trusted proxies tell it.
+        request: What it asks for, from where, and with which credentials.
         limited_as: What limits per address count it as; None: they do not count it.
         resumption_key: The key by which it comes back, or `resumption.NEW`; None: it cannot come back.
     """
 
-    address: str
+    request: AuthorizationRequest
     limited_as: str | None
-    resumption_key: str | None = None
+    resumption_key: str | None
 
 
 class Reception:
@@ -120,17 +84,41 @@ class Reception:
         if not self._origins.allows_origin(origin, hosts[0]):
             return _forbidden("origins", "Origin", str(origin))
         if wants_websocket:
-            client = self._proxies.client_of(address, request.headers.get_all("X-Forwarded-For"))
-            keys = request.headers.get_all(resumption.HEADER)
-            return Visitor(client, self._proxies.limited_as(client), keys[0] if len(keys) == 1 else None)
+            return self._visitor(request, address)
         if path != "/":
             return Page(HTTPStatus.NOT_FOUND, "There is no such page on this signalling server.\n")
-        return Page(HTTPStatus.OK, _WELCOME.format(uri=html.escape(f"ws://{hosts[0]}")), _HTML)
+        return Page(HTTPStatus.OK, _WELCOME.format(uri=html.escape(f"ws://{hosts[0]}")), HTML)
+
+    def _visitor(self, request: Request, address: str) -> Page | Visitor:
+        try:
+            credentials = credentials_of(request)
+        except NotCredentials as error:
+            return Page(HTTPStatus.BAD_REQUEST, f"{str(error).capitalize()}.\n", refusal="tokens")
+        client = self._proxies.client_of(address, request.headers.get_all("X-Forwarded-For"))
+        keys = request.headers.get_all(resumption.HEADER)
+        return Visitor(
+            _asked(request, client, credentials),
+            self._proxies.limited_as(client),
+            keys[0] if len(keys) == 1 else None,
+        )
 
     def _health(self, path: str) -> Page:
         if path == "/readyz" and not self._is_ready():
             return Page(HTTPStatus.SERVICE_UNAVAILABLE, "closing\n")
         return Page(HTTPStatus.OK, "ok\n")
+
+
+def _asked(request: Request, address: str, credentials: Credentials) -> AuthorizationRequest:
+    headers = {name.lower(): value for name, value in request.headers.raw_items()}
+    return AuthorizationRequest(
+        token=credentials.token,
+        user=credentials.user,
+        password=credentials.password,
+        address=address,
+        origin=headers.get("origin"),
+        path=request.path.partition("?")[0],
+        headers=headers,
+    )
 
 
 def _forbidden(option: str, header: str, value: str) -> Page:

@@ -14,8 +14,9 @@ __all__ = ["Noted", "Refusals"]
 
 logger = logging.getLogger(__name__)
 
-_ORDINARY: Final = {"request", "ended"}
-"""Rules that honest peers run into: errors that answer a request, and the end of a session that both ends ended at once."""
+_ORDINARY: Final = {"request", "ended", "late"}
+"""Rules that honest peers run into: errors that answer a request, the end of a session that both ends ended at once, and a peer
+that comes back too late, or to a server that was restarted."""
 
 
 class Noted(Protocol):

@@ -11,7 +11,7 @@ from ..errors import ConnectError, ConnectionLost, SessionClosedReason, WaitTime
 from ..threads.interruptible import Event
 from ..threads.loop_thread import LoopThread
 from ..threads.waiting import Deadline
-from .listening import authority, listen
+from .listening import authority, is_loopback, listen
 from .settings import Settings
 from .switchboard import FAREWELL_SECONDS, Switchboard
 
@@ -30,6 +30,7 @@ class RunningServer:
     Attributes:
         closed: Set when it does not run any more.
         port: The TCP port that it listens on.
+        is_reachable_from_elsewhere: Whether it listens on more than the loopback.
         switchboard: Its connections, and the registry that decides for them.
 
     Raises:
@@ -42,7 +43,7 @@ class RunningServer:
             self._start(settings)
 
     def reload(self) -> None:
-        """Read the certificate again."""
+        """Read the certificate and the tokens again."""
         self._thread.call(self.switchboard.reload)
 
     def end_session(self, session_id: str, mark: SessionClosedReason) -> None:
@@ -62,6 +63,7 @@ class RunningServer:
     def _start(self, settings: Settings) -> None:
         listening = listen(settings.host, settings.port)
         self.port: int = listening.getsockname()[1]
+        self.is_reachable_from_elsewhere = not is_loopback(listening)
         try:
             self._thread = LoopThread("server", ConnectionLost, WaitTimeout)
         except BaseException:

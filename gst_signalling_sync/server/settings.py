@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..protocol.limits import ServerLimits
+from ..protocol.tokens import TokenTable
+from .authorizer import Authorize
 from .origins import OriginRules
 from .proxies import TrustedProxies
 from .tls import Certificate
+from .token_file import TokenFile
 
 __all__ = ["Settings"]
 
@@ -24,6 +27,8 @@ class Settings:
         limits: What strangers may use.
         unique_names: Whether two producers may not have one name.
         certificate: For TLS; None: connections are not encrypted.
+        tokens: The tokens that it takes; None: none.
+        authorize: Decides on clients whose token is not among these; None: nobody does.
         lease: How long a peer may leave pings unanswered, in seconds.
     """
 
@@ -35,3 +40,10 @@ class Settings:
     lease: float
     certificate: Certificate | None
     unique_names: bool
+    tokens: TokenFile | TokenTable | None
+    authorize: Authorize | None
+
+    @property
+    def asks_for_tokens(self) -> bool:
+        """Whether a client has to say who it is."""
+        return self.tokens is not None or self.authorize is not None

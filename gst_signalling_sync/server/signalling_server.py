@@ -5,22 +5,26 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
 from ..errors import SessionClosedReason, WaitTimeout
+from ..protocol.grant import Grant
 from ..protocol.limits import ServerLimits
 from ..protocol.registry import RegisteredPeer, RegisteredSession
+from ..protocol.tokens import TokenTable, hashed, is_hash
 from ..threads.native import check_native
 from ..threads.owner import Owner
 from ..threads.waiting import LONGEST_WAIT_SECONDS, Deadline
+from .authorizer import Authorize
 from .listening import authority, connectable
 from .origins import OriginRules
 from .proxies import TrustedProxies
 from .running import RunningServer
 from .settings import Settings
 from .tls import Certificate
+from .token_file import TokenFile
 
 __all__ = ["SignallingServer"]
 
@@ -67,12 +71,19 @@ class SignallingServer:
             connect by ``wss://``. It is read again when it changes, for new connections. Defaults to no TLS.
         key: The file with its key, in PEM. Defaults to `cert`.
         unique_names: Whether a producer is refused by an ``error`` while another one of its ``name`` is registered.
+        tokens: The bearer tokens that let clients in: a TOML file of them (``docs/tokens.rst``), which is read again when it
+            changes, or a mapping from tokens, or what `hashed` makes of them, to grants. Defaults to none: everybody comes in.
+        authorize: Called with an `AuthorizationRequest` for each client whose token is not among `tokens`, on a thread of its
+            own, within `ServerLimits.authorization_seconds`. Returns a `Grant`; None refuses the client, with status 401 where
+            it sent no credentials and 403 where it did. What it raises, or that it does not return in time, refuses it with
+            status 503, and is logged.
 
     Raises:
         ValueError: `port` is not in 0..65535, `lease` is not positive, `cert` and `key` are no
-            certificate and its key, `key` has no `cert`, or an entry of the lists is none of what they hold.
-        OSError: `cert` or `key` cannot be read.
-        TypeError: A single string was given instead of a list.
+            certificate and its key, `key` has no `cert`, `tokens` holds none, or an entry of the lists is none of what they
+            hold.
+        OSError: `cert`, `key` or `tokens` cannot be read.
+        TypeError: A single string was given instead of a list, or `authorize` cannot be called.
     """
 
     def __init__(
@@ -88,11 +99,15 @@ class SignallingServer:
         cert: str | os.PathLike[str] | None = None,
         key: str | os.PathLike[str] | None = None,
         unique_names: bool = False,
+        tokens: str | os.PathLike[str] | Mapping[str, Grant] | None = None,
+        authorize: Authorize | None = None,
     ) -> None:
         if not (isinstance(port, int) and 0 <= port <= 65535):
             raise ValueError(f"port must be in 0..65535, not {port!r}")
         if cert is None and key is not None:
             raise ValueError("key must come with cert, the certificate that it belongs to")
+        if authorize is not None and not callable(authorize):
+            raise TypeError(f"authorize must be a callable, not {authorize!r:.100}")
         if not lease > 0:
             raise ValueError(f"lease must be a positive number of seconds, not {lease!r}")
         self._settings = Settings(
@@ -104,6 +119,8 @@ class SignallingServer:
             lease=lease,
             certificate=None if cert is None else Certificate(cert, key),
             unique_names=unique_names,
+            tokens=_tokens(tokens),
+            authorize=authorize,
         )
         self._owner = Owner(f"SignallingServer on {authority(host, port)}")
         # Held while starting and closing, so that of several threads one does it and the others find it done.
@@ -186,6 +203,8 @@ class SignallingServer:
             if self._running is None:
                 self._running = RunningServer(self._settings)
                 logger.info("signalling server listens on %s", self.uri)
+                if self._running.is_reachable_from_elsewhere:
+                    self._warn_of_strangers()
         return self
 
     def serve_forever(self) -> None:
@@ -229,7 +248,7 @@ class SignallingServer:
             raise LookupError(f"no session {session_id!r}: there are {len(self.sessions)} others") from None
 
     def reload(self) -> None:
-        """Read the certificate again, for connections from now on; one that cannot be read is logged, and the old one stays.
+        """Read the certificate and the tokens again, soon; what cannot be used is logged, and stays as it was.
 
         Raises:
             RuntimeError: This process inherited the server by `fork`.
@@ -270,3 +289,30 @@ class SignallingServer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _warn_of_strangers(self) -> None:
+        settings = self._settings
+        if not settings.asks_for_tokens:
+            logger.warning(
+                "everybody who reaches %s can use this signalling server: give tokens=, or --tokens", self._where()
+            )
+        elif settings.certificate is None and not settings.proxies:
+            logger.warning(
+                "tokens travel unencrypted to %s: give cert=, or --cert, or trusted_proxies= if one encrypts",
+                self._where(),
+            )
+
+    def _where(self) -> str:
+        return authority(self._settings.host or "0.0.0.0", self.port)
+
+
+def _tokens(tokens: str | os.PathLike[str] | Mapping[str, Grant] | None) -> TokenFile | TokenTable | None:
+    if tokens is None:
+        return None
+    if not isinstance(tokens, Mapping):
+        return TokenFile(tokens)
+    return TokenTable({_hash_of(token): grant for token, grant in tokens.items()})
+
+
+def _hash_of(token: str) -> str:
+    return token if is_hash(token) else hashed(token)

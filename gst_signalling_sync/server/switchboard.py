@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
+import threading
 import time
 from http import HTTPStatus
 from typing import Final
 
 from ..errors import ProtocolError, SessionClosedReason
+from ..protocol.grant import Grant
 from ..protocol.messages import ListConsumers, ListProducers, Request, SetPeerStatus, StartSession
+from ..protocol.permissions import Admission
 from ..protocol.quota import Charge, Counts, Pool
 from ..protocol.registry import Outgoing, Registry
 from ..protocol.resumption import Resumption
 from ..protocol.wire import parse_request
 from .acceptor import Acceptor, connections_to_be_had, turn_away
+from .authorizer import Authorizer
 from .breather import Breather
 from .commons import Commons
 from .connection import Connection
 from .fan_out import FanOut
 from .framing import Framer
 from .mailbox import Mailbox
-from .reception import Page, Reception, Visitor
+from .page import Page
+from .reception import Reception, Visitor
 from .refusals import Refusals
 from .settings import Settings
+from .token_file import TokenFile
 from .turns import Turns
 
 __all__ = ["FAREWELL_SECONDS", "Switchboard"]
@@ -36,8 +43,8 @@ FAREWELL_SECONDS: Final = 2.0
 
 PINGS_AT_ONCE: Final = 100
 
-CERTIFICATE_SECONDS: Final = 1.0
-"""How often it is looked whether the certificate has changed."""
+FILES_SECONDS: Final = 1.0
+"""How often it is looked whether the certificate or the tokens have changed."""
 
 LONGEST_TICK_SECONDS: Final = 0.5
 """How often it is looked at which leases are over, at least."""
@@ -48,6 +55,13 @@ _CHARGES: Final[dict[type[Request], Charge]] = {
     ListConsumers: "lists",
     StartSession: "session_starts",
 }
+
+_TOO_MANY_OF_TOKEN: Final = Page(
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "This signalling server takes no more connections with this token.\n",
+    refusal="connections_per_token",
+    headers={"Retry-After": "5"},
+)
 
 _TOO_MANY: Final = Page(
     HTTPStatus.TOO_MANY_REQUESTS,
@@ -80,7 +94,12 @@ class Switchboard:
         self._loop = loop
         self._lease = settings.lease
         self._certificate = settings.certificate
-        self._certificate_due = 0.0
+        self._tokens = settings.tokens
+        self._authorizer = (
+            Authorizer(settings.tokens, settings.authorize, limits, loop) if settings.asks_for_tokens else None
+        )
+        self._files_due = 0.0
+        self._is_reading_tokens = False
         self._proxies = settings.proxies
         self._most_connections = connections_to_be_had(limits.connections)
         self._addresses: Counts[str] = Counts(limits.connections_per_address)
@@ -152,9 +171,11 @@ class Switchboard:
         await self._is_deserted(FAREWELL_SECONDS)
 
     def reload(self) -> None:
-        """Read the certificate again."""
+        """Read the certificate and the tokens again."""
         if self._certificate is not None:
             self._certificate.reload()
+        if isinstance(self._tokens, TokenFile):
+            self._read_tokens(self._tokens)
 
     async def end_session(self, session_id: str, mark: SessionClosedReason) -> None:
         """End a session, and tell both ends why.
@@ -181,25 +202,36 @@ class Switchboard:
             del self._handshaking[oldest]
             oldest.exceed("handshakes", "it has not shaken hands for the longest of too many")
 
-    def shakes_hands(self, connection: Connection, visitor: Visitor) -> Page | None:
-        """Count a client that came through a proxy as one of its own address."""
+    def asked(self, connection: Connection, visitor: Visitor) -> None:
+        """Count a client that came through a proxy as one of its own address, and find out whether it may come in."""
         if self._connections[connection] is None and visitor.limited_as is not None:
             if self._addresses.is_full(visitor.limited_as):
-                return _TOO_MANY
+                connection.show(_TOO_MANY)
+                return
             self._count(connection, visitor.limited_as)
-        return None
+        if self._authorizer is None:
+            self._let_in(connection, visitor, None)
+            return
 
-    def opened(self, connection: Connection, resumption: Resumption | None) -> None:
+        def decided(outcome: Admission | Page) -> None:
+            if isinstance(outcome, Page):
+                connection.show(outcome)
+            else:
+                self._let_in(connection, visitor, outcome)
+
+        self._authorizer.decide(visitor.request, decided)
+
+    def opened(self, connection: Connection, admission: Admission | None, resumption: Resumption | None) -> None:
         """Make a peer of a connection that has shaken hands, or give a peer that has come back its own again."""
         self._handshaking.pop(connection, None)
         connection.peer_id, outgoing = self.registry.add_peer(
-            self._commons.clock(), self._connections[connection], resumption
+            self._commons.clock(), self._connections[connection], resumption, admission
         )
         before = self._open.get(connection.peer_id)
         self._open[connection.peer_id] = connection
         if before is not None:
             before.cut_off("its peer came back by another connection")
-        logger.info("%s: connected", connection)
+        logger.info("%s: connected%s", connection, "" if admission is None else f", with the token of {admission}")
         # The welcome is first, also where statuses wait for a listener that has come back.
         connection.send(b"".join(self._framer.frame(event) for _, event in outgoing))
         mailbox = self._mailboxes.pop(connection.peer_id, None)
@@ -305,6 +337,15 @@ class Switchboard:
                 self.lost(connection)
             raise
 
+    def _let_in(self, connection: Connection, visitor: Visitor, admission: Admission | None) -> None:
+        key = visitor.resumption_key
+        if admission is not None and not self.registry.has_room(key, admission):
+            connection.show(_TOO_MANY_OF_TOKEN)
+            return
+        if key is not None and (objection := self.registry.objection_to_return(key, admission)) is not None:
+            self.refusals.note(connection, *objection)
+        connection.admit(admission)
+
     def _count(self, connection: Connection, address: str) -> None:
         self._addresses.add(address)
         self._connections[connection] = address
@@ -333,6 +374,45 @@ class Switchboard:
             mailbox.empty()
         self._deliver(self.registry.remove_peer(peer_id))
 
+    def _look_at_files(self) -> None:
+        if self._certificate is not None:
+            self._certificate.reload_if_changed()
+        if isinstance(self._tokens, TokenFile) and self._tokens.has_changed:
+            self._read_tokens(self._tokens)
+
+    def _read_tokens(self, tokens: TokenFile) -> None:
+        """Read the tokens again, on a thread of their own: thousands of them take a while."""
+
+        def read() -> None:
+            tokens.reload()
+            # A server that was closed meanwhile has no loop any more.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._tokens_were_read, tokens)
+
+        if not self._is_reading_tokens:
+            self._is_reading_tokens = True
+            threading.Thread(target=read, name="gss-tokens", daemon=True).start()
+
+    def _tokens_were_read(self, tokens: TokenFile) -> None:
+        self._is_reading_tokens = False
+
+        def decide(admission: Admission) -> Grant | None:
+            # Who was let in by the callable has no credential of the file's.
+            return admission.grant if admission.credential is None else tokens.decide(admission)
+
+        for peer_id in self.registry.permissions.revise(decide):
+            self._expel(peer_id, "revoked")
+
+    def _expel(self, peer_id: str, rule: str) -> None:
+        """End a peer whose grant has ended, with its sessions."""
+        connection = self._open.get(peer_id)
+        self._deliver(self.registry.expel(peer_id, "expired"))
+        self._remove(peer_id)
+        if connection is not None:
+            connection.expel(rule, f"its token is {rule}")
+        else:
+            logger.info("peer %s: removed, as its token is %s", peer_id, rule)
+
     def _drop_lagging(self, listener_id: str) -> None:
         connection = self._open.get(listener_id)
         if connection is not None:
@@ -343,9 +423,11 @@ class Switchboard:
     def _tick(self) -> None:
         """Ping those that are due, and give up those whose leases are over."""
         now = self._commons.clock()
-        if self._certificate is not None and now >= self._certificate_due:
-            self._certificate_due = now + CERTIFICATE_SECONDS
-            self._certificate.reload_if_changed()
+        if now >= self._files_due:
+            self._files_due = now + FILES_SECONDS
+            self._look_at_files()
+        for peer_id in self.registry.permissions.expired(time.time()):
+            self._expel(peer_id, "expired")
         for peer_id in self.registry.over(now):
             self._end_lease(peer_id, now)
         due = self.registry.to_ping(now, PINGS_AT_ONCE)

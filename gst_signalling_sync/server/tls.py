@@ -6,6 +6,8 @@ import logging
 import os
 import ssl
 
+from .stamps import Stamps
+
 __all__ = ["Certificate"]
 
 logger = logging.getLogger(__name__)
@@ -31,12 +33,13 @@ class Certificate:
         self._key = None if key is None else os.fspath(key)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._paths = [path for path in (self._cert, self._key) if path is not None]
+        self._stamps = Stamps(self._paths)
         self._load()
-        self._stamps = self._stamped()
 
     def reload(self) -> None:
         """Read the files again, for connections from now on; what cannot be read is logged, and the old one stays."""
-        self._stamps = self._stamped()
+        self._stamps = Stamps(self._paths)
         try:
             # A context keeps the old certificate where this fails in the middle: so it is tried with another one.
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self._cert, self._key)
@@ -48,7 +51,7 @@ class Certificate:
 
     def reload_if_changed(self) -> None:
         """Read the files again if one of them is another one, or was written to."""
-        if self._stamps != self._stamped():
+        if self._stamps.have_changed:
             self.reload()
 
     def _load(self) -> None:
@@ -58,15 +61,3 @@ class Certificate:
             raise ValueError(
                 f"cert and key must be a certificate and its key in PEM, not {self._cert!r} and {self._key!r}: {error}"
             ) from error
-
-    def _stamped(self) -> list[tuple[int, int, int] | None]:
-        return [_stamp(path) for path in (self._cert, self._key) if path is not None]
-
-
-def _stamp(path: str) -> tuple[int, int, int] | None:
-    """What is another one when a file is replaced or written; None where there is none at the moment."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size

@@ -1,0 +1,176 @@
+"""`Authorizer`: whether the server lets a client in, by tokens or by a callable of the user's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final, Protocol
+
+from ..endpoint import redacted
+from ..protocol.grant import Grant
+from ..protocol.limits import ServerLimits
+from ..protocol.permissions import Admission
+from ..protocol.tokens import hashed, identity_of
+from .credentials import AuthorizationRequest, Credentials
+from .page import Page
+
+__all__ = ["Authorize", "Authorizer", "Tokens"]
+
+Authorize = Callable[[AuthorizationRequest], Grant | None]
+"""A callable of the user's that decides on a client."""
+
+Outcome = Admission | Page
+
+_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="signalling"'}
+
+_MISSING: Final = Page(
+    HTTPStatus.UNAUTHORIZED,
+    "This signalling server wants a token: Authorization: Bearer TOKEN, or ?token=TOKEN from a web page.\n",
+    refusal="tokens",
+    headers=_CHALLENGE,
+)
+
+_UNKNOWN: Final = Page(HTTPStatus.FORBIDDEN, "This signalling server does not know that token.\n", refusal="tokens")
+
+_EXPIRED: Final = Page(HTTPStatus.FORBIDDEN, "That token has expired.\n", refusal="expired")
+
+_REFUSED: Final = Page(
+    HTTPStatus.FORBIDDEN, "This signalling server does not let these credentials in.\n", refusal="authorize"
+)
+
+
+class Tokens(Protocol):
+    """Tokens that a server takes."""
+
+    def find(self, token: str) -> Admission | None:
+        """The admission that a token stands for, which may have expired; None: none."""
+
+
+class Authorizer:
+    """Decides on clients; all calls are made on the loop.
+
+    Tokens are looked up at once. The callable runs on a thread of its own for each call, because it may ask a database, and no
+    thread can be ended: one that does not return keeps its place among those that may run at once.
+
+    Args:
+        tokens: That the server takes; None: none.
+        authorize: Decides where `tokens` do not; None: nobody does.
+        limits: How many calls at once, and for how long.
+        loop: The event loop.
+    """
+
+    def __init__(
+        self, tokens: Tokens | None, authorize: Authorize | None, limits: ServerLimits, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._tokens = tokens
+        self._authorize = authorize
+        self._limits = limits
+        self._loop = loop
+        self._waiting: deque[_Call] = deque()
+        self._running = 0
+
+    def decide(self, request: AuthorizationRequest, done: Callable[[Outcome], object]) -> None:
+        """Decide on a client.
+
+        Args:
+            request: What it asks for, with its credentials.
+            done: Is given the admission, or the page that refuses it, at once or later.
+        """
+        admission = self._tokens.find(request.token) if self._tokens is not None and request.token else None
+        if admission is not None:
+            done(_unless_expired(admission))
+        elif self._authorize is not None:
+            self._call(_Call(self._authorize, request, done))
+        elif request.token is None and request.user is None:
+            done(_MISSING)
+        else:
+            done(_UNKNOWN)
+
+    def _call(self, call: _Call) -> None:
+        call.timer = self._loop.call_later(self._limits.authorization_seconds, self._give_up, call)
+        self._waiting.append(call)
+        self._begin()
+
+    def _begin(self) -> None:
+        while self._waiting and self._running < self._limits.authorizations:
+            call = self._waiting.popleft()
+            self._running += 1
+            threading.Thread(target=self._run, args=(call,), name="gss-authorize", daemon=True).start()
+
+    def _run(self, call: _Call) -> None:
+        outcome = call.run()
+        # A server that was closed meanwhile has no loop any more.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._finish, call, outcome)
+
+    def _finish(self, call: _Call, outcome: Outcome) -> None:
+        self._running -= 1
+        call.finish(outcome)
+        self._begin()
+
+    def _give_up(self, call: _Call) -> None:
+        seconds = self._limits.authorization_seconds
+        with contextlib.suppress(ValueError):
+            self._waiting.remove(call)
+        call.finish(_failed(f"authorize did not return within {seconds:g} s"))
+
+
+class _Call:
+    """One call of the user's callable."""
+
+    def __init__(self, authorize: Authorize, request: AuthorizationRequest, done: Callable[[Outcome], object]) -> None:
+        self._authorize = authorize
+        self._request = request
+        self._done: Callable[[Outcome], object] | None = done
+        self.timer: asyncio.TimerHandle | None = None
+
+    def run(self) -> Outcome:
+        """Call it, on a thread of its own; what it raises refuses the client."""
+        request = self._request
+        try:
+            grant = self._authorize(request)
+            if not isinstance(grant, Grant | None):
+                raise TypeError(f"authorize must return a Grant or None, not {type(grant).__name__}")
+        except Exception as error:  # noqa: BLE001 - it is the user's, and told in the log
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{frame.filename}:{frame.lineno}"
+            return _failed(
+                redacted(f"authorize raised {type(error).__name__}: {error} ({where})", _secrets_of(request))
+            )
+        if grant is None:
+            return _REFUSED if request.token is not None or request.user is not None else _MISSING
+        credential = hashed(request.token if request.token is not None else f"{request.user}:{request.password}")
+        return _unless_expired(Admission(identity_of(grant, credential), grant))
+
+    def finish(self, outcome: Outcome) -> None:
+        """Tell the outcome, unless that is done already."""
+        if self.timer is not None:
+            self.timer.cancel()
+        done, self._done = self._done, None
+        if done is not None:
+            done(outcome)
+
+
+def _failed(details: str) -> Page:
+    return Page(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "This signalling server could not find out whether it may let you in.\n",
+        refusal="authorize",
+        headers={"Retry-After": "5"},
+        details=details,
+    )
+
+
+def _secrets_of(request: AuthorizationRequest) -> tuple[str, ...]:
+    return Credentials(request.token, request.user, request.password).secrets()
+
+
+def _unless_expired(admission: Admission) -> Outcome:
+    expires = admission.grant.expires
+    return _EXPIRED if expires is not None and expires <= time.time() else admission

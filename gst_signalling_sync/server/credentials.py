@@ -1,0 +1,114 @@
+"""`Credentials`: what a request says of who sends it (RFC 6750, RFC 7617)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import parse_qs, quote, quote_plus
+
+from websockets.http11 import Request
+
+__all__ = ["AuthorizationRequest", "Credentials", "NotCredentials", "credentials_of"]
+
+_PARAMETER: Final = "token"
+"""Of the query, for web pages: a browser's WebSocket sends no header of the page's choice."""
+
+
+class NotCredentials(ValueError):
+    """The request says in no way, or in several, who sends it; the message holds nothing of what it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A bearer token, a user and password, or nothing.
+
+    Attributes:
+        token: The bearer token; None: there is none.
+        user: Of Basic credentials; None: there are none.
+        password: Of Basic credentials.
+    """
+
+    token: str | None = field(default=None, repr=False)
+    user: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def are_there(self) -> bool:
+        """Whether there are any."""
+        return self.token is not None or self.user is not None
+
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown, in every form in which it travels."""
+        given = [value for value in (self.token, self.password) if value]
+        if self.user is not None:
+            given.append(base64.b64encode(f"{self.user}:{self.password}".encode()).decode())
+        return tuple({form for value in given for form in (value, quote(value, safe=""), quote_plus(value))})
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRequest:
+    """What the callable ``authorize`` of a `SignallingServer` decides on. Its `repr` shows no secret.
+
+    Attributes:
+        token: The bearer token, of ``Authorization: Bearer`` or, from a web page, of ``?token=``; None: there is none.
+        user: Of ``Authorization: Basic``; None: there is none.
+        password: Of ``Authorization: Basic``; None: there is none.
+        address: Of the client, as trusted proxies tell it, without a port.
+        origin: Of the web page that asks; None: it is a program.
+        path: That is asked for, without its query.
+        headers: All of the request, by their names in lower case; of several of one name the last.
+    """
+
+    token: str | None = field(repr=False)
+    user: str | None
+    password: str | None = field(repr=False)
+    address: str
+    origin: str | None
+    path: str
+    headers: Mapping[str, str] = field(repr=False)
+
+
+def credentials_of(request: Request) -> Credentials:
+    """The credentials of a request.
+
+    Args:
+        request: Its first line and headers.
+
+    Raises:
+        NotCredentials: They are of no form that is known, or there are several.
+    """
+    headers = request.headers.get_all("Authorization")
+    tokens = _tokens_in_query(request) if "Origin" in request.headers else []
+    if len(headers) + len(tokens) > 1:
+        raise NotCredentials("there must be one Authorization header or one ?token=, not several")
+    if tokens:
+        return Credentials(token=tokens[0])
+    if not headers:
+        return Credentials()
+    scheme, _, value = headers[0].strip().partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return Credentials(token=value.strip())
+        case "basic":
+            return _basic(value.strip())
+    raise NotCredentials("the Authorization header must be of the form 'Bearer TOKEN' or 'Basic CREDENTIALS'")
+
+
+def _tokens_in_query(request: Request) -> list[str]:
+    try:
+        return parse_qs(request.path.partition("?")[2], max_num_fields=100).get(_PARAMETER, [])
+    except ValueError:
+        raise NotCredentials("the query has too many parameters") from None
+
+
+def _basic(value: str) -> Credentials:
+    try:
+        user, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        colon = ""
+    if not colon:
+        raise NotCredentials("the Basic credentials must be a user and a password in base64, with a colon between them")
+    return Credentials(user=user, password=password)

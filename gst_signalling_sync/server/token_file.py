@@ -1,0 +1,108 @@
+"""`TokenFile`: the tokens that a server takes, in a TOML file that may change while it runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+from ..protocol.grant import Grant
+from ..protocol.permissions import Admission
+from ..protocol.tokens import TokenTable, token_table
+from .json_web_tokens import JsonWebTokens
+from .stamps import Stamps
+
+__all__ = ["TokenFile"]
+
+logger = logging.getLogger(__name__)
+
+_TABLES: Final = ("tokens", "jwt")
+
+
+class TokenFile:
+    """The tokens and issuers of a file.
+
+    Args:
+        path: Of the file.
+
+    Raises:
+        ValueError: It does not hold tokens; the message shows none.
+        OSError: It cannot be read, or a key file that it names.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
+        self._key_files: list[str] = []
+        self._tokens, self._issuers = self._read()
+
+    def find(self, token: str) -> Admission | None:
+        """The admission that a token stands for; None: none."""
+        return self._tokens.find(token) or self._issuers.find(token)
+
+    def decide(self, admission: Admission) -> Grant | None:
+        """What an admission that `find` gave stands for now.
+
+        Args:
+            admission: Of a peer that is connected.
+
+        Returns:
+            The grant; None: it was taken back.
+        """
+        grant = self._tokens.grant_of(admission.credential)
+        return admission.grant if grant is None and self._issuers.knows(admission.credential) else grant
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the file, or a key file that it names, is another one than when it was read."""
+        return self._stamps.have_changed
+
+    def reload(self) -> None:
+        """Read the file again; one that cannot be used is logged, and the tokens stay as they were. From any thread."""
+        try:
+            self._tokens, self._issuers = self._read()
+        except (OSError, ValueError) as error:
+            logger.error("the tokens stay as they were: %s", error)
+        else:
+            logger.info("the tokens were read again from %s: %d", self._path, len(self._tokens))
+
+    def _read(self) -> tuple[TokenTable, JsonWebTokens]:
+        # Before they are read, so that what is written meanwhile is read again.
+        self._stamps = self._stamped()
+        try:
+            with self._path.open("rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                content = tomllib.load(file)
+            tokens, issuers = self._parsed(content)
+        except ValueError as error:
+            raise ValueError(f"{self._path}: {error}") from None
+        if issuers.files != self._key_files:
+            self._key_files = issuers.files
+            self._stamps = self._stamped()
+        if mode & (stat.S_IRGRP | stat.S_IROTH) and _holds_secrets(content):
+            logger.warning(
+                "%s holds secrets, and others may read it: chmod 600, or hashes instead of tokens", self._path
+            )
+        return tokens, issuers
+
+    def _stamped(self) -> Stamps:
+        return Stamps([os.fspath(self._path), *self._key_files])
+
+    def _parsed(self, content: dict[str, Any]) -> tuple[TokenTable, JsonWebTokens]:
+        unknown = sorted(content.keys() - set(_TABLES))
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is unknown; there are [tokens.NAME] and [jwt.NAME]")
+        tables = [content.get(name, {}) for name in _TABLES]
+        for name, table in zip(_TABLES, tables, strict=True):
+            if not isinstance(table, dict):
+                raise ValueError(f"{name} must be a table of tables, [{name}.NAME]")
+        return token_table(tables[0]), JsonWebTokens(tables[1], self._path.parent)
+
+
+def _holds_secrets(content: dict[str, Any]) -> bool:
+    if any("token" in entry for entry in content.get("tokens", {}).values()):
+        return True
+    issuers = content.get("jwt", {}).values()
+    return any("key" in entry and any(name.startswith("HS") for name in entry["algorithms"]) for entry in issuers)

@@ -1,0 +1,60 @@
+"""Files of tokens for servers, and peers that have one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from gst_signalling_sync import SignallingServer
+from gst_signalling_sync.protocol.tokens import hashed
+
+from .raw_peer import RawPeer
+
+__all__ = ["TokensFile", "bearer", "peer_with"]
+
+
+class TokensFile:
+    """A file of tokens that changes as its operator likes.
+
+    Args:
+        folder: Where it is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "tokens.toml"
+        self._entries: dict[str, str] = {}
+        self._write()
+
+    def add(self, subject: str, fields: str = "") -> str:
+        """Add a token, or replace it; returns it."""
+        token = f"token-of-{subject}-{os.urandom(8).hex()}"
+        return self.put(subject, token, fields)
+
+    def put(self, subject: str, token: str, fields: str = "") -> str:
+        """Say what a token may do, in TOML; returns it."""
+        self._entries[subject] = f"hash = '{hashed(token)}'\n{fields}\n"
+        self._write()
+        return token
+
+    def remove(self, subject: str) -> None:
+        """Take a token back."""
+        del self._entries[subject]
+        self._write()
+
+    def _write(self) -> None:
+        text = "".join(f"[tokens.{subject}]\n{entry}" for subject, entry in self._entries.items())
+        new = self.path.with_suffix(".new")
+        new.write_text(text)
+        new.chmod(0o600)
+        new.replace(self.path)
+
+
+def bearer(token: str) -> dict[str, Any]:
+    """The options of a WebSocket with a token."""
+    return {"header": [f"Authorization: Bearer {token}"]}
+
+
+def peer_with(server: SignallingServer, token: str, **options: Any) -> RawPeer:
+    """A peer of the server with a token."""
+    return RawPeer(server.uri, **bearer(token), **options)
