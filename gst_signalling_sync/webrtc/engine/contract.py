@@ -332,6 +332,12 @@ OVERRIDES: Final = (
         "Ours calls it, drops packets that its parsers stumble over and looks for close_notify: see that it still raises"
         " ConnectionError after one.",
     ),
+    Override(
+        _DTLS,
+        "_handle_rtp_data",
+        "035b13fedcc105bd",
+        f"Ours also notes when a packet with a transport-wide sequence number came. {_BODY_ADVICE}",
+    ),
     Override(_DTLS, "_write_ssl", "e295b9c6022c375a", f"Ours also repeats flights, and does not count. {_BODY_ADVICE}"),
     Override(_DTLS, "_set_state", "01691484b3f406d1", "Ours calls it and ends the repetitions."),
     Override(

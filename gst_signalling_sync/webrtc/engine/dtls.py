@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -23,6 +24,8 @@ from OpenSSL import SSL
 from .data import Goodbye
 from .eager import run_eagerly
 from .header_extensions import ExtensionsMap
+from .rtp import RtpPacket
+from .transport_arrivals import TransportArrivals
 
 __all__ = ["RobustDtlsTransport"]
 
@@ -59,11 +62,29 @@ class RobustDtlsTransport(RTCDtlsTransport):
     _repetition: asyncio.Task[None] | None = None
     _has_complained = False
 
+    arrivals: TransportArrivals
+    """Tells the sender when the packets of this transport came."""
+
     @classmethod
     def adopt(cls, transport: RTCDtlsTransport) -> None:
         """Give one of aiortc's transports this class; before it is started."""
         transport.__class__ = cls
         transport._rtp_header_extensions_map = ExtensionsMap()
+        assert isinstance(transport, cls)
+        transport.arrivals = TransportArrivals(transport._send_rtp)
+
+    async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
+        try:
+            packet = RtpPacket.parse(data, self._rtp_header_extensions_map)
+        except ValueError as error:
+            logger.debug("dropped a malformed packet of RTP: %s", error)
+            return
+        number = packet.extensions.transport_sequence_number
+        if number is not None:
+            self.arrivals.add(number, packet.ssrc, time.monotonic())
+        receiver = self._rtp_router.route_rtp(packet)
+        if receiver is not None:
+            await receiver._handle_rtp_packet(packet, arrival_time_ms=arrival_time_ms)
 
     async def _recv_next(self) -> None:
         try:
@@ -121,6 +142,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
         super()._set_state(state)
         if state in (State.CLOSED, State.FAILED):
             self._cancel()
+            self.arrivals.close()
 
     def _cancel(self) -> None:
         if self._alarm is not None:

@@ -8,13 +8,24 @@ from typing import Final
 from aiortc.rtcrtpparameters import RTCRtpParameters
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket, unpack_header_extensions
 
-__all__ = ["ABS_CAPTURE_TIME", "ABS_SEND_TIME", "AUDIO_LEVEL", "MID", "ExtensionsMap", "capture_time_of"]
+__all__ = [
+    "ABS_CAPTURE_TIME",
+    "ABS_SEND_TIME",
+    "AUDIO_LEVEL",
+    "MID",
+    "TRANSPORT_SEQUENCE_NUMBER",
+    "ExtensionsMap",
+    "capture_time_of",
+]
 
 MID: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"
 """Which media section a packet belongs to (RFC 9143 section 15)."""
 
 AUDIO_LEVEL: Final = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 """How loud a packet's sound is (RFC 6464); it is negotiated and not used."""
+
+TRANSPORT_SEQUENCE_NUMBER: Final = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+"""Counts the packets of a transport, whichever stream they belong to (TWCC)."""
 
 ABS_SEND_TIME: Final = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 """When a packet was sent: 24 bits of the NTP time, of which 18 are a part of a second."""

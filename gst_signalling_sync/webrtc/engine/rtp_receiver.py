@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiortc import RTCRtpReceiver
 
 from .codecs import RTCRtpReceiveParameters
+from .dtls import RobustDtlsTransport
 from .rtp import AnyRtcpPacket, RtpPacket
 from .rtp_transport import RTCDtlsTransport, ssrc_routes
 
@@ -21,6 +22,9 @@ class RtpReceiver(RTCRtpReceiver):
         kind: ``"audio"`` or ``"video"``.
         transport: What the track comes by.
     """
+
+    feedback_ssrc = 0
+    """The synchronisation source that feedback is sent under."""
 
     def __init__(self, kind: str, transport: RTCDtlsTransport) -> None:
         super().__init__(kind, transport)
@@ -42,6 +46,8 @@ class RtpReceiver(RTCRtpReceiver):
     def register(self, parameters: RTCRtpReceiveParameters) -> None:
         """Have packets come to `on_rtp` and `on_rtcp`."""
         self.transport._register_rtp_receiver(self, parameters)
+        if isinstance(self.transport, RobustDtlsTransport):
+            self.transport.arrivals.take(parameters, self.feedback_ssrc)
 
     def unregister(self) -> None:
         """Have no more packets come."""
@@ -76,6 +82,7 @@ class RtpReceiver(RTCRtpReceiver):
         self.on_rtcp(packet)
 
     def _set_rtcp_ssrc(self, ssrc: int) -> None:
+        self.feedback_ssrc = ssrc
         self.on_feedback_ssrc(ssrc)
 
     def _handle_disconnect(self) -> None:

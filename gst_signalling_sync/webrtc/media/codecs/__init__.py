@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...engine.capabilities import Capabilities
-from ...engine.header_extensions import ABS_CAPTURE_TIME, ABS_SEND_TIME, AUDIO_LEVEL, MID
+from ...engine.header_extensions import ABS_CAPTURE_TIME, ABS_SEND_TIME, AUDIO_LEVEL, MID, TRANSPORT_SEQUENCE_NUMBER
 from .codec import AudioCodec, VideoCodec
 from .g711 import PCMA, PCMU
 from .g722 import G722
@@ -31,8 +31,8 @@ CODECS: Final[dict[str, VideoCodec | AudioCodec]] = {**VIDEO, **AUDIO}
 CAPABILITIES: Final = Capabilities(
     [form for codec in CODECS.values() for form in codec.forms],
     {
-        "audio": {MID: 1, AUDIO_LEVEL: 2},
+        "audio": {MID: 1, AUDIO_LEVEL: 2, TRANSPORT_SEQUENCE_NUMBER: 5},
         # The highest identifier that has a header of one byte (RFC 8285 section 4.2).
-        "video": {MID: 1, ABS_SEND_TIME: 3, ABS_CAPTURE_TIME: 14},
+        "video": {MID: 1, ABS_SEND_TIME: 3, TRANSPORT_SEQUENCE_NUMBER: 5, ABS_CAPTURE_TIME: 14},
     },
 )

@@ -19,8 +19,11 @@ MAX_PAYLOAD: Final = 1100
 """Bytes of an RTP payload: a UDP payload of 1200 bytes less what may stand around it, the RTP header with its extensions (48),
 the original sequence number of a retransmission (2), SRTP's tag (16) and the header of a TURN channel (4)."""
 
-VIDEO_FEEDBACK: Final = (("nack", ""), ("nack", "pli"), ("goog-remb", ""))
-"""Lost packets and lost frames are told (RFC 4585), and the receiver's estimate of the bitrate (REMB)."""
+AUDIO_FEEDBACK: Final = (("transport-cc", ""),)
+"""When packets came (TWCC)."""
+
+VIDEO_FEEDBACK: Final = (("nack", ""), ("nack", "pli"), ("goog-remb", ""), ("transport-cc", ""))
+"""Told are lost packets and frames (RFC 4585), the receiver's estimate of the bitrate (REMB), and when packets came (TWCC)."""
 
 
 Packer = Callable[[bytes], list[bytes]]
@@ -168,7 +171,7 @@ class AudioCodec:
                 self.payload_type,
                 self.signalled_channels,
                 {},
-                (),
+                AUDIO_FEEDBACK,
                 False,
                 as_offered,
             ),

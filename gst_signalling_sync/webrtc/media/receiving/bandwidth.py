@@ -6,7 +6,7 @@ from typing import Final
 
 from ...engine.remb import RemoteBitrateEstimator
 from ...engine.rtp import RTP_HEADER_LENGTH
-from .wrapping import step
+from ...wrapping import step
 
 __all__ = ["Bandwidth"]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from ...wrapping import step
 from ..codecs import VIDEO
 from ..codecs.codec import VideoCodec
 from ..codecs.fragment import Fragment
@@ -17,7 +18,6 @@ from .gaps import Gaps
 from .keyframe_search import KeyframeSearch, WaitingPacket
 from .stray_packets import MOST_AHEAD, StrayPackets
 from .timeline import Timeline
-from .wrapping import step
 
 __all__ = ["RETRANSMISSION_SECONDS", "VideoReassembly"]
 

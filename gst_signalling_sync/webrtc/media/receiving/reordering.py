@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from ...wrapping import step
 from ..encoded_frame import EncodedFrame
 from .stray_packets import MOST_AHEAD, StrayPackets
 from .timeline import Timeline
-from .wrapping import step
 
 __all__ = ["AudioReordering"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .wrapping import step
+from ...wrapping import step
 
 __all__ = ["Timeline"]
 

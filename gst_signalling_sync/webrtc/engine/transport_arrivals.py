@@ -1,0 +1,89 @@
+"""`TransportArrivals`: sends transport-wide feedback (TWCC) for what comes by one transport. Lives on the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from ..bwe.arrival_recorder import ArrivalRecorder
+from .codecs import RTCRtpReceiveParameters
+from .eager import run_eagerly
+
+__all__ = ["TransportArrivals"]
+
+_INTERVAL_SECONDS: Final = 0.05
+"""Between two messages while packets come: senders that estimate by delay expect 50 to 250 ms. It costs some 15 kbit/s."""
+
+_TRANSPORT_LAYER_FEEDBACK: Final = 205
+_FORMAT: Final = 15
+_VERSION: Final = 2 << 6
+
+
+class TransportArrivals:
+    """When packets came, for their sender.
+
+    Args:
+        send: Encrypts and sends RTCP.
+    """
+
+    def __init__(self, send: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
+        self._send = send
+        self._recorder = ArrivalRecorder()
+        self._is_wanted = False
+        self._media_ssrc = 0
+        self._ssrc = 0
+        self._alarm: asyncio.TimerHandle | None = None
+        # Held here because asyncio holds tasks only weakly.
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def take(self, parameters: RTCRtpReceiveParameters, ssrc: int) -> None:
+        """Take note of what was negotiated for a track that comes by the transport.
+
+        Args:
+            parameters: Of the track.
+            ssrc: The synchronisation source that its feedback is sent under.
+        """
+        self._ssrc = ssrc
+        if any(each.type == "transport-cc" for codec in parameters.codecs for each in codec.rtcpFeedback):
+            self._is_wanted = True
+
+    def add(self, sequence_number: int, ssrc: int, now: float) -> None:
+        """Take note of a packet, and tell the sender soon.
+
+        Args:
+            sequence_number: Transport-wide, 16 bits.
+            ssrc: Of its stream.
+            now: Seconds on any clock that does not jump.
+        """
+        if not self._is_wanted:
+            return
+        self._recorder.add(sequence_number, now)
+        self._media_ssrc = ssrc
+        if self._alarm is None:
+            self._alarm = asyncio.get_running_loop().call_later(_INTERVAL_SECONDS, self._tell)
+
+    def close(self) -> None:
+        """Tell nothing more."""
+        self._is_wanted = False
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _tell(self) -> None:
+        self._alarm = None
+        for message in self._recorder.messages():
+            body = struct.pack("!LL", self._ssrc, self._media_ssrc) + message.pack()
+            head = struct.pack("!BBH", _VERSION | _FORMAT, _TRANSPORT_LAYER_FEEDBACK, len(body) // 4)
+            task = run_eagerly(self._send_message(head + body))
+            if task is not None:
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _send_message(self, data: bytes) -> None:
+        try:
+            await self._send(data)
+        except ConnectionError:
+            # The session is ending, which others notice and tell.
+            return
