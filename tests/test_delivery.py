@@ -12,8 +12,9 @@ from collections.abc import Iterator
 import pytest
 
 from gst_signalling_sync import Consumer, DataChannel, Producer, SignallingServer, connect
+from gst_signalling_sync.testing import LinkProfile
+from gst_signalling_sync.testing.network import SimulatedNetwork
 
-from .peers.lossy import LossyNetwork
 from .waiting import Heard, wait_until
 
 MESSAGES = 10_000
@@ -28,7 +29,7 @@ def network_uri(request: pytest.FixtureRequest, embedded_server: SignallingServe
     if not request.param:
         yield embedded_server.uri
         return
-    with LossyNetwork(embedded_server.uri, loss=request.param) as network:
+    with SimulatedNetwork(embedded_server.uri, LinkProfile(loss=request.param)) as network:
         yield network.uri
         wait_until(lambda: network.relay.traffic.dropped, "packets were lost at all")
 
@@ -100,7 +101,7 @@ def test_everything_sent_before_the_interpreter_exits_arrives(embedded_server: S
 
 def test_bulk_over_a_network_that_loses_packets(embedded_server: SignallingServer) -> None:
     with (
-        LossyNetwork(embedded_server.uri, loss=0.02) as network,
+        SimulatedNetwork(embedded_server.uri, LinkProfile(loss=0.02)) as network,
         Producer(network.uri, name="robot") as producer,
         connect(network.uri) as session,
     ):
@@ -116,7 +117,7 @@ def test_bulk_over_a_network_that_loses_packets(embedded_server: SignallingServe
 
 def test_unreliable_messages_are_given_up_and_the_rest_arrives(embedded_server: SignallingServer) -> None:
     with (
-        LossyNetwork(embedded_server.uri, loss=0.1) as network,
+        SimulatedNetwork(embedded_server.uri, LinkProfile(loss=0.1)) as network,
         Producer(network.uri, name="robot", timeout=30) as producer,
         connect(network.uri, timeout=30) as session,
     ):

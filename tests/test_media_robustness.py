@@ -16,13 +16,14 @@ from typing import Any
 import pytest
 
 from gst_signalling_sync import Consumer, Producer, Session, SignallingServer, connect
+from gst_signalling_sync.testing import LinkProfile
+from gst_signalling_sync.testing.network import SimulatedNetwork
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.receiving.video_receiver import VideoReceiver
 from gst_signalling_sync.webrtc.media.sending.sender_clock import ntp_time
 
 from .filming import Camera, filming, humming, milliseconds
 from .media import has_colour_bars, number_in, numbered_picture
-from .peers.lossy import LossyNetwork
 from .processes import start_script
 from .waiting import wait_until
 
@@ -141,7 +142,7 @@ def test_with_3_percent_loss_a_picture_comes_within_two_seconds_of_each_of_100_c
     embedded_server: SignallingServer,
 ) -> None:
     with (
-        LossyNetwork(embedded_server.uri, loss=0.03) as network,
+        SimulatedNetwork(embedded_server.uri, LinkProfile(loss=0.03)) as network,
         Producer(network.uri, name="robot") as producer,
         filming(producer.add_video()),
     ):
@@ -229,7 +230,10 @@ def test_a_bad_link_takes_no_more_than_half_of_the_bitrate_from_the_others(embed
 
 
 def test_behind_5_percent_loss_most_pictures_come(embedded_server: SignallingServer) -> None:
-    with LossyNetwork(embedded_server.uri, loss=0.05) as network, Producer(network.uri, name="robot") as producer:
+    with (
+        SimulatedNetwork(embedded_server.uri, LinkProfile(loss=0.05)) as network,
+        Producer(network.uri, name="robot") as producer,
+    ):
         video = producer.add_video()
         with filming(video), connect(network.uri, name="robot") as session:
             session.video.read()
@@ -240,7 +244,7 @@ def test_behind_5_percent_loss_most_pictures_come(embedded_server: SignallingSer
 
 def test_sound_goes_on_behind_losses(embedded_server: SignallingServer) -> None:
     with (
-        LossyNetwork(embedded_server.uri, loss=0.05) as network,
+        SimulatedNetwork(embedded_server.uri, LinkProfile(loss=0.05)) as network,
         Producer(network.uri, name="robot") as producer,
         humming(producer.add_audio()),
         connect(network.uri, name="robot") as session,

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from gst_signalling_sync import Consumer, Producer, Session, SignallingServer
+from gst_signalling_sync.testing import LinkProfile
+from gst_signalling_sync.testing.network import SimulatedNetwork
 
 from ..filming import filming
-from ..peers.lossy import LossyNetwork
 from ..waiting import Heard, wait_until
 from .figures import Stopwatch
 
@@ -19,21 +20,21 @@ LOSS = 0.2
 @pytest.fixture(params=["idle", "video"])
 def sessions(request: pytest.FixtureRequest, embedded_server: SignallingServer) -> Iterator[tuple[Session, Session]]:
     """Both ends of a session that was connected before the losses began."""
-    with LossyNetwork(embedded_server.uri, loss=0.0) as network:
+    with SimulatedNetwork(embedded_server.uri, LinkProfile(loss=0.0)) as network:
         producer = Producer(network.uri, name="robot")
         source = producer.add_video() if request.param == "video" else None
         started = Heard(producer.session_started)
         with producer, Consumer(network.uri) as consumer:
             session = consumer.start_session(name="robot")
             theirs = started.next()["session"]
-            network.relay.loss = LOSS
+            network.relay.profile = LinkProfile(loss=LOSS)
             if source is None:
                 yield session, theirs
             else:
                 with filming(source, fps=15):
                     yield session, theirs
             assert network.relay.traffic.dropped > 0
-            network.relay.loss = 0.0
+            network.relay.profile = LinkProfile(loss=0.0)
 
 
 @pytest.mark.timeout(700)

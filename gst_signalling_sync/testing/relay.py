@@ -1,17 +1,21 @@
-"""A UDP relay between WebRTC peers of this machine that loses packets, without privileges or kernel modules."""
+"""`LinkRelay`: stands in for the addresses of WebRTC peers, and sends their packets through simulated links. In user space."""
 
 from __future__ import annotations
 
 import contextlib
-import random
+import heapq
+import itertools
 import selectors
 import socket
 import threading
+import time
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final
 
-__all__ = ["LossyRelay"]
+from .link import LinkProfile, SimulatedLink
+
+__all__ = ["LinkRelay", "Traffic"]
 
 Address = tuple[str, int]
 
@@ -19,48 +23,66 @@ _CANDIDATE_PREFIX: Final = "candidate:"
 _SDP_PREFIX: Final = "a=candidate:"
 _DATAGRAM_BYTES: Final = 65535
 _BUFFER_BYTES: Final = 4 * 1024 * 1024
+_HEADER_BYTES: Final = 28
+"""Of UDP and IPv4."""
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """What a relay has seen of both directions, in packets."""
+    """What a relay has seen of all directions, in packets."""
 
     passed: int
     dropped: int
 
 
-class LossyRelay:
-    """Stands in for every address of every peer, and loses some of the packets between them.
+class LinkRelay:
+    """Sends the packets between WebRTC peers of this machine through a `SimulatedLink` for each direction of each pair.
 
     One socket represents each peer address. What a peer sends to the socket of another address leaves from the socket
     of its own, so both ends see the relay's addresses only, the peer-reflexive ones included, and answers take the same
     way back. Only UDP candidates over IPv4 are kept: no direct path remains.
 
     Args:
-        loss: Share of the packets to drop, 0 to 1; may be changed while packets flow.
-        seed: Of the random numbers that choose them.
+        profile: Of the links.
+        seed: Of their random numbers.
     """
 
-    def __init__(self, loss: float = 0.02, seed: int = 1) -> None:
-        self.loss = loss
-        self._random = random.Random(seed)
-        self._passed = 0
-        self._dropped = 0
-        # Guards the three maps: candidates are rewritten on other threads than the relay's.
+    def __init__(self, profile: LinkProfile, seed: int = 1) -> None:
+        self._profile = profile
+        self._seed = seed
+        # Guards the maps: candidates are rewritten on other threads than the relay's.
         self._lock = threading.Lock()
         self._by_peer: dict[Address, socket.socket] = {}
         self._peer_of: dict[socket.socket, Address] = {}
         self._own: set[Address] = set()
+        self._links: dict[tuple[Address, Address], SimulatedLink] = {}
+        # Of the relay's thread: what is under way, by the time of its arrival.
+        self._under_way: list[tuple[float, int, socket.socket, Address, bytes]] = []
+        self._order = itertools.count()
         self._selector = selectors.DefaultSelector()
         self._wake, wake = socket.socketpair()
         self._selector.register(wake, selectors.EVENT_READ)
-        self._thread = threading.Thread(target=self._relay_until_closed, args=(wake,), name="lossy-relay", daemon=True)
+        self._thread = threading.Thread(target=self._relay_until_closed, args=(wake,), name="link-relay", daemon=True)
         self._thread.start()
+
+    @property
+    def profile(self) -> LinkProfile:
+        """What the links do; may be set while packets flow."""
+        return self._profile
+
+    @profile.setter
+    def profile(self, profile: LinkProfile) -> None:
+        with self._lock:
+            self._profile = profile
+            for link in self._links.values():
+                link.profile = profile
 
     @property
     def traffic(self) -> Traffic:
         """The packets so far."""
-        return Traffic(self._passed, self._dropped)
+        with self._lock:
+            links = list(self._links.values())
+        return Traffic(sum(link.passed for link in links), sum(link.dropped for link in links))
 
     def rewrite_sdp(self, sdp: str) -> str:
         """A session description whose candidates are the relay's.
@@ -89,7 +111,8 @@ class LossyRelay:
             candidate: Empty at the end of candidates.
 
         Returns:
-            The candidate to pass on, or None when the relay cannot stand in for it: TCP, IPv6, an mDNS name.
+            The candidate to pass on, the same where it is the relay's already; None when the relay cannot stand in for it: TCP,
+            IPv6, an mDNS name.
         """
         if not candidate.removeprefix(_CANDIDATE_PREFIX):
             return candidate
@@ -98,6 +121,8 @@ class LossyRelay:
         if transport != "udp" or not _is_ipv4(host):
             return None
         with self._lock:
+            if (host, port) in self._own:
+                return candidate
             relayed = self._socket_for((host, port)).getsockname()
         words[4:6] = relayed[0], str(relayed[1])
         return " ".join(words)
@@ -107,7 +132,7 @@ class LossyRelay:
         self._wake.close()
         self._thread.join()
 
-    def __enter__(self) -> LossyRelay:
+    def __enter__(self) -> LinkRelay:
         return self
 
     def __exit__(
@@ -118,11 +143,13 @@ class LossyRelay:
     def _relay_until_closed(self, wake: socket.socket) -> None:
         try:
             while True:
-                for key, _ in self._selector.select():
+                due = self._under_way[0][0] - time.monotonic() if self._under_way else None
+                for key, _ in self._selector.select(None if due is None else max(0.0, due)):
                     if key.fileobj is wake:
                         return
                     assert isinstance(key.fileobj, socket.socket)
-                    self._relay_waiting(key.fileobj)
+                    self._take(key.fileobj)
+                self._deliver()
         finally:
             wake.close()
             self._selector.close()
@@ -130,7 +157,7 @@ class LossyRelay:
                 for relay in self._peer_of:
                     relay.close()
 
-    def _relay_waiting(self, relay: socket.socket) -> None:
+    def _take(self, relay: socket.socket) -> None:
         target = self._peer_of[relay]
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -139,17 +166,26 @@ class LossyRelay:
                 except ConnectionError:
                     # The peer behind an earlier packet is gone (ICMP port unreachable).
                     continue
-                if self._random.random() < self.loss:
-                    self._dropped += 1
-                    continue
                 with self._lock:
                     returning = self._socket_for(source)
-                with contextlib.suppress(OSError):
-                    returning.sendto(packet, target)
-                    self._passed += 1
+                    arrival = self._link_between(source, target).send(len(packet) + _HEADER_BYTES, time.monotonic())
+                if arrival is not None:
+                    heapq.heappush(self._under_way, (arrival, next(self._order), returning, target, packet))
+
+    def _deliver(self) -> None:
+        now = time.monotonic()
+        while self._under_way and self._under_way[0][0] <= now:
+            _, _, relay, target, packet = heapq.heappop(self._under_way)
+            with contextlib.suppress(OSError):
+                relay.sendto(packet, target)
+
+    def _link_between(self, source: Address, target: Address) -> SimulatedLink:
+        link = self._links.get((source, target))
+        if link is None:
+            link = self._links[source, target] = SimulatedLink(self._profile, self._seed + len(self._links))
+        return link
 
     def _socket_for(self, peer: Address) -> socket.socket:
-        assert peer not in self._own, f"{peer} is the relay's own: candidates must be rewritten once"
         if peer in self._by_peer:
             return self._by_peer[peer]
         # On the peer's own interface: a socket bound to it can send there, whatever the routes.

@@ -1,4 +1,4 @@
-"""A network that loses packets: two WebRTC peers take `LossyNetwork.uri` for their signalling server."""
+"""`SimulatedNetwork`: a network between WebRTC peers, of this library or any other."""
 
 from __future__ import annotations
 
@@ -13,34 +13,44 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from .lossy_relay import LossyRelay
+from .link import LinkProfile
+from .relay import LinkRelay
 
-__all__ = ["LossyNetwork"]
+__all__ = ["SimulatedNetwork"]
 
 
-class LossyNetwork:
-    """A WebSocket proxy before a signalling server, which sends WebRTC's packets through a `LossyRelay`.
+class SimulatedNetwork:
+    """A WebSocket proxy before a signalling server, which sends WebRTC's packets through a `LinkRelay`.
 
-    Every peer of the session must connect through it: it rewrites what peers say, not what they are told, so that a
-    candidate is rewritten once.
+    A session goes through it where one of its ends, or both, take its `uri` for the server's. Several networks may stand
+    before one server, each for some of its peers. Real peers, processes included, need to know nothing of it.
+
+    ::
+
+        with SimulatedNetwork(server.uri, LinkProfile(rate=800_000, delay=0.02)) as network:
+            with connect(network.uri, name="robot") as session:
+                ...
 
     Args:
         uri: Of the signalling server.
-        loss: Share of the packets to drop, 0 to 1.
-        seed: Of the random numbers that choose them.
+        profile: What happens to the packets, in each direction.
+        seed: Of its random numbers.
+
+    Raises:
+        TimeoutError: It did not start within 10 s.
     """
 
-    def __init__(self, uri: str, loss: float = 0.02, seed: int = 1) -> None:
-        self.relay = LossyRelay(loss, seed)
+    def __init__(self, uri: str, profile: LinkProfile, seed: int = 1) -> None:
+        self.relay = LinkRelay(profile, seed)
         self._server_uri = uri
         self._loop = asyncio.new_event_loop()
         self._closing = asyncio.Event()
         self._port = 0
         self._listening = threading.Event()
-        self._thread = threading.Thread(target=self._main, name="lossy-network", daemon=True)
+        self._thread = threading.Thread(target=self._main, name="simulated-network", daemon=True)
         self._thread.start()
         if not self._listening.wait(10):
-            raise TimeoutError("the lossy network's signalling proxy did not start within 10 s")
+            raise TimeoutError("the network's signalling proxy did not start within 10 s")
 
     @property
     def uri(self) -> str:
@@ -54,7 +64,7 @@ class LossyNetwork:
         self._thread.join()
         self.relay.close()
 
-    def __enter__(self) -> LossyNetwork:
+    def __enter__(self) -> SimulatedNetwork:
         return self
 
     def __exit__(
@@ -83,7 +93,9 @@ class LossyNetwork:
 
             async def from_server() -> None:
                 async for text in server:
-                    await peer.send(text)
+                    rewritten = self._rewrite(text)
+                    if rewritten is not None:
+                        await peer.send(rewritten)
 
             pumps = [asyncio.create_task(from_peer()), asyncio.create_task(from_server())]
             # Whichever side leaves first, the other one is told by the end of the connections.
@@ -94,7 +106,7 @@ class LossyNetwork:
                     await pump
 
     def _rewrite(self, text: str | bytes) -> str | bytes | None:
-        """What the server is told instead; None: nothing."""
+        """What is said instead; None: nothing."""
         try:
             message = json.loads(text)
         except ValueError:

@@ -1,21 +1,25 @@
 """For tests of programs that use this library: a signalling server and a connected pair of peers.
 
-A pytest plugin, which pytest finds by itself: the fixtures `signalling_server` and `peer_pair`. Other test frameworks use
-`SignallingServer(port=0)` and `connected_peers` as context managers, and need no pytest.
+A pytest plugin, which pytest finds by itself: the fixtures `signalling_server`, `peer_pair` and `simulated_network`. Other test
+frameworks use `SignallingServer(port=0)`, `connected_peers` and `network.SimulatedNetwork` as context managers, and need no
+pytest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 # pytest imports this module in every run, so what takes time to import waits until a test asks for it.
 if TYPE_CHECKING:
-    from . import Consumer, DataChannel, Producer, Session, SignallingServer
+    from .. import Consumer, DataChannel, Producer, Session, SignallingServer
+    from .network import SimulatedNetwork
 
-__all__ = ["PRODUCER_NAME", "PeerPair", "connected_peers"]
+from .link import LinkProfile, SimulatedLink
+
+__all__ = ["PRODUCER_NAME", "LinkProfile", "PeerPair", "SimulatedLink", "connected_peers"]
 
 PRODUCER_NAME: Final = "producer"
 """The name of the pair's producer."""
@@ -60,7 +64,7 @@ def connected_peers(server: SignallingServer) -> Iterator[PeerPair]:
         SessionClosed: The peers could not come together.
         WaitTimeout: They did not within 10 s.
     """
-    from . import Consumer, Producer
+    from .. import Consumer, Producer
 
     producer = Producer(server.uri, name=PRODUCER_NAME)
     producer.add_channel(_LABEL)
@@ -92,8 +96,8 @@ else:
         For that long it is the default server as well (``$GST_SIGNALLING_URI``): code under test that gives no address, and the
         processes that it starts, find it.
         """
-        from .endpoint import URI_VARIABLE
-        from .server import SignallingServer
+        from ..endpoint import URI_VARIABLE
+        from ..server import SignallingServer
 
         with SignallingServer(port=0) as server:
             monkeypatch.setenv(URI_VARIABLE, server.uri)
@@ -104,3 +108,15 @@ else:
         """A producer and a consumer on `signalling_server`, connected by a session with an open data channel."""
         with connected_peers(signalling_server) as pair:
             yield pair
+
+    @pytest.fixture
+    def simulated_network(signalling_server: SignallingServer) -> Iterator[Callable[..., SimulatedNetwork]]:
+        """Makes a network of a `LinkProfile`: peers that take its ``uri`` for the server's are behind it."""
+        from .network import SimulatedNetwork
+
+        with ExitStack() as stack:
+
+            def make(profile: LinkProfile, seed: int = 1) -> SimulatedNetwork:
+                return stack.enter_context(SimulatedNetwork(signalling_server.uri, profile, seed))
+
+            yield make
