@@ -85,9 +85,12 @@ def video(rounds: int, seconds: float, only: tuple[str, ...], bitrate: int, as_j
 @main.command()
 @click.option("--minutes", default=10.0, show_default=True, help="How long to stream.")
 @click.option("--warm-up", default=2.0, show_default=True, help="Minutes before memory counts.")
-def soak(minutes: float, warm_up: float) -> None:
-    """Long streaming while consumers come and go: memory, threads, picture and sound of a recording."""
-    result = soak_benchmark.run(minutes, warm_up, _progress())
+@click.option(
+    "--fault-every", default=5.0, show_default=True, help="Seconds from one fault to the next; 0: none happens."
+)
+def soak(minutes: float, warm_up: float, fault_every: float) -> None:
+    """Long streaming while things break: memory, threads, messages, frames and sound of a recording."""
+    result = soak_benchmark.run(minutes, warm_up, fault_every or None, _progress())
     report.print_soak(_report_console(), result)
 
 

@@ -1,4 +1,7 @@
-"""This library's signalling server in a process of its own, without limits: prints its URI, ends with its stdin."""
+"""This library's signalling server in a process of its own, without limits: prints its URI, ends with its stdin.
+
+Run as ``python -m benchmarks.embedded_server [PORT]``; without a port it takes a free one.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import sys
 from gst_signalling_sync import ServerLimits, SignallingServer
 
 if __name__ == "__main__":
-    with SignallingServer(port=0, limits=ServerLimits.unlimited()) as _server:
+    _port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    with SignallingServer(port=_port, limits=ServerLimits.unlimited()) as _server:
         print(_server.uri, flush=True)
         sys.stdin.read()

@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-__all__ = ["Process", "ServerProcess", "embedded_server", "find_reference_server", "reference_server", "running"]
+__all__ = [
+    "Process",
+    "ServerProcess",
+    "embedded_server",
+    "find_reference_server",
+    "free_port",
+    "reference_server",
+    "running",
+]
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 _START_SECONDS: Final = 20.0
@@ -159,7 +167,7 @@ def reference_server() -> Iterator[ServerProcess]:
     program = find_reference_server()
     if program is None:
         raise FileNotFoundError("gst-webrtc-signalling-server is not installed: run .ci/peers")
-    port = _free_port()
+    port = free_port()
     command = [program, "--host", "127.0.0.1", "--port", str(port)]
     # Its log of every message at the default level would cost more than its work.
     environment = {**os.environ, "WEBRTCSINK_SIGNALLING_SERVER_LOG": "error"}
@@ -172,7 +180,8 @@ def reference_server() -> Iterator[ServerProcess]:
         server.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback at which nothing listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

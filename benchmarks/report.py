@@ -110,15 +110,22 @@ def print_soak(console: Console, result: SoakResult) -> None:
         console: Where.
         result: Of `benchmarks.soak.run.run`.
     """
-    table = Table(title=f"{result.seconds:.0f} s of video and sound, {result.visits} sessions came and went")
+    faults = ", ".join(f"{count} x {name}" for name, count in result.faults.items()) or "none"
+    table = Table(title=f"{result.seconds:.0f} s of video and sound; faults: {faults}")
     for column in ("what", "measured", "wanted"):
         table.add_column(column)
-    threads = ", ".join(result.threads) or "none"
-    table.add_row("growth of the producer's memory after the warm-up", f"{result.growth:+.1f} MiB", "< 5 MiB")
-    table.add_row("its memory at the end", f"{result.memory[-1]:.1f} MiB", "")
-    table.add_row("threads left after close()", threads, "none")
+    left = ", ".join(result.left) or "none"
+    messages = result.messages
+    table.add_row("growth of memory after the warm-up", f"{result.growth:+.1f} MiB", "< 5 MiB")
+    table.add_row("memory at the end", f"{result.memory[-1]:.1f} MiB", "")
+    table.add_row("threads and descriptors left after close()", left, "none")
+    table.add_row("sessions that came and went", str(result.visits), "")
+    table.add_row("messages to the robot", str(messages.sent), "")
+    table.add_row("  of these sent again, and taken twice", str(messages.twice), "")
+    table.add_row("  acknowledged by a robot just before it was killed", str(messages.in_hand), "")
+    table.add_row("  lost", str(len(messages.lost)), "0")
     for where, offset in (("begin", result.offset_at_begin), ("end", result.offset_at_end)):
-        table.add_row(f"sound after picture, {where} of the recording", f"{offset * 1000:+.0f} ms", "within 80 ms")
+        table.add_row(f"sound after frames, {where} of the recording", f"{offset * 1000:+.0f} ms", "within 80 ms")
     table.add_row("recorded", f"{result.recorded:.0f} s", "")
     console.print(table)
 

@@ -1,10 +1,11 @@
-"""The other processes of the soak: one that records all of it, and consumers that come and go.
+"""The audience of the soak: a process that records all of it, and one whose consumers come and go.
 
-Run as ``python -m benchmarks.soak.audience recorder|visitors URI [FILE]``; ends when its standard input does.
+Run as ``python -m benchmarks.soak.audience recorder|visitors URI FILE``; ends when its standard input does.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import threading
@@ -12,22 +13,25 @@ from typing import Final
 
 from gst_signalling_sync import Consumer, connect
 
+NAME: Final = "soak"
+
 _VISITORS: Final = 3
 _LONGEST_STAY_FRAMES: Final = 150
+_PATIENCE_SECONDS: Final = 60.0
 
 
 def record(uri: str, path: str) -> None:
     """Record until the standard input ends."""
-    with connect(uri, name="soak") as session, session.record(path):
+    with connect(uri, name=NAME) as session, session.record(path):
         print("recording", flush=True)
         sys.stdin.read()
 
 
-def visit(uri: str) -> None:
-    """Have sessions that begin and end every few seconds until the standard input ends."""
+def visit(uri: str, path: str) -> None:
+    """Have sessions that begin and end every few seconds until the standard input ends; add a line to the file for each."""
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     stop = threading.Event()
-    visits = [0] * _VISITORS
-    threads = [threading.Thread(target=_visit_again, args=(uri, number, visits, stop)) for number in range(_VISITORS)]
+    threads = [threading.Thread(target=_visit_again, args=(uri, log, stop)) for _ in range(_VISITORS)]
     for thread in threads:
         thread.start()
     print("visiting", flush=True)
@@ -35,24 +39,21 @@ def visit(uri: str) -> None:
     stop.set()
     for thread in threads:
         thread.join()
-    print(sum(visits), flush=True)
+    os.close(log)
 
 
-def _visit_again(uri: str, number: int, visits: list[int], stop: threading.Event) -> None:
-    chance = random.Random(number)
-    with Consumer(uri) as consumer:
+def _visit_again(uri: str, log: int, stop: threading.Event) -> None:
+    chance = random.Random()
+    with Consumer(uri, timeout=_PATIENCE_SECONDS) as consumer:
         while not stop.is_set():
-            with consumer.start_session(name="soak") as session:
+            with consumer.start_session(name=NAME) as session:
                 for _ in range(chance.randrange(1, _LONGEST_STAY_FRAMES)):
                     session.video.read()
                     if stop.is_set():
                         break
                 session.audio.read(960)
-            visits[number] += 1
+            os.write(log, b"visit\n")
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "recorder":
-        record(*sys.argv[2:4])
-    else:
-        visit(sys.argv[2])
+    {"recorder": record, "visitors": visit}[sys.argv[1]](*sys.argv[2:4])

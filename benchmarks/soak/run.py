@@ -1,28 +1,32 @@
-"""The soak itself: a producer in this process, its audience in others."""
+"""The soak itself: a producer, and a consumer whose session is resumed, in this process; the others in theirs."""
 
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-from benchmarks.processes import Process, running
+from benchmarks.soak import audience, robot
+from benchmarks.soak.faults import Faults
+from benchmarks.soak.messages import Account, Sender, account
 from benchmarks.soak.scene import offsets_of, performing
-from gst_signalling_sync import Producer, SignallingServer
+from gst_signalling_sync import Producer, Retry, connect
+from gst_signalling_sync.threads.loop_thread import LoopThread
 
 __all__ = ["SoakResult", "run"]
 
-_START_SECONDS: Final = 30.0
 _SAMPLE_SECONDS: Final = 5.0
 _OFFSETS: Final = 20
-_THREADS_SECONDS: Final = 5.0
+_LEFT_SECONDS: Final = 5.0
+_ARRIVAL_SECONDS: Final = 20.0
+_QUICK: Final = Retry(maximum=1.5)
 
 
 @dataclass(frozen=True)
@@ -31,20 +35,24 @@ class SoakResult:
 
     Attributes:
         seconds: Of streaming.
-        visits: Sessions that came and went.
-        memory: Mebibytes of the producer's process every five seconds.
+        faults: How often each fault happened.
+        visits: Sessions that came and went in order.
+        messages: What has become of those to the robot.
+        memory: Mebibytes of this process every five seconds.
         warm_up: Entries of `memory` that belong to the warm-up.
-        threads: Names of threads that were left when the producer was closed.
+        left: Names of threads, and targets of descriptors, that were left when all was closed.
         recorded: Seconds of the recording between its first and its last flash.
-        offset_at_begin: Seconds that the sound lags the picture, the median of the first twenty flashes.
+        offset_at_begin: Seconds that the sound lags the frames, the median of the first twenty flashes.
         offset_at_end: The same of the last twenty.
     """
 
     seconds: float
+    faults: dict[str, int]
     visits: int
+    messages: Account
     memory: list[float]
     warm_up: int
-    threads: list[str]
+    left: list[str]
     recorded: float
     offset_at_begin: float
     offset_at_end: float
@@ -57,60 +65,77 @@ class SoakResult:
         return median(after[-quarter:]) - median(after[:quarter])
 
 
-def run(minutes: float, warm_up_minutes: float, progress: Callable[[str], None]) -> SoakResult:
-    """Stream, while consumers come and go every few seconds and one records.
+def run(
+    minutes: float, warm_up_minutes: float, fault_every: float | None, progress: Callable[[str], None]
+) -> SoakResult:
+    """Stream, while consumers come and go, one records, and something breaks every few seconds.
 
     Args:
         minutes: Of streaming.
         warm_up_minutes: Of those, before memory counts.
+        fault_every: Seconds from one fault to the next; None: nothing breaks.
         progress: Told what happens.
 
     Returns:
         What it showed.
+
+    Raises:
+        ChildProcessError: One of the other processes did not start, or not again.
     """
-    seconds = minutes * 60
     memory: list[float] = []
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "soak.mkv"
-        with SignallingServer(port=0) as server:
-            producer = Producer(server.uri, name="soak")
-            with producer, performing(producer.add_video(), producer.add_audio()):
-                visits = _stream(server.uri, path, seconds, memory, progress)
-            threads = _threads_left()
+    # libuv keeps a pipe from its first loop to the end of the process.
+    LoopThread("first").close()
+    descriptors = _descriptors()
+    with tempfile.TemporaryDirectory() as folder, Faults(Path(folder)) as faults:
+        producer = Producer(faults.uri, name=audience.NAME, retry=_QUICK)
+        with (
+            producer,
+            performing(producer.add_video(), producer.add_audio()),
+            connect(faults.uri, name=robot.NAME, retry=_QUICK, resume=True, resend=True) as session,
+        ):
+            faults.begin_audience()
+            sender = Sender(session.channel(robot.LABEL))
+            with sender.running():
+                _stream(faults, minutes * 60, fault_every, memory, progress)
+            _wait_until_arrived(faults, len(sender.sent))
+        messages = account(sender.sent, map(int, faults.orders.read_text().split()), faults.kills)
+        visits = len(faults.visits.read_text().split())
+        counts = dict(faults.counts)
+        faults.end()
+        left = _left(descriptors)
         progress("reading the recording")
-        offsets = offsets_of(path)
+        offsets = offsets_of(faults.recording)
     return SoakResult(
-        seconds=seconds,
+        seconds=minutes * 60,
+        faults=counts,
         visits=visits,
+        messages=messages,
         memory=memory,
         warm_up=round(warm_up_minutes * 60 / _SAMPLE_SECONDS),
-        threads=threads,
+        left=left,
         recorded=offsets[-1][0] - offsets[0][0],
         offset_at_begin=median(offset for _, offset in offsets[:_OFFSETS]),
         offset_at_end=median(offset for _, offset in offsets[-_OFFSETS:]),
     )
 
 
-def _stream(uri: str, path: Path, seconds: float, memory: list[float], progress: Callable[[str], None]) -> int:
-    with running(_audience("recorder", uri, str(path))) as recorder, running(_audience("visitors", uri)) as visitors:
-        for process in (recorder, visitors):
-            process.read_line(_START_SECONDS)
+def _stream(
+    faults: Faults, seconds: float, fault_every: float | None, memory: list[float], progress: Callable[[str], None]
+) -> None:
+    with faults.happening(fault_every):
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             memory.append(_resident_mebibytes())
             if len(memory) % 12 == 1:
-                progress(f"{left:.0f} s to go, {memory[-1]:.1f} MiB")
+                progress(f"{left:.0f} s to go, {memory[-1]:.1f} MiB, {sum(faults.counts.values())} faults")
             time.sleep(min(left, _SAMPLE_SECONDS))
-        return _end(visitors)
 
 
-def _audience(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "benchmarks.soak.audience", *arguments]
-
-
-def _end(visitors: Process) -> int:
-    visitors.close_input()
-    return int(visitors.read_line(_START_SECONDS))
+def _wait_until_arrived(faults: Faults, count: int) -> None:
+    # The last that was sent is the last that arrives; if it does not, the account says so.
+    deadline = time.monotonic() + _ARRIVAL_SECONDS
+    while str(count - 1) not in faults.orders.read_text().split()[-100:] and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _resident_mebibytes() -> float:
@@ -118,12 +143,22 @@ def _resident_mebibytes() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def _threads_left() -> list[str]:
-    deadline = time.monotonic() + _THREADS_SECONDS
+def _left(before: Counter[str]) -> list[str]:
+    deadline = time.monotonic() + _LEFT_SECONDS
     while True:
-        names = [
-            each.name for each in threading.enumerate() if each.name.startswith("gss-") and each.name != "gss-server"
-        ]
-        if not names or time.monotonic() > deadline:
-            return names
+        threads = [each.name for each in threading.enumerate() if each.name.startswith("gss-")]
+        left = threads + list((_descriptors() - before).elements())
+        if not left or time.monotonic() > deadline:
+            return left
         time.sleep(0.05)
+
+
+def _descriptors() -> Counter[str]:
+    found: Counter[str] = Counter()
+    for each in Path("/proc/self/fd").iterdir():
+        try:
+            found[os.readlink(each).split(":")[0]] += 1
+        except FileNotFoundError:
+            # The one of this very listing.
+            continue
+    return found

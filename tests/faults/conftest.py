@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from benchmarks.tcp_relay import TcpRelay
+
 from . import figures as figures_module
 from .figures import Figures
-from .tcp_relay import TcpRelay
 
 
 @pytest.fixture

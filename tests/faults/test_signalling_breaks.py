@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from benchmarks.tcp_relay import TcpRelay
 from gst_signalling_sync import ConnectionLost, Consumer, Producer, Session
 from gst_signalling_sync.webrtc.liveness import DOUBT_SECONDS
 
 from ..waiting import Heard, wait_until
 from .figures import Figures, Stopwatch
-from .tcp_relay import TcpRelay
 
 LABEL = "state"
 
