@@ -249,20 +249,21 @@ class Life:
 
     # What the reader reports.
 
-    def lost(self, now: float, attempt: int, error: Exception) -> None:
+    def lost(self, now: float, attempt: int, error: Exception, *, has_moved: bool = False) -> None:
         """Report that the connection that an attempt had made was lost.
 
         Args:
             now: The time.
             attempt: The attempt's number.
             error: Why.
+            has_moved: Whether it was lost because this end has another address now.
         """
         if attempt != self._attempt:
             return
         if self._is_attempting:
             self._early_loss = error
         elif self._state is RoleState.REGISTERED:
-            self._backoff.lost(now)
+            self._backoff.lost(now, begins_again=has_moved)
             self._suspend(now, error, lost=True)
 
     def _begin_end(self) -> None:

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from .errors import ConnectionLost, SignallingError
 from .lifecycle import Attempt, Life, RoleState, StateChange
+from .signalling.connection import AddressGone
 from .threads import clock
 from .threads.interruptible import Condition
 from .threads.waiting import LONGEST_WAIT_SECONDS, Deadline, wait_for
@@ -176,7 +177,7 @@ class RoleThread:
     def lost(self, attempt: Attempt, error: ConnectionLost) -> None:
         """Report that the connection of an attempt was lost; from any thread, does not block."""
         with self._changed:
-            self._life.lost(clock.now(), attempt.number, error)
+            self._life.lost(clock.now(), attempt.number, error, has_moved=isinstance(error, AddressGone))
             self._tell()
 
     def _is_closing_for(self, in_callback: bool) -> bool:

@@ -97,13 +97,17 @@ class Backoff:
         self._lost_at: float | None = None
         self._succeeded_at: float | None = None
 
-    def lost(self, now: float) -> None:
+    def lost(self, now: float, *, begins_again: bool = False) -> None:
         """Take note of a loss.
 
         A connection that did not live for the maximum interval does not begin the intervals again: a server that takes
         connections and drops them at once is not asked ever faster.
+
+        Args:
+            now: The time.
+            begins_again: Whether the intervals begin again in any case, because the loss was none of the server's.
         """
-        if self._succeeded_at is None or now - self._succeeded_at >= self._retry.maximum:
+        if begins_again or self._succeeded_at is None or now - self._succeeded_at >= self._retry.maximum:
             self._attempt = 0
         self._lost_at = now
         self._succeeded_at = None

@@ -22,7 +22,7 @@ from .outgoing import Outgoing
 from .repeated import RepeatedWarnings
 from .stream import Stream, TcpStream
 
-__all__ = ["Connection"]
+__all__ = ["AddressGone", "Connection"]
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +163,7 @@ class Connection:
     def _read(self) -> None:
         assert self._stream is not None
         try:
-            reason = self._read_until_end(self._stream)
+            ended = self._read_until_end(self._stream)
         finally:
             self._outgoing.end()
             if self._says_goodbye:
@@ -172,9 +172,9 @@ class Connection:
         self._writer.join(_CLOSING_SECONDS)
         self._stream.tcp.close()
         self._warnings.report()
-        self._on_lost(None if self._closing else ConnectionLost(f"connection to {self.uri} lost: {reason}"))
+        self._on_lost(None if self._closing else ended.error(f"connection to {self.uri} lost: {ended}"))
 
-    def _read_until_end(self, stream: Stream) -> str:
+    def _read_until_end(self, stream: Stream) -> _Ended:
         keepalive = Keepalive(clock.now(), self._keepalive_seconds)
         self._heard = stream.tcp.bytes_received
         messages = MessageReader(lambda size: self._receive(size, stream, keepalive))
@@ -182,12 +182,12 @@ class Connection:
             while True:
                 self._take(messages.next())
         except _Ended as ended:
-            return str(ended)
+            return ended
         except ProtocolViolation as violation:
             self._say_goodbye(close_frame(violation.code, str(violation)))
             if violation.code == websocket.STATUS_MESSAGE_TOO_BIG:
-                return str(violation)
-            return f"the server broke the WebSocket protocol: {violation}"
+                return _Ended(str(violation))
+            return _Ended(f"the server broke the WebSocket protocol: {violation}")
 
     def _receive(self, size: int, stream: Stream, keepalive: Keepalive) -> bytes:
         """The next bytes of the server, at least one. Also judges whether it is alive, be it in the middle of a frame.
@@ -231,7 +231,7 @@ class Connection:
             case Verdict.SILENT:
                 raise _Ended(f"the server was silent for {keepalive.silence(now):.0f} s and answered no ping")
             case Verdict.ADDRESS_GONE:
-                raise _Ended("the address of this end does not exist any more")
+                raise _Ended("the address of this end does not exist any more", AddressGone)
 
     def _take(self, message: Message) -> None:
         """Take a message or control frame.
@@ -272,8 +272,16 @@ class Connection:
             self._outgoing.close(frame)
 
 
+class AddressGone(ConnectionLost):
+    """The connection is lost because this end has another address now; nothing speaks against the server."""
+
+
 class _Ended(Exception):
-    """The connection is at its end; the message says why."""
+    """The connection is at its end; the message says why, `error` is what it is told as."""
+
+    def __init__(self, message: str, error: type[ConnectionLost] = ConnectionLost) -> None:
+        super().__init__(message)
+        self.error = error
 
 
 def _text_frame(text: str) -> bytes:

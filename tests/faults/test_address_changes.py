@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
-
-from gst_signalling_sync.protocol.backoff import DEFAULT_RETRY
 
 from ..peers.library import library_consumer, library_producer, library_server
 from ..peers.peer_process import PeerProcess
@@ -68,7 +65,3 @@ def test_the_session_is_resumed(ends: dict[str, End], figures: Figures, who: str
         operator.command("send", text=f"echo {number}")
         robot.wait_for("message", text=f"echo {number}")
         operator.wait_for("message", text=f"echo {number}")
-        if number + 1 < rounds:
-            # The intervals begin again only after a connection that lived for the longest of them.
-            lived = time.monotonic() - registered
-            threading.Event().wait(DEFAULT_RETRY.maximum + 0.5 - lived)

@@ -90,6 +90,15 @@ def test_a_server_that_drops_its_connections_at_once_is_not_asked_ever_faster() 
     assert delays == [1.0, 2.0, 4.0, 8.0, 8.0]
 
 
+def test_after_a_loss_that_was_none_of_the_servers_the_intervals_begin_again() -> None:
+    backoff = Backoff(Retry(first=1.0, maximum=8.0, jitter=0.0), lambda: 0.0)
+    backoff.lost(0.0)
+    assert [backoff.next_attempt(0.0) for _ in range(3)] == [1.0, 2.0, 4.0]
+    backoff.succeeded(10.0)
+    backoff.lost(11.0, begins_again=True)
+    assert backoff.next_attempt(11.0) == 12.0
+
+
 def test_it_gives_up_when_the_next_attempt_would_come_too_late() -> None:
     backoff = Backoff(Retry(first=1.0, maximum=8.0, jitter=0.0, give_up_after=3.5), lambda: 0.0)
     backoff.lost(100.0)
