@@ -34,12 +34,15 @@ from gst_signalling_sync import (
 )
 from gst_signalling_sync.protocol.messages import Role
 
+from .proofs import short_and_long
 from .waiting import Heard, wait_until
 
 ROUNDS = 200
-WARM_UP_ROUNDS = 100
-FLAT_KIB = 2048
+WARM_UP_ROUNDS = 50
+FLAT_KIB = 1024
 COLLECTED_EVERY = 10
+
+sessions_again_and_again = short_and_long("rounds", 40, ROUNDS)
 
 RoleClass = type[Producer] | type[Consumer] | type[Listener]
 ROLES: list[RoleClass] = [Producer, Consumer, Listener]
@@ -87,10 +90,10 @@ def _repeat(step: Callable[[], None], rounds: int) -> None:
             gc.collect()
 
 
-def _repeat_with_flat_memory(step: Callable[[], None]) -> None:
+def _repeat_with_flat_memory(step: Callable[[], None], rounds: int = ROUNDS) -> None:
     _repeat(step, WARM_UP_ROUNDS)
     before = _resident_kib()
-    _repeat(step, ROUNDS)
+    _repeat(step, rounds)
     assert _resident_kib() - before < FLAT_KIB, "memory grows"
 
 
@@ -113,19 +116,21 @@ def test_one_object_starts_and_closes_again_and_again(uri: str, role: RoleClass)
     assert len(ids) == ROUNDS
 
 
-def test_sessions_while_messages_flow_again_and_again(chatter: str) -> None:
+@sessions_again_and_again
+def test_sessions_while_messages_flow_again_and_again(chatter: str, rounds: int) -> None:
     def session() -> None:
         with connect(chatter) as session:
             channel = session.channel("data")
             channel.send("hello")
             assert channel.recv()
 
-    _repeat_with_flat_memory(session)
+    _repeat_with_flat_memory(session, rounds)
 
 
-def test_producers_that_come_and_go_while_messages_flow(uri: str) -> None:
+@sessions_again_and_again
+def test_producers_that_come_and_go_while_messages_flow(uri: str, rounds: int) -> None:
     with Consumer(uri) as consumer:
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             with Producer(uri) as producer:
                 channel = producer.add_channel("data")
                 session = consumer.start_session(producer.peer_id)
@@ -152,8 +157,9 @@ def test_close_from_several_threads_at_once(uri: str, role: RoleClass) -> None:
         _run_all([close] * 4)
 
 
-def test_sessions_close_from_several_threads_at_once_while_messages_flow(chatter: str) -> None:
-    for _ in range(ROUNDS):
+@sessions_again_and_again
+def test_sessions_close_from_several_threads_at_once_while_messages_flow(chatter: str, rounds: int) -> None:
+    for _ in range(rounds):
         with Consumer(chatter) as consumer:
             session = consumer.start_session()
             _run_all([session.close, session.close, consumer.close, session.close])
@@ -174,8 +180,9 @@ def test_start_and_close_from_several_threads_at_once(uri: str) -> None:
     assert producer.peer_id is None
 
 
-def test_close_from_callbacks(chatter: str) -> None:
-    for _ in range(ROUNDS):
+@sessions_again_and_again
+def test_close_from_callbacks(chatter: str, rounds: int) -> None:
+    for _ in range(rounds):
         consumer = Consumer(chatter).start()
         session = consumer.start_session()
         closed = Heard(session.closed)
@@ -184,9 +191,10 @@ def test_close_from_callbacks(chatter: str) -> None:
         wait_until(lambda consumer=consumer: consumer.peer_id is None, "closed")  # type: ignore[misc]
 
 
-def test_session_closed_from_its_own_callback(chatter: str) -> None:
+@sessions_again_and_again
+def test_session_closed_from_its_own_callback(chatter: str, rounds: int) -> None:
     with Consumer(chatter) as consumer:
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             session = consumer.start_session()
             closed = Heard(session.closed)
             session.channel("data").message.connect(lambda channel, data: channel.session.close())
