@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         TrackNotFound,
         WaitTimeout,
     )
+    from .ice_options import IceOptions
     from .lifecycle import RoleState
     from .listener import Listener
     from .producer import Producer
@@ -70,6 +71,7 @@ _MODULES = {
         "TrackNotFound",
         "WaitTimeout",
     ),
+    "ice_options": ("IceOptions",),
     "listener": ("Listener",),
     "producer": ("Producer",),
     "lifecycle": ("RoleState",),
@@ -105,6 +107,7 @@ __all__ = [
     "Endpoint",
     "Frame",
     "Grant",
+    "IceOptions",
     "Listener",
     "MediaError",
     "MessageTooLarge",

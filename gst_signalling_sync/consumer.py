@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
 from typing import Any, Final
 
 from .directory import Difference, Directory
 from .endpoint import Endpoint, resolve_endpoint
 from .errors import ConnectionLost, PeerNotFound, ServerError, SessionClosed
+from .ice_options import GivenServers, IceOptions
 from .lifecycle import RoleState, StateChange
 from .protocol.backoff import DEFAULT_RETRY, Retry
 from .protocol.messages import Event, Peer, PeerStatusChanged, Role, SessionStarted
@@ -48,9 +48,11 @@ class Consumer(SessionRole):
         host: Instead of `uri`.
         port: Instead of `uri`.
         timeout: Seconds that a blocking call may take by default; None: 10.
-        ice_servers: ``stun://host:port`` and ``turn://user:password@host:port``; none by default.
+        ice_servers: STUN and TURN servers: the short form of ``ice=IceOptions(servers)``.
         retry: How a lost signalling connection is made again; None: not at all.
         interrupted_after: Seconds without any packet of the peer after which a session is ``"interrupted"``. Defaults to 2.
+        ice: STUN and TURN servers, UDP ports and network interfaces; None: ``$GST_SIGNALLING_ICE_SERVERS`` and all
+            interfaces.
 
     Raises:
         ValueError: An address is not of its form.
@@ -65,9 +67,10 @@ class Consumer(SessionRole):
         host: str | None = None,
         port: int | None = None,
         timeout: float | None = None,
-        ice_servers: Sequence[str] = (),
+        ice_servers: GivenServers = (),
         retry: Retry | None = DEFAULT_RETRY,
         interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
+        ice: IceOptions | None = None,
     ) -> None:
         roles = (Role.CONSUMER,) if passive else ()
         super().__init__(
@@ -80,6 +83,7 @@ class Consumer(SessionRole):
             ice_servers=ice_servers,
             retry=retry,
             interrupted_after=interrupted_after,
+            ice=ice,
         )
         self.passive = passive
         self._directory = Directory(self.uri)
@@ -196,6 +200,8 @@ class Consumer(SessionRole):
             self._register(session, event.session_id, ours=True)
             if not offer:
                 session.link.start_as_answerer(None, sources=self._sources)
+            else:
+                session.link.offer_sent()
             return session
 
         try:
@@ -368,11 +374,12 @@ def connect(
     host: str | None = None,
     port: int | None = None,
     timeout: float | None = None,
-    ice_servers: Sequence[str] = (),
+    ice_servers: GivenServers = (),
     retry: Retry | None = DEFAULT_RETRY,
     interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
     resume: bool = False,
     resend: bool = False,
+    ice: IceOptions | None = None,
 ) -> Session:
     """A session with a producer in one call; closing the session closes all that this opened.
 
@@ -384,11 +391,13 @@ def connect(
         host: Instead of `uri`.
         port: Instead of `uri`.
         timeout: Seconds until connected, and for the session's blocking calls by default; None: 10.
-        ice_servers: ``stun://host:port`` and ``turn://user:password@host:port``; none by default.
+        ice_servers: STUN and TURN servers: the short form of ``ice=IceOptions(servers)``.
         retry: How a lost signalling connection is made again; None: not at all. The session goes on in any case.
         interrupted_after: Seconds without any packet of the peer after which the session is ``"interrupted"``. Defaults to 2.
         resume: Whether the session goes on in a new connection when this one breaks. See `Consumer.start_session`.
         resend: Whether what the producer had not acknowledged is then sent first.
+        ice: STUN and TURN servers, UDP ports and network interfaces; None: ``$GST_SIGNALLING_ICE_SERVERS`` and all
+            interfaces.
 
     Returns:
         The session, connected.
@@ -413,6 +422,7 @@ def connect(
         ice_servers=ice_servers,
         retry=retry,
         interrupted_after=interrupted_after,
+        ice=ice,
     )
     deadline = Deadline(DEFAULT_TIMEOUT if timeout is None else timeout)
     try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 from .broadcast import BroadcastChannel
 from .echo import ECHO_THREAD, echo_on, is_echo, refuse_echo
 from .endpoint import Endpoint
 from .errors import ConnectionLost, SessionClosed
+from .ice_options import GivenServers, IceOptions
 from .protocol.backoff import DEFAULT_RETRY, Retry
 from .protocol.messages import Event, Role, SessionRequested
 from .session_role import SessionRole
@@ -45,12 +45,14 @@ class Producer(SessionRole):
         host: Instead of `uri`.
         port: Instead of `uri`.
         timeout: Seconds that a blocking call may take by default; None: 10.
-        ice_servers: ``stun://host:port`` and ``turn://user:password@host:port``; none by default.
+        ice_servers: STUN and TURN servers: the short form of ``ice=IceOptions(servers)``.
         echo: Whether consumers may measure the round trip, as ``gst-signalling-sync ping`` does: every message of a data
             channel that a consumer opens with the subprotocol ``echo.gst-signalling-sync`` is sent back. False: such a
             channel is closed.
         retry: How a lost signalling connection is made again; None: not at all.
         interrupted_after: Seconds without any packet of the peer after which a session is ``"interrupted"``. Defaults to 2.
+        ice: STUN and TURN servers, UDP ports and network interfaces; None: ``$GST_SIGNALLING_ICE_SERVERS`` and all
+            interfaces.
 
     Raises:
         ValueError: An address is not of its form, the name is no text, or `meta` is not an object that it can go into.
@@ -65,10 +67,11 @@ class Producer(SessionRole):
         host: str | None = None,
         port: int | None = None,
         timeout: float | None = None,
-        ice_servers: Sequence[str] = (),
+        ice_servers: GivenServers = (),
         echo: bool = True,
         retry: Retry | None = DEFAULT_RETRY,
         interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
+        ice: IceOptions | None = None,
     ) -> None:
         super().__init__(
             uri,
@@ -80,6 +83,7 @@ class Producer(SessionRole):
             ice_servers=ice_servers,
             retry=retry,
             interrupted_after=interrupted_after,
+            ice=ice,
         )
         self.name = name
         self.echo = echo

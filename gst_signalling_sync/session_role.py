@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .endpoint import Endpoint
 from .errors import ConnectionLost, SessionClosed, SignallingError, WaitTimeout
+from .ice_options import GivenServers, IceOptions, resolve_ice
 from .lifecycle import Attempt, RoleState, StateChange
 from .protocol.backoff import Retry
 from .protocol.messages import EndSession, EndSessionV1_1, Event, IceMessage, Role, SdpMessage, SdpType
@@ -19,7 +20,6 @@ from .threads.interruptible import Condition
 from .threads.loop_thread import LoopThread
 from .threads.shared_loop import acquire_shared_loop, release_shared_loop
 from .threads.waiting import Deadline, wait_for
-from .webrtc.ice_servers import parse_ice_servers
 from .webrtc.link import ENDING_SECONDS
 from .webrtc.liveness import check_interrupted_after
 from .webrtc.session import Session
@@ -46,7 +46,8 @@ class SessionRole(RoleObject):
         host: Instead of `uri`.
         port: Instead of `uri`.
         timeout: Seconds that a blocking call may take by default.
-        ice_servers: ``stun://host:port`` and ``turn://user:password@host:port``.
+        ice_servers: The short form of `ice`.
+        ice: Which servers, ports and interfaces sessions use; None: those of the environment.
         retry: How a lost signalling connection is made again; None: not at all.
         interrupted_after: Seconds of silence after which a session is interrupted.
     """
@@ -62,13 +63,14 @@ class SessionRole(RoleObject):
         host: str | None,
         port: int | None,
         timeout: float | None,
-        ice_servers: Sequence[str],
+        ice_servers: GivenServers,
+        ice: IceOptions | None,
         retry: Retry | None,
         interrupted_after: float,
     ) -> None:
         super().__init__(uri, roles, meta, host=host, port=port, timeout=timeout, retry=retry)
         self._interrupted_after = check_interrupted_after(interrupted_after)
-        self._ice_servers = parse_ice_servers(ice_servers)
+        self._ice = resolve_ice(ice, ice_servers)
         self._loop: LoopThread | None = None
         # Guards the sessions, which the reader adds and the loop removes; notified when one changes its state.
         self._sessions_changed = Condition()
@@ -244,7 +246,7 @@ class SessionRole(RoleObject):
             self._loop,
             self._callbacks,
             self._timeout,
-            self._ice_servers,
+            self._ice,
             self._interrupted_after,
         )
         session.settled = self._on_settled

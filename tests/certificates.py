@@ -51,7 +51,7 @@ class PrivateCA:
         alternatives = x509.SubjectAlternativeName([_alternative(host) for host in hosts])
         builder = self._builder(name, key.public_key(), now - DAY, now + DAY)
         certificate = builder.add_extension(alternatives, critical=False).sign(self._key, hashes.SHA256())
-        path = self.folder / f"server-{'-'.join(hosts).replace(':', '_')}-{age}.pem"
+        path = self.file_of(*hosts, age=age)
         path.write_bytes(
             certificate.public_bytes(serialization.Encoding.PEM)
             + key.private_bytes(
@@ -63,6 +63,10 @@ class PrivateCA:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(path)
         return context
+
+    def file_of(self, *hosts: str, age: int = 0) -> Path:
+        """Where `server` writes a certificate and its key."""
+        return self.folder / f"server-{'-'.join(hosts).replace(':', '_')}-{age}.pem"
 
     def _builder(
         self, name: x509.Name, key: ec.EllipticCurvePublicKey, begin: datetime.datetime, end: datetime.datetime

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from gst_signalling_sync import Producer, ProtocolError
+from gst_signalling_sync import ProtocolError
 from gst_signalling_sync.webrtc.description import (
     leaves_setup_open,
     max_message_size,
     parse_candidate,
     with_passive_setup,
 )
-from gst_signalling_sync.webrtc.ice_servers import parse_ice_servers
 
 
 @pytest.mark.parametrize("prefix", ["candidate:", "a=candidate:", ""])
@@ -58,15 +57,3 @@ def test_answer_that_makes_this_end_the_dtls_server() -> None:
 @pytest.mark.parametrize(("setup", "is_open"), [("actpass", True), ("passive", False), ("active", False)])
 def test_offer_may_leave_the_dtls_roles_open(setup: str, is_open: bool) -> None:
     assert leaves_setup_open(f"v=0\r\nm=audio 9 x 0\r\na=setup:{setup}\r\n") is is_open
-
-
-def test_ice_servers_as_gstreamer_writes_them() -> None:
-    stun, turn = parse_ice_servers(["stun://host:3478", "turn://user:p%40ss@host:3478?transport=tcp"])
-    assert (stun.urls, stun.username) == ("stun:host:3478", None)
-    assert (turn.urls, turn.username, turn.credential) == ("turn:host:3478?transport=tcp", "user", "p@ss")
-
-
-@pytest.mark.parametrize("uri", ["http://host", "stun:", "turn://host:3478", ""])
-def test_ice_server_of_another_form(uri: str) -> None:
-    with pytest.raises(ValueError, match="ICE server"):
-        Producer(ice_servers=[uri])

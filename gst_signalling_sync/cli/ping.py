@@ -12,6 +12,7 @@ import gst_signalling_sync
 from ..echo import ECHO_LABEL, ECHO_PROTOCOL
 from ..errors import ChannelClosed, SessionClosed, SignallingError, WaitTimeout
 from ..threads.interruptible import Event
+from .ice_options import ice_options
 from .logs import verbose_option
 from .numbers import FiniteRange
 from .output import complain, end_interrupted_line, json_option, print_json, printable
@@ -21,7 +22,7 @@ from .program import treat_sigterm_as_interrupt
 from .server_options import server_options
 
 if TYPE_CHECKING:
-    from .. import DataChannel, Endpoint, Peer, Session
+    from .. import DataChannel, Endpoint, IceOptions, Peer, Session
 
 __all__ = ["ping"]
 
@@ -69,11 +70,13 @@ Examples:
 @click.option("--text", is_flag=True, help="Send texts, for a producer that does not echo bytes.")
 @json_option("Print one JSON object per line: each reply, and last the summary.")
 @server_options
+@ice_options
 @verbose_option
 def ping(
     name: str,
     endpoint: Endpoint,
     timeout: float,
+    ice: IceOptions,
     count: int | None,
     interval: float,
     size: int,
@@ -90,7 +93,7 @@ def ping(
     """
     treat_sigterm_as_interrupt()
     producer = producer_called(name, endpoint, timeout)
-    with gst_signalling_sync.connect(endpoint, peer_id=producer.id, timeout=timeout, resume=True) as session:
+    with gst_signalling_sync.connect(endpoint, peer_id=producer.id, timeout=timeout, resume=True, ice=ice) as session:
         left = Event()
         session.closed.connect(lambda session, error: left.set())
         channel = _open(session, label)

@@ -14,6 +14,7 @@ import gst_signalling_sync
 
 from ..errors import RecordingError, SessionClosed, WaitTimeout
 from .files import MediaFile, check_directory
+from .ice_options import ice_options
 from .logs import verbose_option, verbosity
 from .numbers import FiniteRange
 from .output import json_option, print_json, printable, stdout_is_terminal
@@ -23,7 +24,7 @@ from .recording_screen import Figures, Lines, LiveLine, Screen, Silence
 from .server_options import server_options
 
 if TYPE_CHECKING:
-    from .. import Endpoint, Recorder
+    from .. import Endpoint, IceOptions, Recorder
 
 __all__ = ["record"]
 
@@ -53,8 +54,11 @@ Examples:
 )
 @json_option("Print one JSON object at the end.")
 @server_options
+@ice_options
 @verbose_option
-def record(name: str, file: Path, endpoint: Endpoint, timeout: float, seconds: float | None, as_json: bool) -> None:
+def record(
+    name: str, file: Path, endpoint: Endpoint, timeout: float, ice: IceOptions, seconds: float | None, as_json: bool
+) -> None:
     """Record what producer NAME, a name or a peer id, sends into FILE: MP4, MKV or WebM, by its suffix.
 
     The first video and the first audio track are recorded, in sync, without re-encoding where the file can hold what came. A
@@ -64,7 +68,7 @@ def record(name: str, file: Path, endpoint: Endpoint, timeout: float, seconds: f
     treat_sigterm_as_interrupt()
     check_directory(file)
     producer = producer_called(name, endpoint, timeout)
-    with gst_signalling_sync.connect(endpoint, peer_id=producer.id, timeout=timeout, resume=True) as session:
+    with gst_signalling_sync.connect(endpoint, peer_id=producer.id, timeout=timeout, resume=True, ice=ice) as session:
         recorder = session.record(file)
         recorder.start()
         figures = Figures(session, recorder)

@@ -11,8 +11,6 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from aiortc import RTCIceServer
-
 from ..errors import (
     SESSION_CLOSED_REASONS,
     ChannelClosed,
@@ -21,6 +19,7 @@ from ..errors import (
     SessionClosedReason,
     SignallingError,
 )
+from ..ice_options import IceOptions, IceServer
 from ..protocol.control import ControlMessage, Goodbye, InBandCandidate, InBandDescription
 from ..protocol.messages import SdpType
 from ..signalling import SignallingClient
@@ -39,6 +38,7 @@ from .media.receiving.media_receiver import MediaReceiver
 from .media.sending.sender import Source
 from .media.tracks import Tracks
 from .negotiation import Negotiation
+from .route import describe_ways
 from .session_state import SessionState
 from .statistics import Statistics, connection_statistics
 from .watch import Watch
@@ -67,7 +67,7 @@ class Link:
         session: Is told of channels, and of every change of state.
         signalling: Carries what is said to the other end.
         loop: Of this process's WebRTC.
-        ice_servers: STUN and TURN servers; none: the addresses of this machine only.
+        ice: Which addresses, ports and servers to use.
         interrupted_after: Seconds of silence after which the session is interrupted.
     """
 
@@ -76,13 +76,13 @@ class Link:
         session: Session,
         signalling: SignallingClient,
         loop: LoopThread,
-        ice_servers: Sequence[RTCIceServer],
+        ice: IceOptions,
         interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
     ) -> None:
         self._session = session
         self._signalling = signalling
         self._loop = loop
-        self._ice_servers = ice_servers
+        self._ice = ice
         self._interrupted_after = interrupted_after
         self._connection: PeerConnection | None = None
         self._watch: Watch | None = None
@@ -136,7 +136,8 @@ class Link:
         connection = self._connection
         if connection is None or not connection.has_remote_description:
             return "the peer sent no session description"
-        return f"ICE {connection.ice_state}, connection {connection.state}"
+        state = f"ICE {connection.ice_state}, connection {connection.state}"
+        return state if connection.ice_state == "completed" else f"{state}; {describe_ways(connection)}"
 
     def role_channel(self, options: ChannelOptions) -> DataChannel | None:
         """The channel that `ensure_channel` has created of these options, closed or not; from any thread."""
@@ -185,6 +186,7 @@ class Link:
             assert self._tracks is not None
             self._tracks.add_sources()
             self._send_sdp(SdpType.OFFER, await self._negotiation.make_offer())
+            self._negotiation.trickle()
 
         self._loop.call(lambda: self._negotiate(offer()))
 
@@ -200,6 +202,15 @@ class Link:
                 await self._negotiation.receive(SdpType.OFFER, offer)
 
         self._loop.call(lambda: self._negotiate(answer()))
+
+    def offer_sent(self) -> None:
+        """Take note that the request with the offer of `make_offer` has reached the peer, under the session's id."""
+
+        def trickle() -> None:
+            if self._negotiation is not None and self._termination is None:
+                self._negotiation.trickle()
+
+        self._loop.call(trickle)
 
     def on_description(self, kind: SdpType, sdp: str) -> None:
         """Handle the other end's description."""
@@ -390,7 +401,8 @@ class Link:
 
     def _open_connection(self) -> PeerConnection:
         if self._connection is None:
-            connection = PeerConnection(self._ice_servers, CAPABILITIES)
+            ask = self._ask_servers if self._ice.asks_for_servers else None
+            connection = PeerConnection(CAPABILITIES, self._ice, ask)
             connection.on_state(lambda: self._on_connection_state(connection))
             connection.on_channel(self._on_channel)
             connection.on_goodbye(lambda how: self._on_transport_goodbye(connection))
@@ -400,7 +412,13 @@ class Link:
             self._tracks = Tracks(connection, self._loop, session.named, self._on_track)
             early, self._early_candidates = self._early_candidates, []
             self._negotiation = Negotiation(
-                connection, self._tracks, session.named, self._send_sdp, early, self._open_control
+                connection,
+                self._tracks,
+                session.named,
+                self._send_sdp,
+                early,
+                self._open_control,
+                self._send_candidate,
             )
         return self._connection
 
@@ -435,6 +453,31 @@ class Link:
                 " peer is not one of this library, which would take it in-band"
             )
 
+    def _send_candidate(self, candidate: str, sdp_m_line_index: int) -> None:
+        """Send a candidate by the signalling server, or in-band; it is dropped where neither reaches the peer."""
+        if self._termination is not None:
+            return
+        try:
+            if self._is_relayed:
+                self._signalling.send_ice(self._session.id, candidate, sdp_m_line_index)
+                return
+        except ConnectionLost as error:
+            logger.debug("%s: a candidate could not be sent: %s", self._session.named, error)
+        if self._control is not None:
+            self._control.say(InBandCandidate(candidate, sdp_m_line_index))
+
+    async def _ask_servers(self) -> tuple[IceServer, ...]:
+        """Call the callable that knows the servers, on a thread of its own.
+
+        Raises:
+            SessionClosed: It raised, or returned something else than servers.
+        """
+        try:
+            return await asyncio.get_running_loop().run_in_executor(None, self._ice.ask_servers)
+        except Exception as error:
+            text = f"{self._session.named}: the callable for ICE servers failed: {type(error).__name__}: {error}"
+            raise SessionClosed(text, "not connected") from error
+
     def _on_connection_state(self, connection: PeerConnection) -> None:
         if connection is not self._connection or self._termination is not None:
             return
@@ -449,7 +492,8 @@ class Link:
             was_open = self._session.state.is_open
             what = "the connection to the peer was lost" if was_open else "no connection to the peer"
             told = f"{what} (ICE {connection.ice_state})"
-            error = SessionClosed(f"{self._session.named}: {told}", "lost" if was_open else "not connected")
+            ways = "" if was_open else f"; {describe_ways(connection)}"
+            error = SessionClosed(f"{self._session.named}: {told}{ways}", "lost" if was_open else "not connected")
             self._spawn(self.terminate(error, told))
         elif state == "closed":
             self._spawn(self.terminate())

@@ -25,6 +25,7 @@ from .engine.rollback import Snapshot
 from .engine.section import NO_COMMON_CODEC
 from .media.codecs import AUDIO, VIDEO
 from .media.tracks import Tracks
+from .route import why_no_candidate
 from .sections import REFUSED_BY_PEER, Description, Sections, Taken
 
 __all__ = ["Negotiation"]
@@ -42,6 +43,8 @@ class Negotiation:
         send: Sends a description to the peer; must not block.
         early_candidates: The peer's, which came before the negotiation began, as in `add_candidate`.
         open_control: Makes the control channel, or returns the one that there is.
+        send_candidate: Sends a candidate, with the place of its section, to the peer; must not block. An empty one: there are
+            no more.
     """
 
     def __init__(
@@ -52,8 +55,15 @@ class Negotiation:
         send: Callable[[SdpType, str], None],
         early_candidates: Iterable[tuple[str, int]],
         open_control: Callable[[], ControlChannel],
+        send_candidate: Callable[[str, int], None],
     ) -> None:
         self._connection = connection
+        self._send_candidate = send_candidate
+        # This end's, which wait until the peer has the description that they belong to.
+        self._found_candidates: list[tuple[str, str]] = []
+        self._may_trickle = False
+        connection.on_candidate(self._on_candidate)
+        connection.on_gathered(self._on_gathered)
         self._tracks = tracks
         self._named = named
         self._send = send
@@ -78,16 +88,17 @@ class Negotiation:
         return found
 
     async def make_offer(self) -> str:
-        """Make an offer with all candidates of this end.
+        """Make an offer with the candidates of this end that are known; `trickle` sends the others.
 
         Returns:
             The SDP.
 
         Raises:
-            SessionClosed: This machine has no address that aiortc can use, or the session ended.
+            SessionClosed: There is no candidate, or the session ended.
         """
         async with self._lock:
             self._check_open()
+            await self._connection.prepare()
             self._before_offer = (self._connection.snapshot(), self._sections)
             self._open_control()
             await self._connection.offer()
@@ -101,7 +112,7 @@ class Negotiation:
 
         Raises:
             ProtocolError: Nothing of it can be used.
-            SessionClosed: This machine has no address that aiortc can use, or the session ended.
+            SessionClosed: There is no candidate, or the session ended.
         """
         async with self._lock:
             self._check_open()
@@ -111,6 +122,7 @@ class Negotiation:
             if kind is SdpType.ANSWER and self._connection.signaling_state != "have-local-offer":
                 logger.warning("%s: ignored an answer to no offer", self._named)
                 return
+            await self._connection.prepare()
             if kind is SdpType.OFFER:
                 await self._take_offer(sdp)
             else:
@@ -147,6 +159,30 @@ class Negotiation:
         except (OSError, ValueError, AssertionError) as error:
             logger.warning("%s: could not use candidate %r: %s", self._named, text[:200], error)
 
+    def trickle(self) -> None:
+        """Send the candidates that were found since the description was made, and each later one as it is found (RFC 8838).
+
+        Called once the peer has been sent the description.
+        """
+        self._may_trickle = True
+        found, self._found_candidates = self._found_candidates, []
+        for mid, candidate in found:
+            self._on_candidate(mid, candidate)
+        if found and not self._connection.is_gathering:
+            self._on_gathered()
+
+    def _on_candidate(self, mid: str, candidate: str) -> None:
+        if not self._may_trickle:
+            self._found_candidates.append((mid, candidate))
+            return
+        place = self._sections.wire_index(mid)
+        if place is not None:
+            self._send_candidate(candidate, place)
+
+    def _on_gathered(self) -> None:
+        if self._may_trickle:
+            self._send_candidate("", 0)
+
     def _check_open(self) -> None:
         if self._stopped:
             raise SessionClosed(f"{self._named}: it ended during the negotiation", "not connected")
@@ -170,6 +206,7 @@ class Negotiation:
             raise self._unusable(SdpType.OFFER, sdp, error) from error
         await self._settle(sdp, taken)
         self._send(SdpType.ANSWER, taken.sections.answer(Description.parse(self._local_description())))
+        self.trickle()
 
     async def _take_answer(self, sdp: str) -> None:
         assert self._before_offer is not None
@@ -235,11 +272,9 @@ class Negotiation:
     def _local_description(self) -> str:
         sdp = self._connection.local_sdp
         if not has_candidates(sdp):
-            raise SessionClosed(
-                f"{self._named}: this machine has no network address that WebRTC can use, not even 127.0.0.1."
-                " Bring a network interface up.",
-                "not connected",
-            )
+            raise SessionClosed(f"{self._named}: {why_no_candidate(self._connection)}", "not connected")
+        # Those that it has need not be told again.
+        self._found_candidates = [each for each in self._found_candidates if each[1] not in sdp]
         return announce_control(sdp)
 
 

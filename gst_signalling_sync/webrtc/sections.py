@@ -219,6 +219,10 @@ class Sections:
             mid = tagged
         return list(self.inner).index(mid)
 
+    def wire_index(self, mid: str) -> int | None:
+        """Where a section is on the wire, for a candidate of this end's; None where it is not."""
+        return next((place for place, section in enumerate(self.wire) if section.mid == mid), None)
+
     def take_offer(self, offer: Description, check: Check) -> Taken:
         """Take the peer's offer.
 

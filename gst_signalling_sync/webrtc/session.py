@@ -8,13 +8,14 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from aiortc import RTCIceServer, RTCPeerConnection
+from aiortc import RTCPeerConnection
 
 from ..errors import ConnectionLost, MessageTooLarge, SessionClosed, TrackNotFound, WaitTimeout
+from ..ice_options import IceOptions
 from ..signalling import SignallingClient
 from ..signals import Signal
 from ..threads.callbacks import Callbacks
@@ -63,7 +64,7 @@ class Session:
         loop: LoopThread,
         callbacks: Callbacks,
         timeout: float,
-        ice_servers: Sequence[RTCIceServer] = (),
+        ice: IceOptions,
         interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
     ) -> None:
         self.id = ""
@@ -107,7 +108,7 @@ class Session:
         """Called on the loop when the session is closed and has no thread left; the session's role sets it."""
         self.media = ReceivedMedia(loop, callbacks, timeout)
         """What the session receives of video and audio; for its link and its role."""
-        self.link = Link(self, signalling, loop, ice_servers, interrupted_after)
+        self.link = Link(self, signalling, loop, ice, interrupted_after)
         """What the session is on the loop; for its role."""
 
     def __repr__(self) -> str:

@@ -91,7 +91,7 @@ async def connected_pair(
         options: Of the channel.
         prepare: Is called with both ends before the offer is made.
     """
-    offerer, answerer = PeerConnection((), CAPABILITIES), PeerConnection((), CAPABILITIES)
+    offerer, answerer = PeerConnection(CAPABILITIES), PeerConnection(CAPABILITIES)
     try:
         accepted: asyncio.Future[Observer] = asyncio.get_running_loop().create_future()
         answerer.on_channel(lambda wire: accepted.set_result(Observer(wire)))

@@ -58,7 +58,7 @@ def test_wait_that_nobody_wants_any_more_ends() -> None:
 
 def test_connection_that_is_not_connected_is_not_waited_for() -> None:
     async def main() -> None:
-        connection = PeerConnection((), CAPABILITIES)
+        connection = PeerConnection(CAPABILITIES)
         connection.create_channel(ChannelOptions("data"))
         try:
             await asyncio.wait_for(Drain().run(connection, [], Deadline(SECONDS)), SECONDS / 2)

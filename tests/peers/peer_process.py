@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-__all__ = ["ROOT", "PeerProcess", "launched_by", "peers_directory"]
+__all__ = ["ROOT", "PeerProcess", "launched_by", "launcher", "peers_directory"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 """Of the repository."""
@@ -36,6 +36,11 @@ def launched_by(*command: str) -> Iterator[None]:
         yield
     finally:
         _launcher[:] = before
+
+
+def launcher() -> list[str]:
+    """The command by which peers are started, for those that are no `PeerProcess`."""
+    return _launcher[:]
 
 
 def peers_directory() -> Path:

@@ -160,6 +160,17 @@ ATTRIBUTES: Final = (
         ("_query_consent_task",),
         "`expire` must not have close() wait for the task that it is called in: compare with query_consent.",
     ),
+    Attribute(
+        _ICE,
+        ("_local_candidates", "_local_candidates_start", "_local_candidates_end", "_protocols"),
+        "`IceConnection` adds to them while connect() runs: compare `gather_candidates` with aioice's.",
+    ),
+    Attribute(
+        _ICE,
+        ("_check_list", "_check_list_done", "_early_checks_done", "_closing", "_remote_candidates"),
+        "`IceConnection` pairs candidates that are found late, and decides which pair is checked next: compare with aioice's"
+        " `_add_remote_candidate`, `_end_remote_candidates` and `_check_periodic`.",
+    ),
     Attribute(_ICE, ("_queue",), "Compare `IceConnection.data_received` with aioice's."),
     Attribute(
         _STUN_SOCKET,
@@ -271,6 +282,17 @@ CALLS: Final = (
     Call(_DTLS, "_unregister_rtp_sender", "(self, sender)", "Bring `RtpSender.unregister` up to it."),
     Call(_ICE, "build_request", "(self, pair, nominate)", "Bring `IceConnection.check` up to it."),
     Call(_ICE, "close", "(self)", "Bring `IceConnection.expire` up to it."),
+    Call(_ICE, "_pair_remote_candidate", "(self, remote_candidate)", "Bring `IceConnection.add_host` up to it."),
+    Call(_ICE, "_check_list_maybe_complete", "(self)", "`IceConnection._on_gathered` asks it: see what it returns."),
+    Call(_ICE, "_check_list_maybe_fail", "(self)", "`IceConnection._on_gathered` calls it when all is tried."),
+    Call(_ICE, "check_start_task", "(self, pair)", "Bring `IceConnection.check_incoming` up to it."),
+    Call(_ICE, "sort_check_list", "(self)", "Bring `IceConnection.add_host` up to it."),
+    Call(
+        _STUN_SOCKET,
+        "request",
+        "(self, request, addr, integrity_key=None, retransmissions=None)",
+        "`Gathering` asks STUN servers by it.",
+    ),
     Call(_STUN_SOCKET, "send_stun", "(self, message, addr)", "Bring `IceConnection.check` up to it."),
     Call(_STUN_MESSAGE, "add_message_integrity", "(self, key)", "Bring `IceConnection.check` up to it."),
     Call(_STUN_MESSAGE, "check_message_integrity", "(self, key)", "Bring `_Check.response_received` up to it."),
@@ -350,9 +372,25 @@ OVERRIDES: Final = (
     Override(_ICE, "request_received", "4033dd00cb77aa97", "Ours calls it and notes the time."),
     Override(
         _ICE,
-        "get_component_candidates",
-        "f206379d83a566b0",
-        "Ours calls it with the loopback where there is no other address: see that addresses are still its argument.",
+        "gather_candidates",
+        "49a079de89f5b8c5",
+        "Ours has `Gathering` do it, and returns with the first candidate: see which flags connect() looks at.",
+    ),
+    Override(_ICE, "close", "47f9ce8d8bc2d040", "Ours ends the search for candidates and the relays before it."),
+    Override(
+        _ICE,
+        "check_incoming",
+        "768c6ffcf9069d9f",
+        "Ours calls it, and repeats a check that is under way: see whether aioice now does (RFC 8445 section 7.3.1.4).",
+    ),
+    Override(
+        _ICE,
+        "_remote_candidates_expected",
+        "be80585e7bbd2cf9",
+        "Ours is also true while candidates of this end are to come: see that checks go on as long as it is.",
+    ),
+    Override(
+        _ICE, "_check_periodic", "ba0a307663fd989b", f"Ours has pairs with relays wait for the others. {_BODY_ADVICE}"
     ),
     Override(
         _PEER_CONNECTION,

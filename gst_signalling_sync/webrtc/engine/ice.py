@@ -1,4 +1,4 @@
-"""ICE (RFC 8445) as a session needs it: the loopback where there is nothing else, consent checks (RFC 7675), signs of life."""
+"""ICE (RFC 8445) as a session needs it: candidates that trickle (RFC 8838), consent checks (RFC 7675), signs of life."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from aioice import Candidate, Connection, stun
-from aioice.ice import StunProtocol
+from aioice.ice import CandidatePair, StunProtocol
 from aiortc import RTCIceTransport
 
+from ...ice_options import IceOptions, IceServer
 from ...threads import clock
+from .gathering import Gathering, ServerReport
 
-__all__ = ["IceConnection", "SelectedPair"]
+__all__ = ["IceConnection", "IceSettings", "SelectedPair"]
 
 _aioice_logger = logging.getLogger("aioice.ice")
 
-_LOOPBACK: Final = ("127.0.0.1",)
+_DIRECT_FIRST_SECONDS: Final = 0.3
+"""How long pairs with a relay wait for those without one. The first pair that answers is used, and a relay that is near may
+answer before a hole is punched (RFC 5128 section 3.3)."""
 
 _COMPONENT: Final = 1
 """The only one that WebRTC has, since RTCP comes by the same as RTP."""
@@ -41,11 +45,39 @@ class SelectedPair:
     remote_address: tuple[str, int]
 
 
+@dataclass
+class IceSettings:
+    """What the ICE connections of one peer connection have in common.
+
+    Attributes:
+        options: Which addresses and ports to use, and whether only relays.
+        servers: STUN and TURN servers, known before anything is gathered.
+    """
+
+    options: IceOptions
+    servers: tuple[IceServer, ...] = ()
+
+
 class IceConnection(Connection):
     """An ICE connection of aioice's; lives on the loop.
 
     Made by `adopt` from aioice's own, hence no constructor.
     """
+
+    settings: IceSettings
+    """Which addresses, ports and servers to use."""
+
+    on_candidate: Callable[[IceConnection, Candidate], None] | None = None
+    """Is told of each candidate of this end as it is found."""
+
+    on_gathered: Callable[[], None] | None = None
+    """Is told when no more are to come."""
+
+    gathering: Gathering | None = None
+    """The search for candidates, None before it."""
+
+    _checks_began_at: float | None = None
+    _checked_again: list[CandidatePair]
 
     heard_at: float | None = None
     """When the last packet came in, of whatever kind; None before the first. On `clock`."""
@@ -67,11 +99,19 @@ class IceConnection(Connection):
     connection is established; whoever sets it calls `expire` when consent is gone."""
 
     @classmethod
-    def adopt(cls, transport: RTCIceTransport) -> IceConnection:
-        """Give the connection of one of aiortc's transports this class; before it gathers."""
+    def adopt(cls, transport: RTCIceTransport, settings: IceSettings) -> IceConnection:
+        """Give the connection of one of aiortc's transports this class; before it gathers.
+
+        Args:
+            transport: The transport.
+            settings: Those of its peer connection.
+        """
         connection = transport.iceGatherer._connection
         connection.__class__ = cls
-        return cast(IceConnection, connection)
+        adopted = cast(IceConnection, connection)
+        adopted.settings = settings
+        adopted._checked_again = []
+        return adopted
 
     def _Connection__log_info(self, msg: str, *args: object) -> None:
         # At INFO, aioice would tell every step of every session to whoever logs at that level. The level of its logger is not
@@ -142,21 +182,105 @@ class IceConnection(Connection):
         self.heard_at = self.clock()
         super().request_received(message, addr, protocol)
 
-    async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[Candidate]:
-        """Gather the candidates of one component; called by aioice.
+    @property
+    def is_gathering(self) -> bool:
+        """Whether more candidates of this end may come."""
+        return self.gathering is not None and self.gathering.is_active
 
-        It leaves 127.0.0.1 out, since no other machine reaches it. Where there is no other address, peers can only be on
-        this machine: a laptop without a network, a container that has none.
+    @property
+    def reports(self) -> list[ServerReport]:
+        """What the servers said."""
+        return [] if self.gathering is None else self.gathering.reports
 
-        Args:
-            component: 1 for all that WebRTC sends.
-            addresses: Those of this machine, without 127.0.0.1.
-            timeout: For STUN and TURN servers, in seconds.
+    async def gather_candidates(self) -> None:
+        """Gather; called by aioice. Returns once there is a candidate, or there will be none."""
+        if self._local_candidates_start:
+            return
+        self._local_candidates_start = True
+        self.gathering = Gathering(self, self.settings.options, self.settings.servers, self._on_gathered)
+        await self.gathering.run()
+        self._local_candidates_end = True
 
-        Returns:
-            The candidates.
+    async def close(self) -> None:
+        """Close the connection, and end the search for candidates."""
+        if self.gathering is not None:
+            asked = self.gathering.stop()
+            if asked:
+                await asyncio.wait(asked)
+        # One at a time, as aioice closes them, each relay would have the others wait for its server.
+        for protocol in self._protocols:
+            if protocol.local_candidate.type == "relay":
+                protocol.transport.close()
+        await super().close()
+
+    # Called by `Gathering`.
+
+    def new_protocol(self) -> StunProtocol:
+        """What takes the packets of a socket, or of a relay."""
+        return StunProtocol(self)
+
+    def add_host(self, protocol: StunProtocol) -> None:
+        """Use a socket or a relay, and pair it with the candidates that the peer has told already."""
+        self._protocols.append(protocol)
+        for remote in self._remote_candidates:
+            self._pair_remote_candidate(remote)
+        self.sort_check_list()
+
+    def add_candidate(self, candidate: Candidate) -> None:
+        """Tell of a candidate."""
+        self._local_candidates.append(candidate)
+        if self.on_candidate is not None:
+            self.on_candidate(self, candidate)
+
+    def _on_gathered(self) -> None:
+        if self._closing:
+            return
+        if self.on_gathered is not None:
+            self.on_gathered()
+        # All pairs may have failed before: what was to come might have been better.
+        if self._early_checks_done and not self._check_list_maybe_complete():
+            self._check_list_maybe_fail()
+
+    # Called by aioice.
+
+    def check_incoming(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
+        """Take the peer's check of a pair; called by aioice.
+
+        A check of this end that is under way is sent again at once, as RFC 8445 section 7.3.1.4 has it and aioice has not: it
+        may have come to a firewall or relay before that let it pass, and would be repeated half a second later.
         """
-        return await super().get_component_candidates(component, addresses or list(_LOOPBACK), timeout)
+        super().check_incoming(message, addr, protocol)
+        for pair in self._check_list:
+            is_meant = pair.protocol is protocol and pair.remote_addr == addr
+            if is_meant and pair.state is CandidatePair.State.IN_PROGRESS and pair not in self._checked_again:
+                self._checked_again.append(pair)
+                if pair.task is not None:
+                    pair.task.cancel()
+                    pair.task = None
+                self.check_start_task(pair)
+
+    def _remote_candidates_expected(self) -> bool:
+        # As long as either end may have more candidates, there may be more pairs.
+        return self.is_gathering or super()._remote_candidates_expected()
+
+    def _check_periodic(self) -> bool:
+        if self._check_list_done:
+            return False
+        if self._checks_began_at is None:
+            self._checks_began_at = self.clock()
+        holds_relays = self.clock() < self._checks_began_at + _DIRECT_FIRST_SECONDS and any(
+            not _is_relayed(pair) for pair in self._check_list
+        )
+        for state in (CandidatePair.State.WAITING, CandidatePair.State.FROZEN):
+            for pair in self._check_list:
+                if pair.state is state and not (holds_relays and _is_relayed(pair)):
+                    self.check_start_task(pair)
+                    return True
+        return holds_relays or self._remote_candidates_expected()
+
+
+def _is_relayed(pair: CandidatePair) -> bool:
+    return "relay" in (pair.local_candidate.type, pair.remote_candidate.type)
 
 
 class _Check:

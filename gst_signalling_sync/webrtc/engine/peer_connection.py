@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final
 
-from aiortc import RTCConfiguration, RTCDataChannel, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aioice import Candidate
+from aiortc import (
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCIceTransportPolicy,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
 
+from ...ice_options import IceOptions, IceServer
 from ...protocol.control import CONTROL_STREAM
 from ...protocol.messages import SdpType
 from ..channel_options import ChannelOptions
@@ -15,7 +23,8 @@ from .capabilities import Capabilities, rebound
 from .channel import AiortcChannel
 from .data import DataTransport, Goodbye, WireChannel
 from .dtls import RobustDtlsTransport
-from .ice import IceConnection
+from .gathering import ServerReport
+from .ice import IceConnection, IceSettings
 from .rollback import Snapshot
 from .rtp_transport import transport_id, transport_stats
 from .sctp import BundlingSctpTransport
@@ -25,17 +34,26 @@ from .transceiver import Transceiver
 
 __all__ = ["PeerConnection"]
 
+_END_OF_CANDIDATES: Final = "a=end-of-candidates\r\n"
+
 
 class _Connection(RTCPeerConnection):
     """aiortc's, which gives every transport that it makes the class that this library has for it.
 
     Args:
-        configuration: aiortc's.
         capabilities: What it offers and takes, in the place of aiortc's tables.
+        settings: Of its ICE connections.
+        adopt: Is told of each of them.
     """
 
-    def __init__(self, configuration: RTCConfiguration, capabilities: Capabilities) -> None:
-        super().__init__(configuration)
+    def __init__(
+        self, capabilities: Capabilities, settings: IceSettings, adopt: Callable[[IceConnection], None]
+    ) -> None:
+        # Without a configuration aiortc would ask a public STUN server.
+        policy = RTCIceTransportPolicy.RELAY if settings.options.relay_only else RTCIceTransportPolicy.ALL
+        super().__init__(RTCConfiguration(iceServers=[], iceTransportPolicy=policy))
+        self.settings = settings
+        self.adopt_path = adopt
         self._tables = {
             "CODECS": capabilities.codecs,
             "HEADER_EXTENSIONS": capabilities.extensions,
@@ -57,7 +75,9 @@ class _Connection(RTCPeerConnection):
     def _RTCPeerConnection__createDtlsTransport(self) -> RobustDtlsTransport:
         transport = super()._RTCPeerConnection__createDtlsTransport()  # type: ignore[misc]
         RobustDtlsTransport.adopt(transport)
-        IceConnection.adopt(transport.transport).consent = _wait_forever
+        path = IceConnection.adopt(transport.transport, self.settings)
+        path.consent = _wait_forever
+        self.adopt_path(path)
         assert isinstance(transport, RobustDtlsTransport)
         transport.on_goodbye = self._on_goodbye
         return transport
@@ -83,15 +103,25 @@ class PeerConnection:
     """A connection to one peer.
 
     Args:
-        ice_servers: STUN and TURN servers; none: the addresses of this machine only.
         capabilities: The codecs, header extensions and feedback that it offers and takes.
+        ice: Which addresses, ports and servers to use; None: what there is.
+        ask_servers: Asks for the STUN and TURN servers; None: those of `ice`.
     """
 
-    def __init__(self, ice_servers: Sequence[RTCIceServer], capabilities: Capabilities) -> None:
+    def __init__(
+        self,
+        capabilities: Capabilities,
+        ice: IceOptions | None = None,
+        ask_servers: Callable[[], Awaitable[tuple[IceServer, ...]]] | None = None,
+    ) -> None:
         self._capabilities = capabilities
-        # Without a configuration aiortc would ask a public STUN server.
-        self._connection = _Connection(RTCConfiguration(iceServers=list(ice_servers)), capabilities)
+        options = IceOptions() if ice is None else ice
+        self._settings = IceSettings(options, () if options.asks_for_servers else options.ask_servers())
+        self._ask_servers = ask_servers
+        self._connection = _Connection(capabilities, self._settings, self._adopt)
         self._transceivers: dict[object, Transceiver] = {}
+        self._candidate_function: Callable[[str, str], None] | None = None
+        self._gathered_function: Callable[[], None] | None = None
 
     @property
     def aiortc(self) -> RTCPeerConnection:
@@ -206,9 +236,86 @@ class PeerConnection:
 
     @property
     def local_sdp(self) -> str:
-        """The local description, with the candidates that were gathered."""
+        """The local description, with the candidates that were gathered before it was made."""
         sdp: str = self._connection.localDescription.sdp
-        return sdp
+        # aiortc takes a search that has found something for one that has found everything.
+        return sdp.replace(_END_OF_CANDIDATES, "") if self.is_gathering else sdp
+
+    # Candidates.
+
+    async def prepare(self) -> None:
+        """Ask for the STUN and TURN servers where each session has its own; before the first description.
+
+        Raises:
+            Exception: Whatever is asked raises.
+        """
+        ask, self._ask_servers = self._ask_servers, None
+        if ask is not None:
+            self._settings.servers = await ask()
+
+    def on_candidate(self, function: Callable[[str, str], None]) -> None:
+        """Have a function called with each candidate of this end as it is found.
+
+        Args:
+            function: Takes the mid of its media section, and the candidate as in SDP.
+        """
+        self._candidate_function = function
+
+    def on_gathered(self, function: Callable[[], None]) -> None:
+        """Have a function called when no more candidates of this end are to come."""
+        self._gathered_function = function
+
+    @property
+    def is_gathering(self) -> bool:
+        """Whether more candidates of this end may come."""
+        return any(path.is_gathering for path in self.paths)
+
+    @property
+    def server_reports(self) -> list[ServerReport]:
+        """What the STUN and TURN servers said: of each the one that tells the most, where several transports asked it."""
+        found: dict[str, ServerReport] = {}
+        for report in (report for path in self.paths for report in path.reports):
+            known = found.get(report.server)
+            if known is None or not known.candidates:
+                found[report.server] = report
+        return list(found.values())
+
+    @property
+    def problems(self) -> list[str]:
+        """What failed on this machine while candidates were gathered."""
+        found = (problem for path in self.paths if path.gathering is not None for problem in path.gathering.problems)
+        return list(dict.fromkeys(found))
+
+    @property
+    def local_candidates(self) -> list[str]:
+        """The candidates of this end, such as ``"host 192.0.2.1:40000"``."""
+        return _told(candidate for path in self.paths for candidate in path.local_candidates)
+
+    @property
+    def remote_candidates(self) -> list[str]:
+        """Those of the peer, likewise."""
+        return _told(candidate for path in self.paths for candidate in path.remote_candidates)
+
+    def _adopt(self, path: IceConnection) -> None:
+        path.on_candidate = self._on_candidate
+        path.on_gathered = self._on_gathered
+
+    def _on_candidate(self, path: IceConnection, candidate: Candidate) -> None:
+        mid = self._mid_of(path)
+        if self._candidate_function is not None and mid is not None:
+            self._candidate_function(mid, f"candidate:{candidate.to_sdp()}")
+
+    def _on_gathered(self) -> None:
+        if self._gathered_function is not None and not self.is_gathering:
+            self._gathered_function()
+
+    def _mid_of(self, path: IceConnection) -> str | None:
+        """The mid of the first media section that goes by an ICE connection."""
+        sections = [(each.mid, each.receiver.transport) for each in self._connection.getTransceivers()]
+        if self._connection.sctp is not None:
+            sections.append((self._connection.sctp.mid, self._connection.sctp.transport))
+        mids = (mid for mid, transport in sections if transport.transport.iceGatherer._connection is path)
+        return next(mids, None)
 
     @property
     def has_remote_description(self) -> bool:
@@ -297,3 +404,12 @@ class PeerConnection:
     async def close(self) -> None:
         """Close the connection; what is not sent is lost."""
         await self._connection.close()
+
+
+def _told(candidates: Iterable[Candidate]) -> list[str]:
+    """Each candidate once, as an error message has it."""
+    told = (
+        f"{each.type} [{each.host}]:{each.port}" if ":" in each.host else f"{each.type} {each.host}:{each.port}"
+        for each in candidates
+    )
+    return list(dict.fromkeys(told))

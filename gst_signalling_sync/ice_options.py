@@ -1,0 +1,345 @@
+"""`IceOptions`: how sessions find their way through networks: STUN and TURN servers, UDP ports and network interfaces."""
+
+from __future__ import annotations
+
+import fnmatch
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+__all__ = [
+    "ICE_SERVERS_VARIABLE",
+    "RELAY_ONLY_VARIABLE",
+    "IceOptions",
+    "IceServer",
+    "parse_ice_servers",
+    "resolve_ice",
+]
+
+ICE_SERVERS_VARIABLE: Final = "GST_SIGNALLING_ICE_SERVERS"
+RELAY_ONLY_VARIABLE: Final = "GST_SIGNALLING_RELAY_ONLY"
+
+IceScheme = Literal["stun", "stuns", "turn", "turns"]
+IceTransport = Literal["udp", "tcp"]
+
+_SCHEMES: Final[tuple[IceScheme, ...]] = ("stun", "stuns", "turn", "turns")
+_DEFAULT_PORTS: Final = {"stun": 3478, "turn": 3478, "stuns": 5349, "turns": 5349}
+
+_FORM: Final = (
+    "stun:host:port, stuns:host:port, turn://user:password@host:port or turns://user:password@host:port, the last two with"
+    " ?transport=udp or ?transport=tcp perhaps"
+)
+
+_W3C_MEMBERS: Final = frozenset(("urls", "url", "username", "credential", "credentialType"))
+
+_CREDENTIALS: Final = re.compile(r"//[^/@]*@")
+
+_TRUE: Final = ("1", "true", "yes", "on")
+
+
+@dataclass(frozen=True, slots=True)
+class IceServer:
+    """A STUN or TURN server (RFC 7064, RFC 7065).
+
+    Attributes:
+        scheme: ``"stun"``, ``"stuns"``, ``"turn"`` or ``"turns"``.
+        host: A name or an address; an IPv6 address without brackets.
+        port: 1 to 65535.
+        transport: What carries the messages to the server, ``"udp"`` or ``"tcp"``; below it, with an ``s`` in the scheme,
+            is DTLS or TLS.
+        username: Of a TURN server.
+        password: Of a TURN server; `repr` and `str` do not show it.
+    """
+
+    scheme: IceScheme
+    host: str
+    port: int
+    transport: IceTransport = "udp"
+    username: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def is_relay(self) -> bool:
+        """Whether it is a TURN server."""
+        return self.scheme in ("turn", "turns")
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the way to it is encrypted."""
+        return self.scheme in ("stuns", "turns")
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        query = f"?transport={self.transport}" if self.is_relay else ""
+        return f"{self.scheme}:{host}:{self.port}{query}"
+
+
+GivenServer: TypeAlias = str | Mapping[str, Any]
+"""A URI, or the W3C's ``RTCIceServer`` as a dict."""
+
+GivenServers: TypeAlias = GivenServer | Iterable[GivenServer]
+
+
+def parse_ice_servers(given: GivenServers) -> tuple[IceServer, ...]:
+    """Parse server addresses.
+
+    Args:
+        given: One or several of ``stun:host:port``, ``stuns:host:port``, ``turn://user:password@host:port`` and
+            ``turns://user:password@host:port``, the last two with ``?transport=udp`` or ``?transport=tcp`` perhaps; an IPv6
+            address in brackets, special characters in user and password percent-encoded; or the W3C's
+            ``{"urls": [...], "username": ..., "credential": ...}``.
+
+    Returns:
+        The servers, each once, in their order.
+
+    Raises:
+        ValueError: One is not of that form.
+        TypeError: One is neither a string nor a mapping.
+    """
+    servers = (given,) if isinstance(given, str | Mapping) else given
+    return tuple(dict.fromkeys(server for each in servers for server in _parse(each)))
+
+
+def _parse(given: GivenServer) -> list[IceServer]:
+    if isinstance(given, str):
+        return [_parse_uri(given, None, None)]
+    if not isinstance(given, Mapping):
+        raise TypeError(f"an ICE server must be a string or a dict as the W3C's RTCIceServer, not {given!r:.100}")
+    if unknown := sorted(set(given) - _W3C_MEMBERS):
+        raise ValueError(f"ICE server with {unknown[0]!r}: a dict may have urls, username and credential")
+    if given.get("credentialType", "password") != "password":
+        raise ValueError(f"ICE server with credentialType {given['credentialType']!r}: it must be 'password'")
+    urls = given.get("urls", given.get("url"))
+    if not urls:
+        raise ValueError('an ICE server as a dict needs "urls"')
+    username, credential = given.get("username"), given.get("credential")
+    return [_parse_uri(url, username, credential) for url in ((urls,) if isinstance(urls, str) else urls)]
+
+
+def _parse_uri(uri: str, username: str | None, password: str | None) -> IceServer:
+    shown = _CREDENTIALS.sub("//***@", uri) if isinstance(uri, str) else repr(uri)
+    # The RFC 7064 form has no slashes; with them the rest parses like any URI.
+    scheme, _, rest = uri.partition(":")
+    try:
+        parts = urlsplit(f"{scheme}://{rest.removeprefix('//')}")
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"ICE server {shown!r}: {error}") from None
+    known = next((each for each in _SCHEMES if each == scheme.lower()), None)
+    if known is None or not host or parts.path or port == 0:
+        raise ValueError(f"ICE server {shown!r} is not of the form {_FORM}")
+    if ":" in host:
+        _check_ipv6(host, shown)
+    is_relay = known in ("turn", "turns")
+    if parts.username is not None:
+        username, password = unquote(parts.username), None if parts.password is None else unquote(parts.password)
+    if is_relay and (not username or not password):
+        raise ValueError(f"ICE server {shown!r} needs a user and a password: {known}://user:password@host")
+    return IceServer(
+        known,
+        host,
+        port or _DEFAULT_PORTS[known],
+        _transport(known, parts.query, shown),
+        username if is_relay else None,
+        password if is_relay else None,
+    )
+
+
+def _check_ipv6(host: str, shown: str) -> None:
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        raise ValueError(f"ICE server {shown!r}: {host!r} is no IPv6 address") from None
+
+
+def _transport(scheme: IceScheme, query: str, shown: str) -> IceTransport:
+    default: IceTransport = "tcp" if scheme == "turns" else "udp"
+    transport: IceTransport | None = default
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name != "transport":
+            raise ValueError(f"ICE server {shown!r}: only ?transport= may follow the address, not {name!r}")
+        transport = next((each for each in ("udp", "tcp") if each == value.lower()), None)
+    if transport is None:
+        raise ValueError(f"ICE server {shown!r}: transport must be udp or tcp; for TLS write turns: instead of turn:")
+    if scheme == "stuns" or (scheme == "turns" and transport == "udp"):
+        raise ValueError(f"ICE server {shown!r}: DTLS to a server (RFC 7350) is not supported; TLS is: turns: over tcp")
+    if transport == "tcp" and scheme == "stun":
+        raise ValueError(f"ICE server {shown!r}: what a STUN server tells over TCP is of no use to UDP")
+    return transport
+
+
+class IceOptions:
+    """How sessions find their way through networks. An immutable value, which roles and `connect` take as ``ice=``.
+
+    .. code-block:: python
+
+        robot = Producer(name="robot", ice=IceOptions(["stun:stun.example", "turns://user:secret@relay.example"]))
+
+    Args:
+        servers: STUN and TURN servers, all of which are asked at the same time: URIs such as ``"stun:host:3478"``,
+            ``"turn://user:password@host?transport=tcp"`` and ``"turns://user:password@[2001:db8::1]"``; dicts of the W3C's
+            form, ``{"urls": [...], "username": ..., "credential": ...}``; or a callable without arguments that returns such
+            a list. The callable is called for each session, on a thread of its own and within the session's timeout: for
+            credentials that expire. Defaults to ``$GST_SIGNALLING_ICE_SERVERS``, URIs separated by spaces.
+        relay_only: Whether everything goes through a TURN server, so that the peer does not learn this machine's addresses.
+            Defaults to ``$GST_SIGNALLING_RELAY_ONLY``.
+        udp_ports: The first and the last UDP port to use, such as ``(40000, 40100)``, for firewalls. A session uses one per
+            address of this machine. Defaults to what the system picks.
+        interfaces: Which network interfaces or networks to use: names, which may have wildcards, such as ``"eth0"`` and
+            ``"wlan*"``; networks such as ``"10.0.0.0/8"``; each with ``!`` before it to leave it out: ``"!docker*"``. Where
+            only such are given, all others are used. Defaults to all but the loopback.
+
+    Raises:
+        ValueError: A server is not of its form, the ports are not a range, or an interface is empty.
+        TypeError: A value is of another type.
+    """
+
+    __slots__ = ("interfaces", "relay_only", "servers", "udp_ports")
+
+    servers: tuple[IceServer, ...] | Callable[[], GivenServers]
+    """The servers, or what is asked for them."""
+    relay_only: bool
+    """Whether everything goes through a TURN server."""
+    udp_ports: tuple[int, int] | None
+    """The first and the last UDP port; None: what the system picks."""
+    interfaces: tuple[str, ...]
+    """Patterns of names, and networks; none: all."""
+
+    def __init__(
+        self,
+        servers: GivenServers | Callable[[], GivenServers] = (),
+        *,
+        relay_only: bool | None = None,
+        udp_ports: tuple[int, int] | None = None,
+        interfaces: str | Iterable[str] | None = None,
+    ) -> None:
+        known: tuple[IceServer, ...] | Callable[[], GivenServers]
+        if callable(servers):
+            known = servers
+        else:
+            known = parse_ice_servers(servers) or parse_ice_servers(os.environ.get(ICE_SERVERS_VARIABLE, "").split())
+        if relay_only is None:
+            relay_only = os.environ.get(RELAY_ONLY_VARIABLE, "").lower() in _TRUE
+        patterns = (interfaces,) if isinstance(interfaces, str) else tuple(interfaces or ())
+        if not all(isinstance(each, str) and each.removeprefix("!") for each in patterns):
+            raise ValueError(f"interfaces must be names or networks, not {patterns!r:.200}")
+        if relay_only and not callable(known) and not any(server.is_relay for server in known):
+            raise ValueError("relay_only needs a TURN server: turn://user:password@host")
+        values = {
+            "servers": known,
+            "relay_only": bool(relay_only),
+            "udp_ports": None if udp_ports is None else _checked_ports(udp_ports),
+            "interfaces": patterns,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def ask_servers(self) -> tuple[IceServer, ...]:
+        """The servers for one session; asks the callable, which may take its time.
+
+        Raises:
+            ValueError: The callable returned what is not of the form of servers, or none where only relays are wanted.
+            TypeError: It returned no list.
+            Exception: Whatever the callable raised.
+        """
+        if not callable(self.servers):
+            return self.servers
+        servers = parse_ice_servers(self.servers())
+        if self.relay_only and not any(server.is_relay for server in servers):
+            raise ValueError("relay_only needs a TURN server, and the callable returned none")
+        return servers
+
+    @property
+    def asks_for_servers(self) -> bool:
+        """Whether each session has servers of its own."""
+        return callable(self.servers)
+
+    def uses(self, interface: str, address: str) -> bool:
+        """Whether an address of this machine is to be used.
+
+        Args:
+            interface: Its name.
+            address: Numeric.
+        """
+        wanted = [each for each in self.interfaces if not each.startswith("!")]
+        unwanted = [each.removeprefix("!") for each in self.interfaces if each.startswith("!")]
+        if any(_matches(each, interface, address) for each in unwanted):
+            return False
+        return not wanted or any(_matches(each, interface, address) for each in wanted)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"IceOptions cannot be changed: make others with {name}=")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"IceOptions cannot be changed: {name} cannot be deleted")
+
+    def _values(self) -> tuple[object, ...]:
+        return (self.servers, self.relay_only, self.udp_ports, self.interfaces)
+
+    def __eq__(self, other: object) -> bool:
+        return self._values() == other._values() if isinstance(other, IceOptions) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: getattr(self, name) for name in IceOptions.__slots__}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        shown = ["<callable>" if callable(self.servers) else repr([str(server) for server in self.servers])]
+        if self.relay_only:
+            shown.append("relay_only=True")
+        if self.udp_ports is not None:
+            shown.append(f"udp_ports={self.udp_ports}")
+        if self.interfaces:
+            shown.append(f"interfaces={list(self.interfaces)}")
+        return f"IceOptions({', '.join(shown)})"
+
+
+def resolve_ice(ice: IceOptions | None, ice_servers: GivenServers = ()) -> IceOptions:
+    """The options that a user's arguments name.
+
+    Args:
+        ice: The options.
+        ice_servers: The short form: servers alone.
+
+    Returns:
+        The options; without arguments, those of the environment.
+
+    Raises:
+        ValueError: Both are given, or a server is not of its form.
+        TypeError: `ice` is something else.
+    """
+    if ice is None:
+        return IceOptions(ice_servers)
+    if not isinstance(ice, IceOptions):
+        raise TypeError(f"ice must be IceOptions, not {type(ice).__name__}: write IceOptions([...])")
+    if ice_servers:
+        raise ValueError("give either ice= or ice_servers=, not both")
+    return ice
+
+
+def _matches(pattern: str, interface: str, address: str) -> bool:
+    try:
+        network = ipaddress.ip_network(pattern, strict=False)
+    except ValueError:
+        return fnmatch.fnmatchcase(interface, pattern)
+    return ipaddress.ip_address(address) in network
+
+
+def _checked_ports(ports: tuple[int, int]) -> tuple[int, int]:
+    try:
+        first, last = ports
+    except (TypeError, ValueError):
+        raise ValueError(f"udp_ports must be the first and the last port, not {ports!r:.100}") from None
+    if not all(isinstance(port, int) for port in (first, last)) or not 0 < first <= last < 2**16:
+        raise ValueError(f"udp_ports must be two ports from 1 to 65535 in their order, not {ports!r:.100}")
+    return first, last

@@ -1,0 +1,339 @@
+"""`Gathering`: finds the candidates of one ICE connection (RFC 8445 section 5.1), and tells each as it is found (RFC 8838).
+
+aioice asks one STUN and one TURN server, and waits up to five seconds for both before it tells of any candidate. Here this
+machine's own addresses are known at once, all servers are asked at the same time, and one that does not answer holds up
+nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from aioice import Candidate, stun
+from aioice.candidate import candidate_foundation, candidate_priority
+from aioice.ice import StunProtocol
+
+from ...ice_options import IceOptions, IceServer
+from ...threads import clock
+from ..ice.links import LinkError, bound_socket, resolve
+from ..ice.relay import Relay, RelayTransport
+from ..ice.turn import ANSWER_SECONDS, TurnError
+from .addresses import LocalAddress, local_addresses
+
+__all__ = ["Gathering", "ServerReport"]
+
+logger = logging.getLogger(__name__)
+
+_COMPONENT: Final = 1
+_STUN_RETRANSMISSIONS: Final = 4
+"""At 0.5, 1.5, 3.5 and 7.5 s; `ANSWER_SECONDS` ends them."""
+
+_MISMATCH: Final = 437
+_TRY_ALTERNATE: Final = 300
+_REDIRECTIONS: Final = 2
+
+
+@dataclass(slots=True)
+class ServerReport:
+    """What became of the question to one server.
+
+    Attributes:
+        server: The server, without its credentials.
+        began: When it was asked, on `clock`.
+        candidates: What it told of, such as ``"relay 192.0.2.1:40000"``.
+        problems: What failed.
+        seconds: Until its first answer; None: there was none.
+    """
+
+    server: str
+    began: float
+    candidates: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    seconds: float | None = None
+    is_done: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """One line: what the server said."""
+        if self.candidates:
+            return ", ".join(self.candidates)
+        if self.problems:
+            return "; ".join(dict.fromkeys(self.problems))
+        if self.is_done:
+            return "not asked: this machine has no address that leads there"
+        return f"no answer for {clock.now() - self.began:.1f} s"
+
+
+class _Owner(Protocol):
+    """The ICE connection."""
+
+    def add_host(self, protocol: StunProtocol) -> None:
+        """Use a socket."""
+
+    def add_candidate(self, candidate: Candidate) -> None:
+        """Tell of a candidate."""
+
+    def new_protocol(self) -> StunProtocol:
+        """Make what takes packets for the connection."""
+
+
+class Gathering:
+    """Gathers once; lives on the loop.
+
+    Args:
+        owner: Is told what is found.
+        options: Which addresses and ports to use, and whether only relays.
+        servers: Those to ask.
+        on_end: Is told when nothing more is to come.
+    """
+
+    def __init__(
+        self, owner: _Owner, options: IceOptions, servers: tuple[IceServer, ...], on_end: Callable[[], None]
+    ) -> None:
+        self._owner = owner
+        self._options = options
+        self._servers = servers
+        self._on_end = on_end
+        self._hosts: list[tuple[LocalAddress, StunProtocol]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._found: asyncio.Future[None] | None = None
+        self._is_stopped = False
+        self._candidates = 0
+        self.reports = [ServerReport(str(server), clock.now()) for server in servers]
+        self.problems: list[str] = []
+        """What failed on this machine."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether more candidates may come."""
+        return bool(self._tasks)
+
+    async def run(self) -> None:
+        """Find candidates; returns once there are some, or there will be none. The others are told as they are found."""
+        now = clock.now()
+        if not self._options.relay_only:
+            for address in local_addresses(self._options):
+                await self._add_host(address)
+        for number, (server, report) in enumerate(zip(self._servers, self.reports, strict=True)):
+            report.began = now
+            if server.is_relay:
+                self._spawn(self._ask_turn(server, report, number), report)
+            elif not self._options.relay_only:
+                self._spawn(self._ask_stun(server, report), report)
+            else:
+                report.problems.append("not asked, as only relays are wanted")
+        if not self._candidates and self._tasks:
+            self._found = asyncio.get_running_loop().create_future()
+            await self._found
+        if not self._tasks:
+            self._on_end()
+
+    def stop(self) -> list[asyncio.Task[None]]:
+        """Stop asking.
+
+        Returns:
+            What is still to end.
+        """
+        self._is_stopped = True
+        for task in self._tasks:
+            task.cancel()
+        return list(self._tasks)
+
+    def _spawn(self, asking: Coroutine[Any, Any, None], report: ServerReport) -> None:
+        async def ask() -> None:
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await asking
+            except TimeoutError:
+                if not report.candidates:
+                    report.problems.append(f"no answer within {ANSWER_SECONDS:g} s")
+            report.is_done = True
+
+        task = asyncio.ensure_future(ask())
+        self._tasks.add(task)
+        task.add_done_callback(self._on_asked)
+
+    def _on_asked(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("internal error while candidates were gathered", exc_info=error)
+        if not self._tasks:
+            is_waited_for = self._found is not None and not self._found.done()
+            if is_waited_for:
+                self._wake()
+            elif not self._is_stopped:
+                self._on_end()
+
+    def _wake(self) -> None:
+        if self._found is not None and not self._found.done():
+            self._found.set_result(None)
+
+    def _tell(self, candidate: Candidate, report: ServerReport | None = None) -> None:
+        self._candidates += 1
+        if report is not None:
+            if report.seconds is None:
+                report.seconds = clock.now() - report.began
+            told = f"{candidate.type} {_shown(candidate.host, candidate.port)}"
+            if told not in report.candidates:
+                report.candidates.append(told)
+        self._owner.add_candidate(candidate)
+        self._wake()
+
+    async def _add_host(self, address: LocalAddress) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            sock = bound_socket(address.family, address.host, self._options.udp_ports)
+        except OSError as error:
+            ports = self._options.udp_ports
+            where = address.host if ports is None else f"{address.host}, ports {ports[0]} to {ports[1]}"
+            reason = "none is free" if error.errno == errno.EADDRINUSE else str(error.strerror or error).lower()
+            self.problems.append(f"{where}: {reason}")
+            logger.log(logging.WARNING if ports is not None else logging.DEBUG, "cannot use %s: %s", where, reason)
+            return
+        _, protocol = await loop.create_datagram_endpoint(self._owner.new_protocol, sock=sock)
+        host, port = sock.getsockname()[:2]
+        protocol.local_candidate = Candidate(
+            foundation=candidate_foundation("host", "udp", host),
+            component=_COMPONENT,
+            transport="udp",
+            priority=candidate_priority(_COMPONENT, "host", address.preference),
+            host=host,
+            port=port,
+            type="host",
+        )
+        self._hosts.append((address, protocol))
+        self._owner.add_host(protocol)
+        self._tell(protocol.local_candidate)
+
+    async def _ask_stun(self, server: IceServer, report: ServerReport) -> None:
+        try:
+            resolved = await resolve(server.host, server.port)
+        except LinkError as error:
+            report.problems.append(str(error))
+            return
+        asked = [
+            self._ask_stun_from(address, protocol, family_address[:2], report)
+            for address, protocol in self._hosts
+            for family, family_address in _first_of_each(resolved)
+            if family == address.family
+        ]
+        await asyncio.gather(*asked)
+        if not report.candidates and asked and not report.problems:
+            report.problems.append("no answer")
+
+    async def _ask_stun_from(
+        self, address: LocalAddress, protocol: StunProtocol, server: tuple[str, int], report: ServerReport
+    ) -> None:
+        request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
+        try:
+            response, _ = await protocol.request(request, server, retransmissions=_STUN_RETRANSMISSIONS)
+        except stun.TransactionFailed as error:
+            code, phrase = error.response.attributes.get("ERROR-CODE", (0, "an error without a code"))
+            report.problems.append(f"{code} {phrase}")
+            return
+        except stun.TransactionError:
+            return
+        mapped = response.attributes.get("XOR-MAPPED-ADDRESS")
+        if mapped is None:
+            report.problems.append("its answer has no address")
+            return
+        host = protocol.local_candidate.host
+        candidate = Candidate(
+            foundation=candidate_foundation("srflx", "udp", host),
+            component=_COMPONENT,
+            transport="udp",
+            priority=candidate_priority(_COMPONENT, "srflx", address.preference),
+            host=mapped[0],
+            port=mapped[1],
+            type="srflx",
+            related_address=host,
+            related_port=protocol.local_candidate.port,
+        )
+        self._tell(candidate, report)
+
+    async def _ask_turn(self, server: IceServer, report: ServerReport, number: int) -> None:
+        try:
+            resolved = await resolve(server.host, server.port)
+        except LinkError as error:
+            report.problems.append(str(error))
+            return
+        await asyncio.gather(
+            *(
+                self._ask_turn_at(server, family, address, report, number)
+                for family, address in _first_of_each(resolved)
+            )
+        )
+
+    async def _ask_turn_at(
+        self, server: IceServer, family: int, address: tuple[Any, ...], report: ServerReport, number: int
+    ) -> None:
+        repeated = redirected = 0
+        while True:
+            relay = Relay(server)
+            try:
+                await relay.allocate(family, address, self._options.udp_ports)
+            except LinkError as error:
+                report.problems.append(str(error))
+                return
+            except TurnError as error:
+                if error.code == _MISMATCH and not repeated:
+                    # The port had an allocation before; another one has not.
+                    repeated += 1
+                    continue
+                if error.code == _TRY_ALTERNATE and error.alternate is not None and redirected < _REDIRECTIONS:
+                    redirected += 1
+                    host, port = error.alternate
+                    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+                    address = (host, port)
+                    continue
+                report.problems.append(str(error))
+                return
+            break
+        if self._is_stopped:
+            relay.close()
+            return
+        for version in sorted(relay.transports):
+            self._add_relay(relay, relay.transports[version], report, number)
+
+    def _add_relay(self, relay: Relay, transport: RelayTransport, report: ServerReport, number: int) -> None:
+        protocol = self._owner.new_protocol()
+        host, port = transport.relayed
+        related = relay.mapped or (host, port)
+        if self._options.relay_only:
+            # The related address would tell what is to be hidden (RFC 8839 section 5.1).
+            related = ("::" if ":" in host else "0.0.0.0", 9)
+        server = relay.server
+        preference = 65535 - number - 1000 * (server.transport == "tcp") - 1000 * server.is_secure
+        protocol.local_candidate = Candidate(
+            foundation=candidate_foundation("relay", f"udp{number}", host),
+            component=_COMPONENT,
+            transport="udp",
+            priority=candidate_priority(_COMPONENT, "relay", max(preference, 0)),
+            host=host,
+            port=port,
+            type="relay",
+            related_address=related[0],
+            related_port=related[1],
+        )
+        transport.attach(protocol)
+        protocol.connection_made(transport)  # type: ignore[arg-type]
+        self._owner.add_host(protocol)
+        self._tell(protocol.local_candidate, report)
+
+
+def _first_of_each(resolved: list[tuple[int, tuple[Any, ...]]]) -> list[tuple[int, tuple[Any, ...]]]:
+    """The first address of each family."""
+    firsts: dict[int, tuple[Any, ...]] = {}
+    for family, address in resolved:
+        firsts.setdefault(family, address)
+    return list(firsts.items())
+
+
+def _shown(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,222 @@
+"""The ways to a STUN or TURN server: UDP, TCP and TLS, as whole messages. On the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import socket
+import ssl
+from typing import Any, Final, Protocol
+
+from ...ice_options import IceServer
+from ...threads.fork import new_socket
+from .stun import message_length
+
+__all__ = ["DatagramHandler", "Link", "LinkError", "bound_socket", "open_link", "resolve"]
+
+RECEIVE_BUFFER_BYTES: Final = 256 * 1024
+
+MAX_UNSENT_BYTES: Final = 256 * 1024
+"""What may wait for a slow TCP connection before packets are dropped, as a network would drop them."""
+
+_LARGEST_MESSAGE: Final = 65536
+
+
+class LinkError(Exception):
+    """There is no way to a server; the message says which part failed."""
+
+
+class DatagramHandler(Protocol):
+    """What is told of a link's messages; must not block."""
+
+    def on_message(self, data: bytes) -> None:
+        """A message arrived."""
+
+    def on_lost(self, error: Exception | None) -> None:
+        """The link is gone; nothing follows."""
+
+
+class Link(Protocol):
+    """A way to one server."""
+
+    is_reliable: bool
+    """Whether messages are delivered, in order, until the link is lost."""
+
+    def send(self, data: bytes) -> None:
+        """Send a message, or drop it where the link is gone or too slow."""
+
+    def close(self) -> None:
+        """Close the link; the handler is told nothing more."""
+
+
+async def resolve(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
+    """The addresses of a server.
+
+    Returns:
+        Families of sockets, and addresses as these take them.
+
+    Raises:
+        LinkError: The name is unknown.
+    """
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    except OSError as error:
+        raise LinkError(f"the name {host} cannot be resolved: {error.strerror or error}") from error
+    return [(family, address) for family, _, _, _, address in found]
+
+
+def bound_socket(family: int, host: str, ports: tuple[int, int] | None) -> socket.socket:
+    """A UDP socket that is bound.
+
+    Args:
+        family: Of the socket.
+        host: The address to bind to; ``""``: any.
+        ports: The first and the last port that may be taken; None: what the system picks.
+
+    Returns:
+        The socket, which does not block.
+
+    Raises:
+        OSError: There is none to be had, for instance because no port of the range is free.
+    """
+    choices = [0] if ports is None else random.sample(range(ports[0], ports[1] + 1), ports[1] - ports[0] + 1)
+    refused: OSError | None = None
+    for port in choices:
+        sock = new_socket(family, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            sock.bind((host, port))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        except OSError as error:
+            sock.close()
+            refused = error
+        else:
+            return sock
+    assert refused is not None
+    raise refused
+
+
+async def open_link(
+    server: IceServer,
+    family: int,
+    address: tuple[Any, ...],
+    ports: tuple[int, int] | None,
+    handler: DatagramHandler,
+) -> Link:
+    """Open a way to a server at one of its addresses.
+
+    Args:
+        server: The server.
+        family: Of the address.
+        address: As sockets take it.
+        ports: As in `bound_socket`.
+        handler: Is told what arrives.
+
+    Raises:
+        LinkError: There is no way.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        if server.transport == "udp":
+            sock = bound_socket(family, "", ports)
+            try:
+                sock.connect(address)
+                _, datagrams = await loop.create_datagram_endpoint(lambda: _Datagrams(handler), sock=sock)
+            except BaseException:
+                sock.close()
+                raise
+            return datagrams
+        stream = new_socket(family, socket.SOCK_STREAM)
+        try:
+            stream.setblocking(False)
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await loop.sock_connect(stream, address)
+            context = ssl.create_default_context() if server.is_secure else None
+            _, link = await loop.create_connection(
+                lambda: _Stream(handler),
+                sock=stream,
+                ssl=context,
+                server_hostname=server.host if context is not None else None,
+            )
+        except BaseException:
+            stream.close()
+            raise
+        return link
+    except ssl.SSLCertVerificationError as error:
+        raise LinkError(f"TLS: its certificate is refused: {error.verify_message}") from error
+    except ssl.SSLError as error:
+        raise LinkError(f"TLS: {error.reason or error}") from error
+    except OSError as error:
+        # asyncio's own text has the address instead of the reason.
+        raise LinkError((os.strerror(error.errno) if error.errno else str(error)).lower()) from error
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    is_reliable = False
+
+    def __init__(self, handler: DatagramHandler) -> None:
+        self._handler: DatagramHandler | None = handler
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transport is no subclass of asyncio's.
+        self._transport = transport  # type: ignore[assignment]
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        if self._handler is not None:
+            self._handler.on_message(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._handler is not None:
+            self._handler.on_lost(error)
+
+    def send(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.sendto(data)
+
+    def close(self) -> None:
+        self._handler = None
+        if self._transport is not None:
+            self._transport.close()
+
+
+class _Stream(asyncio.Protocol):
+    is_reliable = True
+
+    def __init__(self, handler: DatagramHandler) -> None:
+        self._handler: DatagramHandler | None = handler
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transport is no subclass of asyncio's.
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while len(self._buffer) >= 4 and self._handler is not None:
+            length = message_length(bytes(self._buffer[:4]))
+            if length > _LARGEST_MESSAGE + 24:
+                self.close()
+                return
+            if len(self._buffer) < length:
+                return
+            message = bytes(self._buffer[:length])
+            del self._buffer[:length]
+            self._handler.on_message(message)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._handler is not None:
+            self._handler.on_lost(error)
+
+    def send(self, data: bytes) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing() or transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+            return
+        transport.write(data)
+
+    def close(self) -> None:
+        self._handler = None
+        if self._transport is not None:
+            self._transport.close()
