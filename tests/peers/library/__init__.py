@@ -6,15 +6,24 @@ processes tell and obey is described in ``peer.py``.
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
 from ..peer_process import PeerProcess, peers_directory
 
-__all__ = ["LibraryProcess", "find_first_version", "library_consumer", "library_producer", "library_server"]
+__all__ = [
+    "LibraryProcess",
+    "find_first_version",
+    "library_consumer",
+    "library_producer",
+    "library_server",
+    "library_tour",
+]
 
 _PROGRAM: Final = Path(__file__).with_name("peer.py")
+_TOUR: Final = Path(__file__).with_name("tour.py")
 
 
 def find_first_version() -> Path | None:
@@ -53,9 +62,22 @@ def library_consumer(uri: str, producer_name: str, *options: str, python: Path |
     return LibraryProcess(uri, "consumer", producer_name, options, python)
 
 
-def library_server(host: str) -> LibraryProcess:
+def library_server(host: str, python: Path | None = None) -> LibraryProcess:
     """Start a signalling server on a free port of an address; its ``ready`` tells the ``uri``."""
-    return LibraryProcess(host, "server", "-", (), None)
+    return LibraryProcess(host, "server", "-", (), python)
+
+
+def library_tour(uri: str, role: str, python: Path | None = None) -> subprocess.Popen[str]:
+    """Start one end of ``tour.py``, in which a consumer tries with a producer all that version 0.1.0 can do.
+
+    Args:
+        uri: Of the signalling server.
+        role: ``producer`` or ``consumer``.
+        python: As for `library_producer`.
+    """
+    interpreter = [sys.executable] if python is None else [str(python), "-I"]
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*interpreter, str(_TOUR), uri, role], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
 class LibraryProcess(PeerProcess):
