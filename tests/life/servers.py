@@ -41,10 +41,10 @@ class MortalServer:
         self._server = SignallingServer(port=self._port).start()
 
     def go(self) -> None:
-        """Be gone; does nothing when it is."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        """Be gone; does nothing when it is. Who is told of it may have it come again at once."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
 
 
 @contextlib.contextmanager

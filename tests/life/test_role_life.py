@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import random
 import signal
 import threading
 import time
@@ -543,60 +542,3 @@ def test_only_a_ghost_is_a_timeout_that_says_what_was_missing(signalling_uri: st
         pytest.raises(WaitTimeout, match="the peer sent no session description"),
     ):
         consumer.start_session(name="robot", timeout=1.5)
-
-
-# Whatever is done in whatever order.
-
-
-def act_in(role: Producer, what: str) -> None:
-    if what == "start":
-        role.start()
-    elif what == "close":
-        role.close()
-
-
-def _live_at_random(server: MortalServer, seed: int, steps: int) -> None:
-    choose = random.Random(seed)
-    overlap = threading.Lock()
-    producer = Producer(server.uri, name="robot", retry=Retry(first=0.0, maximum=0.05), timeout=5)
-
-    def callback(role: Producer, **_: object) -> None:
-        assert overlap.acquire(blocking=False), "two callbacks at once"
-        try:
-            with contextlib.suppress(ConnectionLost, ConnectError):
-                act_in(role, choose.choice(["start", "close", "", ""]))
-        finally:
-            overlap.release()
-
-    producer.state_changed.connect(callback)
-
-    def act() -> None:
-        for _ in range(steps):
-            with contextlib.suppress(ConnectionLost, ConnectError):
-                act_in(producer, choose.choice(["start", "start", "close"]))
-
-    threads = [threading.Thread(target=act) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for _ in range(steps):
-        server.go()
-        server.come()
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive(), "a call hangs"
-    producer.close()
-    assert producer.state == "closed"
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("gss-producer")]
-    wait_until(lambda: server.peer_ids == [], "nobody is registered")
-
-
-def test_random_lives(server: MortalServer) -> None:
-    for seed in range(20):
-        _live_at_random(server, seed, steps=5)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(3600)
-def test_many_random_lives(server: MortalServer) -> None:
-    for seed in range(2000):
-        _live_at_random(server, seed, steps=5)
