@@ -38,6 +38,10 @@ class PrivateCA:
         self.cafile = self.folder / "ca.pem"
         self.cafile.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
+    def client(self) -> ssl.SSLContext:
+        """What a client that trusts it needs."""
+        return ssl.create_default_context(cafile=str(self.cafile))
+
     def server(self, *hosts: str, age: int = 0) -> ssl.SSLContext:
         """What a server needs to speak TLS.
 

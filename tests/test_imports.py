@@ -68,7 +68,7 @@ def test_only_the_signalling_imports_websocket_client(path: Path) -> None:
             assert path.parent == PACKAGE / "server", f"{module} is for server/ only"
 
 
-@pytest.mark.parametrize(("extra", "module"), [("jwt", "json_web_tokens")])
+@pytest.mark.parametrize(("extra", "module"), [("jwt", "json_web_tokens"), ("prometheus_client", "metrics")])
 def test_library_of_an_extra_is_imported_by_one_module_when_it_is_needed(extra: str, module: str) -> None:
     assert [path.stem for path in MODULES for name, _ in imports(path) if name.partition(".")[0] == extra][:1] == [
         module

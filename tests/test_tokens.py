@@ -238,6 +238,7 @@ def test_public_keys_are_files_of_which_one_may_go(tmp_path: Path) -> None:
     ("fields", "complaint"),
     [
         ("key = 'x'\naudience = 'a'", "algorithms, and key"),
+        ("algorithms = ['HS256', 'ES256']\nkey = 'x'\naudience = 'a'", "all for shared secrets"),
         ("algorithms = ['none']\nkey = 'x'\naudience = 'a'", "not 'none'"),
         ("algorithms = ['HS256']\naudience = 'a'", "algorithms, and key"),
         ("algorithms = ['HS256']\nkey = 'short'\naudience = 'a'", "at least 32 bytes"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from .logs import show_logs, show_logs_as_json, verbose_option, verbosity
 from .numbers import FiniteRange
 from .output import end_interrupted_line
 from .program import treat_sigterm_as_interrupt
+from .systemd import Supervisor, inherited_sockets
 
 if TYPE_CHECKING:
     from gst_signalling_sync import SignallingServer
@@ -122,8 +124,11 @@ def serve(
 
     Prints the URI that clients on this machine connect to, and warnings on stderr. SIGTERM ends it as Ctrl-C does: its peers
     are told. SIGHUP has it read its certificate and its tokens again, or ends it where it has a terminal, which is gone then.
+    Under systemd it tells when it is ready, answers the watchdog, and serves the sockets that are handed over instead of --host
+    and --port.
     """
     treat_sigterm_as_interrupt()
+    supervisor = Supervisor(os.environ)
     if not verbosity():
         show_logs(logging.WARNING)
     if log_format == "json":
@@ -141,12 +146,17 @@ def serve(
             key=key,
             tokens=tokens,
             unique_names=unique_names,
+            sockets=inherited_sockets(os.environ),
         ) as server:
             _heed_hangup(server)
             click.echo(server.uri)
             if sys.stderr.isatty():
                 click.echo("The signalling server runs; Ctrl-C stops it.", err=True)
-            server.serve_forever()
+            supervisor.ready(f"serves {server.uri}", server.is_responsive)
+            try:
+                server.serve_forever()
+            finally:
+                supervisor.stopping()
     except KeyboardInterrupt:
         end_interrupted_line()
 

@@ -36,10 +36,20 @@ class Leases:
             times.pop(peer_id, None)
             times[peer_id] = time
 
-    def renew(self, peer_id: str, now: float) -> None:
-        """Renew the lease of a peer that was heard; one that has none gets none."""
-        if self._heard.pop(peer_id, None) is not None:
-            self._heard[peer_id] = self._advance(now)
+    def renew(self, peer_id: str, now: float) -> float | None:
+        """Renew the lease of a peer that has answered a ping; one that has no lease gets none.
+
+        Args:
+            peer_id: Of the peer.
+            now: The time, in seconds.
+
+        Returns:
+            How long ago it was pinged, in seconds; None: it has no lease.
+        """
+        if self._heard.pop(peer_id, None) is None:
+            return None
+        time = self._heard[peer_id] = self._advance(now)
+        return time - self._pinged[peer_id]
 
     def end(self, peer_id: str) -> None:
         """Forget a peer."""

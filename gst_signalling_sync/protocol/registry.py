@@ -126,6 +126,7 @@ class Registry:
     Attributes:
         announcements: What listeners are to be told of the peers' statuses, and have not been yet.
         permissions: What each peer may do.
+        sessions_started: How many sessions there have been.
     """
 
     def __init__(
@@ -142,6 +143,7 @@ class Registry:
         self._leases = Leases(lease, now)
         self._keys = ResumptionKeys()
         self._names: dict[str, str] | None = {} if unique_names else None
+        self.sessions_started = 0
         self._limits = limits
         self._on_refusal = on_refusal
         self._peers: dict[str, RegisteredPeer] = {}
@@ -165,6 +167,11 @@ class Registry:
     def sessions(self) -> dict[str, RegisteredSession]:
         """A snapshot of the sessions, by id."""
         return self._sessions.copy()
+
+    def count_peers(self) -> dict[str, int]:
+        """How many peers there are of each role, by its name; those of ``"none"`` have no role."""
+        counts = {str(role): len(members) for role, members in self._members.items()}
+        return {**counts, "none": sum(not peer.roles for peer in self._peers.values())}
 
     def add_peer(
         self,
@@ -224,15 +231,18 @@ class Registry:
             return "resumption", "its resumption key was used before, so it is a new peer"
         return "late", "its resumption key is unknown here, or too late, so it is a new peer"
 
-    def heard(self, peer_id: str, now: float) -> None:
+    def heard(self, peer_id: str, now: float) -> float | None:
         """Renew the lease of a peer that has answered a ping.
 
         Args:
             peer_id: Of the peer; an unknown one changes nothing.
             now: The time, in seconds.
+
+        Returns:
+            How long ago it was pinged, in seconds; None: there is no such peer.
         """
-        self._leases.renew(peer_id, now)
         self._keys.confirm(peer_id)
+        return self._leases.renew(peer_id, now)
 
     def begin_lease(self, peer_id: str, now: float) -> None:
         """Give a peer another lease, because it was this end that did not listen.
@@ -464,6 +474,7 @@ class Registry:
             return self._refuse(peer, f"Cannot start a session with peer {other_id}: {excess}", excess.limit)
         session = RegisteredSession(str(uuid.uuid4()), producer.id, consumer.id)
         self._sessions[session.id] = session
+        self.sessions_started += 1
         self._session_usage.add(producer.id, consumer.id)
         for end in (producer, consumer):
             self._sessions_of.setdefault(end.id, {})[session.id] = None

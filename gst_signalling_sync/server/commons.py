@@ -12,6 +12,7 @@ from ..protocol.quota import Pool
 from .breather import Breather
 from .reception import Reception
 from .refusals import Refusals
+from .tally import Tally
 from .turns import Turns
 
 __all__ = ["Commons", "Holder"]
@@ -41,6 +42,7 @@ class Commons:
         turns: Where those wait that have more to do than one turn allows.
         unread: The bytes that wait for those that do not read.
         incomplete: The bytes of messages that have begun to arrive, or wait for their turn.
+        tally: Counts what passes.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -52,3 +54,4 @@ class Commons:
     turns: Turns
     unread: Pool[Holder]
     incomplete: Pool[Holder]
+    tally: Tally

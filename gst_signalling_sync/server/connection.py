@@ -305,6 +305,7 @@ class Connection(asyncio.Protocol):
                 self._transport.close()
                 return
         elif self._is_open:
+            self._commons.tally.bytes_in += len(data)
             self.charge("bytes", len(data))
         self._unparsed = self._unparsed[self._offset :] + data
         self._offset = 0
@@ -479,6 +480,7 @@ class Connection(asyncio.Protocol):
     def _take_frame(self, frame: Frame) -> None:
         if not self._is_open:
             return
+        self._commons.tally.messages_in += 1
         self.charge("messages")
         if frame.opcode is Opcode.BINARY:
             self._commons.refusals.note(self, "binary", "binary message dropped")
@@ -525,6 +527,8 @@ class Connection(asyncio.Protocol):
             self.exceed("unread_bytes", f"it leaves more than {most} bytes unread")
             return
         self._transport.write(data)
+        if self._is_open:
+            self._commons.tally.bytes_out += len(data)
         if self.is_stuck:
             for holder in self._commons.unread.hold(self, self._transport.get_write_buffer_size()):
                 holder.exceed("unread_bytes_in_all", "all peers leave too much unread, and it leaves the most")

@@ -9,6 +9,7 @@ from typing import Final
 from ..protocol.announcements import Announcement, Announcements
 from .connection import Connection
 from .framing import Framer
+from .tally import Tally
 from .turns import Turns
 
 __all__ = ["FanOut"]
@@ -26,6 +27,7 @@ class FanOut:
         most_unread: How many statuses a listener may lag behind; None: any number.
         on_lagging: Is given the id of a listener that lags behind more.
         turns: Where it waits for its turn.
+        tally: Counts what is sent.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class FanOut:
         most_unread: int | None,
         on_lagging: Callable[[str], object],
         turns: Turns,
+        tally: Tally,
     ) -> None:
         self._announcements = announcements
         self._connections = connections
@@ -43,6 +46,7 @@ class FanOut:
         self._most_unread = most_unread
         self._on_lagging = on_lagging
         self._turns = turns
+        self._tally = tally
         self._round: deque[str] = deque()
         self._is_waiting = False
         self._begun = 0
@@ -93,6 +97,7 @@ class FanOut:
             return False
         if announcements := self._announcements.take(listener_id, most, up_to):
             connection.send(b"".join(map(self._framed, announcements)))
+            self._tally.messages_out += len(announcements)
         return self._announcements.is_behind(listener_id, up_to)
 
     def _framed(self, announcement: Announcement) -> bytes:

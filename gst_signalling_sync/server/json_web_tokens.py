@@ -108,6 +108,8 @@ class JsonWebTokens:
         for algorithm in algorithms:
             if algorithm not in _ALGORITHMS:
                 raise ValueError(f"algorithms must hold {', '.join(_ALGORITHMS)}, not {algorithm!r:.100}")
+        if len({algorithm.startswith("HS") for algorithm in algorithms}) > 1:
+            raise ValueError("algorithms must be all for shared secrets (HS...) or all for public keys")
         audience, issuer = entry.get("audience"), entry.get("issuer")
         if not isinstance(audience, str):
             raise ValueError("audience must be a string, so that tokens for other services are not taken")

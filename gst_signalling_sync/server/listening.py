@@ -10,7 +10,7 @@ from typing import Final
 from ..errors import ConnectError
 from ..threads.fork import new_socket
 
-__all__ = ["KERNEL_BYTES", "authority", "connectable", "is_loopback", "listen"]
+__all__ = ["KERNEL_BYTES", "authority", "connectable", "is_loopback", "listen", "set_options"]
 
 BACKLOG: Final = 4096
 """Connections that the kernel holds until they are accepted, for many peers that come back at once. Linux caps it at
@@ -60,16 +60,24 @@ def _listen_on(family: int, address: tuple[str | int, ...] | tuple[int, bytes]) 
     try:
         # A port whose last connections are still in TIME_WAIT is free all the same.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Accepted connections inherit these: what waits in the kernel for peers that do not read, or are not read, is bounded.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BYTES)
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        set_options(listening)
         listening.bind(address)
         listening.listen(BACKLOG)
     except BaseException:
         listening.close()
         raise
     return listening
+
+
+def set_options(listening: socket.socket) -> None:
+    """Set what connections inherit: what waits in the kernel for peers that do not read, or are not read, is bounded.
+
+    Args:
+        listening: A TCP socket.
+    """
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BYTES)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _explain(error: OSError) -> str:

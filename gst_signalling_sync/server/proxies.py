@@ -56,6 +56,25 @@ class TrustedProxies:
             client = before
         return address if client is None else str(client)
 
+    def trusts(self, address: str) -> bool:
+        """Whether a trusted proxy has an address."""
+        proxy = _parsed(address)
+        return proxy is not None and self._is_trusted(proxy)
+
+    def is_local(self, address: str, client: str, *, is_forwarded: bool) -> bool:
+        """Whether a request was made on this machine, as far as one can know.
+
+        Args:
+            address: The address at the other end of the TCP connection.
+            client: What `client_of` says.
+            is_forwarded: Whether the request says that it came through a proxy. One on this machine that is not trusted to tell
+                for whom hides who it is.
+        """
+        origin = _parsed(client)
+        if origin is None or not origin.is_loopback:
+            return False
+        return not is_forwarded or self.trusts(address)
+
     def limited_as(self, address: str) -> str | None:
         """What limits per address count an address as.
 

@@ -20,10 +20,12 @@ __all__ = ["Reception", "Visitor"]
 
 _WELCOME: Final = """<!DOCTYPE html>
 <html lang="en">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
 <title>GStreamer WebRTC signalling server</title>
 <h1>This is a GStreamer WebRTC signalling server</h1>
-<p>It brings WebRTC peers together: robots, cameras, and who watches or drives them. There is nothing more to see here:
-peers connect to it by WebSocket, at <code>{uri}</code>.</p>
+<p>It brings WebRTC peers together: robots, cameras, and those who watch or drive them. There is nothing more to see here:
+peers connect to it by WebSocket, at <code>{uri}</code>{with_token}.</p>
 <p>With Python: <code>gst-signalling-sync list --uri {uri}</code>. In a web page: <code>gstwebrtc-api</code>.</p>
 </html>
 """
@@ -31,14 +33,18 @@ peers connect to it by WebSocket, at <code>{uri}</code>.</p>
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who asks for a WebSocket.
+    """Who asks for a WebSocket, or for the metrics.
 
     Attributes:
+        wants_metrics: Whether it is the metrics.
+        is_local: Whether it asks on this machine.
         request: What it asks for, from where, and with which credentials.
         limited_as: What limits per address count it as; None: they do not count it.
         resumption_key: The key by which it comes back, or `resumption.NEW`; None: it cannot come back.
     """
 
+    wants_metrics: bool
+    is_local: bool
     request: AuthorizationRequest
     limited_as: str | None
     resumption_key: str | None
@@ -50,10 +56,22 @@ class Reception:
     Args:
         origins: Which Origin and Host headers are answered.
         proxies: Whose ``X-Forwarded-For`` is believed.
+        is_secure: Whether it speaks TLS.
+        asks_for_tokens: Whether peers need a token.
         is_ready: Whether new peers are welcome.
     """
 
-    def __init__(self, origins: OriginRules, proxies: TrustedProxies, is_ready: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        origins: OriginRules,
+        proxies: TrustedProxies,
+        *,
+        is_secure: bool,
+        asks_for_tokens: bool,
+        is_ready: Callable[[], bool],
+    ) -> None:
+        self._is_secure = is_secure
+        self._with_token = ", with a token" if asks_for_tokens else ""
         self._origins = origins
         self._proxies = proxies
         self._is_ready = is_ready
@@ -83,20 +101,30 @@ class Reception:
             return _forbidden("hosts", "Host", hosts[0])
         if not self._origins.allows_origin(origin, hosts[0]):
             return _forbidden("origins", "Origin", str(origin))
-        if wants_websocket:
-            return self._visitor(request, address)
+        if wants_websocket or path == "/metrics":
+            return self._visitor(request, address, wants_metrics=not wants_websocket)
         if path != "/":
             return Page(HTTPStatus.NOT_FOUND, "There is no such page on this signalling server.\n")
-        return Page(HTTPStatus.OK, _WELCOME.format(uri=html.escape(f"ws://{hosts[0]}")), HTML)
+        uri = html.escape(self._uri(hosts[0], address, request))
+        return Page(HTTPStatus.OK, _WELCOME.format(uri=uri, with_token=self._with_token), HTML)
 
-    def _visitor(self, request: Request, address: str) -> Page | Visitor:
+    def _uri(self, host: str, address: str, request: Request) -> str:
+        """Where peers connect to, as who asks sees it."""
+        forwarded = request.headers.get_all("X-Forwarded-Proto")[-1:]
+        is_secure = forwarded == ["https"] if forwarded and self._proxies.trusts(address) else self._is_secure
+        return f"{'wss' if is_secure else 'ws'}://{host}"
+
+    def _visitor(self, request: Request, address: str, *, wants_metrics: bool) -> Page | Visitor:
         try:
             credentials = credentials_of(request)
         except NotCredentials as error:
             return Page(HTTPStatus.BAD_REQUEST, f"{str(error).capitalize()}.\n", refusal="tokens")
         client = self._proxies.client_of(address, request.headers.get_all("X-Forwarded-For"))
         keys = request.headers.get_all(resumption.HEADER)
+        is_forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "Via"))
         return Visitor(
+            wants_metrics,
+            self._proxies.is_local(address, client, is_forwarded=is_forwarded),
             _asked(request, client, credentials),
             self._proxies.limited_as(client),
             keys[0] if len(keys) == 1 else None,

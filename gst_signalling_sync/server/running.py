@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ..errors import ConnectError, ConnectionLost, SessionClosedReason, WaitTimeout
+from ..threads.fork import close_in_child
 from ..threads.interruptible import Event
 from ..threads.loop_thread import LoopThread
 from ..threads.waiting import Deadline
-from .listening import authority, is_loopback, listen
+from .listening import authority, is_loopback, listen, set_options
 from .settings import Settings
 from .switchboard import FAREWELL_SECONDS, Switchboard
 
@@ -46,6 +49,18 @@ class RunningServer:
         """Read the certificate and the tokens again."""
         self._thread.call(self.switchboard.reload)
 
+    def is_responsive(self, seconds: float) -> bool:
+        """Whether the loop gets round to something new.
+
+        Args:
+            seconds: Within which time.
+        """
+        try:
+            self._thread.run(asyncio.sleep(0), Deadline(seconds), "asking the signalling server whether it runs")
+        except (ConnectionLost, WaitTimeout):
+            return False
+        return True
+
     def end_session(self, session_id: str, mark: SessionClosedReason) -> None:
         """End a session, and tell both ends why.
 
@@ -61,13 +76,13 @@ class RunningServer:
         self._thread.run(self.switchboard.end_session(session_id, mark), Deadline(_CALL_SECONDS), doing)
 
     def _start(self, settings: Settings) -> None:
-        listening = listen(settings.host, settings.port)
-        self.port: int = listening.getsockname()[1]
-        self.is_reachable_from_elsewhere = not is_loopback(listening)
+        listening = _listening(settings)
+        self.port: int = listening[0].getsockname()[1]
+        self.is_reachable_from_elsewhere = not all(map(is_loopback, listening))
         try:
             self._thread = LoopThread("server", ConnectionLost, WaitTimeout)
         except BaseException:
-            listening.close()
+            _close(listening)
             raise
         self.switchboard = Switchboard(settings, self._thread.loop)
         try:
@@ -77,7 +92,7 @@ class RunningServer:
                 f"starting the signalling server on {authority(settings.host, self.port)}",
             )
         except BaseException:
-            listening.close()
+            _close(listening)
             self._thread.close()
             raise
 
@@ -99,6 +114,20 @@ class RunningServer:
         finally:
             self.closed.set()
             self._thread.close(max(FAREWELL_SECONDS, deadline.remaining()))
+
+
+def _listening(settings: Settings) -> list[socket.socket]:
+    if not settings.sockets:
+        return [listen(settings.host, settings.port)]
+    for listening in settings.sockets:
+        set_options(listening)
+    # Copies, so that the server can be started again with the same.
+    return [close_in_child(listening.dup()) for listening in settings.sockets]
+
+
+def _close(sockets: Iterable[socket.socket]) -> None:
+    for listening in sockets:
+        listening.close()
 
 
 @contextlib.contextmanager

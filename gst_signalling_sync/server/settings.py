@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 
 from ..protocol.limits import ServerLimits
@@ -22,6 +23,7 @@ class Settings:
     Attributes:
         host: The address or host name to listen on.
         port: The TCP port; 0 picks a free one.
+        sockets: Listening sockets instead of these two; empty: none.
         origins: Which Origin and Host headers are answered.
         proxies: Whose ``X-Forwarded-For`` is believed.
         limits: What strangers may use.
@@ -34,6 +36,7 @@ class Settings:
 
     host: str
     port: int
+    sockets: tuple[socket.socket, ...]
     origins: OriginRules
     proxies: TrustedProxies
     limits: ServerLimits

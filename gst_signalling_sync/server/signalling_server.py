@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -70,6 +71,8 @@ class SignallingServer:
         cert: The file with the certificate for TLS 1.2 or newer, and those between it and the root, in PEM. Peers then
             connect by ``wss://``. It is read again when it changes, for new connections. Defaults to no TLS.
         key: The file with its key, in PEM. Defaults to `cert`.
+        sockets: Sockets that listen already, by TCP, instead of `host` and `port`; they stay open when the server closes. For
+            those that systemd hands over, for example.
         unique_names: Whether a producer is refused by an ``error`` while another one of its ``name`` is registered.
         tokens: The bearer tokens that let clients in: a TOML file of them (``docs/tokens.rst``), which is read again when it
             changes, or a mapping from tokens, or what `hashed` makes of them, to grants. Defaults to none: everybody comes in.
@@ -81,7 +84,7 @@ class SignallingServer:
     Raises:
         ValueError: `port` is not in 0..65535, `lease` is not positive, `cert` and `key` are no
             certificate and its key, `key` has no `cert`, `tokens` holds none, or an entry of the lists is none of what they
-            hold.
+            hold, or one of `sockets` does not listen.
         OSError: `cert`, `key` or `tokens` cannot be read.
         TypeError: A single string was given instead of a list, or `authorize` cannot be called.
     """
@@ -101,6 +104,7 @@ class SignallingServer:
         unique_names: bool = False,
         tokens: str | os.PathLike[str] | Mapping[str, Grant] | None = None,
         authorize: Authorize | None = None,
+        sockets: Sequence[socket.socket] = (),
     ) -> None:
         if not (isinstance(port, int) and 0 <= port <= 65535):
             raise ValueError(f"port must be in 0..65535, not {port!r}")
@@ -110,9 +114,12 @@ class SignallingServer:
             raise TypeError(f"authorize must be a callable, not {authorize!r:.100}")
         if not lease > 0:
             raise ValueError(f"lease must be a positive number of seconds, not {lease!r}")
+        if sockets:
+            host, port = _address_of(sockets)
         self._settings = Settings(
             host,
             port,
+            sockets=tuple(sockets),
             origins=OriginRules(host, origins, hosts),
             proxies=TrustedProxies(trusted_proxies),
             limits=limits,
@@ -258,6 +265,19 @@ class SignallingServer:
         if running is not None:
             running.reload()
 
+    def is_responsive(self, timeout: float = 1.0) -> bool:
+        """Whether the server runs and gets round to something new, for a watchdog.
+
+        Args:
+            timeout: Within which time, in seconds.
+
+        Raises:
+            RuntimeError: This process inherited the server by `fork`.
+        """
+        self._owner.check()
+        running = self._running
+        return running is not None and running.is_responsive(timeout)
+
     def close(self, timeout: float | None = None) -> None:
         """Stop serving: peers get close code 1001, and those that do not answer are cut off.
 
@@ -304,6 +324,15 @@ class SignallingServer:
 
     def _where(self) -> str:
         return authority(self._settings.host or "0.0.0.0", self.port)
+
+
+def _address_of(sockets: Sequence[socket.socket]) -> tuple[str, int]:
+    for listening in sockets:
+        is_tcp = listening.family in (socket.AF_INET, socket.AF_INET6) and listening.type == socket.SOCK_STREAM
+        if not (is_tcp and listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)):
+            raise ValueError(f"sockets must hold TCP sockets that listen, not {listening!r}")
+    host, port = sockets[0].getsockname()[:2]
+    return host, port
 
 
 def _tokens(tokens: str | os.PathLike[str] | Mapping[str, Grant] | None) -> TokenFile | TokenTable | None:

@@ -8,6 +8,7 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
@@ -24,13 +25,17 @@ from .authorizer import Authorizer
 from .breather import Breather
 from .commons import Commons
 from .connection import Connection
+from .door import Door
 from .fan_out import FanOut
 from .framing import Framer
 from .mailbox import Mailbox
+from .metrics import Snapshot, metrics_page
 from .page import Page
 from .reception import Reception, Visitor
 from .refusals import Refusals
+from .reloading import Reloading
 from .settings import Settings
+from .tally import Tally
 from .token_file import TokenFile
 from .turns import Turns
 
@@ -43,9 +48,6 @@ FAREWELL_SECONDS: Final = 2.0
 
 PINGS_AT_ONCE: Final = 100
 
-FILES_SECONDS: Final = 1.0
-"""How often it is looked whether the certificate or the tokens have changed."""
-
 LONGEST_TICK_SECONDS: Final = 0.5
 """How often it is looked at which leases are over, at least."""
 
@@ -55,13 +57,6 @@ _CHARGES: Final[dict[type[Request], Charge]] = {
     ListConsumers: "lists",
     StartSession: "session_starts",
 }
-
-_TOO_MANY_OF_TOKEN: Final = Page(
-    HTTPStatus.TOO_MANY_REQUESTS,
-    "This signalling server takes no more connections with this token.\n",
-    refusal="connections_per_token",
-    headers={"Retry-After": "5"},
-)
 
 _TOO_MANY: Final = Page(
     HTTPStatus.TOO_MANY_REQUESTS,
@@ -94,12 +89,9 @@ class Switchboard:
         self._loop = loop
         self._lease = settings.lease
         self._certificate = settings.certificate
-        self._tokens = settings.tokens
-        self._authorizer = (
-            Authorizer(settings.tokens, settings.authorize, limits, loop) if settings.asks_for_tokens else None
-        )
-        self._files_due = 0.0
-        self._is_reading_tokens = False
+        self._reloading = Reloading(settings.certificate, settings.tokens, self._on_tokens, loop)
+        authorizer = Authorizer(settings.tokens, settings.authorize, limits, loop) if settings.asks_for_tokens else None
+        self._door = Door(authorizer, self.registry, self.refusals, self._show_metrics)
         self._proxies = settings.proxies
         self._most_connections = connections_to_be_had(limits.connections)
         self._addresses: Counts[str] = Counts(limits.connections_per_address)
@@ -107,12 +99,19 @@ class Switchboard:
             loop=loop,
             clock=clock,
             limits=limits,
-            reception=Reception(settings.origins, settings.proxies, is_ready=lambda: self._acceptor is not None),
+            reception=Reception(
+                settings.origins,
+                settings.proxies,
+                is_secure=settings.certificate is not None,
+                asks_for_tokens=settings.asks_for_tokens,
+                is_ready=lambda: bool(self._acceptors),
+            ),
             refusals=self.refusals,
             breather=breather,
             turns=Turns(loop, breather),
             unread=Pool(limits.unread_bytes_in_all),
             incomplete=Pool(limits.incomplete_bytes_in_all),
+            tally=Tally(),
         )
         # Every connection, with what limits per address count it as.
         self._connections: dict[Connection, str | None] = {}
@@ -131,19 +130,22 @@ class Switchboard:
             limits.unread_statuses,
             self._drop_lagging,
             Turns(loop, breather),
+            self._commons.tally,
         )
-        self._acceptor: Acceptor | None = None
+        self._acceptors: list[Acceptor] = []
         self._tick_timer: asyncio.TimerHandle | None = None
+        self._tick_due: float | None = None
         self._nobody_left = asyncio.Event()
 
-    async def serve(self, listening: socket.socket) -> None:
+    async def serve(self, listening: Iterable[socket.socket]) -> None:
         """Accept connections from now on.
 
         Args:
-            listening: A listening socket, which is closed in `shut_down`.
+            listening: Listening sockets, which are closed in `shut_down`.
         """
-        listening.setblocking(False)
-        self._acceptor = Acceptor(self._loop, listening, self._admit, self._commons.breather, self._commons.clock)
+        for one in listening:
+            one.setblocking(False)
+            self._acceptors.append(Acceptor(self._loop, one, self._admit, self._commons.breather, self._commons.clock))
         self._tick()
 
     async def shut_down(self, seconds: float) -> None:
@@ -157,8 +159,8 @@ class Switchboard:
         # Nobody is told that the others leave: all of them do.
         self._open.clear()
         self._mailboxes.clear()
-        acceptor, self._acceptor = self._acceptor, None
-        if acceptor is not None:
+        acceptors, self._acceptors = self._acceptors, []
+        for acceptor in acceptors:
             acceptor.close()
         for connection in list(self._made):
             connection.go_away()
@@ -172,10 +174,7 @@ class Switchboard:
 
     def reload(self) -> None:
         """Read the certificate and the tokens again."""
-        if self._certificate is not None:
-            self._certificate.reload()
-        if isinstance(self._tokens, TokenFile):
-            self._read_tokens(self._tokens)
+        self._reloading.reload()
 
     async def end_session(self, session_id: str, mark: SessionClosedReason) -> None:
         """End a session, and tell both ends why.
@@ -192,7 +191,7 @@ class Switchboard:
     def made(self, connection: Connection) -> None:
         """Begin to wait for a handshake; a server that stops sends the connection away."""
         self._made.add(connection)
-        if self._acceptor is None:
+        if not self._acceptors:
             connection.go_away()
             return
         self._handshaking[connection] = None
@@ -209,17 +208,7 @@ class Switchboard:
                 connection.show(_TOO_MANY)
                 return
             self._count(connection, visitor.limited_as)
-        if self._authorizer is None:
-            self._let_in(connection, visitor, None)
-            return
-
-        def decided(outcome: Admission | Page) -> None:
-            if isinstance(outcome, Page):
-                connection.show(outcome)
-            else:
-                self._let_in(connection, visitor, outcome)
-
-        self._authorizer.decide(visitor.request, decided)
+        self._door.receive(connection, visitor)
 
     def opened(self, connection: Connection, admission: Admission | None, resumption: Resumption | None) -> None:
         """Make a peer of a connection that has shaken hands, or give a peer that has come back its own again."""
@@ -254,7 +243,9 @@ class Switchboard:
     def answered(self, connection: Connection) -> None:
         """Renew the lease of a peer."""
         if self._open.get(connection.peer_id) is connection:
-            self.registry.heard(connection.peer_id, self._commons.clock())
+            round_trip = self.registry.heard(connection.peer_id, self._commons.clock())
+            if round_trip is not None:
+                self._commons.tally.round_trips.add(round_trip)
 
     def writable(self, connection: Connection) -> None:
         """Go on telling a listener what it did not read before."""
@@ -337,14 +328,24 @@ class Switchboard:
                 self.lost(connection)
             raise
 
-    def _let_in(self, connection: Connection, visitor: Visitor, admission: Admission | None) -> None:
-        key = visitor.resumption_key
-        if admission is not None and not self.registry.has_room(key, admission):
-            connection.show(_TOO_MANY_OF_TOKEN)
-            return
-        if key is not None and (objection := self.registry.objection_to_return(key, admission)) is not None:
-            self.refusals.note(connection, *objection)
-        connection.admit(admission)
+    def _show_metrics(self, connection: Connection) -> None:
+        """Answer by the metrics, which a thread of their own writes: prometheus-client takes a while to load."""
+        snapshot = Snapshot(
+            connections=len(self._connections),
+            peers=self.registry.count_peers(),
+            sessions=len(self.registry.sessions),
+            sessions_started=self.registry.sessions_started,
+            refusals=self.refusals.counts,
+            tally=self._commons.tally,
+        )
+
+        def write() -> None:
+            page = metrics_page(snapshot)
+            # A server that was closed meanwhile has no loop any more.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(connection.show, page)
+
+        threading.Thread(target=write, name="gss-metrics", daemon=True).start()
 
     def _count(self, connection: Connection, address: str) -> None:
         self._addresses.add(address)
@@ -356,6 +357,7 @@ class Switchboard:
             self.refusals.note(connection, rule, details)
 
     def _deliver(self, outgoing: Outgoing) -> None:
+        self._commons.tally.messages_out += len(outgoing)
         announcements = self.registry.announcements
         for peer_id, event in outgoing:
             connection = self._open.get(peer_id)
@@ -374,28 +376,7 @@ class Switchboard:
             mailbox.empty()
         self._deliver(self.registry.remove_peer(peer_id))
 
-    def _look_at_files(self) -> None:
-        if self._certificate is not None:
-            self._certificate.reload_if_changed()
-        if isinstance(self._tokens, TokenFile) and self._tokens.has_changed:
-            self._read_tokens(self._tokens)
-
-    def _read_tokens(self, tokens: TokenFile) -> None:
-        """Read the tokens again, on a thread of their own: thousands of them take a while."""
-
-        def read() -> None:
-            tokens.reload()
-            # A server that was closed meanwhile has no loop any more.
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._tokens_were_read, tokens)
-
-        if not self._is_reading_tokens:
-            self._is_reading_tokens = True
-            threading.Thread(target=read, name="gss-tokens", daemon=True).start()
-
-    def _tokens_were_read(self, tokens: TokenFile) -> None:
-        self._is_reading_tokens = False
-
+    def _on_tokens(self, tokens: TokenFile) -> None:
         def decide(admission: Admission) -> Grant | None:
             # Who was let in by the callable has no credential of the file's.
             return admission.grant if admission.credential is None else tokens.decide(admission)
@@ -423,9 +404,9 @@ class Switchboard:
     def _tick(self) -> None:
         """Ping those that are due, and give up those whose leases are over."""
         now = self._commons.clock()
-        if now >= self._files_due:
-            self._files_due = now + FILES_SECONDS
-            self._look_at_files()
+        if self._tick_due is not None:
+            self._commons.tally.lateness.add(max(0.0, now - self._tick_due))
+        self._reloading.look(now)
         for peer_id in self.registry.permissions.expired(time.time()):
             self._expel(peer_id, "expired")
         for peer_id in self.registry.over(now):
@@ -437,6 +418,7 @@ class Switchboard:
                 connection.ping()
         self._commons.breather.breathe()
         pause = 0.0 if len(due) == PINGS_AT_ONCE else min(LONGEST_TICK_SECONDS, self._lease / 10)
+        self._tick_due = self._commons.clock() + pause
         self._tick_timer = self._loop.call_later(pause, self._tick)
 
     def _end_lease(self, peer_id: str, now: float) -> None:

@@ -81,9 +81,9 @@ class TokenFile:
         if issuers.files != self._key_files:
             self._key_files = issuers.files
             self._stamps = self._stamped()
-        if mode & (stat.S_IRGRP | stat.S_IROTH) and _holds_secrets(content):
+        if mode & stat.S_IROTH and _holds_secrets(content):
             logger.warning(
-                "%s holds secrets, and others may read it: chmod 600, or hashes instead of tokens", self._path
+                "%s holds secrets, and others may read it: chmod o=, or hashes instead of tokens", self._path
             )
         return tokens, issuers
 
