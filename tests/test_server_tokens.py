@@ -83,16 +83,17 @@ def reload(server: SignallingServer, condition: Any, what: str) -> None:
 # Coming in
 
 
-def test_token_lets_in_and_its_absence_and_another_one_do_not(server: SignallingServer, tokens: TokensFile) -> None:
+def test_token_lets_in_and_its_absence_and_another_one_do_not(tokens: TokensFile) -> None:
     token = tokens.add("arm")
-    reload(server, lambda: _comes_in(server, token), "the token")
+    with SignallingServer(port=0, tokens=tokens.path) as server:
+        peer_with(server, token).close()
 
-    assert status_of(server) == HTTPStatus.UNAUTHORIZED
-    assert status_of(server, **bearer("guessed")) == HTTPStatus.FORBIDDEN
-    assert status_of(server, header=["Authorization: Basic YTpi"]) == HTTPStatus.FORBIDDEN
-    assert status_of(server, header=["Authorization: Digest x"]) == HTTPStatus.BAD_REQUEST
-    assert status_of(server, header=["Authorization: Basic !"]) == HTTPStatus.BAD_REQUEST
-    assert server.refusals == {"tokens": 5}
+        assert status_of(server) == HTTPStatus.UNAUTHORIZED
+        assert status_of(server, **bearer("guessed")) == HTTPStatus.FORBIDDEN
+        assert status_of(server, header=["Authorization: Basic YTpi"]) == HTTPStatus.FORBIDDEN
+        assert status_of(server, header=["Authorization: Digest x"]) == HTTPStatus.BAD_REQUEST
+        assert status_of(server, header=["Authorization: Basic !"]) == HTTPStatus.BAD_REQUEST
+        assert server.refusals == {"tokens": 5}
 
 
 def _comes_in(server: SignallingServer, token: str) -> bool:

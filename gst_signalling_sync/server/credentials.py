@@ -83,7 +83,7 @@ def credentials_of(request: Request) -> Credentials:
     headers = request.headers.get_all("Authorization")
     tokens = _tokens_in_query(request) if "Origin" in request.headers else []
     if len(headers) + len(tokens) > 1:
-        raise NotCredentials("there must be one Authorization header or one ?token=, not several")
+        raise NotCredentials("There must be one Authorization header or one ?token=, not several")
     if tokens:
         return Credentials(token=tokens[0])
     if not headers:
@@ -94,14 +94,14 @@ def credentials_of(request: Request) -> Credentials:
             return Credentials(token=value.strip())
         case "basic":
             return _basic(value.strip())
-    raise NotCredentials("the Authorization header must be of the form 'Bearer TOKEN' or 'Basic CREDENTIALS'")
+    raise NotCredentials("The Authorization header must be of the form 'Bearer TOKEN' or 'Basic CREDENTIALS'")
 
 
 def _tokens_in_query(request: Request) -> list[str]:
     try:
         return parse_qs(request.path.partition("?")[2], max_num_fields=100).get(_PARAMETER, [])
     except ValueError:
-        raise NotCredentials("the query has too many parameters") from None
+        raise NotCredentials("The query has too many parameters") from None
 
 
 def _basic(value: str) -> Credentials:
@@ -110,5 +110,5 @@ def _basic(value: str) -> Credentials:
     except (binascii.Error, UnicodeDecodeError):
         colon = ""
     if not colon:
-        raise NotCredentials("the Basic credentials must be a user and a password in base64, with a colon between them")
+        raise NotCredentials("The Basic credentials must be a user and a password in base64, with a colon between them")
     return Credentials(user=user, password=password)

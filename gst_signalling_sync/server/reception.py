@@ -118,7 +118,7 @@ class Reception:
         try:
             credentials = credentials_of(request)
         except NotCredentials as error:
-            return Page(HTTPStatus.BAD_REQUEST, f"{str(error).capitalize()}.\n", refusal="tokens")
+            return Page(HTTPStatus.BAD_REQUEST, f"{error}.\n", refusal="tokens")
         client = self._proxies.client_of(address, request.headers.get_all("X-Forwarded-For"))
         keys = request.headers.get_all(resumption.HEADER)
         is_forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "Via"))
