@@ -267,7 +267,7 @@ class TestProgram:
         code, _, errors = run_script(CTRL_C_AT_EXIT, "--version")
         assert (code, errors) == (130, "")
 
-    @pytest.mark.parametrize("command", [(), ("demo",), ("serve",), ("list",), ("listen",), ("ping",)])
+    @pytest.mark.parametrize("command", [(), ("demo",), ("serve",), ("list",), ("listen",), ("ping",), ("token",)])
     def test_help_has_examples(self, command: tuple[str, ...]) -> None:
         result = CliRunner().invoke(main, [*command, "--help"])
         assert result.exit_code == 0

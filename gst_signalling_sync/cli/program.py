@@ -96,7 +96,7 @@ Examples:
   gst-signalling-sync ping robot              How long is the round trip?
   gst-signalling-sync record robot x.mp4      Record its picture and sound
   gst-signalling-sync snapshot robot x.png    Save one picture
-  gst-signalling-sync token robot             Make a token for a server's file
+  gst-signalling-sync token robot             Make a token for a server
 """,
 )
 @click.version_option(package_name=NAME, prog_name=NAME)

@@ -68,10 +68,10 @@ def token(
     metrics: bool,
     as_json: bool,
 ) -> None:
-    """Make a token for SUBJECT, and its entry for the file of serve --tokens.
+    """Make a token for serve --tokens.
 
-    Prints the token, an empty line, and the entry, which does not give the token away. The peer has the token in
-    GST_SIGNALLING_TOKEN, in a --token-file, or in Endpoint(token=...).
+    Prints the token of SUBJECT, an empty line, and its entry for the file, which does not give the token away. The peer has the
+    token in GST_SIGNALLING_TOKEN, in a --token-file, or in Endpoint(token=...).
     """
     secret = new_token()
     digest = hashed(secret)
