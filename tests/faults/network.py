@@ -44,6 +44,11 @@ class Machine:
         number = int(address.rpartition(".")[2])
         self._others = itertools.cycle(f"{_SUBNET}.{other}" for other in range(number + _MACHINES, 255, _MACHINES))
 
+    @property
+    def name(self) -> str:
+        """Of its namespace."""
+        return self._name
+
     def processes(self) -> AbstractContextManager[None]:
         """A block in which peers are started on this machine."""
         return launched_by("ip", "netns", "exec", self._name)

@@ -40,7 +40,12 @@ That a datagram came is no answer to it, as it may be the other end's own repeti
 _HANDSHAKE_RECORDS: Final = (20, 22)
 """Types of records (RFC 5246 section 6.2.1): a change of ciphers, with which a last flight begins, and the handshake."""
 
-_LARGEST_DATAGRAM: Final = 1500
+MAX_DATAGRAM: Final = 1196
+"""Bytes of a datagram: the UDP payload of 1200 bytes that every path takes, less the header of a TURN channel (4)."""
+
+_READ_BYTES: Final = 1500
+_RECORD_HEADER: Final = struct.Struct("!11xH")
+"""The length of what follows the 13 bytes of the header (RFC 6347 section 4.1)."""
 
 _PARSER_ERRORS: Final = (ValueError, IndexError, KeyError, AssertionError, struct.error)
 
@@ -109,21 +114,34 @@ class RobustDtlsTransport(RTCDtlsTransport):
     async def _write_ssl(self) -> None:
         assert self._ssl is not None
         try:
-            data = self._ssl.bio_read(_LARGEST_DATAGRAM)
+            data = self._ssl.bio_read(_READ_BYTES)
         except SSL.Error:
             # OpenSSL's way to say that there is nothing.
             return
-        if data:
-            await self.transport._send(data)
-            if data[0] in _HANDSHAKE_RECORDS:
-                self._repeat_later(data, 0)
+        if not data:
+            return
+        datagrams = [data] if len(data) <= MAX_DATAGRAM else _datagrams(data + self._rest())
+        for datagram in datagrams:
+            await self.transport._send(datagram)
+        if data[0] in _HANDSHAKE_RECORDS:
+            self._repeat_later(datagrams, 0)
 
-    def _repeat_later(self, flight: bytes, times: int) -> None:
+    def _rest(self) -> bytes:
+        """What OpenSSL has to send beyond what was read."""
+        assert self._ssl is not None
+        rest = b""
+        while True:
+            try:
+                rest += self._ssl.bio_read(_READ_BYTES)
+            except SSL.Error:
+                return rest
+
+    def _repeat_later(self, flight: list[bytes], times: int) -> None:
         self._cancel()
         loop = asyncio.get_running_loop()
         self._alarm = loop.call_later(_REPEAT_SECONDS[times], self._repeat, flight, times)
 
-    def _repeat(self, flight: bytes, times: int) -> None:
+    def _repeat(self, flight: list[bytes], times: int) -> None:
         self._alarm = None
         # The client is connected when its last flight has been answered.
         if self._role == "client" and self._state == State.CONNECTED:
@@ -132,15 +150,19 @@ class RobustDtlsTransport(RTCDtlsTransport):
         if times + 1 < len(_REPEAT_SECONDS):
             self._repeat_later(flight, times + 1)
 
-    async def _send_again(self, flight: bytes) -> None:
+    async def _send_again(self, flight: list[bytes]) -> None:
         try:
-            await self.transport._send(flight)
+            for datagram in flight:
+                await self.transport._send(datagram)
         except ConnectionError:
             self._cancel()
 
     def _set_state(self, state: State) -> None:
         super()._set_state(state)
-        if state in (State.CLOSED, State.FAILED):
+        if state == State.CONNECTING and self._ssl is not None:
+            # OpenSSL cuts the messages of the handshake by it.
+            self._ssl.set_ciphertext_mtu(MAX_DATAGRAM)
+        elif state in (State.CLOSED, State.FAILED):
             self._cancel()
             self.arrivals.close()
 
@@ -148,3 +170,15 @@ class RobustDtlsTransport(RTCDtlsTransport):
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
+
+
+def _datagrams(records: bytes) -> list[bytes]:
+    """Records, in datagrams of at most `MAX_DATAGRAM` bytes."""
+    datagrams = [b""]
+    while records:
+        length = _RECORD_HEADER.size + _RECORD_HEADER.unpack_from(records)[0]
+        record, records = records[:length], records[length:]
+        if len(datagrams[-1]) + len(record) > MAX_DATAGRAM and datagrams[-1]:
+            datagrams.append(b"")
+        datagrams[-1] += record
+    return datagrams

@@ -6,6 +6,7 @@ aiortc acknowledges every packet at once, in a packet of its own, so that a mess
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from typing import Final
 
@@ -20,6 +21,11 @@ SACK_DELAY_SECONDS: Final = 0.01
 
 PACKETS_PER_SACK: Final = 2
 """RFC 9260 section 6.2: at least every second packet is acknowledged at once."""
+
+
+_MAX_GAPS: Final = 200
+_MAX_DUPLICATES: Final = 32
+"""With these an acknowledgement still fits into a packet; the peer sends again what it does not tell of."""
 
 
 class Bundle(Chunk):
@@ -97,8 +103,8 @@ class DelayedSacks(RTCSctpTransport):
         sack = SackChunk()
         sack.cumulative_tsn = self._last_received_tsn
         sack.advertised_rwnd = max(0, self._advertised_rwnd)
-        sack.duplicates = self._sack_duplicates[:]
-        sack.gaps = list(self._received_gaps())
+        sack.duplicates = self._sack_duplicates[:_MAX_DUPLICATES]
+        sack.gaps = list(itertools.islice(self._received_gaps(), _MAX_GAPS))
         self._sack_duplicates.clear()
         return [bytes(sack)]
 

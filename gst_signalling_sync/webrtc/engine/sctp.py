@@ -20,8 +20,6 @@ from aiortc.rtcsctptransport import (
     SCTP_COMMON_HEADER_LENGTH,
     SCTP_DATA_FIRST_FRAG,
     SCTP_DATA_LAST_FRAG,
-    SCTP_MAX_PACKET_LENGTH,
-    USERDATA_MAX_LENGTH,
     WEBRTC_BINARY,
     WEBRTC_BINARY_EMPTY,
     WEBRTC_DCEP,
@@ -39,6 +37,7 @@ from aiortc.rtcsctptransport import (
 from ...threads import clock
 from ..message import Message
 from ..message_age import DATED_BINARY, DATED_STRING, MessageAges, dated, undated
+from .capabilities import rebound
 from .data import Goodbye
 from .eager import run_eagerly
 from .sack import DelayedSacks
@@ -46,6 +45,13 @@ from .sack import DelayedSacks
 __all__ = ["BundlingSctpTransport"]
 
 logger = logging.getLogger(__name__)
+
+MAX_PACKET: Final = 1128
+"""Bytes of a packet: a datagram of `MAX_DATAGRAM` less what a DTLS record takes at most, with CBC (RFC 6347 section 4.1): its
+header (13), an initial vector (16), a MAC (20) and padding (16)."""
+
+MAX_USER_DATA: Final = MAX_PACKET - SCTP_COMMON_HEADER_LENGTH - 16
+"""Bytes of a message in one chunk, whose header has 16."""
 
 _BURST_PACKETS: Final = 4
 """Packets sent at once; ``Max.Burst`` of RFC 9260 section 16."""
@@ -80,6 +86,10 @@ class _Waiting(bytes):
 
     is_dated: bool
     """Whether the peer is told that."""
+
+
+_send: Final = rebound(RTCSctpTransport._send, RTCSctpTransport, USERDATA_MAX_LENGTH=MAX_USER_DATA).__func__
+"""aiortc's, which cuts messages into smaller chunks."""
 
 
 class BundlingSctpTransport(DelayedSacks):
@@ -254,7 +264,7 @@ class BundlingSctpTransport(DelayedSacks):
         if stream_id is None:
             stream_id = self._assign_stream(channel)
         if protocol == WEBRTC_DCEP:
-            await self._send(stream_id, protocol, data)
+            await _send(self, stream_id, protocol, data)
             return
         expiry: float | None = None
         payload, identifier = data, protocol
@@ -270,7 +280,8 @@ class BundlingSctpTransport(DelayedSacks):
                 payload = dated(b"" if is_empty else data, data.date)
                 identifier = DATED_STRING if is_string else DATED_BINARY
         # A moment on `threads.clock`, which `_maybe_abandon` knows.
-        await self._send(
+        await _send(
+            self,
             stream_id,
             identifier,
             payload,
@@ -308,11 +319,11 @@ class BundlingSctpTransport(DelayedSacks):
                 await self._send_packet(packet)
                 # Control chunks come first (RFC 9260 section 6.10).
                 packet = self._due_sack()
-                room = SCTP_MAX_PACKET_LENGTH - SCTP_COMMON_HEADER_LENGTH - sum(map(len, packet))
+                room = MAX_PACKET - SCTP_COMMON_HEADER_LENGTH - sum(map(len, packet))
                 if len(data) > room:
                     await self._send_packet(packet)
                     packet = []
-                    room = SCTP_MAX_PACKET_LENGTH - SCTP_COMMON_HEADER_LENGTH
+                    room = MAX_PACKET - SCTP_COMMON_HEADER_LENGTH
             packet.append(data)
             room -= len(data)
         await self._send_packet(packet)
@@ -320,7 +331,7 @@ class BundlingSctpTransport(DelayedSacks):
     def _due_chunks(self) -> Iterator[DataChunk]:
         """The chunks to send now, taken note of as sent: those to retransmit, then new ones as the window allows."""
         burst = _BURST_PACKETS if self._fast_recovery_exit is None else _FAST_RECOVERY_PACKETS
-        window = min(self._flight_size + burst * USERDATA_MAX_LENGTH, self._cwnd)
+        window = min(self._flight_size + burst * MAX_USER_DATA, self._cwnd)
         for position, chunk in enumerate(self._sent_queue if self._may_retransmit else ()):
             if not chunk._retransmit:
                 continue

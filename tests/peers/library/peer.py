@@ -6,8 +6,9 @@ or ``python peer.py HOST server -``.
 
 Events: ``ready`` (peer_id; of a server uri), ``registered`` (peer_id) for each time again, ``session`` (session) once
 connected, ``message`` (text), ``frame`` for the first one, ``state`` (session, state) for each change since,
-``session_closed`` (session, error, reason), ``closed``. Commands: ``send`` (text), ``close_session``, ``hold`` (seconds: the
-interpreter), ``close``. Messages that begin with ``echo`` come back.
+``session_closed`` (session, error, reason), ``closed``; of a consumer ``route`` (local, remote: the types of the candidates) and
+``flow`` (messages, frames, message_gap, frame_gap: counts, and the longest time between two in seconds). Commands: ``send`` (text),
+``close_session``, ``hold`` (seconds: the interpreter), ``route``, ``flow``, ``close``. Messages that begin with ``echo`` come back.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ def main() -> None:
     parser.add_argument("role", choices=("producer", "consumer", "server"))
     parser.add_argument("name")
     parser.add_argument("--video", action="store_true", help="of a producer: show frames")
+    parser.add_argument("--noise", metavar="CODEC", help="of a producer: show frames that take many packets")
+    parser.add_argument("--ticks", action="store_true", help="of a producer: send a message every 20 ms")
     parser.add_argument("--no-channel", action="store_true", help="of a producer: offer no channel")
     parser.add_argument("--resume", action="store_true", help="of a consumer: have its session resumed")
     options = parser.parse_args()
@@ -65,6 +68,10 @@ def run_producer(stack: ExitStack, options: argparse.Namespace) -> None:
         channel.message.connect(lambda _, session, data: on_message(data, session.channel(LABEL).send))
     if options.video:
         film(producer.add_video(fps=15))
+    if options.noise:
+        film_noise(producer.add_video(fps=15, codecs=(options.noise,), bitrate=2_000_000))
+    if options.ticks:
+        tick(channel)
     producer.session_started.connect(lambda _, session: watch(session))
     tell_registrations(producer)
     stack.enter_context(producer)
@@ -91,7 +98,42 @@ def run_consumer(stack: ExitStack, options: argparse.Namespace) -> None:
     for video in session.videos:
         video.frame.connect(lambda _, frame: on_frame())
     watch(session)
-    obey(lambda text: session.channel(LABEL).send(text), session.close)
+    obey(lambda text: session.channel(LABEL).send(text), session.close, lambda: tell_route(session))
+
+
+def tell_route(session: Any) -> None:
+    """Tell what the session goes by."""
+    stats = session.stats().values()
+    types = {each["type"]: each["candidateType"] for each in stats if each["type"].endswith("-candidate")}
+    emit("route", local=types["local-candidate"], remote=types["remote-candidate"])
+
+
+class Flow:
+    """Counts what arrives, and notes the longest time between two."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.longest = 0.0
+        self._last = 0.0
+
+    def add(self) -> None:
+        """Note that something arrived."""
+        now = time.monotonic()
+        if self.count:
+            self.longest = max(self.longest, now - self._last)
+        self.count += 1
+        self._last = now
+
+
+def tell_flow() -> None:
+    """Tell what has arrived so far."""
+    emit(
+        "flow",
+        messages=_messages.count,
+        message_gap=_messages.longest,
+        frames=_frames.count,
+        frame_gap=_frames.longest,
+    )
 
 
 def tell_registrations(role: Any) -> None:
@@ -129,14 +171,17 @@ def take(channel: Any) -> None:
 
 def on_message(data: str | bytes, send: Any) -> None:
     """Tell a message, and send it back where that is asked for."""
-    if isinstance(data, str):
+    if isinstance(data, str) and data.startswith("tick"):
+        _messages.add()
+    elif isinstance(data, str):
         emit("message", text=data)
         if data.startswith("echo"):
             send(data)
 
 
 def on_frame() -> None:
-    """Tell the first frame."""
+    """Count frames, and tell the first one."""
+    _frames.add()
     if not _seen.is_set():
         _seen.set()
         emit("frame")
@@ -155,7 +200,32 @@ def film(video: Any) -> None:
     threading.Thread(target=write, daemon=True).start()
 
 
-def obey(send: Any, close_session: Any) -> None:
+def film_noise(video: Any) -> None:
+    """Write frames that compress badly for as long as the program runs."""
+
+    def write() -> None:
+        random = np.random.default_rng(0)
+        while True:
+            video.write(random.integers(0, 255, (240, 320, 3), np.uint8))
+            time.sleep(1 / 15)
+
+    threading.Thread(target=write, daemon=True).start()
+
+
+def tick(channel: Any) -> None:
+    """Send a short message every 20 ms for as long as the program runs."""
+
+    def send() -> None:
+        number = 0
+        while True:
+            number += 1
+            channel.send(f"tick {number}")
+            time.sleep(0.02)
+
+    threading.Thread(target=send, daemon=True).start()
+
+
+def obey(send: Any, close_session: Any, tell_route: Any = lambda: None) -> None:
     """Do what the test says until it closes."""
     for line in sys.stdin:
         command = json.loads(line)
@@ -163,6 +233,10 @@ def obey(send: Any, close_session: Any) -> None:
             send(command["text"])
         elif command["command"] == "close_session":
             close_session()
+        elif command["command"] == "route":
+            tell_route()
+        elif command["command"] == "flow":
+            tell_flow()
         elif command["command"] == "hold":
             # A function of C that does not let go of the interpreter.
             ctypes.PyDLL(None).usleep(int(command["seconds"] * 1e6))
@@ -173,6 +247,7 @@ def obey(send: Any, close_session: Any) -> None:
 _stdout_lock = threading.Lock()
 _seen = threading.Event()
 _taken: list[Any] = []
+_messages, _frames = Flow(), Flow()
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,73 @@
+"""Firewall rules, addresses and bridges of machines that are network namespaces."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import Final
+
+import pytest
+
+from ..faults.network import Machine
+
+__all__ = ["BIGGEST_PAYLOAD", "Firewall", "add_bridges", "inside"]
+
+BIGGEST_PAYLOAD: Final = 1200
+_UDP_HEADER: Final = 8
+
+
+def inside(machine: Machine, *command: str) -> str:
+    """Run a command on a machine; its output."""
+    done = subprocess.run(["ip", "netns", "exec", machine.name, *command], check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def add_bridges(machine: Machine, number: int) -> None:
+    """Give a machine bridges with addresses as Docker makes them; nothing is on them."""
+    for each in range(number):
+        name = "docker0" if each == 0 else f"br-{each:012x}"
+        inside(machine, "ip", "link", "add", name, "type", "bridge")
+        inside(machine, "ip", "address", "add", f"172.{17 + each}.0.1/16", "dev", name)
+        inside(machine, "ip", "link", "set", name, "up")
+
+
+class Firewall:
+    """nftables' rules of one machine, for what it sends.
+
+    Args:
+        machine: The machine.
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        if shutil.which("nft") is None:
+            pytest.skip("nft is absent; to get it: apt-get install nftables")
+        self._machine = machine
+        self._nft("add", "table", "inet", "test")
+        self._nft("add", "chain", "inet", "test", "output", "{ type filter hook output priority 0 ; }")
+
+    def drop(self, *rule: str) -> None:
+        """Drop what matches a rule, such as ``("ip", "daddr", "192.0.2.1", "udp", "dport", "9")``."""
+        self._nft("add", "rule", "inet", "test", "output", *rule, "drop")
+
+    def count(self, *rule: str) -> None:
+        """Count what matches a rule; see `counted`."""
+        self._nft("add", "rule", "inet", "test", "output", *rule, "counter")
+
+    def count_big_payloads(self) -> None:
+        """Count UDP payloads that are larger than every path takes."""
+        self.count("udp", "length", ">", str(BIGGEST_PAYLOAD + _UDP_HEADER))
+
+    def drop_big_payloads(self, size: int) -> None:
+        """Drop UDP payloads over a size, as a path does that tells nobody."""
+        self.drop("udp", "length", ">", str(size + _UDP_HEADER))
+
+    @property
+    def counted(self) -> list[int]:
+        """How many packets each counting rule has matched."""
+        listed = json.loads(inside(self._machine, "nft", "--json", "list", "table", "inet", "test"))
+        expressions = (each["rule"]["expr"] for each in listed["nftables"] if "rule" in each)
+        return [part["counter"]["packets"] for rule in expressions for part in rule if "counter" in part]
+
+    def _nft(self, *command: str) -> None:
+        inside(self._machine, "nft", *command)

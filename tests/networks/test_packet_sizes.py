@@ -1,0 +1,66 @@
+"""No UDP payload is larger than 1200 bytes, so that a path with an MTU of 1280 takes every packet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from ..faults.network import Machine, Network, require_namespaces
+from ..peers.library import LibraryProcess, library_consumer, library_producer, library_server
+from .machines import Firewall, inside
+
+MTU_OF_IPV6 = 1280
+BIG = "x" * 60_000
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    yield from require_namespaces()
+
+
+def talk(stack: ExitStack, robot_machine: Machine, desk: Machine, codec: str) -> LibraryProcess:
+    """A session with video that takes many packets, and large messages both ways; returns the consumer."""
+    with desk.processes():
+        server = stack.enter_context(library_server(desk.address))
+    uri = server.wait_for("ready")["uri"]
+    with robot_machine.processes():
+        robot = stack.enter_context(library_producer(uri, "robot", "--noise", codec))
+    robot.wait_for("ready")
+    with desk.processes():
+        operator = stack.enter_context(library_consumer(uri, "robot"))
+    operator.wait_for("session")
+    robot.wait_for("session")
+    operator.wait_for("frame")
+    operator.command("send", text=f"echo {BIG}")
+    assert operator.wait_for("message", 30.0)["text"] == f"echo {BIG}"
+    return operator
+
+
+@pytest.mark.parametrize("codec", ["VP8", "H264"])
+def test_no_payload_is_larger_than_1200_bytes(network: Network, codec: str) -> None:
+    machines = network.machine(), network.machine()
+    firewalls = [Firewall(machine) for machine in machines]
+    for firewall in firewalls:
+        firewall.count_big_payloads()
+        firewall.count("udp", "length", ">", "1100")
+        # Lost packets are sent again, within another packet (RTX, RFC 4588).
+        firewall.drop("udp", "length", ">", "900", "numgen", "random", "mod", "100", "<", "3")
+    with ExitStack() as stack:
+        talk(stack, *machines, codec)
+
+        for firewall in firewalls:
+            too_big, nearly = firewall.counted
+            assert too_big == 0
+            assert nearly > 10
+
+
+def test_session_lives_on_a_path_of_the_smallest_mtu_of_ipv6_that_reports_nothing(network: Network) -> None:
+    machines = network.machine(), network.machine()
+    for machine in machines:
+        firewall = Firewall(machine)
+        firewall.drop("udp", "length", ">", str(MTU_OF_IPV6 - 40))
+        inside(machine, "ip", "link", "set", "eth0", "mtu", str(MTU_OF_IPV6))
+    with ExitStack() as stack:
+        talk(stack, *machines, "VP8")
