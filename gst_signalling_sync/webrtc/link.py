@@ -255,7 +255,8 @@ class Link:
             elif error is not None:
                 connecting = self._session.state is SessionState.CONNECTING
                 reason, text = reason_in(error, "rejected" if connecting else "left")
-                self._fail(f"{named}: ended by the peer: {text}", reason)
+                ways = f"; {self.progress}" if reason == "not connected" else ""
+                self._fail(f"{named}: ended by the peer: {text}{ways}", reason)
             elif self._watch is None or not self._session.state.is_open:
                 self._fail(f"{named}: the peer ended it, or left, before it was connected", "left")
             else:

@@ -11,6 +11,7 @@ import itertools
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -62,9 +63,14 @@ _PATTERN: Final = BrowserMedia()
 
 
 class Browser(PeerProcess):
-    """A browser, with any number of pages that are one peer each."""
+    """A browser, with any number of pages that are one peer each.
 
-    def __init__(self) -> None:
+    Args:
+        ice_servers: The W3C's ``RTCIceServer`` objects that all of them use.
+    """
+
+    def __init__(self, ice_servers: Sequence[dict[str, str]] = ()) -> None:
+        self._ice_servers = list(ice_servers)
         found = find_browser()
         if found is None:
             raise FileNotFoundError("Chromium, Node.js or gstwebrtc-api is not installed: run .ci/peers")
@@ -111,7 +117,8 @@ class Browser(PeerProcess):
         number = next(self._numbers)
         size = {"width": media.width, "height": media.height, "fps": media.fps}
         send = {"video": size if media.video else None, "frequency": media.frequency}
-        self.request("open", _START_SECONDS, page=number, role=role, uri=uri, name=name, codec=media.codec, send=send)
+        options = {"uri": uri, "name": name, "codec": media.codec, "send": send, "iceServers": self._ice_servers}
+        self.request("open", _START_SECONDS, page=number, role=role, **options)
         return BrowserPage(self, number)
 
 

@@ -20,13 +20,13 @@ function show(state) {
   document.getElementById("state").textContent = state;
 }
 
-function connect({ uri, name }) {
+function connect({ uri, name, iceServers }) {
   api = new window.GstWebRTCAPI({
     meta: name ? { name } : null,
     signalingServerUrl: uri,
     reconnectionTimeout: 0,
     // The default asks public STUN servers.
-    webrtcConfig: { iceServers: [], bundlePolicy: "max-bundle" },
+    webrtcConfig: { iceServers, bundlePolicy: "max-bundle" },
   });
   api.registerConnectionListener({
     connected: (peerId) => window.tell("ready", { peer_id: peerId }),

@@ -6,9 +6,10 @@ or ``python peer.py HOST server -``.
 
 Events: ``ready`` (peer_id; of a server uri), ``registered`` (peer_id) for each time again, ``session`` (session) once
 connected, ``message`` (text), ``frame`` for the first one, ``state`` (session, state) for each change since,
-``session_closed`` (session, error, reason), ``closed``; of a consumer ``route`` (local, remote: the types of the candidates) and
-``flow`` (messages, frames, message_gap, frame_gap: counts, and the longest time between two in seconds). Commands: ``send`` (text),
-``close_session``, ``hold`` (seconds: the interpreter), ``route``, ``flow``, ``close``. Messages that begin with ``echo`` come back.
+``session_closed`` (session, error, reason), ``closed``; of a consumer ``route`` (local, remote: the types of the candidates)
+and ``flow`` (messages, frames, message_gap, frame_gap: counts, and the longest time between two in seconds). Commands:
+``send`` (text), ``close_session``, ``hold`` (seconds: the interpreter), ``route``, ``flow``, ``close``. Messages that begin
+with ``echo`` come back.
 """
 
 from __future__ import annotations
