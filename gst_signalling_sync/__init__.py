@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from .producer import Producer
     from .protocol.backoff import Retry
     from .protocol.grant import Grant
-    from .protocol.limits import ServerLimits
+    from .protocol.limits import Rate, ServerLimits
     from .protocol.messages import Peer
+    from .protocol.session_limits import SessionLimits
     from .server import SignallingServer
     from .signalling import SignallingClient, find_producer, list_consumers, list_producers
     from .webrtc.channel import DataChannel
@@ -77,8 +78,9 @@ _MODULES = {
     "lifecycle": ("RoleState",),
     "protocol.backoff": ("Retry",),
     "protocol.grant": ("Grant",),
-    "protocol.limits": ("ServerLimits",),
+    "protocol.limits": ("Rate", "ServerLimits"),
     "protocol.messages": ("Peer",),
+    "protocol.session_limits": ("SessionLimits",),
     "server": ("SignallingServer",),
     "signalling": ("SignallingClient", "find_producer", "list_consumers", "list_producers"),
     "webrtc.channel": ("DataChannel",),
@@ -117,6 +119,7 @@ __all__ = [
     "Player",
     "Producer",
     "ProtocolError",
+    "Rate",
     "Recorder",
     "RecordingError",
     "Retry",
@@ -125,6 +128,7 @@ __all__ = [
     "ServerLimits",
     "Session",
     "SessionClosed",
+    "SessionLimits",
     "SignallingClient",
     "SignallingError",
     "SignallingServer",

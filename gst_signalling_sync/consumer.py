@@ -12,9 +12,11 @@ from .errors import ConnectionLost, PeerNotFound, ServerError, SessionClosed
 from .ice_options import GivenServers, IceOptions
 from .lifecycle import RoleState, StateChange
 from .protocol.backoff import DEFAULT_RETRY, Retry
-from .protocol.messages import Event, Peer, PeerStatusChanged, Role, SessionStarted
+from .protocol.messages import Event, IceMessage, Peer, PeerStatusChanged, Role, SessionStarted
+from .protocol.session_limits import SessionLimits
 from .race import Race
 from .resumption import Resumption
+from .session_requests import SessionRequest
 from .session_role import SessionRole
 from .signalling import DEFAULT_TIMEOUT, SignallingClient
 from .signalling.answers import SessionEvent
@@ -53,6 +55,7 @@ class Consumer(SessionRole):
         interrupted_after: Seconds without any packet of the peer after which a session is ``"interrupted"``. Defaults to 2.
         ice: STUN and TURN servers, UDP ports and network interfaces; None: ``$GST_SIGNALLING_ICE_SERVERS`` and all
             interfaces.
+        limits: What producers may use of this consumer; None: the defaults. See ``docs/limits.rst``.
 
     Raises:
         ValueError: An address is not of its form.
@@ -71,6 +74,7 @@ class Consumer(SessionRole):
         retry: Retry | None = DEFAULT_RETRY,
         interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
         ice: IceOptions | None = None,
+        limits: SessionLimits | None = None,
     ) -> None:
         roles = (Role.CONSUMER,) if passive else ()
         super().__init__(
@@ -84,6 +88,7 @@ class Consumer(SessionRole):
             retry=retry,
             interrupted_after=interrupted_after,
             ice=ice,
+            limits=limits,
         )
         self.passive = passive
         self._directory = Directory(self.uri)
@@ -353,15 +358,20 @@ class Consumer(SessionRole):
 
     def _on_session_started(self, event: SessionStarted) -> None:
         if not self.passive:
-            logger.warning("refused session %s, which peer %s started unasked", event.session_id, event.peer_id)
-            self._client().end_session(event.session_id, "not a passive consumer")
+            self._requests.refuse_unasked(event)
             return
+        self._on_request(event)
+
+    def _begin_requested(self, request: SessionRequest, early: list[IceMessage]) -> None:
         try:
-            session = self._new_session(event.peer_id)
-            self._register(session, event.session_id)
+            session = self._new_session(request.peer_id)
+            self._register(session, request.session_id)
         except ConnectionLost as error:
-            logger.info("refused session %s: %s", event.session_id, error)
+            logger.info("refused session %s: %s", request.session_id, error)
+            self._requests.ended(request.session_id)
             return
+        for message in early:
+            session.link.on_candidate(message.candidate, message.sdp_m_line_index)
         session.link.give_up_after(self._timeout)
         session.link.start_as_answerer(None, sources=self._sources)
 
@@ -377,6 +387,7 @@ def connect(
     ice_servers: GivenServers = (),
     retry: Retry | None = DEFAULT_RETRY,
     interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
+    limits: SessionLimits | None = None,
     resume: bool = False,
     resend: bool = False,
     ice: IceOptions | None = None,
@@ -394,6 +405,7 @@ def connect(
         ice_servers: STUN and TURN servers: the short form of ``ice=IceOptions(servers)``.
         retry: How a lost signalling connection is made again; None: not at all. The session goes on in any case.
         interrupted_after: Seconds without any packet of the peer after which the session is ``"interrupted"``. Defaults to 2.
+        limits: What the producer may use of this end; None: the defaults. See ``docs/limits.rst``.
         resume: Whether the session goes on in a new connection when this one breaks. See `Consumer.start_session`.
         resend: Whether what the producer had not acknowledged is then sent first.
         ice: STUN and TURN servers, UDP ports and network interfaces; None: ``$GST_SIGNALLING_ICE_SERVERS`` and all
@@ -423,6 +435,7 @@ def connect(
         retry=retry,
         interrupted_after=interrupted_after,
         ice=ice,
+        limits=limits,
     )
     deadline = Deadline(DEFAULT_TIMEOUT if timeout is None else timeout)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from dataclasses import replace
 from typing import Any
 
 from .broadcast import BroadcastChannel
@@ -12,7 +13,9 @@ from .endpoint import Endpoint
 from .errors import ConnectionLost, SessionClosed
 from .ice_options import GivenServers, IceOptions
 from .protocol.backoff import DEFAULT_RETRY, Retry
-from .protocol.messages import Event, Role, SessionRequested
+from .protocol.messages import Event, IceMessage, Role, SessionRequested
+from .protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
+from .session_requests import SessionRequest
 from .session_role import SessionRole
 from .signals import Signal
 from .webrtc.channel import DataChannel
@@ -53,9 +56,13 @@ class Producer(SessionRole):
         interrupted_after: Seconds without any packet of the peer after which a session is ``"interrupted"``. Defaults to 2.
         ice: STUN and TURN servers, UDP ports and network interfaces; None: ``$GST_SIGNALLING_ICE_SERVERS`` and all
             interfaces.
+        max_sessions: The maximum number of sessions that consumers have at once; those beyond it are refused, and their
+            `SessionClosed.reason` is ``"busy"``. None: that of `limits`, 32 by default.
+        limits: What consumers may use of this producer; None: the defaults. See ``docs/limits.rst``.
 
     Raises:
-        ValueError: An address is not of its form, the name is no text, or `meta` is not an object that it can go into.
+        ValueError: An address is not of its form, the name is no text, `meta` is not an object that it can go into, or
+            `max_sessions` is not positive.
     """
 
     def __init__(
@@ -72,7 +79,12 @@ class Producer(SessionRole):
         retry: Retry | None = DEFAULT_RETRY,
         interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
         ice: IceOptions | None = None,
+        max_sessions: int | None = None,
+        limits: SessionLimits | None = None,
     ) -> None:
+        limits = DEFAULT_SESSION_LIMITS if limits is None else limits
+        if max_sessions is not None:
+            limits = replace(limits, sessions=max_sessions)
         super().__init__(
             uri,
             (Role.PRODUCER,),
@@ -84,6 +96,7 @@ class Producer(SessionRole):
             retry=retry,
             interrupted_after=interrupted_after,
             ice=ice,
+            limits=limits,
         )
         self.name = name
         self.echo = echo
@@ -177,20 +190,24 @@ class Producer(SessionRole):
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, SessionRequested):
-            self._on_session_requested(event)
+            self._on_request(event)
         else:
             super()._on_event(event)
 
-    def _on_session_requested(self, event: SessionRequested) -> None:
+    def _begin_requested(self, request: SessionRequest, early: list[IceMessage]) -> None:
         try:
-            session = self._take(event.peer_id, event.session_id)
+            session = self._take(request.peer_id, request.session_id)
         except ConnectionLost as error:
-            logger.info("refused session %s: %s", event.session_id, error)
+            logger.info("refused session %s: %s", request.session_id, error)
+            self._requests.ended(request.session_id)
             return
-        self._begin(session, event.offer, self._timeout)
+        for message in early:
+            session.link.on_candidate(message.candidate, message.sdp_m_line_index)
+        offer = request.offer if isinstance(request, SessionRequested) else None
+        self._begin(session, offer, self._timeout)
 
     def _take(self, peer_id: str, session_id: str, ours: bool = False) -> Session:
-        """A new session, registered; on the reader."""
+        """A new session, registered before any later message for it is handled."""
         session = self._new_session(peer_id)
         self._register(session, session_id, ours)
         session.adopted = self._on_channel

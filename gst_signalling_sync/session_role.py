@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections import deque
@@ -14,12 +15,24 @@ from .errors import ConnectionLost, SessionClosed, SignallingError, WaitTimeout
 from .ice_options import GivenServers, IceOptions, resolve_ice
 from .lifecycle import Attempt, RoleState, StateChange
 from .protocol.backoff import Retry
-from .protocol.messages import EndSession, EndSessionV1_1, Event, IceMessage, Role, SdpMessage, SdpType
+from .protocol.messages import (
+    EndSession,
+    EndSessionV1_1,
+    Event,
+    IceMessage,
+    Role,
+    SdpMessage,
+    SdpType,
+    SessionRequested,
+)
+from .protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
 from .role import RoleObject
+from .session_requests import SessionRequest, SessionRequests
 from .threads.interruptible import Condition
 from .threads.loop_thread import LoopThread
 from .threads.shared_loop import acquire_shared_loop, release_shared_loop
 from .threads.waiting import Deadline, wait_for
+from .webrtc.description import MAX_DESCRIPTION_CHARACTERS
 from .webrtc.link import ENDING_SECONDS
 from .webrtc.liveness import check_interrupted_after
 from .webrtc.session import Session
@@ -50,6 +63,7 @@ class SessionRole(RoleObject):
         ice: Which servers, ports and interfaces sessions use; None: those of the environment.
         retry: How a lost signalling connection is made again; None: not at all.
         interrupted_after: Seconds of silence after which a session is interrupted.
+        limits: What other peers may use of the role; None: the defaults.
     """
 
     _ending_seconds = ENDING_SECONDS + 2.0
@@ -67,10 +81,13 @@ class SessionRole(RoleObject):
         ice: IceOptions | None,
         retry: Retry | None,
         interrupted_after: float,
+        limits: SessionLimits | None = None,
     ) -> None:
         super().__init__(uri, roles, meta, host=host, port=port, timeout=timeout, retry=retry)
         self._interrupted_after = check_interrupted_after(interrupted_after)
         self._ice = resolve_ice(ice, ice_servers)
+        self._limits = DEFAULT_SESSION_LIMITS if limits is None else limits
+        self._requests = SessionRequests(f"the {self._kind} of {self.uri}", self._limits, _Admitting(self))
         self._loop: LoopThread | None = None
         # Guards the sessions, which the reader adds and the loop removes; notified when one changes its state.
         self._sessions_changed = Condition()
@@ -180,6 +197,7 @@ class SessionRole(RoleObject):
             self._loop = acquire_shared_loop(ConnectionLost, WaitTimeout)
             with self._sessions_changed:
                 self._is_closing = False
+            self._requests.open(self._loop)
 
     def _connect(self, attempt: Attempt) -> None:
         super()._connect(attempt)
@@ -202,6 +220,7 @@ class SessionRole(RoleObject):
             release_shared_loop()
 
     def _end_sessions(self, deadline: Deadline) -> None:
+        self._requests.close()
         with self._sessions_changed:
             self._is_closing = True
             sessions = list(self._sessions.values())
@@ -248,6 +267,7 @@ class SessionRole(RoleObject):
             self._timeout,
             self._ice,
             self._interrupted_after,
+            self._limits,
         )
         session.settled = self._on_settled
         session.finished = self._on_finished
@@ -285,7 +305,36 @@ class SessionRole(RoleObject):
             self._life.wait_registered(Deadline(0.0), doing)
         raise WaitTimeout(f"{doing}: none within {deadline}")
 
+    def _on_request(self, request: SessionRequest) -> None:
+        """Handle that another peer wants a session; on the reader."""
+        offer = request.offer if isinstance(request, SessionRequested) else None
+        if request.peer_id == self._client().peer_id:
+            self._refuse(request.session_id, "rejected: a peer has no session with itself")
+        elif offer is not None and len(offer) > MAX_DESCRIPTION_CHARACTERS:
+            self._refuse(
+                request.session_id, f"incompatible: unusable offer from the peer: it has {len(offer)} characters"
+            )
+        elif self._session(request.session_id) is None:
+            self._requests.ask(request)
+
+    def _begin_requested(self, request: SessionRequest, early: list[IceMessage]) -> None:
+        """Begin a session that another peer asked for; on the reader or the loop.
+
+        Args:
+            request: What it asked for.
+            early: Its candidates that have come already.
+        """
+
+    def _refuse(self, session_id: str, told: str | None) -> None:
+        """Tell the other end that there will be no session."""
+        with contextlib.suppress(ConnectionLost):
+            self._client().end_session(session_id, told)
+
     def _on_event(self, event: Event) -> None:
+        if self._requests.keep(event):
+            if isinstance(event, EndSession | EndSessionV1_1):
+                self._requests.withdraw(event.session_id)
+            return
         match event:
             case SdpMessage(session_id, kind, sdp):
                 self._on_sdp(session_id, kind, sdp)
@@ -309,6 +358,7 @@ class SessionRole(RoleObject):
             self._sessions_changed.notify_all()
 
     def _on_lost(self, error: Exception) -> None:
+        self._requests.drop()
         with self._sessions_changed:
             sessions = list(self._sessions.values())
         for session in sessions:
@@ -328,6 +378,8 @@ class SessionRole(RoleObject):
 
     def _on_settled(self, session: Session) -> None:
         """Take note of a session's new state; on the loop."""
+        if session.state == "connected":
+            self._requests.connected(session.id)
         if session.resumes is not None and session.state == "connected":
             self._hand_over(session.resumes, session)
             return
@@ -353,3 +405,25 @@ class SessionRole(RoleObject):
         """Forget a session that is closed, now that `close` has no thread of its to wait for; on the loop."""
         with self._sessions_changed:
             self._sessions.pop(session.id, None)
+        self._requests.ended(session.id)
+
+
+class _Admitting:
+    """What a role does for the requests of other peers."""
+
+    def __init__(self, role: SessionRole) -> None:
+        self._role = role
+
+    def count_interrupted(self) -> int:
+        return sum(session.state == "interrupted" for session in self._role.sessions)
+
+    def begin(self, request: SessionRequest, early: list[IceMessage]) -> None:
+        self._role._begin_requested(request, early)
+
+    def refuse(self, session_id: str, told: str | None) -> None:
+        self._role._refuse(session_id, told)
+
+    def give_up(self, session_id: str) -> None:
+        if session := self._role._session(session_id):
+            text = "it was not connected in time, and others wait"
+            session.link.abandon(SessionClosed(f"{session.named}: {text}", "busy"), text)

@@ -22,6 +22,7 @@ __all__ = [
     "CLOSE",
     "CONTINUATION",
     "FIN",
+    "PEER_ID",
     "PING",
     "TEXT",
     "Conversation",

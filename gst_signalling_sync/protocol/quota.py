@@ -28,6 +28,11 @@ class TokenBucket:
         self._rate = rate
         self._full_at = float("-inf")
 
+    @property
+    def full_at(self) -> float:
+        """When the bucket is full again if nothing more is taken, in seconds."""
+        return self._full_at
+
     def spend(self, amount: float, now: float) -> float:
         """Take from the bucket, also what is not there.
 
@@ -56,6 +61,22 @@ class TokenBucket:
             return False
         self._full_at = full_at
         return True
+
+    def give_back(self, amount: float) -> None:
+        """Put back what was taken."""
+        self._full_at -= amount / self._rate.per_second
+
+    def wait(self, amount: float, now: float) -> float:
+        """How long it takes until `take` takes so much.
+
+        Args:
+            amount: How much.
+            now: The time, in seconds.
+
+        Returns:
+            Seconds; 0 where it would now.
+        """
+        return _spent(self._rate, self._full_at, amount, now)[1]
 
 
 class PeerQuota:

@@ -181,13 +181,17 @@ def _serialise_shared(message: EndSession | EndSessionV1_1 | SdpMessage | IceMes
             return _dump("peer", sessionId=session_id, ice={"candidate": candidate, "sdpMLineIndex": index})
 
 
+_encode: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
+"""Made once: ``json.dumps`` with options makes an encoder for each call."""
+
+
 def _dump(type_: str, **fields: Any) -> str:
     return _dump_object(type_, {"type": type_, **fields})
 
 
 def _dump_object(type_: str, fields: JsonObject) -> str:
     try:
-        text = json.dumps(fields, allow_nan=False, ensure_ascii=False)
+        text = _encode(fields)
         # A lone surrogate is no Unicode text; the other ends' parsers would drop the whole message.
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -21,6 +22,7 @@ from .opening import Opening
 from .outgoing import Outgoing
 from .repeated import RepeatedWarnings
 from .stream import Stream, TcpStream
+from .turns import PAUSE_SECONDS, Turns
 
 __all__ = ["AddressGone", "Connection"]
 
@@ -68,6 +70,7 @@ class Connection:
         # The reader's own.
         self._received = memoryview(b"")
         self._says_goodbye = False
+        self._turns = Turns(0.0)
         self._heard = 0
         self._delivered = 0
         where = self.uri.split("//", 1)[1]
@@ -149,8 +152,9 @@ class Connection:
     def _write(self) -> None:
         assert self._stream is not None
         try:
-            while (item := self._outgoing.take()) is not None:
-                self._stream.send(item if isinstance(item, bytes) else _text_frame(item), Deadline(_FOREVER))
+            while (items := self._outgoing.take()) is not None:
+                frames = [item if isinstance(item, bytes) else _text_frame(item) for item in items]
+                self._stream.send(b"".join(frames), Deadline(_FOREVER))
             if self._closing and self._closing_frame.acquire(blocking=False):
                 self._stream.send(close_frame(websocket.STATUS_NORMAL), Deadline(_FOREVER))
         except OSError as error:
@@ -178,9 +182,12 @@ class Connection:
         keepalive = Keepalive(clock.now(), self._keepalive_seconds)
         self._heard = stream.tcp.bytes_received
         messages = MessageReader(lambda size: self._receive(size, stream, keepalive))
+        self._turns = Turns(clock.now())
         try:
             while True:
                 self._take(messages.next())
+                if self._turns.is_over(clock.now()):
+                    time.sleep(PAUSE_SECONDS)
         except _Ended as ended:
             return ended
         except ProtocolViolation as violation:
@@ -197,8 +204,9 @@ class Connection:
         """
         while not self._received:
             data: bytes | None = None
+            begun = clock.now()
             try:
-                data = stream.receive(Deadline(max(0.0, keepalive.next_at - clock.now())))
+                data = stream.receive(Deadline(max(0.0, keepalive.next_at - begun)))
             except TimeoutError:
                 pass
             except OSError as error:
@@ -206,6 +214,7 @@ class Connection:
             if data == b"":
                 raise _Ended("the server closed it")
             now = clock.now()
+            self._turns.waited(begun, now)
             if stream.tcp.bytes_received > self._heard:
                 self._heard = stream.tcp.bytes_received
                 keepalive.heard(now)

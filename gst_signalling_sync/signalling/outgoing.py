@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
 from ..threads.interruptible import Condition
 
 __all__ = ["Outgoing"]
+
+_TOGETHER: Final = 16 * 2**10
+"""Characters of texts that are taken at once, unless one is longer: short ones in one packet, none behind a long one."""
 
 
 class Outgoing:
@@ -56,14 +60,21 @@ class Outgoing:
             self._is_ended = True
             self._changed.notify()
 
-    def take(self) -> str | bytes | None:
-        """The oldest control frame, else the oldest text; blocks until there is one. None: `end` was called."""
+    def take(self) -> list[str | bytes] | None:
+        """What waits, up to some length: control frames and then texts. Blocks until there is something.
+
+        Returns:
+            At least one; None: `end` was called, and nothing is left.
+        """
         with self._changed:
-            while True:
-                if self._control:
-                    return self._control.pop(next(iter(self._control)))
-                if self._texts:
-                    return self._texts.popleft()
+            while not (self._control or self._texts):
                 if self._is_ended:
                     return None
                 self._changed.wait()
+            taken: list[str | bytes] = list(self._control.values())
+            self._control.clear()
+            size = 0
+            while self._texts and size < _TOGETHER:
+                size += len(self._texts[0])
+                taken.append(self._texts.popleft())
+            return taken

@@ -13,6 +13,7 @@ from .engine.candidate import RTCIceCandidate, candidate_from_sdp
 __all__ = [
     "CANDIDATES",
     "DEFAULT_MAX_MESSAGE_SIZE",
+    "MAX_DESCRIPTION_CHARACTERS",
     "check_description",
     "has_candidates",
     "leaves_setup_open",
@@ -28,7 +29,7 @@ DEFAULT_MAX_MESSAGE_SIZE: Final = 65536
 MEDIA_SECTIONS: Final = 64
 """Media descriptions that are taken from a peer; a robot with many cameras has some ten."""
 
-DESCRIPTION_CHARACTERS: Final = 256 * 1024
+MAX_DESCRIPTION_CHARACTERS: Final = 256 * 1024
 """A browser's with a camera and a microphone has some 8,000."""
 
 ATTRIBUTES: Final = 256
@@ -113,8 +114,8 @@ def check_description(description: str) -> None:
         raise ProtocolError(f"it has {len(sections)} media descriptions, more than {MEDIA_SECTIONS}")
     if len(_CANDIDATE.findall(description)) > CANDIDATES:
         raise ProtocolError(f"it has more than {CANDIDATES} candidates")
-    if len(description) > DESCRIPTION_CHARACTERS:
-        raise ProtocolError(f"it has {len(description)} characters, more than {DESCRIPTION_CHARACTERS}")
+    if len(description) > MAX_DESCRIPTION_CHARACTERS:
+        raise ProtocolError(f"it has {len(description)} characters, more than {MAX_DESCRIPTION_CHARACTERS}")
     for section in sections:
         _check_attributes(section)
 

@@ -22,6 +22,7 @@ from ..errors import (
 from ..ice_options import IceOptions, IceServer
 from ..protocol.control import ControlMessage, Goodbye, InBandCandidate, InBandDescription
 from ..protocol.messages import SdpType
+from ..protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
 from ..signalling import SignallingClient
 from ..threads.loop_thread import LoopThread
 from .channel_options import ChannelOptions
@@ -69,6 +70,7 @@ class Link:
         loop: Of this process's WebRTC.
         ice: Which addresses, ports and servers to use.
         interrupted_after: Seconds of silence after which the session is interrupted.
+        limits: What the peer may use.
     """
 
     def __init__(
@@ -78,12 +80,14 @@ class Link:
         loop: LoopThread,
         ice: IceOptions,
         interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
+        limits: SessionLimits = DEFAULT_SESSION_LIMITS,
     ) -> None:
         self._session = session
         self._signalling = signalling
         self._loop = loop
         self._ice = ice
         self._interrupted_after = interrupted_after
+        self._limits = limits
         self._connection: PeerConnection | None = None
         self._watch: Watch | None = None
         self._control: ControlChannel | None = None

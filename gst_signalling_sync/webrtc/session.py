@@ -16,6 +16,7 @@ from aiortc import RTCPeerConnection
 
 from ..errors import ConnectionLost, MessageTooLarge, SessionClosed, TrackNotFound, WaitTimeout
 from ..ice_options import IceOptions
+from ..protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
 from ..signalling import SignallingClient
 from ..signals import Signal
 from ..threads.callbacks import Callbacks
@@ -66,6 +67,7 @@ class Session:
         timeout: float,
         ice: IceOptions,
         interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
+        limits: SessionLimits = DEFAULT_SESSION_LIMITS,
     ) -> None:
         self.id = ""
         self.peer_id = peer_id
@@ -108,7 +110,7 @@ class Session:
         """Called on the loop when the session is closed and has no thread left; the session's role sets it."""
         self.media = ReceivedMedia(loop, callbacks, timeout)
         """What the session receives of video and audio; for its link and its role."""
-        self.link = Link(self, signalling, loop, ice, interrupted_after)
+        self.link = Link(self, signalling, loop, ice, interrupted_after, limits)
         """What the session is on the loop; for its role."""
 
     def __repr__(self) -> str:

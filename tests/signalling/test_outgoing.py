@@ -12,7 +12,8 @@ def test_control_frames_overtake_texts_and_the_newest_of_a_kind_is_sent() -> Non
     outgoing.put_control("pong", b"new")
     outgoing.end()
 
-    assert [outgoing.take() for _ in range(3)] == [b"new", "text", None]
+    assert outgoing.take() == [b"new", "text"]
+    assert outgoing.take() is None
 
 
 def test_nothing_follows_the_closing_frame() -> None:
@@ -22,4 +23,15 @@ def test_nothing_follows_the_closing_frame() -> None:
     outgoing.put("after")
     outgoing.put_control("pong", b"after")
 
-    assert [outgoing.take() for _ in range(2)] == [b"closing frame", None]
+    assert outgoing.take() == [b"closing frame"]
+    assert outgoing.take() is None
+
+
+def test_short_texts_go_out_together_and_long_ones_one_by_one() -> None:
+    outgoing = Outgoing()
+    for text in ("a", "b", "long" * 10_000, "c"):
+        outgoing.put(text)
+    outgoing.end()
+
+    assert outgoing.take() == ["a", "b", "long" * 10_000]
+    assert outgoing.take() == ["c"]
