@@ -198,6 +198,7 @@ def test_counts_and_ends_hold_over_any_life(seed: int) -> None:
         ({"names": [7]}, TypeError, "names must hold strings, not 7"),
         ({"peers": None}, TypeError, "peers must be a list of strings, not None"),
         ({"expires": "tomorrow"}, TypeError, "expires must be a number of seconds"),
+        ({"expires": 10**400}, ValueError, "expires must be a finite number"),
         ({"expires": float("nan")}, ValueError, "expires must be a finite number"),
         ({"connections": 0}, ValueError, "connections must be at least 1, not 0"),
         ({"connections": True}, TypeError, "connections must be a whole number"),

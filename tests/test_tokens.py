@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from gst_signalling_sync import Grant
 from gst_signalling_sync.protocol.tokens import TokenTable, hashed, new_token, token_table
+from gst_signalling_sync.server.json_web_tokens import JsonWebTokens
 from gst_signalling_sync.server.token_file import TokenFile
 
 SECRET = "a secret of at least thirty-two bytes"
@@ -193,7 +194,11 @@ def test_signed_token_is_what_it_claims(issuer: TokenFile) -> None:
         signed(iss="company", key="another secret of thirty-two bytes"),
         signed(iss="company", algorithm="HS384", key="x" * 48),
         jwt.encode(claims(iss="company"), "", "none"),
+        signed(iss="company", exp=10**400),
+        signed(iss="company", signalling={"subject": "other"}),
         signed(iss="company") + "x",
+        f"{jwt.utils.base64url_encode(b'[' * 9000).decode()}.e30.",
+        jwt.encode(claims(iss="company"), SECRET, "HS256", headers={"crit": ["x"]}),
         "a.b.c",
         "..",
         SECRET,
@@ -201,6 +206,13 @@ def test_signed_token_is_what_it_claims(issuer: TokenFile) -> None:
 )
 def test_token_that_claims_something_else_lets_nobody_in(issuer: TokenFile, token: str) -> None:
     assert issuer.find(token) is None
+
+
+@given(st.text(), st.text(), st.text())
+def test_any_three_strings_let_nobody_in(header: str, payload: str, signature: str) -> None:
+    entry = {"algorithms": ["HS256"], "key": SECRET, "audience": "robots"}
+
+    assert JsonWebTokens({"company": entry}, Path()).find(f"{header}.{payload}.{signature}") is None
 
 
 def test_token_that_has_expired_says_so(issuer: TokenFile) -> None:

@@ -131,9 +131,13 @@ def _role(name: str) -> Role:
 def _moment(seconds: float) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise TypeError(f"expires must be a number of seconds as of time.time(), not {seconds!r:.100}")
-    if not math.isfinite(seconds):
-        raise ValueError(f"expires must be a finite number of seconds, not {seconds!r}")
-    return float(seconds)
+    try:
+        moment = float(seconds)
+    except OverflowError:
+        moment = math.inf
+    if not math.isfinite(moment):
+        raise ValueError(f"expires must be a finite number of seconds, not {seconds!r:.100}")
+    return moment
 
 
 def _positive(number: int) -> int:

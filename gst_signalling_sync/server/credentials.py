@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -107,7 +106,7 @@ def _tokens_in_query(request: Request) -> list[str]:
 def _basic(value: str) -> Credentials:
     try:
         user, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         colon = ""
     if not colon:
         raise NotCredentials("The Basic credentials must be a user and a password in base64, with a colon between them")
