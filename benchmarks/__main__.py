@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import click
@@ -12,6 +13,8 @@ from benchmarks import data as data_benchmark
 from benchmarks import report
 from benchmarks import server as server_benchmark
 from benchmarks import start as start_benchmark
+from benchmarks.links import report as links_report
+from benchmarks.links import run as links_benchmark
 from benchmarks.soak import run as soak_benchmark
 from benchmarks.video import report as video_report
 from benchmarks.video import rounds as video_benchmark
@@ -80,6 +83,30 @@ def video(rounds: int, seconds: float, only: tuple[str, ...], bitrate: int, as_j
         click.echo(video_report.video_json(result))
     else:
         video_report.print_video(_report_console(), result)
+
+
+@main.command()
+@click.option("--seconds", default=30.0, show_default=True, help="How long each pair is watched on each link.")
+@click.option(
+    "--profile", "profiles", multiple=True, help="Part of a link's name; may be repeated. Default: all of them."
+)
+@click.option(
+    "--pair",
+    "pairs",
+    multiple=True,
+    help="A pair's letter, or part of its name; may be repeated. Default: all of them.",
+)
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the bitrates over time as PNG.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def links(seconds: float, profiles: tuple[str, ...], pairs: tuple[str, ...], plot: Path | None, as_json: bool) -> None:
+    """Video over thin and lossy links: frame rate, delay, freezes and use of the link, beside the real peers."""
+    results = links_benchmark.run(profiles, pairs, seconds, _progress())
+    if plot is not None:
+        links_report.plot_links(results, plot)
+    if as_json:
+        click.echo(links_report.links_json(results))
+    else:
+        links_report.print_links(_report_console(), results)
 
 
 @main.command()

@@ -40,6 +40,7 @@ from .webrtc.session import Session
 if TYPE_CHECKING:
     from .webrtc.media.playing.player import Player
     from .webrtc.media.sending.audio_source import AudioSource
+    from .webrtc.media.sending.degradation import DegradationPreference
     from .webrtc.media.sending.video_source import Bitrate, VideoSource
 
 __all__ = ["SessionRole"]
@@ -111,7 +112,12 @@ class SessionRole(RoleObject):
             return [session for session in self._sessions.values() if session.is_open]
 
     def add_video(
-        self, fps: float = 30, codecs: Sequence[str] = ("VP8", "H264"), bitrate: Bitrate = None
+        self,
+        fps: float = 30,
+        codecs: Sequence[str] = ("VP8", "H264"),
+        bitrate: Bitrate = None,
+        *,
+        degradation: DegradationPreference = "balanced",
     ) -> VideoSource:
         """Add a video track, best before `start`: a session that has begun already does not get it.
 
@@ -124,18 +130,20 @@ class SessionRole(RoleObject):
             bitrate: Bits per second: the highest, or the lowest and the highest. None: by the size of the frames, 0.08 per
                 pixel. Within the limits it follows the links: it is the lowest of what they carry, but at least half of what
                 the median of them does, so that one bad link does not take the video from the others.
+            degradation: What is given up where that is too little for the frames, in the W3C's words: ``"balanced"``, the frame
+                rate first, down to a third, then the size; ``"maintain-framerate"``; ``"maintain-resolution"``.
 
         Returns:
             What frames are written to.
 
         Raises:
-            ValueError: There is no such codec here, or a number is out of range.
+            ValueError: There is no such codec here, or no such preference, or a number is out of range.
             RuntimeError: The object was inherited by `fork`.
         """
         from .webrtc.media.sending.video_source import VideoSource
 
         self._owner.check()
-        source = VideoSource(fps, codecs, bitrate)
+        source = VideoSource(fps, codecs, bitrate, degradation=degradation)
         self._sources.append(source)
         return source
 

@@ -50,18 +50,34 @@ def test_small_changes_wait_because_each_costs_a_keyframe() -> None:
     assert shared.target(0.0) == 1_000_000
 
 
-def test_increases_wait_longer_than_decreases() -> None:
+def test_small_increases_wait_longer_than_other_changes() -> None:
     shared = SharedBitrate(100_000, 1_000_000)
     shared.report("link", 500_000)
     assert shared.target(0.0) == 500_000
 
-    shared.report("link", 1_000_000)
+    shared.report("link", 700_000)
     assert shared.target(2.0) == 500_000
-    assert shared.target(5.0) == 1_000_000
+    assert shared.target(5.0) == 700_000
 
     shared.report("link", 300_000)
-    assert shared.target(5.5) == 1_000_000
+    assert shared.target(5.5) == 700_000
     assert shared.target(6.0) == 300_000
+
+    shared.report("link", 1_000_000)
+    assert shared.target(6.5) == 300_000
+    assert shared.target(7.0) == 1_000_000
+
+
+def test_link_that_is_not_known_yet_counts_only_by_itself() -> None:
+    shared = SharedBitrate(100_000, 1_000_000)
+    shared.report("new", 300_000, is_confirmed=False)
+    assert shared.target(0.0) == 300_000
+
+    shared.report("good", 900_000)
+    assert shared.target(1.0) == 900_000
+
+    shared.report("new", 600_000)
+    assert shared.target(2.0) == 600_000
 
 
 def test_new_limits_take_effect_at_once() -> None:

@@ -273,7 +273,7 @@ def damaged(data: bytes, random: np.random.Generator) -> bytes:
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
 def test_no_damage_ends_the_decoding(loop: LoopThread, codec: str) -> None:
     random = np.random.default_rng(9)
-    encoder, decoder = VideoEncoder(send_form(codec), 30), VideoDecoder()
+    encoder, decoder = VideoEncoder(send_form(codec)), VideoDecoder()
     decoded: list[int] = []
     thread = DecoderThread(
         "test-decoder", lambda frame: decoded.extend(each.pts or 0 for each in decoder.decode(frame)), lambda: None
@@ -284,7 +284,7 @@ def test_no_damage_ends_the_decoding(loop: LoopThread, codec: str) -> None:
 
     for number in range(300):
         picture = to_frame(numbered_picture(number)).reformat(format="yuv420p")
-        encoded = encoder.encode(picture, number * 3000, 0.0, 500_000, keyframe=number % 10 == 9)
+        encoded = encoder.encode(picture, number * 3000, 0.0, 500_000, 30, keyframe=number % 10 == 9)
         data = encoded.data if number % 10 == 9 else damaged(encoded.data, random)
         frame = EncodedFrame(codec, data, encoded.timestamp, number % 3 == 0 or encoded.keyframe, time.monotonic())
         loop.run(put(frame), Deadline(SECONDS), "putting a frame")

@@ -44,13 +44,13 @@ class Camera:
         self.received = Received(loop, "video", ["VP8", "H264"])
         self.video = VideoReceiver("session s1 with peer p1", self.received.receiver, loop, callbacks, SECONDS)
         self.stream = Stream(codec)
-        self._encoder = VideoEncoder(send_form(codec), 30)
+        self._encoder = VideoEncoder(send_form(codec))
         self._number = 0
 
     def packets(self, width: int = 320, height: int = 240, keyframe: bool = False) -> list[Packet]:
         """The packets of the next picture; the first carries number 0."""
         picture = to_frame(numbered_picture(self._number, width, height)).reformat(format="yuv420p")
-        encoded = self._encoder.encode(picture, self._number * 3000, 0.0, 500_000, keyframe)
+        encoded = self._encoder.encode(picture, self._number * 3000, 0.0, 500_000, 30, keyframe)
         self._number += 1
         packet = av.Packet(encoded.data)
         packet.pts, packet.time_base = encoded.timestamp, Fraction(1, 90000)
@@ -409,9 +409,9 @@ def test_enormous_picture_is_refused(camera: Camera) -> None:
 
 def test_decoders_hold_no_picture_back(camera: Camera) -> None:
     for codec in ("VP8", "H264"):
-        encoder, decoder = VideoEncoder(send_form(codec), 30), VideoDecoder()
+        encoder, decoder = VideoEncoder(send_form(codec)), VideoDecoder()
         for number in range(10):
             picture = to_frame(numbered_picture(number)).reformat(format="yuv420p")
-            encoded = encoder.encode(picture, number * 3000, 0.0, 500_000, False)
+            encoded = encoder.encode(picture, number * 3000, 0.0, 500_000, 30, False)
             (decoded,) = decoder.decode(encoded)
             assert decoded.pts == number * 3000

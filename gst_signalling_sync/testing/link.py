@@ -79,6 +79,7 @@ class SimulatedLink:
         """Packets that were or will be delivered."""
         self.dropped = 0
         """Packets that were lost."""
+        self.bytes_passed = 0
         self._random = random.Random(seed)
         self._began: float | None = None
         # When all that waits is sent; and, of a policed link, how many bits may pass, and since when.
@@ -107,6 +108,7 @@ class SimulatedLink:
             self.dropped += 1
             return None
         self.passed += 1
+        self.bytes_passed += size
         arrival = departure + max(0.0, profile.delay + self._random.uniform(-profile.jitter, profile.jitter))
         if self._random.random() < profile.reordering:
             return arrival + _REORDERED_SECONDS + self._random.random() * _REORDERED_SECONDS

@@ -29,10 +29,17 @@ _HEADER_BYTES: Final = 28
 
 @dataclass(frozen=True)
 class Traffic:
-    """What a relay has seen of all directions, in packets."""
+    """What a relay has seen.
+
+    Attributes:
+        passed: Packets that were delivered, of all directions.
+        dropped: Packets that were lost, likewise.
+        busiest_bytes: What the direction delivered that delivered the most, with all headers.
+    """
 
     passed: int
     dropped: int
+    busiest_bytes: int
 
 
 class LinkRelay:
@@ -82,7 +89,11 @@ class LinkRelay:
         """The packets so far."""
         with self._lock:
             links = list(self._links.values())
-        return Traffic(sum(link.passed for link in links), sum(link.dropped for link in links))
+        return Traffic(
+            sum(link.passed for link in links),
+            sum(link.dropped for link in links),
+            max((link.bytes_passed for link in links), default=0),
+        )
 
     def rewrite_sdp(self, sdp: str) -> str:
         """A session description whose candidates are the relay's.

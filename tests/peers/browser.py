@@ -166,6 +166,11 @@ class BrowserPage(Received):
         reports: list[dict[str, Any]] = self._call("stats")
         return reports
 
+    def frames(self) -> list[float]:
+        """When each received frame was shown, in milliseconds of Unix time."""
+        times: list[float] = self._call("frames")
+        return times
+
     def screenshot(self, path: Path) -> None:
         """Write a PNG file of the page as a user sees it."""
         self._browser.request("screenshot", page=self._number, path=str(path))

@@ -360,6 +360,12 @@ OVERRIDES: Final = (
         "035b13fedcc105bd",
         f"Ours also notes when a packet with a transport-wide sequence number came. {_BODY_ADVICE}",
     ),
+    Override(
+        _DTLS,
+        "_handle_rtcp_data",
+        "6041ad47cc2d0f06",
+        "Ours calls it with what is not transport-wide feedback: see that the packets of one datagram still come by it.",
+    ),
     Override(_DTLS, "_write_ssl", "e295b9c6022c375a", f"Ours also repeats flights, and does not count. {_BODY_ADVICE}"),
     Override(_DTLS, "_set_state", "01691484b3f406d1", "Ours calls it and ends the repetitions."),
     Override(

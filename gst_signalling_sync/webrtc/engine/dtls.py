@@ -26,6 +26,7 @@ from .eager import run_eagerly
 from .header_extensions import ExtensionsMap
 from .rtp import RtpPacket
 from .transport_arrivals import TransportArrivals
+from .transport_departures import TransportDepartures, split_feedback
 
 __all__ = ["RobustDtlsTransport"]
 
@@ -70,6 +71,9 @@ class RobustDtlsTransport(RTCDtlsTransport):
     arrivals: TransportArrivals
     """Tells the sender when the packets of this transport came."""
 
+    departures: TransportDepartures
+    """Learns from the receiver when the packets of this transport came."""
+
     @classmethod
     def adopt(cls, transport: RTCDtlsTransport) -> None:
         """Give one of aiortc's transports this class; before it is started."""
@@ -77,6 +81,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
         transport._rtp_header_extensions_map = ExtensionsMap()
         assert isinstance(transport, cls)
         transport.arrivals = TransportArrivals(transport._send_rtp)
+        transport.departures = TransportDepartures()
 
     async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
         try:
@@ -90,6 +95,13 @@ class RobustDtlsTransport(RTCDtlsTransport):
         receiver = self._rtp_router.route_rtp(packet)
         if receiver is not None:
             await receiver._handle_rtp_packet(packet, arrival_time_ms=arrival_time_ms)
+
+    async def _handle_rtcp_data(self, data: bytes) -> None:
+        rest, feedback = split_feedback(data)
+        for message in feedback:
+            self.departures.on_feedback(message)
+        if rest:
+            await super()._handle_rtcp_data(rest)
 
     async def _recv_next(self) -> None:
         try:

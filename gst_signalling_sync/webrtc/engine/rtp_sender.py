@@ -8,8 +8,10 @@ from typing import Any
 from aiortc import RTCRtpSender
 
 from .codecs import RTCRtpSendParameters
+from .dtls import RobustDtlsTransport
 from .rtp import AnyRtcpPacket
 from .rtp_transport import transmit
+from .transport_departures import TransportDepartures
 
 __all__ = ["RtpSender"]
 
@@ -39,6 +41,12 @@ class RtpSender(RTCRtpSender):
     def is_enabled(self) -> bool:
         """Whether the negotiated direction lets this end send."""
         return self._enabled
+
+    @property
+    def departures(self) -> TransportDepartures:
+        """What counts and paces the packets of the transport."""
+        assert isinstance(self.transport, RobustDtlsTransport)
+        return self.transport.departures
 
     def register(self, parameters: RTCRtpSendParameters) -> None:
         """Have RTCP about the stream come to `on_rtcp`."""

@@ -8,6 +8,7 @@ const SOUND_SAMPLES = 32768;
 const STREAMING = 2;
 
 const video = document.getElementById("received");
+const shown = [];
 const canvas = document.getElementById("drawn");
 const audio = new AudioContext({ sampleRate: RATE });
 const analyser = new AnalyserNode(audio, { fftSize: SOUND_SAMPLES });
@@ -81,12 +82,18 @@ function watchConnection(connection, sessionId) {
   });
 }
 
+function noteFrames() {
+  shown.push(performance.timeOrigin + performance.now());
+  video.requestVideoFrameCallback(noteFrames);
+}
+
 function receive(stream) {
   video.hidden = false;
   if (video.srcObject !== stream) {
     video.srcObject = stream;
     video.requestVideoFrameCallback(() => {
       window.tell("picture", { width: video.videoWidth, height: video.videoHeight });
+      noteFrames();
     });
   }
   for (const track of stream.getAudioTracks()) {
@@ -199,6 +206,11 @@ window.peer = {
     const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
     context.drawImage(video, 0, 0);
     return { width, height, base64: base64(context.getImageData(0, 0, width, height).data) };
+  },
+
+  // When each frame was shown, in milliseconds of Unix time.
+  frames() {
+    return shown;
   },
 
   // The newest sound: int16, mono.

@@ -143,12 +143,20 @@ class AudioSource:
         """Every packet of sound can be decoded; there is nothing to ask for."""
         return False
 
-    def report_estimate(self, sink: Sink, bitrate: int) -> tuple[int, int]:
+    def needed_by(self, sink: Sink) -> int | None:
+        """The bitrate of sound is not adapted."""
+        return None
+
+    def report_backlog(self, sink: Sink, is_behind: bool) -> None:
+        """Sound is not left out; where it does not come through, packets are dropped."""
+
+    def report_estimate(self, sink: Sink, bitrate: int, is_confirmed: bool = True) -> tuple[int, int]:
         """The bitrate of sound is not adapted: it is a fraction of the video's.
 
         Args:
             sink: The link's sender.
             bitrate: Bits per second.
+            is_confirmed: Not used.
 
         Returns:
             The same bitrate, as the lowest and the highest.

@@ -22,8 +22,10 @@ _RATE_SECONDS: Final = 2.0
 _SMALLEST_CHANGE: Final = 0.15
 """As a part of the bitrate: a change opens the codec anew, which costs a keyframe."""
 
-_SECONDS_BETWEEN_DECREASES: Final = 1.0
+_SECONDS_BETWEEN_CHANGES: Final = 1.0
 _SECONDS_BETWEEN_INCREASES: Final = 5.0
+_LARGE_INCREASE: Final = 0.5
+"""One that is worth a keyframe soon."""
 
 
 class LinkEstimate:
@@ -112,6 +114,7 @@ class SharedBitrate:
         self._minimum = minimum
         self._maximum = maximum
         self._estimates: dict[object, int] = {}
+        self._guesses: dict[object, int] = {}
         self._bitrate = maximum
         self._changed = float("-inf")
 
@@ -128,13 +131,22 @@ class SharedBitrate:
             self._changed = float("-inf")
             self._bitrate = maximum
 
-    def report(self, link: object, estimate: int) -> None:
-        """Take note of what a link carries, in bits per second."""
-        self._estimates[link] = estimate
+    def report(self, link: object, estimate: int, is_confirmed: bool = True) -> None:
+        """Take note of what a link carries.
+
+        Args:
+            link: Which.
+            estimate: Bits per second.
+            is_confirmed: Whether it was measured. One that was not counts only where there is no other.
+        """
+        known, unknown = (self._estimates, self._guesses) if is_confirmed else (self._guesses, self._estimates)
+        unknown.pop(link, None)
+        known[link] = estimate
 
     def forget(self, link: object) -> None:
         """Leave a link out that has ended."""
         self._estimates.pop(link, None)
+        self._guesses.pop(link, None)
 
     def target(self, now: float) -> int:
         """What to encode with.
@@ -149,15 +161,17 @@ class SharedBitrate:
         """
         wanted = self._wanted()
         change = (wanted - self._bitrate) / self._bitrate
-        pause = _SECONDS_BETWEEN_INCREASES if change > 0 else _SECONDS_BETWEEN_DECREASES
+        is_small = 0 < change < _LARGE_INCREASE
+        pause = _SECONDS_BETWEEN_INCREASES if is_small else _SECONDS_BETWEEN_CHANGES
         if abs(change) >= _SMALLEST_CHANGE and now - self._changed >= pause:
             self._bitrate = wanted
             self._changed = now
         return self._bitrate
 
     def _wanted(self) -> int:
-        if not self._estimates:
+        # What a link carries beyond the maximum is no reason to leave another one behind.
+        estimates = sorted(min(each, self._maximum) for each in (self._estimates or self._guesses).values())
+        if not estimates:
             return self._maximum
-        estimates = sorted(self._estimates.values())
         median = estimates[len(estimates) // 2]
         return max(self._minimum, min(self._maximum, max(estimates[0], median // 2)))

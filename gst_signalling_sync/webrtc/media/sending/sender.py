@@ -15,6 +15,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from ....threads.loop_thread import LoopThread
+from ...bwe.probing import Probe
 from ...engine.codecs import RTCRtpSendParameters, is_rtx
 from ...engine.eager import run_eagerly
 from ...engine.rtp import (
@@ -60,7 +61,13 @@ _HISTORY: Final = 512
 """Packets kept for retransmission: several round trips of any bitrate that is sent here."""
 
 _LONGEST_QUEUE: Final = 30
-"""Frames that wait for a transport which does not take them at once, as a TURN server's may not."""
+"""Frames that wait for a transport which does not take them at once, or for a link that is too thin for them."""
+
+_BACKLOG: Final = 2
+"""Frames that wait while the source need not know."""
+
+_PADDING_BYTES: Final = 255
+"""Of a packet that only probes: what its last byte can count (RFC 3550 section 5.1)."""
 
 _RESENT_AT_ONCE: Final = 64
 """Packets that are sent again for one request: more would answer a loss by a flood."""
@@ -72,6 +79,9 @@ _SECOND_KEYFRAME_SECONDS: Final = 0.5
 """After the first, for the receivers of a codec that `repeats_first_keyframe`."""
 
 _ROUND_TRIP_WEIGHT: Final = 0.15
+
+_PROBE_STEP_SECONDS: Final = 0.001
+"""Timers are no finer."""
 
 
 class Source(Protocol):
@@ -94,8 +104,14 @@ class Source(Protocol):
     def request_keyframe(self, sink: Sink) -> bool:
         """Ask for a keyframe."""
 
-    def report_estimate(self, sink: Sink, bitrate: int) -> tuple[int, int]:
+    def report_estimate(self, sink: Sink, bitrate: int, is_confirmed: bool = True) -> tuple[int, int]:
         """Take note of the bits per second that a link carries; returns the least and the most that are ever sent."""
+
+    def needed_by(self, sink: Sink) -> int | None:
+        """Bits per second that are sent to a link at most; None: not known yet."""
+
+    def report_backlog(self, sink: Sink, is_behind: bool) -> None:
+        """Take note of whether a link has frames waiting, so that more had better not come."""
 
 
 class _SentPacket(NamedTuple):
@@ -156,6 +172,10 @@ class MediaSender(RtpSender):
         self._last_report = (0, 0.0)
         self._round_trip = 0.0
         self._estimate = LinkEstimate(_INITIAL_ESTIMATE)
+        self._is_counted = False
+        self._is_behind = False
+        self._probe: asyncio.Task[None] | None = None
+        self._timestamp = 0
         self._sent = SendRate()
 
     async def send(self, parameters: RTCRtpSendParameters) -> None:
@@ -171,8 +191,11 @@ class MediaSender(RtpSender):
         self._extensions = HeaderExtensions.of(parameters)
         self.register(parameters)
         if self.source is not None:
+            self._is_counted = self.departures.take(self, parameters)
             self.source.attach(self, CODECS[codec.name].send_form(codec.parameters), self._loop_thread)
             self._reports = asyncio.ensure_future(self._send_reports())
+            if self._is_counted:
+                self.departures.start_rate()
 
     async def stop(self) -> None:
         """Stop for good; called by aiortc when the connection is closed."""
@@ -184,10 +207,12 @@ class MediaSender(RtpSender):
         self.unregister()
         if self.source is not None:
             self.source.detach(self)
+        if self._is_counted:
+            self.departures.leave(self)
         self._queue.clear()
         if self._second_keyframe is not None:
             self._second_keyframe.cancel()
-        for task in (self._reports, self._sending):
+        for task in (self._reports, self._sending, self._probe):
             if task is not None:
                 task.cancel()
         if self.source is not None:
@@ -217,6 +242,7 @@ class MediaSender(RtpSender):
             self._queue.clear()
             self._awaits_keyframe = self.kind == "video"
             self._ask_for_keyframe()
+        self._tell_backlog()
 
     async def getStats(self) -> RTCStatsReport:
         """The W3C's statistics: what was sent, and what the other end reported of it."""
@@ -251,7 +277,10 @@ class MediaSender(RtpSender):
         try:
             while self._queue:
                 frame, payloads = self._queue.popleft()
+                self._tell_backlog()
                 await self._send_frame(frame, payloads)
+                if self._is_counted:
+                    self.departures.poll()
         except ConnectionError:
             # The transport closed first, which ends this one too.
             self._queue.clear()
@@ -262,7 +291,11 @@ class MediaSender(RtpSender):
         # Of sound the marker would mean the begin of a talk spurt (RFC 3551 section 4.1).
         last = len(payloads) - 1 if self.kind == "video" else None
         is_first = not self._packets
+        self._timestamp = timestamp
         for index, payload in enumerate(payloads):
+            if self._is_counted and self.kind == "video":
+                while wait := self.departures.wait():
+                    await asyncio.sleep(wait)
             number = self._sequence_number
             self._sequence_number = (number + 1) & 0xFFFF
             marker = 0x80 if index == last else 0
@@ -277,9 +310,13 @@ class MediaSender(RtpSender):
             await self._send_report()
 
     async def _send_packet(self, flags: int, number: int, ssrc: int, payload: bytes, packet: _SentPacket) -> None:
-        extensions = self._extensions.now(packet.captured)
+        counted = self.departures.next_number() if self._is_counted else None
+        extensions = self._extensions.now(packet.captured, counted)
         header = struct.pack("!BBHLL", 0x90 if extensions else 0x80, flags, number, packet.timestamp, ssrc)
-        await self.transmit(b"".join((header, extensions, payload)))
+        data = b"".join((header, extensions, payload))
+        if counted is not None:
+            self.departures.sent(counted, len(data))
+        await self.transmit(data)
 
     async def on_rtcp(self, packet: AnyRtcpPacket) -> None:
         """Take what the other end says of the stream."""
@@ -317,7 +354,7 @@ class MediaSender(RtpSender):
                 fractionLost=report.fraction_lost,
                 clockRate=self._clock_rate,
             )
-            if self.source is not None:
+            if self.source is not None and not self._follows_feedback:
                 limits = self.source.report_estimate(self, self._estimate.bitrate)
                 self._estimate.on_loss(report.fraction_lost / 256, limits)
                 self.source.report_estimate(self, self._estimate.bitrate)
@@ -327,9 +364,62 @@ class MediaSender(RtpSender):
             bitrate, ssrcs = unpack_remb_fci(packet.fci)
         except (ValueError, struct.error):
             return
-        if self.ssrc in ssrcs and self.source is not None:
+        if self.ssrc in ssrcs and self.source is not None and not self._follows_feedback:
             self._estimate.on_receiver_estimate(bitrate, self._sent.rate(self._octets, time.monotonic()))
             self.source.report_estimate(self, self._estimate.bitrate)
+
+    # What the transport asks for.
+
+    @property
+    def needed(self) -> int | None:
+        """Bits per second that are sent at most; None: not known yet."""
+        return None if self.source is None else self.source.needed_by(self)
+
+    def on_link_estimate(self, bitrate: int, is_confirmed: bool) -> None:
+        """Take note of what this track may be sent with."""
+        if self.source is not None and self._follows_feedback:
+            self.source.report_estimate(self, bitrate, is_confirmed)
+
+    def send_probe(self, probe: Probe) -> bool:
+        """Send a burst of padding, as packets that repeat nothing (RFC 4588)."""
+        if self._retransmission_payload_type is None or not self.is_enabled or self._stopped:
+            return False
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.ensure_future(self._send_padding(probe))
+        return True
+
+    @property
+    def _follows_feedback(self) -> bool:
+        return self._is_counted and self.departures.has_feedback
+
+    async def _send_padding(self, probe: Probe) -> None:
+        assert self._retransmission_payload_type is not None
+        began = time.monotonic()
+        sent = 0
+        try:
+            while sent < probe.bits:
+                ahead = sent / probe.rate - (time.monotonic() - began)
+                if ahead > _PROBE_STEP_SECONDS:
+                    await asyncio.sleep(ahead)
+                number = self._retransmission_sequence_number
+                self._retransmission_sequence_number = (number + 1) & 0xFFFF
+                counted = self.departures.next_number()
+                extensions = self._extensions.now(None, counted)
+                flags = self._retransmission_payload_type
+                header = struct.pack("!BBHLL", 0xB0, flags, number, self._timestamp, self.retransmission_ssrc)
+                data = b"".join((header, extensions, bytes(_PADDING_BYTES - 1), bytes([_PADDING_BYTES])))
+                self.departures.sent(counted, len(data), probe.number)
+                sent += (len(data) + 38) * 8
+                await self.transmit(data)
+        except ConnectionError:
+            # The session is ending, which others notice and tell.
+            return
+
+    def _tell_backlog(self) -> None:
+        is_behind = len(self._queue) > _BACKLOG
+        if is_behind != self._is_behind and self.source is not None:
+            self._is_behind = is_behind
+            self.source.report_backlog(self, is_behind)
 
     def _ask_for_keyframe(self) -> None:
         if self.source is not None:

@@ -47,22 +47,23 @@ def default_bitrate(width: int, height: int, fps: float) -> int:
 class VideoEncoder:
     """Encodes the frames of one source in one codec, for real time: no frame is held back, none is skipped.
 
-    Its codec is opened anew, which begins with a keyframe, when the size of the frames or the bitrate changes.
+    Its codec is opened anew, which begins with a keyframe, when the size of the frames, the bitrate or the frame rate changes.
 
     Args:
         form: Of the codec.
-        fps: Frames per second that the bitrate is shared among.
     """
 
-    def __init__(self, form: SendForm, fps: float) -> None:
+    def __init__(self, form: SendForm) -> None:
         keep_in_child(self)
         self._codec = VIDEO[form.codec]
         self._form = form
-        self._fps = fps
+        self._fps = 0.0
         self._context: VideoCodecContext | None = None
         self._bitrate = 0
 
-    def encode(self, frame: av.VideoFrame, timestamp: int, time: float, bitrate: int, keyframe: bool) -> EncodedFrame:
+    def encode(
+        self, frame: av.VideoFrame, timestamp: int, time: float, bitrate: int, fps: float, keyframe: bool
+    ) -> EncodedFrame:
         """Encode a frame.
 
         Args:
@@ -70,6 +71,7 @@ class VideoEncoder:
             timestamp: In ticks of `VIDEO_CLOCK_RATE`, higher than the last.
             time: When it was captured, for the result.
             bitrate: Bits per second from here on.
+            fps: Frames per second that it is shared among.
             keyframe: Whether this must be one.
 
         Returns:
@@ -83,10 +85,10 @@ class VideoEncoder:
         if (
             context is None
             or (context.width, context.height) != (frame.width, frame.height)
-            or bitrate != self._bitrate
+            or (bitrate, fps) != (self._bitrate, self._fps)
         ):
+            self._bitrate, self._fps = bitrate, fps
             self._context = context = self._open(frame.width, frame.height, bitrate)
-            self._bitrate = bitrate
         frame.pts = timestamp
         frame.time_base = Fraction(1, VIDEO_CLOCK_RATE)
         frame.pict_type = PictureType.I if keyframe else PictureType.NONE

@@ -25,6 +25,7 @@ from ..encoded_frame import VIDEO_CLOCK_RATE
 from ..failures import Failures
 from ..pictures import to_frame, to_yuv420p
 from .bitrate import SharedBitrate
+from .degradation import Degradation, DegradationPreference
 from .fan_out import FanOut, Sink
 from .keyframe_requests import KeyframeRequests
 from .sender_clock import capture_time
@@ -38,10 +39,11 @@ logger = logging.getLogger(__name__)
 Bitrate = int | tuple[int, int] | None
 """Bits per second: the highest, or the lowest and the highest, or None to go by the size of the frames."""
 
-_LOWEST_PART: Final = 8
+_LOWEST_PART: Final = 16
 """Where only the highest bitrate is given, the lowest is this part of it."""
 
 _LOWEST_BITRATE: Final = 30_000
+_ANY_BITRATE: Final = 10**12
 _HIGHEST_FPS: Final = 240
 
 _REPEAT_SECONDS: Final = 1.0
@@ -69,10 +71,18 @@ class _Written:
 class _Encoding:
     """One form of a source's frames. The encoder is the thread's; the rest is guarded by the source's lock."""
 
-    def __init__(self, form: SendForm, fps: float) -> None:
-        self.encoder = VideoEncoder(form, fps)
+    def __init__(self, form: SendForm, degradation: DegradationPreference) -> None:
+        self.encoder = VideoEncoder(form)
+        self.degradation = Degradation(degradation)
+        self.reformatter = VideoReformatter()
+        # When the next frame may be encoded, where not all are.
+        self.due = 0.0
         self.keyframes = KeyframeRequests()
-        self.bitrate: SharedBitrate | None = None
+        # Of no size yet, hence without limits.
+        self.bitrate = SharedBitrate(1, _ANY_BITRATE)
+        self.has_limits = False
+        self.behind: set[Sink] = set()
+        self.sinks = 0
 
 
 class VideoSource:
@@ -82,19 +92,29 @@ class VideoSource:
         fps: Frames per second at the most; frames that are written faster are left out.
         codecs: Some of ``"VP8"`` and ``"H264"``, the preferred one first. Each session gets the first that its other end takes.
         bitrate: Bits per second: the highest, or the lowest and the highest. None: by the size of the frames, 0.08 per pixel.
+        degradation: What is given up where a link is too thin for the frames, see `Degradation`.
 
     Raises:
-        ValueError: There is no such codec, or a number is out of range.
+        ValueError: There is no such codec or preference, or a number is out of range.
     """
 
     kind: Final = "video"
 
-    def __init__(self, fps: float = 30, codecs: Sequence[str] = tuple(VIDEO), bitrate: Bitrate = None) -> None:
+    def __init__(
+        self,
+        fps: float = 30,
+        codecs: Sequence[str] = tuple(VIDEO),
+        bitrate: Bitrate = None,
+        *,
+        degradation: DegradationPreference = "balanced",
+    ) -> None:
         if not 0 < fps <= _HIGHEST_FPS:
             raise ValueError(f"fps={fps!r}: frames per second are more than 0 and at most {_HIGHEST_FPS}")
         self.fps = float(fps)
         self.codecs = _checked_codecs(codecs)
         self._limits = _checked_limits(bitrate)
+        Degradation(degradation)
+        self._degradation = degradation
         self._interval = 1 / self.fps / _TOLERANCE
         self._owner = Owner("video source")
         self._fan_out = FanOut()
@@ -142,7 +162,7 @@ class VideoSource:
         self._owner.check()
         now = time.monotonic()
         with self._changed:
-            rates = [each.bitrate.target(now) for each in self._encodings.values() if each.bitrate is not None]
+            rates = [each.bitrate.target(now) for each in self._encodings.values() if each.has_limits]
         return max(rates, default=None)
 
     def write(self, picture: Any, format: str = "bgr24", *, captured: float | None = None) -> None:
@@ -185,7 +205,8 @@ class VideoSource:
         with self._changed:
             self._form_of[sink] = form
             if form not in self._encodings:
-                self._encodings[form] = _Encoding(form, self.fps)
+                self._encodings[form] = _Encoding(form, self._degradation)
+            self._encodings[form].sinks += 1
             self._fan_out.add(sink, form, loop)
             self._thread.ensure(self._main)
         self.request_keyframe(sink)
@@ -199,8 +220,9 @@ class VideoSource:
             self._fan_out.remove(sink)
             encoding = self._encodings[form]
             encoding.keyframes.forget(sink)
-            if encoding.bitrate is not None:
-                encoding.bitrate.forget(sink)
+            encoding.bitrate.forget(sink)
+            encoding.behind.discard(sink)
+            encoding.sinks -= 1
             if form not in self._fan_out.forms:
                 del self._encodings[form]
             self._changed.notify_all()
@@ -218,22 +240,46 @@ class VideoSource:
             self._changed.notify_all()
             return encoding.keyframes.ask(sink, time.monotonic())
 
-    def report_estimate(self, sink: Sink, bitrate: int) -> tuple[int, int]:
+    def report_estimate(self, sink: Sink, bitrate: int, is_confirmed: bool = True) -> tuple[int, int]:
         """Take note of what a link carries.
 
         Args:
             sink: The link's sender.
             bitrate: Bits per second.
+            is_confirmed: Whether it was measured; other links do not suffer from one that is not.
 
         Returns:
             The lowest and the highest bitrate that the source is ever sent with.
         """
         with self._changed:
             encoding = self._encoding_of(sink)
-            if encoding is None or encoding.bitrate is None:
+            if encoding is None:
                 return bitrate, bitrate
-            encoding.bitrate.report(sink, bitrate)
-            return encoding.bitrate.limits
+            encoding.bitrate.report(sink, bitrate, is_confirmed)
+            return encoding.bitrate.limits if encoding.has_limits else (bitrate, bitrate)
+
+    def needed_by(self, sink: Sink) -> int | None:
+        """The highest bitrate that a link is ever sent, in bits per second; None: not known before the first frame."""
+        with self._changed:
+            encoding = self._encoding_of(sink)
+            return encoding.bitrate.limits[1] if encoding is not None and encoding.has_limits else None
+
+    def report_backlog(self, sink: Sink, is_behind: bool) -> None:
+        """Take note of whether a link has frames waiting; while all have, no more are made.
+
+        Args:
+            sink: The link's sender.
+            is_behind: Whether it has.
+        """
+        with self._changed:
+            encoding = self._encoding_of(sink)
+            if encoding is None:
+                return
+            if is_behind:
+                encoding.behind.add(sink)
+            else:
+                encoding.behind.discard(sink)
+            self._changed.notify_all()
 
     def _encoding_of(self, sink: Sink) -> _Encoding | None:
         form = self._form_of.get(sink)
@@ -278,11 +324,15 @@ class VideoSource:
                 until: float | None = None
                 if newest is not None:
                     until = due if newest is not last else self._repeat_at(last_time)
-                    if now >= until and not self._fan_out.is_congested:
+                    if now >= until and not self._fan_out.is_congested and not self._all_behind:
                         return newest
                 self._changed.wait(None if until is None else max(until - now, _POLL_SECONDS))
             self._thread.leave()
             return None
+
+    @property
+    def _all_behind(self) -> bool:
+        return all(len(each.behind) >= each.sinks for each in self._encodings.values())
 
     def _repeat_at(self, last_time: float) -> float:
         """When to send the last frame again if no other comes."""
@@ -308,8 +358,15 @@ class VideoSource:
                 return
             bitrate = self._bitrate_of(encoding, frame, now)
             keyframe = encoding.keyframes.is_due(now)
+        plan = encoding.degradation.plan((frame.width, frame.height), self.fps, bitrate)
+        interval = 1 / plan.fps / _TOLERANCE
+        if now < encoding.due - interval / 4 and not keyframe:
+            return
+        encoding.due = max(encoding.due, now - interval) + interval
         try:
-            encoded = encoding.encoder.encode(frame, timestamp, captured, bitrate, keyframe)
+            if plan.size != (frame.width, frame.height):
+                frame = to_yuv420p(frame, encoding.reformatter, plan.size)
+            encoded = encoding.encoder.encode(frame, timestamp, captured, bitrate, plan.fps, keyframe)
             with self._changed:
                 self._encoded += 1
                 if encoded.keyframe:
@@ -325,8 +382,7 @@ class VideoSource:
     def _bitrate_of(self, encoding: _Encoding, frame: av.VideoFrame, now: float) -> int:
         highest = default_bitrate(frame.width, frame.height, self.fps)
         lowest, highest = self._limits or (max(_LOWEST_BITRATE, highest // _LOWEST_PART), highest)
-        if encoding.bitrate is None:
-            encoding.bitrate = SharedBitrate(lowest, highest)
+        encoding.has_limits = True
         encoding.bitrate.set_limits(lowest, highest)
         return encoding.bitrate.target(now)
 

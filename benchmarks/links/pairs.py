@@ -1,0 +1,164 @@
+"""Who sends to whom: this library, webrtcsink and webrtcsrc, Chromium."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from gst_signalling_sync import VideoReceiver, connect, find_producer
+from tests.peers.browser import Browser, BrowserMedia, BrowserPage
+from tests.peers.gst_pipelines import SentMedia
+from tests.peers.rust_peer import RustPeer, run_webrtcsink
+
+__all__ = ["PAIRS", "SIZE", "Viewer"]
+
+SIZE: Final = (640, 480)
+NAME: Final = "camera"
+_START_SECONDS: Final = 30.0
+
+# Small frames in a file that each overwrites, which is told on the bus.
+_COUNTING: Final = (
+    "queue ! videoconvert ! videoscale ! video/x-raw,format=GRAY8,width=16,height=16 ! "
+    'multifilesink location="{}" post-messages=true async=false sync=false'
+)
+
+
+class Viewer(ABC):
+    """Who receives, and when the frames were shown, as Unix time."""
+
+    @abstractmethod
+    def frames(self) -> list[tuple[float, float | None]]:
+        """All frames so far: when each was decoded, and the seconds since it was captured, None where that is not known."""
+
+
+class _Ours(Viewer):
+    def __init__(self, video: VideoReceiver) -> None:
+        self._frames: list[tuple[float, float | None]] = []
+        self._video = video
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def frames(self) -> list[tuple[float, float | None]]:
+        return list(self._frames)
+
+    def _read(self) -> None:
+        while True:
+            try:
+                frame = self._video.read_frame("gray8", timeout=60)
+            except Exception:  # noqa: BLE001 - the session has ended, and with it the measurement
+                return
+            now = time.time()
+            self._frames.append((now, None if frame.captured_at is None else now - frame.captured_at))
+
+
+class _WebRTCSrc(Viewer):
+    def __init__(self, peer: RustPeer) -> None:
+        self._peer = peer
+        self._frames: list[tuple[float, float | None]] = []
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def frames(self) -> list[tuple[float, float | None]]:
+        return list(self._frames)
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                message = self._peer.wait_for("message", 60)
+            except Exception:  # noqa: BLE001 - the program has ended, and with it the measurement
+                return
+            if "GstMultiFileSink" in str(message["text"]):
+                self._frames.append((time.time(), None))
+
+
+class _Page(Viewer):
+    def __init__(self, page: BrowserPage) -> None:
+        self._page = page
+
+    def frames(self) -> list[tuple[float, float | None]]:
+        return [(milliseconds / 1000, None) for milliseconds in self._page.frames()]
+
+
+@contextmanager
+def _library_sends(uri: str, browser: Browser | None) -> Iterator[None]:
+    command = [sys.executable, "-m", "benchmarks.links.camera", uri, NAME, *map(str, SIZE)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield
+        process.stdin.close()
+
+
+@contextmanager
+def _webrtcsink_sends(uri: str, browser: Browser | None) -> Iterator[None]:
+    with run_webrtcsink(uri, NAME, SentMedia(width=SIZE[0], height=SIZE[1], frequency=None)) as sink:
+        sink.wait_until_registered()
+        yield
+
+
+@contextmanager
+def _chromium_sends(uri: str, browser: Browser | None) -> Iterator[None]:
+    assert browser is not None
+    media = BrowserMedia(codec="VP8", frequency=None, width=SIZE[0], height=SIZE[1])
+    with browser.producer(uri, NAME, media) as page:
+        page.wait_for("registered")
+        yield
+
+
+@contextmanager
+def _library_receives(uri: str, browser: Browser | None) -> Iterator[Viewer]:
+    with connect(uri, name=NAME, timeout=_START_SECONDS) as session:
+        yield _Ours(session.video)
+
+
+@contextmanager
+def _webrtcsrc_receives(uri: str, browser: Browser | None) -> Iterator[Viewer]:
+    producer = find_producer(NAME, uri)
+    with tempfile.TemporaryDirectory(prefix="gss-links-") as folder:
+        source = f"webrtcsrc name=source signaller::uri={uri} signaller::producer-peer-id={producer.id}"
+        with RustPeer("webrtcsrc", f"{source} source.video_0 ! {_COUNTING.format(Path(folder) / 'frame')}") as peer:
+            yield _WebRTCSrc(peer)
+
+
+@contextmanager
+def _chromium_receives(uri: str, browser: Browser | None) -> Iterator[Viewer]:
+    assert browser is not None
+    with browser.consumer(uri, name=NAME) as page:
+        yield _Page(page)
+
+
+_Sender = Callable[[str, Browser | None], AbstractContextManager[None]]
+_Receiver = Callable[[str, Browser | None], AbstractContextManager[Viewer]]
+
+_PARTS: Final[dict[str, tuple[_Sender, _Receiver]]] = {
+    "a ours -> ours": (_library_sends, _library_receives),
+    "b webrtcsink -> ours": (_webrtcsink_sends, _library_receives),
+    "c ours -> Chromium": (_library_sends, _chromium_receives),
+    "d ours -> webrtcsrc": (_library_sends, _webrtcsrc_receives),
+    "e webrtcsink -> webrtcsrc": (_webrtcsink_sends, _webrtcsrc_receives),
+    "f Chromium -> Chromium": (_chromium_sends, _chromium_receives),
+}
+
+
+def _pair(name: str) -> Callable[[str, str], AbstractContextManager[Viewer]]:
+    sender, receiver = _PARTS[name]
+
+    @contextmanager
+    def run(server: str, network: str) -> Iterator[Viewer]:
+        with ExitStack() as stack:
+            browser: Any = stack.enter_context(Browser()) if "Chromium" in name else None
+            stack.enter_context(sender(server, browser))
+            yield stack.enter_context(receiver(network, browser))
+
+    return run
+
+
+PAIRS: Final = {name: _pair(name) for name in _PARTS}
+"""By name: what is given the addresses of the server and of the network before it, and gives the viewer."""

@@ -1,0 +1,217 @@
+"""`SendSideEstimator`: what a link bears, by transport-wide feedback: delay, loss and probing (draft-ietf-rmcat-gcc-02)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from ..wrapping import step
+from .delay_trend import DelayTrend, Usage
+from .loss import LossLimit
+from .probing import Probe, Probing
+from .throughput import Throughput
+from .transport_feedback import TICKS_PER_SECOND, TransportFeedback
+
+__all__ = ["START_RATE", "SendSideEstimator"]
+
+START_RATE: Final = 300_000.0
+"""Bits per second, before anything is known: what hardly any link is too thin for."""
+
+_LOWEST_RATE: Final = 30_000.0
+_DECREASE: Final = 0.88
+_CAUTIOUS_DECREASE: Final = 0.75
+_INCREASE_PER_SECOND: Final = 1.08
+_HEADROOM: Final = 1.5
+_HEADROOM_BITS: Final = 10_000
+_PACKET_BITS: Final = 9600
+_LEAST_ADDED: Final = 4000
+_MOST_ADDED: Final = 0.05
+_APPLICATION_LIMITED: Final = 0.65
+"""Who sends less than this part of the estimate learns nothing about what is beyond."""
+
+_CAPACITY_WEIGHT: Final = 0.1
+_CAPACITY_SIGMAS: Final = 3.0
+_FIRST_DEVIATION: Final = 0.15
+_DECREASE_SECONDS: Final = 0.2
+
+_HISTORY: Final = 8192
+_TICKS_BITS: Final = 32
+_RTT_WEIGHT: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A packet that was sent."""
+
+    time: float
+    bits: int
+    probe: int | None
+
+
+class SendSideEstimator:
+    """The estimate of one transport.
+
+    Args:
+        maximum: Bits per second that are ever needed; `maximum` may be changed.
+    """
+
+    def __init__(self, maximum: float = math.inf) -> None:
+        self.maximum = maximum
+        self.has_feedback = False
+        """Whether the other end sends feedback at all."""
+        self.is_confirmed = False
+        """Whether the estimate is by what was measured, not `START_RATE`."""
+        self.round_trip = 0.1
+        """Seconds from sending a packet to hearing of it, smoothed."""
+        self._by_delay = START_RATE
+        self._loss = LossLimit()
+        self._sent: dict[int, _Sent] = {}
+        self._trend = DelayTrend()
+        self._throughput = Throughput()
+        self._probing = Probing()
+        self._ticks: int | None = None
+        self._capacity: float | None = None
+        self._deviation = _FIRST_DEVIATION
+        self._changed = self._decreased = -math.inf
+        self._missed: set[int] = set()
+        self._send_rate = Throughput()
+
+    @property
+    def bitrate(self) -> int:
+        """Bits per second, with all headers."""
+        return round(max(_LOWEST_RATE, min(self._by_delay, self._loss.rate, self.maximum)))
+
+    @property
+    def usage(self) -> Usage:
+        """What the delays say."""
+        return self._trend.usage
+
+    def probe(self, now: float) -> Probe | None:
+        """The burst of padding to send now, if any; see `Probing.due`."""
+        if not self.has_feedback and self._sent and not self.is_confirmed and len(self._sent) > 100:
+            return None
+        may_rise = self._trend.usage is not Usage.OVER and self._loss.rate > self._by_delay
+        return self._probing.due(self.bitrate, min(self.maximum, 1e9), may_rise, now)
+
+    def on_sent(self, number: int, size: int, now: float, probe: int | None = None) -> None:
+        """Take note of a packet.
+
+        Args:
+            number: Its transport-wide sequence number, 16 bits.
+            size: Bytes, with all headers.
+            now: Seconds on any clock that does not jump.
+            probe: The burst that it belongs to.
+        """
+        if len(self._sent) >= _HISTORY:
+            oldest = next(iter(self._sent))
+            del self._sent[oldest]
+            self._missed.discard(oldest)
+        self._sent.pop(number, None)
+        self._missed.discard(number)
+        self._sent[number] = _Sent(now, size * 8, probe)
+        self._send_rate.add(now, size * 8)
+
+    def on_feedback(self, message: TransportFeedback, now: float) -> None:
+        """Take note of when packets came.
+
+        Args:
+            message: From the receiver.
+            now: Seconds on the clock of `on_sent`.
+        """
+        self.has_feedback = True
+        newest: _Sent | None = None
+        probed: float | None = None
+        for number, ticks in message.ticks:
+            packet = self._sent.pop(number, None)
+            if packet is None:
+                continue
+            if ticks is None:
+                if number not in self._missed:
+                    self._missed.add(number)
+                    self._loss.add(is_lost=True)
+                # It may be told of later, as come.
+                self._sent[number] = packet
+                continue
+            if number in self._missed:
+                self._missed.discard(number)
+                self._loss.came_late()
+            else:
+                self._loss.add(is_lost=False)
+            arrival = self._seconds(ticks)
+            newest = packet
+            self._trend.add(packet.time, arrival)
+            self._throughput.add(arrival, packet.bits)
+            if packet.probe is not None:
+                probed = self._probing.on_arrival(packet.probe, packet.time, arrival, packet.bits) or probed
+        if newest is not None:
+            self.round_trip += _RTT_WEIGHT * (now - newest.time - self.round_trip)
+        self._update(probed, now)
+
+    def _update(self, probed: float | None, now: float) -> None:
+        elapsed = min(1.0, now - self._changed) if self._changed > -math.inf else 0.0
+        self._changed = now
+        rate = self._throughput.rate
+        if self._loss.judge(min(self._by_delay, self._loss.rate), rate, now):
+            self._probing.stop()
+            self.is_confirmed = True
+        if self._trend.usage is Usage.OVER:
+            self._decrease(now)
+        elif probed is not None and probed > self._by_delay:
+            self._by_delay = probed
+            self.is_confirmed = True
+        elif self._trend.usage is Usage.NORMAL and rate is not None:
+            self._increase(rate, elapsed)
+        if probed is not None:
+            self.is_confirmed = True
+
+    @property
+    def _is_application_limited(self) -> bool:
+        sent = self._send_rate.rate
+        return sent is None or sent < _APPLICATION_LIMITED * self._by_delay
+
+    def _decrease(self, now: float) -> None:
+        if not self._is_application_limited:
+            self._probing.stop()
+        rates = [each for each in (self._throughput.rate, self._throughput.recent_rate) if each is not None]
+        if not rates or now - self._decreased < max(_DECREASE_SECONDS, self.round_trip):
+            return
+        # What the link loses whatever is sent came out of its rate too.
+        borne = max(rates) / (1 - self._loss.own_share)
+        if borne * _DECREASE >= self._by_delay:
+            return
+        self._decreased = now
+        self.is_confirmed = True
+        # Little was sent, so that little came through: the queue may be others', or the receiver's.
+        least = _CAUTIOUS_DECREASE * self._by_delay if self._is_application_limited else _LOWEST_RATE
+        self._by_delay = max(_LOWEST_RATE, least, borne * _DECREASE)
+        if self._is_application_limited:
+            return
+        if self._capacity is None or abs(borne - self._capacity) > _CAPACITY_SIGMAS * self._deviation * self._capacity:
+            self._capacity = borne
+            self._deviation = _FIRST_DEVIATION
+        else:
+            error = abs(borne - self._capacity) / self._capacity
+            self._capacity += _CAPACITY_WEIGHT * (borne - self._capacity)
+            self._deviation = max(0.03, self._deviation + _CAPACITY_WEIGHT * (error - self._deviation))
+
+    def _increase(self, rate: float, elapsed: float) -> None:
+        if self._is_application_limited:
+            return
+        if self._capacity is not None and rate > self._capacity * (1 + _CAPACITY_SIGMAS * self._deviation):
+            # More comes through than the link was thought to bear.
+            self._capacity = None
+        if self._capacity is not None and rate > 0.7 * self._capacity:
+            added = min(max(_LEAST_ADDED, _PACKET_BITS / (self.round_trip + 0.1)), _MOST_ADDED * self._by_delay)
+            raised = self._by_delay + added * elapsed
+        else:
+            raised = self._by_delay * _INCREASE_PER_SECOND**elapsed + 1000 * elapsed
+        limit = max(self._by_delay, _HEADROOM * rate + _HEADROOM_BITS)
+        self._by_delay = min(raised, limit, max(self._by_delay, 2 * self.maximum))
+
+    def _seconds(self, ticks: int) -> float:
+        """Seconds on the receiver's clock, which its reference time tells without what is above 24 bits."""
+        if self._ticks is None:
+            self._ticks = ticks
+        self._ticks += step(self._ticks, ticks, _TICKS_BITS)
+        return self._ticks / TICKS_PER_SECOND

@@ -1,0 +1,121 @@
+"""`LossLimit`: what a link bears by its losses, told from losses that have nothing to do with the rate."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+__all__ = ["LossLimit"]
+
+_WINDOW_SECONDS: Final = 0.5
+_WINDOW_PACKETS: Final = 30
+_HIGH: Final = 0.04
+_LOW: Final = 0.02
+_INCREASE: Final = 1.05
+_UNLIMITED: Final = 1.5
+"""A limit above this multiple of the estimate by delay is none."""
+
+_OUTAGE_PACKETS: Final = 10
+"""A longer run of lost packets is an outage of the link, such as a fading radio, and says nothing about its rate."""
+
+_TRIAL: Final = 0.8
+_TRIAL_PACKETS: Final = 60
+_MOST_OWN: Final = 0.25
+_FORGETTING: Final = 0.2
+_FOLLOWING: Final = 0.1
+_NOISE: Final = 1.5
+"""Standard deviations of a share that was counted."""
+
+
+class LossLimit:
+    """The limit of one transport.
+
+    A link that drops what is over its rate loses less when less is sent. One that loses as much afterwards loses by itself:
+    that share is taken for its own from then on, and the rate is what it was before.
+    """
+
+    def __init__(self) -> None:
+        self.rate = math.inf
+        """Bits per second; infinite: there is no limit."""
+        self.own_share = 0.0
+        """What the link loses whatever is sent."""
+        self._heard = self._lost = 0
+        self._run = 0
+        self._since: float | None = None
+        # The rate and the loss before it was lowered, and what was heard and lost since it is low enough to compare.
+        self._trial: tuple[float, float] | None = None
+        self._trial_heard = self._trial_lost = 0
+
+    def add(self, is_lost: bool) -> None:
+        """Take note of a packet, in the order of sending."""
+        if is_lost:
+            self._run += 1
+            return
+        self._end_run()
+        self._heard += 1
+
+    def came_late(self) -> None:
+        """Take note that a packet which was taken for lost came after all."""
+        self._lost = max(0, self._lost - 1)
+
+    def judge(self, current: float, delivered: float | None, now: float) -> bool:
+        """Draw conclusions, if enough is known.
+
+        Args:
+            current: The estimate, bits per second.
+            delivered: What came through, bits per second; None: unknown.
+            now: Seconds.
+
+        Returns:
+            Whether the limit was lowered.
+        """
+        if self._since is None:
+            self._since = now
+        if now - self._since < _WINDOW_SECONDS or self._heard < _WINDOW_PACKETS:
+            return False
+        share = self._lost / self._heard
+        noise = _NOISE * math.sqrt(max(share, 0.01) / self._heard)
+        if self._trial is not None:
+            self._compare(current)
+        excess = share - self.own_share
+        lowered = excess > _HIGH + noise
+        if lowered:
+            if self._trial is None:
+                self._trial = (current, share)
+                self._trial_heard = self._trial_lost = 0
+            self.rate = max(current * (1 - excess), min(current, (delivered or 0.0) * 0.98))
+            if share == self._trial[1]:
+                # The first step is far enough to tell the two kinds of link apart.
+                self.rate = min(self.rate, current * _TRIAL)
+        elif excess < _LOW + noise:
+            self.rate *= _INCREASE
+            if self.rate > _UNLIMITED * current:
+                self.rate = math.inf
+        if self.own_share:
+            self.own_share += (_FOLLOWING if abs(excess) <= noise + _LOW else _FORGETTING) * min(excess, noise)
+        self._heard = self._lost = 0
+        self._since = now
+        return lowered
+
+    def _end_run(self) -> None:
+        if 0 < self._run <= _OUTAGE_PACKETS:
+            self._heard += self._run
+            self._lost += self._run
+        self._run = 0
+
+    def _compare(self, current: float) -> None:
+        assert self._trial is not None
+        rate, share = self._trial
+        if current > rate * (_TRIAL + 0.1):
+            return
+        self._trial_heard += self._heard
+        self._trial_lost += self._lost
+        if self._trial_heard < _TRIAL_PACKETS:
+            return
+        found = self._trial_lost / self._trial_heard
+        self._trial = None
+        # What a link that drops only what is over its rate would lose now.
+        expected = max(0.0, 1 - (1 - share) * rate / current)
+        if (share + expected) / 2 < found <= _MOST_OWN:
+            self.own_share = max(self.own_share, found)
+            self.rate = max(self.rate, rate)

@@ -1,0 +1,50 @@
+"""`Pacer`: spreads packets over time, so that a frame does not overflow the queue of a thin link. No clock."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+__all__ = ["Pacer"]
+
+_FACTOR: Final = 2.0
+"""By which packets are faster than the estimate: a keyframe is larger than others, and must not be late by much."""
+
+_BURST_SECONDS: Final = 0.005
+"""What is sent at once: timers are no finer."""
+
+_SHORTEST_SECONDS: Final = 0.0005
+
+
+class Pacer:
+    """When the next packet of a transport may be sent."""
+
+    def __init__(self) -> None:
+        self._rate = math.inf
+        self._debt = 0.0
+        self._at = 0.0
+
+    def pace(self, estimate: float) -> None:
+        """Follow the estimate of the link, in bits per second."""
+        self._rate = estimate * _FACTOR
+
+    def wait(self, now: float) -> float:
+        """Seconds until a packet may be sent, 0 if it may now.
+
+        Args:
+            now: Seconds on any clock that does not jump.
+        """
+        if math.isinf(self._rate):
+            return 0.0
+        self._settle(now)
+        wait = self._debt / self._rate - _BURST_SECONDS
+        return wait if wait > _SHORTEST_SECONDS else 0.0
+
+    def sent(self, bits: int, now: float) -> None:
+        """Take note of a packet."""
+        self._settle(now)
+        self._debt += bits
+
+    def _settle(self, now: float) -> None:
+        self._debt = 0.0 if math.isinf(self._rate) else max(0.0, self._debt - (now - self._at) * self._rate)
+        self._at = now

@@ -1,0 +1,125 @@
+"""`Probing`: when to try whether a link bears more, by a short burst of padding, and what each burst found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+__all__ = ["Probe", "Probing"]
+
+_FIRST_FACTORS: Final = (3.0, 6.0)
+_FURTHER_FACTOR: Final = 2.0
+_FURTHER_SHARE: Final = 0.7
+"""Of the rate of a burst: one that found more is followed by the next."""
+
+_PERIOD_SECONDS: Final = 5.0
+_EARLY_PERIOD_SECONDS: Final = 0.7
+"""While the link has never shown that it bears no more."""
+
+_BURST_SECONDS: Final = 0.03
+_LEAST_PACKETS: Final = 7
+_ANSWER_SECONDS: Final = 1.0
+_SATURATED_SHARE: Final = 0.9
+_CAUTION: Final = 0.95
+_COMPLETE: Final = 0.75
+"""Of the bits of a burst: some are lost."""
+_IMPLAUSIBLE: Final = 1.5
+"""Bursts that came faster than they were sent, by this factor, were held up on the way and came at once."""
+
+
+@dataclass
+class Probe:
+    """One burst.
+
+    Attributes:
+        number: Identifies it.
+        rate: Bits per second at which it is to be sent.
+        bits: That it has at least.
+    """
+
+    number: int
+    rate: float
+    bits: int
+    began: float
+    sent: list[tuple[float, int]] = field(default_factory=list)
+    came: list[tuple[float, float, int]] = field(default_factory=list)
+
+
+class Probing:
+    """The bursts of one transport."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._wanted: list[float] | None = None
+        self._current: Probe | None = None
+        self._last = float("-inf")
+        self._period = _EARLY_PERIOD_SECONDS
+
+    def due(self, estimate: float, maximum: float, may_rise: bool, now: float) -> Probe | None:
+        """The burst to send now, if any.
+
+        Args:
+            estimate: Bits per second.
+            maximum: Bits per second that are ever needed.
+            may_rise: Whether nothing tells against a higher rate at present.
+            now: Seconds.
+        """
+        if self._current is not None and now - self._current.began > _ANSWER_SECONDS:
+            self._current = None
+        if self._current is not None:
+            return None
+        if estimate >= maximum:
+            self._wanted = []
+            return None
+        if self._wanted is None:
+            self._wanted = [estimate * factor for factor in _FIRST_FACTORS]
+        if not self._wanted and may_rise and now - self._last > self._period:
+            self._wanted.append(estimate * _FURTHER_FACTOR)
+        if not self._wanted:
+            return None
+        rate = min(self._wanted.pop(0), maximum * 1.2)
+        if rate <= estimate:
+            self._wanted.clear()
+            return None
+        self._number += 1
+        self._last = now
+        self._current = Probe(self._number, rate, round(rate * _BURST_SECONDS), now)
+        return self._current
+
+    def on_arrival(self, number: int, sent: float, arrival: float, bits: int) -> float | None:
+        """Take note of a packet of a burst that came.
+
+        Returns:
+            Bits per second that the link bears, once the burst is complete.
+        """
+        probe = self._current
+        if probe is None or probe.number != number:
+            return None
+        probe.came.append((sent, arrival, bits))
+        if len(probe.came) < _LEAST_PACKETS or sum(each for _, _, each in probe.came) < _COMPLETE * probe.bits:
+            return None
+        self._current = None
+        return self._result(probe)
+
+    def stop(self) -> None:
+        """Try nothing more for a while: the link has shown what it bears."""
+        self._wanted = []
+        self._period = _PERIOD_SECONDS
+
+    def _result(self, probe: Probe) -> float | None:
+        sent = sorted(probe.came)
+        arrivals = sorted((arrival, bits) for _, arrival, bits in probe.came)
+        send_span, span = sent[-1][0] - sent[0][0], arrivals[-1][0] - arrivals[0][0]
+        if send_span <= 0 or span <= 0:
+            return None
+        send_rate = sum(bits for _, _, bits in sent[:-1]) / send_span
+        rate = sum(bits for _, bits in arrivals[1:]) / span
+        if rate > _IMPLAUSIBLE * send_rate:
+            return None
+        found = min(rate, send_rate)
+        if rate < _SATURATED_SHARE * send_rate:
+            self._wanted = []
+            return found * _CAUTION
+        if found > _FURTHER_SHARE * probe.rate and self._wanted == []:
+            self._wanted = [found * _FURTHER_FACTOR]
+        return found

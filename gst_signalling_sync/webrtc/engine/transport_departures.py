@@ -1,0 +1,187 @@
+"""`TransportDepartures`: counts and paces what leaves by one transport, and estimates by its feedback (TWCC). On the loop."""
+
+from __future__ import annotations
+
+import struct
+import time
+from typing import Final, Protocol
+
+from ..bwe.estimator import SendSideEstimator
+from ..bwe.pacer import Pacer
+from ..bwe.probing import Probe
+from ..bwe.transport_feedback import TransportFeedback
+from .codecs import RTCRtpSendParameters
+from .header_extensions import TRANSPORT_SEQUENCE_NUMBER
+
+__all__ = ["Departing", "TransportDepartures", "split_feedback"]
+
+_NETWORK_BYTES: Final = 38
+"""Of IPv4, UDP and SRTP's tag around each packet."""
+
+_PAYLOAD_SHARE: Final = 0.93
+"""Of the bits of a link, with packets of video of the usual size."""
+
+_AUDIO_RATE: Final = 80_000
+"""Bits per second that a track of sound takes, with its headers."""
+
+_HEADROOM: Final = 1.3
+"""To what is needed: an estimate a little above it keeps a dip from being felt."""
+
+_PATIENCE_SECONDS: Final = 2.0
+"""A peer that negotiated feedback and sends none for so long is taken for one without."""
+
+_TRANSPORT_LAYER_FEEDBACK: Final = 205
+_FORMAT: Final = 15
+_RTCP_HEADER_BYTES: Final = 4
+_SSRC_BYTES: Final = 8
+
+
+class Departing(Protocol):
+    """A sender of one track."""
+
+    @property
+    def kind(self) -> str:
+        """Of its media."""
+
+    @property
+    def needed(self) -> int | None:
+        """Bits per second that it sends at most; None: not known yet."""
+
+    def on_link_estimate(self, bitrate: int, is_confirmed: bool) -> None:
+        """Take note of what this track may be sent with.
+
+        Args:
+            bitrate: Bits per second.
+            is_confirmed: Whether this was measured.
+        """
+
+    def send_probe(self, probe: Probe) -> bool:
+        """Send a burst of padding.
+
+        Returns:
+            Whether it can.
+        """
+
+
+class TransportDepartures:
+    """The packets of one transport, with its senders."""
+
+    def __init__(self) -> None:
+        self._estimator = SendSideEstimator()
+        self._pacer = Pacer()
+        self._number = 0
+        self._senders: dict[Departing, None] = {}
+        self._began: float | None = None
+
+    def take(self, sender: Departing, parameters: RTCRtpSendParameters) -> bool:
+        """Have a sender's packets counted, if that was negotiated.
+
+        Args:
+            sender: Whose they are.
+            parameters: What was negotiated for its track.
+        """
+        is_negotiated = any(each.uri == TRANSPORT_SEQUENCE_NUMBER for each in parameters.headerExtensions) and any(
+            each.type == "transport-cc" for codec in parameters.codecs for each in codec.rtcpFeedback
+        )
+        if is_negotiated:
+            self._senders[sender] = None
+        return is_negotiated
+
+    def leave(self, sender: Departing) -> None:
+        """Forget a sender."""
+        self._senders.pop(sender, None)
+        self._share()
+
+    @property
+    def has_feedback(self) -> bool:
+        """Whether the peer sends feedback, or may still do."""
+        waited = 0.0 if self._began is None else time.monotonic() - self._began
+        return self._estimator.has_feedback or waited < _PATIENCE_SECONDS
+
+    def wait(self) -> float:
+        """Seconds until the next packet of video may be sent; 0: now."""
+        return self._pacer.wait(time.monotonic()) if self.has_feedback else 0.0
+
+    def next_number(self) -> int:
+        """The transport-wide sequence number of the next packet."""
+        self._number = (self._number + 1) & 0xFFFF
+        return self._number
+
+    def sent(self, number: int, size: int, probe: int | None = None) -> None:
+        """Take note of a packet.
+
+        Args:
+            number: From `next_number`.
+            size: Bytes, as RTP.
+            probe: The burst that it belongs to.
+        """
+        now = time.monotonic()
+        if self._began is None:
+            self._began = now
+            self._pacer.pace(self._estimator.bitrate)
+        self._estimator.on_sent(number, size + _NETWORK_BYTES, now, probe)
+        self._pacer.sent((size + _NETWORK_BYTES) * 8, now)
+
+    def poll(self) -> None:
+        """Begin a burst of padding, if it is time."""
+        self._follow_need()
+        probe = self._estimator.probe(time.monotonic())
+        if probe is not None:
+            any(sender.send_probe(probe) for sender in self._senders)
+
+    def on_feedback(self, data: bytes) -> None:
+        """Take the feedback control information of a message.
+
+        Raises:
+            ValueError: It is malformed.
+        """
+        self._estimator.on_feedback(TransportFeedback.parse(data), time.monotonic())
+        self._pacer.pace(self._estimator.bitrate)
+        self._share()
+        self.poll()
+
+    def start_rate(self) -> None:
+        """Tell the senders what they may begin with."""
+        self._share()
+
+    def _follow_need(self) -> None:
+        needs = [sender.needed for sender in self._senders if sender.kind == "video"]
+        known = [need for need in needs if need is not None]
+        if known and len(known) == len(needs):
+            self._estimator.maximum = sum(known) / _PAYLOAD_SHARE * _HEADROOM + _AUDIO_RATE * self._audio_tracks
+
+    @property
+    def _audio_tracks(self) -> int:
+        return sum(sender.kind == "audio" for sender in self._senders)
+
+    def _share(self) -> None:
+        videos = [sender for sender in self._senders if sender.kind == "video"]
+        if not videos:
+            return
+        rate = (self._estimator.bitrate - _AUDIO_RATE * self._audio_tracks) * _PAYLOAD_SHARE / len(videos)
+        for sender in videos:
+            sender.on_link_estimate(max(1, round(rate)), self._estimator.is_confirmed)
+
+
+def split_feedback(data: bytes) -> tuple[bytes, list[bytes]]:
+    """Take the transport-wide feedback out of compound RTCP (RFC 3550 section 6.1).
+
+    Args:
+        data: Decrypted, from the network.
+
+    Returns:
+        The rest, and the feedback control information of each message.
+    """
+    rest: list[bytes] = []
+    feedback: list[bytes] = []
+    position = 0
+    while position + _RTCP_HEADER_BYTES <= len(data):
+        first, kind, words = struct.unpack_from("!BBH", data, position)
+        end = position + _RTCP_HEADER_BYTES + 4 * words
+        if kind == _TRANSPORT_LAYER_FEEDBACK and first & 0x1F == _FORMAT and end <= len(data):
+            feedback.append(data[position + _RTCP_HEADER_BYTES + _SSRC_BYTES : end])
+        else:
+            rest.append(data[position:end])
+        position = end
+    rest.append(data[position:])
+    return b"".join(rest), feedback

@@ -1,0 +1,130 @@
+"""A sender that follows its estimate, a link and a receiver that sends feedback, all in simulated time."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+from dataclasses import dataclass, field
+from typing import Final
+
+from gst_signalling_sync.testing import LinkProfile, SimulatedLink
+from gst_signalling_sync.webrtc.bwe.arrival_recorder import ArrivalRecorder
+from gst_signalling_sync.webrtc.bwe.estimator import SendSideEstimator
+from gst_signalling_sync.webrtc.bwe.pacer import Pacer
+from gst_signalling_sync.webrtc.bwe.probing import Probe
+from gst_signalling_sync.webrtc.bwe.transport_feedback import TransportFeedback
+
+__all__ = ["Flow"]
+
+_FPS: Final = 30
+_PACKET_BYTES: Final = 1200
+_FEEDBACK_SECONDS: Final = 0.05
+_TICK_SECONDS: Final = 0.005
+
+
+@dataclass
+class Flow:
+    """One sender and its receiver.
+
+    Attributes:
+        profile: Of the link, from the sender to the receiver.
+        maximum: Bits per second that the source has at most.
+        noise: By how much frames are larger or smaller than the rate says, as a share.
+        seed: Of all random numbers.
+        estimates: Each 100 ms, when and what.
+        delays: Of each packet that came: when it was sent, and the seconds that it took.
+    """
+
+    profile: LinkProfile
+    maximum: float = 10e6
+    noise: float = 0.2
+    seed: int = 1
+    estimates: list[tuple[float, int]] = field(default_factory=list)
+    delays: list[tuple[float, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.estimator = SendSideEstimator(self.maximum)
+        self.pacer = Pacer()
+        self.recorder = ArrivalRecorder()
+        self.link = SimulatedLink(self.profile, self.seed)
+        self._back = SimulatedLink(LinkProfile(delay=self.profile.delay), self.seed)
+        self._random = random.Random(self.seed)
+        self._numbers = itertools.count()
+        self._order = itertools.count()
+        self._events: list[tuple[float, int, str, object]] = []
+        self._queue: list[int] = []
+        self._now = 0.0
+
+    def run(self, seconds: float) -> Flow:
+        """Let time pass."""
+        for name, at in (("frame", 0.0), ("tick", 0.0), ("note", 0.1), ("feedback", _FEEDBACK_SECONDS)):
+            self._at(at, name, None)
+        while self._events[0][0] < seconds:
+            self._now, _, name, what = heapq.heappop(self._events)
+            getattr(self, f"_on_{name}")(what)
+        return self
+
+    def mean(self, begin: float, end: float) -> float:
+        """The mean estimate of some time, bits per second."""
+        found = [bitrate for time, bitrate in self.estimates if begin <= time < end]
+        return sum(found) / len(found)
+
+    def share_within(self, rate: float, part: float, begin: float) -> float:
+        """How often the estimate is near a rate, from some time on."""
+        found = [abs(bitrate - rate) <= part * rate for time, bitrate in self.estimates if time >= begin]
+        return sum(found) / len(found)
+
+    def delay(self, begin: float, share: float) -> float:
+        """A quantile of the packets' delays from some time on, in seconds."""
+        found = sorted(seconds for time, seconds in self.delays if time >= begin)
+        return found[int(share * (len(found) - 1))]
+
+    def _at(self, time: float, name: str, what: object) -> None:
+        heapq.heappush(self._events, (time, next(self._order), name, what))
+
+    def _on_frame(self, _: object) -> None:
+        size = self.estimator.bitrate / _FPS / 8 * (1 + self.noise * self._random.uniform(-1, 1))
+        self._queue += [_PACKET_BYTES] * max(1, round(size / _PACKET_BYTES)) if size > _PACKET_BYTES else [round(size)]
+        self._at(self._now + 1 / _FPS, "frame", None)
+
+    def _on_tick(self, _: object) -> None:
+        while self._queue and not self.pacer.wait(self._now):
+            self._send(self._queue.pop(0), None)
+        if (probe := self.estimator.probe(self._now)) is not None:
+            for index in range(max(7, round(probe.bits / 8 / 270 + 0.5))):
+                self._at(self._now + index * 270 * 8 / probe.rate, "probe", probe)
+        self._at(self._now + _TICK_SECONDS, "tick", None)
+
+    def _on_probe(self, probe: object) -> None:
+        assert isinstance(probe, Probe)
+        self._send(270, probe.number)
+
+    def _send(self, size: int, probe: int | None) -> None:
+        number = next(self._numbers) & 0xFFFF
+        self.estimator.on_sent(number, size, self._now, probe)
+        self.pacer.sent(size * 8, self._now)
+        arrival = self.link.send(size, self._now)
+        if arrival is not None:
+            self.delays.append((self._now, arrival - self._now))
+            self._at(arrival, "arrival", number)
+
+    def _on_arrival(self, number: object) -> None:
+        assert isinstance(number, int)
+        self.recorder.add(number, self._now)
+
+    def _on_feedback(self, _: object) -> None:
+        for message in self.recorder.messages():
+            arrival = self._back.send(100, self._now)
+            assert arrival is not None
+            self._at(arrival, "told", message.pack())
+        self._at(self._now + _FEEDBACK_SECONDS, "feedback", None)
+
+    def _on_told(self, message: object) -> None:
+        assert isinstance(message, bytes)
+        self.estimator.on_feedback(TransportFeedback.parse(message), self._now)
+        self.pacer.pace(self.estimator.bitrate)
+
+    def _on_note(self, _: object) -> None:
+        self.estimates.append((self._now, self.estimator.bitrate))
+        self._at(self._now + 0.1, "note", None)

@@ -1,0 +1,118 @@
+"""The send-side estimator over simulated links, in simulated time."""
+
+from __future__ import annotations
+
+import pytest
+
+from gst_signalling_sync.testing import LinkProfile
+from gst_signalling_sync.webrtc.bwe.estimator import START_RATE, SendSideEstimator
+from gst_signalling_sync.webrtc.bwe.pacer import Pacer
+
+from .flow import Flow
+
+MINUTE = 60.0
+HOUR = pytest.param(3600.0, marks=[pytest.mark.long, pytest.mark.timeout(900)])
+
+durations = pytest.mark.parametrize("seconds", [MINUTE, HOUR])
+
+
+@durations
+@pytest.mark.parametrize("rate", [300e3, 800e3, 2e6, 5e6])
+def test_estimate_is_near_the_rate_of_a_steady_link(rate: float, seconds: float) -> None:
+    flow = Flow(LinkProfile(rate=rate, queue=0.2, delay=0.02)).run(seconds)
+
+    assert flow.mean(10, seconds) == pytest.approx(rate, rel=0.15)
+    assert flow.share_within(rate, 0.2, 10) > 0.9
+    assert flow.delay(5, 0.95) < 0.15
+    assert flow.link.dropped < 0.01 * flow.link.passed
+
+
+@durations
+def test_policed_link_is_used_without_many_losses(seconds: float) -> None:
+    flow = Flow(LinkProfile(rate=1e6, policed=True, queue=0.1, delay=0.02)).run(seconds)
+
+    assert flow.mean(10, seconds) == pytest.approx(1e6, rel=0.15)
+    assert flow.link.dropped < 0.12 * flow.link.passed
+
+
+@durations
+@pytest.mark.parametrize("loss", [0.02, 0.05, 0.10])
+def test_losses_that_are_the_links_own_do_not_slow_it_down(loss: float, seconds: float) -> None:
+    flow = Flow(LinkProfile(rate=5e6, loss=loss, delay=0.02)).run(seconds)
+
+    assert flow.mean(15, seconds) == pytest.approx(5e6, rel=0.2)
+
+
+@durations
+def test_outages_do_not_slow_it_down(seconds: float) -> None:
+    flow = Flow(LinkProfile(rate=5e6, burst_every=5.0, burst_seconds=0.3, delay=0.02)).run(seconds)
+
+    assert flow.mean(10, seconds) == pytest.approx(5e6, rel=0.2)
+
+
+@durations
+def test_jitter_is_no_queue(seconds: float) -> None:
+    flow = Flow(LinkProfile(rate=2e6, delay=0.1, jitter=0.03)).run(seconds)
+
+    assert flow.mean(10, seconds) > 0.7 * 2e6
+
+
+def test_link_that_becomes_thin_and_wide_again_is_followed() -> None:
+    wide, thin = LinkProfile(rate=3e6, delay=0.02), LinkProfile(rate=500e3, delay=0.02)
+    flow = Flow(LinkProfile(rate=3e6, delay=0.02, changes=((20.0, thin), (40.0, wide)))).run(MINUTE)
+
+    assert flow.mean(22, 40) == pytest.approx(500e3, rel=0.2)
+    assert flow.mean(50, 60) > 0.8 * 3e6
+    assert flow.delay(22, 0.95) < 0.2
+
+
+def test_wide_link_is_sharp_within_two_seconds() -> None:
+    flow = Flow(LinkProfile(rate=5e6, delay=0.02)).run(3.0)
+
+    assert flow.mean(2.0, 3.0) > 2e6
+
+
+def test_start_does_not_overflow_a_thin_link() -> None:
+    flow = Flow(LinkProfile(rate=300e3, queue=0.2, delay=0.02)).run(5.0)
+
+    assert flow.link.dropped == 0
+    assert flow.delay(0, 1.0) < 0.25
+
+
+@pytest.mark.parametrize("rate", [2e6, 5e6])
+def test_source_that_needs_little_has_all_of_it(rate: float) -> None:
+    flow = Flow(LinkProfile(rate=rate, delay=0.02), maximum=740e3).run(30.0)
+
+    assert flow.mean(2, 30) == pytest.approx(740e3, rel=0.05)
+
+
+def test_nothing_is_known_without_feedback() -> None:
+    estimator = SendSideEstimator()
+    for number in range(50):
+        estimator.on_sent(number, 1200, number / 100)
+
+    assert estimator.bitrate == START_RATE
+    assert not estimator.has_feedback
+    assert not estimator.is_confirmed
+
+
+# The pacer
+
+
+def test_packets_are_spread_at_twice_the_rate() -> None:
+    pacer = Pacer()
+    pacer.pace(1e6)
+    now = 0.0
+    for _ in range(100):
+        while wait := pacer.wait(now):
+            now += wait
+        pacer.sent(10_000, now)
+
+    assert now == pytest.approx(100 * 10_000 / 2e6, rel=0.05)
+
+
+def test_nothing_waits_before_the_rate_is_known() -> None:
+    pacer = Pacer()
+    for _ in range(100):
+        assert pacer.wait(0.0) == 0.0
+        pacer.sent(10_000, 0.0)
