@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .webrtc.media.sending.audio_source import AudioSource
     from .webrtc.media.sending.video_source import VideoSource
     from .webrtc.media.stills import encode_still, save_still
+    from .webrtc.quality import Quality
     from .webrtc.session import Session
 
 _MODULES = {
@@ -92,6 +93,7 @@ _MODULES = {
     "webrtc.media.receiving.video_receiver": ("VideoReceiver",),
     "webrtc.media.sending.video_source": ("VideoSource",),
     "webrtc.media.stills": ("encode_still", "save_still"),
+    "webrtc.quality": ("Quality",),
     "webrtc.session": ("Session",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
@@ -119,6 +121,7 @@ __all__ = [
     "Player",
     "Producer",
     "ProtocolError",
+    "Quality",
     "Rate",
     "Recorder",
     "RecordingError",

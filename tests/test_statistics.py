@@ -101,8 +101,10 @@ IDENTIFIERS: Final[dict[str, dict[str, Check]]] = {
         "currentRoundTripTime": seconds,
         "totalRoundTripTime": seconds,
         "responsesReceived": unsigned,
+        "bytesReceived": unsigned,
+        "bytesSent": unsigned,
     },
-    "local-candidate": CANDIDATE,
+    "local-candidate": {**CANDIDATE, "relayProtocol": one_of("udp", "tcp", "tls"), "url": text},
     "remote-candidate": CANDIDATE,
     "data-channel": {
         **STATS,

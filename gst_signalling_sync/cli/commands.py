@@ -6,6 +6,7 @@ WebRTC does not wait for aiortc. `rich` is imported where it draws, for the same
 
 from __future__ import annotations
 
+from .check import check
 from .demo import demo
 from .demo.peers import demo_consumer, demo_producer
 from .list import list_
@@ -19,5 +20,5 @@ from .token import token
 
 __all__ = ["main"]
 
-for _command in (demo, serve, list_, listen, ping, record, snapshot, token, demo_producer, demo_consumer):
+for _command in (demo, serve, list_, listen, ping, check, record, snapshot, token, demo_producer, demo_consumer):
     main.add_command(_command)

@@ -39,7 +39,9 @@ from .media.receiving.media_receiver import MediaReceiver
 from .media.sending.sender import Source
 from .media.tracks import Tracks
 from .negotiation import Negotiation
+from .quality import Quality
 from .route import describe_ways
+from .sampling import Sampler
 from .session_state import SessionState
 from .statistics import Statistics, connection_statistics
 from .watch import Watch
@@ -94,6 +96,7 @@ class Link:
         # Whether the signalling server, as far as is known, relays what is said in this session.
         self._is_relayed = True
         self._tracks: Tracks | None = None
+        self._sampler: Sampler | None = None
         self._negotiation: Negotiation | None = None
         self._termination: asyncio.Task[None] | None = None
         self._drain = Drain()
@@ -362,6 +365,16 @@ class Link:
             if channel.is_suspended and channel.options is not None:
                 channel.resume(connection.create_channel(channel.options))
 
+    async def quality(self) -> Quality:
+        """How good the connection is.
+
+        Raises:
+            SessionClosed: There is none.
+        """
+        if self._sampler is None or self._termination is not None:
+            raise self._session.closed_error("measuring the quality")
+        return await self._sampler.quality()
+
     async def stats(self) -> Statistics:
         """The statistics of the connection, but for its data channels."""
         return {} if self._connection is None else await connection_statistics(self._connection)
@@ -414,6 +427,7 @@ class Link:
             self._connection = connection
             session = self._session
             self._watch = Watch(connection, self._interrupted_after, self._enter, self._on_watch_end)
+            self._sampler = Sampler(connection, self._frame_rates_in, self._frames_out)
             self._tracks = Tracks(connection, self._loop, session.named, self._on_track)
             early, self._early_candidates = self._early_candidates, []
             self._negotiation = Negotiation(
@@ -426,6 +440,12 @@ class Link:
                 self._send_candidate,
             )
         return self._connection
+
+    def _frame_rates_in(self) -> tuple[float, ...]:
+        return tuple(video.fps for video in self._session.media.videos)
+
+    def _frames_out(self) -> tuple[int, ...]:
+        return () if self._tracks is None else self._tracks.frames_sent
 
     def _enter(self, state: SessionState) -> None:
         self._session.enter(state)

@@ -30,6 +30,7 @@ from .engine.data import WireChannel
 from .link import ENDING_SECONDS, Link
 from .liveness import DEFAULT_INTERRUPTED_AFTER
 from .media.received_media import ReceivedMedia
+from .quality import Quality
 from .session_state import TRANSITIONS, SessionState
 from .statistics import Statistics, current_timestamp
 
@@ -328,6 +329,31 @@ class Session:
             return {**await self.link.stats(), **channels}
 
         return self._loop.run(read(), self._deadline(timeout), f"reading the statistics of {self.named}")
+
+    def quality(self, timeout: float | None = None) -> Quality:
+        """How good the link is: round trip, loss, bit rates and frame rates both ways, and the route. It prints as one line.
+
+        The rates are those since the last call. Where that was not between half a second and a minute ago, as with the first
+        call, they are measured for half a second.
+
+        ::
+
+            print(session.quality())
+
+        Args:
+            timeout: Seconds; None: the role object's default.
+
+        Returns:
+            The quality.
+
+        Raises:
+            SessionClosed: The session is closed.
+            WaitTimeout: The event loop was too busy.
+            ConnectionLost: The role object is closed.
+            RuntimeError: The session was inherited by `fork`, or this would block the event loop.
+        """
+        self._owner.check()
+        return self._loop.run(self.link.quality(), self._deadline(timeout), f"measuring the quality of {self.named}")
 
     def reject(self, reason: str = "rejected") -> None:
         """Refuse a session that was requested; the consumer's call raises with the reason where its server tells it.

@@ -131,6 +131,8 @@ async def _pair_statistics(transport: str, path: IceConnection) -> Statistics:
         "remoteCandidateId": remote,
         "state": "succeeded",
         "nominated": True,
+        "bytesReceived": path.bytes_in,
+        "bytesSent": path.bytes_out,
     }
     if path.round_trip is not None:
         pair |= {
@@ -155,4 +157,6 @@ async def _pair_statistics(transport: str, path: IceConnection) -> Statistics:
         }
         for kind, identifier, candidate_type, address in ends
     ]
+    if selected.relay_protocol is not None:
+        candidates[0] |= {"relayProtocol": selected.relay_protocol, "url": selected.server}
     return {str(each["id"]): each for each in (pair, *candidates)}

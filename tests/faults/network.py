@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -52,6 +53,12 @@ class Machine:
     def processes(self) -> AbstractContextManager[None]:
         """A block in which peers are started on this machine."""
         return launched_by("ip", "netns", "exec", self._name)
+
+    def processes_with_hosts(self, hosts: Path) -> AbstractContextManager[None]:
+        """A block in which peers are started on this machine that resolve names by a file, in the form of /etc/hosts."""
+        # What `ip netns exec` runs has its own mounts.
+        script = f'mount --bind {hosts} /etc/hosts && exec "$@"'
+        return launched_by("ip", "netns", "exec", self._name, "sh", "-c", script, "sh")
 
     def change_address(self) -> None:
         """Give this machine another address, as another network does; the one that it had is gone."""

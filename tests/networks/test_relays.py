@@ -74,6 +74,18 @@ def test_session_goes_through_a_relay(
         assert remote == "relay" if ends != "consumer" else remote != "relay"
 
 
+def test_statistics_tell_of_the_relay(embedded_server: SignallingServer, coturn: Coturn) -> None:
+    ice = relay_only(coturn.uri("tcp"))
+    with producer_at(embedded_server), connect(embedded_server.uri, name="robot", ice=ice) as session:
+        (local,) = (each for each in session.stats().values() if each["type"] == "local-candidate")
+        route = session.quality().route
+
+    assert local["relayProtocol"] == "tcp"
+    assert local["url"] == f"turn:127.0.0.1:{coturn.port}?transport=tcp"
+    assert route is not None
+    assert str(route).startswith("relay over tcp")
+
+
 def test_consumer_that_offers_goes_through_a_relay(embedded_server: SignallingServer, coturn: Coturn) -> None:
     ice = relay_only(coturn.uri())
     with producer_at(embedded_server) as producer, Consumer(embedded_server.uri, ice=ice) as consumer:
@@ -123,6 +135,7 @@ def test_all_servers_are_asked_and_each_is_told_of(
         coturn.uri(password="wrong"),
         "turn://robot:x@no-such-name.invalid",
         "turn://robot:x@127.0.0.1:1?transport=tcp",
+        "turn://robot:x@127.0.0.1:2",
     )
     with producer_at(embedded_server), pytest.raises(SessionClosed) as raised:
         connect(embedded_server.uri, name="robot", ice=ice, timeout=20)
@@ -132,6 +145,7 @@ def test_all_servers_are_asked_and_each_is_told_of(
     assert "401 Unauthorized" in text
     assert "the name no-such-name.invalid cannot be resolved" in text
     assert "turn:127.0.0.1:1?transport=tcp: connection refused" in text
+    assert "turn:127.0.0.1:2?transport=udp: nothing listens there" in text
     assert "robot:x" not in text
 
 

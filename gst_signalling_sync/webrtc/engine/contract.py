@@ -374,6 +374,7 @@ OVERRIDES: Final = (
         "4107bff005f6ccb1",
         "Ours calls it, or what replaces it for one connection: see that connect() still starts it and close() ends it.",
     ),
+    Override(_ICE, "sendto", "4b1ff51dd34ca2ca", "Ours calls it and counts: see that send() still sends by it."),
     Override(_ICE, "data_received", "0ced6db64b363541", f"Ours also notes the time. {_BODY_ADVICE}"),
     Override(_ICE, "request_received", "4033dd00cb77aa97", "Ours calls it and notes the time."),
     Override(

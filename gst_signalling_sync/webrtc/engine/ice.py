@@ -14,9 +14,10 @@ from aiortc import RTCIceTransport
 
 from ...ice_options import IceOptions, IceServer
 from ...threads import clock
+from ..ice.relay import RelayTransport
 from .gathering import Gathering, ServerReport
 
-__all__ = ["IceConnection", "IceSettings", "SelectedPair"]
+__all__ = ["IceConnection", "IceSettings", "SelectedPair", "probe"]
 
 _aioice_logger = logging.getLogger("aioice.ice")
 
@@ -37,12 +38,16 @@ class SelectedPair:
         local_address: Host and port.
         remote_type: As `local_type`.
         remote_address: Host and port.
+        relay_protocol: ``"udp"``, ``"tcp"`` or ``"tls"``, between this end and its TURN server; None where there is none.
+        server: That server; None likewise.
     """
 
     local_type: str
     local_address: tuple[str, int]
     remote_type: str
     remote_address: tuple[str, int]
+    relay_protocol: str | None = None
+    server: str | None = None
 
 
 @dataclass
@@ -94,6 +99,12 @@ class IceConnection(Connection):
     checks_answered = 0
     """How many checks were answered."""
 
+    bytes_in = 0
+    """Bytes of the packets that arrived, but for STUN."""
+
+    bytes_out = 0
+    """Bytes of those that were sent, likewise."""
+
     consent: Callable[[IceConnection], Awaitable[None]] | None = None
     """Replaces aioice's consent checks, which end the connection some 30 s after the last answer. Runs as long as the
     connection is established; whoever sets it calls `expire` when consent is gone."""
@@ -124,7 +135,16 @@ class IceConnection(Connection):
         pair = self._nominated.get(_COMPONENT)
         if pair is None:
             return None
-        return SelectedPair(pair.local_candidate.type, pair.local_addr, pair.remote_candidate.type, pair.remote_addr)
+        transport = pair.protocol.transport
+        server = transport.relay.server if isinstance(transport, RelayTransport) else None
+        return SelectedPair(
+            pair.local_candidate.type,
+            pair.local_addr,
+            pair.remote_candidate.type,
+            pair.remote_addr,
+            None if server is None else "tls" if server.is_secure else server.transport,
+            None if server is None else str(server),
+        )
 
     async def check(self, seconds: float) -> float | None:
         """Send a STUN binding request to the peer, which every ICE agent must answer (RFC 7675 section 5.1).
@@ -172,9 +192,15 @@ class IceConnection(Connection):
         else:
             await self.consent(self)
 
+    async def sendto(self, data: bytes, component: int) -> None:
+        """Send a packet."""
+        self.bytes_out += len(data)
+        await super().sendto(data, component)
+
     def data_received(self, data: bytes, component: int) -> None:
         """Take a packet that is not STUN; called by aioice."""
         self.heard_at = self.clock()
+        self.bytes_in += len(data)
         self._queue.put_nowait((data, component))
 
     def request_received(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
@@ -277,6 +303,33 @@ class IceConnection(Connection):
                     self.check_start_task(pair)
                     return True
         return holds_relays or self._remote_candidates_expected()
+
+
+async def probe(options: IceOptions, servers: tuple[IceServer, ...]) -> tuple[list[ServerReport], list[str]]:
+    """Ask servers what they are asked before a session, without one.
+
+    Args:
+        options: Which addresses and ports to use.
+        servers: Those to ask.
+
+    Returns:
+        What each said, and the candidates of this machine, such as ``"host 192.0.2.1:40000"``.
+    """
+    connection = Connection(ice_controlling=True)
+    connection.__class__ = IceConnection
+    assert isinstance(connection, IceConnection)
+    connection.settings = IceSettings(options, servers)
+    connection._checked_again = []
+    gathered = asyncio.Event()
+    connection.on_gathered = gathered.set
+    try:
+        await connection.gather_candidates()
+        await gathered.wait()
+        found = [(each.type, each.host, each.port) for each in connection.local_candidates]
+        hosts = [f"{kind} [{host}]:{port}" if ":" in host else f"{kind} {host}:{port}" for kind, host, port in found]
+        return connection.reports, hosts
+    finally:
+        await connection.close()
 
 
 def _is_relayed(pair: CandidatePair) -> bool:

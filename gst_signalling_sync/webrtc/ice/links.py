@@ -33,6 +33,9 @@ class DatagramHandler(Protocol):
     def on_message(self, data: bytes) -> None:
         """A message arrived."""
 
+    def on_refused(self) -> None:
+        """The machine at the other end says that nothing listens there (ICMP port unreachable)."""
+
     def on_lost(self, error: Exception | None) -> None:
         """The link is gone; nothing follows."""
 
@@ -166,6 +169,10 @@ class _Datagrams(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         if self._handler is not None:
             self._handler.on_message(data)
+
+    def error_received(self, error: Exception) -> None:
+        if self._handler is not None and isinstance(error, ConnectionRefusedError):
+            self._handler.on_refused()
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._handler is not None:

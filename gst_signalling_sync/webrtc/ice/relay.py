@@ -119,6 +119,12 @@ class Relay:
             if version == (6 if ":" in peer[0] else 4):
                 transport.deliver(payload, peer)
 
+    def on_refused(self) -> None:
+        """Take note that nothing listens there; called by the link. An allocation that there is may outlive it."""
+        if self._allocation is not None and self._allocation.state is AllocationState.ALLOCATING:
+            self._allocation.fail(TurnError("nothing listens there"))
+            self._stop()
+
     def on_lost(self, error: Exception | None) -> None:
         """Take note that the link is gone; called by the link."""
         if self._allocation is not None:

@@ -12,6 +12,7 @@ from ..engine.transceiver import Transceiver
 from .encoded_frame import MediaKind
 from .receiving.media_receiver import MediaReceiver
 from .sending.sender import MediaSender, Source
+from .sending.video_source import VideoSource
 
 __all__ = ["Tracks"]
 
@@ -44,6 +45,7 @@ class Tracks:
         self._named = named
         self._received = received
         self._taken: set[Transceiver] = set()
+        self._sent: list[Source] = []
         self._announced: set[MediaReceiver] = set()
 
     def take(self, sources: Sequence[Source]) -> None:
@@ -70,10 +72,10 @@ class Tracks:
         Returns:
             What undoes it, should the answer fail.
         """
-        sources, taken = self._sources.copy(), self._taken.copy()
+        sources, taken, sent = self._sources.copy(), self._taken.copy(), self._sent.copy()
 
         def undo() -> None:
-            self._sources, self._taken = sources, taken
+            self._sources, self._taken, self._sent = sources, taken, sent
 
         for transceiver in self._connection.transceivers:
             if transceiver not in self._taken:
@@ -90,6 +92,11 @@ class Tracks:
             if receiver.track is not None and isinstance(receiver, MediaReceiver) and receiver not in self._announced:
                 self._announced.add(receiver)
                 self._received(receiver)
+
+    @property
+    def frames_sent(self) -> tuple[int, ...]:
+        """Frames that each video source has encoded that this end sends, in the order of the sections."""
+        return tuple(source.frames_encoded for source in self._sent if isinstance(source, VideoSource))
 
     def report_unsent(self) -> None:
         """Log which sources the other end has no use for."""
@@ -110,6 +117,8 @@ class Tracks:
 
     def _take(self, transceiver: Transceiver, source: Source | None) -> None:
         self._taken.add(transceiver)
+        if source is not None:
+            self._sent.append(source)
         sender = MediaSender(transceiver.kind, transceiver.transport, self._loop, source)
         transceiver.replace(sender, MediaReceiver(transceiver.kind, transceiver.transport))
 

@@ -1,0 +1,196 @@
+"""What ``gst-signalling-sync check`` finds out, step by step, as values."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import gst_signalling_sync
+
+from ..echo import ECHO_PROTOCOL, ECHO_REFUSAL
+from ..errors import ChannelClosed, ConnectError, SignallingError, WaitTimeout
+from .output import counted
+from .producers import producer_called
+
+if TYPE_CHECKING:
+    from .. import DataChannel, Endpoint, IceOptions, Peer, Session
+
+__all__ = ["Examination", "Finding"]
+
+_LABEL: Final = "check"
+_MESSAGE_BYTES: Final = 1024
+_UNDER_WAY_BYTES: Final = 256 * 1024
+_TRIPS: Final = 10
+_WAIT_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report.
+
+    Attributes:
+        step: What was looked at.
+        is_good: Whether it is as it should be; None: it is only told.
+        text: What was found.
+        details: The same for programs.
+    """
+
+    step: str
+    is_good: bool | None
+    text: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class Examination:
+    """Looks at everything between this machine and one producer.
+
+    Args:
+        name: Of the producer, or its peer id.
+        endpoint: The signalling server.
+        ice: Which ICE servers, ports and interfaces to use.
+        timeout: Seconds that the server and the producer may take to answer.
+        seconds: How long bit rates are measured.
+    """
+
+    def __init__(self, name: str, endpoint: Endpoint, ice: IceOptions, timeout: float, seconds: float) -> None:
+        self._name = name
+        self._endpoint = endpoint
+        self._ice = ice
+        self._timeout = timeout
+        self._seconds = seconds
+        self.failure: SignallingError | None = None
+        """What ended the examination early."""
+
+    def run(self) -> Iterator[Finding]:
+        """Go from step to step, as far as it goes.
+
+        Yields:
+            What was found, as it is.
+        """
+        producer: Peer | None = None
+        try:
+            yield from self._server()
+            producer = producer_called(self._name, self._endpoint, self._timeout)
+            yield Finding(
+                "producer", True, f"{self._name} is {producer.id}", {"id": producer.id, "name": producer.name}
+            )
+        except SignallingError as error:
+            self.failure = error
+            yield Finding("server" if isinstance(error, ConnectError) else "producer", False, str(error))
+        yield from self._ice_servers()
+        if producer is None:
+            return
+        try:
+            yield from self._session(producer)
+        except SignallingError as error:
+            self.failure = error
+            yield Finding("session", False, str(error))
+
+    def _server(self) -> Iterator[Finding]:
+        began = time.perf_counter()
+        producers = gst_signalling_sync.list_producers(self._endpoint, timeout=self._timeout)
+        seconds = time.perf_counter() - began
+        text = f"{self._endpoint.uri} answers in {_milliseconds(seconds)}, {counted(len(producers), 'producer')}"
+        yield Finding("server", True, text, {"uri": self._endpoint.uri, "seconds": seconds})
+        if self._endpoint.asks_for_token or self._endpoint.token is not None:
+            yield Finding("token", True, "accepted", {"given": True})
+        else:
+            yield Finding("token", None, "none given, none wanted", {"given": False})
+
+    def _ice_servers(self) -> Iterator[Finding]:
+        from ..webrtc.probe import ask_ice_servers
+
+        try:
+            servers = self._ice.ask_servers()
+        except (ValueError, TypeError, OSError) as error:
+            yield Finding("ICE server", False, str(error))
+            return
+        answers, candidates = ask_ice_servers(self._ice, servers)
+        for answer in answers:
+            in_time = "" if answer.seconds is None else f" in {_milliseconds(answer.seconds)}"
+            details = {"server": answer.server, "outcome": answer.outcome, "seconds": answer.seconds}
+            yield Finding("ICE server", answer.is_usable, f"{answer.server}: {answer.outcome}{in_time}", details)
+        if not answers:
+            yield Finding("ICE servers", None, "none; enough within one network", {"servers": []})
+        text = ", ".join(candidates) or "none: no peer can reach this machine"
+        yield Finding("candidates", bool(candidates), text, {"candidates": candidates})
+
+    def _session(self, producer: Peer) -> Iterator[Finding]:
+        began = time.perf_counter()
+        with gst_signalling_sync.connect(
+            self._endpoint, peer_id=producer.id, timeout=self._timeout, ice=self._ice
+        ) as session:
+            seconds = time.perf_counter() - began
+            yield Finding("session", True, f"connected in {_milliseconds(seconds)}", {"seconds": seconds})
+            if session.videos:
+                # Rates of frames are those of the last second.
+                session.video.read(timeout=self._timeout)
+                time.sleep(self._seconds)
+            quality = session.quality(self._timeout)
+            route = quality.route
+            yield Finding(
+                "route",
+                None if route is None or route.is_relayed else True,
+                str(route or "unknown"),
+                {} if route is None else quality.as_dict()["route"],
+            )
+            rates = str(quality).partition("; ")[2].rpartition("; ")[0]
+            has_media = bool(session.videos or session.audios)
+            yield Finding("media", None, rates if has_media else "the producer sends none", quality.as_dict())
+            yield from self._echo(session)
+
+    def _echo(self, session: Session) -> Iterator[Finding]:
+        channel = session.create_channel(_LABEL, protocol=ECHO_PROTOCOL)
+        try:
+            channel.wait_open(self._timeout)
+            trips = sorted(_round_trips(channel))
+            best, worst, middle = trips[0], trips[-1], trips[len(trips) // 2]
+            text = (
+                f"{_milliseconds(middle)} ({_milliseconds(best)} to {_milliseconds(worst)}), of {len(trips)} messages"
+            )
+            yield Finding("round trip", True, text, {"seconds": middle, "min": best, "max": worst})
+            bitrate = _bitrate(channel, self._seconds)
+            text = f"{bitrate / 1e6:.1f} Mbit/s out and back at the same time, as data"
+            yield Finding("bit rate", True, text, {"bits_per_second": bitrate})
+        except (ChannelClosed, WaitTimeout, _NoEchoError) as error:
+            yield Finding("round trip", None, f"the producer sends nothing back: {error}")
+
+
+class _NoEchoError(SignallingError):
+    """The producer does not echo."""
+
+
+def _receive(channel: DataChannel) -> str | bytes:
+    data = channel.recv(_WAIT_SECONDS)
+    if data == ECHO_REFUSAL:
+        raise _NoEchoError("its program says Producer(echo=False)")
+    return data
+
+
+def _round_trips(channel: DataChannel) -> Iterator[float]:
+    for _ in range(_TRIPS):
+        began = time.perf_counter()
+        channel.send(bytes(64))
+        _receive(channel)
+        yield time.perf_counter() - began
+
+
+def _bitrate(channel: DataChannel, seconds: float, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Bits per second that come back, while no more is under way than the peer's queue takes."""
+    message = bytes(_MESSAGE_BYTES)
+    began, sent, received = clock(), 0, 0
+    while clock() < began + seconds:
+        while sent - received < _UNDER_WAY_BYTES:
+            channel.send(message)
+            sent += _MESSAGE_BYTES
+        received += len(_receive(channel))
+    taken = clock() - began
+    while received < sent:
+        received += len(_receive(channel))
+    return 8 * received / max(clock() - began, taken)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.2f} s"

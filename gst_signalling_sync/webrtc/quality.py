@@ -1,0 +1,170 @@
+"""`Quality`: how good a session's link is, in one value; made of two samples, without a clock."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+__all__ = ["Quality", "Route", "Sample", "Stream", "quality_between"]
+
+_UNITS: Final = ((1e6, "Mbit/s"), (1e3, "kbit/s"))
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The two candidates that everything goes between.
+
+    Attributes:
+        local_type: ``"host"``, ``"srflx"``, ``"prflx"`` or ``"relay"`` (RFC 8445), of this end.
+        local_address: Host and port.
+        remote_type: As `local_type`, of the peer.
+        remote_address: Host and port.
+        protocol: Between the two candidates; always ``"udp"``.
+        relay_protocol: Between this end and its TURN server: ``"udp"``, ``"tcp"`` or ``"tls"``; None where this end has none.
+    """
+
+    local_type: str
+    local_address: tuple[str, int]
+    remote_type: str
+    remote_address: tuple[str, int]
+    protocol: str = "udp"
+    relay_protocol: str | None = None
+
+    @property
+    def is_relayed(self) -> bool:
+        """Whether it goes through a TURN server, be it this end's or the peer's."""
+        return "relay" in (self.local_type, self.remote_type)
+
+    def __str__(self) -> str:
+        how = f"relay over {self.relay_protocol}" if self.relay_protocol else "relay" if self.is_relayed else "direct"
+        ends = (_shown(self.local_type, self.local_address), _shown(self.remote_type, self.remote_address))
+        return f"{how}, {ends[0]} to {ends[1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How good a session's link is. It prints as one line, and `as_dict` can be written as JSON.
+
+    Attributes:
+        round_trip: Seconds, of the last answered check; None: none was answered yet.
+        loss_in: The part of the media packets that the peer sent and that did not arrive, 0 to 1; None: there were none.
+        loss_out: That of this end's media packets, as the peer tells; None: it has told nothing.
+        bitrate_in: Bits per second that arrived, headers of UDP and IP not counted.
+        bitrate_out: Bits per second that were sent, likewise.
+        frame_rates_in: Frames per second of each video track that is received, in the order of `Session.videos`.
+        frame_rates_out: Frames per second of each video source that is sent.
+        route: What it goes by; None while there is no connection.
+        seconds: What the rates and the incoming loss were measured over.
+    """
+
+    round_trip: float | None
+    loss_in: float | None
+    loss_out: float | None
+    bitrate_in: float
+    bitrate_out: float
+    frame_rates_in: tuple[float, ...]
+    frame_rates_out: tuple[float, ...]
+    route: Route | None
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """The attributes by their names, those of the route too."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        trip = "unknown" if self.round_trip is None else f"{1e3 * self.round_trip:.1f} ms"
+        ways = (
+            f"{way} {_bitrate(bitrate)}{_frames(rates)}{_loss(loss)}"
+            for way, bitrate, rates, loss in (
+                ("in", self.bitrate_in, self.frame_rates_in, self.loss_in),
+                ("out", self.bitrate_out, self.frame_rates_out, self.loss_out),
+            )
+        )
+        return "; ".join((f"round trip {trip}", *ways, str(self.route or "not connected")))
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What is counted of the media packets of a session.
+
+    Attributes:
+        received: Packets that arrived.
+        lost: Packets that did not.
+        fraction_lost: Of this end's packets, as the peer has told last, 0 to 1; None: it has told nothing.
+    """
+
+    received: int
+    lost: int
+    fraction_lost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a session has counted at a moment.
+
+    Attributes:
+        at: The moment, in seconds.
+        bytes_in: UDP payload that arrived.
+        bytes_out: UDP payload that was sent.
+        stream: Of media.
+        frames_in: Frames per second of each received video track.
+        frames_out: Frames that each video source has encoded.
+        round_trip: As of `Quality`.
+        route: As of `Quality`.
+    """
+
+    at: float
+    bytes_in: int
+    bytes_out: int
+    stream: Stream
+    frames_in: tuple[float, ...]
+    frames_out: tuple[int, ...]
+    round_trip: float | None
+    route: Route | None
+
+
+def quality_between(before: Sample, now: Sample) -> Quality:
+    """The quality of the time between two samples.
+
+    Args:
+        before: The earlier one.
+        now: The later one.
+    """
+    seconds = max(now.at - before.at, 1e-9)
+    received = now.stream.received - before.stream.received
+    lost = max(now.stream.lost - before.stream.lost, 0)
+    # A source that was added meanwhile has no earlier count.
+    earlier = before.frames_out + (0,) * (len(now.frames_out) - len(before.frames_out))
+    return Quality(
+        round_trip=now.round_trip,
+        loss_in=lost / (received + lost) if received > 0 else None,
+        loss_out=now.stream.fraction_lost,
+        bitrate_in=8 * max(now.bytes_in - before.bytes_in, 0) / seconds,
+        bitrate_out=8 * max(now.bytes_out - before.bytes_out, 0) / seconds,
+        frame_rates_in=now.frames_in,
+        frame_rates_out=tuple(
+            max(after - count, 0) / seconds for count, after in zip(earlier, now.frames_out, strict=False)
+        ),
+        route=now.route,
+        seconds=seconds,
+    )
+
+
+def _shown(kind: str, address: tuple[str, int]) -> str:
+    host, port = address
+    return f"{kind} [{host}]:{port}" if ":" in host else f"{kind} {host}:{port}"
+
+
+def _bitrate(bits: float) -> str:
+    for unit, name in _UNITS:
+        if bits >= unit:
+            return f"{bits / unit:.1f} {name}"
+    return f"{bits:.0f} bit/s"
+
+
+def _frames(rates: tuple[float, ...]) -> str:
+    return f", {' + '.join(f'{rate:.0f}' for rate in rates)} frames/s" if rates else ""
+
+
+def _loss(loss: float | None) -> str:
+    return "" if loss is None else f", {100 * loss:.1f} % lost"
