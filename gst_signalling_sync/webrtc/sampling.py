@@ -41,11 +41,11 @@ class Sampler:
         self._last: Sample | None = None
 
     async def quality(self) -> Quality:
-        """The quality since the last call; where that is not between half a second and a minute ago, of half a second."""
+        """The quality since the last call, where that was not over a minute ago; it takes until half a second has passed."""
         before = self._last
-        if before is None or not _SHORTEST_SECONDS <= clock.now() - before.at <= _LONGEST_SECONDS:
+        if before is None or clock.now() > before.at + _LONGEST_SECONDS:
             before = await self._sample()
-            await asyncio.sleep(_SHORTEST_SECONDS)
+        await asyncio.sleep(max(0.0, before.at + _SHORTEST_SECONDS - clock.now()))
         self._last = await self._sample()
         return quality_between(before, self._last)
 

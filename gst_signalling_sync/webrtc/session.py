@@ -333,8 +333,8 @@ class Session:
     def quality(self, timeout: float | None = None) -> Quality:
         """How good the link is: round trip, loss, bit rates and frame rates both ways, and the route. It prints as one line.
 
-        The rates are those since the last call. Where that was not between half a second and a minute ago, as with the first
-        call, they are measured for half a second.
+        The rates are those since the last call, or of half a second: with the first call, and where the last was over a minute
+        ago. It returns half a second after the last call at the earliest.
 
         ::
 
