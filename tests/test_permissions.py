@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from typing import Any
 
@@ -98,6 +99,18 @@ def test_peer_that_came_back_with_a_later_end_does_not_end_before() -> None:
 
     assert permissions.expired(100) == []
     assert permissions.expired(200) == ["peer"]
+
+
+def test_peers_that_come_and_go_for_a_year_leave_nothing_behind() -> None:
+    permissions = Permissions(limit=None)
+    permissions.admit("staying", admission(expires=1e9))
+    for number in range(5_000):
+        permissions.admit("staying", admission(expires=1e9))
+        permissions.admit(f"passing {number}", admission(expires=1e9))
+        permissions.remove(f"passing {number}")
+
+    assert len(pickle.dumps(permissions)) < 10_000
+    assert permissions.expired(1e9) == ["staying"]
 
 
 def test_peers_of_a_subject_are_counted_over_their_connections() -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
+from typing import Final
 
 from .grant import EVERYBODY, Grant, matches
 from .messages import Role
 from .quota import Counts
 
 __all__ = ["Admission", "Permissions"]
+
+_SPARE_ENDS: Final = 64
+"""Ends of grants that are not looked through yet, beyond twice as many as there are peers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class Permissions:
         self._admissions[peer_id] = admission
         if admission.grant.expires is not None:
             heappush(self._ends, (admission.grant.expires, peer_id))
+            self._drop_outdated_ends()
         if admission.grant.peers == EVERYBODY:
             self._restricted.pop(peer_id, None)
         else:
@@ -173,6 +178,16 @@ class Permissions:
         if (is_found_by_name or name is not None) and not matches(name, admission.grant.names):
             return "its token wants a name" if name is None else f"its token does not allow the name {name!r:.100}"
         return None
+
+    def _drop_outdated_ends(self) -> None:
+        """Keep the ends of a year's worth of peers that came and went from piling up."""
+        if len(self._ends) > 2 * len(self._admissions) + _SPARE_ENDS:
+            self._ends = [
+                (admission.grant.expires, peer_id)
+                for peer_id, admission in self._admissions.items()
+                if admission.grant.expires is not None
+            ]
+            heapify(self._ends)
 
 
 def _lets_do_the_same(one: Grant, other: Grant) -> bool:

@@ -7,6 +7,7 @@ import logging
 import socket
 import ssl
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import websocket
 
 from gst_signalling_sync import ConnectError, Endpoint, Grant, ServerLimits, SignallingServer, list_producers
 from gst_signalling_sync.protocol.resumption import HEADER, NEW
+from gst_signalling_sync.server import AuthorizationRequest
 
 from ..certificates import PrivateCA
 from ..raw_peer import RawPeer
@@ -323,3 +325,30 @@ def test_guesses_at_tokens_hold_up_nobody_who_has_one() -> None:
         peer_with(server, "OPERATORS-TOKEN").close()
         assert time.monotonic() - begin < 1
         assert server.refusals == {"tokens": 200}
+
+
+def test_strangers_that_are_decided_on_for_long_hold_up_nobody_whose_token_is_known() -> None:
+    release = threading.Event()
+
+    def authorize(request: AuthorizationRequest) -> Grant | None:
+        release.wait(SECONDS)
+        return None
+
+    limits = ServerLimits(authorizations=4, authorization_seconds=2.0)
+    with SignallingServer(port=0, tokens=SECRETS, authorize=authorize, limits=limits) as server:
+        with contextlib.ExitStack() as strangers:
+            waiting = [
+                strangers.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=SECONDS))
+                for _ in range(300)
+            ]
+            for number, stranger in enumerate(waiting):
+                stranger.sendall(handshake(f"Authorization: Bearer {GUESSED}-{number}"))
+            begin = time.monotonic()
+            for _ in range(10):
+                peer_with(server, "OPERATORS-TOKEN").close()
+            assert time.monotonic() - begin < 2
+
+            assert [stranger.recv(12) for stranger in waiting] == [b"HTTP/1.1 503"] * 300
+            assert [thread.name for thread in threading.enumerate()].count("gss-authorize") == 4
+        release.set()
+        assert server.refusals == {"authorize": 300}
