@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import queue
 import re
 import time
@@ -141,12 +142,17 @@ def test_peer_that_ends_the_session_in_order(scene: Scene, figures: Figures, req
     assert getattr(error, "reason", None) == expected
 
 
+@pytest.mark.parametrize("whose", ["theirs", "ours"])
 @pytest.mark.parametrize("scene", scenes.parameters("producer-data", "consumer-data"), indirect=True)
-def test_peer_whose_interpreter_is_held_for_a_second_raises_no_alarm(scene: Scene) -> None:
+def test_interpreter_that_is_held_for_a_second_raises_no_alarm(scene: Scene, whose: str) -> None:
     changes = Changes(scene.session)
     watch = Stopwatch()
     for number in range(1, 4):
-        scene.process.command("hold", seconds=1.0)
+        if whose == "theirs":
+            scene.process.command("hold", seconds=1.0)
+        else:
+            # A function of C that does not let go of the interpreter.
+            ctypes.PyDLL(None).usleep(1_000_000)
         heard_again = partial(is_heard, scene.session, watch, number * 1.5)
         wait_until(heard_again, "it is heard again")
     assert changes.are_none
