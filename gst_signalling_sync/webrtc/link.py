@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import (
     SESSION_CLOSED_REASONS,
     ChannelClosed,
-    ConnectionLost,
     SessionClosed,
     SessionClosedReason,
     SignallingError,
@@ -26,7 +25,6 @@ from ..protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
 from ..signalling import SignallingClient
 from ..threads.loop_thread import LoopThread
 from .channel_options import ChannelOptions
-from .control_channel import ControlChannel
 from .description import CANDIDATES
 from .drain import Drain
 from .endings import as_session_closed, reason_in
@@ -43,6 +41,7 @@ from .quality import Quality
 from .route import describe_ways
 from .sampling import Sampler
 from .session_state import SessionState
+from .signalling_path import SignallingPath
 from .statistics import Statistics, connection_statistics
 from .watch import Watch
 
@@ -86,15 +85,13 @@ class Link:
     ) -> None:
         self._session = session
         self._signalling = signalling
+        self._path = SignallingPath(session, signalling)
         self._loop = loop
         self._ice = ice
         self._interrupted_after = interrupted_after
         self._limits = limits
         self._connection: PeerConnection | None = None
         self._watch: Watch | None = None
-        self._control: ControlChannel | None = None
-        # Whether the signalling server, as far as is known, relays what is said in this session.
-        self._is_relayed = True
         self._tracks: Tracks | None = None
         self._sampler: Sampler | None = None
         self._negotiation: Negotiation | None = None
@@ -192,7 +189,7 @@ class Link:
             assert self._negotiation is not None
             assert self._tracks is not None
             self._tracks.add_sources()
-            self._send_sdp(SdpType.OFFER, await self._negotiation.make_offer())
+            self._path.send_sdp(SdpType.OFFER, await self._negotiation.make_offer())
             self._negotiation.trickle()
 
         self._loop.call(lambda: self._negotiate(offer()))
@@ -252,7 +249,7 @@ class Link:
         """
 
         def end() -> None:
-            self._is_relayed = False
+            self._path.is_relayed = False
             named = self._session.named
             if self._termination is not None and (self._watch is None or not self._session.state.is_open):
                 self._drain.abandon()
@@ -275,7 +272,7 @@ class Link:
         """Handle that this end's signalling connection is gone: what is still to be said goes in-band, or cannot be said."""
 
         def lose() -> None:
-            self._is_relayed = False
+            self._path.is_relayed = False
 
         self._loop.call(lose)
 
@@ -288,7 +285,7 @@ class Link:
         """
 
         def come_back() -> None:
-            self._is_relayed = knows_session
+            self._path.is_relayed = knows_session
 
         self._loop.call(come_back)
 
@@ -359,7 +356,7 @@ class Link:
 
     def go_on_for(self, session: Session) -> None:
         """Belong to another session from now on, which is resumed by this link: its own channels are created here again."""
-        self._session = session
+        self._session = self._path.session = session
         connection = self._open_connection()
         for channel in session.channels:
             if channel.is_suspended and channel.options is not None:
@@ -434,9 +431,9 @@ class Link:
                 connection,
                 self._tracks,
                 session.named,
-                self._send_sdp,
+                self._path.send_sdp,
                 early,
-                self._open_control,
+                lambda: self._path.open_control(connection, self._on_control_message),
                 self._send_candidate,
             )
         return self._connection
@@ -450,46 +447,9 @@ class Link:
     def _enter(self, state: SessionState) -> None:
         self._session.enter(state)
 
-    def _open_control(self) -> ControlChannel:
-        assert self._connection is not None
-        if self._control is None:
-            wire = self._connection.create_control_channel()
-            self._control = ControlChannel(wire, self._session.named, self._on_control_message)
-        return self._control
-
-    def _send_sdp(self, kind: SdpType, sdp: str) -> None:
-        """Send a description by the signalling server, or in-band where no server relays it.
-
-        Raises:
-            SessionClosed: The session is not connected yet, and cannot be without the server.
-            ConnectionLost: The peer cannot be told.
-        """
-        named = self._session.named
-        try:
-            if self._is_relayed:
-                self._signalling.send_sdp(self._session.id, kind, sdp)
-                return
-        except ConnectionLost as error:
-            if not self._session.state.is_open:
-                raise SessionClosed(f"{named}: {error}", "not connected") from error
-        if self._control is None or not self._control.say(InBandDescription(kind, sdp)):
-            raise ConnectionLost(
-                f"{named}: the {kind} cannot be sent: the signalling server does not know the session any more, and the"
-                " peer is not one of this library, which would take it in-band"
-            )
-
     def _send_candidate(self, candidate: str, sdp_m_line_index: int) -> None:
-        """Send a candidate by the signalling server, or in-band; it is dropped where neither reaches the peer."""
-        if self._termination is not None:
-            return
-        try:
-            if self._is_relayed:
-                self._signalling.send_ice(self._session.id, candidate, sdp_m_line_index)
-                return
-        except ConnectionLost as error:
-            logger.debug("%s: a candidate could not be sent: %s", self._session.named, error)
-        if self._control is not None:
-            self._control.say(InBandCandidate(candidate, sdp_m_line_index))
+        if self._termination is None:
+            self._path.send_candidate(candidate, sdp_m_line_index)
 
     async def _ask_servers(self) -> tuple[IceServer, ...]:
         """Call the callable that knows the servers, on a thread of its own.
@@ -549,7 +509,7 @@ class Link:
             self._fail(f"{self._session.named}: ended by the peer: {goodbye.text or goodbye.reason}", goodbye.reason)
         else:
             self._drain.abandon()
-            self._spawn(self.terminate(tell_peer=self._is_relayed))
+            self._spawn(self.terminate(tell_peer=self._path.is_relayed))
 
     def _on_watch_end(self, ending: Ending) -> None:
         if ending.reason == "lost":
@@ -562,7 +522,7 @@ class Link:
     def _fail(self, message: str, reason: SessionClosedReason, told_peer: str | None = None) -> None:
         self._drain.abandon()
         error = SessionClosed(message, reason)
-        self._spawn(self.terminate(error, told_peer, tell_peer=told_peer is not None and self._is_relayed))
+        self._spawn(self.terminate(error, told_peer, tell_peer=told_peer is not None and self._path.is_relayed))
 
     def _on_track(self, receiver: MediaReceiver) -> None:
         if self._termination is None:
@@ -588,7 +548,7 @@ class Link:
             if self._watch is not None:
                 self._watch.stop()
             if tell_peer or told_peer is not None:
-                await farewell.say_goodbye(self._control, failure, told_peer)
+                await farewell.say_goodbye(self._path.control, failure, told_peer)
             await farewell.close(self._negotiation)
         except Exception:
             logger.exception("%s: internal error while it was ended", self._session.named)

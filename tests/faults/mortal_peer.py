@@ -17,21 +17,23 @@ from collections.abc import Callable
 from typing import Any
 
 import aioice
-from aiortc import RTCDtlsTransport, RTCPeerConnection, RTCSctpTransport
+from aiortc import RTCDtlsTransport, RTCSctpTransport
 
 from gst_signalling_sync import Consumer, Producer
 from gst_signalling_sync.webrtc.engine.dtls import RobustDtlsTransport
 from gst_signalling_sync.webrtc.engine.ice import IceConnection
+from gst_signalling_sync.webrtc.engine.peer_connection import PeerConnection
 from gst_signalling_sync.webrtc.engine.sctp import BundlingSctpTransport
 from gst_signalling_sync.webrtc.inbox import Inbox
 from gst_signalling_sync.webrtc.link import Link
+from gst_signalling_sync.webrtc.signalling_path import SignallingPath
 
 POINTS: dict[str, tuple[type, tuple[str, ...], str]] = {
     "it is asked for a session": (Link, ("start_as_offerer", "start_as_answerer"), "before"),
-    "its description is made": (RTCPeerConnection, ("createOffer", "createAnswer"), "before"),
-    "its description is to be sent": (Link, ("_send_sdp",), "before"),
-    "its description has been sent": (Link, ("_send_sdp",), "after"),
-    "the other's description has come": (RTCPeerConnection, ("setRemoteDescription",), "before"),
+    "its description is made": (PeerConnection, ("offer", "answer"), "before"),
+    "its description is to be sent": (SignallingPath, ("send_sdp",), "before"),
+    "its description has been sent": (SignallingPath, ("send_sdp",), "after"),
+    "the other's description has come": (PeerConnection, ("apply",), "before"),
     "a path is looked for": (aioice.Connection, ("connect",), "before"),
     "a check has been answered": (IceConnection, ("request_received",), "after"),
     "a path is found": (aioice.Connection, ("connect",), "after"),

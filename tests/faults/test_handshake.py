@@ -18,6 +18,7 @@ from .figures import Figures, Stopwatch
 from .mortal_peer import POINTS
 
 KNOWS_SECONDS = 10.0
+LINE_SECONDS = 60.0
 
 
 class Mortal:
@@ -42,9 +43,13 @@ class Mortal:
         self._process.stdin.flush()
 
     def next_line(self) -> str:
-        """What it says next: that it is ready, or how it died."""
+        """What it says next: that it is ready, or how it died; nothing where it does neither in time."""
         assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
+        timer = threading.Timer(LINE_SECONDS, self._process.kill)
+        timer.start()
+        line = self._process.stdout.readline().strip()
+        timer.cancel()
+        return line
 
     def end(self) -> None:
         """Have none any more."""

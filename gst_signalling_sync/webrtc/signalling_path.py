@@ -1,0 +1,93 @@
+"""`SignallingPath`: how descriptions and candidates of a session reach the other end, by the signalling server or in-band."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..errors import ConnectionLost, SessionClosed
+from ..protocol.control import ControlMessage, InBandCandidate, InBandDescription
+from ..protocol.messages import SdpType
+from ..signalling import SignallingClient
+from .control_channel import ControlChannel
+from .engine.peer_connection import PeerConnection
+
+if TYPE_CHECKING:
+    from .session import Session
+
+__all__ = ["SignallingPath"]
+
+logger = logging.getLogger(__name__)
+
+
+class SignallingPath:
+    """What carries a session's signalling. All of it happens on the loop.
+
+    Args:
+        session: As the attribute.
+        signalling: Reaches the server.
+
+    Attributes:
+        session: The session, another one once that is resumed by this connection.
+        is_relayed: Whether the server, as far as is known, relays what is said in this session.
+        control: The control channel, where the other end is a peer of this library and it was opened; None otherwise.
+    """
+
+    def __init__(self, session: Session, signalling: SignallingClient) -> None:
+        self.session = session
+        self._signalling = signalling
+        self.is_relayed = True
+        self.control: ControlChannel | None = None
+
+    def open_control(self, connection: PeerConnection, on_message: Callable[[ControlMessage], None]) -> ControlChannel:
+        """The control channel, which is created at the first call.
+
+        Args:
+            connection: Of the session.
+            on_message: Gets what the other end says on it.
+        """
+        if self.control is None:
+            self.control = ControlChannel(connection.create_control_channel(), self.session.named, on_message)
+        return self.control
+
+    def send_sdp(self, kind: SdpType, sdp: str) -> None:
+        """Send a description.
+
+        Args:
+            kind: Offer or answer.
+            sdp: The description.
+
+        Raises:
+            SessionClosed: The session is not connected yet, and cannot be without the server.
+            ConnectionLost: The peer cannot be told.
+        """
+        named = self.session.named
+        try:
+            if self.is_relayed:
+                self._signalling.send_sdp(self.session.id, kind, sdp)
+                return
+        except ConnectionLost as error:
+            if not self.session.state.is_open:
+                raise SessionClosed(f"{named}: {error}", "not connected") from error
+        if self.control is None or not self.control.say(InBandDescription(kind, sdp)):
+            raise ConnectionLost(
+                f"{named}: the {kind} cannot be sent: the signalling server does not know the session any more, and the"
+                " peer is not one of this library, which would take it in-band"
+            )
+
+    def send_candidate(self, candidate: str, sdp_m_line_index: int) -> None:
+        """Send a candidate; it is dropped where neither way reaches the peer.
+
+        Args:
+            candidate: As in ``a=candidate``.
+            sdp_m_line_index: Of its media section, counted from 0.
+        """
+        try:
+            if self.is_relayed:
+                self._signalling.send_ice(self.session.id, candidate, sdp_m_line_index)
+                return
+        except ConnectionLost as error:
+            logger.debug("%s: a candidate could not be sent: %s", self.session.named, error)
+        if self.control is not None:
+            self.control.say(InBandCandidate(candidate, sdp_m_line_index))
