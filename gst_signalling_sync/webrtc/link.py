@@ -37,6 +37,7 @@ from .media.receiving.media_receiver import MediaReceiver
 from .media.sending.sender import Source
 from .media.tracks import Tracks
 from .negotiation import Negotiation
+from .path_size import PAYLOAD, largest_payload
 from .quality import Quality
 from .route import describe_ways
 from .sampling import Sampler
@@ -52,6 +53,9 @@ if TYPE_CHECKING:
 __all__ = ["ENDING_SECONDS", "Link"]
 
 logger = logging.getLogger(__name__)
+
+_PATH_SECONDS: Final = 1.0
+"""How long after it is connected it is found out what the path takes: first the session has other things to do."""
 
 _DECODING_SECONDS: Final = 2.0
 """How long a decoder may be at its last frame."""
@@ -101,6 +105,8 @@ class Link:
         self._candidates = 0
         self._early_candidates: list[tuple[str, int]] = []
         self._alarm: asyncio.TimerHandle | None = None
+        self._path_alarm: asyncio.TimerHandle | None = None
+        self._largest_payload: int | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         # Written on the loop alone. Closed ones stay, so that none is opened again that was closed on purpose.
         self._role_channels: dict[ChannelOptions, DataChannel] = {}
@@ -424,7 +430,7 @@ class Link:
             self._connection = connection
             session = self._session
             self._watch = Watch(connection, self._interrupted_after, self._enter, self._on_watch_end)
-            self._sampler = Sampler(connection, self._frame_rates_in, self._frames_out)
+            self._sampler = Sampler(connection, self._frame_rates_in, self._frames_out, lambda: self._largest_payload)
             self._tracks = Tracks(connection, self._loop, session.named, self._on_track)
             early, self._early_candidates = self._early_candidates, []
             self._negotiation = Negotiation(
@@ -473,6 +479,8 @@ class Link:
             assert self._watch is not None
             self._watch.start()
             self._session.enter(SessionState.CONNECTED)
+            later = asyncio.get_running_loop().call_later
+            self._path_alarm = later(_PATH_SECONDS, lambda: self._spawn(self._find_largest_payload(connection)))
         elif state == "failed":
             was_open = self._session.state.is_open
             what = "the connection to the peer was lost" if was_open else "no connection to the peer"
@@ -482,6 +490,21 @@ class Link:
             self._spawn(self.terminate(error, told))
         elif state == "closed":
             self._spawn(self.terminate())
+
+    async def _find_largest_payload(self, connection: PeerConnection) -> None:
+        """Find out whether the path takes packets as large as they get, and tell where it does not."""
+        path = next((each for each in connection.paths if each.selected_pair is not None), None)
+        if path is None:
+            return
+        self._largest_payload = await largest_payload(path.check)
+        if self._largest_payload is not None and self._largest_payload < PAYLOAD:
+            logger.warning(
+                "%s: the path to the peer loses UDP payloads over %d bytes without a word; video and large messages need %d."
+                " A VPN or tunnel on the way has an MTU that is too small.",
+                self._session.named,
+                self._largest_payload,
+                PAYLOAD,
+            )
 
     def _on_transport_goodbye(self, connection: PeerConnection) -> None:
         """Handle a close_notify, an ABORT or a SHUTDOWN of the peer; in aiortc's midst, hence later."""
@@ -536,8 +559,9 @@ class Link:
         self, error: Exception | None, told_peer: str | None, tell_peer: bool, drain_seconds: float
     ) -> None:
         """End the session, whatever goes wrong on the way; never raises, since everybody waits for this one."""
-        if self._alarm is not None:
-            self._alarm.cancel()
+        for alarm in (self._alarm, self._path_alarm):
+            if alarm is not None:
+                alarm.cancel()
         failure = as_session_closed(error)
         is_resumed = failure is not None and self._session.break_off(failure)
         farewell = Farewell(self._session, self._signalling, self._connection, self._drain)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from .path_size import PAYLOAD
+
 __all__ = ["Quality", "Route", "Sample", "Stream", "quality_between"]
 
 _UNITS: Final = ((1e6, "Mbit/s"), (1e3, "kbit/s"))
@@ -54,6 +56,7 @@ class Quality:
         frame_rates_in: Frames per second of each video track that is received, in the order of `Session.videos`.
         frame_rates_out: Frames per second of each video source that is sent.
         route: What it goes by; None while there is no connection.
+        largest_payload: Bytes of the largest UDP payload that the path takes, 1200 or less; None: not known yet.
         seconds: What the rates and the incoming loss were measured over.
     """
 
@@ -65,6 +68,7 @@ class Quality:
     frame_rates_in: tuple[float, ...]
     frame_rates_out: tuple[float, ...]
     route: Route | None
+    largest_payload: int | None
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
@@ -80,7 +84,9 @@ class Quality:
                 ("out", self.bitrate_out, self.frame_rates_out, self.loss_out),
             )
         )
-        return "; ".join((f"round trip {trip}", *ways, str(self.route or "not connected")))
+        is_small = self.largest_payload is not None and self.largest_payload < PAYLOAD
+        warning = (f"the path loses packets over {self.largest_payload} bytes",) if is_small else ()
+        return "; ".join((f"round trip {trip}", *ways, *warning, str(self.route or "not connected")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,7 @@ class Sample:
         frames_out: Frames that each video source has encoded.
         round_trip: As of `Quality`.
         route: As of `Quality`.
+        largest_payload: As of `Quality`.
     """
 
     at: float
@@ -121,6 +128,7 @@ class Sample:
     frames_out: tuple[int, ...]
     round_trip: float | None
     route: Route | None
+    largest_payload: int | None = None
 
 
 def quality_between(before: Sample, now: Sample) -> Quality:
@@ -146,6 +154,7 @@ def quality_between(before: Sample, now: Sample) -> Quality:
             max(after - count, 0) / seconds for count, after in zip(earlier, now.frames_out, strict=False)
         ),
         route=now.route,
+        largest_payload=now.largest_payload,
         seconds=seconds,
     )
 

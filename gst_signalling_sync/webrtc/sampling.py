@@ -27,6 +27,7 @@ class Sampler:
         connection: The connection.
         frames_in: Frames per second of each received video track.
         frames_out: Frames that each video source has encoded.
+        largest_payload: Bytes of the largest UDP payload that passes, as far as it is known.
     """
 
     def __init__(
@@ -34,7 +35,9 @@ class Sampler:
         connection: PeerConnection,
         frames_in: Callable[[], tuple[float, ...]],
         frames_out: Callable[[], tuple[int, ...]],
+        largest_payload: Callable[[], int | None],
     ) -> None:
+        self._largest_payload = largest_payload
         self._connection = connection
         self._frames_in = frames_in
         self._frames_out = frames_out
@@ -69,6 +72,7 @@ class Sampler:
             ),
             frames_in=self._frames_in(),
             frames_out=self._frames_out(),
+            largest_payload=self._largest_payload(),
             round_trip=next((path.round_trip for path in paths if path.round_trip is not None), None),
             route=None
             if pair is None

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
+from gst_signalling_sync import SignallingServer, connect
+
 from ..faults.network import Machine, Network, require_namespaces
+from ..peers.browser import Browser, find_browser
+from ..peers.gst_pipelines import SentMedia
+from ..peers.gst_signalling import find_gst_signalling, gst_producer
 from ..peers.library import LibraryProcess, library_consumer, library_producer, library_server
+from ..peers.require import require
+from ..peers.rust_peer import find_media_peer, run_webrtcsink
+from ..waiting import wait_until
 from .machines import Firewall, inside
 
 MTU_OF_IPV6 = 1280
@@ -64,3 +73,40 @@ def test_session_lives_on_a_path_of_the_smallest_mtu_of_ipv6_that_reports_nothin
         inside(machine, "ip", "link", "set", "eth0", "mtu", str(MTU_OF_IPV6))
     with ExitStack() as stack:
         talk(stack, *machines, "VP8")
+
+
+def test_path_that_takes_less_is_named(network: Network) -> None:
+    robot_machine, desk = network.machine(), network.machine()
+    Firewall(robot_machine).drop_big_payloads(950)
+    with ExitStack() as stack:
+        with desk.processes():
+            server = stack.enter_context(library_server(desk.address))
+        uri = server.wait_for("ready")["uri"]
+        with robot_machine.processes():
+            robot = stack.enter_context(library_producer(uri, "robot"))
+        robot.wait_for("ready")
+        with desk.processes():
+            operator = stack.enter_context(library_consumer(uri, "robot"))
+        operator.wait_for("session")
+        deadline = time.monotonic() + 30
+        while "loses UDP payloads over 900 bytes" not in robot.describe():
+            assert time.monotonic() < deadline, robot.describe()
+            time.sleep(0.1)
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize("kind", ["webrtcsink", "webrtcbin", "chromium"])
+def test_foreign_peers_answer_checks_of_that_size(embedded_server: SignallingServer, kind: str) -> None:
+    with ExitStack() as stack:
+        if kind == "webrtcsink":
+            require("webrtcsink and webrtcsrc", find_media_peer(), ".ci/peers")
+            stack.enter_context(run_webrtcsink(embedded_server.uri, "robot", SentMedia(frequency=None)))
+        elif kind == "webrtcbin":
+            require("gst-signalling 1.1.2", find_gst_signalling(), ".ci/peers")
+            stack.enter_context(gst_producer(embedded_server.uri, "robot"))
+        else:
+            require("Chromium with gstwebrtc-api", find_browser(), ".ci/peers")
+            stack.enter_context(Browser()).producer(embedded_server.uri, "robot")
+        session = stack.enter_context(connect(embedded_server.uri, name="robot", timeout=45))
+
+        wait_until(lambda: session.quality().largest_payload == 1200, "the path is known", 20.0)

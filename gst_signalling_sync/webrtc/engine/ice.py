@@ -15,6 +15,7 @@ from aiortc import RTCIceTransport
 from ...ice_options import IceOptions, IceServer
 from ...threads import clock
 from ..ice.relay import RelayTransport
+from ..ice.stun import Attribute, Kind, Message, Method
 from .gathering import Gathering, ServerReport
 
 __all__ = ["IceConnection", "IceSettings", "SelectedPair", "probe"]
@@ -146,11 +147,12 @@ class IceConnection(Connection):
             None if server is None else str(server),
         )
 
-    async def check(self, seconds: float) -> float | None:
+    async def check(self, seconds: float, size: int | None = None) -> float | None:
         """Send a STUN binding request to the peer, which every ICE agent must answer (RFC 7675 section 5.1).
 
         Args:
             seconds: How long to wait for the answer.
+            size: Bytes of the UDP payload, that of a relay's framing among them; None: no more than needed.
 
         Returns:
             The round trip in seconds; None if there was no answer in time, or there is no nominated pair.
@@ -166,7 +168,12 @@ class IceConnection(Connection):
         transactions[request.transaction_id] = transaction
         sent = self.clock()
         try:
-            pair.protocol.send_stun(request, pair.remote_addr)
+            if size is None:
+                pair.protocol.send_stun(request, pair.remote_addr)
+            else:
+                framing = 4 if pair.local_candidate.type == "relay" else 0
+                filled = _as_check(request).encode_check(key, size - framing)
+                pair.protocol.transport.sendto(filled, pair.remote_addr)
             await asyncio.wait_for(transaction.answered, seconds)
         except TimeoutError:
             return None
@@ -330,6 +337,18 @@ async def probe(options: IceOptions, servers: tuple[IceServer, ...]) -> tuple[li
         return connection.reports, hosts
     finally:
         await connection.close()
+
+
+def _as_check(request: stun.Message) -> Message:
+    """A request of aioice's, which cannot have attributes that aioice does not know."""
+    role = Attribute.ICE_CONTROLLING if "ICE-CONTROLLING" in request.attributes else Attribute.ICE_CONTROLLED
+    tie_breaker: int = request.attributes["ICE-CONTROLLING" if role is Attribute.ICE_CONTROLLING else "ICE-CONTROLLED"]
+    attributes = (
+        (Attribute.USERNAME, request.attributes["USERNAME"].encode()),
+        (Attribute.PRIORITY, request.attributes["PRIORITY"].to_bytes(4)),
+        (role, tie_breaker.to_bytes(8)),
+    )
+    return Message(Method.BINDING, Kind.REQUEST, request.transaction_id, attributes)
 
 
 def _is_relayed(pair: CandidatePair) -> bool:

@@ -8,6 +8,7 @@ import hmac
 import ipaddress
 import os
 import struct
+import zlib
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -21,6 +22,7 @@ _HEADER: Final = struct.Struct("!HHI12s")
 _ATTRIBUTE: Final = struct.Struct("!HH")
 HEADER_BYTES: Final = _HEADER.size
 _INTEGRITY_BYTES: Final = 24
+_FINGERPRINT_MASK: Final = 0x5354554E
 _IPV4, _IPV6 = 1, 2
 
 
@@ -63,6 +65,12 @@ class Attribute(enum.IntEnum):
     XOR_MAPPED_ADDRESS = 0x0020
     ADDITIONAL_ADDRESS_FAMILY = 0x8000
     ALTERNATE_SERVER = 0x8023
+    PRIORITY = 0x0024
+    FINGERPRINT = 0x8028
+    ICE_CONTROLLED = 0x8029
+    ICE_CONTROLLING = 0x802A
+    FILLING = 0xFFF0
+    """Not assigned, and of the range that is ignored by whoever does not know it (RFC 8489 section 14)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +139,23 @@ class Message:
             return _HEADER.pack(head, len(body), _COOKIE, self.transaction) + body
         covered = _HEADER.pack(head, len(body) + _INTEGRITY_BYTES, _COOKIE, self.transaction) + body
         return covered + _ATTRIBUTE.pack(Attribute.MESSAGE_INTEGRITY, 20) + _signature(covered, key)
+
+    def encode_check(self, key: bytes, size: int) -> bytes:
+        """A connectivity check (RFC 8445 section 7.1.1) as bytes, filled up to a size.
+
+        Args:
+            key: What it is signed with.
+            size: Bytes, a multiple of four.
+        """
+        room = size - len(self.encode(key)) - 2 * _ATTRIBUTE.size - 4
+        filled = Message(
+            self.method, self.kind, self.transaction, (*self.attributes, (Attribute.FILLING, bytes(max(room, 0))))
+        )
+        signed = filled.encode(key)
+        # The length that the fingerprint covers has the fingerprint in it (section 14.7 of RFC 8489).
+        covered = signed[:2] + (len(signed) - HEADER_BYTES + 8).to_bytes(2) + signed[4:]
+        fingerprint = zlib.crc32(covered) ^ _FINGERPRINT_MASK
+        return covered + _ATTRIBUTE.pack(Attribute.FINGERPRINT, 4) + fingerprint.to_bytes(4)
 
     def is_signed_with(self, key: bytes) -> bool:
         """Whether the message has a MESSAGE-INTEGRITY that was made with a key."""
