@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gst_signalling_sync import Producer, Session, connect
+from gst_signalling_sync import Producer, Session, SignallingServer, connect
 
 from .filming import filming, humming
 from .media import frequency_of, has_colour_bars, number_in
@@ -88,6 +88,15 @@ class TestWebrtcbin:
                 assert see(session, has_smpte_bars).shape == (240, 320, 3)
                 hear(session, 660)
                 assert (session.video.codec, session.audio.codec) == (codec, "opus")
+
+    @pytest.mark.parametrize("profile", ["baseline", "main", "high"])
+    def test_profiles_of_h264(self, embedded_server: SignallingServer, profile: str) -> None:
+        media = SentMedia(video="H264", frequency=None, profile=profile)
+        with gst_producer(embedded_server.uri, "gst", media=media) as producer:
+            producer.wait_for("ready")
+            with connect(embedded_server.uri, name="gst") as session:
+                assert see(session, has_smpte_bars).shape == (240, 320, 3)
+                assert session.video.codec == "H264"
 
     @codecs
     def test_as_consumer(self, signalling_uri: str, codec: str, tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ _KEPT_PICTURES: Final = 100
 _ENCODERS: Final = {
     "VP8": "vp8enc deadline=1 cpu-used=8 keyframe-max-dist=60 target-bitrate=1000000 ! rtpvp8pay picture-id-mode=15-bit",
     "H264": (
-        "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=60 bitrate=1000 bframes=0 "
-        "! video/x-h264,profile=constrained-baseline ! rtph264pay aggregate-mode=zero-latency config-interval=-1"
+        "x264enc tune=zerolatency speed-preset=superfast key-int-max=60 bitrate=1000 bframes=0 "
+        "! video/x-h264,profile=@profile@ ! rtph264pay aggregate-mode=zero-latency config-interval=-1"
     ),
 }
 
@@ -53,6 +53,9 @@ class SentMedia:
     width: int = 320
     height: int = 240
     fps: int = 30
+
+    profile: str = "constrained-baseline"
+    """Of H264, as GStreamer calls it."""
 
 
 def raw_video(media: SentMedia) -> str:
@@ -72,7 +75,9 @@ def rtp_branches(media: SentMedia) -> list[str]:
     branches = []
     if media.video is not None:
         rtp = f"application/x-rtp,media=video,encoding-name={media.video},payload={PAYLOAD}"
-        branches.append(f"{raw_video(media)} ! {_ENCODERS[media.video]} ! capsfilter caps={rtp}")
+        branches.append(
+            f"{raw_video(media)} ! {_ENCODERS[media.video].replace('@profile@', media.profile)} ! capsfilter caps={rtp}"
+        )
     if media.frequency is not None:
         rtp = f"application/x-rtp,media=audio,encoding-name=OPUS,payload={PAYLOAD}"
         branches.append(f"{raw_audio(media)} ! opusenc ! rtpopuspay ! capsfilter caps={rtp}")

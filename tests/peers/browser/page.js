@@ -69,9 +69,12 @@ function preferCodec(codec) {
 }
 
 function capabilities(codec) {
-  const wanted = [`video/${codec}`.toLowerCase(), "video/rtx"];
+  // Such as "H264 packetization-mode=0".
+  const [name, parameter = ""] = codec.split(" ");
+  const wanted = [`video/${name}`.toLowerCase(), "video/rtx"];
   const { codecs } = RTCRtpReceiver.getCapabilities("video");
-  return codecs.filter(({ mimeType }) => wanted.includes(mimeType.toLowerCase()));
+  const isRight = ({ mimeType, sdpFmtpLine = "" }) => mimeType === "video/rtx" || sdpFmtpLine.includes(parameter);
+  return codecs.filter((each) => wanted.includes(each.mimeType.toLowerCase()) && isRight(each));
 }
 
 function watchConnection(connection, sessionId) {

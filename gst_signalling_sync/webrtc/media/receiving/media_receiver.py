@@ -202,7 +202,9 @@ class MediaReceiver(RtpReceiver):
             payload = payload[_RTX_HEADER:]
             retransmitted = True
         send_time = packet.extensions.abs_send_time
-        if send_time is not None and form.has_bandwidth:
+        # Where a packet is counted, its sender estimates by itself (TWCC).
+        is_counted = packet.extensions.transport_sequence_number is not None
+        if send_time is not None and form.has_bandwidth and not is_counted:
             self._estimate(send_time, len(packet.payload) + packet.padding_size, now)
         captured = capture_time_of(packet)
         if captured is not None:

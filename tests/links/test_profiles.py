@@ -1,0 +1,44 @@
+"""This library over links of ``python -m benchmarks links``, in short: video goes on, and the rate follows."""
+
+from __future__ import annotations
+
+import pytest
+
+from gst_signalling_sync import Producer, SignallingServer, connect
+from gst_signalling_sync.testing import LinkProfile
+from gst_signalling_sync.testing.network import SimulatedNetwork
+
+from ..filming import filming
+from .watching import Watched
+
+pytestmark = pytest.mark.timeout(90)
+
+WIDE = LinkProfile(rate=3e6, queue=0.2, delay=0.02)
+THIN = LinkProfile(rate=500e3, queue=0.2, delay=0.02)
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        pytest.param(LinkProfile(rate=800e3, queue=0.2, delay=0.02), id="800 kbit/s"),
+        pytest.param(LinkProfile(rate=3e6, delay=0.02, changes=((4.0, THIN), (8.0, WIDE))), id="3-0.5-3 Mbit/s"),
+        pytest.param(LinkProfile(rate=5e6, loss=0.05, delay=0.02), id="5 % loss"),
+    ],
+)
+def test_video_goes_on_over_a_bad_link(embedded_server: SignallingServer, profile: LinkProfile) -> None:
+    producer = Producer(embedded_server.uri, name="robot")
+    camera = producer.add_video()
+    with (
+        SimulatedNetwork(embedded_server.uri, profile) as network,
+        producer,
+        filming(camera, size=(640, 480)),
+        connect(network.uri, name="robot") as session,
+        Watched(session.video) as watched,
+    ):
+        session.video.read()
+        watched.watch(10.0)
+        fps, freeze, traffic = watched.fps, watched.longest_freeze, network.relay.traffic
+
+    assert fps > 10
+    assert freeze < 1.5
+    assert traffic.dropped < (profile.loss + 0.05) * (traffic.passed + traffic.dropped)
