@@ -89,14 +89,15 @@ class TestWebrtcbin:
                 hear(session, 660)
                 assert (session.video.codec, session.audio.codec) == (codec, "opus")
 
-    @pytest.mark.parametrize("profile", ["baseline", "main", "high"])
-    def test_profiles_of_h264(self, embedded_server: SignallingServer, profile: str) -> None:
+    @pytest.mark.parametrize(("profile", "identifier"), [("baseline", "42"), ("main", "4d"), ("high", "64")])
+    def test_profiles_of_h264(self, embedded_server: SignallingServer, profile: str, identifier: str) -> None:
         media = SentMedia(video="H264", frequency=None, profile=profile)
         with gst_producer(embedded_server.uri, "gst", media=media) as producer:
             producer.wait_for("ready")
             with connect(embedded_server.uri, name="gst") as session:
                 assert see(session, has_smpte_bars).shape == (240, 320, 3)
                 assert session.video.codec == "H264"
+                assert f"profile-level-id={identifier}" in session.peer_connection.localDescription.sdp
 
     @codecs
     def test_as_consumer(self, signalling_uri: str, codec: str, tmp_path: Path) -> None:
@@ -159,6 +160,16 @@ class TestChromium:
             assert (page.codec("video"), page.codec("audio")) == (codec, "OPUS")
             page.screenshot(tmp_path / "page.png")
         assert (tmp_path / "page.png").stat().st_size > 1000
+
+    @pytest.mark.parametrize("form", ["packetization-mode=0", "profile-level-id=4d"])
+    def test_forms_of_h264(self, embedded_server: SignallingServer, browser: Browser, form: str) -> None:
+        media = BrowserMedia(codec=f"H264 {form}", frequency=None)
+        with browser.producer(embedded_server.uri, "page", media) as page:
+            page.wait_for("registered")
+            with connect(embedded_server.uri, name="page") as session:
+                see(session, has_colour_bars)
+                assert form in session.peer_connection.localDescription.sdp
+                assert session.video.codec == "H264"
 
     @codecs
     def test_as_producer(self, signalling_uri: str, browser: Browser, codec: str) -> None:
