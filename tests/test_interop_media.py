@@ -68,6 +68,13 @@ def see(session: Session, is_right: Callable[[Picture], bool]) -> Picture:
     pytest.fail("no picture was as it should be")
 
 
+def answer_of(session: Session) -> str:
+    """What this end answered."""
+    assert session.peer_connection is not None
+    sdp: str = session.peer_connection.localDescription.sdp
+    return sdp
+
+
 def hear(session: Session, frequency: float) -> None:
     """Assert that a tone is heard, once what the beginning brought has passed."""
     session.audio.read(24000)
@@ -97,7 +104,7 @@ class TestWebrtcbin:
             with connect(embedded_server.uri, name="gst") as session:
                 assert see(session, has_smpte_bars).shape == (240, 320, 3)
                 assert session.video.codec == "H264"
-                assert f"profile-level-id={identifier}" in session.peer_connection.localDescription.sdp
+                assert f"profile-level-id={identifier}" in answer_of(session)
 
     @codecs
     def test_as_consumer(self, signalling_uri: str, codec: str, tmp_path: Path) -> None:
@@ -168,7 +175,7 @@ class TestChromium:
             page.wait_for("registered")
             with connect(embedded_server.uri, name="page") as session:
                 see(session, has_colour_bars)
-                assert form in session.peer_connection.localDescription.sdp
+                assert form in answer_of(session)
                 assert session.video.codec == "H264"
 
     @codecs
