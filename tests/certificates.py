@@ -40,7 +40,9 @@ class PrivateCA:
 
     def client(self) -> ssl.SSLContext:
         """What a client that trusts it needs."""
-        return ssl.create_default_context(cafile=str(self.cafile))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(self.cafile)
+        return context
 
     def server(self, *hosts: str, age: int = 0) -> ssl.SSLContext:
         """What a server needs to speak TLS.
