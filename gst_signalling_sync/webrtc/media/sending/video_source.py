@@ -360,7 +360,7 @@ class VideoSource:
             keyframe = encoding.keyframes.is_due(now)
         plan = encoding.degradation.plan((frame.width, frame.height), self.fps, bitrate)
         interval = 1 / plan.fps / _TOLERANCE
-        if now < encoding.due - interval / 4 and not keyframe:
+        if plan.fps < self.fps and now < encoding.due - interval / 4 and not keyframe:
             return
         encoding.due = max(encoding.due, now - interval) + interval
         try:
