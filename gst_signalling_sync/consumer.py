@@ -370,6 +370,7 @@ class Consumer(SessionRole):
             logger.info("refused session %s: %s", request.session_id, error)
             self._requests.ended(request.session_id)
             return
+        session.is_asked_for_by_peer = True
         for message in early:
             session.link.on_candidate(message.candidate, message.sdp_m_line_index)
         session.link.give_up_after(self._timeout)

@@ -7,11 +7,14 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from .errors import SignallingError
+from .protocol.limits import Rate
+from .protocol.quota import TokenBucket
+from .threads import clock
 
 if TYPE_CHECKING:
     from .webrtc.channel import DataChannel
 
-__all__ = ["ECHO_LABEL", "ECHO_PROTOCOL", "ECHO_REFUSAL", "ECHO_THREAD", "echo_on", "is_echo", "refuse_echo"]
+__all__ = ["ECHO_LABEL", "ECHO_PROTOCOL", "ECHO_REFUSAL", "ECHO_THREAD", "Echo", "is_echo", "refuse_echo"]
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +31,9 @@ ECHO_REFUSAL: Final = "echo=False"
 ECHO_THREAD: Final = "echo"
 """The callback thread that echoes, so that no callback of the user's delays them."""
 
+_MESSAGE_COST: Final = 256
+"""What a message counts beside its own bytes."""
+
 _CLOSE_SECONDS: Final = 2.0
 
 
@@ -36,16 +42,34 @@ def is_echo(channel: DataChannel) -> bool:
     return channel.protocol == ECHO_PROTOCOL
 
 
-def echo_on(channel: DataChannel) -> None:
-    """Send every message of a channel back as it came.
+class Echo:
+    """Sends the messages of one session's echo channels back as they came.
 
-    A message that finds the queue full is dropped: the echo never waits, and a peer that does not read its echoes costs no
-    memory.
+    A message that finds the queue full, or is beyond the rate, is dropped: the echo never waits, and a peer that does not read
+    its echoes costs no memory.
 
     Args:
-        channel: One that `is_echo`.
+        rate: In bytes; None: no limit.
     """
-    channel.message.connect(_send_back, thread=ECHO_THREAD)
+
+    def __init__(self, rate: Rate | None) -> None:
+        self._bucket = None if rate is None else TokenBucket(rate)
+
+    def on(self, channel: DataChannel) -> None:
+        """Send every message of a channel back.
+
+        Args:
+            channel: One that `is_echo`.
+        """
+        channel.message.connect(self._send_back, thread=ECHO_THREAD)
+
+    def _send_back(self, channel: DataChannel, data: str | bytes) -> None:
+        if self._bucket is not None and not self._bucket.take(len(data) + _MESSAGE_COST, clock.now()):
+            return
+        try:
+            channel.send(data, timeout=0)
+        except SignallingError as error:
+            logger.debug("dropped an echo: %s", error)
 
 
 def refuse_echo(channel: DataChannel) -> None:
@@ -57,10 +81,3 @@ def refuse_echo(channel: DataChannel) -> None:
     with contextlib.suppress(SignallingError):
         channel.send(ECHO_REFUSAL, timeout=0)
     channel.close(_CLOSE_SECONDS)
-
-
-def _send_back(channel: DataChannel, data: str | bytes) -> None:
-    try:
-        channel.send(data, timeout=0)
-    except SignallingError as error:
-        logger.debug("dropped an echo: %s", error)

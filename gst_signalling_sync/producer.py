@@ -6,9 +6,10 @@ import contextlib
 import logging
 from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from .broadcast import BroadcastChannel
-from .echo import ECHO_THREAD, echo_on, is_echo, refuse_echo
+from .echo import ECHO_THREAD, Echo, is_echo, refuse_echo
 from .endpoint import Endpoint
 from .errors import ConnectionLost, SessionClosed
 from .ice_options import GivenServers, IceOptions
@@ -100,6 +101,8 @@ class Producer(SessionRole):
         )
         self.name = name
         self.echo = echo
+        # One for each session, whatever the number of its channels; the loop's.
+        self._echoes: WeakKeyDictionary[Session, Echo] = WeakKeyDictionary()
         self._channels: list[BroadcastChannel] = []
         self.session_requested = Signal(
             "A consumer asked for a session: ``(producer, session)``. The offer waits for the receivers: add channels for"
@@ -121,7 +124,7 @@ class Producer(SessionRole):
         """Add a data channel that every session gets, those that run already too.
 
         Args:
-            label: Any text of up to 65535 bytes in UTF-8.
+            label: Any string of up to 65535 bytes in UTF-8; another end of this library takes 1024, unless its limits say more.
             ordered: Whether messages arrive in the order sent.
             max_retransmits: Give a message up after so many retransmissions; None: never.
             max_packet_life_time: Give a message up after so many milliseconds; None: never.
@@ -201,6 +204,7 @@ class Producer(SessionRole):
             logger.info("refused session %s: %s", request.session_id, error)
             self._requests.ended(request.session_id)
             return
+        session.is_asked_for_by_peer = True
         for message in early:
             session.link.on_candidate(message.candidate, message.sdp_m_line_index)
         offer = request.offer if isinstance(request, SessionRequested) else None
@@ -253,7 +257,7 @@ class Producer(SessionRole):
         """Take note of a channel that either end has created; on the loop."""
         if is_echo(channel):
             if self.echo:
-                echo_on(channel)
+                self._echoes.setdefault(channel.session, Echo(self._limits.echo_bytes)).on(channel)
             else:
                 self._callbacks.post_to(ECHO_THREAD, refuse_echo, channel)
             return

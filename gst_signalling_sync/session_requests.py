@@ -20,7 +20,6 @@ from .protocol.quota import TokenBucket
 from .protocol.session_limits import SessionLimits
 from .threads import clock
 from .threads.loop_thread import LoopThread
-from .webrtc.description import CANDIDATES
 
 __all__ = ["SessionRequest", "SessionRequests"]
 
@@ -73,6 +72,7 @@ class SessionRequests:
 
     def __init__(self, named: str, limits: SessionLimits, role: Admitting) -> None:
         self._named = named
+        self._candidates = limits.candidates
         self._role = role
         # Guards what follows. Held while sessions are begun, so that what the reader brings for one finds it here or begun.
         self._lock = threading.RLock()
@@ -157,7 +157,7 @@ class SessionRequests:
             waiting = self._waiting.get(session_id)
             if waiting is None:
                 return False
-            if isinstance(event, IceMessage) and len(waiting.early) < CANDIDATES:
+            if isinstance(event, IceMessage) and (self._candidates is None or len(waiting.early) < self._candidates):
                 waiting.early.append(event)
             return True
 

@@ -321,14 +321,14 @@ def test_candidates_that_come_while_the_request_is_considered_are_used(embedded_
             consumer.start_session(client.peer_id, offer=True, timeout=3)
         offer = offers.get(timeout=10).replace("a=end-of-candidates\r\n", "")
         session_id = client.start_session(producer.peer_id or "", offer)
-        client.send_ice(session_id, "candidate:1 1 udp 1 127.0.0.1 9 typ host", 0)
+        client.send_ice(session_id, "candidate:1 1 udp 1 192.0.2.77 9 typ host", 0)
         session = requested.next()["session"]
         wait_until(lambda: session.link._early_candidates, "the candidate is kept")
         release.set()
         wait_until(lambda: getattr(session.peer_connection, "sctp", None), "the offer is applied")
         ice = session.peer_connection.sctp.transport.transport
         wait_until(
-            lambda: ("127.0.0.1", 9) in [(each.host, each.port) for each in ice._connection.remote_candidates],
+            lambda: ("192.0.2.77", 9) in [(each.host, each.port) for each in ice._connection.remote_candidates],
             "the candidate is given to ICE",
         )
 

@@ -15,6 +15,9 @@ Charge = Literal["messages", "bytes", "status_changes", "lists", "session_starts
 """What a peer is charged for, by the name of the limit. Every message is, and an enum would be slower to look up."""
 
 
+_ROUNDING_SECONDS: Final = 1e-9
+
+
 class TokenBucket:
     """A token bucket, kept as one number: when it would be full again (GCRA, ITU-T I.371).
 
@@ -115,7 +118,9 @@ class PeerQuota:
 
 def _spent(rate: Rate, full_at: float, amount: float, now: float) -> tuple[float, float]:
     full_at = max(full_at, now) + amount / rate.per_second
-    return full_at, max(0.0, full_at - now - rate.burst / rate.per_second)
+    wait = full_at - now - rate.burst / rate.per_second
+    # What is only an error of rounding is not waited for.
+    return full_at, wait if wait > _ROUNDING_SECONDS else 0.0
 
 
 class Counts(Generic[Key]):

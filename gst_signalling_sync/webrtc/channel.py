@@ -39,8 +39,14 @@ SEND_LIMIT: Final = 1024 * 1024
 _ROOM_AGAIN: Final = SEND_LIMIT // 2
 """Bytes queued at which a blocked `send` is woken. Woken for every message it would fight the loop for the interpreter."""
 
-RECEIVE_LIMIT: Final = 256 * 1024 * 1024
-"""Bytes received and not asked for at which a channel is closed, because nobody here reads it."""
+_SEND_MESSAGES: Final = 8192
+"""Messages queued at which `DataChannel.send` begins to block too: those without content cost memory as well."""
+
+_MESSAGE_COST: Final = 200
+"""What a message counts beside its own bytes where it waits for a reader."""
+
+_LOOK_BYTES: Final = 16 * 1024
+"""Received bytes after which it is looked how much waits in the session."""
 
 _HANDED_OVER: Final = 128 * 1024
 """Bytes that SCTP is given ahead of the network. Enough to keep it busy; what waits here costs it nothing."""
@@ -83,6 +89,8 @@ class DataChannel:
         self._changed = Condition()
         self._outgoing: deque[tuple[Message, int, float]] = deque()
         self._outgoing_bytes = 0
+        # Received since it was last looked how much waits.
+        self._unlooked = 0
         self._flush_is_due = False
         self._messages_sent = self._bytes_sent = 0
 
@@ -202,7 +210,7 @@ class DataChannel:
             if self._state in ("closing", "closed"):
                 raise ChannelClosed(f"cannot send on {self._named}: {self._reason}")
             self._drop_expired()
-            if self.buffered_amount > SEND_LIMIT:
+            if self._is_full:
                 return False
             flush_is_due = self._queue(message, size)
         if not flush_is_due:
@@ -398,8 +406,10 @@ class DataChannel:
             self._inbox.put(message)
         else:
             self._inbox.put_until(message, clock.now() + max_age - self._wire.message_age)
-        if self._inbox.waiting_size > RECEIVE_LIMIT:
-            self._overflow()
+        self._unlooked += len(message) + _MESSAGE_COST
+        if self._unlooked > _LOOK_BYTES:
+            self._unlooked = 0
+            self._session.look_at_unread()
 
     def on_room(self) -> None:
         """Send more."""
@@ -420,8 +430,19 @@ class DataChannel:
         self._callbacks.emit(self.closed, self)
         self._session.forget_channel(self)
 
-    def _overflow(self) -> None:
-        self._reason = f"{RECEIVE_LIMIT >> 20} MiB had arrived that nobody received"
+    @property
+    def unread(self) -> int:
+        """About how many bytes arrived that nobody has taken; for its session."""
+        return self._inbox.waiting_size
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether anybody here has it, or hears what comes on it; for its session."""
+        return self.options is not None or self.is_given_out or self._inbox.has_receivers
+
+    def overflow(self, reason: str) -> None:
+        """Close the channel, because too much waits on it; for its session."""
+        self._reason = reason
         logger.error("%s: closed: %s", self._named, self._reason)
         self._wire.stop_receiving()
         self._wire.close()
@@ -454,13 +475,13 @@ class DataChannel:
             while self._outgoing and room > 0:
                 message, size, date = self._outgoing.popleft()
                 self._outgoing_bytes -= size
-                room -= size
+                room -= max(size, 1)
                 messages.append(message)
                 dates.append(date)
             # With messages left, SCTP has so many that `on_room` is to come and brings us back.
             self._flush_is_due = bool(self._outgoing)
         self._wire.transmit(messages, dates if self._life_time is not None else ())
-        if self.buffered_amount <= _ROOM_AGAIN:
+        if self.buffered_amount <= _ROOM_AGAIN and len(self._outgoing) <= _SEND_MESSAGES // 2:
             with self._changed:
                 self._changed.notify_all()
         if self._state == "closing" and not self._outgoing:
@@ -501,6 +522,10 @@ class DataChannel:
             self._changed.notify_all()
         self._wire.drop_waiting()
 
+    @property
+    def _is_full(self) -> bool:
+        return self.buffered_amount > SEND_LIMIT or len(self._outgoing) > _SEND_MESSAGES
+
     def _queue(self, message: Message, size: int) -> bool:
         """Queue a message, and tell whether a flush was due already; `_changed` is held."""
         self._outgoing.append((message, size, 0.0 if self._life_time is None else clock.now()))
@@ -513,7 +538,7 @@ class DataChannel:
     def _send_when_there_is_room(self, message: Message, size: int, deadline: Deadline) -> None:
         def can_go_on() -> bool:
             self._drop_expired()
-            return self._state in ("closing", "closed") or self.buffered_amount <= SEND_LIMIT
+            return self._state in ("closing", "closed") or not self._is_full
 
         with self._changed:
             if not self._wait_for_state(can_go_on, deadline):

@@ -18,7 +18,7 @@ class ChannelOptions:
     """What a data channel is created with; the W3C's ``RTCDataChannelInit``.
 
     Attributes:
-        label: Any text of up to 65535 bytes in UTF-8.
+        label: Any string of up to 65535 bytes in UTF-8; another end of this library takes 1024, unless its limits say more.
         ordered: Whether messages arrive in the order sent.
         max_retransmits: Give a message up after so many retransmissions; None: never.
         max_packet_life_time: Give a message up after so many milliseconds; None: never.

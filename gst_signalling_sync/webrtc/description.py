@@ -8,11 +8,13 @@ from collections import Counter
 from typing import Final
 
 from ..errors import ProtocolError
+from ..protocol.session_limits import SessionLimits
 from .engine.candidate import RTCIceCandidate, candidate_from_sdp
 
 __all__ = [
     "CANDIDATES",
     "DEFAULT_MAX_MESSAGE_SIZE",
+    "MAX_CANDIDATE_CHARACTERS",
     "MAX_DESCRIPTION_CHARACTERS",
     "check_description",
     "has_candidates",
@@ -26,9 +28,6 @@ __all__ = [
 DEFAULT_MAX_MESSAGE_SIZE: Final = 65536
 """Bytes, where a description does not say (RFC 8841 section 6.1)."""
 
-MEDIA_SECTIONS: Final = 64
-"""Media descriptions that are taken from a peer; a robot with many cameras has some ten."""
-
 MAX_DESCRIPTION_CHARACTERS: Final = 256 * 1024
 """A browser's with a camera and a microphone has some 8,000."""
 
@@ -40,7 +39,9 @@ WILDCARDS: Final = 16
 """``a=rtcp-fb:*`` that are taken in a media description: each counts for every codec there."""
 
 CANDIDATES: Final = 128
-"""Candidates that are taken from a peer; a machine with many addresses has some ten."""
+"""Candidates of a description, which a machine with many addresses has some ten of."""
+
+MAX_CANDIDATE_CHARACTERS: Final = 4096
 
 _MAX_MESSAGE_SIZE: Final = re.compile(r"^a=max-message-size:(\d{1,19})\s*$", re.MULTILINE)
 _FIXED_SETUP: Final = re.compile(r"^a=setup:(?!actpass\s*$)", re.MULTILINE)
@@ -100,8 +101,12 @@ def media_codecs(description: str) -> dict[str, list[str]]:
     return found
 
 
-def check_description(description: str) -> None:
+def check_description(description: str, limits: SessionLimits) -> None:
     """Refuse a peer's description that aiortc would take and never connect by, or be busy with for long.
+
+    Args:
+        description: The description.
+        limits: `media_sections` and `attributes` of them.
 
     Raises:
         ProtocolError: It has no media description, or more of anything than a peer needs.
@@ -110,18 +115,20 @@ def check_description(description: str) -> None:
     if not sections:
         # gst-signalling makes such an offer when its first channel comes too late, and never another.
         raise ProtocolError("it has no media description, so there is nothing to connect")
-    if len(sections) > MEDIA_SECTIONS:
-        raise ProtocolError(f"it has {len(sections)} media descriptions, more than {MEDIA_SECTIONS}")
+    if limits.media_sections is not None and len(sections) > limits.media_sections:
+        raise ProtocolError(f"it has {len(sections)} media descriptions, more than {limits.media_sections}")
     if len(_CANDIDATE.findall(description)) > CANDIDATES:
         raise ProtocolError(f"it has more than {CANDIDATES} candidates")
     if len(description) > MAX_DESCRIPTION_CHARACTERS:
         raise ProtocolError(f"it has {len(description)} characters, more than {MAX_DESCRIPTION_CHARACTERS}")
     for section in sections:
-        _check_attributes(section)
+        _check_attributes(section, limits.attributes)
 
 
-def _check_attributes(section: str) -> None:
+def _check_attributes(section: str, limit: int | None) -> None:
     names = Counter(_ATTRIBUTE.findall(section))
+    if limit is not None and names.total() > limit:
+        raise ProtocolError(f"a media description has {names.total()} attributes, more than {limit}")
     for name, number in names.items():
         most = WILDCARDS if name.endswith("*") else ATTRIBUTES
         if number > most:

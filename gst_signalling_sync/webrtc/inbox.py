@@ -94,6 +94,11 @@ class Inbox:
         return self._waiting.empty()
 
     @property
+    def has_receivers(self) -> bool:
+        """Whether anybody is told of messages as they come."""
+        return any(outlet.signal.receivers for outlet in self._outlets)
+
+    @property
     def waiting(self) -> int:
         """Messages that arrived and nobody has taken."""
         return self.messages - self._taken

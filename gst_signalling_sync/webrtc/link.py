@@ -21,11 +21,14 @@ from ..errors import (
 from ..ice_options import IceOptions, IceServer
 from ..protocol.control import ControlMessage, Goodbye, InBandCandidate, InBandDescription
 from ..protocol.messages import SdpType
+from ..protocol.quota import TokenBucket
 from ..protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
 from ..signalling import SignallingClient
+from ..signalling.repeated import RepeatedWarnings
+from ..threads import clock
 from ..threads.loop_thread import LoopThread
 from .channel_options import ChannelOptions
-from .description import CANDIDATES
+from .description import MAX_CANDIDATE_CHARACTERS
 from .drain import Drain
 from .endings import as_session_closed, reason_in
 from .engine.data import WireChannel
@@ -38,6 +41,7 @@ from .media.sending.sender import Source
 from .media.tracks import Tracks
 from .negotiation import Negotiation
 from .path_size import PAYLOAD, largest_payload
+from .peer_channels import PeerChannels
 from .quality import Quality
 from .route import describe_ways
 from .sampling import Sampler
@@ -62,6 +66,9 @@ _DECODING_SECONDS: Final = 2.0
 
 ENDING_SECONDS: Final = FAREWELL_SECONDS + _DECODING_SECONDS + 1.0
 """How long `Link.terminate` may take beyond the time for draining, and the loop to get to it."""
+
+_WAITING_DESCRIPTIONS: Final = 4
+"""Descriptions of a peer that wait until they are taken."""
 
 _LONGEST_ALARM_SECONDS: Final = 86400.0
 
@@ -100,6 +107,11 @@ class Link:
         self._sampler: Sampler | None = None
         self._negotiation: Negotiation | None = None
         self._termination: asyncio.Task[None] | None = None
+        self._peer_channels = PeerChannels(limits)
+        self._descriptions = None if limits.descriptions is None else TokenBucket(limits.descriptions)
+        self._waiting_descriptions = 0
+        # Made with the first warning, when the session has its id.
+        self._warnings: RepeatedWarnings | None = None
         self._drain = Drain()
         # Counted on the reader.
         self._candidates = 0
@@ -229,9 +241,9 @@ class Link:
     def on_candidate(self, text: str, sdp_m_line_index: int) -> None:
         """Handle the other end's candidate; one of more than a peer needs is dropped, because aioice pairs them all."""
         self._candidates += 1
-        if self._candidates > CANDIDATES:
-            if self._candidates == CANDIDATES + 1:
-                logger.warning("%s: dropped candidates: the peer sent more than %d", self._session.named, CANDIDATES)
+        most = self._limits.candidates
+        if len(text) > MAX_CANDIDATE_CHARACTERS or (most is not None and self._candidates > most):
+            self._warn("dropped a candidate", f"the peer sent {self._candidates}, of {len(text)} characters the last")
             return
 
         async def add() -> None:
@@ -408,6 +420,15 @@ class Link:
             await self.terminate(error, reason)
 
     async def _receive(self, kind: SdpType, sdp: str) -> None:
+        if self._descriptions is not None and self._session.state.is_open:
+            if self._waiting_descriptions >= _WAITING_DESCRIPTIONS:
+                self._warn("dropped a description", "the peer describes its end faster than it is taken")
+                return
+            self._waiting_descriptions += 1
+            try:
+                await asyncio.sleep(self._descriptions.spend(1, clock.now()))
+            finally:
+                self._waiting_descriptions -= 1
         if self._negotiation is not None and self._termination is None:
             await self._negotiation.receive(kind, sdp)
 
@@ -423,7 +444,7 @@ class Link:
     def _open_connection(self) -> PeerConnection:
         if self._connection is None:
             ask = self._ask_servers if self._ice.asks_for_servers else None
-            connection = PeerConnection(CAPABILITIES, self._ice, ask)
+            connection = PeerConnection(CAPABILITIES, self._ice, ask, self._limits.candidates)
             connection.on_state(lambda: self._on_connection_state(connection))
             connection.on_channel(self._on_channel)
             connection.on_goodbye(lambda how: self._on_transport_goodbye(connection))
@@ -441,6 +462,7 @@ class Link:
                 early,
                 lambda: self._path.open_control(connection, self._on_control_message),
                 self._send_candidate,
+                self._limits,
             )
         return self._connection
 
@@ -552,8 +574,24 @@ class Link:
             self._session.media.add(receiver, self._session.named)
 
     def _on_channel(self, channel: WireChannel) -> None:
-        if self._termination is None:
+        if self._termination is not None:
+            return
+        channels = sum(each.options is None for each in self._session.channels)
+        refusal = self._peer_channels.refusal(channel.label, channel.protocol, channels, clock.now())
+        if refusal is None:
             self._session.announce_channel(self._session.adopt(channel))
+            return
+        self._warn("closed a data channel of the peer", refusal)
+        channel.close()
+        if self._peer_channels.is_too_much:
+            text = f"the peer opens more data channels than it may: {refusal}"
+            self._fail(f"{self._session.named}: {text}", "limit", told_peer=text)
+
+    def _warn(self, kind: str, details: str) -> None:
+        """Warn of what the peer does; of each kind once."""
+        if self._warnings is None:
+            self._warnings = RepeatedWarnings(logger, self._session.named)
+        self._warnings.warn(kind, details)
 
     async def _terminate(
         self, error: Exception | None, told_peer: str | None, tell_peer: bool, drain_seconds: float
@@ -578,6 +616,8 @@ class Link:
             logger.exception("%s: internal error while it was ended", self._session.named)
         if self._watch is not None:
             self._watch.stop()
+        if self._warnings is not None:
+            self._warnings.report()
         if not is_resumed:
             await self._finish(None, failure)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from ..errors import ProtocolError, SessionClosed
 from ..protocol.control import announce_control, control_version
 from ..protocol.messages import SdpType
+from ..protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
 from .control_channel import ControlChannel
 from .description import (
     DEFAULT_MAX_MESSAGE_SIZE,
@@ -43,6 +44,7 @@ class Negotiation:
         send: Sends a description to the peer; must not block.
         early_candidates: The peer's, which came before the negotiation began, as in `add_candidate`.
         open_control: Makes the control channel, or returns the one that there is.
+        limits: What the peer may use.
         send_candidate: Sends a candidate, with the place of its section, to the peer; must not block. An empty one: there are
             no more.
     """
@@ -56,6 +58,7 @@ class Negotiation:
         early_candidates: Iterable[tuple[str, int]],
         open_control: Callable[[], ControlChannel],
         send_candidate: Callable[[str, int], None],
+        limits: SessionLimits = DEFAULT_SESSION_LIMITS,
     ) -> None:
         self._connection = connection
         self._send_candidate = send_candidate
@@ -69,6 +72,7 @@ class Negotiation:
         self._send = send
         self._early_candidates = list(early_candidates)
         self._open_control = open_control
+        self._limits = limits
         # Descriptions are applied one after another: applying one awaits, and another may arrive meanwhile.
         self._lock = asyncio.Lock()
         self._stopped = False
@@ -228,7 +232,7 @@ class Negotiation:
         Raises:
             ProtocolError: Nothing of it can be used.
         """
-        check_description(sdp)
+        check_description(sdp, self._limits)
         take = self._sections.take_offer if kind is SdpType.OFFER else self._sections.take_answer
         description = Description.parse(sdp)
         taken = take(description, lambda text, mid: self._why_unusable(kind, text, mid))

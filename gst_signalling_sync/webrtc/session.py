@@ -75,6 +75,9 @@ class Session:
         self._loop = loop
         self._callbacks = callbacks
         self._timeout = timeout
+        self._limits = limits
+        self.is_asked_for_by_peer = False
+        """Whether the other end started it; its role sets it."""
         self._owner = Owner("session")
         self._close_all: Callable[[float | None], None] | None = None
 
@@ -242,7 +245,7 @@ class Session:
         """Create a data channel. It can be sent on at once: messages wait for its opening.
 
         Args:
-            label: Any text of up to 65535 bytes in UTF-8.
+            label: Any string of up to 65535 bytes in UTF-8; another end of this library takes 1024, unless its limits say more.
             ordered: Whether messages arrive in the order sent.
             max_retransmits: Give a message up after so many retransmissions; None: never.
             max_packet_life_time: Give a message up after so many milliseconds; None: never.
@@ -517,6 +520,29 @@ class Session:
             self._channels.append(adopted)
         self.adopted(adopted)
         return adopted
+
+    def look_at_unread(self) -> None:
+        """Close channels on which more waits than may; on the loop."""
+        limits = self._limits
+        channels = [*self._unread_channels, *self._channels]
+        unread = {channel: channel.unread for channel in channels}
+        # What the peer of a session of its own sends to nobody.
+        unasked = [each for each in channels if self.is_asked_for_by_peer and not each.is_asked_for]
+        if self.channel_opened.receivers:
+            unasked = []
+        for those, limit in ((unasked, limits.unasked_bytes), (channels, limits.unread_bytes)):
+            total = sum(unread[each] for each in those)
+            for channel in sorted(those, key=unread.__getitem__, reverse=True):
+                if limit is None or total <= limit:
+                    break
+                total -= unread[channel]
+                self._drop_unread(channel, limit)
+
+    def _drop_unread(self, channel: DataChannel, limit: int) -> None:
+        if channel in self._unread_channels:
+            self._unread_channels.remove(channel)
+            return
+        channel.overflow(f"more than {limit} bytes had arrived that nobody received")
 
     def break_off(self, error: SessionClosed) -> bool:
         """Have what belongs to the connection wait for another one, if the session is to be resumed.

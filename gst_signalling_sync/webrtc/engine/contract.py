@@ -376,6 +376,12 @@ OVERRIDES: Final = (
     ),
     Override(_ICE, "sendto", "4b1ff51dd34ca2ca", "Ours calls it and counts: see that send() still sends by it."),
     Override(_ICE, "data_received", "0ced6db64b363541", f"Ours also notes the time. {_BODY_ADVICE}"),
+    Override(
+        _ICE,
+        "add_remote_candidate",
+        "b543cf0bc661844c",
+        "Ours calls it with the candidates that a peer can have: see that nothing else adds one that the peer names.",
+    ),
     Override(_ICE, "request_received", "4033dd00cb77aa97", "Ours calls it and notes the time."),
     Override(
         _ICE,

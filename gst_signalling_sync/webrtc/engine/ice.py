@@ -16,6 +16,8 @@ from ...ice_options import IceOptions, IceServer
 from ...threads import clock
 from ..ice.relay import RelayTransport
 from ..ice.stun import Attribute, Kind, Message, Method
+from .addresses import local_addresses
+from .destinations import is_loopback, may_be_peer
 from .gathering import Gathering, ServerReport
 
 __all__ = ["IceConnection", "IceSettings", "SelectedPair", "probe"]
@@ -25,6 +27,11 @@ _aioice_logger = logging.getLogger("aioice.ice")
 _DIRECT_FIRST_SECONDS: Final = 0.3
 """How long pairs with a relay wait for those without one. The first pair that answers is used, and a relay that is near may
 answer before a hole is punched (RFC 5128 section 3.3)."""
+
+_MAX_PAIRS: Final = 100
+
+_MAX_LOOPBACK_RELAYS: Final = 2
+"""A peer that does not tell the truth may look for so many programs of this machine in a session."""
 
 _COMPONENT: Final = 1
 """The only one that WebRTC has, since RTCP comes by the same as RTP."""
@@ -62,6 +69,8 @@ class IceSettings:
 
     options: IceOptions
     servers: tuple[IceServer, ...] = ()
+    candidates: int | None = None
+    """How many candidates of the peer are taken; None: all."""
 
 
 class IceConnection(Connection):
@@ -273,6 +282,34 @@ class IceConnection(Connection):
         # All pairs may have failed before: what was to come might have been better.
         if self._early_checks_done and not self._check_list_maybe_complete():
             self._check_list_maybe_fail()
+
+    # Called by aiortc.
+
+    async def add_remote_candidate(self, remote_candidate: Candidate | None) -> None:
+        """Add a candidate of the peer's, or the end of them.
+
+        The checks go wherever the peer says, so that it could have this end send packets to others: those to addresses that
+        no peer can have are left out, and there is a limit on the pairs (RFC 8445 sections 6.1.2.5 and 19.5.1).
+        """
+        if remote_candidate is not None:
+            most = self.settings.candidates
+            is_more = most is not None and len(self._remote_candidates) >= most
+            if is_more or len(self._check_list) >= _MAX_PAIRS or not self._may_reach(remote_candidate):
+                _aioice_logger.debug("%s left out the peer's candidate %s", self, remote_candidate)
+                return
+        await super().add_remote_candidate(remote_candidate)
+
+    def _may_reach(self, candidate: Candidate) -> bool:
+        host = candidate.host
+        if not may_be_peer(host):
+            return False
+        if host != "::1" and not host.startswith("127."):
+            return True
+        # No other machine reaches the loopback. One without a network has it alone, and a relay may be there.
+        if any(is_loopback(each.host) for each in local_addresses(self.settings.options)):
+            return True
+        known = sum(is_loopback(each.host) for each in self._remote_candidates)
+        return candidate.type == "relay" and known < _MAX_LOOPBACK_RELAYS
 
     # Called by aioice.
 

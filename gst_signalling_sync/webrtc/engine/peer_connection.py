@@ -106,6 +106,7 @@ class PeerConnection:
         capabilities: The codecs, header extensions and feedback that it offers and takes.
         ice: Which addresses, ports and servers to use; None: what there is.
         ask_servers: Asks for the STUN and TURN servers; None: those of `ice`.
+        candidates: How many candidates of the peer are taken; None: all.
     """
 
     def __init__(
@@ -113,10 +114,11 @@ class PeerConnection:
         capabilities: Capabilities,
         ice: IceOptions | None = None,
         ask_servers: Callable[[], Awaitable[tuple[IceServer, ...]]] | None = None,
+        candidates: int | None = None,
     ) -> None:
         self._capabilities = capabilities
         options = IceOptions() if ice is None else ice
-        self._settings = IceSettings(options, () if options.asks_for_servers else options.ask_servers())
+        self._settings = IceSettings(options, () if options.asks_for_servers else options.ask_servers(), candidates)
         self._ask_servers = ask_servers
         self._connection = _Connection(capabilities, self._settings, self._adopt)
         self._transceivers: dict[object, Transceiver] = {}

@@ -1,0 +1,58 @@
+"""`PeerChannels`: which of the data channels that a peer opens are taken; without I/O and without a clock."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..protocol.quota import TokenBucket
+from ..protocol.session_limits import SessionLimits
+
+__all__ = ["PeerChannels"]
+
+_MAX_REFUSED: Final = 64
+"""Channels that are refused before the session is ended: each costs something all the same."""
+
+
+class PeerChannels:
+    """The channels that one peer opens.
+
+    Args:
+        limits: `channels`, `channel_openings` and `label_bytes` of them.
+    """
+
+    def __init__(self, limits: SessionLimits) -> None:
+        self._limits = limits
+        self._openings = None if limits.channel_openings is None else TokenBucket(limits.channel_openings)
+        self._refused = 0
+
+    @property
+    def is_too_much(self) -> bool:
+        """Whether the session is to be ended."""
+        return self._refused > _MAX_REFUSED
+
+    def refusal(self, label: str, protocol: str, channels: int, now: float) -> str | None:
+        """Why a channel is not taken.
+
+        Args:
+            label: Its label.
+            protocol: Its subprotocol.
+            channels: Open channels of the session that the peer opened, without this one.
+            now: The time, in seconds.
+
+        Returns:
+            In words; None: it is taken.
+        """
+        reason = self._reason(label, protocol, channels, now)
+        self._refused += reason is not None
+        return reason
+
+    def _reason(self, label: str, protocol: str, channels: int, now: float) -> str | None:
+        limits = self._limits
+        longest = max(len(label.encode()), len(protocol.encode()))
+        if limits.label_bytes is not None and longest > limits.label_bytes:
+            return f"its label or subprotocol has {longest} bytes, more than {limits.label_bytes}"
+        if limits.channels is not None and channels >= limits.channels:
+            return f"the peer has {channels} open already"
+        if self._openings is not None and not self._openings.take(1, now):
+            return f"the peer opens more than {limits.channel_openings}"
+        return None
