@@ -34,6 +34,16 @@ def test_check_measures_the_round_trip() -> None:
     asyncio.run(main())
 
 
+def test_consent_is_judged_without_a_task() -> None:
+    # One that waits would be left where a connection is closed at the moment at which it comes about.
+    async def main() -> None:
+        async with connected_pair():
+            await asyncio.sleep(0)
+            assert not [task for task in asyncio.all_tasks() if "query_consent" in repr(task.get_coro())]
+
+    asyncio.run(main())
+
+
 def test_check_of_a_peer_that_is_gone_has_no_answer() -> None:
     async def main() -> None:
         async with connected_pair() as pair:

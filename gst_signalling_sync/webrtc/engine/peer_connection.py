@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
@@ -76,7 +75,7 @@ class _Connection(RTCPeerConnection):
         transport = super()._RTCPeerConnection__createDtlsTransport()  # type: ignore[misc]
         RobustDtlsTransport.adopt(transport)
         path = IceConnection.adopt(transport.transport, self.settings)
-        path.consent = _wait_forever
+        path.consent = _judged_elsewhere
         self.adopt_path(path)
         assert isinstance(transport, RobustDtlsTransport)
         transport.on_goodbye = self._on_goodbye
@@ -94,9 +93,8 @@ class _Connection(RTCPeerConnection):
             self.goodbye_function(goodbye)
 
 
-async def _wait_forever(path: IceConnection) -> None:
+async def _judged_elsewhere(path: IceConnection) -> None:
     """In the place of aioice's consent checks: whoever has the connection judges by `IceConnection.check`."""
-    await asyncio.Event().wait()
 
 
 class PeerConnection:
