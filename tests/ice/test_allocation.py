@@ -36,6 +36,12 @@ def test_allocation_has_addresses_of_both_versions_where_the_server_has() -> Non
     assert sorted(allocation.relayed) == [4, 6]
 
 
+def test_version_of_ip_that_the_server_has_no_address_of_is_left_out() -> None:
+    allocation = allocated(TurnServer(has_ipv4=False, has_ipv6=True)).allocation
+
+    assert sorted(allocation.relayed) == [6]
+
+
 def test_server_that_knows_no_additional_family_is_asked_for_one_alone() -> None:
     allocation = allocated(TurnServer(refuses_additional=True)).allocation
 

@@ -41,6 +41,7 @@ class TurnServer:
     channel_lifetime: float = 600
     nonce_lifetime: float = math.inf
     password: str = PASSWORD
+    has_ipv4: bool = True
     has_ipv6: bool = False
     refuses_additional: bool = False
     forbidden: frozenset[str] = frozenset()
@@ -82,7 +83,8 @@ class TurnServer:
             if asks_more and self.refuses_additional:
                 return self._refusal(request, 420)
             self.expires_at = now + self.lifetime
-            answer = self._success(request).address(Attribute.XOR_RELAYED_ADDRESS, ("198.51.100.1", 50000))
+            host = ("198.51.100.1", 50000) if self.has_ipv4 else ("0.0.0.0", 0)
+            answer = self._success(request).address(Attribute.XOR_RELAYED_ADDRESS, host)
             if asks_more and self.has_ipv6:
                 answer = answer.address(Attribute.XOR_RELAYED_ADDRESS, ("2001:db8::1", 50000))
             return answer.address(Attribute.XOR_MAPPED_ADDRESS, ("203.0.113.1", 1234))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gst_signalling_sync import Consumer, IceOptions, Producer, Session, SessionClosed, SignallingServer, connect
+from gst_signalling_sync.webrtc.probe import ask_ice_servers
 
 from ..certificates import PrivateCA
 from ..peers.coturn import SECRET, Coturn, run_coturn
@@ -171,6 +172,67 @@ def test_servers_that_do_not_answer_cost_nothing(
         assert behind < 1.3 * alone + 0.05
 
 
+@pytest.mark.parametrize("ends", ["consumer", "both"])
+def test_stun_server_that_does_not_answer_costs_nothing(
+    embedded_server: SignallingServer, silent_addresses: list[str], ends: str
+) -> None:
+    silent = IceOptions([f"stun:{address}" for address in silent_addresses])
+    with producer_at(embedded_server, silent if ends == "both" else None):
+        # Either would be waited for by aioice for five seconds.
+        assert connected_within(embedded_server, silent) < 2.0
+
+
+def test_stun_server_tells_of_an_address(coturn: Coturn) -> None:
+    options = IceOptions(coturn.stun_uri, interfaces="lo")
+    answers, _ = ask_ice_servers(options, options.ask_servers())
+
+    assert [answer.is_usable for answer in answers] == [True]
+    assert answers[0].outcome.startswith("srflx 127.0.0.1:")
+
+
+def test_relay_at_an_ipv6_address(embedded_server: SignallingServer, tmp_path: Path) -> None:
+    with (
+        reserved_port() as port,
+        reserved_port() as tls_port,
+        run_coturn(tmp_path, ("::1",), ports=(port, tls_port)) as server,
+    ):
+        ice = relay_only(server.uri())
+        with (
+            producer_at(embedded_server, ice) as producer,
+            connect(embedded_server.uri, name="robot", ice=ice) as session,
+        ):
+            exchange(producer, session)
+            quality = session.quality()
+
+    assert quality.route is not None
+    assert quality.route.local_address[0] == "::1"
+    assert quality.route.local_type == "relay"
+
+
+def test_udp_ports_are_those_of_the_range(embedded_server: SignallingServer) -> None:
+    ice = IceOptions(udp_ports=(47000, 47020))
+    with producer_at(embedded_server, ice), connect(embedded_server.uri, name="robot", ice=ice) as session:
+        route = session.quality().route
+
+    assert route is not None
+    assert 47000 <= route.local_address[1] <= 47020
+    assert 47000 <= route.remote_address[1] <= 47020
+
+
+def test_interface_that_is_chosen_is_used_alone(embedded_server: SignallingServer) -> None:
+    ice = IceOptions(interfaces="lo")
+    with producer_at(embedded_server, ice), connect(embedded_server.uri, name="robot", ice=ice) as session:
+        route = session.quality().route
+
+    assert route is not None
+    assert route.local_address[0] in ("127.0.0.1", "::1")
+
+
+def test_interfaces_of_which_there_is_none_are_told(embedded_server: SignallingServer) -> None:
+    with producer_at(embedded_server), pytest.raises(SessionClosed, match=r"IceOptions\(interfaces=\)"):
+        connect(embedded_server.uri, name="robot", ice=IceOptions(interfaces="no-such-interface"))
+
+
 def expiring_credentials(coturn: Coturn, seconds: int) -> Callable[[], list[dict[str, object]]]:
     """What makes credentials as a web service does (draft-uberti-behave-turn-rest)."""
 
@@ -192,10 +254,12 @@ def coturn_with_secret(tmp_path: Path) -> Iterator[Coturn]:
         yield server
 
 
+@pytest.mark.parametrize(("valid", "later"), [(2, 3), pytest.param(30, 120, marks=pytest.mark.long)])
+@pytest.mark.timeout(200)
 def test_credentials_are_asked_for_with_each_session(
-    embedded_server: SignallingServer, coturn_with_secret: Coturn
+    embedded_server: SignallingServer, coturn_with_secret: Coturn, valid: int, later: int
 ) -> None:
-    fresh = expiring_credentials(coturn_with_secret, 2)
+    fresh = expiring_credentials(coturn_with_secret, valid)
     asked: list[float] = []
 
     def servers() -> list[dict[str, object]]:
@@ -206,7 +270,7 @@ def test_credentials_are_asked_for_with_each_session(
         with connect(embedded_server.uri, name="robot"):
             pass
         first = asked[0]
-        while time.time() < first + 3:
+        while time.time() < first + later:
             time.sleep(0.1)
         with connect(embedded_server.uri, name="robot") as session:
             assert route(session)[1] == "relay"

@@ -389,7 +389,8 @@ class Allocation:
         return not is_refused
 
     def _on_allocated(self, message: Message, now: float) -> None:
-        relayed = message.addresses(Attribute.XOR_RELAYED_ADDRESS)
+        # coturn tells of 0.0.0.0:0 where it has no address of a version of IP.
+        relayed = [address for address in message.addresses(Attribute.XOR_RELAYED_ADDRESS) if address[1]]
         if not relayed:
             self._end(TurnError("the server allocated no address"))
             return
