@@ -183,7 +183,7 @@ class MediaReceiver(RtpReceiver):
         self.packets_received += 1
         if not self._reception.knows(packet.ssrc):
             self._forget_routes()
-        self._reception.add(packet, form.clock_rate)
+        self._reception.add(packet, form.clock_rate, form.original is None)
         payload = packet.payload
         if form.original is None:
             if packet.ssrc != self._streams.current and not self._switch_stream(packet.ssrc, now):

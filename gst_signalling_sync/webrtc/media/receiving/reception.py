@@ -31,26 +31,36 @@ class Reception:
     def __init__(self) -> None:
         self._streams: dict[int, StreamStatistics] = {}
         self._clock_rates: dict[int, int] = {}
+        self._retransmissions: set[int] = set()
         self._senders: dict[int, tuple[RtcpSenderInfo, float]] = {}
 
     def knows(self, ssrc: int) -> bool:
         """Whether a packet of that stream has been counted."""
         return ssrc in self._streams
 
-    def add(self, packet: RtpPacket, clock_rate: int) -> None:
-        """Count a packet."""
+    def add(self, packet: RtpPacket, clock_rate: int, is_original: bool = True) -> None:
+        """Count a packet.
+
+        Args:
+            packet: Of a stream.
+            clock_rate: Of the stream, RTP ticks per second.
+            is_original: Whether the stream is a track's own, not that of its retransmissions.
+        """
         stream = self._streams.get(packet.ssrc)
         if stream is None:
             while len(self._streams) >= _MOST_STREAMS:
                 self.forget(next(iter(self._streams)))
             stream = self._streams[packet.ssrc] = StreamStatistics(clock_rate)
             self._clock_rates[packet.ssrc] = clock_rate
+            if not is_original:
+                self._retransmissions.add(packet.ssrc)
         stream.add(packet)
 
     def forget(self, ssrc: int) -> None:
         """Report no longer on a stream that has ended, or that began anew."""
         self._streams.pop(ssrc, None)
         self._clock_rates.pop(ssrc, None)
+        self._retransmissions.discard(ssrc)
         self._senders.pop(ssrc, None)
 
     def add_sender_report(self, packet: RtcpSrPacket) -> None:
@@ -65,7 +75,9 @@ class Reception:
     def add_statistics(self, report: RTCStatsReport, kind: MediaKind, transport_id: str, owner: int) -> None:
         """Add the statistics objects of all streams to a report."""
         now = current_datetime()
-        for ssrc, stream in self._streams.items():
+        # Retransmissions are no stream of their own there.
+        originals = {ssrc: stream for ssrc, stream in self._streams.items() if ssrc not in self._retransmissions}
+        for ssrc, stream in originals.items():
             report.add(
                 InboundStats(
                     timestamp=now,
