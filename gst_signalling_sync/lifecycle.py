@@ -19,7 +19,7 @@ from .protocol.backoff import Backoff, Retry
 __all__ = ["TRANSITIONS", "Attempt", "Life", "RoleState", "StateChange"]
 
 
-_SHORTEST_ATTEMPT_SECONDS: Final = 0.25
+_MIN_ATTEMPT_SECONDS: Final = 0.25
 """An attempt with less time than this would fail for want of it, and its error would tell nothing of the server."""
 
 
@@ -288,7 +288,7 @@ class Life:
     def _on_failed_start(self, now: float, error: Exception, is_final: bool) -> None:
         if self._retry is not None and self._retry.wait_for_server and not is_final:
             due = self._backoff.next_attempt(now)
-            if due is not None and due + _SHORTEST_ATTEMPT_SECONDS < self._start_until:
+            if due is not None and due + _MIN_ATTEMPT_SECONDS < self._start_until:
                 self._error = error
                 self._due = due
                 return

@@ -20,7 +20,7 @@ from .threads.at_exit import CLOSED_FIRST
 from .threads.callbacks import Callbacks
 from .threads.native import check_native
 from .threads.owner import Owner
-from .threads.waiting import LONGEST_WAIT_SECONDS, Deadline, check_timeout
+from .threads.waiting import MAX_WAIT_SECONDS, Deadline, check_timeout
 
 __all__ = ["RoleObject"]
 
@@ -174,7 +174,7 @@ class RoleObject:
         if self.state is RoleState.NEW:
             self._client()
         # In slices, because CPython may notice a signal only after the wait that it came just before.
-        while not self._life.wait_closed(Deadline(LONGEST_WAIT_SECONDS)):
+        while not self._life.wait_closed(Deadline(MAX_WAIT_SECONDS)):
             continue
         self._life.raise_error()
 

@@ -16,7 +16,7 @@ from .lifecycle import Attempt, Life, RoleState, StateChange
 from .signalling.connection import AddressGone
 from .threads import clock
 from .threads.interruptible import Condition
-from .threads.waiting import LONGEST_WAIT_SECONDS, Deadline, wait_for
+from .threads.waiting import MAX_WAIT_SECONDS, Deadline, wait_for
 
 __all__ = ["RoleThread", "Work"]
 
@@ -284,7 +284,7 @@ class RoleThread:
                     return None
                 # In slices: the clock may jump, after a sleep of the machine for example, of which the wait knows nothing.
                 due = self._life.due
-                self._changed.wait(None if due is None else min(max(0.0, due - now), LONGEST_WAIT_SECONDS))
+                self._changed.wait(None if due is None else min(max(0.0, due - now), MAX_WAIT_SECONDS))
 
     def _carry_out(self, attempt: Attempt) -> None:
         error: Exception | None = None

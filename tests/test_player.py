@@ -466,7 +466,7 @@ def test_stream_is_shown_as_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     assert time.monotonic() - began < 8
     assert written.numbers[-1] == 299
-    # Sound that came before its time would be late for ever.
+    # Sound that came before its time would be late forever.
     assert len(written.sound) / RATE < written.sounds[-1].moment - written.sounds[0].moment + 0.5
 
 

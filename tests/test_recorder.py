@@ -329,7 +329,7 @@ class SlowDisk:
 def test_a_disk_that_is_too_slow_costs_frames_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("gst_signalling_sync.webrtc.media.recording.recorder._MOST_QUEUED", 100_000)
+    monkeypatch.setattr("gst_signalling_sync.webrtc.media.recording.recorder._MAX_QUEUED", 100_000)
     disk = SlowDisk(monkeypatch)
     robot = Robot("VP8")
     with recorder_of(robot, tmp_path / "drive.mkv") as recorder:

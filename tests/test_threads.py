@@ -367,7 +367,7 @@ def test_exit_in_the_middle_of_a_session(embedded_server: SignallingServer) -> N
         def reply(channel, data):
             with contextlib.suppress(ChannelClosed):
                 channel.send(data)
-        channel.send("for ever")
+        channel.send("forever")
         print("end", flush=True)
     """
     assert exits_in_order(script, embedded_server.uri)

@@ -16,7 +16,7 @@ from gst_signalling_sync import Consumer, connect
 NAME: Final = "soak"
 
 _VISITORS: Final = 3
-_LONGEST_STAY_FRAMES: Final = 150
+_MAX_STAY_FRAMES: Final = 150
 _PATIENCE_SECONDS: Final = 60.0
 
 
@@ -47,7 +47,7 @@ def _visit_again(uri: str, log: int, stop: threading.Event) -> None:
     with Consumer(uri, timeout=_PATIENCE_SECONDS) as consumer:
         while not stop.is_set():
             with consumer.start_session(name=NAME) as session:
-                for _ in range(chance.randrange(1, _LONGEST_STAY_FRAMES)):
+                for _ in range(chance.randrange(1, _MAX_STAY_FRAMES)):
                     session.video.read()
                     if stop.is_set():
                         break

@@ -17,7 +17,7 @@ __all__ = ["token"]
 
 _SECONDS_PER_DAY: Final = 86_400
 
-_LONGEST_DAYS: Final = 36_500
+_MAX_DAYS: Final = 36_500
 
 
 @click.command(
@@ -51,7 +51,7 @@ Examples:
 )
 @click.option(
     "--expires-in",
-    type=FiniteRange(min=0, max=_LONGEST_DAYS, min_open=True),
+    type=FiniteRange(min=0, max=_MAX_DAYS, min_open=True),
     metavar="DAYS",
     help="How long it lets in, from now on.  [default: forever]",
 )

@@ -6,7 +6,7 @@ from typing import Final
 
 __all__ = ["Leases"]
 
-LONGEST_STEP_SECONDS: Final = 2.0
+MAX_STEP_SECONDS: Final = 2.0
 """What passes between two looks at the clock at most. A server that did not run for longer could not hear either."""
 
 
@@ -87,6 +87,6 @@ class Leases:
         return over
 
     def _advance(self, now: float) -> float:
-        self._time += min(max(0.0, now - self._seen), LONGEST_STEP_SECONDS)
+        self._time += min(max(0.0, now - self._seen), MAX_STEP_SECONDS)
         self._seen = now
         return self._time

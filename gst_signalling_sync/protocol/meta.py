@@ -14,7 +14,7 @@ META_DEPTH: Final = 120
 META_BYTES: Final = 64 * 1024
 """How long it may be as JSON: a list has those of all producers in one message, and clients take so much and no more."""
 
-_LARGEST_INTEGER: Final = 2**1023
+_MAX_INTEGER: Final = 2**1023
 """What parsers read as a double where it is too large for an integer of theirs."""
 
 
@@ -33,7 +33,7 @@ def check_meta(meta: Any) -> int:
     """
     level = [meta]
     for _ in range(META_DEPTH):
-        if any(isinstance(item, int) and abs(item) > _LARGEST_INTEGER for item in level):
+        if any(isinstance(item, int) and abs(item) > _MAX_INTEGER for item in level):
             raise ValueError("meta holds a number that is too large")
         level = [child for item in level for child in _children(item)]
     if level:

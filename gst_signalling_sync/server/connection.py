@@ -44,7 +44,7 @@ FRAMES_IN_A_TURN: Final = 16
 SLICE_BYTES: Final = 1024
 """What is parsed at once: some 170 of the smallest frames, so that parsing them is short as well."""
 
-LONGEST_SLICE_BYTES: Final = 64 * 1024
+MAX_SLICE_BYTES: Final = 64 * 1024
 """What is parsed at once of a long frame."""
 
 _PING: Final = b"lease"
@@ -422,7 +422,7 @@ class Connection(asyncio.Protocol):
         events = self._websocket.events_received()
         if not events:
             self._parsed_since_frame += len(data)
-            return min(2 * size, LONGEST_SLICE_BYTES)
+            return min(2 * size, MAX_SLICE_BYTES)
         self._parsed_since_frame = 0
         if isinstance(request := events[0], Request):
             self._answer_handshake(request)

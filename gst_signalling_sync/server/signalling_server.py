@@ -17,7 +17,7 @@ from ..protocol.registry import RegisteredPeer, RegisteredSession
 from ..protocol.tokens import TokenTable, hashed, is_hash
 from ..threads.native import check_native
 from ..threads.owner import Owner
-from ..threads.waiting import LONGEST_WAIT_SECONDS, Deadline
+from ..threads.waiting import MAX_WAIT_SECONDS, Deadline
 from .authorizer import Authorize
 from .listening import authority, connectable
 from .origins import OriginRules
@@ -228,7 +228,7 @@ class SignallingServer:
         """
         running = self.start()._running
         # In slices, because CPython may notice a signal only after the wait that it came just before.
-        while running is not None and not running.closed.wait(LONGEST_WAIT_SECONDS):
+        while running is not None and not running.closed.wait(MAX_WAIT_SECONDS):
             continue
 
     def end_session(self, session_id: str, mark: SessionClosedReason = "rejected") -> None:

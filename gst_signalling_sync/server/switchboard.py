@@ -48,7 +48,7 @@ FAREWELL_SECONDS: Final = 2.0
 
 PINGS_AT_ONCE: Final = 100
 
-LONGEST_TICK_SECONDS: Final = 0.5
+MAX_TICK_SECONDS: Final = 0.5
 """How often it is looked at which leases are over, at least."""
 
 _CHARGES: Final[dict[type[Request], Charge]] = {
@@ -417,7 +417,7 @@ class Switchboard:
             if connection is not None:
                 connection.ping()
         self._commons.breather.breathe()
-        pause = 0.0 if len(due) == PINGS_AT_ONCE else min(LONGEST_TICK_SECONDS, self._lease / 10)
+        pause = 0.0 if len(due) == PINGS_AT_ONCE else min(MAX_TICK_SECONDS, self._lease / 10)
         self._tick_due = self._commons.clock() + pause
         self._tick_timer = self._loop.call_later(pause, self._tick)
 

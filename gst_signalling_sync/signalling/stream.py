@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from typing import Final
 
 from ..threads.interruption import Interruption, Selector
-from ..threads.waiting import LONGEST_WAIT_SECONDS, Deadline
+from ..threads.waiting import MAX_WAIT_SECONDS, Deadline
 
 __all__ = ["Stream", "TcpStream", "TlsStream"]
 
@@ -148,7 +148,7 @@ class TcpStream(Stream):
             return
         with Selector() as selector:
             selector.register(self._socket, events)
-            while not selector.select(min(deadline.remaining(), LONGEST_WAIT_SECONDS)):
+            while not selector.select(min(deadline.remaining(), MAX_WAIT_SECONDS)):
                 if not deadline.remaining():
                     raise TimeoutError
 

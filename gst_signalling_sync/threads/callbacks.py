@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from .interruptible import Condition
 from .owner import Owner
-from .waiting import LONGEST_WAIT_SECONDS, Deadline
+from .waiting import MAX_WAIT_SECONDS, Deadline
 
 __all__ = ["Callbacks"]
 
@@ -332,7 +332,7 @@ class _Lane:
                 if not remaining:
                     logger.warning("%s: a callback still runs %g s after close()", self.name, deadline.seconds)
                     return
-                self.changed.wait(min(remaining, LONGEST_WAIT_SECONDS))
+                self.changed.wait(min(remaining, MAX_WAIT_SECONDS))
             has_ended = self._thread is not thread
         if has_ended and thread is not None:
             # It has nothing left to do but to return.

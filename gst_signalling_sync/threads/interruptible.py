@@ -1,7 +1,7 @@
 """`Condition`, `Event` and `Future` that a Ctrl-C cannot leave locked.
 
 A ``with`` statement enters and leaves Python's own by methods in Python, in which the interpreter looks for signals after the
-lock was taken and before it is given back. A `KeyboardInterrupt` there leaves it locked for ever, with every thread that wants
+lock was taken and before it is given back. A `KeyboardInterrupt` there leaves it locked forever, with every thread that wants
 it, the event loop's among them. Here the statement is given the methods of the lock itself, which are in C.
 """
 
@@ -41,7 +41,7 @@ class Condition(threading.Condition):
         """Wait until somebody notifies; the lock is held when this ends, however it does.
 
         Args:
-            timeout: Seconds; None: for ever.
+            timeout: Seconds; None: forever.
 
         Returns:
             False when the time is over.

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from .fork import close_in_child
 from .interruptible import Future
-from .waiting import LONGEST_WAIT_SECONDS, Deadline, result_of
+from .waiting import MAX_WAIT_SECONDS, Deadline, result_of
 
 __all__ = ["Interrupted", "Interruption", "Selector"]
 
@@ -85,9 +85,9 @@ class Interruption:
             while True:
                 self.check()
                 remaining = deadline.remaining()
-                ready = selector.select(min(remaining, LONGEST_WAIT_SECONDS))
+                ready = selector.select(min(remaining, MAX_WAIT_SECONDS))
                 self.check()
-                if ready or remaining <= LONGEST_WAIT_SECONDS:
+                if ready or remaining <= MAX_WAIT_SECONDS:
                     return {key.fileobj for key, _ in ready if isinstance(key.fileobj, socket.socket)}
 
     def call(self, function: Callable[[], Result], name: str, deadline: Deadline) -> Result:

@@ -121,7 +121,7 @@ class LoopThread:
         """
         if self.is_current:
             coroutine.close()
-            raise RuntimeError(f"{doing}: a blocking call on the event loop thread would wait for itself for ever")
+            raise RuntimeError(f"{doing}: a blocking call on the event loop thread would wait for itself forever")
         future = self.submit(coroutine)
         try:
             return result_of(future, deadline)

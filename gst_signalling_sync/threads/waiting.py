@@ -10,14 +10,14 @@ from typing import Final, TypeVar
 
 from .interruptible import Condition
 
-__all__ = ["LONGEST_WAIT_SECONDS", "Deadline", "check_timeout", "result_of", "wait_for"]
+__all__ = ["MAX_WAIT_SECONDS", "Deadline", "check_timeout", "result_of", "wait_for"]
 
 Result = TypeVar("Result")
 
-LONGEST_WAIT_SECONDS: Final = 0.5
+MAX_WAIT_SECONDS: Final = 0.5
 """Of a single wait: CPython notices a signal that arrives just before a wait only after it."""
 
-_LONGEST_SECONDS: Final = 1e6
+_MAX_SECONDS: Final = 1e6
 """Eleven days; `poll` counts milliseconds in 32 bits."""
 
 
@@ -25,7 +25,7 @@ def check_timeout(seconds: float) -> float:
     """Refuse a timeout that is none.
 
     Args:
-        seconds: 0 or more; `math.inf`: for ever.
+        seconds: 0 or more; `math.inf`: forever.
 
     Returns:
         The same.
@@ -64,7 +64,7 @@ class Deadline:
 
     def remaining(self) -> float:
         """Seconds left: never negative, and never more than sockets and locks take, however long the timeout is."""
-        return min(max(0.0, self._end - time.monotonic()), _LONGEST_SECONDS)
+        return min(max(0.0, self._end - time.monotonic()), _MAX_SECONDS)
 
 
 def wait_for(condition: Condition, predicate: Callable[[], object], deadline: Deadline) -> bool:
@@ -84,7 +84,7 @@ def wait_for(condition: Condition, predicate: Callable[[], object], deadline: De
         remaining = deadline.remaining()
         if not remaining:
             return False
-        condition.wait(min(remaining, LONGEST_WAIT_SECONDS))
+        condition.wait(min(remaining, MAX_WAIT_SECONDS))
     return True
 
 
@@ -97,10 +97,10 @@ def result_of(future: concurrent.futures.Future[Result], deadline: Deadline) -> 
     while True:
         remaining = deadline.remaining()
         try:
-            return future.result(min(remaining, LONGEST_WAIT_SECONDS))
+            return future.result(min(remaining, MAX_WAIT_SECONDS))
         except TimeoutError:
             if future.done():
                 # Its own exception, or it was done just after the wait.
                 return future.result()
-            if remaining <= LONGEST_WAIT_SECONDS:
+            if remaining <= MAX_WAIT_SECONDS:
                 raise

@@ -233,7 +233,7 @@ class DataChannel:
         """
         self._owner.check()
         if self._loop.is_current and self._inbox.is_empty:
-            raise RuntimeError("recv() on the event loop thread would wait for itself for ever")
+            raise RuntimeError("recv() on the event loop thread would wait for itself forever")
         seconds = self._timeout if timeout is None else timeout
         try:
             message = self._inbox.take(seconds)
@@ -564,9 +564,7 @@ class DataChannel:
         if predicate():
             return True
         if self._loop.is_current:
-            raise RuntimeError(
-                f"{self._named}: a blocking call on the event loop thread would wait for itself for ever"
-            )
+            raise RuntimeError(f"{self._named}: a blocking call on the event loop thread would wait for itself forever")
         return wait_for(self._changed, predicate, deadline)
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 from ..signals import Signal
 from ..threads import clock
 from ..threads.callbacks import Callbacks
-from ..threads.waiting import LONGEST_WAIT_SECONDS, Deadline
+from ..threads.waiting import MAX_WAIT_SECONDS, Deadline
 from .message import Message
 
 __all__ = ["Inbox"]
@@ -195,9 +195,9 @@ class Inbox:
             remaining = deadline.remaining()
             try:
                 # In slices, because CPython may notice a signal only after the wait that it came just before.
-                return self._waiting.get(timeout=min(remaining, LONGEST_WAIT_SECONDS))
+                return self._waiting.get(timeout=min(remaining, MAX_WAIT_SECONDS))
             except Empty:
-                if remaining <= LONGEST_WAIT_SECONDS:
+                if remaining <= MAX_WAIT_SECONDS:
                     raise
 
     def _deliver(self, thread: str | None, number: int) -> None:

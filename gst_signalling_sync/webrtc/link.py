@@ -70,7 +70,7 @@ ENDING_SECONDS: Final = FAREWELL_SECONDS + _DECODING_SECONDS + 1.0
 _WAITING_DESCRIPTIONS: Final = 4
 """Descriptions of a peer that wait until they are taken."""
 
-_LONGEST_ALARM_SECONDS: Final = 86400.0
+_MAX_ALARM_SECONDS: Final = 86400.0
 
 
 class Link:
@@ -195,7 +195,7 @@ class Link:
                 self._spawn(self.terminate(error, f"not connected within {seconds:g} s"))
 
         def start() -> None:
-            self._alarm = asyncio.get_running_loop().call_later(min(seconds, _LONGEST_ALARM_SECONDS), give_up)
+            self._alarm = asyncio.get_running_loop().call_later(min(seconds, _MAX_ALARM_SECONDS), give_up)
 
         self._loop.call(start)
 

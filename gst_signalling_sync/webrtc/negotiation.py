@@ -135,7 +135,7 @@ class Negotiation:
     async def stop(self) -> None:
         """Wait for the step under way, and have every later one raise.
 
-        aiortc must not be closed in the middle of one: sockets that it opens after its close() stay open for ever.
+        aiortc must not be closed in the middle of one: sockets that it opens after its close() stay open forever.
         """
         async with self._lock:
             self._stopped = True

@@ -13,10 +13,10 @@ from .statistics import connection_statistics
 
 __all__ = ["Sampler"]
 
-_SHORTEST_SECONDS: Final = 0.5
+_MIN_SECONDS: Final = 0.5
 """Over less time a rate says nothing."""
 
-_LONGEST_SECONDS: Final = 60.0
+_MAX_SECONDS: Final = 60.0
 """What was counted longer ago says nothing of the link now."""
 
 
@@ -46,9 +46,9 @@ class Sampler:
     async def quality(self) -> Quality:
         """The quality since the last call, where that was not over a minute ago; it takes until half a second has passed."""
         before = self._last
-        if before is None or clock.now() > before.at + _LONGEST_SECONDS:
+        if before is None or clock.now() > before.at + _MAX_SECONDS:
             before = await self._sample()
-        await asyncio.sleep(max(0.0, before.at + _SHORTEST_SECONDS - clock.now()))
+        await asyncio.sleep(max(0.0, before.at + _MIN_SECONDS - clock.now()))
         self._last = await self._sample()
         return quality_between(before, self._last)
 

@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 Receiver = TypeVar("Receiver")
 
-_MOST_UNREAD_CHANNELS: Final = 16
+_MAX_UNREAD_CHANNELS: Final = 16
 
 
 class Session:
@@ -87,7 +87,7 @@ class Session:
         self._error: SessionClosed | None = None
         self._channels: list[DataChannel] = []
         # Closed by the other end before anybody here had asked for them; what came on them is not lost.
-        self._unread_channels: deque[DataChannel] = deque(maxlen=_MOST_UNREAD_CHANNELS)
+        self._unread_channels: deque[DataChannel] = deque(maxlen=_MAX_UNREAD_CHANNELS)
 
         self.channel_opened = Signal("A data channel is open, whichever end created it: ``(session, channel)``.")
         self.state_changed = Signal(
@@ -608,7 +608,7 @@ class Session:
 
     def _wait_for(self, predicate: Callable[[], bool], deadline: Deadline) -> None:
         if self._loop.is_current and not predicate():
-            raise RuntimeError(f"{self.named}: a blocking call on the event loop thread would wait for itself for ever")
+            raise RuntimeError(f"{self.named}: a blocking call on the event loop thread would wait for itself forever")
         wait_for(self._changed, predicate, deadline)
 
 

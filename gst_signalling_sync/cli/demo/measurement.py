@@ -230,7 +230,7 @@ class Measurement:
         return self.processors.cores_used(self.seconds)
 
     def remaining(self, seconds: float) -> float:
-        """How many seconds are left when it is to run that long; 0: for ever."""
+        """How many seconds are left when it is to run that long; 0: forever."""
         return max(0.0, seconds - self.seconds) if seconds else math.inf
 
     def summary(self) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class Screen(Protocol):
         """Begin, and end in order."""
 
     def update(self, measurement: Measurement, seconds: float) -> None:
-        """Show the latest; `seconds` is how long it will go on, 0 for ever."""
+        """Show the latest; `seconds` is how long it will go on, 0 forever."""
 
 
 class Silence:

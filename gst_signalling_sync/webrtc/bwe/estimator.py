@@ -18,7 +18,7 @@ __all__ = ["START_RATE", "SendSideEstimator"]
 START_RATE: Final = 300_000.0
 """Bits per second, before anything is known: what hardly any link is too thin for."""
 
-_LOWEST_RATE: Final = 30_000.0
+_MIN_RATE: Final = 30_000.0
 _DECREASE: Final = 0.88
 _CAUTIOUS_DECREASE: Final = 0.75
 _INCREASE_PER_SECOND: Final = 1.08
@@ -26,7 +26,7 @@ _HEADROOM: Final = 1.5
 _HEADROOM_BITS: Final = 10_000
 _PACKET_BITS: Final = 9600
 _LEAST_ADDED: Final = 4000
-_MOST_ADDED: Final = 0.05
+_MAX_ADDED: Final = 0.05
 _APPLICATION_LIMITED: Final = 0.65
 """Who sends less than this part of the estimate learns nothing about what is beyond."""
 
@@ -80,7 +80,7 @@ class SendSideEstimator:
     @property
     def bitrate(self) -> int:
         """Bits per second, with all headers."""
-        return round(max(_LOWEST_RATE, min(self._by_delay, self._loss.rate, self.maximum)))
+        return round(max(_MIN_RATE, min(self._by_delay, self._loss.rate, self.maximum)))
 
     @property
     def usage(self) -> Usage:
@@ -183,8 +183,8 @@ class SendSideEstimator:
         self._decreased = now
         self.is_confirmed = True
         # Little was sent, so that little came through: the queue may be others', or the receiver's.
-        least = _CAUTIOUS_DECREASE * self._by_delay if self._is_application_limited else _LOWEST_RATE
-        self._by_delay = max(_LOWEST_RATE, least, borne * _DECREASE)
+        least = _CAUTIOUS_DECREASE * self._by_delay if self._is_application_limited else _MIN_RATE
+        self._by_delay = max(_MIN_RATE, least, borne * _DECREASE)
         if self._is_application_limited:
             return
         if self._capacity is None or abs(borne - self._capacity) > _CAPACITY_SIGMAS * self._deviation * self._capacity:
@@ -202,7 +202,7 @@ class SendSideEstimator:
             # More comes through than the link was thought to bear.
             self._capacity = None
         if self._capacity is not None and rate > 0.7 * self._capacity:
-            added = min(max(_LEAST_ADDED, _PACKET_BITS / (self.round_trip + 0.1)), _MOST_ADDED * self._by_delay)
+            added = min(max(_LEAST_ADDED, _PACKET_BITS / (self.round_trip + 0.1)), _MAX_ADDED * self._by_delay)
             raised = self._by_delay + added * elapsed
         else:
             raised = self._by_delay * _INCREASE_PER_SECOND**elapsed + 1000 * elapsed

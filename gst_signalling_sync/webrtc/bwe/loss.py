@@ -20,7 +20,7 @@ _OUTAGE_PACKETS: Final = 10
 
 _TRIAL: Final = 0.8
 _TRIAL_PACKETS: Final = 60
-_MOST_OWN: Final = 0.25
+_MAX_OWN: Final = 0.25
 _FORGETTING: Final = 0.2
 _FOLLOWING: Final = 0.1
 _NOISE: Final = 1.5
@@ -116,6 +116,6 @@ class LossLimit:
         self._trial = None
         # What a link that drops only what is over its rate would lose now.
         expected = max(0.0, 1 - (1 - share) * rate / current)
-        if (share + expected) / 2 < found <= _MOST_OWN:
+        if (share + expected) / 2 < found <= _MAX_OWN:
             self.own_share = max(self.own_share, found)
             self.rate = max(self.rate, rate)

@@ -13,7 +13,7 @@ _FACTOR: Final = 2.0
 _BURST_SECONDS: Final = 0.005
 """What is sent at once: timers are no finer."""
 
-_SHORTEST_SECONDS: Final = 0.0005
+_MIN_SECONDS: Final = 0.0005
 
 
 class Pacer:
@@ -38,7 +38,7 @@ class Pacer:
             return 0.0
         self._settle(now)
         wait = self._debt / self._rate - _BURST_SECONDS
-        return wait if wait > _SHORTEST_SECONDS else 0.0
+        return wait if wait > _MIN_SECONDS else 0.0
 
     def sent(self, bits: int, now: float) -> None:
         """Take note of a packet."""

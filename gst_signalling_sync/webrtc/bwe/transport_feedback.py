@@ -34,8 +34,8 @@ _TWO_BIT_SYMBOLS: Final = 7
 _VECTOR: Final = 1 << 15
 _TWO_BITS: Final = 1 << 14
 
-_LARGEST_SMALL: Final = (1 << 8) - 1
-_LARGEST_DELTA: Final = (1 << 15) - 1
+_MAX_SMALL: Final = (1 << 8) - 1
+_MAX_DELTA: Final = (1 << 15) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +71,14 @@ class TransportFeedback:
                 symbols.append(_LOST)
                 continue
             delta, last = arrival - last, arrival
-            if 0 <= delta <= _LARGEST_SMALL:
+            if 0 <= delta <= _MAX_SMALL:
                 symbols.append(_SMALL)
                 deltas.append(bytes([delta]))
-            elif -_LARGEST_DELTA <= delta <= _LARGEST_DELTA:
+            elif -_MAX_DELTA <= delta <= _MAX_DELTA:
                 symbols.append(_LARGE)
                 deltas.append(struct.pack("!h", delta))
             else:
-                raise ValueError(f"arrivals lie {delta} ticks apart, more than {_LARGEST_DELTA}")
+                raise ValueError(f"arrivals lie {delta} ticks apart, more than {_MAX_DELTA}")
         head = _HEADER.pack(self.base, len(self.arrivals), (self.reference & _REFERENCE_MASK) << 8 | self.number & 0xFF)
         body = head + b"".join(struct.pack("!H", chunk) for chunk in _chunks(symbols)) + b"".join(deltas)
         return body + bytes(-len(body) % 4)

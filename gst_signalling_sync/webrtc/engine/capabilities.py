@@ -28,7 +28,7 @@ Parameters = Mapping[str, int | str | None]
 
 _RETRANSMISSION: Final = "rtx"
 
-_HIGHEST_IDENTIFIER: Final = 14
+_MAX_IDENTIFIER: Final = 14
 """That has a header of one byte (RFC 8285 section 4.2)."""
 
 
@@ -160,7 +160,7 @@ class Capabilities:
             remote_extensions: Of the description.
         """
         known = {each.uri for each in local_extensions}
-        return [each for each in remote_extensions if each.uri in known and 0 < each.id <= _HIGHEST_IDENTIFIER]
+        return [each for each in remote_extensions if each.uri in known and 0 < each.id <= _MAX_IDENTIFIER]
 
     def _answer(
         self, local_codecs: Sequence[RTCRtpCodecParameters], offered: RTCRtpCodecParameters

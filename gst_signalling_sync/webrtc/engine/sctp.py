@@ -63,7 +63,7 @@ _HEARTBEAT_INFORMATION: Final = 1
 
 _HEARTBEAT_BYTES: Final = 8
 
-_MOST_BEYOND_WINDOW: Final = 2**20
+_MAX_BEYOND_WINDOW: Final = 2**20
 """Bytes of messages not complete yet that are taken from a peer beyond what it was told there is room for. An honest one
 goes beyond by what was under way, a hostile one sends a message without an end."""
 
@@ -466,7 +466,7 @@ class BundlingSctpTransport(DelayedSacks):
     async def _receive_data_chunk(self, chunk: DataChunk) -> None:
         if self._association_state == self.State.CLOSED:
             return
-        if self._advertised_rwnd < -_MOST_BEYOND_WINDOW:
+        if self._advertised_rwnd < -_MAX_BEYOND_WINDOW:
             logger.warning("a peer ignores the receive window: its data channels are closed")
             await self._abort()
             self._set_state(self.State.CLOSED)

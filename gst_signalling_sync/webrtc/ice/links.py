@@ -20,7 +20,7 @@ RECEIVE_BUFFER_BYTES: Final = 256 * 1024
 MAX_UNSENT_BYTES: Final = 256 * 1024
 """What may wait for a slow TCP connection before packets are dropped, as a network would drop them."""
 
-_LARGEST_MESSAGE: Final = 65536
+_MAX_MESSAGE: Final = 65536
 
 
 class LinkError(Exception):
@@ -204,7 +204,7 @@ class _Stream(asyncio.Protocol):
         self._buffer += data
         while len(self._buffer) >= 4 and self._handler is not None:
             length = message_length(bytes(self._buffer[:4]))
-            if length > _LARGEST_MESSAGE + 24:
+            if length > _MAX_MESSAGE + 24:
                 self.close()
                 return
             if len(self._buffer) < length:

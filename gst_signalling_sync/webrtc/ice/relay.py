@@ -17,7 +17,7 @@ __all__ = ["Relay", "RelayTransport"]
 _RELEASE_SECONDS: Final = 0.3
 """How long the server may take to confirm that an allocation was released; it expires in any case."""
 
-_SHORTEST_WAIT_SECONDS: Final = 0.001
+_MIN_WAIT_SECONDS: Final = 0.001
 
 
 class _Receiver(Protocol):
@@ -158,7 +158,7 @@ class Relay:
         if allocation.state is AllocationState.ENDED:
             self._stop()
         elif allocation.next_time < math.inf:
-            wait = max(allocation.next_time - now, _SHORTEST_WAIT_SECONDS)
+            wait = max(allocation.next_time - now, _MIN_WAIT_SECONDS)
             self._alarm = asyncio.get_running_loop().call_later(wait, self._pump)
 
     async def _close(self) -> None:

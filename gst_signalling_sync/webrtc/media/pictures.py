@@ -9,12 +9,12 @@ import numpy as np
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-__all__ = ["FORMATS", "LARGEST_SIDE", "check_format", "to_array", "to_frame", "to_yuv420p", "with_even_sides"]
+__all__ = ["FORMATS", "MAX_SIDE", "check_format", "to_array", "to_frame", "to_yuv420p", "with_even_sides"]
 
 FORMATS: Final = ("bgr24", "rgb24", "gray8", "yuv420p")
 """Names of pixel formats that arrays may have."""
 
-LARGEST_SIDE: Final = 16383
+MAX_SIDE: Final = 16383
 """Pixels: VP8 counts them in 14 bits (RFC 6386 section 9.1)."""
 
 _AV_NAMES: Final = {"bgr24": "bgr24", "rgb24": "rgb24", "gray8": "gray", "yuv420p": "yuv420p"}
@@ -157,6 +157,6 @@ def _size_of(picture: NDArray[np.uint8], format: str) -> tuple[int, int]:
 
 
 def _check_size(width: int, height: int, picture: object) -> None:
-    if not (1 <= width <= LARGEST_SIDE and 1 <= height <= LARGEST_SIDE):
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         described = getattr(picture, "shape", picture)
-        raise ValueError(f"a picture has sides of 1 to {LARGEST_SIDE} pixels, this one {described}")
+        raise ValueError(f"a picture has sides of 1 to {MAX_SIDE} pixels, this one {described}")

@@ -31,7 +31,7 @@ OPEN_SECONDS: Final = 10.0
 READ_SECONDS: Final = 5.0
 """How long a stream may be silent before it counts as broken, hence how long a read can outlast `Player.close`."""
 
-_MOST_ERRORS: Final = 100
+_MAX_ERRORS: Final = 100
 """Damaged packets in a row after which an input is given up."""
 
 _TAGS: Final[dict[str, Any]] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
@@ -182,7 +182,7 @@ class MediaInput:
                 return
             except av.FFmpegError as error:
                 errors += 1
-                if not isinstance(error, av.InvalidDataError) or errors > _MOST_ERRORS:
+                if not isinstance(error, av.InvalidDataError) or errors > _MAX_ERRORS:
                     raise MediaError(f"{self._location.name} broke off: {_reason(error)}") from None
                 logger.warning("%s: skipped what cannot be read: %s", self._location.name, error.strerror)
 

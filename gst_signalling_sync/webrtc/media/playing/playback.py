@@ -23,7 +23,7 @@ _LATE_SECONDS: Final = 1.0
 _AHEAD_SECONDS: Final = 0.2
 """Live sound that is more than this ahead of real time was kept back by somebody, and would be late forever."""
 
-_MOST_QUEUED: Final = 8 * 1024 * 1024
+_MAX_QUEUED: Final = 8 * 1024 * 1024
 """Bytes of one stream that are read on the way to the next packet of the other one."""
 
 
@@ -126,7 +126,7 @@ class Playback:
                 self._queued -= packet.size
                 track.decode(packet)
                 continue
-            if self._queued > _MOST_QUEUED:
+            if self._queued > _MAX_QUEUED:
                 return
             following = next(self._packets, None)
             if following is None:

@@ -31,10 +31,10 @@ logger = logging.getLogger(__name__)
 _CHUNK_SECONDS: Final = 0.025
 """Sound is written in pieces of at most this: a packet of some codecs lasts for seconds, and those who listen cannot wait."""
 
-_LONGEST_JUMP: Final = 60.0
+_MAX_JUMP: Final = 60.0
 """Nothing is that long where the input does not say how long all of it is."""
 
-_LONGEST_STEP_BACK: Final = 1.0
+_MAX_STEP_BACK: Final = 1.0
 
 _GAP_SECONDS: Final = 0.04
 """Time stamps of sound that are less apart from the end of the last packet are taken for rounded."""
@@ -73,7 +73,7 @@ class PlayedTrack(ABC):
         self._source = source
         self._shift = 0.0
         self._expected = span.begin
-        self._longest_jump = max(span.seconds, _LONGEST_JUMP)
+        self._longest_jump = max(span.seconds, _MAX_JUMP)
         self._failures = Failures(logger, lambda: name, (av.FFmpegError, ValueError), logging.WARNING)
         self.packets: deque[av.Packet[Stream]] = deque()
         self.items: deque[Item] = deque()
@@ -111,7 +111,7 @@ class PlayedTrack(ABC):
             return 0.0 if time is None else time
         if time is None:
             return self._expected
-        if not -_LONGEST_STEP_BACK < time + self._shift - self._expected < self._longest_jump:
+        if not -_MAX_STEP_BACK < time + self._shift - self._expected < self._longest_jump:
             self._shift = self._expected - time
         return time + self._shift
 

@@ -24,12 +24,12 @@ __all__ = ["Player"]
 logger = logging.getLogger(__name__)
 
 _DEFAULT_FPS: Final = 30.0
-_LOWEST_FPS: Final = 1.0
-_HIGHEST_FPS: Final = 60.0
+_MIN_FPS: Final = 1.0
+_MAX_FPS: Final = 60.0
 
 _RETRY_SECONDS: Final = 1.0
 
-_LONGEST_WAIT_SECONDS: Final = 3600.0
+_MAX_WAIT_SECONDS: Final = 3600.0
 
 
 class Player:
@@ -260,7 +260,7 @@ class Player:
                 if remaining <= 0:
                     return True
                 # A damaged time stamp may be further away than a wait can be long.
-                self._changed.wait(min(remaining, _LONGEST_WAIT_SECONDS))
+                self._changed.wait(min(remaining, _MAX_WAIT_SECONDS))
             return False
 
 
@@ -297,7 +297,7 @@ def _video_source(media: MediaInput) -> VideoSource | None:
     if media.video is None:
         return None
     rate = float(media.video.average_rate or _DEFAULT_FPS)
-    return VideoSource(max(_LOWEST_FPS, min(rate, _HIGHEST_FPS)))
+    return VideoSource(max(_MIN_FPS, min(rate, _MAX_FPS)))
 
 
 def _audio_source(media: MediaInput) -> AudioSource | None:

@@ -24,7 +24,7 @@ __all__ = ["AudioReceiver"]
 
 _KEPT_SAMPLES: Final = RATE
 
-_MOST_KEPT_SAMPLES: Final = 60 * RATE
+_MAX_KEPT_SAMPLES: Final = 60 * RATE
 """For a reader whose time was too short, and who is likely to come back."""
 
 _BLOCK_SAMPLES: Final = RATE // 50
@@ -106,7 +106,7 @@ class AudioReceiver(TrackReceiver):
                 doing = f"waiting for {samples} samples of {self._named}"
                 self._wait_until(lambda: self._samples.samples >= samples, doing, timeout)
             except WaitTimeout:
-                self._wanted_last = min(samples, _MOST_KEPT_SAMPLES)
+                self._wanted_last = min(samples, _MAX_KEPT_SAMPLES)
                 raise
             finally:
                 self._wanted.remove(samples)

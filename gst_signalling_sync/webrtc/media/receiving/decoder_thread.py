@@ -26,9 +26,9 @@ __all__ = ["DecoderThread"]
 
 logger = logging.getLogger(__name__)
 
-_MOST_FRAMES: Final = 60
-_MOST_BYTES: Final = 16 * 1024 * 1024
-_MOST_SECONDS: Final = 2.0
+_MAX_FRAMES: Final = 60
+_MAX_BYTES: Final = 16 * 1024 * 1024
+_MAX_SECONDS: Final = 2.0
 """Frames that wait at which those that wait are dropped, up to the next keyframe."""
 
 _EXIT_SECONDS: Final = 1.0
@@ -77,10 +77,10 @@ class DecoderThread:
             return
         if not self.waiting:
             self._busy_since = frame.time
-        if self._is_full or frame.time - max(self._busy_since, self._taken_time) > _MOST_SECONDS:
+        if self._is_full or frame.time - max(self._busy_since, self._taken_time) > _MAX_SECONDS:
             self._first = self._put_frames
             self._needs_keyframe = True
-        # While the thread is at one frame for ever, what waits for it cannot even be dropped.
+        # While the thread is at one frame forever, what waits for it cannot even be dropped.
         if self._needs_keyframe and (not frame.keyframe or self._is_full):
             self._request_keyframe()
             return
@@ -125,7 +125,7 @@ class DecoderThread:
 
     @property
     def _is_full(self) -> bool:
-        return self.waiting >= _MOST_FRAMES or self._put_bytes - self._taken_bytes > _MOST_BYTES
+        return self.waiting >= _MAX_FRAMES or self._put_bytes - self._taken_bytes > _MAX_BYTES
 
     def _start(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -7,14 +7,14 @@ from typing import Final
 
 __all__ = ["Gaps"]
 
-_SHORTEST_SECONDS: Final = 0.03
-_LONGEST_SECONDS: Final = 0.2
+_MIN_SECONDS: Final = 0.03
+_MAX_SECONDS: Final = 0.2
 _GROWTH: Final = 1.5
 _FIRST_ROUND_TRIP: Final = 0.02
 _MARGIN: Final = 1.5
 _SMOOTHING: Final = 0.125
 
-_MOST_AT_ONCE: Final = 250
+_MAX_AT_ONCE: Final = 250
 """Sequence numbers in one request: with 5 bytes each it still fits a packet."""
 
 
@@ -85,9 +85,9 @@ class Gaps:
             return due
         next_due = math.inf
         for number, missing in self._missing.items():
-            if missing.due_at <= now and len(due) < _MOST_AT_ONCE:
+            if missing.due_at <= now and len(due) < _MAX_AT_ONCE:
                 missing.due_at = now + missing.interval
-                missing.interval = min(missing.interval * _GROWTH, _LONGEST_SECONDS)
+                missing.interval = min(missing.interval * _GROWTH, _MAX_SECONDS)
                 due.append(number)
             next_due = min(next_due, missing.due_at)
         self._next_due = next_due
@@ -126,4 +126,4 @@ class Gaps:
 
     @property
     def _interval(self) -> float:
-        return min(max(_SHORTEST_SECONDS, _MARGIN * self._round_trip), _LONGEST_SECONDS)
+        return min(max(_MIN_SECONDS, _MARGIN * self._round_trip), _MAX_SECONDS)

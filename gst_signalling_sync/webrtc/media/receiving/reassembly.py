@@ -16,7 +16,7 @@ from ..codecs.fragment import Fragment
 from ..encoded_frame import EncodedFrame
 from .gaps import Gaps
 from .keyframe_search import KeyframeSearch, WaitingPacket
-from .stray_packets import MOST_AHEAD, StrayPackets
+from .stray_packets import MAX_AHEAD, StrayPackets
 from .timeline import Timeline
 
 __all__ = ["RETRANSMISSION_SECONDS", "VideoReassembly"]
@@ -27,11 +27,11 @@ RETRANSMISSION_SECONDS: Final = 0.5
 _SEQUENCE_BITS: Final = 16
 _SEQUENCE_MASK: Final = 0xFFFF
 
-_MOST_PACKETS: Final = 1024
+_MAX_PACKETS: Final = 1024
 """Packets from the first that is missing to the newest: more than a second of most streams, and as many as SRTP accepts."""
 
-_MOST_WAITING_BYTES: Final = 4 * 1024 * 1024
-_MOST_FRAME_BYTES: Final = 8 * 1024 * 1024
+_MAX_WAITING_BYTES: Final = 4 * 1024 * 1024
+_MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
 
 
 class VideoReassembly:
@@ -131,7 +131,7 @@ class VideoReassembly:
             self._next = sequence_number
         frames: list[EncodedFrame] = []
         ahead = step(self._next, sequence_number, _SEQUENCE_BITS)
-        if not 0 <= ahead <= MOST_AHEAD:
+        if not 0 <= ahead <= MAX_AHEAD:
             if retransmitted or not self._strays.have_moved(sequence_number, ahead, now):
                 return frames
             self.begin_anew()
@@ -167,9 +167,9 @@ class VideoReassembly:
         assert self._next is not None
         if number in self._waiting:
             return
-        while self._gaps and number - self._next > _MOST_PACKETS:
+        while self._gaps and number - self._next > _MAX_PACKETS:
             self._give_up(now, frames)
-        if number - self._next > _MOST_PACKETS:
+        if number - self._next > _MAX_PACKETS:
             self._skip_to(number)
             self._lose()
         self._gaps.fill(number, now)
@@ -181,7 +181,7 @@ class VideoReassembly:
         elif (keyframe := self._search.add(number)) is not None:
             self._skip_to(keyframe)
             self._drain(now, frames)
-        while self._gaps and self._waiting_bytes > _MOST_WAITING_BYTES:
+        while self._gaps and self._waiting_bytes > _MAX_WAITING_BYTES:
             self._give_up(now, frames)
 
     def _drain(self, now: float, frames: list[EncodedFrame]) -> None:
@@ -253,7 +253,7 @@ class VideoReassembly:
             if not fragment.begins:
                 return
             self._frame_is_broken = False
-        if fragment.data is None or self._size + len(fragment.data) > _MOST_FRAME_BYTES:
+        if fragment.data is None or self._size + len(fragment.data) > _MAX_FRAME_BYTES:
             self._frame_is_broken = True
             self._parts, self._size = [], 0
             self._lose()

@@ -17,12 +17,12 @@ from ..encoded_frame import MediaKind
 
 __all__ = ["Reception"]
 
-_MOST_STREAMS: Final = 8
+_MAX_STREAMS: Final = 8
 """Streams of one track that are reported on: its own, that of its retransmissions, and what came before them."""
 
-_LONGEST_DELAY_SECONDS: Final = 65536
-_LARGEST_WORD: Final = 0xFFFFFFFF
-_LARGEST_FRACTION: Final = 0xFF
+_MAX_DELAY_SECONDS: Final = 65536
+_MAX_WORD: Final = 0xFFFFFFFF
+_MAX_FRACTION: Final = 0xFF
 
 
 class Reception:
@@ -48,7 +48,7 @@ class Reception:
         """
         stream = self._streams.get(packet.ssrc)
         if stream is None:
-            while len(self._streams) >= _MOST_STREAMS:
+            while len(self._streams) >= _MAX_STREAMS:
                 self.forget(next(iter(self._streams)))
             stream = self._streams[packet.ssrc] = StreamStatistics(clock_rate)
             self._clock_rates[packet.ssrc] = clock_rate
@@ -112,15 +112,15 @@ class Reception:
         if ssrc in self._senders:
             sender, received = self._senders[ssrc]
             seconds = time.monotonic() - received
-            last_report = (sender.ntp_timestamp >> 16) & _LARGEST_WORD
-            delay = int(min(seconds, _LONGEST_DELAY_SECONDS - 1) * 65536)
+            last_report = (sender.ntp_timestamp >> 16) & _MAX_WORD
+            delay = int(min(seconds, _MAX_DELAY_SECONDS - 1) * 65536)
         # A peer's timestamps may jump as they like; what is computed of them must still fit.
         return RtcpReceiverInfo(
             ssrc=ssrc,
-            fraction_lost=min(stream.fraction_lost, _LARGEST_FRACTION),
+            fraction_lost=min(stream.fraction_lost, _MAX_FRACTION),
             packets_lost=stream.packets_lost,
-            highest_sequence=(stream.cycles + (stream.max_seq or 0)) & _LARGEST_WORD,
-            jitter=min(stream.jitter, _LARGEST_WORD),
+            highest_sequence=(stream.cycles + (stream.max_seq or 0)) & _MAX_WORD,
+            jitter=min(stream.jitter, _MAX_WORD),
             lsr=last_report,
             dlsr=delay,
         )

@@ -7,7 +7,7 @@ from typing import Final
 
 from ...wrapping import step
 from ..encoded_frame import EncodedFrame
-from .stray_packets import MOST_AHEAD, StrayPackets
+from .stray_packets import MAX_AHEAD, StrayPackets
 from .timeline import Timeline
 
 __all__ = ["AudioReordering"]
@@ -15,7 +15,7 @@ __all__ = ["AudioReordering"]
 _PATIENCE_SECONDS: Final = 0.06
 """How long packets wait for one that is missing: some take a longer way, and nobody is asked to send it again."""
 
-_MOST_WAITING: Final = 50
+_MAX_WAITING: Final = 50
 
 _SEQUENCE_BITS: Final = 16
 
@@ -86,7 +86,7 @@ class AudioReordering:
             self._next = sequence_number
         frames: list[EncodedFrame] = []
         ahead = step(self._next, sequence_number, _SEQUENCE_BITS)
-        if not 0 <= ahead <= MOST_AHEAD:
+        if not 0 <= ahead <= MAX_AHEAD:
             if retransmitted or not self._strays.have_moved(sequence_number, ahead, now):
                 return frames
             self.begin_anew()
@@ -97,7 +97,7 @@ class AudioReordering:
         self._waiting.setdefault(number, (codec, timestamp, payload, now))
         if not ahead:
             self._drain(frames)
-        while len(self._waiting) > _MOST_WAITING:
+        while len(self._waiting) > _MAX_WAITING:
             self._give_up(frames)
         return frames
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 __all__ = ["SampleBuffer"]
 
-_SHORTEST_GAP_SECONDS: Final = 0.0025
+_MIN_GAP_SECONDS: Final = 0.0025
 """No Opus frame is shorter. What is less is a timestamp that was rounded, and filling it would be heard."""
 
-_LONGEST_GAP_SECONDS: Final = 1.0
+_MAX_GAP_SECONDS: Final = 1.0
 
 
 class SampleBuffer:
@@ -44,7 +44,7 @@ class SampleBuffer:
         """
         if self._end is not None:
             missing = position - self._end
-            if _SHORTEST_GAP_SECONDS * self._rate <= missing <= _LONGEST_GAP_SECONDS * self._rate:
+            if _MIN_GAP_SECONDS * self._rate <= missing <= _MAX_GAP_SECONDS * self._rate:
                 self._append(np.zeros((missing, self._channels), np.int16))
         self._append(samples)
         self._end = position + len(samples)

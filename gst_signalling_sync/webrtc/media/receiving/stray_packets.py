@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["MOST_AHEAD", "StrayPackets"]
+__all__ = ["MAX_AHEAD", "StrayPackets"]
 
-MOST_AHEAD: Final = 3000
+MAX_AHEAD: Final = 3000
 """Packets further ahead than this do not belong to the stream as it was."""
 
 _FAR_BEHIND: Final = -3000
@@ -26,7 +26,7 @@ class StrayPackets:
         self._is_far = False
 
     def have_moved(self, sequence_number: int, ahead: int, now: float) -> bool:
-        """Take note of a packet that is behind, or further ahead than `MOST_AHEAD`.
+        """Take note of a packet that is behind, or further ahead than `MAX_AHEAD`.
 
         Args:
             sequence_number: 16 bits.

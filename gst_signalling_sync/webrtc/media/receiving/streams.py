@@ -10,8 +10,8 @@ __all__ = ["Streams"]
 _SILENCE_SECONDS: Final = 1.0
 """A stream that another one replaced is played again only if that one is silent for so long."""
 
-_MOST_REMEMBERED: Final = 16
-_MOST_ROUTES: Final = 64
+_MAX_REMEMBERED: Final = 16
+_MAX_ROUTES: Final = 64
 
 
 class Streams:
@@ -21,7 +21,7 @@ class Streams:
         self.current: int | None = None
         self.heard = 0.0
         """When the current stream was last heard, in seconds of the caller's clock."""
-        self._replaced: deque[int] = deque(maxlen=_MOST_REMEMBERED)
+        self._replaced: deque[int] = deque(maxlen=_MAX_REMEMBERED)
 
     def switch(self, ssrc: int, now: float) -> bool:
         """Make another stream the current one.
@@ -49,7 +49,7 @@ class Streams:
             routes: Owners by SSRC.
             owner: Whose routes are forgotten.
         """
-        if len(routes) <= _MOST_ROUTES:
+        if len(routes) <= _MAX_ROUTES:
             return
         for ssrc in [ssrc for ssrc, each in routes.items() if each is owner and ssrc != self.current]:
             del routes[ssrc]

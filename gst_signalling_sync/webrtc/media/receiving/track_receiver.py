@@ -133,7 +133,7 @@ class TrackReceiver:
         deadline = Deadline(self._timeout if timeout is None else timeout)
         if not predicate() and not self._has_ended:
             if self._loop.is_current:
-                raise RuntimeError(f"{doing}: a blocking call on the event loop thread would wait for itself for ever")
+                raise RuntimeError(f"{doing}: a blocking call on the event loop thread would wait for itself forever")
             wait_for(self._changed, lambda: self._has_ended or predicate(), deadline)
         if predicate():
             return

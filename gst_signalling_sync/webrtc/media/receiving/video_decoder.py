@@ -14,9 +14,9 @@ from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
 from ..failures import DecodingError
 from ..ffmpeg_in_children import keep_in_child
 
-__all__ = ["MOST_PIXELS", "VideoDecoder"]
+__all__ = ["MAX_PIXELS", "VideoDecoder"]
 
-MOST_PIXELS: Final = 8192 * 4320
+MAX_PIXELS: Final = 8192 * 4320
 """Of one frame; the peer chooses its size, and what is decoded to takes a byte and a half for each."""
 
 _TIME_BASE: Final = Fraction(1, VIDEO_CLOCK_RATE)
@@ -69,5 +69,5 @@ def _new_context(codec: str) -> VideoCodecContext:
     # Several threads would each hold a frame back.
     context.thread_count = 1
     context.flags |= Flags.low_delay
-    context.options = {"max_pixels": str(MOST_PIXELS)}
+    context.options = {"max_pixels": str(MAX_PIXELS)}
     return context

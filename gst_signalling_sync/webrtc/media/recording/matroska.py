@@ -22,7 +22,7 @@ _NANOSECONDS_PER_TICK: Final = 1_000_000
 _TICKS_PER_SECOND: Final = 1000
 
 _CLUSTER_TICKS: Final = round(LOST_SECONDS * _TICKS_PER_SECOND)
-_MOST_DISTANT_TICKS: Final = 10_000
+_MAX_DISTANT_TICKS: Final = 10_000
 """Between sound and picture in one cluster; times in it are counted in 16 bits."""
 
 _SOUND_CUE_TICKS: Final = 5000
@@ -31,7 +31,7 @@ _SOUND_CUE_TICKS: Final = 5000
 _CONVERGENCE_NANOSECONDS: Final = 80_000_000
 """That a decoder of Opus takes (RFC 7845 section 4.6)."""
 
-_MOST_CLUSTER_BYTES: Final = 2 * 1024 * 1024
+_MAX_CLUSTER_BYTES: Final = 2 * 1024 * 1024
 _SEEK_HEAD_BYTES: Final = 96
 _DURATION_BYTES: Final = 11
 
@@ -150,7 +150,7 @@ class MatroskaMuxer(Muxer):
         """Whether the cluster is long, or large, or far from a packet that it would have to hold."""
         length = ticks - self._cluster_begins.get(kind, ticks)
         distance = max((abs(ticks - begin) for begin in self._cluster_begins.values()), default=0)
-        return length >= _CLUSTER_TICKS or distance >= _MOST_DISTANT_TICKS or self._cluster_size > _MOST_CLUSTER_BYTES
+        return length >= _CLUSTER_TICKS or distance >= _MAX_DISTANT_TICKS or self._cluster_size > _MAX_CLUSTER_BYTES
 
     def _write_cluster(self) -> None:
         if not self._cluster:

@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from ..codecs import VIDEO
 from ..codecs.codec import VideoCodec
 from ..encoded_frame import AUDIO_CLOCK_RATE, MediaKind
-from ..receiving.video_decoder import MOST_PIXELS
+from ..receiving.video_decoder import MAX_PIXELS
 
 __all__ = ["LOST_SECONDS", "OPUS_HEAD", "Muxer", "Packet", "Template", "audio_packets", "template_of"]
 
@@ -109,14 +109,14 @@ def template_of(codec: str, keyframe: bytes) -> Template | None:
     """
     video = VIDEO[codec]
     source = io.BytesIO(video.recorded.probe_file(keyframe))
-    limits = {"max_pixels": str(MOST_PIXELS)}
+    limits = {"max_pixels": str(MAX_PIXELS)}
     try:
         container = av.open(source, format=video.recorded.probe_format, options=limits)
     except av.FFmpegError:
         return None
     stream = container.streams.video[0]
     # FFmpeg reports a size that it refuses to decode.
-    is_complete = 0 < stream.width * stream.height <= MOST_PIXELS and stream.pix_fmt is not None
+    is_complete = 0 < stream.width * stream.height <= MAX_PIXELS and stream.pix_fmt is not None
     if video.recorded.needs_parameters:
         is_complete = is_complete and stream.codec_context.extradata is not None
     return Template(video, stream) if is_complete else None

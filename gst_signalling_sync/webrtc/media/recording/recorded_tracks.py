@@ -21,7 +21,7 @@ _LEAST_STEP: Final = 0.00125
 """Seconds from one packet to the next of its track; Matroska counts whole milliseconds."""
 
 _USUAL_DURATION: Final = 1 / 30
-_LONGEST_DURATION: Final = 0.5
+_MAX_DURATION: Final = 0.5
 
 
 class RecordedVideo:
@@ -83,7 +83,7 @@ class RecordedVideo:
     def _place(self, frame: EncodedFrame) -> float:
         time = max(self._clock.position(frame, VIDEO_CLOCK_RATE), self._next_time)
         if self._time is not None:
-            self._duration = min(time - self._time, _LONGEST_DURATION)
+            self._duration = min(time - self._time, _MAX_DURATION)
         self._time = time
         self._next_time = time + _LEAST_STEP
         return time

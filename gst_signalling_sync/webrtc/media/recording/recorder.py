@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 RecorderState = Literal["new", "recording", "closing", "closed"]
 
-_MOST_QUEUED: Final = 32 * 1024 * 1024
+_MAX_QUEUED: Final = 32 * 1024 * 1024
 """Bytes; a minute of 4 Mbit/s."""
 
 _POLL_SECONDS: Final = 0.1
@@ -95,7 +95,7 @@ class Recorder:
         self._callbacks = callbacks
         self._loop = loop
         self._owner = Owner(f"the recorder of {named}")
-        self._queue = RecordingQueue(_MOST_QUEUED)
+        self._queue = RecordingQueue(_MAX_QUEUED)
         self._taps = {kind: self._tap(kind, track) for kind, track in self._tracks.items()}
         self._started_at = 0.0
         self.ended = Signal(

@@ -28,7 +28,7 @@ __all__ = ["RecordableTrack", "Recording"]
 _HOLD_SECONDS: Final = 3.0
 """How long a track is waited for, and then its place on the sender's clock."""
 
-_MOST_HELD: Final = 24 * 1024 * 1024
+_MAX_HELD: Final = 24 * 1024 * 1024
 """Bytes held at which nothing is waited for."""
 
 _KEYFRAME_SECONDS: Final = 1.0
@@ -166,7 +166,7 @@ class Recording:
     def _is_ready(self, now: float) -> bool:
         now = max(now, self._held[-1][1].time)
         waited = now - self._held[0][1].time
-        if self._held_size > _MOST_HELD or waited >= 2 * _HOLD_SECONDS:
+        if self._held_size > _MAX_HELD or waited >= 2 * _HOLD_SECONDS:
             return True
         for kind, track in self._tracks.items():
             first = self._first_held.get(kind)

@@ -23,7 +23,7 @@ _JUMP_SECONDS: Final = 0.1
 _SETTLING_SECONDS: Final = 5.0
 """After which a small deviation has shrunk to a third."""
 
-_MOST_SLOWING: Final = 0.05
+_MAX_SLOWING: Final = 0.05
 """By how much positions may run slower or faster than ticks; a packet of 20 ms is then at most 1 ms off."""
 
 
@@ -96,7 +96,7 @@ def _correction(deviation: float, elapsed: float) -> float:
     if deviation > _JUMP_SECONDS:
         return deviation
     wanted = deviation * min(1.0, elapsed / _SETTLING_SECONDS)
-    most = _MOST_SLOWING * elapsed
+    most = _MAX_SLOWING * elapsed
     return max(-most, min(most, wanted))
 
 

@@ -19,7 +19,7 @@ _RECEIVER_SPEED_UP: Final = 1.08
 
 _RATE_SECONDS: Final = 2.0
 
-_SMALLEST_CHANGE: Final = 0.15
+_MIN_CHANGE: Final = 0.15
 """As a part of the bitrate: a change opens the codec anew, which costs a keyframe."""
 
 _SECONDS_BETWEEN_CHANGES: Final = 1.0
@@ -163,7 +163,7 @@ class SharedBitrate:
         change = (wanted - self._bitrate) / self._bitrate
         is_small = 0 < change < _LARGE_INCREASE
         pause = _SECONDS_BETWEEN_INCREASES if is_small else _SECONDS_BETWEEN_CHANGES
-        if abs(change) >= _SMALLEST_CHANGE and now - self._changed >= pause:
+        if abs(change) >= _MIN_CHANGE and now - self._changed >= pause:
             self._bitrate = wanted
             self._changed = now
         return self._bitrate

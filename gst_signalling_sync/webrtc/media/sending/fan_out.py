@@ -13,7 +13,7 @@ __all__ = ["FanOut", "Sink"]
 
 logger = logging.getLogger(__name__)
 
-_MOST_ON_THE_WAY: Final = 4
+_MAX_ON_THE_WAY: Final = 4
 
 
 class Sink(Protocol):
@@ -51,7 +51,7 @@ class FanOut:
     @property
     def is_congested(self) -> bool:
         """Whether the loop has not yet delivered what was posted: the next frame had better wait."""
-        return self._posted - self._delivered >= _MOST_ON_THE_WAY
+        return self._posted - self._delivered >= _MAX_ON_THE_WAY
 
     def add(self, sink: Sink, form: SendForm, loop: LoopThread) -> None:
         """Begin to deliver to a sink; on the loop."""

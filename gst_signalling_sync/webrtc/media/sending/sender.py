@@ -60,7 +60,7 @@ logger = logging.getLogger(__name__)
 _HISTORY: Final = 512
 """Packets kept for retransmission: several round trips of any bitrate that is sent here."""
 
-_LONGEST_QUEUE: Final = 30
+_MAX_QUEUE: Final = 30
 """Frames that wait for a transport which does not take them at once, or for a link that is too thin for them."""
 
 _BACKLOG: Final = 2
@@ -236,7 +236,7 @@ class MediaSender(RtpSender):
             self._sending = run_eagerly(self._send_queue())
             if self._sending is not None:
                 self._sending.add_done_callback(self._on_sent)
-        elif len(self._queue) < _LONGEST_QUEUE:
+        elif len(self._queue) < _MAX_QUEUE:
             self._queue.append((frame, payloads))
         else:
             self._queue.clear()

@@ -17,7 +17,7 @@ _LATE_SECONDS: Final = 0.04
 _LATE_WINDOW_SECONDS: Final = 1.0
 """Who is this much late at every write of so long a time has paused too, and does not catch up."""
 
-_LONGEST_SECONDS: Final = 60.0
+_MAX_SECONDS: Final = 60.0
 
 _DRIFT_SECONDS: Final = 0.1
 _DRIFT_WINDOW_SECONDS: Final = 30.0
@@ -108,7 +108,7 @@ class SoundTimeline:
             self._watch_drift(-len(samples) / self._rate - late, now)
         self._blocks.append(samples)
         self._waiting += len(samples)
-        self._drop(self._waiting - round(_LONGEST_SECONDS * self._rate))
+        self._drop(self._waiting - round(_MAX_SECONDS * self._rate))
 
     def due_at(self) -> float | None:
         """When the first sample that waits is to be sent, None if none waits."""

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 _BITS_PER_PIXEL: Final = 0.08
 """What a moving picture takes to look well in either codec, by the rule of thumb."""
 
-_LOWEST_DEFAULT: Final = 100_000
+_MIN_DEFAULT: Final = 100_000
 
 _ONE_THREAD_PIXELS: Final = 1280 * 720
 
@@ -41,7 +41,7 @@ def default_bitrate(width: int, height: int, fps: float) -> int:
     Returns:
         Bits per second: 0.08 per pixel.
     """
-    return max(_LOWEST_DEFAULT, round(width * height * fps * _BITS_PER_PIXEL))
+    return max(_MIN_DEFAULT, round(width * height * fps * _BITS_PER_PIXEL))
 
 
 class VideoEncoder:

@@ -39,12 +39,12 @@ logger = logging.getLogger(__name__)
 Bitrate = int | tuple[int, int] | None
 """Bits per second: the highest, or the lowest and the highest, or None to go by the size of the frames."""
 
-_LOWEST_PART: Final = 16
+_MIN_PART: Final = 16
 """Where only the highest bitrate is given, the lowest is this part of it."""
 
-_LOWEST_BITRATE: Final = 30_000
+_MIN_BITRATE: Final = 30_000
 _ANY_BITRATE: Final = 10**12
-_HIGHEST_FPS: Final = 240
+_MAX_FPS: Final = 240
 
 _REPEAT_SECONDS: Final = 1.0
 """A source that pauses sends its last frame again this often: the end of it may have been lost, which no receiver sees."""
@@ -108,8 +108,8 @@ class VideoSource:
         *,
         degradation: DegradationPreference = "balanced",
     ) -> None:
-        if not 0 < fps <= _HIGHEST_FPS:
-            raise ValueError(f"fps={fps!r}: frames per second are more than 0 and at most {_HIGHEST_FPS}")
+        if not 0 < fps <= _MAX_FPS:
+            raise ValueError(f"fps={fps!r}: frames per second are more than 0 and at most {_MAX_FPS}")
         self.fps = float(fps)
         self.codecs = _checked_codecs(codecs)
         self._limits = _checked_limits(bitrate)
@@ -381,7 +381,7 @@ class VideoSource:
 
     def _bitrate_of(self, encoding: _Encoding, frame: av.VideoFrame, now: float) -> int:
         highest = default_bitrate(frame.width, frame.height, self.fps)
-        lowest, highest = self._limits or (max(_LOWEST_BITRATE, highest // _LOWEST_PART), highest)
+        lowest, highest = self._limits or (max(_MIN_BITRATE, highest // _MIN_PART), highest)
         encoding.has_limits = True
         encoding.bitrate.set_limits(lowest, highest)
         return encoding.bitrate.target(now)
@@ -398,9 +398,9 @@ def _checked_codecs(codecs: Sequence[str]) -> tuple[str, ...]:
 def _checked_limits(bitrate: Bitrate) -> tuple[int, int] | None:
     if bitrate is None:
         return None
-    limits = bitrate if isinstance(bitrate, tuple) else (max(_LOWEST_BITRATE, bitrate // _LOWEST_PART), bitrate)
-    if len(limits) != 2 or not _LOWEST_BITRATE <= limits[0] <= limits[1]:
+    limits = bitrate if isinstance(bitrate, tuple) else (max(_MIN_BITRATE, bitrate // _MIN_PART), bitrate)
+    if len(limits) != 2 or not _MIN_BITRATE <= limits[0] <= limits[1]:
         raise ValueError(
-            f"bitrate={bitrate!r}: bits per second, the highest or (lowest, highest), each at least {_LOWEST_BITRATE}"
+            f"bitrate={bitrate!r}: bits per second, the highest or (lowest, highest), each at least {_MIN_BITRATE}"
         )
     return limits
