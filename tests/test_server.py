@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import gc
 import logging
 import os
@@ -20,6 +22,7 @@ from gst_signalling_sync.errors import ConnectError, WaitTimeout
 from gst_signalling_sync.protocol.messages import Peer, ProtocolVersion, Role
 from gst_signalling_sync.server import ServerLimits, SignallingServer
 from gst_signalling_sync.server.running import RunningServer
+from gst_signalling_sync.threads.event_loops import EVENT_LOOP_VARIABLE
 
 from .raw_peer import RawPeer
 
@@ -571,3 +574,23 @@ def test_dropped_message_is_logged_in_one_short_line(
         assert peer.id in message
         assert len(message) < 700
         assert "\n" not in message
+
+
+def test_peer_that_is_gone_before_its_stream_is_ended_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(EVENT_LOOP_VARIABLE, "asyncio")
+    tried = threading.Event()
+
+    def write_eof(transport: asyncio.WriteTransport) -> None:
+        tried.set()
+        raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+
+    # What a socket says that the other end has reset since the last read.
+    monkeypatch.setattr("asyncio.selector_events._SelectorSocketTransport.write_eof", write_eof)
+    with SignallingServer(port=0) as server:
+        peer = RawPeer(server.uri)
+        peer.close()
+        assert tried.wait(SECONDS)
+        wait_until(lambda: not server.peers)
+    assert caplog.records == []

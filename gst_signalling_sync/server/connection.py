@@ -541,8 +541,8 @@ class Connection(asyncio.Protocol):
             # TLS ends both directions at once.
             self._transport.close()
             return
-        # uvloop raises this one when the other end was faster.
-        with contextlib.suppress(RuntimeError):
+        # uvloop raises the one, asyncio the other, when the other end was faster.
+        with contextlib.suppress(RuntimeError, OSError):
             self._transport.write_eof()
         self._set_timer(GOODBYE_SECONDS, f"did not close within {GOODBYE_SECONDS:g} s")
 
