@@ -34,6 +34,11 @@ def network_uri(request: pytest.FixtureRequest, embedded_server: SignallingServe
         wait_until(lambda: network.relay.traffic.dropped, "packets were lost at all")
 
 
+def numbered(number: int) -> str:
+    """A message of a length at which ten thousand take a thousand packets, some of which are lost."""
+    return f"{number:0100}"
+
+
 def test_everything_sent_before_the_session_is_closed_arrives(network_uri: str) -> None:
     with Producer(network_uri, name="robot") as producer:
         producer.add_channel("data")
@@ -51,10 +56,10 @@ def test_everything_sent_before_the_session_is_closed_arrives(network_uri: str) 
             threading.Thread(target=receive, args=(theirs,)).start()
             channel = session.channel("data")
             for number in range(MESSAGES):
-                channel.send(str(number))
+                channel.send(numbered(number))
             session.close(timeout=60)
         assert done.wait(10)
-    assert received == [str(number) for number in range(MESSAGES)]
+    assert received == [numbered(number) for number in range(MESSAGES)]
 
 
 def test_everything_sent_before_the_channel_is_closed_arrives(network_uri: str) -> None:
@@ -64,10 +69,10 @@ def test_everything_sent_before_the_channel_is_closed_arrives(network_uri: str) 
         wait_until(lambda: producer.sessions, "the producer is connected")
         sender = session.create_channel("data")
         receiver = producer.sessions[0].channel("data")
-        for number in range(1000):
-            sender.send(str(number))
+        for number in range(MESSAGES):
+            sender.send(numbered(number))
         sender.close(timeout=60)
-        assert list(receiver) == [str(number) for number in range(1000)]
+        assert list(receiver) == [numbered(number) for number in range(MESSAGES)]
 
 
 def test_everything_sent_before_the_producer_is_closed_arrives(embedded_server: SignallingServer) -> None:
@@ -151,7 +156,7 @@ for consumer in consumers:
 @pytest.mark.timeout(240)
 def test_fifty_consumers_get_every_message_in_order(embedded_server: SignallingServer) -> None:
     with (
-        Producer(embedded_server.uri, name="robot") as producer,
+        Producer(embedded_server.uri, name="robot", max_sessions=CONSUMERS) as producer,
         subprocess.Popen(
             [sys.executable, "-c", CONSUMERS_SCRIPT, embedded_server.uri], stdout=subprocess.PIPE, text=True
         ) as process,

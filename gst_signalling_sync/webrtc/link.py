@@ -273,7 +273,9 @@ class Link:
                 self._drain.abandon()
             elif mark is not None:
                 reason: SessionClosedReason = next((each for each in SESSION_CLOSED_REASONS if each == mark), "left")
-                self._fail(f"{named}: ended by the signalling server: {mark}", reason)
+                told = f"ended by the signalling server: {mark}"
+                # In-band too: whichever end hears of it first must not look to the other as if it had left on purpose.
+                self._fail(f"{named}: {told}", reason, told_peer=told)
             elif error is not None:
                 connecting = self._session.state is SessionState.CONNECTING
                 reason, text = reason_in(error, "rejected" if connecting else "left")

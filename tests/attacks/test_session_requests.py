@@ -50,7 +50,7 @@ def port(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 @pytest.mark.alone
-@pytest.mark.usefixtures("_ahead_of_other_programs")
+@pytest.mark.usefixtures("_not_measured", "_ahead_of_other_programs")
 @short_and_long("asked", 2_000, 20_000)
 def test_crowd_asks_for_sessions_without_end(port: int, asked: int) -> None:
     uri = f"ws://127.0.0.1:{port}"

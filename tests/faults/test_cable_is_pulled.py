@@ -86,6 +86,7 @@ def told(scene: Scene) -> list[tuple[str, PeerProcess]]:
     return [("operator", scene.operator), *([("robot", scene.robot)] if scene.robot_tells else [])]
 
 
+@pytest.mark.usefixtures("_not_measured", "_ahead_of_other_programs")
 def test_interrupts_the_session_until_it_is_back(scene: Scene, figures: Figures) -> None:
     # At the switch: Linux itself takes up to a second to use a cable that is put back.
     scene.machine.cut_off()

@@ -21,6 +21,9 @@ _OUTAGE_PACKETS: Final = 10
 _TRIAL: Final = 0.8
 _TRIAL_PACKETS: Final = 60
 _MAX_OWN: Final = 0.25
+_PROPORTIONAL: Final = 0.25
+"""Of the way from what came through in proportion to what came through before: up to here it was in proportion."""
+
 _FORGETTING: Final = 0.2
 _FOLLOWING: Final = 0.1
 _NOISE: Final = 1.5
@@ -42,8 +45,9 @@ class LossLimit:
         self._heard = self._lost = 0
         self._run = 0
         self._since: float | None = None
-        # The rate and the loss before it was lowered, and what was heard and lost since it is low enough to compare.
-        self._trial: tuple[float, float] | None = None
+        # The rate, the loss and what came through before the rate was lowered, and what was heard and lost since it is low
+        # enough to compare.
+        self._trial: tuple[float, float, float | None] | None = None
         self._trial_heard = self._trial_lost = 0
 
     def add(self, is_lost: bool) -> None:
@@ -76,12 +80,12 @@ class LossLimit:
         share = self._lost / self._heard
         noise = _NOISE * math.sqrt(max(share, 0.01) / self._heard)
         if self._trial is not None:
-            self._compare(current)
+            self._compare(current, delivered)
         excess = share - self.own_share
         lowered = excess > _HIGH + noise
         if lowered:
             if self._trial is None:
-                self._trial = (current, share)
+                self._trial = (current, share, delivered)
                 self._trial_heard = self._trial_lost = 0
             self.rate = max(current * (1 - excess), min(current, (delivered or 0.0) * 0.98))
             if share == self._trial[1]:
@@ -91,8 +95,9 @@ class LossLimit:
             self.rate *= _INCREASE
             if self.rate > _UNLIMITED * current:
                 self.rate = math.inf
-        if self.own_share:
-            self.own_share += (_FOLLOWING if abs(excess) <= noise + _LOW else _FORGETTING) * min(excess, noise)
+        # Only down: a share that followed more losses up would take those of a rate that is too high for the link's own.
+        if excess < 0:
+            self.own_share += (_FOLLOWING if -excess <= noise + _LOW else _FORGETTING) * excess
         self._heard = self._lost = 0
         self._since = now
         return lowered
@@ -103,9 +108,9 @@ class LossLimit:
             self._lost += self._run
         self._run = 0
 
-    def _compare(self, current: float) -> None:
+    def _compare(self, current: float, delivered: float | None) -> None:
         assert self._trial is not None
-        rate, share = self._trial
+        rate, share, delivered_before = self._trial
         if current > rate * (_TRIAL + 0.1):
             return
         self._trial_heard += self._heard
@@ -116,6 +121,12 @@ class LossLimit:
         self._trial = None
         # What a link that drops only what is over its rate would lose now.
         expected = max(0.0, 1 - (1 - share) * rate / current)
-        if (share + expected) / 2 < found <= _MAX_OWN:
+        # As much comes through such a link at either rate; through one that loses by itself, less in the same proportion.
+        is_proportional = (
+            delivered is not None
+            and delivered_before is not None
+            and delivered < delivered_before * (current / rate + _PROPORTIONAL * (1 - current / rate))
+        )
+        if is_proportional and (share + expected) / 2 < found <= _MAX_OWN:
             self.own_share = max(self.own_share, found)
             self.rate = max(self.rate, rate)
