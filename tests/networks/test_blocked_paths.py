@@ -200,7 +200,7 @@ def flows(here: Site, seconds: float) -> None:
     assert told["frames"] > seconds * 10
 
 
-@pytest.mark.usefixtures("_ahead_of_other_programs")
+@pytest.mark.usefixtures("_not_measured", "_ahead_of_other_programs")
 @pytest.mark.timeout(150)
 def test_relay_with_short_lifetimes_has_no_gap(tmp_path: Path) -> None:
     with site(tmp_path, *SHORT_LIFETIMES) as here:
@@ -208,7 +208,7 @@ def test_relay_with_short_lifetimes_has_no_gap(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("_ahead_of_other_programs")
+@pytest.mark.usefixtures("_not_measured", "_ahead_of_other_programs")
 @pytest.mark.timeout(900)
 def test_relay_with_short_lifetimes_has_no_gap_for_long(tmp_path: Path) -> None:
     with site(tmp_path, *SHORT_LIFETIMES) as here:
@@ -216,7 +216,7 @@ def test_relay_with_short_lifetimes_has_no_gap_for_long(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("_ahead_of_other_programs")
+@pytest.mark.usefixtures("_not_measured", "_ahead_of_other_programs")
 @pytest.mark.timeout(1200)
 def test_relay_with_default_lifetimes_outlives_a_channel(tmp_path: Path) -> None:
     with site(tmp_path) as here:
