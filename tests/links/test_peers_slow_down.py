@@ -17,7 +17,7 @@ from ..peers.require import require
 from ..peers.rust_peer import find_media_peer, run_webrtcsink
 from .watching import Watched
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.interop, pytest.mark.alone, pytest.mark.timeout(90)]
 
 THIN = LinkProfile(rate=800_000, queue=0.2, delay=0.02)
 
