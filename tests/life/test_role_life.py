@@ -213,6 +213,7 @@ def test_a_listener_knows_itself_when_it_hears_of_its_own_return(server: MortalS
 
 def test_a_listener_that_alone_lost_its_connection_tells_nothing_of_those_that_stayed() -> None:
     producers = [{"id": "1", "meta": {"name": "stays"}}]
+    listens = threading.Event()
 
     def serve(conversation: Conversation) -> None:
         conversation.welcome()
@@ -221,6 +222,8 @@ def test_a_listener_that_alone_lost_its_connection_tells_nothing_of_those_that_s
         conversation.send("list", producers=producers)
         if len(producers) == 1:
             producers.append({"id": "2", "meta": {"name": "came"}})
+            # Lost any sooner, its start would fail.
+            listens.wait(SECONDS)
             return
         conversation.hold()
 
@@ -228,6 +231,7 @@ def test_a_listener_that_alone_lost_its_connection_tells_nothing_of_those_that_s
         listener = Listener(uri, retry=QUICK)
         added, removed = Heard(listener.producer_added), Heard(listener.producer_removed)
         with listener:
+            listens.set()
             assert [added.next()["peer"].name for _ in range(2)] == ["stays", "came"]
             assert removed.is_empty
 
