@@ -44,7 +44,7 @@ def print_links(console: Console, results: Sequence[LinkResult]) -> None:
 
 
 def plot_links(results: Sequence[LinkResult], path: Path) -> None:
-    """Draw the bitrate of each pair over time, a picture for each link.
+    """Draw the bitrate of each pair over time, a plot for each link.
 
     Args:
         results: What to draw.

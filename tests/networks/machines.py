@@ -7,9 +7,8 @@ import shutil
 import subprocess
 from typing import Final
 
-import pytest
-
 from ..faults.network import Machine
+from ..peers.require import require
 
 __all__ = ["BIGGEST_PAYLOAD", "Firewall", "add_bridges", "inside"]
 
@@ -40,8 +39,7 @@ class Firewall:
     """
 
     def __init__(self, machine: Machine) -> None:
-        if shutil.which("nft") is None:
-            pytest.skip("nft is absent; to get it: apt-get install nftables")
+        require("nft", shutil.which("nft"), "apt-get install nftables")
         self._machine = machine
         self._nft("add", "table", "inet", "test")
         self._nft("add", "chain", "inet", "test", "output", "{ type filter hook output priority 0 ; }")
