@@ -157,6 +157,47 @@ def test_datagrams_flow_for_two_hours_without_a_gap(server: TurnServer) -> None:
     assert max(after - before for before, after in itertools.pairwise(times)) < 0.2
 
 
+def test_relay_is_kept_over_a_lossy_network() -> None:
+    server = TurnServer(lifetime=30, permission_lifetime=30, channel_lifetime=30, nonce_lifetime=60)
+    relay = allocated(server)
+    relay.loss = 0.2
+    numbers = itertools.count()
+    relay.run(3600, each=lambda: relay.send(b"%d" % next(numbers)), every=0.05)
+
+    times = [time for time, _, _ in server.relayed]
+    assert len(times) == pytest.approx(0.8 * 3600 / 0.05, rel=0.01)
+    assert max(after - before for before, after in itertools.pairwise(times)) < 0.5
+
+
+def test_outage_while_a_channel_is_bound_again_takes_no_longer_than_it_is() -> None:
+    server = TurnServer(lifetime=30, permission_lifetime=30, channel_lifetime=30)
+    relay = allocated(server)
+
+    def flow(seconds: float) -> None:
+        relay.run(seconds, each=lambda: relay.send(b"x"), every=0.05)
+
+    flow(14)
+    relay.is_cut = True
+    flow(10)
+    relay.is_cut = False
+    flow(60)
+
+    times = [time for time, _, _ in server.relayed]
+    assert max(after - before for before, after in itertools.pairwise(times)) < 10.2
+
+
+def test_peer_is_asked_for_again_at_once_after_the_server_did_not_answer() -> None:
+    relay = allocated()
+    relay.is_cut = True
+    relay.send(b"lost")
+    relay.run(ANSWER_SECONDS + 1)
+    relay.is_cut = False
+    relay.send(b"first")
+    relay.run(1)
+
+    assert [data for _, data, _ in relay.server.relayed] == [b"first"]
+
+
 @pytest.mark.parametrize("server", [TurnServer(), TurnServer(lifetime=30, permission_lifetime=30, channel_lifetime=30)])
 def test_idle_relay_is_kept_and_its_unused_channels_are_not(server: TurnServer) -> None:
     relay = allocated(server)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import random
 from dataclasses import dataclass, field
 
 from gst_signalling_sync.webrtc.ice.stun import (
@@ -132,11 +133,14 @@ class Simulation:
         self.sent = 0
         self.lost: set[int] = set()
         """Numbers of the client's datagrams that are lost, from 0."""
+        self.loss = 0.0
+        """Share of all datagrams, of both directions, that are lost."""
         self.is_cut = False
         self.received: list[tuple[bytes, Address]] = []
         self._delay = delay
         self._under_way: list[tuple[float, int, bool, bytes]] = []
         self._number = 0
+        self._random = random.Random(1)
 
     def allocate(self) -> None:
         """Allocate, and let time pass until it is done."""
@@ -197,6 +201,6 @@ class Simulation:
             self.sent += 1
             if self.sent - 1 in self.lost:
                 return
-        if not self.is_cut:
+        if not self.is_cut and self._random.random() >= self.loss:
             self._number += 1
             heapq.heappush(self._under_way, (self.now + self._delay, self._number, is_to_server, data))

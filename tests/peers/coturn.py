@@ -58,7 +58,20 @@ class Coturn:
     @property
     def allocations(self) -> int:
         """How many allocations it has granted."""
-        return self.log.read_text(errors="replace").count("ALLOCATE processed, success")
+        return self._told("ALLOCATE processed, success")
+
+    @property
+    def refreshes(self) -> int:
+        """How often an allocation was refreshed; where that released it, it counts too."""
+        return self._told(": refreshed, ")
+
+    @property
+    def bindings(self) -> int:
+        """How often a channel was bound, or bound again."""
+        return self._told("CHANNEL_BIND processed, success")
+
+    def _told(self, words: str) -> int:
+        return self.log.read_text(errors="replace").count(words)
 
 
 @contextlib.contextmanager

@@ -20,8 +20,11 @@ __all__ = ["Allocation", "AllocationState", "TurnError"]
 REQUESTED_LIFETIME: Final = 600
 """Seconds; the default of RFC 8656 section 3.2."""
 
-PERMISSION_SECONDS: Final = 240.0
-"""How often a channel is bound again, which also renews its permission: that lives 300 s (RFC 8656 section 9)."""
+PERMISSION_SECONDS: Final = 300.0
+"""How long a permission lives (RFC 8656 section 9). Binding a channel again renews it, and the channel, which lives 600 s."""
+
+REBINDING_SECONDS: Final = 240.0
+"""How often a channel is bound again."""
 
 ANSWER_SECONDS: Final = 8.0
 """How long an answer is waited for."""
@@ -31,7 +34,7 @@ FIRST_RETRANSMISSION_SECONDS: Final = 0.25
 
 MAX_RETRANSMISSION_SECONDS: Final = 2.0
 
-REBINDING_SECONDS: Final = 5.0
+REFUSED_SECONDS: Final = 5.0
 """How long after the server refused a channel to a peer it is asked again."""
 
 WAITING_PACKETS: Final = 32
@@ -104,6 +107,7 @@ class _Peer:
     is_asked: bool = False
     refused_until: float = -math.inf
     rebind_at: float = math.inf
+    expires_at: float = -math.inf
     used_at: float = -math.inf
     waiting: list[bytes] = field(default_factory=list)
 
@@ -266,7 +270,7 @@ class Allocation:
     @property
     def _binding_seconds(self) -> float:
         # The server tells the lifetime of the allocation alone. One that grants less than usual may do so for the others.
-        return min(PERMISSION_SECONDS, self._lifetime / 2)
+        return min(REBINDING_SECONDS, self._lifetime / 2)
 
     def _add_peer(self, address: Address) -> _Peer | None:
         number = _FIRST_CHANNEL + len(self._peers)
@@ -291,6 +295,7 @@ class Allocation:
             peer.is_asked = False
             peer.is_bound = True
             peer.rebind_at = now + self._binding_seconds
+            peer.expires_at = now + min(PERMISSION_SECONDS, self._lifetime)
             self._channels[peer.number] = peer.address
             self.refusals.pop(peer.address, None)
             self._outgoing += [self._channel_data(peer.number, data) for data in peer.waiting]
@@ -298,11 +303,13 @@ class Allocation:
 
         def refused(error: TurnError, now: float) -> None:
             peer.is_asked = peer.is_bound = False
-            peer.refused_until = now + REBINDING_SECONDS
+            if error.code is not None:
+                peer.refused_until = now + REFUSED_SECONDS
             self.refusals[peer.address] = error
             peer.waiting.clear()
 
-        self._ask(message, now, bound, refused)
+        # While the channel lives, datagrams go by it, and it is asked for again and again.
+        self._ask(message, now, bound, refused, max(ANSWER_SECONDS, peer.expires_at - now))
 
     def _indicated(self, message: Message) -> tuple[bytes, Address] | None:
         data = message.value(Attribute.DATA)
