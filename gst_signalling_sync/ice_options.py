@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 __all__ = [
+    "ICE_CAFILE_VARIABLE",
     "ICE_SERVERS_VARIABLE",
     "RELAY_ONLY_VARIABLE",
     "IceOptions",
@@ -22,6 +23,7 @@ __all__ = [
 
 ICE_SERVERS_VARIABLE: Final = "GST_SIGNALLING_ICE_SERVERS"
 RELAY_ONLY_VARIABLE: Final = "GST_SIGNALLING_RELAY_ONLY"
+ICE_CAFILE_VARIABLE: Final = "GST_SIGNALLING_ICE_CAFILE"
 
 IceScheme = Literal["stun", "stuns", "turn", "turns"]
 IceTransport = Literal["udp", "tcp"]
@@ -165,8 +167,13 @@ def _transport(scheme: IceScheme, query: str, shown: str) -> IceTransport:
         transport = next((each for each in ("udp", "tcp") if each == value.lower()), None)
     if transport is None:
         raise ValueError(f"ICE server {shown!r}: transport must be udp or tcp; for TLS write turns: instead of turn:")
-    if scheme == "stuns" or (scheme == "turns" and transport == "udp"):
-        raise ValueError(f"ICE server {shown!r}: DTLS to a server (RFC 7350) is not supported; TLS is: turns: over tcp")
+    if scheme == "stuns":
+        raise ValueError(f"ICE server {shown!r}: TLS and DTLS to a STUN server are not supported: write stun: instead")
+    if scheme == "turns" and transport == "udp":
+        raise ValueError(
+            f"ICE server {shown!r}: DTLS to a TURN server (RFC 7350) is not supported: write turns: with ?transport=tcp, which"
+            " is TLS, or turn: with ?transport=udp; what the peers send is encrypted in any case"
+        )
     if transport == "tcp" and scheme == "stun":
         raise ValueError(f"ICE server {shown!r}: what a STUN server tells over TCP is of no use to UDP")
     return transport
@@ -192,13 +199,15 @@ class IceOptions:
         interfaces: Which network interfaces or networks to use: names, which may have wildcards, such as ``"eth0"`` and
             ``"wlan*"``; networks such as ``"10.0.0.0/8"``; each with ``!`` before it to leave it out: ``"!docker*"``. Where
             only such are given, all others are used. Defaults to all but the loopback.
+        cafile: A file of CA certificates in PEM format that are trusted instead of the system's when connecting to a
+            ``turns:`` server, for one with a private CA. Defaults to ``$GST_SIGNALLING_ICE_CAFILE``.
 
     Raises:
         ValueError: A server is not of its form, the ports are not a range, or an interface is empty.
         TypeError: A value is of another type.
     """
 
-    __slots__ = ("interfaces", "relay_only", "servers", "udp_ports")
+    __slots__ = ("cafile", "interfaces", "relay_only", "servers", "udp_ports")
 
     servers: tuple[IceServer, ...] | Callable[[], GivenServers]
     """The servers, or what is asked for them."""
@@ -208,6 +217,8 @@ class IceOptions:
     """The first and the last UDP port; None: what the system picks."""
     interfaces: tuple[str, ...]
     """Patterns of names, and networks; none: all."""
+    cafile: str | None
+    """The file of CA certificates; None: the system's."""
 
     def __init__(
         self,
@@ -216,6 +227,7 @@ class IceOptions:
         relay_only: bool | None = None,
         udp_ports: tuple[int, int] | None = None,
         interfaces: str | Iterable[str] | None = None,
+        cafile: str | os.PathLike[str] | None = None,
     ) -> None:
         known: tuple[IceServer, ...] | Callable[[], GivenServers]
         if callable(servers):
@@ -234,6 +246,7 @@ class IceOptions:
             "relay_only": bool(relay_only),
             "udp_ports": None if udp_ports is None else _checked_ports(udp_ports),
             "interfaces": patterns,
+            "cafile": os.fspath(cafile if cafile is not None else os.environ.get(ICE_CAFILE_VARIABLE, "")) or None,
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -278,7 +291,7 @@ class IceOptions:
         raise AttributeError(f"IceOptions cannot be changed: {name} cannot be deleted")
 
     def _values(self) -> tuple[object, ...]:
-        return (self.servers, self.relay_only, self.udp_ports, self.interfaces)
+        return (self.servers, self.relay_only, self.udp_ports, self.interfaces, self.cafile)
 
     def __eq__(self, other: object) -> bool:
         return self._values() == other._values() if isinstance(other, IceOptions) else NotImplemented
@@ -301,6 +314,8 @@ class IceOptions:
             shown.append(f"udp_ports={self.udp_ports}")
         if self.interfaces:
             shown.append(f"interfaces={list(self.interfaces)}")
+        if self.cafile is not None:
+            shown.append(f"cafile={self.cafile!r}")
         return f"IceOptions({', '.join(shown)})"
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +52,8 @@ def test_servers_as_the_w3c_has_them() -> None:
         ("turn://u:p@host?transport=tls", "transport must be udp or tcp; for TLS write turns:"),
         ("turn://u:p@host?lifetime=3", "only \\?transport= may follow"),
         ("stun:host?transport=tcp", "of no use to UDP"),
+        ("stuns:host", "not supported: write stun: instead"),
+        ("turns://u:p@host?transport=udp", "write turns: with \\?transport=tcp"),
         ({"url": ""}, 'needs "urls"'),
         ({"urls": "turn:host", "username": "u"}, "needs a user and a password"),
         ({"urls": "stun:host", "user": "u"}, "ICE server with 'user'"),
@@ -75,9 +78,11 @@ def test_password_is_shown_nowhere() -> None:
 
 
 def test_options_are_a_value() -> None:
-    options = IceOptions("stun:host", udp_ports=(40000, 40100), interfaces="eth0")
+    options = IceOptions("stun:host", udp_ports=(40000, 40100), interfaces="eth0", cafile="ca.pem")
 
-    assert options == IceOptions(["stun:host:3478"], udp_ports=(40000, 40100), interfaces=["eth0"])
+    assert options == IceOptions(
+        ["stun:host:3478"], udp_ports=(40000, 40100), interfaces=["eth0"], cafile=Path("ca.pem")
+    )
     assert options != IceOptions("stun:host")
     assert pickle.loads(pickle.dumps(options)) == options
     assert len({options, IceOptions("stun:host")}) == 2
@@ -123,8 +128,9 @@ def test_interfaces(interfaces: tuple[str, ...], interface: str, address: str, i
 def test_defaults_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GST_SIGNALLING_ICE_SERVERS", "stun:host turn://u:p@host")
     monkeypatch.setenv("GST_SIGNALLING_RELAY_ONLY", "1")
+    monkeypatch.setenv("GST_SIGNALLING_ICE_CAFILE", "ca.pem")
 
-    assert IceOptions() == IceOptions(["stun:host", "turn://u:p@host"], relay_only=True)
+    assert IceOptions() == IceOptions(["stun:host", "turn://u:p@host"], relay_only=True, cafile="ca.pem")
     assert IceOptions("turn://u:p@other").ask_servers() == parse_ice_servers("turn://u:p@other")
     assert IceOptions(relay_only=False).relay_only is False
 

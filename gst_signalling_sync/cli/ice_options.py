@@ -32,10 +32,22 @@ def ice_options(function: Callable[..., None]) -> Callable[..., None]:
         metavar="NAME",
         help="Use this network interface, or network, only; with ! before it: not this one. May be given again.",
     )
+    @click.option(
+        "--ice-cafile",
+        metavar="FILE",
+        help="CA certificates in PEM format that a turns: server is trusted by, instead of the system's.  [env var:"
+        " GST_SIGNALLING_ICE_CAFILE]",
+    )
     @functools.wraps(function)
-    def command(servers: tuple[str, ...], relay_only: bool, interfaces: tuple[str, ...], **others: Any) -> None:
+    def command(
+        servers: tuple[str, ...],
+        relay_only: bool,
+        interfaces: tuple[str, ...],
+        ice_cafile: str | None,
+        **others: Any,
+    ) -> None:
         try:
-            ice = IceOptions(servers, relay_only=relay_only or None, interfaces=interfaces)
+            ice = IceOptions(servers, relay_only=relay_only or None, interfaces=interfaces, cafile=ice_cafile)
         except ValueError as error:
             raise click.UsageError(str(error)) from error
         function(ice=ice, **others)

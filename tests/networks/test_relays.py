@@ -24,8 +24,8 @@ pytestmark = pytest.mark.interop
 UDP_PAYLOAD = 50_000
 
 
-def relay_only(*servers: str) -> IceOptions:
-    return IceOptions(servers, relay_only=True)
+def relay_only(*servers: str, cafile: Path | None = None) -> IceOptions:
+    return IceOptions(servers, relay_only=True, cafile=cafile)
 
 
 def route(session: Session) -> tuple[str, str]:
@@ -58,12 +58,10 @@ def test_session_goes_through_a_relay(
     embedded_server: SignallingServer,
     coturn: Coturn,
     ca: PrivateCA,
-    monkeypatch: pytest.MonkeyPatch,
     transport: str,
     ends: str,
 ) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(ca.cafile))
-    ice = relay_only(coturn.uri(transport))
+    ice = relay_only(coturn.uri(transport), cafile=ca.cafile)
     with (
         producer_at(embedded_server, ice if ends != "consumer" else None) as producer,
         connect(embedded_server.uri, name="robot", ice=ice if ends != "producer" else None) as session,
@@ -123,9 +121,22 @@ def test_certificate_that_is_not_trusted_is_told(embedded_server: SignallingServ
     ice = relay_only(coturn.uri("tls"))
     with (
         producer_at(embedded_server),
-        pytest.raises(SessionClosed, match="TLS: its certificate is refused"),
+        pytest.raises(SessionClosed, match=r"TLS: its certificate is refused: .*by IceOptions\(cafile=\.\.\.\)"),
     ):
         connect(embedded_server.uri, name="robot", ice=ice)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "cannot be read: No such file"), ("nonsense", "holds no certificates in PEM format")]
+)
+def test_file_of_certificates_that_is_of_no_use_is_told(
+    embedded_server: SignallingServer, coturn: Coturn, tmp_path: Path, content: str | None, said: str
+) -> None:
+    cafile = tmp_path / "authority.pem"
+    if content is not None:
+        cafile.write_text(content)
+    with producer_at(embedded_server), pytest.raises(SessionClosed, match=rf"authority\.pem {said}"):
+        connect(embedded_server.uri, name="robot", ice=relay_only(coturn.uri("tls"), cafile=cafile))
 
 
 def test_all_servers_are_asked_and_each_is_told_of(

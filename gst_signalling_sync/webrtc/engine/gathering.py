@@ -275,7 +275,7 @@ class Gathering:
     ) -> None:
         repeated = redirected = 0
         while True:
-            relay = Relay(server)
+            relay = Relay(server, self._options.cafile)
             try:
                 await relay.allocate(family, address, self._options.udp_ports)
             except LinkError as error:

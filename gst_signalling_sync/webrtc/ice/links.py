@@ -22,6 +22,11 @@ MAX_UNSENT_BYTES: Final = 256 * 1024
 
 _MAX_MESSAGE: Final = 65536
 
+_UNKNOWN_CA: Final = (18, 19, 20, 21)
+"""OpenSSL's verification codes (X509_V_ERR_...) of a certificate whose CA is not trusted."""
+
+_HOW_TO_TRUST: Final = "name the file of its CA by IceOptions(cafile=...), $GST_SIGNALLING_ICE_CAFILE or --ice-cafile"
+
 
 class LinkError(Exception):
     """There is no way to a server; the message says which part failed."""
@@ -105,6 +110,7 @@ async def open_link(
     family: int,
     address: tuple[Any, ...],
     ports: tuple[int, int] | None,
+    cafile: str | None,
     handler: DatagramHandler,
 ) -> Link:
     """Open a way to a server at one of its addresses.
@@ -114,6 +120,7 @@ async def open_link(
         family: Of the address.
         address: As sockets take it.
         ports: As in `bound_socket`.
+        cafile: CA certificates to trust; None: the system's.
         handler: Is told what arrives.
 
     Raises:
@@ -135,7 +142,7 @@ async def open_link(
             stream.setblocking(False)
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.sock_connect(stream, address)
-            context = ssl.create_default_context() if server.is_secure else None
+            context = _tls_context(cafile) if server.is_secure else None
             _, link = await loop.create_connection(
                 lambda: _Stream(handler),
                 sock=stream,
@@ -147,12 +154,22 @@ async def open_link(
             raise
         return link
     except ssl.SSLCertVerificationError as error:
-        raise LinkError(f"TLS: its certificate is refused: {error.verify_message}") from error
+        advice = f"; {_HOW_TO_TRUST}" if error.verify_code in _UNKNOWN_CA else ""
+        raise LinkError(f"TLS: its certificate is refused: {error.verify_message}{advice}") from error
     except ssl.SSLError as error:
         raise LinkError(f"TLS: {error.reason or error}") from error
     except OSError as error:
         # asyncio's own text has the address instead of the reason.
         raise LinkError((os.strerror(error.errno) if error.errno else str(error)).lower()) from error
+
+
+def _tls_context(cafile: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=cafile)
+    except ssl.SSLError as error:
+        raise LinkError(f"TLS: {cafile} holds no certificates in PEM format ({error.reason or error})") from error
+    except OSError as error:
+        raise LinkError(f"TLS: {cafile} cannot be read: {error.strerror or error}") from error
 
 
 class _Datagrams(asyncio.DatagramProtocol):

@@ -33,10 +33,12 @@ class Relay:
 
     Args:
         server: The TURN server.
+        cafile: CA certificates that it is trusted by over TLS; None: the system's.
     """
 
-    def __init__(self, server: IceServer) -> None:
+    def __init__(self, server: IceServer, cafile: str | None = None) -> None:
         self.server = server
+        self._cafile = cafile
         self.transports: dict[int, RelayTransport] = {}
         """What sends by the relayed addresses, by the version of IP."""
         self._link: Link | None = None
@@ -71,7 +73,7 @@ class Relay:
         server = self.server
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                self._link = await open_link(server, family, address, ports, self)
+                self._link = await open_link(server, family, address, ports, self._cafile, self)
         except TimeoutError:
             raise LinkError(f"no connection within {ANSWER_SECONDS:g} s") from None
         try:
