@@ -30,6 +30,7 @@ class TcpRelay:
         self.server_uri = uri
         self._target = (address.hostname, address.port)
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._is_blocked = False
         # Guards the connections: pairs of sockets, and the threads that pass their bytes on.
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
@@ -57,6 +58,15 @@ class TcpRelay:
         for each in sockets:
             each.close()
 
+    def block(self) -> None:
+        """Reset all connections, and take no more until `unblock`: each is closed before a byte has passed."""
+        self._is_blocked = True
+        self.cut()
+
+    def unblock(self) -> None:
+        """Take connections again."""
+        self._is_blocked = False
+
     def close(self) -> None:
         """Stop listening and cut all connections; idempotent."""
         with contextlib.suppress(OSError):
@@ -79,6 +89,9 @@ class TcpRelay:
                 peer, _ = self._listener.accept()
             except OSError:
                 return
+            if self._is_blocked:
+                peer.close()
+                continue
             try:
                 server = socket.create_connection(self._target)
             except OSError:

@@ -333,6 +333,7 @@ class Consumer(SessionRole):
         )
 
     def _on_registered(self, producers: tuple[Peer, ...]) -> None:
+        super()._on_registered(producers)
         self._on_directory_change(self._directory.reset(producers))
 
     def _on_event(self, event: Event) -> None:

@@ -14,6 +14,7 @@ from .protocol.backoff import DEFAULT_RETRY, Retry
 from .protocol.messages import Event, Peer, Role
 from .role_thread import RoleThread
 from .signalling import DEFAULT_TIMEOUT, SignallingClient
+from .signalling.resumption_key import ResumptionKey
 from .signals import Signal
 from .threads import clock
 from .threads.at_exit import CLOSED_FIRST
@@ -73,6 +74,8 @@ class RoleObject:
             Life(retry, random.random, _ATTEMPT_SECONDS),
             _RoleWork(self),
         )
+        # A role that does not connect again is better gone at once than expected back.
+        self._resumption_key = None if retry is None else ResumptionKey()
         # The newest connection, and the same while it is being made; written by the role's own thread.
         self._signalling: SignallingClient | None = None
         self._connecting: SignallingClient | None = None
@@ -235,14 +238,19 @@ class RoleObject:
             callbacks=self._callbacks,
             on_event=self._on_event,
             on_lost=partial(self._life.lost, attempt),
+            resumption_key=self._resumption_key,
         )
         self._signalling = self._connecting = client
         try:
             client.connect(deadline.remaining())
-            if self._roles or self.meta is not None:
+            # A peer that is resumed is registered already, but has to be heard, so that the key that it showed is spent.
+            if self._roles or self.meta is not None or client.is_resumed:
                 client.register(self._roles, self.meta, self._on_registered, deadline)
         except Exception as error:
             self._on_lost(error)
+            if client.is_resumed:
+                # Without a goodbye, so that the next attempt finds the sessions.
+                client.interrupt()
             self._drop_client(Deadline(1.0))
             raise
         finally:
@@ -253,6 +261,8 @@ class RoleObject:
             self._release(deadline)
         self._end_sessions(deadline)
         self._drop_client(Deadline(max(1.0, deadline.remaining())))
+        if self._resumption_key is not None:
+            self._resumption_key.forget()
         self._shut(deadline)
 
     def _drop_client(self, deadline: Deadline) -> None:

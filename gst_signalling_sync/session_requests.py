@@ -82,6 +82,8 @@ class SessionRequests:
         # The loop's own; and when it is to fire, math.inf where there is none.
         self._timer: asyncio.TimerHandle | None = None
         self._wakes_at = math.inf
+        # Whether nothing begins, because there is no server to say it to.
+        self._is_held = False
         # To be ended at the server, when there is time for it.
         self._unwanted: deque[str] = deque()
         self._tells_unwanted = False
@@ -94,6 +96,7 @@ class SessionRequests:
             self._loop = loop
             self._wakes_at = math.inf
             self._tells_unwanted = False
+            self._is_held = False
 
     def close(self) -> None:
         """Take no requests any more, and forget those that have not begun."""
@@ -101,16 +104,26 @@ class SessionRequests:
             self._loop = None
             self.drop()
 
+    def hold(self) -> None:
+        """Begin nothing until `drop`: the signalling connection is lost, and it is not known what the server remembers."""
+        with self._lock:
+            self._is_held = True
+
     def drop(self, keep: frozenset[str] = frozenset()) -> None:
-        """Forget the requests that have not begun, as the server has forgotten them.
+        """Forget the requests that have not begun and that the server has forgotten, and go on with the others.
 
         Args:
-            keep: The ids of those that it has not.
+            keep: The ids of the sessions that it has not forgotten.
         """
         with self._lock:
             self._unwanted.clear()
             for session_id in [each for each in self._waiting if each not in keep]:
                 self._forget(session_id)
+            self._is_held = False
+            self._proceed()
+
+    def __contains__(self, session_id: str) -> bool:
+        return session_id in self._waiting
 
     def ask(self, request: SessionRequest) -> None:
         """Take a request; on the reader."""
@@ -187,7 +200,7 @@ class SessionRequests:
 
     def _proceed(self) -> None:
         """Do what is due; the lock is held."""
-        if self._loop is None or not self._waiting:
+        if self._loop is None or self._is_held or not self._waiting:
             return
         now = clock.now()
         due = self._admission.due(now, self._count_interrupted())

@@ -20,10 +20,13 @@ from .protocol.messages import (
     EndSessionV1_1,
     Event,
     IceMessage,
+    Peer,
+    PeerAway,
     Role,
     SdpMessage,
     SdpType,
     SessionRequested,
+    Welcome,
 )
 from .protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
 from .role import RoleObject
@@ -97,6 +100,8 @@ class SessionRole(RoleObject):
         self._arrived: deque[Session] = deque()
         self._own_ids: set[str] = set()
         self._is_closing = False
+        # Of a role that came back: the sessions that the server knows, until it is known which of them there are. The reader's.
+        self._kept_ids: frozenset[str] = frozenset()
         # Appended to by callers' threads, read by all.
         self._sources: list[VideoSource | AudioSource] = []
         self._players: list[Player] = []
@@ -338,7 +343,30 @@ class SessionRole(RoleObject):
         with contextlib.suppress(ConnectionLost):
             self._client().end_session(session_id, told)
 
+    def _on_welcome(self, kept: frozenset[str]) -> None:
+        """Go on with the sessions that the server knows."""
+        self._kept_ids = kept
+        self._requests.drop(kept)
+        for session in self._known(kept).values():
+            session.link.on_signalling_back(self._client())
+
+    def _on_registered(self, producers: tuple[Peer, ...]) -> None:
+        super()._on_registered(producers)
+        # What waited at the server has come by now. A session that is still unknown was lost with the connection before, or has
+        # ended at this end meanwhile.
+        kept, self._kept_ids = self._kept_ids, frozenset()
+        for session_id in kept - self._known(kept).keys():
+            if session_id not in self._requests:
+                self._refuse(session_id, None)
+
+    def _known(self, session_ids: frozenset[str]) -> dict[str, Session]:
+        with self._sessions_changed:
+            return {session_id: self._sessions[session_id] for session_id in session_ids & self._sessions.keys()}
+
     def _on_event(self, event: Event) -> None:
+        if isinstance(event, Welcome):
+            self._on_welcome(frozenset(event.sessions or ()))
+            return
         if self._requests.keep(event):
             if isinstance(event, EndSession | EndSessionV1_1):
                 self._requests.withdraw(event.session_id)
@@ -349,6 +377,9 @@ class SessionRole(RoleObject):
             case IceMessage(session_id, candidate, index):
                 if session := self._session(session_id):
                     session.link.on_candidate(candidate, index)
+            case PeerAway(session_id):
+                if session := self._session(session_id):
+                    session.link.on_peer_away()
             case EndSession(session_id, mark):
                 if session := self._session(session_id):
                     session.link.on_end(None, mark)
@@ -366,7 +397,7 @@ class SessionRole(RoleObject):
             self._sessions_changed.notify_all()
 
     def _on_lost(self, error: Exception) -> None:
-        self._requests.drop()
+        self._requests.hold()
         with self._sessions_changed:
             sessions = list(self._sessions.values())
         for session in sessions:

@@ -17,6 +17,7 @@ from gst_signalling_sync.protocol.messages import (
     ListConsumers,
     ListProducers,
     Peer,
+    PeerAway,
     PeerStatusChanged,
     ProducerList,
     ProtocolVersion,
@@ -32,6 +33,7 @@ from gst_signalling_sync.protocol.messages import (
     Welcome,
 )
 from gst_signalling_sync.protocol.registry import Outgoing, RegisteredPeer, Registry
+from gst_signalling_sync.protocol.resumption import NEW, Resumption
 from gst_signalling_sync.protocol.wire import serialise_event
 
 
@@ -358,6 +360,18 @@ def test_removing_twice_changes_nothing(registry: Registry) -> None:
     registry.remove_peer(peer_id)
 
     assert registry.remove_peer(peer_id) == []
+
+
+def test_other_ends_that_may_come_back_too_are_told_of_a_connection_that_broke(registry: Registry) -> None:
+    robot, _ = registry.add_peer(0, resumption=Resumption(NEW, "1"))
+    registry.handle(robot, SetPeerStatus((Role.PRODUCER,)))
+    ours, _ = registry.add_peer(0, resumption=Resumption(NEW, "2"))
+    foreign, _ = registry.add_peer(0)
+    session_id = begin_session(registry, ours, robot)
+    begin_session(registry, foreign, robot)
+
+    assert registry.leave(robot) == [(ours, PeerAway(session_id))]
+    assert len(registry.sessions) == 2
 
 
 def test_request_of_a_peer_that_was_never_added(registry: Registry) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gst_signalling_sync.protocol.grant import Grant
 from gst_signalling_sync.protocol.limits import ServerLimits
 from gst_signalling_sync.protocol.messages import (
     EndSession,
@@ -18,7 +19,9 @@ from gst_signalling_sync.protocol.messages import (
     SetPeerStatus,
     StartSession,
 )
+from gst_signalling_sync.protocol.permissions import Admission
 from gst_signalling_sync.protocol.registry import Outgoing, Registry
+from gst_signalling_sync.protocol.resumption import NEW, Resumption
 
 
 class Hall:
@@ -166,6 +169,45 @@ def test_name_of_a_producer_that_is_there_is_refused_where_names_are_unique() ->
     assert register(impostor, "other", Role.PRODUCER) == []
     registry.remove_peer(robot)
     assert register(impostor, "robot", Role.PRODUCER) == []
+
+
+def test_unique_name_of_a_robot_that_broke_off_is_free_for_one_that_may_be_the_same() -> None:
+    registry = Registry(unique_names=True)
+    robot, again, operator = (registry.add_peer(0, resumption=Resumption(NEW, key))[0] for key in ("1", "2", "3"))
+    registration = SetPeerStatus((Role.PRODUCER,), {"name": "robot"})
+    registry.handle(robot, registration)
+    assert registry.ghost(again, registration) is None
+
+    registry.leave(robot)
+    assert registry.ghost(operator, SetPeerStatus((Role.LISTENER,), {"name": "robot"})) is None
+    assert registry.ghost(operator, SetPeerStatus((Role.PRODUCER,), {"name": "other"})) is None
+    assert registry.ghost(again, registration) == robot
+    registry.remove_peer(robot)
+    assert registry.handle(again, registration) == []
+
+
+def test_unique_name_of_a_robot_that_broke_off_is_not_free_for_another_subject() -> None:
+    registry = Registry(unique_names=True)
+    grant = Grant(roles=[Role.PRODUCER])
+    robot, _ = registry.add_peer(0, resumption=Resumption(NEW, "1"), admission=Admission("one", grant))
+    other, _ = registry.add_peer(0, admission=Admission("other", grant))
+    registration = SetPeerStatus((Role.PRODUCER,), {"name": "robot"})
+    registry.handle(robot, registration)
+    registry.leave(robot)
+
+    assert registry.ghost(other, registration) is None
+
+
+def test_name_of_who_came_back_is_its_own_again() -> None:
+    registry = Registry(unique_names=True)
+    robot, _ = registry.add_peer(0, resumption=Resumption(NEW, "1"))
+    other, _ = registry.add_peer(0)
+    registration = SetPeerStatus((Role.PRODUCER,), {"name": "robot"})
+    registry.handle(robot, registration)
+    registry.leave(robot)
+    assert registry.add_peer(1, resumption=Resumption("1", "2"))[0] == robot
+
+    assert registry.ghost(other, registration) is None
 
 
 def test_name_that_was_given_up_may_be_taken() -> None:

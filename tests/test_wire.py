@@ -17,6 +17,7 @@ from gst_signalling_sync.protocol.messages import (
     ListConsumers,
     ListProducers,
     Peer,
+    PeerAway,
     PeerStatusChanged,
     ProducerList,
     ProtocolVersion,
@@ -74,6 +75,7 @@ REQUESTS: list[tuple[Request, dict[str, Any]]] = [
 ]
 
 EVENTS: list[tuple[Event, dict[str, Any]]] = [
+    (PeerAway("s"), {"type": "peerAway", "sessionId": "s"}),
     (Welcome("p"), {"type": "welcome", "peerId": "p"}),
     (Welcome("p", ("s",)), {"type": "welcome", "peerId": "p", "resumed": True, "sessions": ["s"]}),
     (

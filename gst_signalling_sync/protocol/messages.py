@@ -20,6 +20,7 @@ __all__ = [
     "ListConsumers",
     "ListProducers",
     "Peer",
+    "PeerAway",
     "PeerStatusChanged",
     "ProducerList",
     "ProtocolVersion",
@@ -197,6 +198,13 @@ class SessionRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerAway:
+    """Tells a peer that may come back itself: the connection of a session's other end broke, and that end may come back."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProducerList:
     """Answers `ListProducers` (``list`` on the wire)."""
 
@@ -234,6 +242,7 @@ Event = (
     | PeerStatusChanged
     | SessionStarted
     | SessionRequested
+    | PeerAway
     | EndSession
     | EndSessionV1_1
     | SdpMessage

@@ -29,6 +29,7 @@ from .messages import (
     ListConsumers,
     ListProducers,
     Peer,
+    PeerAway,
     PeerStatusChanged,
     ProducerList,
     ProtocolVersion,
@@ -154,6 +155,8 @@ class Registry:
         self._lists: dict[Role, dict[tuple[str, ...] | None, tuple[Peer, ...]]] = {}
         self._sessions_of: dict[str, dict[str, None]] = {}
         self._silent: set[str] = set()
+        # Those without a connection.
+        self._away: set[str] = set()
         self._session_usage = SessionUsage(limits)
         self._meta_usage = MetaUsage(limits)
 
@@ -264,6 +267,38 @@ class Registry:
         """
         return self._keys.has(peer_id)
 
+    def leave(self, peer_id: str) -> Outgoing:
+        """Keep a peer whose connection broke: it may come back until its lease is over.
+
+        Args:
+            peer_id: Of the peer.
+
+        Returns:
+            What to send: the other ends of its sessions look after it, where they are of the kind that understands that.
+        """
+        self._away.add(peer_id)
+        sessions = (self._sessions[session_id] for session_id in self._sessions_of.get(peer_id, ()))
+        others = ((session.other_end(peer_id), session.id) for session in sessions)
+        return [(other, PeerAway(session_id)) for other, session_id in others if other and self._keys.has(other)]
+
+    def ghost(self, peer_id: str, request: Request) -> str | None:
+        """The peer without a connection whose unique name another one registers, and may take.
+
+        Args:
+            peer_id: Of the other one.
+            request: What it sent, which is to be handled once the ghost is removed.
+
+        Returns:
+            The ghost's id; None: there is none.
+        """
+        if self._names is None or not isinstance(request, SetPeerStatus) or Role.PRODUCER not in request.roles:
+            return None
+        name = Peer(peer_id, request.meta).name
+        holder = None if name is None else self._names.get(name)
+        if holder is None or holder not in self._away:
+            return None
+        return holder if self.permissions.may_replace(holder, self.permissions.of(peer_id)) else None
+
     def to_ping(self, now: float, most: int) -> list[str]:
         """The peers to ping now.
 
@@ -294,6 +329,7 @@ class Registry:
         if peer is None:
             return []
         self._silent.discard(peer_id)
+        self._away.discard(peer_id)
         self._leases.end(peer_id)
         self._keys.forget(peer_id)
         self.permissions.remove(peer_id)
@@ -361,6 +397,7 @@ class Registry:
         return peer_id if peer_id is not None and self.permissions.may_replace(peer_id, admission) else None
 
     def _resume(self, peer_id: str, now: float, resumption: Resumption, admission: Admission | None) -> Outgoing:
+        self._away.discard(peer_id)
         self._leases.begin(peer_id, now)
         if admission is not None:
             self.permissions.admit(peer_id, admission)

@@ -21,6 +21,7 @@ from .messages import (
     ListConsumers,
     ListProducers,
     Peer,
+    PeerAway,
     PeerStatusChanged,
     ProducerList,
     ProtocolVersion,
@@ -130,6 +131,8 @@ def serialise_event(event: Event) -> str:
             return _dump("sessionStarted", peerId=peer_id, sessionId=session_id)
         case SessionRequested(peer_id, session_id, offer):
             return _dump("startSession", peerId=peer_id, sessionId=session_id, offer=offer)
+        case PeerAway(session_id):
+            return _dump("peerAway", sessionId=session_id)
         case ProducerList(producers):
             return join_list(event, map(serialise_peer, producers))
         case ConsumerList(consumers):
@@ -333,6 +336,7 @@ _EVENT_PARSERS: Final[Mapping[str, Callable[[JsonObject], Event]]] = {
     "startSession": lambda fields: SessionRequested(
         _text(fields, "peerId"), _text(fields, "sessionId"), _optional_text(fields, "offer")
     ),
+    "peerAway": lambda fields: PeerAway(_text(fields, "sessionId")),
     "endSession": _end_session,
     "endSessionV1_1": _end_session_v1_1,
     "peer": _relayed,

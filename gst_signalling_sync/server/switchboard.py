@@ -238,6 +238,8 @@ class Switchboard:
         charge = _CHARGES.get(type(request))
         if charge is not None:
             connection.charge(charge)
+        if (ghost := self.registry.ghost(connection.peer_id, request)) is not None:
+            self._remove(ghost)
         self._deliver(self.registry.handle(connection.peer_id, request))
 
     def answered(self, connection: Connection) -> None:
@@ -263,6 +265,7 @@ class Switchboard:
             self._mailboxes[peer_id] = Mailbox(
                 self._commons.limits, self._commons.unread, lambda rule: self._remove(peer_id)
             )
+            self._deliver(self.registry.leave(peer_id))
         else:
             self._remove(peer_id)
 

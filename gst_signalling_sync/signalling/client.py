@@ -38,6 +38,7 @@ from ..threads.waiting import Deadline, check_timeout
 from .answers import SessionEvent, list_request, session_request, status_request
 from .exchange import Exchange
 from .pending import PendingRequest
+from .resumption_key import ResumptionKey
 from .server_signals import ServerSignals
 
 __all__ = ["DEFAULT_KEEPALIVE", "DEFAULT_TIMEOUT", "SignallingClient"]
@@ -83,6 +84,8 @@ class SignallingClient(ServerSignals):
         on_lost: Called on the reader, last, when the connection ended otherwise than by `close`; must not block.
         keepalive: Seconds of silence after which the server is pinged; it has 5 s to say anything, else the connection is lost.
             Defaults to 10; None: the server is never asked.
+        resumption_key: By which the peer comes back when its connection broke, for whoever makes another client then; None: it
+            does not come back.
 
     Raises:
         ValueError: The address is not one of a signalling server, or a number of seconds is none.
@@ -99,12 +102,14 @@ class SignallingClient(ServerSignals):
         on_event: Callable[[Event], None] | None = None,
         on_lost: Callable[[ConnectionLost], None] | None = None,
         keepalive: float | None = DEFAULT_KEEPALIVE,
+        resumption_key: ResumptionKey | None = None,
     ) -> None:
         super().__init__()
         self.endpoint = resolve_endpoint(uri, host, port)
         self.uri = self.endpoint.uri
         self._timeout = check_timeout(timeout)
         self._keepalive = _checked_keepalive(keepalive)
+        self._resumption_key = resumption_key
         self._owner = Owner(f"signalling client of {self.uri}")
         self._own_callbacks = callbacks is None
         self._callbacks = callbacks or Callbacks(f"callbacks-{self.uri.split('//', 1)[1]}")
@@ -132,6 +137,12 @@ class SignallingClient(ServerSignals):
         is_alive = exchange is not None and exchange.loss is None and not exchange.is_closed
         return is_alive and self._owner.is_here
 
+    @property
+    def is_resumed(self) -> bool:
+        """Whether the server knows this peer, by its resumption key, from a connection before."""
+        exchange = self._exchange
+        return exchange is not None and exchange.is_resumed
+
     def connect(self, timeout: float | None = None) -> Self:
         """Connect and wait for the server's welcome; does nothing when connected.
 
@@ -158,7 +169,9 @@ class SignallingClient(ServerSignals):
             if self._own_callbacks:
                 self._callbacks.open()
             try:
-                self._exchange = Exchange(self.endpoint, self._on_message, self._on_lost, self._keepalive)
+                self._exchange = Exchange(
+                    self.endpoint, self._on_message, self._on_lost, self._keepalive, self._resumption_key
+                )
                 self._exchange.open(deadline)
             except TimeoutError as error:
                 self._disconnect(deadline)

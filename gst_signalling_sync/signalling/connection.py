@@ -21,6 +21,7 @@ from .frames import Message, MessageReader, ProtocolViolation, close_frame, clos
 from .opening import Opening
 from .outgoing import Outgoing
 from .repeated import RepeatedWarnings
+from .resumption_key import ResumptionKey
 from .stream import Stream, TcpStream
 from .turns import PAUSE_SECONDS, Turns
 
@@ -45,6 +46,7 @@ class Connection:
         on_text: Called with each text message, on the reader.
         on_lost: Called once, last, on the reader, with the reason, or None after `close`.
         keepalive: Seconds of silence after which the server is asked for a sign of life; `math.inf`: never.
+        resumption_key: By which the peer comes back; None: it does not.
     """
 
     def __init__(
@@ -53,9 +55,11 @@ class Connection:
         on_text: Callable[[str], None],
         on_lost: Callable[[ConnectionLost | None], None],
         keepalive: float,
+        resumption_key: ResumptionKey | None = None,
     ) -> None:
         self.uri = endpoint.uri
         self._endpoint = endpoint
+        self._resumption_key = resumption_key
         self._on_text = on_text
         self._on_lost = on_lost
         self._keepalive_seconds = keepalive
@@ -92,7 +96,7 @@ class Connection:
         try:
             if self._closing:
                 raise Interrupted
-            self._stream, first = Opening(self._endpoint, deadline, interruption).open()
+            self._stream, first = Opening(self._endpoint, deadline, interruption, self._resumption_key).open()
             self._received = memoryview(first)
             interruption.check()
             self._stream.tcp.opened(self._keepalive_seconds + ANSWER_SECONDS)

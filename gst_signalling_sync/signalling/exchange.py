@@ -18,6 +18,7 @@ from ..threads.waiting import Deadline, result_of
 from .connection import Connection
 from .pending import PendingRequest, PendingRequests
 from .repeated import RepeatedWarnings
+from .resumption_key import ResumptionKey
 
 __all__ = ["Exchange"]
 
@@ -33,6 +34,7 @@ class Exchange:
         on_lost: Called on the reader, last, when the connection ended otherwise than by `close`, before those who wait for
             answers are told; must not block.
         keepalive: Seconds of silence after which the server is asked for a sign of life; `math.inf`: never.
+        resumption_key: By which the peer comes back; None: it does not.
     """
 
     def __init__(
@@ -41,13 +43,16 @@ class Exchange:
         on_event: Callable[[Event, bool], None],
         on_lost: Callable[[ConnectionLost], None],
         keepalive: float,
+        resumption_key: ResumptionKey | None = None,
     ) -> None:
         self.uri = endpoint.uri
         self._on_event = on_event
         self._on_connection_lost = on_lost
-        self._connection = Connection(endpoint, self._on_text, self._on_lost, keepalive)
+        self._connection = Connection(endpoint, self._on_text, self._on_lost, keepalive, resumption_key)
+        # Whether this peer may be one that the server knows, and that has chosen its version before.
+        self._comes_back = resumption_key is not None and not resumption_key.is_new
         self._pending = PendingRequests()
-        self._welcome: Future[str] = Future()
+        self._welcome: Future[Welcome] = Future()
         self._warnings = RepeatedWarnings(logger, self.uri)
         self.is_closed = False
         """Whether `close` was called."""
@@ -59,6 +64,17 @@ class Exchange:
     @property
     def peer_id(self) -> str | None:
         """The id that the server gave this peer, None before its welcome."""
+        welcome = self._welcomed
+        return None if welcome is None else welcome.peer_id
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether the server knows this peer from a connection before."""
+        welcome = self._welcomed
+        return welcome is not None and welcome.sessions is not None
+
+    @property
+    def _welcomed(self) -> Welcome | None:
         return self._welcome.result() if self._welcome.done() and not self._welcome.exception() else None
 
     def open(self, deadline: Deadline) -> None:
@@ -71,8 +87,8 @@ class Exchange:
             ConnectionLost: It closed the connection before its welcome, or `interrupt` was called.
         """
         self._connection.open(deadline)
-        # Only as its first message may a peer choose its version. A server older than 1.1 ignores it.
-        self._connection.send(serialise_request(SetProtocolVersion(ProtocolVersion.V1_1)))
+        if not self._comes_back:
+            self._choose_version()
         result_of(self._welcome, deadline)
 
     def interrupt(self) -> None:
@@ -110,6 +126,10 @@ class Exchange:
 
         self._pending.add([pending for pending, _ in requests], send)
 
+    def _choose_version(self) -> None:
+        # Only as its first message may a peer choose its version. A server older than 1.1 ignores it.
+        self._connection.send(serialise_request(SetProtocolVersion(ProtocolVersion.V1_1)))
+
     def _closed_error(self) -> ConnectionLost:
         return ConnectionLost(f"the connection to {self.uri} is closed")
 
@@ -142,7 +162,9 @@ class Exchange:
             if self._welcome.done():
                 self._warnings.warn("dropped a second welcome of the server", event.peer_id)
                 return
-            self._welcome.set_result(event.peer_id)
+            if self._comes_back and event.sessions is None:
+                self._choose_version()
+            self._welcome.set_result(event)
         answered = self._pending.resolve(event)
         if isinstance(event, Error) and not answered:
             self._warnings.warn("the server refused a message", event.details)

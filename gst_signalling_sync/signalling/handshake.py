@@ -39,7 +39,7 @@ def shake_hands(
     headers: Sequence[tuple[str, str]],
     send: Callable[[bytes], None],
     answer: Callable[[], HttpHead],
-) -> None:
+) -> HttpHead:
     """Do the handshake.
 
     Args:
@@ -48,6 +48,9 @@ def shake_hands(
         headers: The further headers.
         send: Sends the request.
         answer: Returns the head of the answer, of status 101.
+
+    Returns:
+        The head of the answer, which belongs to the request.
 
     Raises:
         NotWebSocket: The answer does not belong to the request.
@@ -66,6 +69,8 @@ def shake_hands(
     except websocket.WebSocketException as error:
         # It takes a timeout for one of its own.
         raise (connection.failure or NotWebSocket(str(error))) from None
+    assert connection.head is not None
+    return connection.head
 
 
 class _Exchange:
@@ -76,6 +81,7 @@ class _Exchange:
         self._answer = answer
         self._unread: bytes | None = None
         self.failure: Exception | None = None
+        self.head: HttpHead | None = None
 
     def gettimeout(self) -> None:
         """Waits are the caller's."""
@@ -94,7 +100,8 @@ class _Exchange:
     def recv(self, size: int) -> bytes:
         if self._unread is None:
             try:
-                self._unread = _checkable(self._answer())
+                self.head = self._answer()
+                self._unread = _checkable(self.head)
             except Exception as error:
                 self.failure = error
                 raise

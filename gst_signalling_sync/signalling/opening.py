@@ -18,6 +18,7 @@ from ..threads.waiting import Deadline
 from .handshake import NotWebSocket, shake_hands
 from .http_head import HttpHead, NotHttp
 from .proxies import Proxy, proxy_of, tunnel_http, tunnel_socks
+from .resumption_key import ResumptionKey
 from .stream import Stream, TcpStream, TlsStream
 from .tcp import NoAddressAnswers, addresses_of, connect_tcp
 from .tls import explain, tls_context
@@ -60,14 +61,24 @@ class Opening:
         endpoint: The server.
         deadline: For everything.
         interruption: Ends it from another thread.
+        resumption_key: By which the peer comes back; it is another one afterwards. None: it does not come back.
     """
 
-    def __init__(self, endpoint: Endpoint, deadline: Deadline, interruption: Interruption) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        deadline: Deadline,
+        interruption: Interruption,
+        resumption_key: ResumptionKey | None = None,
+    ) -> None:
         self._endpoint = endpoint
         self._deadline = deadline
         self._interruption = interruption
+        self._resumption_key = resumption_key
         self._doing = f"connecting to the signalling server {endpoint.uri}"
         self._secrets = endpoint.secrets()
+        if resumption_key is not None and resumption_key.secret is not None:
+            self._secrets = (*self._secrets, resumption_key.secret)
         self._has_credentials = False
 
     def open(self) -> tuple[Stream, bytes]:
@@ -239,8 +250,10 @@ class Opening:
         headers = [(name, value) for name, value in endpoint.headers if name.lower() != "host"]
         if authorization is not None:
             headers.insert(0, ("Authorization", authorization))
+        if self._resumption_key is not None:
+            headers.append(self._resumption_key.header)
         try:
-            shake_hands(
+            answered = shake_hands(
                 endpoint.request_uri,
                 self._host_header(),
                 headers,
@@ -256,6 +269,8 @@ class Opening:
         except OSError as error:
             hint = "" if endpoint.is_secure else ". Does it speak TLS, so that its address is wss://?"
             raise self._error(f"the server broke the connection: {error.strerror or error}{hint}") from error
+        if self._resumption_key is not None:
+            self._resumption_key.take(answered.headers)
         return rest
 
     def _host_header(self) -> str:

@@ -10,6 +10,7 @@ from ..protocol.messages import (
     Event,
     IceMessage,
     Peer,
+    PeerAway,
     PeerStatusChanged,
     ProducerList,
     SdpMessage,
@@ -46,12 +47,16 @@ class ServerSignals:
             event: The message.
             callbacks: The threads of the receivers.
         """
-        signal, named = self._signal_of(event)
-        if signal.receivers:
+        told = self._signal_of(event)
+        if told is not None and told[0].receivers:
+            signal, named = told
             callbacks.emit(signal, self, **named)
 
-    def _signal_of(self, event: Event) -> tuple[Signal, dict[str, object]]:
+    def _signal_of(self, event: Event) -> tuple[Signal, dict[str, object]] | None:
         match event:
+            case PeerAway():
+                # Only peers with a resumption key are told that, which roles are.
+                return None
             case Welcome(peer_id):
                 return self.welcomed, {"peer_id": peer_id}
             case PeerStatusChanged(peer_id, roles, meta):

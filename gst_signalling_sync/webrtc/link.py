@@ -288,6 +288,25 @@ class Link:
 
         self._loop.call(end)
 
+    def on_peer_away(self) -> None:
+        """Handle that the peer's signalling connection broke, by which it may come back.
+
+        A session that is not connected yet ends, as the peer ends it too. In one that is connected the peer is asked for a sign
+        of life: for all that the server knows, its process may have been killed.
+        """
+
+        def look_after() -> None:
+            named = self._session.named
+            if self._termination is not None:
+                return
+            if self._watch is None or not self._session.state.is_open:
+                text = "the peer's signalling connection broke before it was connected"
+                self._fail(f"{named}: {text}", "left", told_peer=text)
+            else:
+                self._watch.ended_by_server(None)
+
+        self._loop.call(look_after)
+
     def on_signalling_lost(self) -> None:
         """Handle that this end's signalling connection is gone: what is still to be said goes in-band, or cannot be said."""
 
@@ -296,16 +315,19 @@ class Link:
 
         self._loop.call(lose)
 
-    def on_signalling_back(self, knows_session: bool = False) -> None:
-        """Handle that this end has a signalling connection again.
+    def on_signalling_back(self, signalling: SignallingClient) -> None:
+        """Handle that this end has a signalling connection again, to a server that still knows the session.
 
         Args:
-            knows_session: Whether the server still has the session, as one with a lease does. To any other it is unknown,
-                as its two ends have new ids there.
+            signalling: The connection.
         """
 
         def come_back() -> None:
-            self._path.is_relayed = knows_session
+            self._signalling = signalling
+            self._path.come_back(signalling)
+            if self._termination is not None:
+                # It ended meanwhile, of which the server could not be told.
+                self._path.tell_end()
 
         self._loop.call(come_back)
 
@@ -563,7 +585,8 @@ class Link:
             text = f"nothing was heard from the peer for {self.silence:.1f} s"
             self._fail(f"{self._session.named}: {text}", "lost", told_peer=text)
         else:
-            text = "the peer left: the signalling server ended the session, and the peer does not answer any more"
+            self._path.tell_end()
+            text = "the peer left: the signalling server does not know it any more, and it does not answer"
             self._fail(f"{self._session.named}: {text}", ending.reason)
 
     def _fail(self, message: str, reason: SessionClosedReason, told_peer: str | None = None) -> None:

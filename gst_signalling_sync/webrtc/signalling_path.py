@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -39,6 +40,17 @@ class SignallingPath:
         self._signalling = signalling
         self.is_relayed = True
         self.control: ControlChannel | None = None
+
+    def come_back(self, signalling: SignallingClient) -> None:
+        """Go on by another connection to the server, which knows the session."""
+        self._signalling = signalling
+        self.is_relayed = True
+
+    def tell_end(self) -> None:
+        """Have the server forget the session, where it knows it; returns at once."""
+        if self.is_relayed:
+            with contextlib.suppress(ConnectionLost):
+                self._signalling.end_session(self.session.id)
 
     def open_control(self, connection: PeerConnection, on_message: Callable[[ControlMessage], None]) -> ControlChannel:
         """The control channel, which is created at the first call.
