@@ -41,7 +41,7 @@ class Consumer(SessionRole):
     Signals:
         state_changed(consumer, state, error): The state is another, with the reason where there is one.
         connection_lost(consumer, error): The signalling connection was lost; once per loss.
-        reconnected(consumer, peer_id): Registered again after a loss, with the new id.
+        reconnected(consumer, peer_id): Registered again after a loss; a server with a lease keeps the id.
 
     Args:
         uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.

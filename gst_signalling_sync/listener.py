@@ -27,7 +27,7 @@ class Listener(RoleObject):
         producer_removed(listener, peer): A producer left, or stopped producing.
         state_changed(listener, state, error): The state is another, with the reason where there is one.
         connection_lost(listener, error): The signalling connection was lost; once per loss.
-        reconnected(listener, peer_id): Registered again after a loss, with the new id.
+        reconnected(listener, peer_id): Registered again after a loss; a server with a lease keeps the id.
 
     Args:
         uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.

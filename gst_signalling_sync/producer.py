@@ -40,7 +40,7 @@ class Producer(SessionRole):
         session_ended(producer, session, error): A session that was requested ended.
         state_changed(producer, state, error): The state is another, with the reason where there is one.
         connection_lost(producer, error): The signalling connection was lost; once per loss.
-        reconnected(producer, peer_id): Registered again after a loss, with the new id.
+        reconnected(producer, peer_id): Registered again after a loss; a server with a lease keeps the id.
 
     Args:
         uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.

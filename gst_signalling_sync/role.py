@@ -83,7 +83,7 @@ class RoleObject:
         self.connection_lost = Signal(
             "The signalling connection was lost: ``(role, error)``; once per loss. Sessions that are connected go on."
         )
-        self.reconnected = Signal("Registered again after a loss: ``(role, peer_id)``, with the new id.")
+        self.reconnected = Signal("Registered again after a loss: ``(role, peer_id)``; a server with a lease keeps the id.")
 
     def __repr__(self) -> str:
         state = f"peer {self.peer_id}" if self.peer_id is not None else self.state
@@ -96,7 +96,10 @@ class RoleObject:
 
     @property
     def peer_id(self) -> str | None:
-        """The id that the signalling server gave this peer; None while it is not connected. Each connection has another."""
+        """The id that the signalling server gave this peer; None while it is not connected.
+
+        Each connection has another, but for those within the lease of this library's server.
+        """
         client = self._signalling
         if client is None or not self._owner.is_here:
             return None
