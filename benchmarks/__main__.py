@@ -13,6 +13,8 @@ from benchmarks import data as data_benchmark
 from benchmarks import report
 from benchmarks import server as server_benchmark
 from benchmarks import start as start_benchmark
+from benchmarks.fleet import report as fleet_report
+from benchmarks.fleet import run as fleet_benchmark
 from benchmarks.links import report as links_report
 from benchmarks.links import run as links_benchmark
 from benchmarks.soak import run as soak_benchmark
@@ -119,6 +121,22 @@ def soak(minutes: float, warm_up: float, fault_every: float) -> None:
     """Long streaming while things break: memory, threads, messages, frames and sound of a recording."""
     result = soak_benchmark.run(minutes, warm_up, fault_every or None, _progress())
     report.print_soak(_report_console(), result)
+
+
+@main.command()
+@click.option("--clients", default=500, show_default=True, help="How many there are.")
+@click.option("--outage", default=3.0, show_default=True, help="For how many seconds nobody reaches the server.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the returns per second as PNG.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def fleet(clients: int, outage: float, plot: Path | None, as_json: bool) -> None:
+    """Clients that are cut off from their signalling server at once: when they are back, and how many at a time."""
+    result = fleet_benchmark.run(clients, outage, 60.0, _progress())
+    if plot is not None:
+        fleet_report.plot_fleet(result, plot)
+    if as_json:
+        click.echo(result.to_json())
+    else:
+        fleet_report.print_fleet(_report_console(), result)
 
 
 def _report_console() -> Console:

@@ -83,7 +83,9 @@ class RoleObject:
         self.connection_lost = Signal(
             "The signalling connection was lost: ``(role, error)``; once per loss. Sessions that are connected go on."
         )
-        self.reconnected = Signal("Registered again after a loss: ``(role, peer_id)``; a server with a lease keeps the id.")
+        self.reconnected = Signal(
+            "Registered again after a loss: ``(role, peer_id)``; a server with a lease keeps the id."
+        )
 
     def __repr__(self) -> str:
         state = f"peer {self.peer_id}" if self.peer_id is not None else self.state
