@@ -349,6 +349,13 @@ class Consumer(SessionRole):
             self._registered_again_at = clock.now()
         super()._on_change(change)
 
+    def _on_peer_back(self, session: Session) -> None:
+        # It may have another address now. No listener is told that it was away.
+        with self._sessions_changed:
+            self._came_at[session.peer_id] = clock.now()
+            self._directory_changes += 1
+            self._sessions_changed.notify_all()
+
     def _on_directory_change(self, difference: Difference) -> None:
         with self._sessions_changed:
             self._came_at.update((peer.id, clock.now()) for peer in difference.added)

@@ -22,6 +22,7 @@ from .protocol.messages import (
     IceMessage,
     Peer,
     PeerAway,
+    PeerBack,
     Role,
     SdpMessage,
     SdpType,
@@ -380,12 +381,18 @@ class SessionRole(RoleObject):
             case PeerAway(session_id):
                 if session := self._session(session_id):
                     session.link.on_peer_away()
+            case PeerBack(session_id):
+                if session := self._session(session_id):
+                    self._on_peer_back(session)
             case EndSession(session_id, mark):
                 if session := self._session(session_id):
                     session.link.on_end(None, mark)
             case EndSessionV1_1(session_id, error, mark):
                 if session := self._session(session_id):
                     session.link.on_end(error, mark)
+
+    def _on_peer_back(self, session: Session) -> None:
+        """Handle that the peer of a session was away from the server and is back; on the reader."""
 
     def _on_sdp(self, session_id: str, kind: SdpType, sdp: str) -> None:
         if session := self._session(session_id):

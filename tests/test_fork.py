@@ -275,7 +275,7 @@ def test_server_notices_that_a_parent_was_killed(
     tmp_path: Path, embedded_server: SignallingServer, event_loop: str
 ) -> None:
     script = CHILD_LIVES_ON.format(
-        parent="producer = Producer(sys.argv[1], name='robot').start()", then="import time; time.sleep(60)"
+        parent="producer = Producer(sys.argv[1], name='robot', retry=None).start()", then="import time; time.sleep(60)"
     )
     with Listener(embedded_server.uri) as listener:
         removed = Heard(listener.producer_removed)

@@ -18,6 +18,7 @@ from gst_signalling_sync.protocol.messages import (
     ListProducers,
     Peer,
     PeerAway,
+    PeerBack,
     PeerStatusChanged,
     ProducerList,
     ProtocolVersion,
@@ -362,7 +363,7 @@ def test_removing_twice_changes_nothing(registry: Registry) -> None:
     assert registry.remove_peer(peer_id) == []
 
 
-def test_other_ends_that_may_come_back_too_are_told_of_a_connection_that_broke(registry: Registry) -> None:
+def test_other_ends_that_may_come_back_too_are_told_that_a_connection_broke_and_is_back(registry: Registry) -> None:
     robot, _ = registry.add_peer(0, resumption=Resumption(NEW, "1"))
     registry.handle(robot, SetPeerStatus((Role.PRODUCER,)))
     ours, _ = registry.add_peer(0, resumption=Resumption(NEW, "2"))
@@ -372,6 +373,8 @@ def test_other_ends_that_may_come_back_too_are_told_of_a_connection_that_broke(r
 
     assert registry.leave(robot) == [(ours, PeerAway(session_id))]
     assert len(registry.sessions) == 2
+    _, outgoing = registry.add_peer(1, resumption=Resumption("1", "3"))
+    assert outgoing == [(robot, Welcome(robot, tuple(registry.sessions))), (ours, PeerBack(session_id))]
 
 
 def test_request_of_a_peer_that_was_never_added(registry: Registry) -> None:

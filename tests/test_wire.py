@@ -18,6 +18,7 @@ from gst_signalling_sync.protocol.messages import (
     ListProducers,
     Peer,
     PeerAway,
+    PeerBack,
     PeerStatusChanged,
     ProducerList,
     ProtocolVersion,
@@ -76,6 +77,7 @@ REQUESTS: list[tuple[Request, dict[str, Any]]] = [
 
 EVENTS: list[tuple[Event, dict[str, Any]]] = [
     (PeerAway("s"), {"type": "peerAway", "sessionId": "s"}),
+    (PeerBack("s"), {"type": "peerBack", "sessionId": "s"}),
     (Welcome("p"), {"type": "welcome", "peerId": "p"}),
     (Welcome("p", ("s",)), {"type": "welcome", "peerId": "p", "resumed": True, "sessions": ["s"]}),
     (

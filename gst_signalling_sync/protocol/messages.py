@@ -21,6 +21,7 @@ __all__ = [
     "ListProducers",
     "Peer",
     "PeerAway",
+    "PeerBack",
     "PeerStatusChanged",
     "ProducerList",
     "ProtocolVersion",
@@ -205,6 +206,13 @@ class PeerAway:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerBack:
+    """Tells a peer that may come back itself: a session's other end has come back, perhaps from another address."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProducerList:
     """Answers `ListProducers` (``list`` on the wire)."""
 
@@ -243,6 +251,7 @@ Event = (
     | SessionStarted
     | SessionRequested
     | PeerAway
+    | PeerBack
     | EndSession
     | EndSessionV1_1
     | SdpMessage

@@ -30,6 +30,7 @@ from .messages import (
     ListProducers,
     Peer,
     PeerAway,
+    PeerBack,
     PeerStatusChanged,
     ProducerList,
     ProtocolVersion,
@@ -192,7 +193,7 @@ class Registry:
             admission: Who it is, and what it may do; None: everything.
 
         Returns:
-            The id that it got, and what to send.
+            The id that it got, and what to send: its welcome first.
         """
         if resumption is not None and (kept_id := self._kept(resumption.presented, admission)) is not None:
             return kept_id, self._resume(kept_id, now, resumption, admission)
@@ -277,9 +278,7 @@ class Registry:
             What to send: the other ends of its sessions look after it, where they are of the kind that understands that.
         """
         self._away.add(peer_id)
-        sessions = (self._sessions[session_id] for session_id in self._sessions_of.get(peer_id, ()))
-        others = ((session.other_end(peer_id), session.id) for session in sessions)
-        return [(other, PeerAway(session_id)) for other, session_id in others if other and self._keys.has(other)]
+        return self._tell_other_ends(peer_id, PeerAway)
 
     def ghost(self, peer_id: str, request: Request) -> str | None:
         """The peer without a connection whose unique name another one registers, and may take.
@@ -402,7 +401,15 @@ class Registry:
         if admission is not None:
             self.permissions.admit(peer_id, admission)
         self._keys.issue(peer_id, resumption)
-        return [(peer_id, Welcome(peer_id, tuple(self._sessions_of.get(peer_id, ()))))]
+        welcome = Welcome(peer_id, tuple(self._sessions_of.get(peer_id, ())))
+        return [(peer_id, welcome), *self._tell_other_ends(peer_id, PeerBack)]
+
+    def _tell_other_ends(self, peer_id: str, event: type[PeerAway] | type[PeerBack]) -> Outgoing:
+        sessions = (self._sessions[session_id] for session_id in self._sessions_of.get(peer_id, ()))
+        others = ((session.other_end(peer_id), session.id) for session in sessions)
+        return [
+            (other_id, event(session_id)) for other_id, session_id in others if other_id and self._keys.has(other_id)
+        ]
 
     def _decide(self, peer: RegisteredPeer, request: Request) -> Outgoing:
         match request:

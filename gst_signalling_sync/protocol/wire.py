@@ -22,6 +22,7 @@ from .messages import (
     ListProducers,
     Peer,
     PeerAway,
+    PeerBack,
     PeerStatusChanged,
     ProducerList,
     ProtocolVersion,
@@ -133,6 +134,8 @@ def serialise_event(event: Event) -> str:
             return _dump("startSession", peerId=peer_id, sessionId=session_id, offer=offer)
         case PeerAway(session_id):
             return _dump("peerAway", sessionId=session_id)
+        case PeerBack(session_id):
+            return _dump("peerBack", sessionId=session_id)
         case ProducerList(producers):
             return join_list(event, map(serialise_peer, producers))
         case ConsumerList(consumers):
@@ -337,6 +340,7 @@ _EVENT_PARSERS: Final[Mapping[str, Callable[[JsonObject], Event]]] = {
         _text(fields, "peerId"), _text(fields, "sessionId"), _optional_text(fields, "offer")
     ),
     "peerAway": lambda fields: PeerAway(_text(fields, "sessionId")),
+    "peerBack": lambda fields: PeerBack(_text(fields, "sessionId")),
     "endSession": _end_session,
     "endSessionV1_1": _end_session_v1_1,
     "peer": _relayed,

@@ -222,11 +222,13 @@ class Switchboard:
             before.cut_off("its peer came back by another connection")
         logger.info("%s: connected%s", connection, "" if admission is None else f", with the token of {admission}")
         # The welcome is first, also where statuses wait for a listener that has come back.
-        connection.send(b"".join(self._framer.frame(event) for _, event in outgoing))
+        (_, welcome), *others = outgoing
+        connection.send(self._framer.frame(welcome))
         mailbox = self._mailboxes.pop(connection.peer_id, None)
         if mailbox is not None:
             connection.send(mailbox.empty())
             self._fan_out.resume(connection.peer_id)
+        self._deliver(others)
 
     def received(self, connection: Connection, text: str) -> None:
         """Have the registry decide on a message, and carry it out."""

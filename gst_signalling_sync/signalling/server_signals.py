@@ -11,6 +11,7 @@ from ..protocol.messages import (
     IceMessage,
     Peer,
     PeerAway,
+    PeerBack,
     PeerStatusChanged,
     ProducerList,
     SdpMessage,
@@ -54,7 +55,7 @@ class ServerSignals:
 
     def _signal_of(self, event: Event) -> tuple[Signal, dict[str, object]] | None:
         match event:
-            case PeerAway():
+            case PeerAway() | PeerBack():
                 # Only peers with a resumption key are told that, which roles are.
                 return None
             case Welcome(peer_id):
