@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -62,6 +63,13 @@ def assert_messages_flow(session: Session) -> None:
     assert channel.recv(SECONDS) == "hello"
 
 
+def be_gone(way: TcpRelay, caplog: pytest.LogCaptureFixture) -> None:
+    """Begin a blink that the server has noticed, so that it keeps from now on what it has for that end."""
+    with caplog.at_level(logging.INFO, "gst_signalling_sync.server"):
+        way.block()
+        wait_until(lambda: ": disconnected" in caplog.text, "the server has noticed")
+
+
 def come_back(way: TcpRelay, role: Producer | Consumer | Listener) -> object:
     """End a blink.
 
@@ -118,22 +126,23 @@ def test_session_with_a_foreign_peer_is_renegotiated_after_a_blink(server: Signa
         assert session.state == "connected"
 
 
-def test_offer_of_a_foreign_peer_waits_at_the_server_during_a_blink(server: SignallingServer, way: TcpRelay) -> None:
+def test_offer_of_a_foreign_peer_waits_at_the_server_during_a_blink(
+    server: SignallingServer, way: TcpRelay, caplog: pytest.LogCaptureFixture
+) -> None:
     with EditedPeer(server.uri) as foreign, Consumer(way.uri, retry=QUICK) as consumer:
         consumer.start_session(name="edited", timeout=SECONDS)
         foreign.next_answer()
-        way.block()
-        wait_until(lambda: consumer.state == "suspended", "it has noticed")
-
+        be_gone(way, caplog)
         foreign.offer()
         come_back(way, consumer)
         assert foreign.next_answer()
 
 
-def test_session_that_is_asked_for_during_a_blink_begins_after_it(server: SignallingServer, way: TcpRelay) -> None:
+def test_session_that_is_asked_for_during_a_blink_begins_after_it(
+    server: SignallingServer, way: TcpRelay, caplog: pytest.LogCaptureFixture
+) -> None:
     with Robot(way.uri) as robot, Consumer(server.uri, retry=QUICK) as consumer, ThreadPoolExecutor() as pool:
-        way.block()
-        wait_until(lambda: robot.state == "suspended", "it has noticed")
+        be_gone(way, caplog)
         starting = pool.submit(consumer.start_session, name="robot", timeout=SECONDS)
         wait_until(lambda: server.sessions, "it was asked for")
 
