@@ -141,10 +141,10 @@ function consume(producer, stream) {
   session.connect();
 }
 
-async function startConsumer({ uri, name, send }) {
+async function startConsumer({ uri, name, send, iceServers }) {
   const stream = await mediaToSend(send);
   canvas.hidden = true;
-  connect({ uri });
+  connect({ uri, iceServers });
   const joinFirst = (producer) => {
     if (session === null && (name === null || producer.meta.name === name)) {
       consume(producer, stream);
@@ -153,11 +153,11 @@ async function startConsumer({ uri, name, send }) {
   api.registerPeerListener({ producerAdded: joinFirst });
 }
 
-async function startProducer({ uri, name, send }) {
+async function startProducer({ uri, name, send, iceServers }) {
   document.getElementById("title").textContent = name;
   video.hidden = true;
   const stream = await mediaToSend(send);
-  connect({ uri, name });
+  connect({ uri, name, iceServers });
   onceReady(() => {
     session = api.createProducerSession(stream);
     watchSession(session);
