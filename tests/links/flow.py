@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import random
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,8 +18,8 @@ from gst_signalling_sync.webrtc.bwe.transport_feedback import TransportFeedback
 
 __all__ = ["Flow"]
 
-_FPS: Final = 30
 _PACKET_BYTES: Final = 1200
+_PADDING_BYTES: Final = 270
 _FEEDBACK_SECONDS: Final = 0.05
 _TICK_SECONDS: Final = 0.005
 
@@ -31,6 +32,7 @@ class Flow:
         profile: Of the link, from the sender to the receiver.
         maximum: Bits per second that the source has at most.
         noise: By how much frames are larger or smaller than the rate says, as a share.
+        fps: Frames per second.
         seed: Of all random numbers.
         estimates: Each 100 ms, when and what.
         delays: Of each packet that came: when it was sent, and the seconds that it took.
@@ -39,6 +41,7 @@ class Flow:
     profile: LinkProfile
     maximum: float = 10e6
     noise: float = 0.2
+    fps: float = 30.0
     seed: int = 1
     estimates: list[tuple[float, int]] = field(default_factory=list)
     delays: list[tuple[float, float]] = field(default_factory=list)
@@ -84,21 +87,21 @@ class Flow:
         heapq.heappush(self._events, (time, next(self._order), name, what))
 
     def _on_frame(self, _: object) -> None:
-        size = self.estimator.bitrate / _FPS / 8 * (1 + self.noise * self._random.uniform(-1, 1))
+        size = self.estimator.bitrate / self.fps / 8 * (1 + self.noise * self._random.uniform(-1, 1))
         self._queue += [_PACKET_BYTES] * max(1, round(size / _PACKET_BYTES)) if size > _PACKET_BYTES else [round(size)]
-        self._at(self._now + 1 / _FPS, "frame", None)
+        self._at(self._now + 1 / self.fps, "frame", None)
 
     def _on_tick(self, _: object) -> None:
         while self._queue and not self.pacer.wait(self._now):
             self._send(self._queue.pop(0), None)
         if (probe := self.estimator.probe(self._now)) is not None:
-            for index in range(max(7, round(probe.bits / 8 / 270 + 0.5))):
-                self._at(self._now + index * 270 * 8 / probe.rate, "probe", probe)
+            for index in range(max(probe.packets, math.ceil(probe.bits / 8 / _PADDING_BYTES))):
+                self._at(self._now + index * _PADDING_BYTES * 8 / probe.rate, "probe", probe)
         self._at(self._now + _TICK_SECONDS, "tick", None)
 
     def _on_probe(self, probe: object) -> None:
         assert isinstance(probe, Probe)
-        self._send(270, probe.number)
+        self._send(_PADDING_BYTES, probe.number)
 
     def _send(self, size: int, probe: int | None) -> None:
         number = next(self._numbers) & 0xFFFF

@@ -66,6 +66,16 @@ def test_link_that_becomes_thin_and_wide_again_is_followed() -> None:
     assert flow.delay(22, 0.95) < 0.2
 
 
+@pytest.mark.parametrize("fps", [30, 10, 5])
+def test_estimate_is_back_within_seconds_after_a_link_was_all_but_gone(fps: float) -> None:
+    gone, back = LinkProfile(rate=40e3, queue=0.2, delay=0.02), LinkProfile(rate=800e3, queue=0.2, delay=0.02)
+    flow = Flow(LinkProfile(rate=800e3, queue=0.2, delay=0.02, changes=((10.0, gone), (20.0, back))), fps=fps)
+    flow.run(MINUTE)
+
+    assert flow.mean(17, 20) < 100e3
+    assert flow.mean(30, MINUTE) > 0.8 * 800e3
+
+
 def test_wide_link_is_sharp_within_two_seconds() -> None:
     flow = Flow(LinkProfile(rate=5e6, delay=0.02)).run(3.0)
 
@@ -103,12 +113,25 @@ def test_packets_are_spread_at_twice_the_rate() -> None:
     pacer = Pacer()
     pacer.pace(1e6)
     now = 0.0
-    for _ in range(100):
+    for _ in range(1000):
         while wait := pacer.wait(now):
             now += wait
         pacer.sent(10_000, now)
 
-    assert now == pytest.approx(100 * 10_000 / 2e6, rel=0.05)
+    assert now == pytest.approx(1000 * 10_000 / 2e6, rel=0.01)
+
+
+def test_frame_of_usual_size_leaves_at_once_and_a_keyframe_does_not() -> None:
+    pacer = Pacer()
+    pacer.pace(1e6)
+    pacer.sent(9_600, 0.0)
+    for _ in range(3):
+        assert pacer.wait(0.0) == 0.0
+        pacer.sent(9_600, 0.0)
+    for _ in range(10):
+        pacer.sent(9_600, 0.0)
+
+    assert pacer.wait(0.0) == pytest.approx(14 * 9_600 / 2e6 - 0.02)
 
 
 def test_nothing_waits_before_the_rate_is_known() -> None:

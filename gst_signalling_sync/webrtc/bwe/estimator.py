@@ -91,8 +91,11 @@ class SendSideEstimator:
         """The burst of padding to send now, if any; see `Probing.due`."""
         if not self.has_feedback and self._sent and not self.is_confirmed and len(self._sent) > 100:
             return None
-        may_rise = self._trend.usage is not Usage.OVER and self._loss.rate > self._by_delay
-        return self._probing.due(self.bitrate, min(self.maximum, 1e9), may_rise, now)
+        is_limited_by_loss = self._loss.rate <= self._by_delay
+        if is_limited_by_loss and not self._loss.is_clean:
+            return None
+        may_rise = self._trend.usage is not Usage.OVER
+        return self._probing.due(self.bitrate, min(self.maximum, 1e9), may_rise, now, is_limited_by_loss)
 
     def on_sent(self, number: int, size: int, now: float, probe: int | None = None) -> None:
         """Take note of a packet.
@@ -153,12 +156,14 @@ class SendSideEstimator:
         self._changed = now
         rate = self._throughput.rate
         if self._loss.judge(min(self._by_delay, self._loss.rate), rate, now):
-            self._probing.stop()
+            self._probing.stop_for_losses(now)
             self.is_confirmed = True
         if self._trend.usage is Usage.OVER:
             self._decrease(now)
-        elif probed is not None and probed > self._by_delay:
-            self._by_delay = probed
+        elif probed is not None and probed > min(self._by_delay, self._loss.rate):
+            self._by_delay = max(self._by_delay, probed)
+            self._loss.bears(probed)
+            self._probing.raised(now)
             self.is_confirmed = True
         elif self._trend.usage is Usage.NORMAL and rate is not None:
             self._increase(rate, elapsed)

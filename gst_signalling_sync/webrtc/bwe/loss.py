@@ -9,9 +9,14 @@ __all__ = ["LossLimit"]
 
 _WINDOW_SECONDS: Final = 0.5
 _WINDOW_PACKETS: Final = 30
+
+_MAX_WINDOW_SECONDS: Final = 1.5
+_LEAST_PACKETS: Final = 6
+"""A slow flow is judged by fewer packets, so that it is not slow forever."""
+
 _HIGH: Final = 0.04
 _LOW: Final = 0.02
-_INCREASE: Final = 1.05
+_INCREASE_PER_SECOND: Final = 1.1
 _UNLIMITED: Final = 1.5
 """A limit above this multiple of the estimate by delay is none."""
 
@@ -42,6 +47,8 @@ class LossLimit:
         """Bits per second; infinite: there is no limit."""
         self.own_share = 0.0
         """What the link loses whatever is sent."""
+        self.is_clean = True
+        """Whether little more than that was lost since the limit was last changed."""
         self._heard = self._lost = 0
         self._run = 0
         self._since: float | None = None
@@ -62,6 +69,13 @@ class LossLimit:
         """Take note that a packet which was taken for lost came after all."""
         self._lost = max(0, self._lost - 1)
 
+    def bears(self, rate: float) -> None:
+        """Take note that a burst came through: the limit is no lower than its rate, in bits per second."""
+        if rate > self.rate:
+            self.rate = rate
+            # What a burst shows may be the depth of a policer's bucket.
+            self.is_clean = False
+
     def judge(self, current: float, delivered: float | None, now: float) -> bool:
         """Draw conclusions, if enough is known.
 
@@ -75,7 +89,9 @@ class LossLimit:
         """
         if self._since is None:
             self._since = now
-        if now - self._since < _WINDOW_SECONDS or self._heard < _WINDOW_PACKETS:
+        elapsed = now - self._since
+        wanted = _WINDOW_PACKETS if elapsed < _MAX_WINDOW_SECONDS else _LEAST_PACKETS
+        if elapsed < _WINDOW_SECONDS or self._heard < wanted:
             return False
         share = self._lost / self._heard
         noise = _NOISE * math.sqrt(max(share, 0.01) / self._heard)
@@ -92,9 +108,10 @@ class LossLimit:
                 # The first step is far enough to tell the two kinds of link apart.
                 self.rate = min(self.rate, current * _TRIAL)
         elif excess < _LOW + noise:
-            self.rate *= _INCREASE
+            self.rate *= _INCREASE_PER_SECOND**elapsed
             if self.rate > _UNLIMITED * current:
                 self.rate = math.inf
+        self.is_clean = excess < _LOW + noise
         # Only down: a share that followed more losses up would take those of a rate that is too high for the link's own.
         if excess < 0:
             self.own_share += (_FOLLOWING if -excess <= noise + _LOW else _FORGETTING) * excess

@@ -9,10 +9,17 @@ __all__ = ["Probe", "Probing"]
 
 _FIRST_FACTORS: Final = (3.0, 6.0)
 _FURTHER_FACTOR: Final = 2.0
+_CAUTIOUS_FACTOR: Final = 1.5
+"""Where losses limit the rate: policers let a burst through that they do not bear for long."""
+
 _FURTHER_SHARE: Final = 0.7
 """Of the rate of a burst: one that found more is followed by the next."""
 
 _PERIOD_SECONDS: Final = 5.0
+_MAX_PERIOD_SECONDS: Final = 60.0
+_PUNISHED_SECONDS: Final = 2.0
+"""A link that loses packets so soon after a burst was followed is left in peace for twice the time."""
+
 _EARLY_PERIOD_SECONDS: Final = 0.7
 """While the link has never shown that it bears no more."""
 
@@ -35,12 +42,14 @@ class Probe:
         number: Identifies it.
         rate: Bits per second at which it is to be sent.
         bits: That it has at least.
+        packets: That it has at least: of fewer the time between them tells nothing.
     """
 
     number: int
     rate: float
     bits: int
     began: float
+    packets: int = _LEAST_PACKETS
     sent: list[tuple[float, int]] = field(default_factory=list)
     came: list[tuple[float, float, int]] = field(default_factory=list)
 
@@ -54,8 +63,12 @@ class Probing:
         self._current: Probe | None = None
         self._last = float("-inf")
         self._period = _EARLY_PERIOD_SECONDS
+        self._raised = float("-inf")
+        self._factor = _FURTHER_FACTOR
 
-    def due(self, estimate: float, maximum: float, may_rise: bool, now: float) -> Probe | None:
+    def due(
+        self, estimate: float, maximum: float, may_rise: bool, now: float, is_limited_by_loss: bool = False
+    ) -> Probe | None:
         """The burst to send now, if any.
 
         Args:
@@ -63,7 +76,9 @@ class Probing:
             maximum: Bits per second that are ever needed.
             may_rise: Whether nothing tells against a higher rate at present.
             now: Seconds.
+            is_limited_by_loss: Whether the estimate is what it is because packets were lost.
         """
+        self._factor = _CAUTIOUS_FACTOR if is_limited_by_loss else _FURTHER_FACTOR
         if self._current is not None and now - self._current.began > _ANSWER_SECONDS:
             self._current = None
         if self._current is not None:
@@ -74,7 +89,7 @@ class Probing:
         if self._wanted is None:
             self._wanted = [estimate * factor for factor in _FIRST_FACTORS]
         if not self._wanted and may_rise and now - self._last > self._period:
-            self._wanted.append(estimate * _FURTHER_FACTOR)
+            self._wanted.append(estimate * self._factor)
         if not self._wanted:
             return None
         rate = min(self._wanted.pop(0), maximum * 1.2)
@@ -101,10 +116,24 @@ class Probing:
         self._current = None
         return self._result(probe)
 
+    def raised(self, now: float) -> None:
+        """Take note that the estimate follows what a burst has found."""
+        if self._raised > float("-inf"):
+            # Nothing told against the one before.
+            self._period = min(self._period, _PERIOD_SECONDS)
+        self._raised = now
+
     def stop(self) -> None:
         """Try nothing more for a while: the link has shown what it bears."""
         self._wanted = []
-        self._period = _PERIOD_SECONDS
+        self._period = max(self._period, _PERIOD_SECONDS)
+
+    def stop_for_losses(self, now: float) -> None:
+        """Likewise, because packets were lost."""
+        self.stop()
+        if now - self._raised < _PUNISHED_SECONDS:
+            self._period = min(2 * self._period, _MAX_PERIOD_SECONDS)
+        self._raised = float("-inf")
 
     def _result(self, probe: Probe) -> float | None:
         sent = sorted(probe.came)
@@ -121,5 +150,5 @@ class Probing:
             self._wanted = []
             return found * _CAUTION
         if found > _FURTHER_SHARE * probe.rate and self._wanted == []:
-            self._wanted = [found * _FURTHER_FACTOR]
+            self._wanted = [found * self._factor]
         return found

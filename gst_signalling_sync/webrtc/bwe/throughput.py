@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from typing import Final
 
@@ -10,10 +11,14 @@ __all__ = ["Throughput"]
 _SECONDS: Final = 0.5
 _SHORT_SECONDS: Final = 0.15
 _LEAST_PACKETS: Final = 8
+_LEAST_SECONDS: Final = 0.02
+
+_MAX_SECONDS: Final = 2.0
+"""How long a slow flow may take for the packets that it is told by."""
 
 
 class Throughput:
-    """What the receiver got for about the last half second."""
+    """What the receiver got for about the last half second, or longer where that was less than eight packets."""
 
     def __init__(self) -> None:
         self._came: deque[tuple[float, int]] = deque()
@@ -25,9 +30,11 @@ class Throughput:
             arrival: Seconds on the receiver's clock.
             bits: Of its length with all headers.
         """
-        self._came.append((arrival, bits))
-        while self._came and self._came[0][0] < arrival - _SECONDS:
-            self._came.popleft()
+        came = self._came
+        came.append((arrival, bits))
+        # Those of a slow flow are kept for longer.
+        while came[0][0] < arrival - (_SECONDS if len(came) > _LEAST_PACKETS else _MAX_SECONDS):
+            came.popleft()
 
     @property
     def rate(self) -> float | None:
@@ -40,10 +47,13 @@ class Throughput:
         return self._rate(_SHORT_SECONDS)
 
     def _rate(self, seconds: float) -> float | None:
-        if len(self._came) < _LEAST_PACKETS:
+        came = self._came
+        if len(came) < _LEAST_PACKETS:
             return None
-        end = self._came[-1][0]
-        recent = [(time, bits) for time, bits in self._came if time >= end - seconds]
-        span = end - recent[0][0]
+        end = came[-1][0]
+        recent = list(itertools.takewhile(lambda packet: packet[0] >= end - seconds, reversed(came)))
+        if len(recent) < _LEAST_PACKETS:
+            recent = list(itertools.islice(reversed(came), _LEAST_PACKETS))
+        span = end - recent[-1][0]
         # The first one only marks the time from which the others came.
-        return sum(bits for _, bits in recent[1:]) / span if len(recent) >= _LEAST_PACKETS and span > 0.02 else None
+        return sum(bits for _, bits in recent[:-1]) / span if span > _LEAST_SECONDS else None

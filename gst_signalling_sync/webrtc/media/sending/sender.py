@@ -395,9 +395,9 @@ class MediaSender(RtpSender):
     async def _send_padding(self, probe: Probe) -> None:
         assert self._retransmission_payload_type is not None
         began = time.monotonic()
-        sent = 0
+        sent = packets = 0
         try:
-            while sent < probe.bits:
+            while sent < probe.bits or packets < probe.packets:
                 ahead = sent / probe.rate - (time.monotonic() - began)
                 if ahead > _PROBE_STEP_SECONDS:
                     await asyncio.sleep(ahead)
@@ -410,6 +410,7 @@ class MediaSender(RtpSender):
                 data = b"".join((header, extensions, bytes(_PADDING_BYTES - 1), bytes([_PADDING_BYTES])))
                 self.departures.sent(counted, len(data), probe.number)
                 sent += (len(data) + 38) * 8
+                packets += 1
                 await self.transmit(data)
         except ConnectionError:
             # The session is ending, which others notice and tell.
