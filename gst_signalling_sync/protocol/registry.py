@@ -162,6 +162,11 @@ class Registry:
         self._meta_usage = MetaUsage(limits)
 
     @property
+    def has_unique_names(self) -> bool:
+        """Whether two producers may not have one name."""
+        return self._names is not None
+
+    @property
     def peers(self) -> dict[str, RegisteredPeer]:
         """A snapshot of the peers, by id."""
         # One atomic copy of a dict whose values never change: safe from any thread without a lock.

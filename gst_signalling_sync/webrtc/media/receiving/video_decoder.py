@@ -23,10 +23,15 @@ _TIME_BASE: Final = Fraction(1, VIDEO_CLOCK_RATE)
 
 
 class VideoDecoder:
-    """The decoder of one video track; used by one thread."""
+    """The decoder of one video track; used by one thread.
 
-    def __init__(self) -> None:
+    Args:
+        max_pixels: Of one frame; a larger one is refused.
+    """
+
+    def __init__(self, max_pixels: int = MAX_PIXELS) -> None:
         keep_in_child(self)
+        self._max_pixels = max_pixels
         self._codec = ""
         self._context: VideoCodecContext | None = None
 
@@ -44,7 +49,7 @@ class VideoDecoder:
             DecodingError: What was decoded is damaged.
         """
         if self._context is None or frame.codec != self._codec:
-            self._context = _new_context(frame.codec)
+            self._context = _new_context(frame.codec, self._max_pixels)
             self._codec = frame.codec
         packet = av.Packet(frame.data)
         packet.pts = frame.timestamp
@@ -63,11 +68,11 @@ class VideoDecoder:
         return decoded
 
 
-def _new_context(codec: str) -> VideoCodecContext:
+def _new_context(codec: str, max_pixels: int) -> VideoCodecContext:
     context = av.CodecContext.create(VIDEO[codec].decoder, "r")
     assert isinstance(context, VideoCodecContext)
     # Several threads would each hold a frame back.
     context.thread_count = 1
     context.flags |= Flags.low_delay
-    context.options = {"max_pixels": str(MAX_PIXELS)}
+    context.options = {"max_pixels": str(max_pixels)}
     return context

@@ -20,6 +20,9 @@ __all__ = ["RecordedAudio", "RecordedVideo", "opus_seconds"]
 _LEAST_STEP: Final = 0.00125
 """Seconds from one packet to the next of its track; Matroska counts whole milliseconds."""
 
+_MAX_BEHIND_SECONDS: Final = 2.0
+"""How late a frame may be that is re-encoded: a peer may send what takes longer to re-encode than to send."""
+
 _USUAL_DURATION: Final = 1 / 30
 _MAX_DURATION: Final = 0.5
 
@@ -36,6 +39,8 @@ class RecordedVideo:
 
     def __init__(self, clock: RecordingClock, codecs: tuple[str, ...], request_keyframe: Callable[[], object]) -> None:
         self.codec = ""
+        self.dropped = 0
+        """Frames that were not re-encoded because that took too long."""
         self.transcodes: list[str] = []
         self._clock = clock
         self._codecs = codecs
@@ -46,18 +51,24 @@ class RecordedVideo:
         self._next_time = 0.0
         self._duration = _USUAL_DURATION
 
-    def packets(self, frame: EncodedFrame) -> list[Packet]:
+    def packets(self, frame: EncodedFrame, now: float) -> list[Packet]:
         """The next frame, as the file holds it.
 
         Args:
             frame: In the order of decoding.
+            now: On the clock of `EncodedFrame.time`. A frame that waited for longer than 2 s is not re-encoded.
 
         Returns:
-            One packet; none before a keyframe, and after a damaged frame that had to be re-encoded.
+            One packet; none before a keyframe, and after a frame that had to be re-encoded and was damaged, or too late.
         """
         if frame.codec not in VIDEO or not frame.data:
             return []
         time = self._place(frame)
+        if self._is_reencoded(frame.codec) and now - frame.time > _MAX_BEHIND_SECONDS:
+            self.dropped += 1
+            self._source = ""
+            self._request_keyframe()
+            return []
         if frame.keyframe and frame.codec != self._source:
             self._take_on(frame.codec)
         if frame.codec != self._source:
@@ -71,6 +82,9 @@ class RecordedVideo:
             # Nothing until the next keyframe, for which a new decoder is made.
             self._source = ""
             return []
+
+    def _is_reencoded(self, codec: str) -> bool:
+        return codec != self.codec if self.codec else codec not in self._codecs
 
     def _take_on(self, codec: str) -> None:
         self.codec = self.codec or (codec if codec in self._codecs else self._codecs[0])

@@ -51,8 +51,8 @@ class Recorder:
     What came is written as it is where the file can hold it, and re-encoded where not: MP4 holds H264 and Opus, MKV holds VP8,
     H264 and Opus, WebM holds VP8 and Opus. So VP8 becomes H264 in MP4, and H264 becomes VP8 in WebM; sound other than Opus
     (PCMU, PCMA, G722) becomes Opus in all three; `transcodes` tells. Re-encoding takes half a core for 1280x720 at 30 frames
-    per second; when it falls behind, frames are dropped as for a disk that is too slow. Frames whose size changes keep
-    their new size in the file.
+    per second; when it is 2 s behind, frames are dropped up to the next keyframe. Frames of more than 4096x2304 are not
+    re-encoded. Frames whose size changes keep their new size in the file.
 
     The recording begins with the first keyframe, and sound and video are in sync by the sender's clock. So the first few
     seconds are held in memory until the sender has told its clock: three at the most, then the time of arrival counts. A
@@ -153,7 +153,7 @@ class Recorder:
     @property
     def frames_dropped(self) -> int:
         """Frames and packets of sound left out, because the disk, or the re-encoding, was too slow."""
-        return self._queue.dropped
+        return self._queue.dropped + (0 if self._recording is None else self._recording.frames_dropped)
 
     @property
     def transcodes(self) -> tuple[str, ...]:

@@ -103,6 +103,11 @@ class Recording:
         return tuple(note for track in tracks if track is not None for note in track.transcodes)
 
     @property
+    def frames_dropped(self) -> int:
+        """Frames that were not re-encoded because that took too long."""
+        return 0 if self._video is None else self._video.dropped
+
+    @property
     def is_waiting(self) -> bool:
         """Whether `proceed` has something to do even when no frame comes."""
         return self._needs_keyframe or bool(self._held)
@@ -179,7 +184,13 @@ class Recording:
 
     def _begin(self) -> None:
         self._open_tracks(self._zero())
-        packets = [(kind, packet) for kind, frame in self._held for packet in self._packets(kind, frame)]
+        began = time.monotonic()
+        # What was held is not late for that.
+        packets = [
+            (kind, packet)
+            for kind, frame in self._held
+            for packet in self._packets(kind, frame, frame.time + time.monotonic() - began)
+        ]
         self._held, self._held_size, self._first_held = [], 0, {}
         template = None
         while template is None and (video := next((each for each in packets if each[0] == "video"), None)):
@@ -210,9 +221,10 @@ class Recording:
         if "audio" in self._tracks:
             self._audio = RecordedAudio(RecordingClock(zero, self._tracks["audio"].clock))
 
-    def _packets(self, kind: MediaKind, frame: EncodedFrame) -> list[Packet]:
-        track = self._video if kind == "video" else self._audio
-        return [] if track is None else track.packets(frame)
+    def _packets(self, kind: MediaKind, frame: EncodedFrame, now: float) -> list[Packet]:
+        if kind == "video":
+            return [] if self._video is None else self._video.packets(frame, now)
+        return [] if self._audio is None else self._audio.packets(frame)
 
     def _template(self, packet: Packet) -> Template | None:
         assert self._video is not None
@@ -220,7 +232,7 @@ class Recording:
 
     def _write(self, kind: MediaKind, frame: EncodedFrame) -> None:
         assert self._muxer is not None
-        for packet in self._packets(kind, frame):
+        for packet in self._packets(kind, frame, time.monotonic()):
             if kind == "video" and not self._muxer.has_video:
                 template = self._template(packet)
                 if template is None:

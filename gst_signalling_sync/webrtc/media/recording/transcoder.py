@@ -23,6 +23,9 @@ __all__ = ["AudioTranscoder", "VideoTranscoder"]
 _KEYFRAME_INTERVAL: Final = 90
 """Pictures; how far a player has to go back to seek."""
 
+_MAX_PIXELS: Final = 4096 * 2304
+"""Of a frame that is re-encoded. The peer chooses its size, and one of 8K takes a core for a third of a second."""
+
 _OPUS_SAMPLES: Final = 960
 """Of a packet: 20 ms."""
 
@@ -41,7 +44,7 @@ class VideoTranscoder:
     def __init__(self, target: str) -> None:
         keep_in_child(self)
         self._target = target
-        self._decoder = VideoDecoder()
+        self._decoder = VideoDecoder(_MAX_PIXELS)
         self._reformatter = VideoReformatter()
         self._encoder: VideoCodecContext | None = None
 
@@ -57,7 +60,7 @@ class VideoTranscoder:
             One packet as a rule.
 
         Raises:
-            av.FFmpegError: It cannot be decoded.
+            av.FFmpegError: It cannot be decoded, or is larger than 4096x2304.
             DecodingError: It is damaged.
         """
         packets = []

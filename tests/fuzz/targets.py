@@ -1,0 +1,160 @@
+"""The targets: functions of bytes that raise where a rule is broken, and return whatever else happens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from websockets.exceptions import InvalidHandshake
+from websockets.http11 import Request as HttpRequest
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from gst_signalling_sync.errors import ProtocolError
+from gst_signalling_sync.protocol.wire import (
+    parse_event,
+    parse_request,
+    serialise_event,
+    serialise_request,
+)
+from gst_signalling_sync.server.origins import OriginRules
+from gst_signalling_sync.server.page import Page
+from gst_signalling_sync.server.proxies import TrustedProxies
+from gst_signalling_sync.server.reception import Reception, Visitor
+from gst_signalling_sync.signalling.frames import MessageReader, ProtocolViolation
+from gst_signalling_sync.signalling.handshake import NotWebSocket, shake_hands
+from gst_signalling_sync.signalling.http_head import HttpHead, NotHttp
+from gst_signalling_sync.signalling.resumption_key import ResumptionKey
+
+from .conversations import Conversation
+
+__all__ = ["TARGETS", "Target"]
+
+Target = Callable[[bytes], None]
+
+
+def parser(data: bytes) -> None:
+    """A message parses or is refused by a `ProtocolError`, and what was parsed means the same when it is sent on."""
+    for text in (data, data.decode(errors="replace"), data.decode("utf-8", "surrogateescape")):
+        _parse_as_request(text)
+        _parse_as_event(text)
+
+
+def _parse_as_request(text: str | bytes) -> None:
+    try:
+        request = parse_request(text)
+    except ProtocolError:
+        return
+    try:
+        sent = serialise_request(request)
+    except ProtocolError:
+        # A status that other peers could not read: the registry drops it too.
+        return
+    assert parse_request(sent) == request
+    json.loads(sent.encode())
+
+
+def _parse_as_event(text: str | bytes) -> None:
+    try:
+        event = parse_event(text)
+    except ProtocolError:
+        return
+    try:
+        sent = serialise_event(event)
+    except ProtocolError:
+        return
+    assert parse_event(sent) == event
+    json.loads(sent.encode())
+
+
+def handshake(data: bytes) -> None:
+    """Each end of the opening handshake, and the frames behind it, take any bytes in any pieces."""
+    kind, step, rest = data[:1], 1 + data[1] if len(data) > 1 else 1, data[2:]
+    pieces = [rest[first : first + step] for first in range(0, len(rest), step)]
+    if kind < b"\x55":
+        _server_shakes_hands(pieces)
+    elif kind < b"\xaa":
+        _client_shakes_hands(rest)
+    else:
+        _client_reads(pieces)
+
+
+_RECEPTION: Final = Reception(
+    OriginRules("192.0.2.1", None, None),
+    TrustedProxies(("192.0.2.0/24",)),
+    is_secure=False,
+    asks_for_tokens=True,
+    is_ready=lambda: True,
+)
+
+
+def _server_shakes_hands(pieces: list[bytes]) -> None:
+    protocol = ServerProtocol(max_size=2**16)
+    for piece in pieces:
+        protocol.receive_data(piece)
+        for event in protocol.events_received():
+            if not isinstance(event, HttpRequest):
+                continue
+            answer = _RECEPTION.receive(event, "192.0.2.7")
+            if isinstance(answer, Page):
+                answer.response("GET").serialize()
+                protocol.send_response(answer.response("GET"))
+                return
+            assert isinstance(answer, Visitor)
+            protocol.send_response(protocol.accept(event))
+        protocol.data_to_send()
+        if protocol.close_expected() or protocol.state is State.CLOSED:
+            return
+
+
+def _client_shakes_hands(answer: bytes) -> None:
+    try:
+        head = HttpHead.of(answer)
+    except NotHttp:
+        return
+    if head is None:
+        return
+    assert head.size <= len(answer)
+    key = ResumptionKey()
+    key.take(head.headers)
+    name, value = key.header
+    assert f"{name}: {value}".isascii()
+    assert f"{name}: {value}".isprintable()
+    taken: HttpHead = head
+    try:
+        shake_hands("ws://localhost/", "localhost", [key.header], lambda data: None, lambda: taken)
+    except (NotWebSocket, InvalidHandshake):
+        return
+
+
+def _client_reads(pieces: list[bytes]) -> None:
+    received = b"".join(pieces)
+    place = 0
+
+    def read(size: int) -> bytes:
+        nonlocal place
+        if place == len(received):
+            raise EOFError
+        taken = received[place : place + min(size, len(pieces[0]))]
+        place += len(taken)
+        return taken
+
+    messages = MessageReader(read)
+    try:
+        while True:
+            messages.next()
+    except (EOFError, ProtocolViolation):
+        return
+
+
+def registry(data: bytes) -> None:
+    """Whatever peers do, what the registry knows and says of them fits together, and nothing is left when all are gone."""
+    Conversation(data).carry_on()
+
+
+TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
+    {"parser": parser, "handshake": handshake, "registry": registry}
+)
+"""By name."""
