@@ -18,6 +18,8 @@ import hypothesis
 import pytest
 
 TURNS: Final = pytest.StashKey["Turns"]()
+DIRECTORY: Final = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
+"""Where the workers of this run take turns: the controller's, which removes it."""
 
 STACK_SECONDS: Final = 2.0
 """How long the workers get to show their stacks."""
@@ -35,7 +37,6 @@ class Turns:
     """
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(exist_ok=True)
         # Who waits to be alone keeps the gate shut, so that those who begin meanwhile do not make it wait forever.
         self._gate = os.open(directory / "gate", os.O_RDWR | os.O_CREAT)
         self._turn = os.open(directory / "turn", os.O_RDWR | os.O_CREAT)
@@ -82,7 +83,16 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("long" if _runs_long_forms(config) else "short")
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     if worker is not None:
-        config.stash[TURNS] = Turns(Path(tempfile.gettempdir(), f"gst-signalling-sync-tests-{worker['testrunuid']}"))
+        config.stash[TURNS] = Turns(Path(worker["turns"]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker where it takes turns with the others."""
+    stash = node.config.stash
+    if DIRECTORY not in stash:
+        stash[DIRECTORY] = tempfile.TemporaryDirectory(prefix="gst-signalling-sync-tests-")
+    node.workerinput["turns"] = stash[DIRECTORY].name
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -102,7 +112,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Have SIGUSR1 show where the threads are that hold up the exit."""
+    """Remove what the workers shared, and have SIGUSR1 show where the threads are that hold up the exit."""
+    directory = config.stash.get(DIRECTORY, None)
+    if directory is not None:
+        directory.cleanup()
     if not hasattr(config, "workerinput"):
         signal.signal(signal.SIGUSR1, signal.SIG_DFL)
         faulthandler.register(signal.SIGUSR1, chain=True)

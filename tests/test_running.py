@@ -47,6 +47,14 @@ def test_directory_runs_side_by_side(tmp_path: Path, options: list[str]) -> None
     assert "worker True" in run_pytest(tmp_path, "--maxprocesses", "1", *options, str(tmp_path))
 
 
+def test_run_leaves_no_directory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    run_pytest(tmp_path, "--maxprocesses", "1", f"--basetemp={tmp_path / 'base'}", str(tmp_path))
+    assert list(temporary.iterdir()) == []
+
+
 @pytest.mark.parametrize("options", [["-p", "no:xdist"], ["-n", "0"], ["--cov=nothing"], ["--pdb"], ["-s"]])
 def test_debuggers_prints_coverage_and_users_without_xdist_get_one_process(tmp_path: Path, options: list[str]) -> None:
     assert "worker False" in run_pytest(tmp_path, *options, str(tmp_path))
