@@ -96,13 +96,16 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long forms of proofs out where nobody asked for them."""
-    if _runs_long_forms(config):
-        return
-    long = [item for item in items if item.get_closest_marker("long")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if not item.get_closest_marker("long")]
+    """Leave the long forms of proofs out where nobody asked for them, and take what runs alone last.
+
+    Before each test that runs alone all workers wait for the one whose test takes longest: together they wait once.
+    """
+    if not _runs_long_forms(config):
+        long = [item for item in items if item.get_closest_marker("long")]
+        if long:
+            config.hook.pytest_deselected(items=long)
+            items[:] = [item for item in items if not item.get_closest_marker("long")]
+    items.sort(key=_runs_alone)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -127,7 +130,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     turns = item.config.stash.get(TURNS, None)
     if turns is None:
         return (yield)
-    with turns.turn(alone=item.get_closest_marker("alone") is not None):
+    with turns.turn(alone=_runs_alone(item)):
         return (yield)
 
 
@@ -144,6 +147,10 @@ def _may_run_side_by_side(config: pytest.Config) -> bool:
     if getattr(option, "cov_source", None):
         return False
     return any(Path(config.invocation_params.dir, argument).is_dir() for argument in config.args)
+
+
+def _runs_alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
 
 
 def _runs_long_forms(config: pytest.Config) -> bool:

@@ -19,6 +19,10 @@ pytestmark = pytest.mark.usefixtures("_not_measured")
 TESTS = """
     import pytest
 
+    @pytest.mark.alone
+    def test_alone():
+        print("runs alone")
+
     def test_worker(request):
         print("worker", hasattr(request.config, "workerinput"))
 
@@ -76,6 +80,11 @@ def test_file_runs_in_one_process(tmp_path: Path) -> None:
 def test_long_form_runs_on_demand(tmp_path: Path, options: list[str], forms: set[str]) -> None:
     printed = run_pytest(tmp_path, "-n0", *options, str(tmp_path))
     assert {form for form in ("short", "long") if f"form {form}" in printed} == forms
+
+
+def test_what_runs_alone_runs_last(tmp_path: Path) -> None:
+    printed = run_pytest(tmp_path, "-n0", str(tmp_path))
+    assert printed.index("worker False") < printed.index("form short") < printed.index("runs alone")
 
 
 def test_tests_have_their_turns_at_the_same_time(tmp_path: Path) -> None:

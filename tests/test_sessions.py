@@ -267,8 +267,8 @@ def test_consumer_gives_up_while_the_producer_still_thinks(producer: Producer, c
     ended = Heard(producer.session_ended)
     producer.session_requested.connect(lambda _, session: release.wait(10))
     try:
-        with pytest.raises(WaitTimeout, match=r"not connected within 1 s"):
-            consumer.start_session(timeout=1)
+        with pytest.raises(WaitTimeout, match=r"not connected within 3 s"):
+            consumer.start_session(producer.peer_id, timeout=3)
     finally:
         release.set()
     assert isinstance(ended.next()["error"], SessionClosed)

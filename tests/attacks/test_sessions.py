@@ -178,12 +178,12 @@ def test_echoes_have_a_rate(embedded_server: SignallingServer) -> None:
     ],
 )
 def test_description_of_more_than_a_peer_needs_is_refused_at_once(description: str, told: str) -> None:
-    begin = time.perf_counter()
+    begin = time.thread_time()
 
     with pytest.raises(ProtocolError, match=told):
         check_description(description, DEFAULT_SESSION_LIMITS)
 
-    assert time.perf_counter() - begin < 0.1
+    assert time.thread_time() - begin < 0.1
 
 
 def test_descriptions_that_follow_each_other_wait_and_the_session_goes_on(
@@ -261,11 +261,12 @@ def test_candidates_without_end_are_one_line_and_a_count(
 def test_long_list_of_a_server_is_read_at_the_speed_of_its_parser() -> None:
     text = json.dumps({"type": "list", "producers": [{"id": "x" * 36, "meta": {"name": "é" * 900}}] * 2000})
     data = text.encode()
-    begin = time.perf_counter()
-    json.loads(data.decode())
-    parser = time.perf_counter() - begin
 
-    begin = time.perf_counter()
-    parse_event(data.decode())
+    def processor_seconds(read: Callable[[str], object]) -> float:
+        begin = time.thread_time()
+        read(data.decode())
+        return time.thread_time() - begin
 
-    assert time.perf_counter() - begin < 5 * parser + 0.1
+    parser, ours = (min(processor_seconds(read) for _ in range(3)) for read in (json.loads, parse_event))
+
+    assert ours < 5 * parser
