@@ -29,7 +29,9 @@ def serving_process(
     *options: str, stdin: int = subprocess.DEVNULL, stderr: int | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server that runs as a program, and its URI."""
-    command = [sys.executable, "-m", "gst_signalling_sync", "serve", "--port", "0", *options]
+    program = [sys.executable, "-m", "gst_signalling_sync", "serve", "--port", "0", *options]
+    # Where these tests run under nohup, it would ignore a hangup like them.
+    command = ["env", "--default-signal=HUP", *program]
     with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, text=True) as process:
         assert process.stdout is not None
         try:

@@ -73,7 +73,7 @@ def test_channels_beyond_the_maximum_are_closed_and_the_others_go_on(session: Se
 
 def wait_closed(session: Session, label: str) -> None:
     channel = session.create_channel(label)
-    Heard(channel.closed).next()
+    wait_until(lambda: channel.state == "closed", "the channel is closed")
     channel.send("too late")
 
 
@@ -92,7 +92,7 @@ def opens(session: Session, label: str) -> bool:
 def test_channel_with_a_long_label_is_closed(session: Session) -> None:
     channel = session.create_channel("x" * 21)
 
-    Heard(channel.closed).next()
+    wait_until(lambda: channel.state == "closed", "the channel is closed")
     assert session.is_open
 
 

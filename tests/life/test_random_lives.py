@@ -20,8 +20,11 @@ from .servers import MortalServer, mortal_server
 QUICK = Retry(first=0.0, maximum=0.05)
 STEPS = 5
 THREADS = 3
-WITH_SESSIONS = 10
-"""Every so manieth life has a consumer with sessions too."""
+WITH_SESSIONS = 9
+"""One life in so many has a consumer with sessions too."""
+
+SHARES = 4
+"""The lives are shared out, so that they pass side by side."""
 
 
 @pytest.fixture
@@ -30,9 +33,12 @@ def server() -> Iterator[MortalServer]:
         yield server
 
 
+@pytest.mark.parametrize("share", range(SHARES))
 @short_and_long("lives", 20, 10_000, timeout=7200)
-def test_close_is_final_callbacks_take_turns_and_sessions_end_once(server: MortalServer, lives: int) -> None:
-    for seed in range(lives):
+def test_close_is_final_callbacks_take_turns_and_sessions_end_once(
+    server: MortalServer, lives: int, share: int
+) -> None:
+    for seed in range(share, lives, SHARES):
         life = Life(server, random.Random(seed))
         if seed % WITH_SESSIONS == 0:
             with life.sessions():

@@ -6,6 +6,7 @@ import http.server
 import json
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -355,6 +356,15 @@ def test_certificate_for_another_address(ca: PrivateCA) -> None:
         problem = str(problem_of(Endpoint(uri.replace("localhost", "127.0.0.1"), cafile=ca.cafile)))
 
     assert "TLS: the certificate of 127.0.0.1 is for another address" in problem
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="older Pythons do not insist on RFC 5280")
+def test_certificate_that_does_not_name_its_issuer(ca: PrivateCA) -> None:
+    with tls_server(ca.server("localhost", names_issuer=False), welcome_and_list) as uri:
+        problem = str(problem_of(Endpoint(uri, cafile=ca.cafile)))
+
+    assert "TLS: the certificate of localhost is not made as RFC 5280 requires" in problem
+    assert "authorityKeyIdentifier=keyid" in problem
 
 
 def test_insecure_connects_and_warns_once(
