@@ -57,7 +57,8 @@ class Turns:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--long``."""
+    """Add ``--slow`` and ``--long``."""
+    parser.addoption("--slow", action="store_true", help="run the slow tests too; implied by REQUIRE_PEERS=1")
     parser.addoption("--long", action="store_true", help="run the long forms of proofs too (-m long: them alone)")
 
 
@@ -95,16 +96,20 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["turns"] = stash[DIRECTORY].name
 
 
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say what is left out."""
+    return "slow tests: left out, --slow runs them" if _leaves_slow_tests_out(config) else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long forms of proofs out where nobody asked for them, and take what runs alone last.
+    """Leave out what nobody asked for, and take what runs alone last.
 
     Before each test that runs alone all workers wait for the one whose test takes longest: together they wait once.
     """
     if not _runs_long_forms(config):
-        long = [item for item in items if item.get_closest_marker("long")]
-        if long:
-            config.hook.pytest_deselected(items=long)
-            items[:] = [item for item in items if not item.get_closest_marker("long")]
+        _leave_out("long", config, items)
+    if _leaves_slow_tests_out(config):
+        _leave_out("slow", config, items)
     items.sort(key=_runs_alone)
 
 
@@ -146,6 +151,23 @@ def _may_run_side_by_side(config: pytest.Config) -> bool:
     # pytest-cov has decided already how it measures.
     if getattr(option, "cov_source", None):
         return False
+    return _runs_directory(config)
+
+
+def _leave_out(marker: str, config: pytest.Config, items: list[pytest.Item]) -> None:
+    marked = [item for item in items if item.get_closest_marker(marker)]
+    if marked:
+        config.hook.pytest_deselected(items=marked)
+        items[:] = [item for item in items if not item.get_closest_marker(marker)]
+
+
+def _leaves_slow_tests_out(config: pytest.Config) -> bool:
+    if config.option.slow or _runs_long_forms(config) or re.search(r"\bslow\b", str(config.option.markexpr)):
+        return False
+    return os.environ.get("REQUIRE_PEERS") != "1" and _runs_directory(config)
+
+
+def _runs_directory(config: pytest.Config) -> bool:
     return any(Path(config.invocation_params.dir, argument).is_dir() for argument in config.args)
 
 

@@ -38,6 +38,8 @@ from .processes import exit_of, start_script
 from .test_cli import PROGRAM, Command, errors_without_a_reader, is_one_line, run, run_in_terminal
 from .waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 SUFFIXES = ("mp4", "mkv", "webm")
 
 ROBOT = """

@@ -18,6 +18,8 @@ from .test_cli import Command
 from .test_cli_media import ROBOT, Content
 from .waiting import Heard
 
+pytestmark = pytest.mark.slow
+
 PROMPT = Retry(first=0.05, maximum=0.2)
 
 

@@ -17,6 +17,8 @@ from gst_signalling_sync.testing.network import SimulatedNetwork
 
 from .waiting import Heard, wait_until
 
+pytestmark = pytest.mark.slow
+
 MESSAGES = 10_000
 CONSUMERS = 50
 MESSAGES_PER_SECOND = 20

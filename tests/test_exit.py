@@ -16,6 +16,8 @@ import pytest
 from .processes import exit_of, wait_until_blocked
 from .proofs import short_and_long
 
+pytestmark = pytest.mark.slow
+
 EXIT_SECONDS = 8.0
 """What the end of a program may take on a machine that has much else to do: two seconds for each object in the worst case."""
 

@@ -21,6 +21,8 @@ from .processes import exit_of
 from .proofs import short_and_long
 from .waiting import Heard
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 10.0
 
 ROBOT = """

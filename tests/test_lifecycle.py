@@ -97,6 +97,7 @@ def _repeat_with_flat_memory(step: Callable[[], None], rounds: int = ROUNDS) -> 
     assert _resident_kib() - before < FLAT_KIB, "memory grows"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_start_and_close_again_and_again(uri: str, role: RoleClass) -> None:
     def start_and_close() -> None:
@@ -116,6 +117,7 @@ def test_one_object_starts_and_closes_again_and_again(uri: str, role: RoleClass)
     assert len(ids) == ROUNDS
 
 
+@pytest.mark.slow
 @sessions_again_and_again
 def test_sessions_while_messages_flow_again_and_again(chatter: str, rounds: int) -> None:
     def session() -> None:
@@ -141,6 +143,7 @@ def test_producers_that_come_and_go_while_messages_flow(uri: str, rounds: int) -
         wait_until(lambda: not consumer.sessions, "the last session is closed at this end too")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_close_from_several_threads_at_once(uri: str, role: RoleClass) -> None:
     for _ in range(ROUNDS):
@@ -317,6 +320,7 @@ BLOCKING_CALLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", BLOCKING_CALLS.values(), ids=BLOCKING_CALLS)
 def test_ctrl_c_interrupts_every_blocking_call(uri: str, call: str) -> None:
     script = (

@@ -23,6 +23,8 @@ from gst_signalling_sync.webrtc.media.pictures import to_array
 from .media import frequency_of, has_colour_bars, number_in, numbered_picture, tone
 from .test_examples import SECONDS, example
 
+pytestmark = pytest.mark.slow
+
 FPS = 30
 
 

@@ -49,7 +49,7 @@ CONSUMER = """
 
 
 # They wait for one another.
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 no_other_programs = pytest.mark.usefixtures("_ahead_of_other_programs")
 

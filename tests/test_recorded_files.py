@@ -181,6 +181,7 @@ def test_gaps_stay_gaps(tmp_path: Path, suffix: str) -> None:
     assert_in_sync(file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drift", [0.0003, -0.0003])
 def test_sound_and_picture_do_not_drift_apart_in_ten_minutes(tmp_path: Path, drift: float) -> None:
     robot = Robot(audio_drift=drift)

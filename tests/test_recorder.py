@@ -367,6 +367,7 @@ def test_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 # The data file of coverage would not fit on the disk either.
+@pytest.mark.slow
 @pytest.mark.usefixtures("_not_measured")
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("room", [0, 100, 60_000, 200_000])
@@ -432,6 +433,7 @@ def test_no_room_for_the_index(tmp_path: Path, suffix: str, monkeypatch: pytest.
     assert_in_sync(file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, None], ids=["SIGKILL", "SIGTERM", "exit"])
 def test_the_process_ends(tmp_path: Path, suffix: str, end: signal.Signals | None) -> None:

@@ -14,7 +14,7 @@ from .running import Turns
 
 SECONDS = 10.0
 
-pytestmark = pytest.mark.usefixtures("_not_measured")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("_not_measured")]
 
 TESTS = """
     import pytest
@@ -29,13 +29,17 @@ TESTS = """
     @pytest.mark.parametrize("form", ["short", pytest.param("long", marks=pytest.mark.long)])
     def test_form(form):
         print("form", form)
+
+    @pytest.mark.slow
+    def test_slow():
+        print("is slow")
 """
 
 
 def run_pytest(directory: Path, *options: str) -> str:
     """What pytest prints, beside the results what the tests print."""
     directory.joinpath("test_tried.py").write_text("\n".join(line[4:] for line in TESTS.splitlines()))
-    directory.joinpath("pytest.ini").write_text("[pytest]\nmarkers =\n    long: x\n    alone: x\n")
+    directory.joinpath("pytest.ini").write_text("[pytest]\nmarkers =\n    long: x\n    slow: x\n    alone: x\n")
     command = [sys.executable, "-m", "pytest", "-rP", "-p", "tests.running", "--rootdir", str(directory), *options]
     # Where it puts the data of its coverage, it takes up what lies there.
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
@@ -80,6 +84,24 @@ def test_file_runs_in_one_process(tmp_path: Path) -> None:
 def test_long_form_runs_on_demand(tmp_path: Path, options: list[str], forms: set[str]) -> None:
     printed = run_pytest(tmp_path, "-n0", *options, str(tmp_path))
     assert {form for form in ("short", "long") if f"form {form}" in printed} == forms
+
+
+@pytest.mark.parametrize(
+    ("options", "is_required", "takes"),
+    [([], "", False), ([], "1", True), (["--slow"], "", True), (["-m", "slow"], "", True), (["--long"], "", True)],
+)
+def test_slow_tests_run_on_demand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], is_required: str, takes: bool
+) -> None:
+    monkeypatch.setenv("REQUIRE_PEERS", is_required)
+    printed = run_pytest(tmp_path, "-n0", *options, str(tmp_path))
+    assert ("is slow" in printed) == takes
+    assert ("slow tests: left out" in printed) != takes
+
+
+def test_slow_tests_run_where_their_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REQUIRE_PEERS", raising=False)
+    assert "is slow" in run_pytest(tmp_path, f"{tmp_path}/test_tried.py")
 
 
 def test_what_runs_alone_runs_last(tmp_path: Path) -> None:

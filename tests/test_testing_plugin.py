@@ -10,6 +10,8 @@ import pytest
 from gst_signalling_sync import Consumer, SignallingServer, connect, list_producers
 from gst_signalling_sync.testing import PRODUCER_NAME, PeerPair, connected_peers
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["pytester"]
 
 USERS_TESTS = """

@@ -20,6 +20,8 @@ from gst_signalling_sync.server import SignallingServer
 
 from .waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 60.0
 """How long a worker may take to import the application, on a machine that has much else to do."""
 

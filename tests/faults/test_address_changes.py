@@ -16,7 +16,7 @@ from .figures import Figures
 from .network import Machine, Network, require_namespaces
 
 # Four programs are started, on a machine that may have much else to do.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @dataclass

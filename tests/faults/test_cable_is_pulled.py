@@ -18,6 +18,8 @@ from ..peers.rust_peer import find_media_peer, run_webrtcsink
 from .figures import Figures
 from .network import Machine, Network, require_namespaces
 
+pytestmark = pytest.mark.slow
+
 INTERRUPTED_AFTER = 2.0
 
 

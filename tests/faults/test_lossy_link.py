@@ -14,6 +14,8 @@ from ..filming import filming
 from ..waiting import Heard, wait_until
 from .figures import Stopwatch
 
+pytestmark = pytest.mark.slow
+
 LOSS = 0.2
 
 

@@ -20,6 +20,8 @@ from . import scenes
 from .figures import Figures, Stopwatch
 from .scenes import Scene
 
+pytestmark = pytest.mark.slow
+
 INTERRUPTED_AFTER = 2.0
 
 

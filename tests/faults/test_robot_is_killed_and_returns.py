@@ -28,6 +28,8 @@ from ..proofs import short_and_long
 from ..waiting import Heard, wait_until
 from .figures import Figures
 
+pytestmark = pytest.mark.slow
+
 QUICK = Retry(maximum=1.5)
 SECONDS = 20.0
 

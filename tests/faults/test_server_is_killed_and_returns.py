@@ -27,7 +27,7 @@ SECONDS: Final = 20.0
 
 RETRIES: Final = {"quick": Retry(maximum=1.5), "default": Retry()}
 
-pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("_ahead_of_other_programs")]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.usefixtures("_ahead_of_other_programs")]
 
 
 class Roles:

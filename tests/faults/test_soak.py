@@ -9,6 +9,8 @@ from benchmarks.soak.run import run
 
 from ..proofs import short_and_long
 
+pytestmark = pytest.mark.slow
+
 WARM_UP_SHARE = 0.2
 
 

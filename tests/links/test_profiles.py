@@ -11,7 +11,7 @@ from gst_signalling_sync.testing.network import SimulatedNetwork
 from ..filming import filming
 from .watching import Watched
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(90)]
 
 WIDE = LinkProfile(rate=3e6, queue=0.2, delay=0.02)
 THIN = LinkProfile(rate=500e3, queue=0.2, delay=0.02)

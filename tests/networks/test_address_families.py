@@ -15,6 +15,8 @@ from ..peers.library import library_consumer, library_producer, library_server
 from ..peers.peer_process import PeerProcess
 from .machines import add_bridges, inside
 
+pytestmark = pytest.mark.slow
+
 BRIDGES = 5
 PREFIX = "fd00:201:7"
 

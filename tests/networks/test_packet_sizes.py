@@ -20,6 +20,8 @@ from ..peers.rust_peer import find_media_peer, run_webrtcsink
 from ..waiting import wait_until
 from .machines import Firewall, inside
 
+pytestmark = pytest.mark.slow
+
 MTU_OF_IPV6 = 1280
 BIG = "x" * 60_000
 
