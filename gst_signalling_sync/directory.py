@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .errors import ConnectionLost, PeerWaitTimeout
@@ -11,7 +11,7 @@ from .signalling.lookup import describe_producers, producer_named
 from .threads.interruptible import Condition
 from .threads.waiting import Deadline, wait_for
 
-__all__ = ["Difference", "Directory"]
+__all__ = ["Difference", "Directory", "difference_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,19 @@ class Difference:
 
     added: tuple[Peer, ...] = ()
     removed: tuple[Peer, ...] = ()
+
+
+def difference_of(before: Mapping[str, Peer], now: Mapping[str, Peer]) -> Difference:
+    """What changed from some producers to others.
+
+    Args:
+        before: By peer id.
+        now: By peer id.
+    """
+    return Difference(
+        added=tuple(peer for peer_id, peer in now.items() if peer_id not in before),
+        removed=tuple(peer for peer_id, peer in before.items() if peer_id not in now),
+    )
 
 
 class Directory:
@@ -68,10 +81,7 @@ class Directory:
             self._failure = None
             self._is_closed = False
             self._changed.notify_all()
-        return Difference(
-            added=tuple(peer for peer_id, peer in now.items() if peer_id not in before),
-            removed=tuple(peer for peer_id, peer in before.items() if peer_id not in now),
-        )
+        return difference_of(before, now)
 
     def apply(self, event: PeerStatusChanged) -> Difference:
         """Take note of a peer's new status.

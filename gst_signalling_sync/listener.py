@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from typing import Any
 
-from .directory import Difference, Directory
+from .directory import Difference, Directory, difference_of
 from .endpoint import Endpoint
 from .errors import ConnectionLost
 from .lifecycle import RoleState, StateChange
@@ -14,6 +16,8 @@ from .role import RoleObject
 from .signals import Signal
 
 __all__ = ["Listener"]
+
+logger = logging.getLogger(__name__)
 
 
 class Listener(RoleObject):
@@ -54,6 +58,10 @@ class Listener(RoleObject):
     ) -> None:
         super().__init__(uri, (Role.LISTENER,), meta, host=host, port=port, timeout=timeout, retry=retry)
         self._directory = Directory(self.uri)
+        # Guards what follows, and is held while signals are queued: the reader and a callback do that.
+        self._telling = threading.Lock()
+        # The producers that receivers have heard of where they take too long to hear of all; None where they do not.
+        self._told: dict[str, Peer] | None = None
         self.peer_status_changed = Signal(
             "Any peer's status changed, this one's too: ``(listener, peer, roles)``; no roles: it left. So does every peer that"
             " had none, an ordinary consumer for example, of which nothing was told before."
@@ -90,14 +98,36 @@ class Listener(RoleObject):
         return self._directory.wait_for(name, self._deadline(timeout))
 
     def _on_registered(self, producers: tuple[Peer, ...]) -> None:
-        self._tell(self._directory.reset(producers))
+        with self._telling:
+            may_tell = self._may_tell()
+            difference = self._directory.reset(producers)
+            if may_tell:
+                self._tell(difference)
 
     def _on_event(self, event: Event) -> None:
         if not isinstance(event, PeerStatusChanged):
             return
-        difference = self._directory.apply(event)
-        self._emit(self.peer_status_changed, peer=Peer(event.peer_id, event.meta), roles=event.roles)
-        self._tell(difference)
+        with self._telling:
+            may_tell = self._may_tell()
+            difference = self._directory.apply(event)
+            if may_tell:
+                self._emit(self.peer_status_changed, peer=Peer(event.peer_id, event.meta), roles=event.roles)
+                self._tell(difference)
+
+    def _may_tell(self) -> bool:
+        """Whether what follows is told now; if not, it is once the receivers have caught up. `_telling` is held."""
+        if self._told is None and self._callbacks.is_full:
+            logger.warning("%s: statuses are not told one by one any more: the receivers take too long", self)
+            self._told = self._directory.producers
+            self._callbacks.post(self._catch_up)
+        return self._told is None
+
+    def _catch_up(self) -> None:
+        """Tell what has changed since; a callback, behind those that had to wait."""
+        with self._telling:
+            told, self._told = self._told, None
+            if told is not None:
+                self._tell(difference_of(told, self._directory.producers))
 
     def _tell(self, difference: Difference) -> None:
         for peer in difference.removed:

@@ -12,6 +12,7 @@ from .errors import ConnectError, ConnectionLost, ProtocolError, WaitTimeout
 from .lifecycle import Attempt, Life, RoleState, StateChange
 from .protocol.backoff import DEFAULT_RETRY, Retry
 from .protocol.messages import Event, Peer, Role
+from .protocol.session_limits import DEFAULT_SESSION_LIMITS
 from .role_thread import RoleThread
 from .signalling import DEFAULT_TIMEOUT, SignallingClient
 from .signalling.resumption_key import ResumptionKey
@@ -46,6 +47,7 @@ class RoleObject:
         port: Instead of `uri`.
         timeout: Seconds that a blocking call may take by default.
         retry: How a lost signalling connection is made again; None: not at all.
+        max_callbacks: Calls of receivers waiting for one thread at which other peers can begin nothing more.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class RoleObject:
         port: int | None,
         timeout: float | None,
         retry: Retry | None = DEFAULT_RETRY,
+        max_callbacks: int | None = DEFAULT_SESSION_LIMITS.callbacks,
     ) -> None:
         self._endpoint = resolve_endpoint(uri, host, port)
         self.uri = self._endpoint.uri
@@ -67,7 +70,7 @@ class RoleObject:
         self._timeout = DEFAULT_TIMEOUT if timeout is None else check_timeout(timeout)
         self._kind = type(self).__name__.lower()
         self._owner = Owner(f"{self._kind} of {self.uri}")
-        self._callbacks = Callbacks(f"{self._kind}-callbacks")
+        self._callbacks = Callbacks(f"{self._kind}-callbacks", max_callbacks)
         self._life = RoleThread(
             f"the {self._kind} of {self.uri}",
             f"{self._kind}-life",

@@ -45,6 +45,9 @@ class Admitting(Protocol):
     def count_interrupted(self) -> int:
         """How many sessions are interrupted."""
 
+    def is_overwhelmed(self) -> bool:
+        """Whether too many calls of receivers wait already."""
+
     def begin(self, request: SessionRequest, early: list[IceMessage]) -> None:
         """Begin a session, with the candidates that have come for it."""
 
@@ -140,6 +143,12 @@ class SessionRequests:
                 self._unwanted.append(request.session_id)
                 self._tell_unwanted_later()
                 self._note(now, f"session {request.session_id}: peer {request.peer_id} asks for too many")
+                return
+            if self._role.is_overwhelmed():
+                self._role.refuse(request.session_id, BUSY)
+                self._note(
+                    now, f"session {request.session_id} is refused: the receivers of this end's signals take too long"
+                )
                 return
             self._waiting[request.session_id] = _Waiting(request)
             refused = self._admission.ask(request.session_id, request.peer_id, now, self._count_interrupted())

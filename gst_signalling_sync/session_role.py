@@ -88,10 +88,19 @@ class SessionRole(RoleObject):
         interrupted_after: float,
         limits: SessionLimits | None = None,
     ) -> None:
-        super().__init__(uri, roles, meta, host=host, port=port, timeout=timeout, retry=retry)
+        self._limits = DEFAULT_SESSION_LIMITS if limits is None else limits
+        super().__init__(
+            uri,
+            roles,
+            meta,
+            host=host,
+            port=port,
+            timeout=timeout,
+            retry=retry,
+            max_callbacks=self._limits.callbacks,
+        )
         self._interrupted_after = check_interrupted_after(interrupted_after)
         self._ice = resolve_ice(ice, ice_servers)
-        self._limits = DEFAULT_SESSION_LIMITS if limits is None else limits
         self._requests = SessionRequests(f"the {self._kind} of {self.uri}", self._limits, _Admitting(self))
         self._loop: LoopThread | None = None
         # Guards the sessions, which the reader adds and the loop removes; notified when one changes its state.
@@ -462,6 +471,9 @@ class _Admitting:
 
     def count_interrupted(self) -> int:
         return sum(session.state == "interrupted" for session in self._role.sessions)
+
+    def is_overwhelmed(self) -> bool:
+        return self._role._callbacks.is_full
 
     def begin(self, request: SessionRequest, early: list[IceMessage]) -> None:
         self._role._begin_requested(request, early)

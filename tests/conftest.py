@@ -63,7 +63,7 @@ def _ahead_of_other_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with (tmp_path_factory.getbasetemp().parent / "ahead-of-other-programs.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
-            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(2))
         except PermissionError:
             yield
             return

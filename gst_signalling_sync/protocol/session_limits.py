@@ -41,6 +41,7 @@ class SessionLimits:
         unread_bytes: Of messages in one session that were received and nobody took.
         unasked_bytes: Of these, those on channels that the peer opened and nobody here asked for, in a session that the peer
             started.
+        callbacks: Calls of receivers that wait for one callback thread of a role.
         echo_bytes: What a producer sends back to one peer that measures its round trip, with 256 bytes for each message.
 
     Raises:
@@ -62,6 +63,7 @@ class SessionLimits:
     label_bytes: int | None = _KIB
     unread_bytes: int | None = 64 * _MIB
     unasked_bytes: int | None = _MIB
+    callbacks: int | None = 10_000
     echo_bytes: Rate | None = Rate(_MIB, burst=4 * _MIB)
 
     def __post_init__(self) -> None:

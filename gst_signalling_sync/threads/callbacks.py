@@ -39,15 +39,18 @@ class Callbacks:
     It lives as long as the object whose callbacks it runs, through any number of `open` and `close`. All methods may be
     called from any thread and from callbacks.
 
-    The queues have no limit, because a full one could only delay the network or lose a callback, such as the end of a
-    session. What fills them is limited where it arises: messages by their channel, frames by replacing older ones.
+    A queue that is full takes calls all the same, because to refuse one could only delay the network or lose what a program
+    relies on, such as the end of a session. What fills the queues is limited where it arises: messages by their channel, frames
+    by replacing older ones, and what other peers begin by whoever asks `is_full` first.
 
     Args:
         name: Of the threads: ``gss-NAME`` is the default one, ``gss-NAME-THREAD`` are the others.
+        limit: Calls waiting for one thread at which its queue is full; None: it never is.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, limit: int | None = None) -> None:
         self._name = name
+        self._limit = limit
         self._owner = Owner(f"callback thread gss-{name}")
         # Guards the lanes' beginning and end; notified when one ends, and when a callback begins to close.
         self._changed = Condition()
@@ -64,6 +67,12 @@ class Callbacks:
     def is_open(self) -> bool:
         """Whether calls are accepted."""
         return self._is_open
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many calls wait for one of the threads that nothing should begin that brings more."""
+        limit = self._limit
+        return limit is not None and any(lane.waiting >= limit for lane in self._lanes())
 
     def open(self) -> None:
         """Accept calls; idempotent. A thread that is still busy since an earlier `close` goes on.
@@ -264,6 +273,12 @@ class _Lane:
     def is_open(self) -> bool:
         """Whether calls are accepted."""
         return self._queue is not None
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait."""
+        queue = self._queue
+        return 0 if queue is None else queue.qsize()
 
     @property
     def is_current(self) -> bool:

@@ -603,6 +603,8 @@ class Link:
             return
         channels = sum(each.options is None for each in self._session.channels)
         refusal = self._peer_channels.refusal(channel.label, channel.protocol, channels, clock.now())
+        if refusal is None and self._session.is_overwhelmed:
+            refusal = "the receivers of this end's signals take too long"
         if refusal is None:
             self._session.announce_channel(self._session.adopt(channel))
             return

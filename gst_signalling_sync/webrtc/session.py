@@ -136,6 +136,11 @@ class Session:
         return self.state.is_open
 
     @property
+    def is_overwhelmed(self) -> bool:
+        """Whether so many calls of receivers wait that the peer may open no more channels; for its link."""
+        return self._callbacks.is_full
+
+    @property
     def silence(self) -> float:
         """Seconds since the last packet of the peer; of any kind, and an idle peer is asked for one. 0 before it connected."""
         return self.link.silence

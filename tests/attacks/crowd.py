@@ -6,66 +6,14 @@ import contextlib
 import json
 import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from .helper_process import Helper
 from .strangers import Stranger
-from .victim import ROOT
 
 __all__ = ["AttackedProducer", "Operator", "reading"]
-
-SECONDS = 60.0
-
-
-class Helper:
-    """A program of this package that tells what it notices, a line of JSON for each time that it is asked."""
-
-    def __init__(self, module: str, *arguments: str) -> None:
-        # What was given back is measured, and not what the C library keeps of it for later.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", f"tests.attacks.{module}", *arguments],
-            cwd=ROOT,
-            env={**os.environ, "MALLOC_MMAP_THRESHOLD_": str(2**17)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.first_line = self._line().strip()
-
-    def tell(self) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        told: dict[str, Any] = json.loads(self._line())
-        return told
-
-    def resident_bytes(self) -> int:
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(dict(line.split(":", 1) for line in status.splitlines())["VmRSS"].split()[0]) * 1024
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(SECONDS)
-        finally:
-            self._process.kill()
-            self._process.stdout.close()
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline()
 
 
 class AttackedProducer(Helper):

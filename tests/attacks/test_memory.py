@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from ..proofs import short_and_long
 from ..raw_peer import RawPeer
 from ..waiting import wait_until
@@ -25,7 +27,8 @@ def test_peer_that_pings_and_does_not_read_is_held_up(victim: Victim) -> None:
     stranger.close()
 
 
-def test_peer_that_pings_and_does_not_read_is_cut_off_without_a_limit_of_rate(ahead_of_other_programs: None) -> None:
+@pytest.mark.usefixtures("_ahead_of_other_programs")
+def test_peer_that_pings_and_does_not_read_is_cut_off_without_a_limit_of_rate() -> None:
     with Victim(messages=None, bytes=None) as victim:
         before = victim.resident_bytes()
         stranger = Stranger(victim.port, receive_buffer=4096)
@@ -38,8 +41,9 @@ def test_peer_that_pings_and_does_not_read_is_cut_off_without_a_limit_of_rate(ah
         stranger.close()
 
 
+@pytest.mark.usefixtures("_ahead_of_other_programs")
 @short_and_long("strangers", 40, 300)
-def test_peers_that_ask_for_long_lists_and_do_not_read(ahead_of_other_programs: None, strangers: int) -> None:
+def test_peers_that_ask_for_long_lists_and_do_not_read(strangers: int) -> None:
     with (
         Victim(unread_bytes_in_all=16 * MIB, lists=None) as victim,
         RawPeer(victim.uri) as honest,
@@ -58,7 +62,8 @@ def test_peers_that_ask_for_long_lists_and_do_not_read(ahead_of_other_programs: 
             assert victim.resident_bytes() - before < 40 * MIB
 
 
-def test_messages_that_begin_and_never_end(ahead_of_other_programs: None) -> None:
+@pytest.mark.usefixtures("_ahead_of_other_programs")
+def test_messages_that_begin_and_never_end() -> None:
     with Victim(incomplete_bytes_in_all=8 * MIB, bytes=None) as victim, RawPeer(victim.uri) as honest:
         before = victim.resident_bytes()
         beginning = message("list", padding="x" * 1_000_000)[:900_000]

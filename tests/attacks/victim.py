@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from ..raw_peer import RawPeer
+from .helper_process import Helper
 
 __all__ = ["Victim"]
-
-ROOT = Path(__file__).resolve().parents[2]
 
 LATE_SECONDS = 0.010
 """How late the robot's 100 Hz loop may be at p99."""
@@ -24,7 +20,7 @@ LIST_SECONDS = 0.1
 """How long an honest peer may wait for the list at p99."""
 
 
-class Robot:
+class Robot(Helper):
     """A robot's process, with a 100 Hz loop and an embedded server.
 
     Args:
@@ -32,35 +28,15 @@ class Robot:
     """
 
     def __init__(self, limits: dict[str, Any] | None) -> None:
-        # What the server has given back is measured, and not what the C library keeps of it for later.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.attacks.robot_process", json.dumps(limits)],
-            cwd=ROOT,
-            env={**os.environ, "MALLOC_MMAP_THRESHOLD_": str(2**17)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.port = int(self._line())
+        super().__init__("robot_process", json.dumps(limits))
+        self.port = int(self.first_line)
 
     @property
     def uri(self) -> str:
         return f"ws://127.0.0.1:{self.port}"
 
-    def tell(self) -> dict[str, Any]:
-        """How late the robot's loop was since the last time, in seconds, sorted, and what the server counts."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        told: dict[str, Any] = json.loads(self._line())
-        return told
-
-    def resident_bytes(self) -> int:
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(dict(line.split(":", 1) for line in status.splitlines())["VmRSS"].split()[0]) * 1024
-
     def cpu_seconds(self) -> float:
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
     def list_seconds(self, honest: RawPeer, times: int) -> list[float]:
@@ -75,22 +51,6 @@ class Robot:
             waited.append(time.monotonic() - begin)
             time.sleep(0.02)
         return sorted(waited)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(20)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline()
 
 
 class Victim(Robot):
