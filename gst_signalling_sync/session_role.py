@@ -146,7 +146,7 @@ class SessionRole(RoleObject):
                 pixel. Within the limits it follows the links: it is the lowest of what they carry, but at least half of what
                 the median of them does, so that one bad link does not take the video from the others.
             degradation: What is given up where that is too little for the frames, in the W3C's words: ``"balanced"``, the frame
-                rate first, down to a third, then the size; ``"maintain-framerate"``; ``"maintain-resolution"``.
+                rate first, down to half, then the size; ``"maintain-framerate"``; ``"maintain-resolution"``.
 
         Returns:
             What frames are written to.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import dataclass, field
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,28 +15,28 @@ HD = (1280, 720)
 
 
 def test_enough_is_enough() -> None:
-    assert Degradation().plan(HD, 30, 2_000_000) == Plan(30, HD)
+    assert Degradation().plan(HD, 30, 2_000_000, 0.0) == Plan(30, HD)
 
 
 @pytest.mark.parametrize(
     ("bitrate", "fps", "size"),
-    [(553_000, 30, HD), (369_000, 20, HD), (185_000, 10, HD), (120_000, 12, (960, 540)), (50_000, 11, (640, 360))],
+    [(553_000, 30, HD), (369_000, 20, HD), (277_000, 15, HD), (180_000, 17, (960, 540)), (75_000, 16, (640, 360))],
 )
 def test_frame_rate_falls_before_the_size(bitrate: int, fps: float, size: tuple[int, int]) -> None:
-    plan = Degradation().plan(HD, 30, bitrate)
+    plan = Degradation().plan(HD, 30, bitrate, 0.0)
 
     assert plan.size == size
     assert plan.fps == pytest.approx(fps, abs=0.7)
 
 
 def test_frame_rate_is_kept() -> None:
-    plan = Degradation("maintain-framerate").plan(HD, 30, 200_000)
+    plan = Degradation("maintain-framerate").plan(HD, 30, 200_000, 0.0)
 
     assert plan == Plan(30, (640, 360))
 
 
 def test_size_is_kept() -> None:
-    plan = Degradation("maintain-resolution").plan(HD, 30, 50_000)
+    plan = Degradation("maintain-resolution").plan(HD, 30, 50_000, 0.0)
 
     assert plan.size == HD
     assert plan.fps == pytest.approx(2.7, abs=0.1)
@@ -41,9 +44,87 @@ def test_size_is_kept() -> None:
 
 def test_size_grows_again_only_where_it_fits_well() -> None:
     degradation = Degradation()
-    assert degradation.plan(HD, 30, 150_000).size == (960, 540)
-    assert degradation.plan(HD, 30, 200_000).size == (960, 540)
-    assert degradation.plan(HD, 30, 260_000).size == HD
+    assert degradation.plan(HD, 30, 250_000, 0.0).size == (960, 540)
+    assert degradation.plan(HD, 30, 320_000, 10.0).size == (960, 540)
+    assert degradation.plan(HD, 30, 380_000, 20.0).size == HD
+
+
+@dataclass
+class Encoder:
+    """An encoder that makes its frames no smaller than the scene allows, and keeps to its bitrate otherwise.
+
+    Attributes:
+        degradation: What plans its frames.
+        bits_per_pixel: That the scene takes at least.
+        plans: Of each frame.
+        sent: Bits of each frame.
+    """
+
+    degradation: Degradation
+    bits_per_pixel: float
+    most_bits_per_pixel: float = 1.0
+    plans: list[Plan] = field(default_factory=list)
+    sent: list[float] = field(default_factory=list)
+    now: float = 0.0
+
+    def run(self, seconds: float, bitrate: int) -> None:
+        """Encode frames of 1280x720 at 30 a second, or less."""
+        end = self.now + seconds
+        while self.now < end:
+            plan = self.degradation.plan(HD, 30, bitrate, self.now)
+            pixels = plan.size[0] * plan.size[1]
+            bits = min(max(bitrate / plan.fps, self.bits_per_pixel * pixels), self.most_bits_per_pixel * pixels)
+            self.degradation.encoded(round(bits), plan, bitrate, self.now)
+            self.plans.append(plan)
+            self.sent.append(bits)
+            self.now += 1 / plan.fps
+
+    def rate(self, frames: int) -> float:
+        """Bits per second of the last frames."""
+        return sum(self.sent[-frames:]) / sum(1 / plan.fps for plan in self.plans[-frames:])
+
+
+@pytest.mark.parametrize("bits_per_pixel", [0.01, 0.03, 0.06, 0.1, 0.2])
+@pytest.mark.parametrize("bitrate", [300_000, 800_000, 2_000_000])
+def test_scene_that_takes_more_is_sent_at_the_bitrate(bits_per_pixel: float, bitrate: int) -> None:
+    encoder = Encoder(Degradation(), bits_per_pixel)
+    encoder.run(5, bitrate)
+    settled = len(encoder.plans)
+    encoder.run(60, bitrate)
+
+    assert encoder.rate(len(encoder.plans) - settled) < 1.1 * bitrate
+    assert min(plan.fps for plan in encoder.plans[settled:]) >= 15
+    sizes = [plan.size for plan in encoder.plans[settled:]]
+    assert sum(before != after for before, after in itertools.pairwise(sizes)) <= 6
+
+
+def test_scene_that_becomes_easy_has_all_frames_at_full_size_again() -> None:
+    encoder = Encoder(Degradation(), 0.1)
+    encoder.run(10, 800_000)
+    assert encoder.plans[-1].size != HD
+    encoder.bits_per_pixel, encoder.most_bits_per_pixel = 0.001, 0.01
+    encoder.run(5, 800_000)
+
+    assert encoder.plans[-1] == Plan(30, HD)
+
+
+@pytest.mark.parametrize("pauses", [(0.01, 0.1), (0.01, 0.01, 0.2)])
+def test_frames_that_come_irregularly_are_no_reason(pauses: tuple[float, ...]) -> None:
+    degradation, bitrate, now = Degradation(), 800_000, 0.0
+    for pause in itertools.islice(itertools.cycle(pauses), 300):
+        plan = degradation.plan(HD, 30, bitrate, now)
+        now += pause
+        degradation.encoded(round(bitrate / plan.fps), plan, bitrate, now)
+
+        assert plan == Plan(30, HD)
+
+
+def test_size_alone_is_given_up_for_a_scene_that_takes_more() -> None:
+    encoder = Encoder(Degradation("maintain-framerate"), 0.06)
+    encoder.run(10, 600_000)
+
+    assert encoder.plans[-1].fps == 30
+    assert encoder.rate(100) < 1.1 * 600_000
 
 
 def test_word_that_is_none_is_refused() -> None:
@@ -61,7 +142,7 @@ def test_word_that_is_none_is_refused() -> None:
 def test_there_is_always_a_picture(width: int, height: int, fps: float, bitrates: list[int], preference: str) -> None:
     degradation = Degradation(preference)  # type: ignore[arg-type]
     for bitrate in bitrates:
-        plan = degradation.plan((width, height), fps, bitrate)
+        plan = degradation.plan((width, height), fps, bitrate, 0.0)
 
         assert min(1.0, fps) <= plan.fps <= fps
         assert 1 <= plan.size[0] <= max(width, 2)

@@ -23,6 +23,10 @@ _UNLIMITED: Final = 1.5
 _OUTAGE_PACKETS: Final = 10
 """A longer run of lost packets is an outage of the link, such as a fading radio, and says nothing about its rate."""
 
+_BORNE: Final = 0.98
+_BORNE_AT_LEAST: Final = 0.9
+"""Of what came through; bursts make it look like more."""
+
 _TRIAL: Final = 0.8
 _TRIAL_PACKETS: Final = 60
 _MAX_OWN: Final = 0.25
@@ -99,11 +103,14 @@ class LossLimit:
             self._compare(current, delivered)
         excess = share - self.own_share
         lowered = excess > _HIGH + noise
-        if lowered:
+        if lowered and delivered is not None and delivered > current:
+            # More was sent than the estimate, so that the losses do not tell against it as such.
+            self.rate = max(current * (1 - excess), min(current, delivered * _BORNE_AT_LEAST))
+        elif lowered:
             if self._trial is None:
                 self._trial = (current, share, delivered)
                 self._trial_heard = self._trial_lost = 0
-            self.rate = max(current * (1 - excess), min(current, (delivered or 0.0) * 0.98))
+            self.rate = max(current * (1 - excess), min(current, (delivered or 0.0) * _BORNE))
             if share == self._trial[1]:
                 # The first step is far enough to tell the two kinds of link apart.
                 self.rate = min(self.rate, current * _TRIAL)

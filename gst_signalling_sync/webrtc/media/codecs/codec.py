@@ -89,6 +89,8 @@ class VideoCodec(abc.ABC):
         decoder: FFmpeg's name of what decodes it.
         encoder: FFmpeg's name of what encodes it.
         marks_begin: Whether each packet tells if it is the first of its frame.
+        follows_durations: Whether the encoder shares its bitrate among frames by how long each is shown; one that does not has
+            to be opened for each frame rate.
         repeats_first_keyframe: Whether receivers exist that miss the first keyframe and do not ask for another.
         recorded: How files keep it.
         taken: Which of its forms can be decoded, for errors; empty: all of them.
@@ -100,6 +102,7 @@ class VideoCodec(abc.ABC):
     decoder: ClassVar[str]
     encoder: ClassVar[str]
     marks_begin: ClassVar[bool]
+    follows_durations: ClassVar[bool]
     repeats_first_keyframe: ClassVar[bool]
     recorded: ClassVar[Recorded]
     taken: ClassVar[str] = ""

@@ -49,6 +49,7 @@ class H264(VideoCodec):
     encoder = "libx264"
     marks_begin = False
     # GStreamer's stay grey for good.
+    follows_durations = False
     repeats_first_keyframe = True
     taken = "Baseline, Main and High profile in packetization mode 0 or 1"
     recorded = Recorded(

@@ -58,6 +58,7 @@ class VP8(VideoCodec):
     decoder = "vp8"
     encoder = "libvpx"
     marks_begin = True
+    follows_durations = True
     repeats_first_keyframe = False
     recorded = Recorded(
         suffixes=(".mkv", ".webm"),

@@ -29,6 +29,9 @@ _ONE_THREAD_PIXELS: Final = 1280 * 720
 
 _NO_PERIODIC_KEYFRAMES: Final = 1_000_000
 
+_SMALL_CHANGE: Final = 0.2
+"""Of the frame rate: not worth a keyframe."""
+
 
 def default_bitrate(width: int, height: int, fps: float) -> int:
     """What a source of that size is encoded with when nobody said anything else.
@@ -47,7 +50,8 @@ def default_bitrate(width: int, height: int, fps: float) -> int:
 class VideoEncoder:
     """Encodes the frames of one source in one codec, for real time: no frame is held back, none is skipped.
 
-    Its codec is opened anew, which begins with a keyframe, when the size of the frames, the bitrate or the frame rate changes.
+    Its codec is opened again, which begins with a keyframe, when the size of the frames or the bitrate changes; and when the
+    frame rate does by much, where the codec does not follow it by itself.
 
     Args:
         form: Of the codec.
@@ -60,6 +64,7 @@ class VideoEncoder:
         self._fps = 0.0
         self._context: VideoCodecContext | None = None
         self._bitrate = 0
+        self._next = 0
 
     def encode(
         self, frame: av.VideoFrame, timestamp: int, time: float, bitrate: int, fps: float, keyframe: bool
@@ -85,12 +90,16 @@ class VideoEncoder:
         if (
             context is None
             or (context.width, context.height) != (frame.width, frame.height)
-            or (bitrate, fps) != (self._bitrate, self._fps)
+            or bitrate != self._bitrate
+            or not (self._codec.follows_durations or self._is_near(fps))
         ):
             self._bitrate, self._fps = bitrate, fps
             self._context = context = self._open(frame.width, frame.height, bitrate)
-        frame.pts = timestamp
+        # By the true times, libvpx gives frames twice the bits for a second after one was left out.
+        frame.pts = self._next
         frame.time_base = Fraction(1, VIDEO_CLOCK_RATE)
+        frame.duration = round(VIDEO_CLOCK_RATE / (fps if self._codec.follows_durations else self._fps))
+        self._next += frame.duration
         frame.pict_type = PictureType.I if keyframe else PictureType.NONE
         packets = context.encode(frame)
         data = b"".join(map(bytes, packets))
@@ -99,6 +108,9 @@ class VideoEncoder:
     def restart(self) -> None:
         """Begin anew, with a keyframe, because a frame was lost that the next ones would build on."""
         self._context = None
+
+    def _is_near(self, fps: float) -> bool:
+        return abs(fps - self._fps) <= _SMALL_CHANGE * self._fps
 
     def _open(self, width: int, height: int, bitrate: int) -> VideoCodecContext:
         context = av.CodecContext.create(self._codec.encoder, "w")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import av
@@ -25,6 +26,7 @@ from ..encoded_frame import VIDEO_CLOCK_RATE
 from ..failures import Failures
 from ..pictures import to_frame, to_yuv420p
 from .bitrate import SharedBitrate
+from .cadence import Cadence
 from .degradation import Degradation, DegradationPreference
 from .fan_out import FanOut, Sink
 from .keyframe_requests import KeyframeRequests
@@ -74,6 +76,7 @@ class _Encoding:
     def __init__(self, form: SendForm, degradation: DegradationPreference) -> None:
         self.encoder = VideoEncoder(form)
         self.degradation = Degradation(degradation)
+        self.cadence = Cadence()
         self.reformatter = VideoReformatter()
         # When the next frame may be encoded, where not all are.
         self.due = 0.0
@@ -358,11 +361,13 @@ class VideoSource:
                 return
             bitrate = self._bitrate_of(encoding, frame, now)
             keyframe = encoding.keyframes.is_due(now)
-        plan = encoding.degradation.plan((frame.width, frame.height), self.fps, bitrate)
+        plan = encoding.degradation.plan((frame.width, frame.height), self.fps, bitrate, now)
         interval = 1 / plan.fps / _TOLERANCE
         if plan.fps < self.fps and now < encoding.due - interval / 4 and not keyframe:
             return
         encoding.due = max(encoding.due, now - interval) + interval
+        encoding.cadence.add(now)
+        plan = replace(plan, fps=encoding.cadence.fps(plan.fps))
         try:
             if plan.size != (frame.width, frame.height):
                 frame = to_yuv420p(frame, encoding.reformatter, plan.size)
@@ -371,6 +376,8 @@ class VideoSource:
                 self._encoded += 1
                 if encoded.keyframe:
                     encoding.keyframes.made(time.monotonic())
+                else:
+                    encoding.degradation.encoded(8 * len(encoded.data), plan, bitrate, now)
             if encoded.data:
                 self._fan_out.post(form, encoded)
         except Exception as error:  # noqa: BLE001 - reported; the others are still to get their frame

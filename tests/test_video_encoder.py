@@ -1,0 +1,72 @@
+"""Encoders keep to their bitrate, however frames come."""
+
+from __future__ import annotations
+
+import av
+import numpy as np
+import pytest
+
+from gst_signalling_sync.webrtc.media.codecs import VIDEO
+from gst_signalling_sync.webrtc.media.encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
+from gst_signalling_sync.webrtc.media.sending.video_encoder import VideoEncoder
+
+BITRATE = 400_000
+codecs = pytest.mark.parametrize("codec", sorted(VIDEO))
+
+
+class Filmed:
+    """An encoder of a scene in which a corner is noise."""
+
+    def __init__(self, codec: str) -> None:
+        self._encoder = VideoEncoder(VIDEO[codec].send_form({}))
+        self._random = np.random.default_rng(1)
+        self._time = 0.0
+
+    def frame(self, interval: float, fps: float) -> EncodedFrame:
+        """Encode a frame that comes some time after the one before."""
+        self._time += interval
+        picture = np.full((240, 320, 3), 90, np.uint8)
+        picture[:96, :96] = self._random.integers(0, 255, (96, 96, 3), dtype=np.uint8)
+        frame = av.VideoFrame.from_ndarray(picture, "bgr24").reformat(format="yuv420p")
+        return self._encoder.encode(frame, int(self._time * VIDEO_CLOCK_RATE), self._time, BITRATE, fps, False)
+
+    def bits(self, intervals: list[float], fps: float) -> float:
+        """The mean of some frames."""
+        return sum(8 * len(self.frame(interval, fps).data) for interval in intervals) / len(intervals)
+
+
+@codecs
+def test_frame_that_is_left_out_makes_the_next_ones_no_larger(codec: str) -> None:
+    filmed = Filmed(codec)
+    filmed.bits([1 / 30] * 60, 30)
+    before = filmed.bits([1 / 30] * 15, 30)
+    after = filmed.bits([2 / 30, *[1 / 30] * 14], 30)
+
+    assert after < 1.2 * before
+
+
+@codecs
+@pytest.mark.parametrize("fps", [30, 15, 10])
+def test_frames_share_the_bitrate(codec: str, fps: float) -> None:
+    filmed = Filmed(codec)
+    filmed.bits([1 / fps] * 60, fps)
+
+    assert filmed.bits([1 / fps] * 60, fps) * fps < 1.15 * BITRATE
+
+
+def test_change_of_the_frame_rate_costs_vp8_no_keyframe() -> None:
+    filmed = Filmed("VP8")
+    filmed.bits([1 / 30] * 60, 30)
+    keyframes = [filmed.frame(1 / fps, fps).keyframe for fps in (20, 15, 12, 17, 30)]
+    filmed.bits([1 / 10] * 30, 10)
+
+    assert not any(keyframes)
+    assert filmed.bits([1 / 10] * 30, 10) * 10 == pytest.approx(BITRATE, rel=0.15)
+
+
+def test_small_change_of_the_frame_rate_costs_h264_no_keyframe() -> None:
+    filmed = Filmed("H264")
+    filmed.bits([1 / 30] * 30, 30)
+
+    assert not filmed.frame(1 / 27, 27).keyframe
+    assert filmed.frame(1 / 15, 15).keyframe
