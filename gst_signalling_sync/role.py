@@ -256,9 +256,9 @@ class RoleObject:
                 client.register(self._roles, self.meta, self._on_registered, deadline)
         except Exception as error:
             self._on_lost(error)
-            if client.is_resumed:
-                # Without a goodbye, so that the next attempt finds the sessions.
-                client.interrupt()
+            if client.is_resumed and not client.is_given_up:
+                # The next attempt is to find the sessions.
+                client.break_off()
             self._drop_client(Deadline(1.0))
             raise
         finally:
@@ -334,7 +334,7 @@ class _RoleWork:
 
     def interrupt(self) -> None:
         if (client := self._role._connecting) is not None:
-            client.interrupt()
+            client.give_up()
 
     def end(self, deadline: Deadline, is_wanted: bool) -> None:
         self._role._end(deadline, is_wanted)

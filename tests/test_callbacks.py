@@ -463,7 +463,7 @@ class Lives(RuleBasedStateMachine):
         self.overlaps = 0
         self.number = 0
 
-    def call(self, thread: str | None, number: int, then: str) -> None:
+    def call(self, thread: str | None, number: int, then: str, done: threading.Event | None = None) -> None:
         self.overlaps += thread in self.inside
         self.inside.add(thread)
         self.called[thread].append(number)
@@ -472,9 +472,9 @@ class Lives(RuleBasedStateMachine):
         elif then == "restart":
             self.callbacks.close(SECONDS)
             self.callbacks.open()
-        elif then == "raise":
-            raise ValueError("as it was told to")
         self.inside.discard(thread)
+        if done is not None:
+            done.set()
 
     @rule()
     def open(self) -> None:
@@ -496,8 +496,7 @@ class Lives(RuleBasedStateMachine):
         done = threading.Event()
         self.number += 1
         self.posted[thread].append(self.number)
-        self.callbacks.post_to(thread, self.call, thread, self.number, then)
-        self.callbacks.post_to(thread, done.set)
+        self.callbacks.post_to(thread, self.call, thread, self.number, then, done)
         assert done.wait(SECONDS)
         self.is_open = then == "restart"
 

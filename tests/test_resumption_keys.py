@@ -45,5 +45,14 @@ def test_peer_that_is_gone_cannot_come_back() -> None:
     assert not keys.has("robot")
 
 
+def test_peer_that_was_never_heard_cannot_come_back() -> None:
+    keys = ResumptionKeys()
+    keys.issue("robot", Resumption(NEW, "first"))
+    assert not keys.has("robot")
+
+    keys.confirm("robot")
+    assert keys.has("robot")
+
+
 def test_key_is_shown_nowhere() -> None:
     assert "secret" not in repr(Resumption("secret", "secret"))

@@ -184,6 +184,7 @@ def test_who_comes_back_before_the_server_noticed_takes_the_place_of_its_old_con
 
 def test_key_that_was_used_is_spent(patient_server: SignallingServer) -> None:
     robot = ReturningPeer(patient_server.uri)
+    robot.register("producer")
     robot.vanish()
     with ReturningPeer(patient_server.uri, robot.key) as back:
         assert back.hears_nothing()
@@ -201,6 +202,12 @@ def test_who_says_goodbye_is_gone_at_once(patient_server: SignallingServer) -> N
     wait_until(lambda: patient_server.peers == {}, "the robot is gone")
     with ReturningPeer(patient_server.uri, robot.key) as late:
         assert late.id != robot.id
+
+
+def test_who_was_never_heard_is_gone_at_once(patient_server: SignallingServer) -> None:
+    ReturningPeer(patient_server.uri).vanish()
+
+    wait_until(lambda: patient_server.peers == {}, "the peer is gone")
 
 
 def test_who_has_no_key_is_gone_at_once(patient_server: SignallingServer) -> None:

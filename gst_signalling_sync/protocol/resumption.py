@@ -42,6 +42,8 @@ class ResumptionKeys:
         # Of hashes, so that how long a look-up takes tells nothing of the keys.
         self._peers: dict[bytes, str] = {}
         self._hashes: dict[str, tuple[bytes, ...]] = {}
+        # Those that have not been heard since they got their first: they may never have received it.
+        self._unheard: set[str] = set()
         # The last that each peer has spent, and whose it was.
         self._spent: dict[bytes, str] = {}
         self._spent_by: dict[str, bytes] = {}
@@ -54,12 +56,15 @@ class ResumptionKeys:
             resumption: Its new key, and the one by which it returned.
         """
         self._drop(peer_id)
+        if resumption.presented == NEW:
+            self._unheard.add(peer_id)
         self._hashes[peer_id] = tuple(_hash(key) for key in (resumption.presented, resumption.issued) if key != NEW)
         for key_hash in self._hashes[peer_id]:
             self._peers[key_hash] = peer_id
 
     def confirm(self, peer_id: str) -> None:
         """The peer was heard: it has the newest key, and the one before is spent."""
+        self._unheard.discard(peer_id)
         hashes = self._hashes.get(peer_id)
         if hashes is not None and len(hashes) > 1:
             del self._peers[hashes[0]]
@@ -76,8 +81,8 @@ class ResumptionKeys:
         return _hash(key) in self._spent
 
     def has(self, peer_id: str) -> bool:
-        """Whether a peer can return."""
-        return peer_id in self._hashes
+        """Whether a peer can return: it has a key, and was heard since it got its first."""
+        return peer_id in self._hashes and peer_id not in self._unheard
 
     def forget(self, peer_id: str) -> None:
         """Forget the keys of a peer."""
@@ -85,6 +90,7 @@ class ResumptionKeys:
         self._spent.pop(self._spent_by.pop(peer_id, b""), None)
 
     def _drop(self, peer_id: str) -> None:
+        self._unheard.discard(peer_id)
         for key_hash in self._hashes.pop(peer_id, ()):
             del self._peers[key_hash]
 

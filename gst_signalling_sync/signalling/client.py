@@ -143,6 +143,12 @@ class SignallingClient(ServerSignals):
         exchange = self._exchange
         return exchange is not None and exchange.is_resumed
 
+    @property
+    def is_given_up(self) -> bool:
+        """Whether `give_up` was called since the last `connect`."""
+        exchange = self._exchange
+        return exchange is not None and exchange.is_given_up
+
     def connect(self, timeout: float | None = None) -> Self:
         """Connect and wait for the server's welcome; does nothing when connected.
 
@@ -201,7 +207,7 @@ class SignallingClient(ServerSignals):
         if not acquired:
             exchange = self._exchange
             if exchange is not None:
-                exchange.interrupt()
+                exchange.give_up()
             # A callback must not wait for a close() that itself waits for the callbacks.
             acquired = not self._callbacks.is_current and self._lifecycle.acquire(timeout=deadline.remaining())
         if not acquired:
@@ -211,11 +217,20 @@ class SignallingClient(ServerSignals):
         finally:
             self._lifecycle.release()
 
-    def interrupt(self) -> None:
-        """Have a `connect`, or a request that waits for its answer, raise soon; from any thread, returns at once."""
+    def give_up(self) -> None:
+        """Have a `connect`, or a request that waits for its answer, raise soon; `close` then says goodbye to the server.
+
+        From any thread, returns at once.
+        """
         exchange = self._exchange
         if exchange is not None:
-            exchange.abort()
+            exchange.give_up()
+
+    def break_off(self) -> None:
+        """End the connection without a goodbye, so that the server expects this peer back. Returns at once."""
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.break_off()
 
     def __enter__(self) -> Self:
         return self.connect()

@@ -120,11 +120,15 @@ class Connection:
             interruption.close()
 
     def interrupt(self) -> None:
-        """Have an `open` under way in another thread raise, whatever it waits for."""
+        """Have an `open` under way in another thread raise, whatever it waits for. From then on only `close` is of use."""
         self._closing = True
         interruption = self._interruption
         if interruption is not None:
             interruption.trigger()
+
+    def break_off(self) -> None:
+        """End without a goodbye, as if the network had: of a peer that comes back the server expects that. Returns at once."""
+        self.interrupt()
         if self._stream is not None:
             self._stream.tcp.shut_down()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import InvalidStateError
 
 from ..endpoint import Endpoint
 from ..errors import ConnectionLost, ProtocolError
@@ -56,6 +57,8 @@ class Exchange:
         self._warnings = RepeatedWarnings(logger, self.uri)
         self.is_closed = False
         """Whether `close` was called."""
+        self.is_given_up = False
+        """Whether `give_up` was called."""
         # Whether it is done, after which a reader that was given up may still be there.
         self._is_over = False
         self.loss: ConnectionLost | None = None
@@ -84,21 +87,26 @@ class Exchange:
             ConnectError: There is no way to the server, or it refused.
             ConnectTimeout: It, or something on the way, did not answer in time.
             TimeoutError: It did not welcome in time.
-            ConnectionLost: It closed the connection before its welcome, or `interrupt` was called.
+            ConnectionLost: It closed the connection before its welcome, or `give_up` was called.
         """
         self._connection.open(deadline)
         if not self._comes_back:
             self._choose_version()
         result_of(self._welcome, deadline)
 
-    def interrupt(self) -> None:
-        """Have an `open` under way in another thread raise."""
-        if not self._welcome.done():
-            self._connection.interrupt()
+    def give_up(self) -> None:
+        """Have whoever waits for something here, or is going to, be told that it is closed; `close` then says goodbye.
 
-    def abort(self) -> None:
-        """Break the connection off: whoever waits for something on it is told. From any thread, returns at once."""
+        From any thread, returns at once.
+        """
+        self.is_given_up = True
         self._connection.interrupt()
+        self._pending.fail(self._closed_error())
+        self._settle_welcome(lambda: self._welcome.set_exception(self._closed_error()))
+
+    def break_off(self) -> None:
+        """End without a goodbye: of a peer that comes back the server expects that. From any thread, returns at once."""
+        self._connection.break_off()
 
     def close(self, seconds: float) -> None:
         """Send what is queued, disconnect, and have every request raise; idempotent."""
@@ -130,6 +138,18 @@ class Exchange:
         # Only as its first message may a peer choose its version. A server older than 1.1 ignores it.
         self._connection.send(serialise_request(SetProtocolVersion(ProtocolVersion.V1_1)))
 
+    def _settle_welcome(self, settle: Callable[[], None]) -> bool:
+        """Tell whoever waits for the welcome what became of it; the first to do so decides.
+
+        Returns:
+            Whether this was the first.
+        """
+        try:
+            settle()
+        except InvalidStateError:
+            return False
+        return True
+
     def _closed_error(self) -> ConnectionLost:
         return ConnectionLost(f"the connection to {self.uri} is closed")
 
@@ -146,8 +166,7 @@ class Exchange:
         finally:
             reason = error or self._closed_error()
             self._pending.fail(reason)
-            if not self._welcome.done():
-                self._welcome.set_exception(reason)
+            self._settle_welcome(lambda: self._welcome.set_exception(reason))
 
     def _on_text(self, text: str) -> None:
         if self._is_over:
@@ -160,11 +179,13 @@ class Exchange:
         logger.debug("%s: received %s", self.uri, event)
         if isinstance(event, Welcome):
             if self._welcome.done():
-                self._warnings.warn("dropped a second welcome of the server", event.peer_id)
+                if not self.is_given_up:
+                    self._warnings.warn("dropped a second welcome of the server", event.peer_id)
                 return
             if self._comes_back and event.sessions is None:
                 self._choose_version()
-            self._welcome.set_result(event)
+            if not self._settle_welcome(lambda: self._welcome.set_result(event)):
+                return
         answered = self._pending.resolve(event)
         if isinstance(event, Error) and not answered:
             self._warnings.warn("the server refused a message", event.details)

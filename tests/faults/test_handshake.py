@@ -79,7 +79,7 @@ def test_producer_dies(signalling_uri: str, mortal: Mortal, figures: Figures, po
         talking = pool.submit(talk)
         assert mortal.next_line() == "died 9"
         watch = Stopwatch()
-        with pytest.raises((SessionClosed, ConnectionError), match=r"left|closed|gone"):
+        with pytest.raises((SessionClosed, ConnectionError), match=r"left|closed|gone|broke"):
             talking.result(2 * KNOWS_SECONDS)
         figures.add(f"known after the producer died when {point}", watch.seconds, KNOWS_SECONDS)
         assert consumer.sessions == []

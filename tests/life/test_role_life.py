@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from queue import SimpleQueue
 
 import pytest
 
@@ -475,6 +476,34 @@ def test_ctrl_c_in_close_leaves_nothing_locked(server: MortalServer) -> None:
         producer.close()
         assert producer.state == "closed"
         assert session.id
+
+
+@pytest.mark.parametrize("waits_for", ["setPeerStatus", "welcome"])
+def test_close_of_a_role_that_is_being_started_says_goodbye_to_its_server(waits_for: str) -> None:
+    is_waiting = threading.Event()
+    farewell: SimpleQueue[str] = SimpleQueue()
+
+    def accept(server: Conversation) -> None:
+        if waits_for == "setPeerStatus":
+            server.welcome()
+        server.expect("setPeerStatus" if waits_for == "setPeerStatus" else "setProtocolVersion")
+        is_waiting.set()
+        try:
+            server.hold()
+        except ConnectionError as error:
+            farewell.put(str(error))
+            raise
+
+    with signalling_server(accept) as uri, ThreadPoolExecutor() as pool:
+        producer = Producer(uri, name="robot")
+        start = pool.submit(producer.start)
+        assert is_waiting.wait(SECONDS)
+        producer.close()
+
+        # Without a goodbye the server would expect it back until its lease is over, and list it meanwhile.
+        assert farewell.get(timeout=SECONDS) == "the client has left"
+        with pytest.raises(ConnectionLost):
+            start.result(SECONDS)
 
 
 def test_close_ends_a_role_that_is_suspended_and_it_does_not_come_back(server: MortalServer) -> None:
