@@ -41,18 +41,22 @@ def killable_robot(server: MortalServer) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_listen_tells_what_changed_while_the_server_was_away(server: MortalServer) -> None:
-    with Command("listen", "--uri", server.uri, "--json") as listen:
+    crane = Producer(server.uri, name="crane", retry=PROMPT)
+    lost = Heard(crane.connection_lost)
+    with crane, Command("listen", "--uri", server.uri, "--json") as listen:
 
         def heard() -> tuple[str, str]:
             event = json.loads(listen.line())
             return event["event"], event["name"]
 
-        crane = Producer(server.uri, name="crane", retry=PROMPT)
-        lost = Heard(crane.connection_lost)
-        with crane:
-            assert heard() == ("came", "crane")
-            server.go()
-            lost.next()
+        assert heard() == ("came", "crane")
+        # What comes and goes after that is told behind the start: before it a server that goes ends the command.
+        with Producer(server.uri, name="lamp"):
+            assert heard() == ("came", "lamp")
+        assert heard() == ("left", "lamp")
+        server.go()
+        lost.next()
+        crane.close()
         server.come()
         assert heard() == ("left", "crane")
         with Producer(server.uri, name="arm"):

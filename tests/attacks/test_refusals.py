@@ -229,6 +229,7 @@ def test_resumption_key_that_is_used_again(guarded: SignallingServer, log: Log) 
 
     first = robot(NEW)
     key = str((first.socket.getheaders() or {})[HEADER.lower()])
+    assert first.request("list")["producers"] == []
     first.vanish()
     with robot(key) as back:
         assert back.id == first.id
