@@ -106,7 +106,8 @@ class FleetRelay:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
+    # uvloop raises the second one where the other end was cut off meanwhile.
+    with contextlib.suppress(OSError, RuntimeError):
         while data := await reader.read(_CHUNK):
             writer.write(data)
             await writer.drain()

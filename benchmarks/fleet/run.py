@@ -17,7 +17,7 @@ from gst_signalling_sync.protocol.backoff import DEFAULT_RETRY, Backoff, Retry
 
 __all__ = ["FleetReturn", "expected_returns", "run"]
 
-_CLIENTS_PER_PROCESS: Final = 125
+_CLIENTS_PER_PROCESS: Final = 25
 _START_SECONDS: Final = 120.0
 _ANSWER_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.25
