@@ -299,7 +299,7 @@ class Registry:
             return None
         name = Peer(peer_id, request.meta).name
         holder = None if name is None else self._names.get(name)
-        if holder is None or holder not in self._away:
+        if holder is None or holder == peer_id or holder not in self._away:
             return None
         return holder if self.permissions.may_replace(holder, self.permissions.of(peer_id)) else None
 

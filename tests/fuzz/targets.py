@@ -97,6 +97,9 @@ def _server_shakes_hands(pieces: list[bytes]) -> None:
         for event in protocol.events_received():
             if not isinstance(event, HttpRequest):
                 continue
+            if protocol.close_expected():
+                # What came with the request was no WebSocket: the server cuts it off.
+                return
             answer = _RECEPTION.receive(event, "192.0.2.7")
             if isinstance(answer, Page):
                 answer.response("GET").serialize()
