@@ -433,7 +433,7 @@ def test_client_that_leaves_while_it_is_decided_on_is_forgotten() -> None:
         release.set()
 
         with peer_with(server, "x") as peer:
-            assert list(server.peers) == [peer.id]
+            wait_until(lambda: list(server.peers) == [peer.id], "it is let in at most until its end is read")
 
 
 def test_server_closes_in_time_while_a_callable_does_not_return() -> None:

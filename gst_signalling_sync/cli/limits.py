@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,7 +14,14 @@ __all__ = ["LimitType", "limits_of"]
 _DEFAULTS: Final = ServerLimits()
 
 
-class LimitType(click.ParamType[tuple[str, Any]]):
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[tuple[str, Any]]
+else:
+    # click before 8.4 knows no type of what it converts to.
+    _ParamType = click.ParamType
+
+
+class LimitType(_ParamType):
     """The type of an option that sets one limit: ``NAME=NUMBER``, ``NAME=PER_SECOND:BURST`` of a rate, or ``NAME=none``."""
 
     name = "NAME=VALUE"
