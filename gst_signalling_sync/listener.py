@@ -117,9 +117,10 @@ class Listener(RoleObject):
     def _may_tell(self) -> bool:
         """Whether what follows is told now; if not, it is once the receivers have caught up. `_telling` is held."""
         if self._told is None and self._callbacks.is_full:
-            logger.warning("%s: statuses are not told one by one any more: the receivers take too long", self)
-            self._told = self._directory.producers
-            self._callbacks.post(self._catch_up)
+            before = self._directory.producers
+            if self._callbacks.post_behind_all(self._catch_up):
+                logger.warning("%s: statuses are not told one by one any more: the receivers take too long", self)
+                self._told = before
         return self._told is None
 
     def _catch_up(self) -> None:

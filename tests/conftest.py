@@ -54,8 +54,8 @@ def _not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
 def _ahead_of_other_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let no other program take the time that is measured, other tests among them; only who may ask for that gets it.
 
-    One of these tests at a time, in whatever process: two would wait for each other's turns. Who runs at a higher priority
-    than these already, as by ``chrt -r 2``, stays there.
+    One of these tests at a time, in whatever process: two would wait for each other's turns. A run that
+    has their priority or a higher one already, as by ``chrt -r 2``, keeps it.
     """
     if os.sched_getparam(0).sched_priority > 1:
         yield

@@ -25,9 +25,9 @@ class Filmed:
     def frame(self, interval: float, fps: float) -> EncodedFrame:
         """Encode a frame that comes some time after the one before."""
         self._time += interval
-        picture = np.full((240, 320, 3), 90, np.uint8)
-        picture[:96, :96] = self._random.integers(0, 255, (96, 96, 3), dtype=np.uint8)
-        frame = av.VideoFrame.from_ndarray(picture, "bgr24").reformat(format="yuv420p")
+        image = np.full((240, 320, 3), 90, np.uint8)
+        image[:96, :96] = self._random.integers(0, 255, (96, 96, 3), dtype=np.uint8)
+        frame = av.VideoFrame.from_ndarray(image, "bgr24").reformat(format="yuv420p")
         return self._encoder.encode(frame, int(self._time * VIDEO_CLOCK_RATE), self._time, BITRATE, fps, False)
 
     def bits(self, intervals: list[float], fps: float) -> float:

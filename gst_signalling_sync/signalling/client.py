@@ -190,6 +190,9 @@ class SignallingClient(ServerSignals):
             except BaseException:
                 self._disconnect(deadline)
                 raise
+        if self.is_given_up:
+            self.close(deadline.remaining())
+            raise ConnectionLost(f"connecting to the signalling server {self.uri}: closed while connecting")
         return self
 
     def close(self, timeout: float | None = None) -> None:
@@ -208,8 +211,10 @@ class SignallingClient(ServerSignals):
             exchange = self._exchange
             if exchange is not None:
                 exchange.give_up()
-            # A callback must not wait for a close() that itself waits for the callbacks.
-            acquired = not self._callbacks.is_current and self._lifecycle.acquire(timeout=deadline.remaining())
+            # A callback must not wait for a close() that itself waits for the callbacks. A `connect` that has the lock sees
+            # that it was given up.
+            seconds = 0.0 if self._callbacks.is_current else deadline.remaining()
+            acquired = self._lifecycle.acquire(timeout=seconds)
         if not acquired:
             return
         try:

@@ -31,7 +31,7 @@ _EXPLANATIONS: Final = {
     20: f"comes from a CA that is not known here: {_HOW_TO_TRUST}",
     21: f"comes from a CA that is not known here: {_HOW_TO_TRUST}",
     **dict.fromkeys(
-        range(79, 95),
+        range(80, 95),
         "is not made as RFC 5280 requires, which Python checks from 3.13 on: have its CA issue it again, as 'openssl x509 -req'"
         " does with the extensions subjectKeyIdentifier=hash and authorityKeyIdentifier=keyid",
     ),

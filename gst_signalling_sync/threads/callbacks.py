@@ -122,6 +122,17 @@ class Callbacks:
         else:
             lane.put((function, arguments))
 
+    def post_behind_all(self, function: Callable[..., object]) -> bool:
+        """Have a function called on the thread for which the longest queue waits, behind that; returns at once.
+
+        Returns:
+            Whether it will be called; not while closed.
+        """
+        with self._changed:
+            if self._is_open:
+                max(self._lanes(), key=lambda lane: lane.waiting).put((function, ()))
+            return self._is_open
+
     def emit(self, signal: Emitter, sender: object, **named: object) -> None:
         """Have every receiver of a signal called on its own thread; returns at once.
 

@@ -73,7 +73,10 @@ def test_peer_opens_no_channel_whose_receivers_would_wait_behind_too_many(
         gate.set()
 
 
-def test_listener_whose_receivers_take_too_long_tells_the_difference_afterwards(gate: threading.Event) -> None:
+@pytest.mark.parametrize("thread", [None, "slow"])
+def test_listener_whose_receivers_take_too_long_tells_the_difference_afterwards(
+    gate: threading.Event, caplog: pytest.LogCaptureFixture, thread: str | None
+) -> None:
     told = threading.Event()
 
     def flood(server: Conversation) -> None:
@@ -91,10 +94,10 @@ def test_listener_whose_receivers_take_too_long_tells_the_difference_afterwards(
         listener = Listener(uri)
         known: set[str] = set()
         statuses: list[object] = []
-        listener.producer_added.connect(lambda listener, peer: gate.wait(SECONDS))
-        listener.producer_added.connect(lambda listener, peer: known.add(peer.id))
-        listener.producer_removed.connect(lambda listener, peer: known.remove(peer.id))
-        listener.peer_status_changed.connect(lambda listener, peer, roles: statuses.append(peer.meta))
+        listener.producer_added.connect(lambda listener, peer: gate.wait(SECONDS), thread=thread)
+        listener.producer_added.connect(lambda listener, peer: known.add(peer.id), thread=thread)
+        listener.producer_removed.connect(lambda listener, peer: known.remove(peer.id), thread=thread)
+        listener.peer_status_changed.connect(lambda listener, peer, roles: statuses.append(peer.meta), thread=thread)
         with listener:
             assert told.wait(SECONDS)
             wait_until(lambda: "comes" in listener.producers, "all has been read", SECONDS)
@@ -103,3 +106,4 @@ def test_listener_whose_receivers_take_too_long_tells_the_difference_afterwards(
             gate.set()
             wait_until(lambda: known == {"stays", "restless", "comes"}, "it has caught up", SECONDS)
             assert len(statuses) < STATUSES
+            assert sum("not told one by one" in line for line in caplog.messages) == 1

@@ -34,10 +34,10 @@ class Sender:
 
     def next(self, *, keyframe: bool = False) -> EncodedFrame:
         """The next frame, which is complete a thirtieth of a second after the one before."""
-        picture = av.VideoFrame(self._encoder.width, self._encoder.height, "yuv420p")
-        picture.pts = self._number
-        picture.pict_type = 1 if keyframe else 0
-        [packet] = self._encoder.encode(picture)
+        frame = av.VideoFrame(self._encoder.width, self._encoder.height, "yuv420p")
+        frame.pts = self._number
+        frame.pict_type = 1 if keyframe else 0
+        [packet] = self._encoder.encode(frame)
         seconds = self._number / FPS
         self._number += 1
         return EncodedFrame("VP8", bytes(packet), round(seconds * VIDEO_CLOCK_RATE), packet.is_keyframe, seconds)

@@ -30,7 +30,7 @@ _THRESHOLD_OUTLIER: Final = 0.015
 
 _RECENT_GROUPS: Final = 6
 _BASE_SECONDS: Final = 8.0
-_LEAST_QUEUE: Final = 0.01
+_MIN_QUEUE: Final = 0.01
 
 _PAUSE_SECONDS: Final = 2.0
 """After which what came before says nothing about the queue."""
@@ -157,7 +157,7 @@ class DelayTrend:
             self._over_since = now - sent_delta / 2 if self._over_since is None else self._over_since
             # Once may be chance, and a trend that falls already needs no answer.
             is_lasting = not begun and now - self._over_since > _OVERUSE_SECONDS and trend >= self._trend
-            if is_lasting and self._queue.seconds > _LEAST_QUEUE:
+            if is_lasting and self._queue.seconds > _MIN_QUEUE:
                 self.usage = Usage.OVER
         else:
             self._over_since = None

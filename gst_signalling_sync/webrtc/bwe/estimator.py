@@ -25,7 +25,7 @@ _INCREASE_PER_SECOND: Final = 1.08
 _HEADROOM: Final = 1.5
 _HEADROOM_BITS: Final = 10_000
 _PACKET_BITS: Final = 9600
-_LEAST_ADDED: Final = 4000
+_MIN_ADDED: Final = 4000
 _MAX_ADDED: Final = 0.05
 _APPLICATION_LIMITED: Final = 0.65
 """Who sends less than this part of the estimate learns nothing about what is beyond."""
@@ -207,7 +207,7 @@ class SendSideEstimator:
             # More comes through than the link was thought to bear.
             self._capacity = None
         if self._capacity is not None and rate > 0.7 * self._capacity:
-            added = min(max(_LEAST_ADDED, _PACKET_BITS / (self.round_trip + 0.1)), _MAX_ADDED * self._by_delay)
+            added = min(max(_MIN_ADDED, _PACKET_BITS / (self.round_trip + 0.1)), _MAX_ADDED * self._by_delay)
             raised = self._by_delay + added * elapsed
         else:
             raised = self._by_delay * _INCREASE_PER_SECOND**elapsed + 1000 * elapsed

@@ -11,7 +11,7 @@ _WINDOW_SECONDS: Final = 0.5
 _WINDOW_PACKETS: Final = 30
 
 _MAX_WINDOW_SECONDS: Final = 1.5
-_LEAST_PACKETS: Final = 6
+_MIN_PACKETS: Final = 6
 """A slow flow is judged by fewer packets, so that it is not slow forever."""
 
 _HIGH: Final = 0.04
@@ -24,7 +24,7 @@ _OUTAGE_PACKETS: Final = 10
 """A longer run of lost packets is an outage of the link, such as a fading radio, and says nothing about its rate."""
 
 _BORNE: Final = 0.98
-_BORNE_AT_LEAST: Final = 0.9
+_MIN_BORNE: Final = 0.9
 """Of what came through; bursts make it look like more."""
 
 _TRIAL: Final = 0.8
@@ -94,7 +94,7 @@ class LossLimit:
         if self._since is None:
             self._since = now
         elapsed = now - self._since
-        wanted = _WINDOW_PACKETS if elapsed < _MAX_WINDOW_SECONDS else _LEAST_PACKETS
+        wanted = _WINDOW_PACKETS if elapsed < _MAX_WINDOW_SECONDS else _MIN_PACKETS
         if elapsed < _WINDOW_SECONDS or self._heard < wanted:
             return False
         share = self._lost / self._heard
@@ -105,7 +105,7 @@ class LossLimit:
         lowered = excess > _HIGH + noise
         if lowered and delivered is not None and delivered > current:
             # More was sent than the estimate, so that the losses do not tell against it as such.
-            self.rate = max(current * (1 - excess), min(current, delivered * _BORNE_AT_LEAST))
+            self.rate = max(current * (1 - excess), min(current, delivered * _MIN_BORNE))
         elif lowered:
             if self._trial is None:
                 self._trial = (current, share, delivered)

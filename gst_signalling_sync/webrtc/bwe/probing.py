@@ -24,7 +24,7 @@ _EARLY_PERIOD_SECONDS: Final = 0.7
 """While the link has never shown that it bears no more."""
 
 _BURST_SECONDS: Final = 0.03
-_LEAST_PACKETS: Final = 7
+_MIN_PACKETS: Final = 7
 _ANSWER_SECONDS: Final = 1.0
 _SATURATED_SHARE: Final = 0.9
 _CAUTION: Final = 0.95
@@ -49,7 +49,7 @@ class Probe:
     rate: float
     bits: int
     began: float
-    packets: int = _LEAST_PACKETS
+    packets: int = _MIN_PACKETS
     sent: list[tuple[float, int]] = field(default_factory=list)
     came: list[tuple[float, float, int]] = field(default_factory=list)
 
@@ -111,7 +111,7 @@ class Probing:
         if probe is None or probe.number != number:
             return None
         probe.came.append((sent, arrival, bits))
-        if len(probe.came) < _LEAST_PACKETS or sum(each for _, _, each in probe.came) < _COMPLETE * probe.bits:
+        if len(probe.came) < _MIN_PACKETS or sum(each for _, _, each in probe.came) < _COMPLETE * probe.bits:
             return None
         self._current = None
         return self._result(probe)

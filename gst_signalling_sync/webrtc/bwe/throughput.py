@@ -10,8 +10,8 @@ __all__ = ["Throughput"]
 
 _SECONDS: Final = 0.5
 _SHORT_SECONDS: Final = 0.15
-_LEAST_PACKETS: Final = 8
-_LEAST_SECONDS: Final = 0.02
+_MIN_PACKETS: Final = 8
+_MIN_SECONDS: Final = 0.02
 
 _MAX_SECONDS: Final = 2.0
 """How long a slow flow may take for the packets that it is told by."""
@@ -33,7 +33,7 @@ class Throughput:
         came = self._came
         came.append((arrival, bits))
         # Those of a slow flow are kept for longer.
-        while came[0][0] < arrival - (_SECONDS if len(came) > _LEAST_PACKETS else _MAX_SECONDS):
+        while came[0][0] < arrival - (_SECONDS if len(came) > _MIN_PACKETS else _MAX_SECONDS):
             came.popleft()
 
     @property
@@ -48,12 +48,12 @@ class Throughput:
 
     def _rate(self, seconds: float) -> float | None:
         came = self._came
-        if len(came) < _LEAST_PACKETS:
+        if len(came) < _MIN_PACKETS:
             return None
         end = came[-1][0]
         recent = list(itertools.takewhile(lambda packet: packet[0] >= end - seconds, reversed(came)))
-        if len(recent) < _LEAST_PACKETS:
-            recent = list(itertools.islice(reversed(came), _LEAST_PACKETS))
+        if len(recent) < _MIN_PACKETS:
+            recent = list(itertools.islice(reversed(came), _MIN_PACKETS))
         span = end - recent[-1][0]
         # The first one only marks the time from which the others came.
-        return sum(bits for _, bits in recent[:-1]) / span if span > _LEAST_SECONDS else None
+        return sum(bits for _, bits in recent[:-1]) / span if span > _MIN_SECONDS else None

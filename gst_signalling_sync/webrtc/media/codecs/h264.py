@@ -48,8 +48,8 @@ class H264(VideoCodec):
     decoder = "h264"
     encoder = "libx264"
     marks_begin = False
-    # GStreamer's stay grey for good.
     follows_durations = False
+    # GStreamer's stay grey for good.
     repeats_first_keyframe = True
     taken = "Baseline, Main and High profile in packetization mode 0 or 1"
     recorded = Recorded(

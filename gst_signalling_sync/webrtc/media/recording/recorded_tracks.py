@@ -17,7 +17,7 @@ from .transcoder import AudioTranscoder, VideoTranscoder
 
 __all__ = ["RecordedAudio", "RecordedVideo", "opus_seconds"]
 
-_LEAST_STEP: Final = 0.00125
+_MIN_STEP: Final = 0.00125
 """Seconds from one packet to the next of its track; Matroska counts whole milliseconds."""
 
 _MAX_BEHIND_SECONDS: Final = 2.0
@@ -99,7 +99,7 @@ class RecordedVideo:
         if self._time is not None:
             self._duration = min(time - self._time, _MAX_DURATION)
         self._time = time
-        self._next_time = time + _LEAST_STEP
+        self._next_time = time + _MIN_STEP
         return time
 
 
@@ -132,9 +132,9 @@ class RecordedAudio:
         time = self._clock.position(frame, codec.clock_rate)
         packets = []
         for packet in self._in_opus(frame, time):
-            if packet.time >= self._next_time - _LEAST_STEP:
+            if packet.time >= self._next_time - _MIN_STEP:
                 placed = replace(packet, time=max(packet.time, self._next_time))
-                self._next_time = placed.time + _LEAST_STEP
+                self._next_time = placed.time + _MIN_STEP
                 packets.append(placed)
         return packets
 

@@ -15,13 +15,13 @@ __all__ = ["Degradation", "DegradationPreference", "Plan"]
 
 DegradationPreference = Literal["balanced", "maintain-framerate", "maintain-resolution"]
 
-_LEAST_BITS_PER_PIXEL: Final = 0.02
+_MIN_BITS_PER_PIXEL: Final = 0.02
 """Of a frame: what hardly anything takes less than. Below what it does take, encoders for real time miss their rate."""
 
-_LEAST_FPS: Final = 15.0
-_LEAST_SHARE: Final = 1 / 2
+_MIN_FPS: Final = 15.0
+_MIN_SHARE: Final = 1 / 2
 _SCALES: Final = (1.0, 0.75, 0.5, 0.375, 0.25)
-_LEAST_SIDE: Final = 64
+_MIN_SIDE: Final = 64
 
 _MARGIN: Final = 1.3
 """By which a larger size must fit before it is taken again: each change costs a keyframe."""
@@ -77,7 +77,7 @@ class Degradation:
             )
         self._preference = preference
         self._scale = 1.0
-        self._least = _LEAST_BITS_PER_PIXEL
+        self._least = _MIN_BITS_PER_PIXEL
         # Of recent frames, older ones count less: bits, bits per pixel, seconds, frames.
         self._bits = self._density = self._seconds = self._weight = 0.0
         self._opened: tuple[tuple[int, int], int] | None = None
@@ -136,7 +136,7 @@ class Degradation:
             self._least = min(self._least, spent)
         elif share < _KEPT:
             self._least *= _FORGETTING_PER_SECOND**elapsed
-        self._least = max(self._least, _LEAST_BITS_PER_PIXEL)
+        self._least = max(self._least, _MIN_BITS_PER_PIXEL)
 
     def _change_to(self, scale: float, now: float) -> None:
         if scale > self._scale:
@@ -157,12 +157,12 @@ class Degradation:
                 return fps
             case "maintain-resolution":
                 return 1.0
-        return min(fps, max(_LEAST_FPS, fps * _LEAST_SHARE))
+        return min(fps, max(_MIN_FPS, fps * _MIN_SHARE))
 
     def _scales(self, size: tuple[int, int]) -> tuple[float, ...]:
         if self._preference == "maintain-resolution":
             return (1.0,)
-        return tuple(scale for scale in _SCALES if scale == 1.0 or min(size) * scale >= _LEAST_SIDE)
+        return tuple(scale for scale in _SCALES if scale == 1.0 or min(size) * scale >= _MIN_SIDE)
 
     def _fits(self, size: tuple[int, int], scale: float, fps: float, bitrate: int) -> bool:
         margin = _MARGIN if scale > self._scale else 1.0
