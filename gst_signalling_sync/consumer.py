@@ -226,8 +226,7 @@ class Consumer(SessionRole):
                 try:
                     session = self._go_on(race, offer, resumes)
                 except ConnectionLost:
-                    # Suspended, this waits; closed, it raises.
-                    self._life.wait_registered(deadline, race.doing)
+                    self._wait_for_server(race)
                     continue
                 if session is not None:
                     race.sessions.pop(session.peer_id)
@@ -235,6 +234,22 @@ class Consumer(SessionRole):
         finally:
             for session in race.sessions.values():
                 session.link.abandon(SessionClosed("another producer of that name was first"), "not needed any more")
+
+    def _wait_for_server(self, race: Race) -> None:
+        """Wait while the consumer is suspended, and a session of the race is not connected without the server.
+
+        Raises:
+            ConnectionLost: The consumer is not started, was closed, or was not registered again in time.
+        """
+        self._check_may_block(race.doing)
+        with self._sessions_changed:
+            wait_for(
+                self._sessions_changed,
+                lambda: race.winner is not None or self.state is not RoleState.SUSPENDED,
+                race.deadline,
+            )
+        if race.winner is None:
+            self._life.wait_registered(race.deadline, race.doing)
 
     def _go_on(self, race: Race, offer: bool, resumes: Session | None) -> Session | None:
         """Do the next step of a race, or wait until there is one.
@@ -245,7 +260,10 @@ class Consumer(SessionRole):
         Raises:
             SignallingError: There will be none.
         """
-        client = self._registered_client(race.deadline, race.doing)
+        self._wait_for_server(race)
+        if race.winner is not None:
+            return race.winner
+        client = self._client()
         registrations = self._life.registrations
         with self._sessions_changed:
             changes = self._directory_changes

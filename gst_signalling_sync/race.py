@@ -40,6 +40,11 @@ class Race:
         """Whether a session is connected or has failed; safe from any thread."""
         return any(session.state != "connecting" for session in self.sessions.values())
 
+    @property
+    def winner(self) -> Session | None:
+        """The session that is connected, if one is; safe from any thread."""
+        return next((session for session in list(self.sessions.values()) if session.state == "connected"), None)
+
     def name_of(self, peer_id: str) -> str | None:
         """The name of a producer, if it has one."""
         return next((peer.name for peer in self._others if peer.id == peer_id), self._name)
@@ -72,9 +77,9 @@ class Race:
         Raises:
             SignallingError: All that could be tried have failed.
         """
+        if (winner := self.winner) is not None:
+            return winner
         for peer_id, session in list(self.sessions.items()):
-            if session.state == "connected":
-                return session
             if session.state == "closed":
                 del self.sessions[peer_id]
                 if self._registrations[peer_id] != registrations:

@@ -417,11 +417,7 @@ class SessionRole(RoleObject):
         with self._sessions_changed:
             sessions = list(self._sessions.values())
         for session in sessions:
-            # One that is connected needs no server any more.
-            if session.state == "connecting":
-                session.link.abandon(error)
-            else:
-                session.link.on_signalling_lost()
+            session.link.on_signalling_lost(error)
 
     def _session(self, session_id: str) -> Session | None:
         with self._sessions_changed:

@@ -70,6 +70,10 @@ ENDING_SECONDS: Final = FAREWELL_SECONDS + _DECODING_SECONDS + 1.0
 _WAITING_DESCRIPTIONS: Final = 4
 """Descriptions of a peer that wait until they are taken."""
 
+_HANDSHAKE_SECONDS: Final = 3.0
+"""How long the handshake may still take with a peer that has lost its signalling connection, or may have died; a lost packet of
+DTLS is sent again after 1 s."""
+
 _MAX_ALARM_SECONDS: Final = 86400.0
 
 
@@ -118,6 +122,7 @@ class Link:
         self._early_candidates: list[tuple[str, int]] = []
         self._alarm: asyncio.TimerHandle | None = None
         self._path_alarm: asyncio.TimerHandle | None = None
+        self._handshake_alarm: asyncio.TimerHandle | None = None
         self._largest_payload: int | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         # Written on the loop alone. Closed ones stay, so that none is opened again that was closed on purpose.
@@ -291,27 +296,39 @@ class Link:
     def on_peer_away(self) -> None:
         """Handle that the peer's signalling connection broke, by which it may come back.
 
-        A session that is not connected yet ends, as the peer ends it too. In one that is connected the peer is asked for a sign
-        of life: for all that the server knows, its process may have been killed.
+        A session that still needs it to be connected ends, as the peer ends it too. In one that is connected the peer is asked
+        for a sign of life: for all that the server knows, its process may have been killed. One that is in
+        between has some seconds to become the latter.
         """
 
-        def look_after() -> None:
-            named = self._session.named
+        def decide() -> None:
             if self._termination is not None:
                 return
-            if self._watch is None or not self._session.state.is_open:
-                text = "the peer's signalling connection broke before it was connected"
-                self._fail(f"{named}: {text}", "left", told_peer=text)
-            else:
+            if self._watch is not None and self._session.state.is_open:
                 self._watch.ended_by_server(None)
+            else:
+                text = "the peer's signalling connection broke before it was connected"
+                self._fail(f"{self._session.named}: {text}", "left", told_peer=text)
+
+        def look_after() -> None:
+            if self._termination is None and self._session.state is SessionState.CONNECTING and not self._needs_server:
+                self._handshake_alarm = asyncio.get_running_loop().call_later(_HANDSHAKE_SECONDS, decide)
+            else:
+                decide()
 
         self._loop.call(look_after)
 
-    def on_signalling_lost(self) -> None:
-        """Handle that this end's signalling connection is gone: what is still to be said goes in-band, or cannot be said."""
+    def on_signalling_lost(self, error: Exception) -> None:
+        """Handle that this end's signalling connection is gone: what is still to be said goes in-band, or cannot be said.
+
+        Args:
+            error: Ends the session, if it still needs the server to be connected.
+        """
 
         def lose() -> None:
             self._path.is_relayed = False
+            if self._termination is None and self._needs_server:
+                self._spawn(self.terminate(error))
 
         self._loop.call(lose)
 
@@ -336,6 +353,13 @@ class Link:
         self._loop.call(function, *arguments)
 
     # These run on the loop.
+
+    @property
+    def _needs_server(self) -> bool:
+        """Whether the peers have not found each other yet; once they have, DTLS and all behind it go without a server."""
+        if self._session.state is not SessionState.CONNECTING:
+            return False
+        return self._connection is None or self._connection.ice_state not in ("connected", "completed")
 
     async def make_offer(self, sources: Sequence[Source] = ()) -> str:
         """Make the offer for a request that carries it; on the loop. It asks for video and audio, whoever sends them."""
@@ -624,7 +648,7 @@ class Link:
         self, error: Exception | None, told_peer: str | None, tell_peer: bool, drain_seconds: float
     ) -> None:
         """End the session, whatever goes wrong on the way; never raises, since everybody waits for this one."""
-        for alarm in (self._alarm, self._path_alarm):
+        for alarm in (self._alarm, self._path_alarm, self._handshake_alarm):
             if alarm is not None:
                 alarm.cancel()
         failure = as_session_closed(error)

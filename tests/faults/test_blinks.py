@@ -84,13 +84,15 @@ def come_back(way: TcpRelay, role: Producer | Consumer | Listener) -> object:
 @pytest.mark.parametrize("who", ["producer", "consumer"])
 def test_blink_of_five_seconds_changes_nothing(server: SignallingServer, way: TcpRelay, who: str) -> None:
     producer_uri, consumer_uri = (way.uri, server.uri) if who == "producer" else (server.uri, way.uri)
+    listener = Listener(server.uri)
+    statuses = Heard(listener.peer_status_changed)
     with (
         Robot(producer_uri) as robot,
         Consumer(consumer_uri, meta={"name": "operator"}, retry=QUICK) as consumer,
-        Listener(server.uri) as listener,
+        listener,
     ):
         role = robot if who == "producer" else consumer
-        statuses = Heard(listener.peer_status_changed)
+        assert statuses.next()["peer"].id == listener.peer_id, "a listener hears of itself first"
         session = consumer.start_session(name="robot", timeout=SECONDS)
         ids = {robot.peer_id, consumer.peer_id, session.id}
         ended = Heard(robot.session_ended)
@@ -184,6 +186,33 @@ def test_session_that_is_not_connected_yet_ends_at_both_ends(server: SignallingS
 
         come_back(way, robot)
         assert_messages_flow(consumer.start_session(name="robot", timeout=SECONDS))
+
+
+def test_session_whose_peers_have_found_each_other_needs_no_server(server: SignallingServer, way: TcpRelay) -> None:
+    handshake = threading.Event()
+    with (
+        EditedPeer(server.uri, handshake=handshake),
+        Consumer(way.uri, retry=QUICK) as consumer,
+        ThreadPoolExecutor() as pool,
+    ):
+        starting = pool.submit(consumer.start_session, name="edited", timeout=SECONDS)
+        wait_until(lambda: has_path(consumer), "the peers have found each other")
+        assert not starting.done()
+
+        way.block()
+        wait_until(lambda: consumer.state == "suspended", "it has noticed")
+        handshake.set()
+        session = starting.result(SECONDS)
+        wait_until(lambda: session.channels, "the producer's channel came")
+        session.channels[0].send("hello")
+        assert session.channels[0].recv(SECONDS) == "hello"
+
+
+def has_path(consumer: Consumer) -> bool:
+    return any(
+        session.link.connection is not None and session.link.connection.ice_state == "completed"
+        for session in consumer._sessions.values()
+    )
 
 
 def test_passive_role_that_blinks_twice_is_the_same_peer(server: SignallingServer, way: TcpRelay) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
+import threading
 from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCDataChannel, RTCDtlsParameters, RTCPeerConnection, RTCSessionDescription
 
 from gst_signalling_sync import SignallingClient
 from gst_signalling_sync.threads.loop_thread import LoopThread
@@ -51,6 +53,7 @@ class EditedPeer:
         extra: Makes the section; is given the lines of the peer's transport. None: no section.
         place: Where among the sections it is put.
         bundle: Which mids the bundle of an offer names; is given all of its mids.
+        handshake: Its DTLS handshake waits for this. None: for nothing.
     """
 
     def __init__(
@@ -59,11 +62,13 @@ class EditedPeer:
         extra: Callable[[str], str] | None = None,
         place: int = 1,
         bundle: Callable[[list[str]], list[str]] = lambda mids: mids,
+        handshake: threading.Event | None = None,
     ) -> None:
         self.client = SignallingClient(uri)
         self.extra = extra
         self.place = place
         self.bundle = bundle
+        self.handshake = handshake
         self.answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.connection: RTCPeerConnection | None = None
         self._session_id = ""
@@ -121,10 +126,23 @@ class EditedPeer:
             connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
             channel = connection.createDataChannel("data")
             channel.on("message", channel.send)
+            self._hold_handshake(connection)
             return connection
 
         self.connection = self.run(make())
         self.offer()
+
+    def _hold_handshake(self, connection: RTCPeerConnection) -> None:
+        held, sctp = self.handshake, connection.sctp
+        if held is None or sctp is None:
+            return
+        start = sctp.transport.start
+
+        async def start_later(parameters: RTCDtlsParameters) -> None:
+            await asyncio.to_thread(held.wait, SECONDS)
+            await start(parameters)
+
+        sctp.transport.start = start_later  # type: ignore[method-assign, assignment]
 
     def _on_sdp(self, client: SignallingClient, sdp: str, **_: object) -> None:
         session, sections = split(sdp)
