@@ -581,6 +581,7 @@ class TestPing:
 
 
 class TestDemo:
+    @pytest.mark.slow
     def test_json_has_what_was_measured(self) -> None:
         finished = run("demo", "--seconds", "3", "--json")
         assert (finished.returncode, finished.stderr) == (0, "")
@@ -593,6 +594,7 @@ class TestDemo:
         assert len(processes) == 3
         assert not any(map(is_running, processes))
 
+    @pytest.mark.slow
     def test_pipe_gets_a_line_per_second_and_the_next_step(self) -> None:
         with Command("demo", "--seconds", "4", "--consumers", "1") as demo:
             demo.line_with(" s: 1 session; consumer 1: ")
@@ -605,6 +607,7 @@ class TestDemo:
         assert "consumer 2" in output
         assert "round trip" in output
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_signal_ends_it_with_the_summary(self, number: signal.Signals) -> None:
         with Command("demo", "--seconds", "0") as demo:
@@ -624,6 +627,7 @@ class TestDemo:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
 
+    @pytest.mark.slow
     def test_end_of_a_process_exits_with_1_and_one_line(self) -> None:
         with Command("demo", "--seconds", "0") as demo:
             demo.line_with("  1 s: ")

@@ -403,7 +403,11 @@ OVERRIDES: Final = (
         "Ours is also true while candidates of this end are to come: see that checks go on as long as it is.",
     ),
     Override(
-        _ICE, "_check_periodic", "ba0a307663fd989b", f"Ours has pairs with relays wait for the others. {_BODY_ADVICE}"
+        _ICE,
+        "_check_periodic",
+        "ba0a307663fd989b",
+        "Ours has pairs with relays wait for the others, and paces the checks in a task of its own: see that connect() waits"
+        f" for the outcome as soon as this is false, where there are pairs. {_BODY_ADVICE}",
     ),
     Override(
         _PEER_CONNECTION,

@@ -28,6 +28,9 @@ _DIRECT_FIRST_SECONDS: Final = 0.3
 """How long pairs with a relay wait for those without one. The first pair that answers is used, and a relay that is near may
 answer before a hole is punched (RFC 5128 section 3.3)."""
 
+_CHECK_SECONDS: Final = 0.02
+"""From one new check to the next (RFC 8445 section 14.2: Ta; aioice's)."""
+
 _MAX_PAIRS: Final = 100
 
 _MAX_LOOPBACK_RELAYS: Final = 2
@@ -91,6 +94,7 @@ class IceConnection(Connection):
     gathering: Gathering | None = None
     """The search for candidates, None before it."""
 
+    _pacing: asyncio.Task[None] | None = None
     _checks_began_at: float | None = None
     _checked_again: list[CandidatePair]
 
@@ -245,6 +249,8 @@ class IceConnection(Connection):
 
     async def close(self) -> None:
         """Close the connection, and end the search for candidates."""
+        if self._pacing is not None:
+            self._pacing.cancel()
         if self.gathering is not None:
             asked = self.gathering.stop()
             if asked:
@@ -334,6 +340,23 @@ class IceConnection(Connection):
         return self.is_gathering or super()._remote_candidates_expected()
 
     def _check_periodic(self) -> bool:
+        if self._check_list_done or not self._check_list:
+            return not self._check_list_done and self._remote_candidates_expected()
+        if self._pacing is None:
+            self._pacing = asyncio.create_task(self._pace())
+        # aioice now waits for the outcome. Its own loop sees that only at its next turn.
+        return False
+
+    async def _pace(self) -> None:
+        while self._begin_check():
+            await asyncio.sleep(_CHECK_SECONDS)
+
+    def _begin_check(self) -> bool:
+        """Begin the next check, if there is one.
+
+        Returns:
+            Whether there may be another.
+        """
         if self._check_list_done:
             return False
         if self._checks_began_at is None:
