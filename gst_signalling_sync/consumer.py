@@ -18,11 +18,13 @@ from .race import Race
 from .resumption import Resumption
 from .session_requests import SessionRequest
 from .session_role import SessionRole
+from .session_terms import SessionTerms
 from .signalling import DEFAULT_TIMEOUT, SignallingClient
 from .signalling.answers import SessionEvent
 from .threads import clock
 from .threads.waiting import Deadline, wait_for
 from .webrtc.liveness import DEFAULT_INTERRUPTED_AFTER
+from .webrtc.media.track_choice import TrackChoice, Wanted
 from .webrtc.session import Session
 
 __all__ = ["Consumer", "connect"]
@@ -107,6 +109,8 @@ class Consumer(SessionRole):
         *,
         resume: bool = False,
         resend: bool = False,
+        video: Wanted = True,
+        audio: Wanted = True,
     ) -> Session:
         """Start a session with a producer. With neither id nor name it is the first producer there is, or comes.
 
@@ -123,6 +127,9 @@ class Consumer(SessionRole):
                 tried as often as `retry` says. A session that either end closes on purpose is not resumed.
             resend: Whether, on reliable channels, what the producer had not acknowledged is then sent first. It may arrive
                 twice. In any case the signal ``channel.resumed`` tells what that was.
+            video: Which of the producer's video tracks are taken: True, all; False, none; or a list of names. Of the others
+                nothing is sent to this end.
+            audio: Which of its audio tracks, likewise.
 
         Returns:
             The session, connected.
@@ -133,12 +140,13 @@ class Consumer(SessionRole):
             SessionClosed: The producer rejected or ended the session, left, or sent what cannot be used.
             WaitTimeout: It did not connect in time.
             ConnectionLost: The consumer is not started, was closed, or is suspended and was not registered again in time.
-            ValueError: Both id and name are given.
+            ValueError: Both id and name are given, or names of tracks with ``offer=True``: only the producer's offer has them.
             RuntimeError: The consumer was inherited by `fork`, or this would block the event loop.
         """
         if peer_id is not None and name is not None:
             raise ValueError(f"give either peer_id={peer_id!r} or name={name!r}, not both")
-        return self._start_session(peer_id, name, offer, self._deadline(timeout), resume=resume, resend=resend)
+        terms = SessionTerms(offer, TrackChoice.of(video, audio))
+        return self._start_session(peer_id, name, terms, self._deadline(timeout), resume=resume, resend=resend)
 
     def wait_for_session(self, timeout: float | None = None) -> Session:
         """Wait for a session that a producer starts with this passive consumer.
@@ -163,7 +171,7 @@ class Consumer(SessionRole):
         self,
         peer_id: str | None,
         name: str | None,
-        offer: bool,
+        terms: SessionTerms,
         deadline: Deadline,
         *,
         resume: bool = False,
@@ -173,13 +181,13 @@ class Consumer(SessionRole):
             # From now on, so that it is known what has come when the session breaks.
             self._listen(self._registered_client(deadline, "listening for producers that return"), deadline)
         if peer_id is None:
-            session, name = self._start_session_with_any(name, offer, deadline)
+            session, name = self._start_session_with_any(name, terms, deadline)
         else:
-            session = self._await_connected(self._request_session(peer_id, offer, deadline), deadline)
+            session = self._await_connected(self._request_session(peer_id, terms, deadline), deadline)
             if resume:
                 name = self._name_of(peer_id, deadline)
         if resume:
-            Resumption(session, name, offer, self._retry or DEFAULT_RETRY, _Reconnecting(self)).arm(resend)
+            Resumption(session, name, terms, self._retry or DEFAULT_RETRY, _Reconnecting(self)).arm(resend)
         return session
 
     def _name_of(self, peer_id: str, deadline: Deadline) -> str | None:
@@ -187,44 +195,44 @@ class Consumer(SessionRole):
         return next((peer.name for peer in client.list_producers(deadline.remaining()) if peer.id == peer_id), None)
 
     def _request_session(
-        self, peer_id: str, offer: bool, deadline: Deadline, resumes: Session | None = None
+        self, peer_id: str, terms: SessionTerms, deadline: Deadline, resumes: Session | None = None
     ) -> Session:
         """A session that the server has accepted; it is on its way to be connected.
 
         Args:
             peer_id: The producer.
-            offer: Whether the offer is made here.
+            terms: What is asked for.
             deadline: For the server's answer.
             resumes: The session that goes on in this one once it is connected.
         """
         client = self._registered_client(deadline, f"starting a session with peer {peer_id}")
-        session = self._new_session(peer_id)
+        session = self._new_session(peer_id, terms.tracks)
         session.resumes = resumes
 
         def accept(event: SessionEvent) -> Session:
             self._register(session, event.session_id, ours=True)
-            if not offer:
+            if not terms.offer:
                 session.link.start_as_answerer(None, sources=self._sources)
             else:
                 session.link.offer_sent()
             return session
 
         try:
-            sdp = self._make_offer(session, deadline) if offer else None
+            sdp = self._make_offer(session, deadline) if terms.offer else None
             return client.start_session_with(peer_id, sdp, accept, deadline)
         except BaseException:
             session.link.abandon(None)
             raise
 
     def _start_session_with_any(
-        self, name: str | None, offer: bool, deadline: Deadline, resumes: Session | None = None
+        self, name: str | None, terms: SessionTerms, deadline: Deadline, resumes: Session | None = None
     ) -> tuple[Session, str | None]:
         """A session with the first producer of a name that answers, and that name."""
         race = Race(name, self.uri, deadline)
         try:
             while True:
                 try:
-                    session = self._go_on(race, offer, resumes)
+                    session = self._go_on(race, terms, resumes)
                 except ConnectionLost:
                     self._wait_for_server(race)
                     continue
@@ -251,7 +259,7 @@ class Consumer(SessionRole):
         if race.winner is None:
             self._life.wait_registered(race.deadline, race.doing)
 
-    def _go_on(self, race: Race, offer: bool, resumes: Session | None) -> Session | None:
+    def _go_on(self, race: Race, terms: SessionTerms, resumes: Session | None) -> Session | None:
         """Do the next step of a race, or wait until there is one.
 
         Returns:
@@ -273,7 +281,7 @@ class Consumer(SessionRole):
             race.see(client.list_producers(race.deadline.remaining()))
         if (peer := race.candidates.next(clock.now())) is not None:
             try:
-                requested = self._request_session(peer.id, offer, race.deadline, resumes)
+                requested = self._request_session(peer.id, terms, race.deadline, resumes)
                 race.begin(peer.id, requested, registrations)
             except (PeerNotFound, ServerError) as error:
                 race.candidates.failed(peer.id, error)
@@ -306,17 +314,17 @@ class Consumer(SessionRole):
         client.register(self._roles, self.meta, self._on_registered, deadline)
         return True
 
-    def _resume_session(self, session: Session, name: str | None, offer: bool, deadline: Deadline) -> None:
+    def _resume_session(self, session: Session, name: str | None, terms: SessionTerms, deadline: Deadline) -> None:
         """Have a session that is resuming go on with a new connection.
 
         Raises:
             SignallingError: It does not.
         """
         if name is None:
-            successor = self._request_session(session.peer_id, offer, deadline, session)
+            successor = self._request_session(session.peer_id, terms, deadline, session)
             self._await_connected(successor, deadline)
         else:
-            successor, _ = self._start_session_with_any(name, offer, deadline, session)
+            successor, _ = self._start_session_with_any(name, terms, deadline, session)
         if session.link is not successor.link:
             successor.link.abandon(SessionClosed("the session that it was to resume has ended"), "not needed any more")
 
@@ -418,6 +426,8 @@ def connect(
     resume: bool = False,
     resend: bool = False,
     ice: IceOptions | None = None,
+    video: Wanted = True,
+    audio: Wanted = True,
 ) -> Session:
     """A session with a producer in one call; closing the session closes all that this opened.
 
@@ -437,6 +447,8 @@ def connect(
         resend: Whether what the producer had not acknowledged is then sent first.
         ice: STUN and TURN servers, UDP ports and network interfaces; None: ``$GST_SIGNALLING_ICE_SERVERS`` and all
             interfaces.
+        video: Which of the producer's video tracks are taken: True, all; False, none; or a list of names.
+        audio: Which of its audio tracks, likewise.
 
     Returns:
         The session, connected.
@@ -453,6 +465,7 @@ def connect(
         peer_id = resolve_endpoint(uri, host, port).peer_id
     if name is not None and peer_id is not None:
         raise ValueError(f"give either peer_id={peer_id!r} or name={name!r}, not both")
+    terms = SessionTerms(tracks=TrackChoice.of(video, audio))
     consumer = Consumer(
         uri,
         host=host,
@@ -467,7 +480,7 @@ def connect(
     deadline = Deadline(DEFAULT_TIMEOUT if timeout is None else timeout)
     try:
         consumer.start(deadline.remaining())
-        session = consumer._start_session(peer_id, name, False, deadline, resume=resume, resend=resend)
+        session = consumer._start_session(peer_id, name, terms, deadline, resume=resume, resend=resend)
     except BaseException:
         consumer.close(1.0)
         raise
@@ -481,8 +494,8 @@ class _Reconnecting:
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
 
-    def resume(self, session: Session, name: str | None, offer: bool, deadline: Deadline) -> None:
-        self._consumer._resume_session(session, name, offer, deadline)
+    def resume(self, session: Session, name: str | None, terms: SessionTerms, deadline: Deadline) -> None:
+        self._consumer._resume_session(session, name, terms, deadline)
 
     def wait_for_successor(self, session: Session, name: str | None) -> bool:
         return self._consumer._wait_for_successor(session, name)

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from .errors import ConnectionLost, SessionClosed, SignallingError
 from .protocol.backoff import Backoff, Retry
+from .session_terms import SessionTerms
 from .threads import clock
 from .threads.waiting import Deadline
 from .webrtc.session import Session
@@ -37,7 +38,7 @@ _ATTEMPT_SECONDS: Final = 10.0
 class Reconnecting(Protocol):
     """What the role of the session does; each blocks, on the resumption's thread."""
 
-    def resume(self, session: Session, name: str | None, offer: bool, deadline: Deadline) -> None:
+    def resume(self, session: Session, name: str | None, terms: SessionTerms, deadline: Deadline) -> None:
         """Have a session that is resuming go on with a new connection to a producer of that name.
 
         Raises:
@@ -58,15 +59,17 @@ class Resumption:
     Args:
         session: Connected.
         name: The producer's; None: it has none, and is found by its id.
-        offer: Whether the offer is made here.
+        terms: What was asked for when the session began.
         retry: How often it is tried.
         role: The session's.
     """
 
-    def __init__(self, session: Session, name: str | None, offer: bool, retry: Retry, role: Reconnecting) -> None:
+    def __init__(
+        self, session: Session, name: str | None, terms: SessionTerms, retry: Retry, role: Reconnecting
+    ) -> None:
         self._session = session
         self._name = name
-        self._offer = offer
+        self._terms = terms
         self._retry = retry
         self._role = role
 
@@ -115,7 +118,7 @@ class Resumption:
         session.wait_state(lambda state: state not in _BEFORE, Deadline(_ATTEMPT_SECONDS))
         while session.state is SessionState.RESUMING:
             try:
-                self._role.resume(session, self._name, self._offer, Deadline(_ATTEMPT_SECONDS))
+                self._role.resume(session, self._name, self._terms, Deadline(_ATTEMPT_SECONDS))
             except SessionClosed as error:
                 if error.reason in _REFUSALS:
                     session.link.abandon(error)

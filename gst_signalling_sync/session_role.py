@@ -39,6 +39,9 @@ from .threads.waiting import Deadline, wait_for
 from .webrtc.description import MAX_DESCRIPTION_CHARACTERS
 from .webrtc.link import ENDING_SECONDS
 from .webrtc.liveness import check_interrupted_after
+from .webrtc.media.encoded_frame import MEDIA_KINDS, MediaKind
+from .webrtc.media.track_choice import EVERYTHING, TrackChoice
+from .webrtc.media.track_names import checked_name
 from .webrtc.session import Session
 
 if TYPE_CHECKING:
@@ -133,6 +136,7 @@ class SessionRole(RoleObject):
         bitrate: Bitrate = None,
         *,
         degradation: DegradationPreference = "balanced",
+        name: str | None = None,
     ) -> VideoSource:
         """Add a video track, best before `start`: a session that has begun already does not get it.
 
@@ -147,43 +151,49 @@ class SessionRole(RoleObject):
                 the median of them does, so that one bad link does not take the video from the others.
             degradation: What is given up where that is too little for the frames, in the W3C's words: ``"balanced"``, the frame
                 rate first, down to half, then the size; ``"maintain-framerate"``; ``"maintain-resolution"``.
+            name: By which the other end knows the track: ``session.videos["wrist"]`` here, ``track.id`` in a browser, the pad's
+                ``msid`` in GStreamer. 1 to 64 letters, digits and ``!#$%&'*+-.^_`{|}~``, unique among the video tracks.
 
         Returns:
             What frames are written to.
 
         Raises:
-            ValueError: There is no such codec here, or no such preference, or a number is out of range.
+            ValueError: There is no such codec here, or no such preference, a number is out of range, or the name is no such
+                name or that of another track.
             RuntimeError: The object was inherited by `fork`.
         """
         from .webrtc.media.sending.video_source import VideoSource
 
         self._owner.check()
-        source = VideoSource(fps, codecs, bitrate, degradation=degradation)
+        self._check_name(name, "video")
+        source = VideoSource(fps, codecs, bitrate, degradation=degradation, name=name)
         self._sources.append(source)
         return source
 
-    def add_audio(self, rate: int = 48000, channels: int = 1) -> AudioSource:
+    def add_audio(self, rate: int = 48000, channels: int = 1, *, name: str | None = None) -> AudioSource:
         """Add an audio track, sent as Opus, best before `start`; see `add_video`.
 
         Args:
             rate: Samples per second of what is written, 8000 to 192000.
             channels: 1 or 2.
+            name: As of `add_video`, unique among the audio tracks.
 
         Returns:
             What sound is written to.
 
         Raises:
-            ValueError: A number is out of range.
+            ValueError: A number is out of range, or the name is no such name or that of another track.
             RuntimeError: The object was inherited by `fork`.
         """
         from .webrtc.media.sending.audio_source import AudioSource
 
         self._owner.check()
-        source = AudioSource(rate, channels)
+        self._check_name(name, "audio")
+        source = AudioSource(rate, channels, name=name)
         self._sources.append(source)
         return source
 
-    def add_player(self, path: str | os.PathLike[str], loop: bool = False) -> Player:
+    def add_player(self, path: str | os.PathLike[str], loop: bool = False, *, name: str | None = None) -> Player:
         """Add the video and audio of a file, a camera or a stream. It plays in real time from `start` to `close`.
 
         It is opened here, once, and stays open until `close`, also of an object that was never started.
@@ -191,23 +201,30 @@ class SessionRole(RoleObject):
         Args:
             path: A file, a camera such as ``/dev/video0``, a URL, or ``pipe:0``, the standard input: whatever FFmpeg opens.
             loop: Whether a file begins again at its end, and a camera or stream that breaks off is opened again.
+            name: Of its video and of its audio, as of `add_video`.
 
         Returns:
             The player, which this object closes.
 
         Raises:
+            ValueError: The name is no such name or that of another track.
             MediaError: It cannot be opened, or has neither video nor audio that can be decoded.
             RuntimeError: The object was inherited by `fork`.
         """
         from .webrtc.media.playing.player import Player
 
         self._owner.check()
-        player = Player(path, loop)
+        for kind in MEDIA_KINDS:
+            self._check_name(name, kind)
+        player = Player(path, loop, name=name)
         self._sources.extend(player.sources)
         self._players.append(player)
         if self._plays:
             player.start()
         return player
+
+    def _check_name(self, name: str | None, kind: MediaKind) -> None:
+        checked_name(name, kind, (source.name for source in self._sources if source.kind == kind))
 
     def _check_may_block(self, doing: str) -> None:
         super()._check_may_block(doing)
@@ -278,8 +295,13 @@ class SessionRole(RoleObject):
             raise
         return session
 
-    def _new_session(self, peer_id: str) -> Session:
-        """A session that is not registered yet, for want of an id."""
+    def _new_session(self, peer_id: str, tracks: TrackChoice = EVERYTHING) -> Session:
+        """A session that is not registered yet, for want of an id.
+
+        Args:
+            peer_id: The other end.
+            tracks: Which of its tracks are taken.
+        """
         if self._loop is None:
             raise ConnectionLost(f"the {self._kind} is closed")
         session = Session(
@@ -291,6 +313,7 @@ class SessionRole(RoleObject):
             self._ice,
             self._interrupted_after,
             self._limits,
+            tracks,
         )
         session.settled = self._on_settled
         session.finished = self._on_finished

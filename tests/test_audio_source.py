@@ -183,7 +183,7 @@ def test_what_is_no_sound_is_refused(sound: object, error: type[Exception], word
 
 
 @pytest.mark.parametrize("arguments", [{"rate": 0}, {"rate": 1_000_000}, {"channels": 0}, {"channels": 3}])
-def test_bad_arguments_are_refused(arguments: dict[str, int]) -> None:
+def test_bad_arguments_are_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(arguments))):
         AudioSource(**arguments)
 

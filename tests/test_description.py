@@ -7,6 +7,7 @@ from gst_signalling_sync.webrtc.description import (
     leaves_setup_open,
     max_message_size,
     parse_candidate,
+    with_names_of_sources,
     with_passive_setup,
 )
 
@@ -57,3 +58,13 @@ def test_answer_that_makes_this_end_the_dtls_server() -> None:
 @pytest.mark.parametrize(("setup", "is_open"), [("actpass", True), ("passive", False), ("active", False)])
 def test_offer_may_leave_the_dtls_roles_open(setup: str, is_open: bool) -> None:
     assert leaves_setup_open(f"v=0\r\nm=audio 9 x 0\r\na=setup:{setup}\r\n") is is_open
+
+
+def test_name_of_a_track_is_told_at_each_of_its_ssrcs() -> None:
+    unnamed = "a=msid:stream 0f1b9dcd-7b0c-4b4a-9b1e-2f8a6c1c8f11"
+    audio = f"m=audio 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n{unnamed}\r\na=ssrc:1 cname:x\r\n"
+    video = "m=video 9 UDP/TLS/RTP/SAVPF 97\r\na=msid:stream wrist\r\na=ssrc:2 cname:x\r\na=ssrc:3 cname:x\r\n"
+    assert with_names_of_sources(f"v=0\r\n{audio}{video}") == (
+        f"v=0\r\n{audio}m=video 9 UDP/TLS/RTP/SAVPF 97\r\na=msid:stream wrist\r\n"
+        "a=ssrc:2 cname:x\r\na=ssrc:2 msid:wrist wrist\r\na=ssrc:3 cname:x\r\na=ssrc:3 msid:wrist wrist\r\n"
+    )

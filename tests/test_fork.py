@@ -17,6 +17,7 @@ import pytest
 
 from gst_signalling_sync import Listener, Producer, SignallingServer
 
+from .ports import reserved_port
 from .processes import exit_of
 from .proofs import short_and_long
 from .waiting import Heard
@@ -264,6 +265,8 @@ from gst_signalling_sync import Producer, SignallingServer
 {parent}
 child = os.fork()
 if not child:
+    # So that the test sees the end of the parent.
+    os.close(1)
     # Until the test closes its end.
     sys.stdin.read()
     os._exit(0)
@@ -314,10 +317,10 @@ def test_clients_notice_that_the_parent_of_their_server_was_killed(tmp_path: Pat
 @loops
 def test_port_of_a_closed_server_is_free_while_a_child_lives_on(tmp_path: Path, event_loop: str) -> None:
     script = CHILD_LIVES_ON.format(
-        parent="server = SignallingServer(port=0).start(); port = server.port",
+        parent="port = int(sys.argv[1]); server = SignallingServer(port=port).start()",
         then="server.close(); SignallingServer(port=port).start(); print('again', flush=True)",
     )
-    with program(tmp_path, script, event_loop=event_loop) as process:
+    with reserved_port() as port, program(tmp_path, script, str(port), event_loop=event_loop) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "forked\n"
         assert process.stdout.readline() == "again\n"

@@ -221,7 +221,7 @@ def test_a_session_without_such_a_track_says_so(producer: Producer) -> None:
     producer.add_audio()
     with connect(producer.uri, name="robot") as session:
         assert session.videos == []
-        with pytest.raises(TrackNotFound, match="sends no video; its tracks: audio"):
+        with pytest.raises(TrackNotFound, match="sends no such video; its tracks: audio '0'"):
             _ = session.video
         assert isinstance(TrackNotFound(), LookupError)
         with pytest.raises(TrackNotFound):

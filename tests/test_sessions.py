@@ -35,6 +35,7 @@ from gst_signalling_sync import (
 )
 
 from .hostile import Conversation, signalling_server
+from .ports import reserved_port
 from .waiting import Heard, wait_until
 
 
@@ -611,10 +612,8 @@ def test_channel_added_while_a_session_runs(producer: Producer, consumer: Consum
 
 
 def test_roles_tell_that_signalling_is_lost_and_start_anew() -> None:
-    server = SignallingServer(port=0).start()
-    with Producer(server.uri, name="robot") as producer:
+    with reserved_port() as port, SignallingServer(port=port) as server, Producer(server.uri, name="robot") as producer:
         lost = Heard(producer.connection_lost)
-        port = server.port
         server.close()
         assert isinstance(lost.next()["error"], ConnectionLost)
         with SignallingServer(port=port):

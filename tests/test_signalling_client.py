@@ -132,15 +132,15 @@ def test_request_before_connect_says_what_to_do() -> None:
         SignallingClient("ws://robot:1").list_producers()
 
 
-def test_connect_after_the_connection_was_lost_connects_anew(embedded_server: SignallingServer) -> None:
-    port = embedded_server.port
-    client = SignallingClient(embedded_server.uri).connect()
-    lost = Heard(client.connection_lost)
-    embedded_server.close()
-    lost.next()
+def test_connect_after_the_connection_was_lost_connects_again() -> None:
+    with reserved_port() as port:
+        with SignallingServer(port=port) as server:
+            client = SignallingClient(server.uri).connect()
+            lost = Heard(client.connection_lost)
+        lost.next()
 
-    with SignallingServer(port=port), client:
-        assert client.list_producers() == []
+        with SignallingServer(port=port), client:
+            assert client.list_producers() == []
 
 
 @pytest.mark.parametrize("thread", ["gss-callbacks", "gss-writer", "gss-reader"])

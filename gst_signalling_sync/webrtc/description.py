@@ -10,6 +10,7 @@ from typing import Final
 from ..errors import ProtocolError
 from ..protocol.session_limits import SessionLimits
 from .engine.candidate import RTCIceCandidate, candidate_from_sdp
+from .media.track_names import given_name
 
 __all__ = [
     "CANDIDATES",
@@ -22,6 +23,7 @@ __all__ = [
     "max_message_size",
     "media_codecs",
     "parse_candidate",
+    "with_names_of_sources",
     "with_passive_setup",
 ]
 
@@ -46,6 +48,8 @@ MAX_CANDIDATE_CHARACTERS: Final = 4096
 _MAX_MESSAGE_SIZE: Final = re.compile(r"^a=max-message-size:(\d{1,19})\s*$", re.MULTILINE)
 _FIXED_SETUP: Final = re.compile(r"^a=setup:(?!actpass\s*$)", re.MULTILINE)
 _ACTIVE_SETUP: Final = re.compile(r"^a=setup:active(\s*)$", re.MULTILINE)
+_MSID: Final = re.compile(r"^a=msid:\S+ (\S+)", re.MULTILINE)
+_CNAME: Final = re.compile(r"^a=ssrc:(\d+) cname:[^\r\n]*", re.MULTILINE)
 _MEDIA: Final = re.compile(r"^m=", re.MULTILINE)
 _RTPMAP: Final = re.compile(r"^a=rtpmap:\d+ ([^/\s]+)/", re.MULTILINE)
 _REPAIR_CODECS: Final = frozenset(("rtx", "red", "ulpfec", "flexfec-03", "telephone-event", "cn"))
@@ -62,6 +66,24 @@ def with_passive_setup(answer: str) -> str:
     cipher"); as server it serves everybody. An answer to an ``actpass`` offer may choose either (RFC 8842 section 5.3).
     """
     return _ACTIVE_SETUP.sub(r"a=setup:passive\1", answer)
+
+
+def with_names_of_sources(description: str) -> str:
+    """A description that tells the name of a section's track at each of its SSRCs too, as that of a stream.
+
+    GStreamer reads msids there alone, and of each only the stream. Whoever reads those of sections (RFC 8830) keeps to them:
+    there all tracks are of one stream, so that browsers keep sound and video in time.
+    """
+    session, *sections = _MEDIA.split(description)
+    return "m=".join((session, *map(_with_names_of_sources, sections)))
+
+
+def _with_names_of_sources(section: str) -> str:
+    msid = _MSID.search(section)
+    name = None if msid is None else given_name(msid[1])
+    if name is None:
+        return section
+    return _CNAME.sub(lambda line: f"{line[0]}\r\na=ssrc:{line[1]} msid:{name} {name}", section)
 
 
 def leaves_setup_open(offer: str) -> bool:

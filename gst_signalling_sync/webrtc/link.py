@@ -38,6 +38,7 @@ from .liveness import DEFAULT_INTERRUPTED_AFTER, Ending
 from .media.codecs import CAPABILITIES
 from .media.receiving.media_receiver import MediaReceiver
 from .media.sending.sender import Source
+from .media.track_choice import EVERYTHING, TrackChoice
 from .media.tracks import Tracks
 from .negotiation import Negotiation
 from .path_size import PAYLOAD, largest_payload
@@ -87,6 +88,7 @@ class Link:
         ice: Which addresses, ports and servers to use.
         interrupted_after: Seconds of silence after which the session is interrupted.
         limits: What the peer may use.
+        tracks: Which of the peer's tracks are taken.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Link:
         ice: IceOptions,
         interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
         limits: SessionLimits = DEFAULT_SESSION_LIMITS,
+        tracks: TrackChoice = EVERYTHING,
     ) -> None:
         self._session = session
         self._signalling = signalling
@@ -105,6 +108,7 @@ class Link:
         self._ice = ice
         self._interrupted_after = interrupted_after
         self._limits = limits
+        self._choice = tracks
         self._connection: PeerConnection | None = None
         self._watch: Watch | None = None
         self._tracks: Tracks | None = None
@@ -500,7 +504,7 @@ class Link:
             session = self._session
             self._watch = Watch(connection, self._interrupted_after, self._enter, self._on_watch_end)
             self._sampler = Sampler(connection, self._frame_rates_in, self._frames_out, lambda: self._largest_payload)
-            self._tracks = Tracks(connection, self._loop, session.named, self._on_track)
+            self._tracks = Tracks(connection, self._loop, session.named, self._on_track, self._choice)
             early, self._early_candidates = self._early_candidates, []
             self._negotiation = Negotiation(
                 connection,

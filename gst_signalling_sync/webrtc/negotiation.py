@@ -19,6 +19,7 @@ from .description import (
     max_message_size,
     media_codecs,
     parse_candidate,
+    with_names_of_sources,
     with_passive_setup,
 )
 from .engine.peer_connection import PeerConnection
@@ -198,7 +199,7 @@ class Negotiation:
             taken = self._taken(SdpType.OFFER, sdp)
             await self._connection.apply(SdpType.OFFER, str(taken.inner))
             # Before anything is awaited: aiortc starts what it finds in the transceivers as soon as it can.
-            undo = self._tracks.on_remote_description()
+            undo = self._tracks.on_remote_description(taken.track_ids)
             self._sections = taken.sections
             await self._connection.answer(lambda answer: self._with_setup(answer, str(taken.inner)))
         # The peer is not trusted, and aiortc raises whatever the text makes it stumble over.
@@ -222,7 +223,7 @@ class Negotiation:
             before, self._sections = self._before_offer
             await before.restore()
             raise self._unusable(SdpType.ANSWER, sdp, error) from error
-        self._tracks.on_remote_description()
+        self._tracks.on_remote_description(taken.track_ids)
         self._sections = taken.sections
         await self._settle(sdp, taken)
 
@@ -256,7 +257,7 @@ class Negotiation:
 
     async def _settle(self, sdp: str, taken: Taken) -> None:
         """Do what follows from a description that was applied."""
-        self._tracks.announce()
+        self._tracks.announce(taken.track_ids)
         self.max_message_size = max_message_size(sdp)
         self._refused = [(taken.sections.wire[index].kind, reason) for index, reason in taken.refused.items()]
         self.takes_data = taken.has_data
@@ -279,7 +280,7 @@ class Negotiation:
             raise SessionClosed(f"{self._named}: {why_no_candidate(self._connection)}", "not connected")
         # Those that it has need not be told again.
         self._found_candidates = [each for each in self._found_candidates if each[1] not in sdp]
-        return announce_control(sdp)
+        return announce_control(with_names_of_sources(sdp))
 
 
 def _without_common_codec(kind: SdpType, sdp: str) -> str:

@@ -57,6 +57,17 @@ class Section:
         return next((line.removeprefix("a=mid:").strip() for line in self.lines if line.startswith("a=mid:")), "")
 
     @property
+    def track_id(self) -> str | None:
+        """The identifier of its track (RFC 8830), of the section or of its first SSRC; None where it has none."""
+        for line in self.lines:
+            words = line.split()
+            if words and words[0].startswith("a=ssrc:"):
+                words = words[1:]
+            if words and words[0].startswith(("a=msid:", "msid:")):
+                return words[1] if len(words) > 1 else None
+        return None
+
+    @property
     def is_refused(self) -> bool:
         """Whether its port is 0, which in a bundle may also mean that it has none of its own (RFC 9143 section 6)."""
         return self._words[1:2] == ["0"] and "a=bundle-only" not in self.lines
@@ -184,6 +195,12 @@ class Taken:
     used: frozenset[str]
     has_data: bool
     sections: Sections
+
+    @property
+    def track_ids(self) -> dict[str, str]:
+        """The identifiers that the peer gives to its tracks, by the mid of the section."""
+        ids = ((section.mid, section.track_id) for section in self.inner.sections)
+        return {mid: track_id for mid, track_id in ids if track_id is not None}
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ from .engine.data import WireChannel
 from .link import ENDING_SECONDS, Link
 from .liveness import DEFAULT_INTERRUPTED_AFTER
 from .media.received_media import ReceivedMedia
+from .media.track_choice import EVERYTHING, TrackChoice
+from .media.track_names import NamedTracks
 from .quality import Quality
 from .session_state import TRANSITIONS, SessionState
 from .statistics import Statistics, current_timestamp
@@ -69,6 +71,7 @@ class Session:
         ice: IceOptions,
         interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
         limits: SessionLimits = DEFAULT_SESSION_LIMITS,
+        tracks: TrackChoice = EVERYTHING,
     ) -> None:
         self.id = ""
         self.peer_id = peer_id
@@ -114,7 +117,7 @@ class Session:
         """Called on the loop when the session is closed and has no thread left; the session's role sets it."""
         self.media = ReceivedMedia(loop, callbacks, timeout)
         """What the session receives of video and audio; for its link and its role."""
-        self.link = Link(self, signalling, loop, ice, interrupted_after, limits)
+        self.link = Link(self, signalling, loop, ice, interrupted_after, limits, tracks)
         """What the session is on the loop; for its role."""
 
     def __repr__(self) -> str:
@@ -162,14 +165,17 @@ class Session:
             return list(self._channels)
 
     @property
-    def videos(self) -> list[VideoReceiver]:
-        """The video tracks that the other end sends, in the order of its description."""
-        return list(self.media.videos)
+    def videos(self) -> NamedTracks[VideoReceiver]:
+        """The video tracks that the other end sends, in the order of its description: a list that also takes a name.
+
+        ``session.videos["wrist"]`` is the one of that name, or of that ``mid`` where it has no name; `TrackNotFound` without.
+        """
+        return NamedTracks(self.media.videos, self._no_track("video"))
 
     @property
-    def audios(self) -> list[AudioReceiver]:
-        """The audio tracks that the other end sends, in the order of its description."""
-        return list(self.media.audios)
+    def audios(self) -> NamedTracks[AudioReceiver]:
+        """The audio tracks that the other end sends, as `videos`."""
+        return NamedTracks(self.media.audios, self._no_track("audio"))
 
     @property
     def video(self) -> VideoReceiver:
@@ -601,11 +607,14 @@ class Session:
     def _no_track(self, kind: str) -> TrackNotFound:
         if self._state is SessionState.CONNECTING:
             return TrackNotFound(f"{self.named} is not connected yet: its tracks are not known")
-        tracks = ["video"] * len(self.media.videos) + ["audio"] * len(self.media.audios)
+        tracks = [
+            *(f"video {video.name!r}" for video in self.media.videos),
+            *(f"audio {audio.name!r}" for audio in self.media.audios),
+        ]
         refused = self.link.refused.get(kind, [])
         because = f" ({'; '.join(refused)})" if refused else ""
         return TrackNotFound(
-            f"{self.named}: the peer sends no {kind}{because}; its tracks: {', '.join(tracks) or 'none'}"
+            f"{self.named}: the peer sends no such {kind}{because}; its tracks: {', '.join(tracks) or 'none'}"
         )
 
     def _deadline(self, timeout: float | None) -> Deadline:

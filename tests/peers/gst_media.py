@@ -96,7 +96,8 @@ class GstMedia:
             return
         rtp = pad.get_current_caps().get_structure(0)
         kind = rtp.get_string("media")
-        self._emit("track", session=session_id, kind=kind, codec=rtp.get_string("encoding-name"))
+        msid = pad.get_property("msid")
+        self._emit("track", session=session_id, kind=kind, codec=rtp.get_string("encoding-name"), msid=msid)
         sink = Gst.parse_bin_from_description(
             self._options.video_sink if kind == "video" else self._options.audio_sink, True
         )

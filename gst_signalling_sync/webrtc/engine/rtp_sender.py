@@ -34,8 +34,12 @@ class RtpSender(RTCRtpSender):
 
     @property
     def track_id(self) -> str:
-        """The identifier of the track, in descriptions and statistics."""
+        """The identifier of the track, in descriptions and statistics; set before the first description."""
         return self._track_id
+
+    @track_id.setter
+    def track_id(self, track_id: str) -> None:
+        self._track_id = track_id
 
     @property
     def is_enabled(self) -> bool:

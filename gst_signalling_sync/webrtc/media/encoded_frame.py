@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["AUDIO_CLOCK_RATE", "VIDEO_CLOCK_RATE", "EncodedFrame", "MediaKind"]
+__all__ = ["AUDIO_CLOCK_RATE", "MEDIA_KINDS", "VIDEO_CLOCK_RATE", "EncodedFrame", "MediaKind"]
 
 MediaKind = Literal["audio", "video"]
+
+MEDIA_KINDS: Final[tuple[MediaKind, ...]] = ("video", "audio")
+"""Both, in the order in which descriptions have them."""
 
 VIDEO_CLOCK_RATE: Final = 90_000
 """RTP ticks per second of every video codec here (RFC 7741, RFC 6184)."""

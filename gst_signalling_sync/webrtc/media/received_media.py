@@ -76,16 +76,24 @@ class ReceivedMedia:
             self._audios = (*self._audios, audio)
 
     def go_on_with(self, resumed: ReceivedMedia, named: str) -> None:
-        """Go on with the tracks of another peer connection: each with the one in its place, of the same kind; on the loop.
+        """Go on with the tracks of another peer connection: each with that of its name, else the next one of its kind.
+
+        On the loop.
 
         Args:
             resumed: What that peer connection brought; it ends.
             named: The session as errors and log lines name it.
         """
         for before, after in ((self._videos, resumed.videos), (self._audios, resumed.audios)):
-            for receiver, successor in zip(before, after, strict=False):
+            successors = {each.name: each for each in after}
+            unnamed = [each for each in before if each.name not in successors]
+            for receiver in before:
+                if (successor := successors.pop(receiver.name, None)) is not None:
+                    receiver.feed.resume(successor.rtp)
+            others = [each for each in after if each.name in successors]
+            for receiver, successor in zip(unnamed, others, strict=False):
                 receiver.feed.resume(successor.rtp)
-            for successor in after[len(before) :]:
+            for successor in others[len(unnamed) :]:
                 self.add(successor.rtp, named)
         resumed.end(None)
 

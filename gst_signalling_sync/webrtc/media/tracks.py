@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from ...threads.loop_thread import LoopThread
 from ..engine.peer_connection import PeerConnection
 from ..engine.transceiver import Transceiver
-from .encoded_frame import MediaKind
+from .encoded_frame import MEDIA_KINDS, MediaKind
 from .receiving.media_receiver import MediaReceiver
 from .sending.sender import MediaSender, Source
 from .sending.video_source import VideoSource
+from .track_choice import EVERYTHING, TrackChoice
+from .track_names import given_name
 
 __all__ = ["Tracks"]
 
 logger = logging.getLogger(__name__)
 
-_KINDS: Final[tuple[MediaKind, ...]] = ("video", "audio")
+_DIRECTIONS: Final = {
+    (True, True): "sendrecv",
+    (True, False): "sendonly",
+    (False, True): "recvonly",
+    (False, False): "inactive",
+}
+"""What a section is answered with: whether this end sends on it, and whether it takes what comes."""
 
 
 class Tracks:
@@ -28,7 +36,8 @@ class Tracks:
         connection: Not negotiated yet.
         loop: The loop that this runs on.
         named: The session as log lines name it.
-        received: Called for each track that the other end sends, once.
+        received: Called for each track that the other end sends and this end takes, once.
+        choice: Which tracks this end takes.
     """
 
     def __init__(
@@ -37,6 +46,7 @@ class Tracks:
         loop: LoopThread,
         named: str,
         received: Callable[[MediaReceiver], None],
+        choice: TrackChoice = EVERYTHING,
     ) -> None:
         self._connection = connection
         # What is to be sent and has no media section yet.
@@ -44,6 +54,7 @@ class Tracks:
         self._loop = loop
         self._named = named
         self._received = received
+        self._choice = choice
         self._taken: set[Transceiver] = set()
         self._sent: list[Source] = []
         self._announced: set[MediaReceiver] = set()
@@ -55,19 +66,22 @@ class Tracks:
     def add_sources(self) -> None:
         """Put every source into the offer that is made next; the other end may send on the same tracks."""
         for source in self._sources:
-            self._add("sendrecv", source.kind, source)
+            self._add("sendrecv" if self._choice.takes_any(source.kind) else "sendonly", source.kind, source)
         self._sources.clear()
 
     def ask_for_everything(self) -> None:
-        """Have the offer that is made next ask for video and audio, beside the sources."""
+        """Have the offer that is made next ask for what this end takes of video and audio, beside the sources."""
         kinds = [source.kind for source in self._sources]
         self.add_sources()
-        for kind in _KINDS:
-            if kind not in kinds:
+        for kind in MEDIA_KINDS:
+            if kind not in kinds and self._choice.takes_any(kind):
                 self._add("recvonly", kind, None)
 
-    def on_remote_description(self) -> Callable[[], None]:
+    def on_remote_description(self, track_ids: Mapping[str, str]) -> Callable[[], None]:
         """Take over what the other end's description brought; between that and the answer.
+
+        Args:
+            track_ids: Those that it gives to tracks, by the mid of the section.
 
         Returns:
             What undoes it, should the answer fail.
@@ -80,17 +94,23 @@ class Tracks:
         for transceiver in self._connection.transceivers:
             if transceiver not in self._taken:
                 source = self._source_for(transceiver)
-                if source is not None:
-                    transceiver.set_direction("sendrecv")
                 self._take(transceiver, source)
+                transceiver.set_direction(_DIRECTIONS[source is not None, self._is_wanted(transceiver, track_ids)])
         return undo
 
-    def announce(self) -> None:
-        """Tell of the tracks that the other end sends, once that is settled."""
+    def announce(self, track_ids: Mapping[str, str]) -> None:
+        """Tell of the tracks that the other end sends and this end takes, once that is settled.
+
+        Args:
+            track_ids: As of `on_remote_description`.
+        """
         for transceiver in self._connection.transceivers:
             receiver = transceiver.receiver
-            if receiver.track is not None and isinstance(receiver, MediaReceiver) and receiver not in self._announced:
+            if receiver.track is None or not isinstance(receiver, MediaReceiver) or receiver in self._announced:
+                continue
+            if self._is_wanted(transceiver, track_ids):
                 self._announced.add(receiver)
+                receiver.name = self._name(transceiver, track_ids)
                 self._received(receiver)
 
     @property
@@ -109,6 +129,13 @@ class Tracks:
                 " or ".join(source.codecs),
             )
 
+    def _name(self, transceiver: Transceiver, track_ids: Mapping[str, str]) -> str:
+        mid = transceiver.mid or ""
+        return given_name(track_ids.get(mid)) or mid
+
+    def _is_wanted(self, transceiver: Transceiver, track_ids: Mapping[str, str]) -> bool:
+        return self._choice.takes(transceiver.kind, self._name(transceiver, track_ids))
+
     def _add(self, direction: str, kind: MediaKind, source: Source | None) -> None:
         transceiver = self._connection.add_transceiver(kind, direction)
         if source is not None:
@@ -120,6 +147,8 @@ class Tracks:
         if source is not None:
             self._sent.append(source)
         sender = MediaSender(transceiver.kind, transceiver.transport, self._loop, source)
+        if source is not None and source.name is not None:
+            sender.track_id = source.name
         transceiver.replace(sender, MediaReceiver(transceiver.kind, transceiver.transport))
 
     def _source_for(self, transceiver: Transceiver) -> Source | None:

@@ -47,13 +47,15 @@ class Player:
         path: A file, a camera such as ``/dev/video0``, or a URL: whatever FFmpeg opens.
         loop: Whether a file begins again at its end, without a gap, and a camera or stream that breaks off is opened again,
             every second.
+        name: Of the tracks, see `checked_name`.
 
     Raises:
         MediaError: It cannot be opened, or has neither video nor audio that can be decoded.
         TypeError: It is no path.
+        ValueError: The name is none that a track may have.
     """
 
-    def __init__(self, path: str | os.PathLike[str], loop: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], loop: bool = False, *, name: str | None = None) -> None:
         self._location = Location.of(path)
         self._loop = loop
         self._owner = Owner(f"player of {self._location.name}")
@@ -69,8 +71,8 @@ class Player:
         self._stop = threading.Event()
         self._unplayed: MediaInput | None = _open(self._location, self._stop)
         self._opened_at = time.monotonic()
-        self._video = _video_source(self._unplayed)
-        self._audio = _audio_source(self._unplayed)
+        self._video = _video_source(self._unplayed, name)
+        self._audio = _audio_source(self._unplayed, name)
 
     def __repr__(self) -> str:
         state = "playing" if self.playing else "ended" if self._ended else "not playing"
@@ -293,14 +295,14 @@ def _discard(opened: concurrent.futures.Future[MediaInput]) -> None:
         opened.result().close()
 
 
-def _video_source(media: MediaInput) -> VideoSource | None:
+def _video_source(media: MediaInput, name: str | None) -> VideoSource | None:
     if media.video is None:
         return None
     rate = float(media.video.average_rate or _DEFAULT_FPS)
-    return VideoSource(max(_MIN_FPS, min(rate, _MAX_FPS)))
+    return VideoSource(max(_MIN_FPS, min(rate, _MAX_FPS)), name=name)
 
 
-def _audio_source(media: MediaInput) -> AudioSource | None:
+def _audio_source(media: MediaInput, name: str | None) -> AudioSource | None:
     if media.audio is None:
         return None
-    return AudioSource(AUDIO_CLOCK_RATE, 1 if media.audio.codec_context.channels == 1 else 2)
+    return AudioSource(AUDIO_CLOCK_RATE, 1 if media.audio.codec_context.channels == 1 else 2, name=name)

@@ -63,6 +63,8 @@ class MediaReceiver(RtpReceiver):
         self.frames_received = 0
         self.codec: str | None = None
         """The codec of the last frame."""
+        self.name = ""
+        """By which the session knows the track: the peer's, else the mid of its section."""
 
         self._loop = asyncio.get_running_loop()
         self._formats: dict[int, PayloadFormat] = {}

@@ -38,6 +38,8 @@ class TrackReceiver:
         self._named = named
         self.feed: Final = TrackFeed(rtp)
         """The encoded frames, whichever peer connection they come by; for the session and its recorders."""
+        self.name: Final = rtp.name
+        """The name that the other end gave the track, else its ``mid``, the identifier of its media section."""
         self._loop = loop
         self._callbacks = callbacks
         self._timeout = timeout
@@ -56,7 +58,7 @@ class TrackReceiver:
         state = (
             "ended" if self._has_ended else f"{self.codec or 'nothing yet'}, {self._frames_received} frames received"
         )
-        return f"<{type(self).__name__} of {self._named}, {state}>"
+        return f"<{type(self).__name__} {self.name!r} of {self._named}, {state}>"
 
     @property
     def rtp(self) -> MediaReceiver:

@@ -21,6 +21,7 @@ from ....threads.waiting import Deadline
 from ..codecs.codec import SendForm
 from ..encoded_frame import AUDIO_CLOCK_RATE
 from ..failures import Failures
+from ..track_names import checked_name
 from .audio_encoder import OPUS, PACKET_SECONDS, AudioEncoder
 from .fan_out import FanOut, Sink
 from .samples import to_int16
@@ -41,19 +42,21 @@ class AudioSource:
     Args:
         rate: Samples per second, 8000 to 192000; Opus itself has 48000.
         channels: 1 or 2.
+        name: By which the other end knows the track, see `checked_name`; None: it has none.
 
     Raises:
-        ValueError: A number is out of range.
+        ValueError: A number is out of range, or the name is none that a track may have.
     """
 
     kind: Final = "audio"
     codecs: Final = (OPUS,)
 
-    def __init__(self, rate: int = AUDIO_CLOCK_RATE, channels: int = 1) -> None:
+    def __init__(self, rate: int = AUDIO_CLOCK_RATE, channels: int = 1, *, name: str | None = None) -> None:
         if not _RATES[0] <= rate <= _RATES[1]:
             raise ValueError(f"rate={rate!r}: samples per second are {_RATES[0]} to {_RATES[1]}")
         if channels not in (1, 2):
             raise ValueError(f"channels={channels!r}: there are 1 or 2")
+        self.name: Final = checked_name(name, self.kind)
         self.rate = rate
         self.channels = channels
         self._owner = Owner("audio source")

@@ -92,6 +92,10 @@ class Source(Protocol):
         """Of its media."""
 
     @property
+    def name(self) -> str | None:
+        """The track's, None where it has none."""
+
+    @property
     def codecs(self) -> tuple[str, ...]:
         """What it can be encoded in, the preferred one first."""
 

@@ -25,6 +25,7 @@ from ..codecs.codec import SendForm
 from ..encoded_frame import VIDEO_CLOCK_RATE
 from ..failures import Failures
 from ..pictures import to_frame, to_yuv420p
+from ..track_names import checked_name
 from .bitrate import SharedBitrate
 from .cadence import Cadence
 from .degradation import Degradation, DegradationPreference
@@ -96,9 +97,10 @@ class VideoSource:
         codecs: Some of ``"VP8"`` and ``"H264"``, the preferred one first. Each session gets the first that its other end takes.
         bitrate: Bits per second: the highest, or the lowest and the highest. None: by the size of the frames, 0.08 per pixel.
         degradation: What is given up where a link is too thin for the frames, see `Degradation`.
+        name: By which the other end knows the track, see `checked_name`; None: it has none.
 
     Raises:
-        ValueError: There is no such codec or preference, or a number is out of range.
+        ValueError: There is no such codec or preference, a number is out of range, or the name is none that a track may have.
     """
 
     kind: Final = "video"
@@ -110,9 +112,11 @@ class VideoSource:
         bitrate: Bitrate = None,
         *,
         degradation: DegradationPreference = "balanced",
+        name: str | None = None,
     ) -> None:
         if not 0 < fps <= _MAX_FPS:
             raise ValueError(f"fps={fps!r}: frames per second are more than 0 and at most {_MAX_FPS}")
+        self.name: Final = checked_name(name, self.kind)
         self.fps = float(fps)
         self.codecs = _checked_codecs(codecs)
         self._limits = _checked_limits(bitrate)

@@ -1,0 +1,90 @@
+"""Names of tracks: the second half of ``a=msid`` (RFC 8830), which Chromium gives as ``track.id`` and GStreamer as ``msid``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final, SupportsIndex, TypeVar, overload
+
+from ...errors import TrackNotFound
+from .encoded_frame import MediaKind
+
+__all__ = ["NamedTracks", "checked_name", "given_name"]
+
+Track = TypeVar("Track")
+
+_NAME: Final = re.compile(r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]{1,64}")
+"""RFC 8830 section 2: msid-appdata is 1 to 64 of the token-chars of RFC 8866."""
+
+_MADE_UP: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|webrtctransceiver\d+")
+"""What names no track: the random identifiers of Chromium and aiortc, the counted ones of GStreamer."""
+
+
+def checked_name(name: str | None, kind: MediaKind, taken: Iterable[str | None] = ()) -> str | None:
+    """A name that a track may have.
+
+    Args:
+        name: None: it has none.
+        kind: The track's.
+        taken: Names of the other tracks of that kind.
+
+    Returns:
+        The name.
+
+    Raises:
+        ValueError: An SDP cannot carry it, or another track has it.
+    """
+    if name is None:
+        return None
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"name={name!r}: the name of a track has 1 to 64 letters, digits and characters of !#$%&'*+-.^_`{{|}}~, and no"
+            " space (RFC 8830)"
+        )
+    if name in taken:
+        raise ValueError(f"name={name!r}: there is a track of {kind} of that name already")
+    return name
+
+
+def given_name(track_id: str | None) -> str | None:
+    """The name that a peer has given to a track.
+
+    Args:
+        track_id: As in the peer's description; None: there is none.
+
+    Returns:
+        The name, None where the identifier is one that nobody chose.
+    """
+    if track_id is None or not _NAME.fullmatch(track_id) or _MADE_UP.fullmatch(track_id):
+        return None
+    return track_id
+
+
+class NamedTracks(list[Track]):
+    """The tracks of one kind that a peer sends, in the order of its description; ``tracks["wrist"]`` is that of the name.
+
+    Args:
+        tracks: With an attribute ``name`` each.
+        missing: Raised where there is no track of a name, with the names added.
+    """
+
+    def __init__(self, tracks: Iterable[Track], missing: TrackNotFound) -> None:
+        super().__init__(tracks)
+        self._missing = missing
+
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> Track: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> list[Track]: ...
+
+    @overload
+    def __getitem__(self, key: str) -> Track: ...
+
+    def __getitem__(self, key: SupportsIndex | slice | str) -> Track | list[Track]:
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        for track in self:
+            if getattr(track, "name", None) == key:
+                return track
+        raise TrackNotFound(f"looking for the track {key!r}: {self._missing}")
