@@ -9,7 +9,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-__all__ = ["FORMATS", "MAX_SIDE", "check_format", "to_array", "to_frame", "to_yuv420p", "with_even_sides"]
+__all__ = ["FORMATS", "MAX_SIDE", "check_format", "check_size", "to_array", "to_frame", "to_yuv420p", "with_even_sides"]
 
 FORMATS: Final = ("bgr24", "rgb24", "gray8", "yuv420p")
 """Names of pixel formats that arrays may have."""
@@ -33,6 +33,22 @@ def check_format(name: str) -> None:
     """
     if name not in FORMATS:
         raise ValueError(f"unknown picture format {name!r}; it may be {', '.join(FORMATS)}")
+
+
+def check_size(size: tuple[int, int] | None) -> None:
+    """Refuse a size that no frame can be scaled to.
+
+    Args:
+        size: Width and height in pixels; None: no other than it has.
+
+    Raises:
+        ValueError: A side is less than 1 or more than `MAX_SIDE`.
+    """
+    if size is None:
+        return
+    width, height = size
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
+        raise ValueError(f"size={size!r}: width and height are 1 to {MAX_SIDE} pixels")
 
 
 def to_frame(picture: Any, format: str = "bgr24") -> av.VideoFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final, Literal, overload
 
 import av
 import numpy as np
@@ -18,6 +18,7 @@ from ..encoded_frame import EncodedFrame
 from .audio_decoder import CHANNELS, RATE, AudioDecoder
 from .media_receiver import MediaReceiver
 from .sample_buffer import SampleBuffer
+from .sample_converter import SampleConverter, SampleForm
 from .track_receiver import FOR_EVER, TrackReceiver
 
 __all__ = ["AudioReceiver"]
@@ -27,14 +28,17 @@ _KEPT_SAMPLES: Final = RATE
 _MAX_KEPT_SAMPLES: Final = 60 * RATE
 """For a reader whose time was too short, and who is likely to come back."""
 
+_AS_DECODED: Final = SampleForm()
+
 _BLOCK_SAMPLES: Final = RATE // 50
 
 
 class AudioReceiver(TrackReceiver):
     """An audio track of a session; every method may be called from any thread and from callbacks.
 
-    The samples have 48 kHz and two channels whatever was sent: others are resampled, and of mono both channels are the
-    same. What was lost on the way is replaced by as much silence; gaps of more than a second are not filled.
+    The samples have 48 kHz and two channels whatever was sent, or the form that `read` is asked for: others are resampled, and
+    of mono both channels are the same. What was lost on the way is replaced by as much silence; gaps of more than a second are
+    not filled.
 
     Samples that nobody reads are kept for one second. Who begins to read then begins that second in the past; `waiting`
     tells how far. With several readers, each sample goes to one of them. The signal gets everything besides.
@@ -53,6 +57,7 @@ class AudioReceiver(TrackReceiver):
         self._samples = SampleBuffer(RATE, CHANNELS)
         self._wanted: list[int] = []
         self._wanted_last = 0
+        self._converter: SampleConverter | None = None
         # For each thread of the receivers of `frame`, what they have yet to get; there while that is posted.
         self._pending: dict[str | None, deque[av.AudioFrame]] = {}
         self._frames_dropped = 0
@@ -67,7 +72,7 @@ class AudioReceiver(TrackReceiver):
 
     @property
     def waiting(self) -> int:
-        """Samples that can be read at once."""
+        """Samples of 48 kHz that can be read at once."""
         return self._samples.samples
 
     @property
@@ -80,18 +85,59 @@ class AudioReceiver(TrackReceiver):
         """Frames that the receivers of `frame` did not get, because they were a second behind."""
         return self._frames_dropped
 
-    def read(self, samples: int, timeout: float | None = None) -> NDArray[np.int16]:
+    @overload
+    def read(
+        self, samples: int, timeout: float | None = None, *, rate: int = RATE, channels: int = CHANNELS
+    ) -> NDArray[np.int16]: ...
+
+    @overload
+    def read(
+        self,
+        samples: int,
+        timeout: float | None = None,
+        *,
+        rate: int = RATE,
+        channels: int = CHANNELS,
+        dtype: Literal["int16"],
+    ) -> NDArray[np.int16]: ...
+
+    @overload
+    def read(
+        self,
+        samples: int,
+        timeout: float | None = None,
+        *,
+        rate: int = RATE,
+        channels: int = CHANNELS,
+        dtype: Literal["float32"],
+    ) -> NDArray[np.float32]: ...
+
+    def read(
+        self,
+        samples: int,
+        timeout: float | None = None,
+        *,
+        rate: int = RATE,
+        channels: int = CHANNELS,
+        dtype: str = "int16",
+    ) -> NDArray[Any]:
         """Wait for the next samples.
 
+        Reads that ask for one form follow on each other without a gap. One that asks for another form begins with a new
+        resampler, and what the last one had converted and not given out is dropped.
+
         Args:
-            samples: How many, of each channel; 48000 are a second.
+            samples: How many, of each channel; `rate` are a second.
             timeout: Seconds; None: the role object's default.
+            rate: Samples per second, 8000 to 192000.
+            channels: 2, or 1: the mean of both.
+            dtype: ``"int16"``, or ``"float32"`` in -1 to 1.
 
         Returns:
-            ``(samples, 2)`` int16.
+            ``(samples, channels)`` of the type.
 
         Raises:
-            ValueError: The number is negative.
+            ValueError: A number is out of range, or the type is another.
             WaitTimeout: So many did not come in time; those that did, and up to a minute of them, wait for the next call.
             SessionClosed: The session ended, and fewer are left; they can still be read.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
@@ -99,18 +145,58 @@ class AudioReceiver(TrackReceiver):
         self._owner.check()
         if samples < 0:
             raise ValueError(f"cannot read {samples} samples")
+        form = SampleForm(rate, channels, dtype)
+        wanted = form.decoded(samples)
         with self._changed:
-            self._wanted.append(samples)
+            converter = self._converter_to(form)
+            self._wanted.append(wanted)
             self._wanted_last = 0
             try:
                 doing = f"waiting for {samples} samples of {self._named}"
-                self._wait_until(lambda: self._samples.samples >= samples, doing, timeout)
+                self._wait_until(lambda: self._has(samples, converter), doing, timeout)
             except WaitTimeout:
-                self._wanted_last = min(samples, _MAX_KEPT_SAMPLES)
+                self._wanted_last = min(wanted, _MAX_KEPT_SAMPLES)
                 raise
             finally:
-                self._wanted.remove(samples)
-            return self._samples.take(samples)
+                self._wanted.remove(wanted)
+            return self._samples.take(samples) if converter is None else converter.take(samples)
+
+    @overload
+    def read_available(self, *, rate: int = RATE, channels: int = CHANNELS) -> NDArray[np.int16]: ...
+
+    @overload
+    def read_available(
+        self, *, rate: int = RATE, channels: int = CHANNELS, dtype: Literal["int16"]
+    ) -> NDArray[np.int16]: ...
+
+    @overload
+    def read_available(
+        self, *, rate: int = RATE, channels: int = CHANNELS, dtype: Literal["float32"]
+    ) -> NDArray[np.float32]: ...
+
+    def read_available(self, *, rate: int = RATE, channels: int = CHANNELS, dtype: str = "int16") -> NDArray[Any]:
+        """What has come and was not read, at once.
+
+        Args:
+            rate: As of `read`.
+            channels: As of `read`.
+            dtype: As of `read`.
+
+        Returns:
+            ``(samples, channels)`` of the type; ``(0, channels)`` where nothing waits, also after the end of the session.
+
+        Raises:
+            ValueError: A number is out of range, or the type is another.
+            RuntimeError: The session was inherited by `fork`.
+        """
+        self._owner.check()
+        form = SampleForm(rate, channels, dtype)
+        with self._changed:
+            converter = self._converter_to(form)
+            if converter is None:
+                return self._samples.take(self._samples.samples)
+            converter.fill_all(self._samples)
+            return converter.take(converter.samples)
 
     def __iter__(self) -> Iterator[NDArray[np.int16]]:
         """Yield blocks of 960 samples until the session is closed."""
@@ -119,6 +205,19 @@ class AudioReceiver(TrackReceiver):
                 yield self.read(_BLOCK_SAMPLES, timeout=FOR_EVER)
             except SessionClosed:
                 return
+
+    def _converter_to(self, form: SampleForm) -> SampleConverter | None:
+        """What converts to a form, None where nothing is to be converted; `_changed` is held."""
+        if form == _AS_DECODED:
+            return None
+        if self._converter is None or self._converter.form != form:
+            self._converter = SampleConverter(form)
+        return self._converter
+
+    def _has(self, samples: int, converter: SampleConverter | None) -> bool:
+        if converter is None:
+            return self._samples.samples >= samples
+        return converter.fill(self._samples, samples)
 
     def _progress(self) -> str:
         return f"{super()._progress()}, {self.waiting} samples wait"

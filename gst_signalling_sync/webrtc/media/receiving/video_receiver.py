@@ -19,7 +19,7 @@ from ....threads.callbacks import Callbacks
 from ....threads.loop_thread import LoopThread
 from ..encoded_frame import EncodedFrame
 from ..frame import Frame
-from ..pictures import check_format, to_array
+from ..pictures import check_format, check_size, to_array
 from .frame_rate import FrameRate
 from .media_receiver import MediaReceiver
 from .track_receiver import FOR_EVER, TrackReceiver
@@ -115,12 +115,15 @@ class VideoReceiver(TrackReceiver):
         """Decoded frames that a newer one replaced before `read`, `latest` or a receiver of `frame` got them."""
         return self._frames_dropped
 
-    def read(self, format: str = "bgr24", timeout: float | None = None) -> NDArray[np.uint8]:
+    def read(
+        self, format: str = "bgr24", timeout: float | None = None, *, size: tuple[int, int] | None = None
+    ) -> NDArray[np.uint8]:
         """Wait for the newest frame that was not read before, and convert it in this thread.
 
         Args:
             format: ``"bgr24"``, ``"rgb24"``, ``"gray8"`` or ``"yuv420p"``.
             timeout: Seconds; None: the role object's default.
+            size: Width and height in pixels to scale to; None: as it was sent.
 
         Returns:
             ``(height, width, 3)`` uint8 of bgr24 and rgb24, ``(height, width)`` of gray8, ``(height * 3 / 2, width)`` of
@@ -129,17 +132,20 @@ class VideoReceiver(TrackReceiver):
         Raises:
             WaitTimeout: None came in time.
             SessionClosed: The session ended, and the last frame was read.
-            ValueError: The format is unknown.
+            ValueError: The format is unknown, or the size is none.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
-        return self.read_frame(format, timeout).array
+        return self.read_frame(format, timeout, size=size).array
 
-    def read_frame(self, format: str = "bgr24", timeout: float | None = None) -> Frame:
+    def read_frame(
+        self, format: str = "bgr24", timeout: float | None = None, *, size: tuple[int, int] | None = None
+    ) -> Frame:
         """Wait for the newest frame that was not read before, with what is known of its age.
 
         Args:
             format: As in `read`.
             timeout: Seconds; None: the role object's default.
+            size: As in `read`.
 
         Returns:
             The frame. A repeated one is new to this call, and says of itself that it is `repeated`.
@@ -147,54 +153,58 @@ class VideoReceiver(TrackReceiver):
         Raises:
             WaitTimeout: None came in time.
             SessionClosed: The session ended, and the last frame was read.
-            ValueError: The format is unknown.
+            ValueError: The format is unknown, or the size is none.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
         self._owner.check()
         check_format(format)
+        check_size(size)
         with self._changed:
             self._wait_until(lambda: not self._is_read, f"waiting for a frame of {self._named}", timeout)
             newest = self._newest
             self._is_read = self._is_seen = True
         assert newest is not None
-        return _as_frame(newest, format)
+        return _as_frame(newest, format, size)
 
-    def latest(self, format: str = "bgr24") -> NDArray[np.uint8] | None:
+    def latest(self, format: str = "bgr24", *, size: tuple[int, int] | None = None) -> NDArray[np.uint8] | None:
         """The newest frame, at once; it can still be read.
 
         Args:
             format: As in `read`.
+            size: As in `read`.
 
         Returns:
             As of `read`; None before the first frame. When frames have stopped, or the session is closed, the last one:
             `age` tells how old it is.
 
         Raises:
-            ValueError: The format is unknown.
+            ValueError: The format is unknown, or the size is none.
             RuntimeError: The session was inherited by `fork`.
         """
-        latest = self.latest_frame(format)
+        latest = self.latest_frame(format, size=size)
         return None if latest is None else latest.array
 
-    def latest_frame(self, format: str = "bgr24") -> Frame | None:
+    def latest_frame(self, format: str = "bgr24", *, size: tuple[int, int] | None = None) -> Frame | None:
         """The newest frame, at once, with what is known of its age; it can still be read.
 
         Args:
             format: As in `read`.
+            size: As in `read`.
 
         Returns:
             The frame; None before the first. When frames have stopped, or the session is closed, the last one.
 
         Raises:
-            ValueError: The format is unknown.
+            ValueError: The format is unknown, or the size is none.
             RuntimeError: The session was inherited by `fork`.
         """
         self._owner.check()
         check_format(format)
+        check_size(size)
         with self._changed:
             newest = self._newest
             self._is_seen = True
-        return None if newest is None else _as_frame(newest, format)
+        return None if newest is None else _as_frame(newest, format, size)
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         """Yield the newest frame again and again, each once, until the session is closed."""
@@ -256,9 +266,10 @@ class _Reformatters(threading.local):
 _reformatters = _Reformatters()
 
 
-def _as_frame(decoded: _Decoded, format: str) -> Frame:
+def _as_frame(decoded: _Decoded, format: str, size: tuple[int, int] | None) -> Frame:
     # One thread: it is this one that is to do the work.
     reformatter = _reformatters.of(format)
-    converted = reformatter.reformat(decoded.image, format=_AV_NAMES.get(format, format), threads=1)
+    width, height = size or (decoded.image.width, decoded.image.height)
+    converted = reformatter.reformat(decoded.image, width, height, _AV_NAMES.get(format, format), threads=1)
     array = to_array(converted, format)
     return Frame(array, decoded.captured_at, decoded.received_at, decoded.number, decoded.repeated)

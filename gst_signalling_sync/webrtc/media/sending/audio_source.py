@@ -14,6 +14,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from ....errors import WaitTimeout
 from ....threads.interruptible import Condition
 from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
@@ -34,6 +35,9 @@ __all__ = ["AudioSource"]
 logger = logging.getLogger(__name__)
 
 _RATES: Final = (8000, 192_000)
+
+_MAX_DRAIN_SECONDS: Final = 120.0
+"""More than a timeline holds."""
 
 
 class AudioSource:
@@ -91,6 +95,52 @@ class AudioSource:
     def failure(self) -> Exception | None:
         """Why the newest sound could not be sent; None: nothing is wrong."""
         return self._failures.newest
+
+    @property
+    def queued(self) -> float:
+        """Seconds of sound that were written and are not sent yet: what was written ahead of its time.
+
+        Where no session takes it, it passes by as if one did.
+        """
+        with self._changed:
+            return self._queued()
+
+    def clear(self) -> None:
+        """Forget what was written and is not sent yet: the other ends hear silence from now on, until the next write.
+
+        What is on its way, some 20 ms and the network's delay, is still heard.
+
+        Raises:
+            RuntimeError: The source was inherited by `fork`.
+        """
+        self._owner.check()
+        with self._changed:
+            self._timeline.clear()
+            self._changed.notify_all()
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Wait until all that was written is sent, in its time, or cleared.
+
+        Args:
+            timeout: Seconds; None: as long as it takes, a minute at most.
+
+        Raises:
+            WaitTimeout: Some is still waiting then.
+            RuntimeError: The source was inherited by `fork`.
+        """
+        self._owner.check()
+        deadline = Deadline(_MAX_DRAIN_SECONDS if timeout is None else timeout)
+        with self._changed:
+            while queued := self._queued():
+                if not deadline.remaining():
+                    raise WaitTimeout(f"draining {self!r}: {queued:.1f} s of sound are not sent within {deadline}")
+                # Where nobody listens nothing tells of its passing.
+                self._changed.wait(min(queued, deadline.remaining()))
+
+    def _queued(self) -> float:
+        if not self._thread.is_running:
+            self._timeline.discard(time.monotonic())
+        return self._timeline.waiting
 
     def write(self, sound: Any, *, captured: float | None = None) -> None:
         """Send sound to every session; returns at once. It is copied, so the array may be used again.
@@ -197,6 +247,8 @@ class AudioSource:
                 now = time.monotonic()
                 taken = self._timeline.take(now, PACKET_SECONDS)
                 if taken is not None:
+                    # For who drains.
+                    self._changed.notify_all()
                     return taken
                 due = self._timeline.due_at()
                 self._changed.wait(None if due is None else max(due - now, 0.001))

@@ -17,6 +17,9 @@ _LATE_SECONDS: Final = 0.04
 _LATE_WINDOW_SECONDS: Final = 1.0
 """Who is this much late at every write of so long a time has paused too, and does not catch up."""
 
+_CAPTURED_SECONDS: Final = 0.5
+"""A first block that is longer was not captured just now: it is to be heard from its beginning, in its time."""
+
 _MAX_SECONDS: Final = 60.0
 
 _DRIFT_SECONDS: Final = 0.1
@@ -52,10 +55,10 @@ class _Least:
 class SoundTimeline:
     """What was written and is not sent yet.
 
-    Who writes in real time is sent at once: the first samples end at the moment they are written, and what follows joins
-    them without a gap, however irregularly it is written. Who writes ahead is sent in real time. Who pauses is taken up
-    again at the moment of the next write, after two seconds at once, after less when the writer does not catch up.
-    A writer whose clock runs fast gets ahead by a little all the time; that is cut off every 30 s.
+    Who writes in real time is sent at once: the first samples end at the moment they are written, unless they are half a second
+    or more, and what follows joins them without a gap, however irregularly it is written. Who writes ahead is sent in real
+    time. Who pauses is taken up again at the moment of the next write, after two seconds at once, after less when the writer
+    does not catch up. A writer whose clock runs fast gets ahead by a little all the time; that is cut off every 30 s.
 
     Who tells when its samples were captured is believed: the first ones sound then, and a pause is one at once.
 
@@ -76,6 +79,18 @@ class SoundTimeline:
         self._usually_ahead: float | None = None
         self.dropped = 0
 
+    @property
+    def waiting(self) -> float:
+        """Seconds of sound that wait."""
+        return self._waiting / self._rate
+
+    def clear(self) -> None:
+        """Forget all that waits; what is written next is the beginning of something else."""
+        self._blocks.clear()
+        self._waiting = 0
+        self._position = None
+        self._is_new = True
+
     def discard(self, now: float) -> None:
         """Forget what is due, because nobody listens."""
         while self.take(now, 0.0) is not None:
@@ -95,7 +110,8 @@ class SoundTimeline:
         if self._position is None or here - self._end > _PAUSE_SECONDS * self._rate:
             self._blocks.clear()
             self._waiting = 0
-            self._go_on_at(here)
+            is_ahead = begin is None and len(samples) > _CAPTURED_SECONDS * self._rate
+            self._go_on_at(round(now * self._rate) if is_ahead else here)
             self._late.begin(now)
             self._ahead.begin(now)
             self._usually_ahead = None
