@@ -23,7 +23,7 @@ from ..codecs.codec import SendForm
 from ..encoded_frame import AUDIO_CLOCK_RATE
 from ..failures import Failures
 from ..track_names import checked_name
-from .audio_encoder import OPUS, PACKET_SECONDS, AudioEncoder
+from .audio_encoder import OPUS, AudioEncoder
 from .fan_out import FanOut, Sink
 from .samples import to_int16
 from .sender_clock import capture_time
@@ -47,6 +47,7 @@ class AudioSource:
         rate: Samples per second, 8000 to 192000; Opus itself has 48000.
         channels: 1 or 2.
         name: By which the other end knows the track, see `checked_name`; None: it has none.
+        low_delay: Whether packets are of 10 ms instead of 20.
 
     Raises:
         ValueError: A number is out of range, or the name is none that a track may have.
@@ -55,7 +56,14 @@ class AudioSource:
     kind: Final = "audio"
     codecs: Final = (OPUS,)
 
-    def __init__(self, rate: int = AUDIO_CLOCK_RATE, channels: int = 1, *, name: str | None = None) -> None:
+    def __init__(
+        self,
+        rate: int = AUDIO_CLOCK_RATE,
+        channels: int = 1,
+        *,
+        name: str | None = None,
+        low_delay: bool = False,
+    ) -> None:
         if not _RATES[0] <= rate <= _RATES[1]:
             raise ValueError(f"rate={rate!r}: samples per second are {_RATES[0]} to {_RATES[1]}")
         if channels not in (1, 2):
@@ -63,6 +71,7 @@ class AudioSource:
         self.name: Final = checked_name(name, self.kind)
         self.rate = rate
         self.channels = channels
+        self.low_delay: Final = low_delay
         self._owner = Owner("audio source")
         self._fan_out = FanOut()
 
@@ -224,8 +233,8 @@ class AudioSource:
     # What follows runs on the source's thread.
 
     def _main(self) -> None:
-        encoder = AudioEncoder(self.rate, self.channels)
-        while (taken := self._next()) is not None:
+        encoder = AudioEncoder(self.rate, self.channels, self.low_delay)
+        while (taken := self._next(encoder.packet_seconds)) is not None:
             samples, position, is_new = taken
             if is_new:
                 encoder.restart()
@@ -240,12 +249,12 @@ class AudioSource:
             else:
                 self._failures.passed()
 
-    def _next(self) -> tuple[NDArray[np.int16], int, bool] | None:
+    def _next(self, packet_seconds: float) -> tuple[NDArray[np.int16], int, bool] | None:
         """Wait for what is to be encoded next; None: the thread is to end."""
         with self._changed:
             while self._fan_out.forms:
                 now = time.monotonic()
-                taken = self._timeline.take(now, PACKET_SECONDS)
+                taken = self._timeline.take(now, packet_seconds)
                 if taken is not None:
                     # For who drains.
                     self._changed.notify_all()
