@@ -1,0 +1,56 @@
+"""The media client of reachy_mini's programs, under its names, on this library instead of GStreamer.
+
+media = ReachyMiniMedia(signaling_host="reachy-mini.local")
+media.open()
+frame = media.read()
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gst_signalling_sync import Consumer, Session, WaitTimeout
+
+
+class ReachyMiniMedia:
+    """Frames, sound and a speaker of a robot; nothing but `open` and `close` blocks for more than 20 ms."""
+
+    SAMPLE_RATE, CHANNELS = 16000, 2
+
+    def __init__(self, peer_id: str = "", signaling_host: str = "127.0.0.1", signaling_port: int = 8443) -> None:
+        self._peer_id = peer_id or None
+        self._consumer = Consumer(host=signaling_host, port=signaling_port)
+        self._speaker = self._consumer.add_audio(self.SAMPLE_RATE, self.CHANNELS, low_delay=True)
+        self._session: Session | None = None
+        self.resolution = (1280, 720)
+
+    def open(self) -> None:
+        """Connect; a session that breaks is made again."""
+        self._session = self._consumer.start().start_session(self._peer_id, resume=True)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._consumer.close()
+
+    def read(self) -> NDArray[np.uint8] | None:
+        """The newest frame, BGR at `resolution`, or None if none comes within 20 ms."""
+        try:
+            return self._session.video.read(timeout=0.02, size=self.resolution) if self._session else None
+        except WaitTimeout:
+            return None
+
+    def get_audio_sample(self) -> NDArray[np.float32] | None:
+        """The sound that has come, ``(samples, 2)``, or None."""
+        if self._session is None:
+            return None
+        sound = self._session.audio.read_available(rate=self.SAMPLE_RATE, channels=self.CHANNELS, dtype="float32")
+        return sound if len(sound) else None
+
+    def push_audio_sample(self, data: NDArray[np.float32]) -> None:
+        """Have the robot play ``(samples,)`` or ``(samples, 2)``."""
+        self._speaker.write(data)
+
+    def clear_player(self) -> None:
+        """Have the robot be silent at once."""
+        self._speaker.clear()
