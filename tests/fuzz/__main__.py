@@ -8,12 +8,16 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from . import seeds
 
 FINDINGS = Path(__file__).parent / "findings"
+
+MAX_LENGTH = {"parser": 4096, "handshake": 4096, "registry": 256}
+"""Bytes of an input. Each two or three are a step at the registry, so that longer ones only repeat what shorter ones do."""
 
 
 def main() -> None:
@@ -31,9 +35,18 @@ def main() -> None:
         targets = importlib.import_module("tests.fuzz.targets")
     target = targets.TARGETS[options.target]
     corpus = seeds.prepare(options.target, options.corpus)
-    flags = [f"-max_total_time={options.seconds}", f"-artifact_prefix={FINDINGS}/{options.target}-", "-max_len=4096"]
-    atheris.Setup([sys.argv[0], *flags, str(corpus)], target)
-    atheris.Fuzz()
+    flags = [
+        f"-max_total_time={options.seconds}",
+        f"-artifact_prefix={FINDINGS}/{options.target}-",
+        f"-max_len={MAX_LENGTH[options.target]}",
+    ]
+    with tempfile.NamedTemporaryFile("w", prefix=f"fuzz-{options.target}-", suffix=".dict") as words:
+        if dictionary := seeds.dictionary(options.target):
+            words.write(dictionary)
+            words.flush()
+            flags.append(f"-dict={words.name}")
+        atheris.Setup([sys.argv[0], *flags, str(corpus)], target)
+        atheris.Fuzz()
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import random
 import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
-__all__ = ["SEEDS", "prepare"]
+__all__ = ["SEEDS", "WORDS", "dictionary", "prepare"]
 
 _REQUEST: Final = (
     b"GET /path?token=a HTTP/1.1\r\nHost: localhost:8443\r\nOrigin: http://localhost\r\nUpgrade: websocket\r\n"
@@ -21,7 +23,7 @@ _ANSWER: Final = (
 )
 _FRAMES: Final = b"\x01\x02ab\x80\x01c\x89\x00\x8a\x01x\x81\x7e\x00\x7e" + b"y" * 126 + b"\x88\x05\x03\xe8bye"
 
-_MESSAGES: Final = (
+_MESSAGES: Final[tuple[dict[str, Any], ...]] = (
     {"type": "welcome", "peerId": "p", "resumed": True, "sessions": ["s"]},
     {"type": "setProtocolVersion", "version": "v1_1"},
     {"type": "setPeerStatus", "roles": ["producer", "listener"], "meta": {"name": "robot"}},
@@ -61,6 +63,58 @@ SEEDS: Final = {
     "registry": _conversations(),
 }
 """By the target's name."""
+
+_JSON: Final = (
+    *(b"null", b"true", b"NaN", b"-Infinity", b"1e999", b"-0.0", b"9223372036854775808", b"[[[[[[[[", b"{}", b'":'),
+    *(b"\\ud800", b"\\udc00", b"\\u0000", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\xf4\x90\x80\x80"),
+)
+_HEADERS: Final = (
+    *(
+        b"GET / HTTP/1.1\r\n",
+        b"HEAD ",
+        b"HTTP/1.0",
+        b"\r\n\r\n",
+        b"\r\n ",
+        b"\n\n",
+        b": ",
+        b"/healthz",
+        b"/readyz",
+        b"/metrics",
+    ),
+    *(b"Host: ", b"Origin: ", b"null", b"[::1]:", b"Forwarded: ", b"Content-Length: ", b"Transfer-Encoding: chunked"),
+    *(
+        b"Authorization: Basic ",
+        b"?token=",
+        b"Connection: keep-alive, Upgrade",
+        b"Sec-WebSocket-Extensions: permessage-deflate",
+    ),
+    *(
+        b"Sec-WebSocket-Protocol: bearer",
+        b"X-Forwarded-For: unknown, [2001:db8::1]:80",
+        b"\x81\xff",
+        b"\x81\xfe",
+        b"\x00\x80",
+    ),
+)
+
+
+def _words(messages: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+    """Each key of some messages with each of its values, as JSON."""
+    for message in messages:
+        for key, value in message.items():
+            yield f"{json.dumps(key)}: {json.dumps(value)}".encode()
+
+
+WORDS: Final[Mapping[str, Sequence[bytes]]] = MappingProxyType(
+    {"parser": [*_JSON, *dict.fromkeys(_words(_MESSAGES))], "handshake": _HEADERS, "registry": ()}
+)
+"""What inputs may be made of beside what chance brings, by the target's name."""
+
+
+def dictionary(target: str) -> str:
+    """The words of a target in the form that libFuzzer reads."""
+    escaped = ["".join(f"\\x{byte:02x}" for byte in word) for word in WORDS[target]]
+    return "".join(f'"{word}"\n' for word in escaped)
 
 
 def prepare(target: str, directory: Path | None) -> Path:
