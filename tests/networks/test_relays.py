@@ -121,13 +121,15 @@ def test_certificate_that_is_not_trusted_is_told(embedded_server: SignallingServ
     ice = relay_only(coturn.uri("tls"))
     with (
         producer_at(embedded_server),
-        pytest.raises(SessionClosed, match=r"TLS: its certificate is refused: .*by IceOptions\(cafile=\.\.\.\)"),
+        pytest.raises(
+            SessionClosed, match=r"TLS: the certificate of \S+ .* not known here: .*by IceOptions\(cafile=\.\.\.\)"
+        ),
     ):
         connect(embedded_server.uri, name="robot", ice=ice)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(None, "cannot be read: No such file"), ("nonsense", "holds no certificates in PEM format")]
+    ("content", "said"), [(None, "No such file"), ("nonsense", "holds no certificates in PEM format")]
 )
 def test_file_of_certificates_that_is_of_no_use_is_told(
     embedded_server: SignallingServer, coturn: Coturn, tmp_path: Path, content: str | None, said: str
@@ -135,7 +137,7 @@ def test_file_of_certificates_that_is_of_no_use_is_told(
     cafile = tmp_path / "authority.pem"
     if content is not None:
         cafile.write_text(content)
-    with producer_at(embedded_server), pytest.raises(SessionClosed, match=rf"authority\.pem {said}"):
+    with producer_at(embedded_server), pytest.raises(SessionClosed, match=rf"authority\.pem': {said}"):
         connect(embedded_server.uri, name="robot", ice=relay_only(coturn.uri("tls"), cafile=cafile))
 
 

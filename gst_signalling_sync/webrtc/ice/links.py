@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from ...ice_options import IceServer
 from ...threads.fork import new_socket
+from ...tls_trust import explain, trusting_context
 from .stun import message_length
 
 __all__ = ["DatagramHandler", "Link", "LinkError", "bound_socket", "open_link", "resolve"]
@@ -21,9 +22,6 @@ MAX_UNSENT_BYTES: Final = 256 * 1024
 """What may wait for a slow TCP connection before packets are dropped, as a network would drop them."""
 
 _MAX_MESSAGE: Final = 65536
-
-_UNKNOWN_CA: Final = (18, 19, 20, 21)
-"""OpenSSL's verification codes (X509_V_ERR_...) of a certificate whose CA is not trusted."""
 
 _HOW_TO_TRUST: Final = "name the file of its CA by IceOptions(cafile=...), $GST_SIGNALLING_ICE_CAFILE or --ice-cafile"
 
@@ -153,11 +151,9 @@ async def open_link(
             stream.close()
             raise
         return link
-    except ssl.SSLCertVerificationError as error:
-        advice = f"; {_HOW_TO_TRUST}" if error.verify_code in _UNKNOWN_CA else ""
-        raise LinkError(f"TLS: its certificate is refused: {error.verify_message}{advice}") from error
     except ssl.SSLError as error:
-        raise LinkError(f"TLS: {error.reason or error}") from error
+        plain = f"{server.scheme.removesuffix('s')}:"
+        raise LinkError(explain(error, server.host, how_to_trust=_HOW_TO_TRUST, plain=plain)) from error
     except OSError as error:
         # asyncio's own text has the address instead of the reason.
         raise LinkError((os.strerror(error.errno) if error.errno else str(error)).lower()) from error
@@ -165,11 +161,9 @@ async def open_link(
 
 def _tls_context(cafile: str | None) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=cafile)
-    except ssl.SSLError as error:
-        raise LinkError(f"TLS: {cafile} holds no certificates in PEM format ({error.reason or error})") from error
+        return trusting_context(cafile)
     except OSError as error:
-        raise LinkError(f"TLS: {cafile} cannot be read: {error.strerror or error}") from error
+        raise LinkError(f"TLS: the CA certificates {cafile!r}: {error.strerror or error}") from error
 
 
 class _Datagrams(asyncio.DatagramProtocol):
