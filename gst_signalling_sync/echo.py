@@ -65,6 +65,7 @@ class Echo:
 
     def _send_back(self, channel: DataChannel, data: str | bytes) -> None:
         if self._bucket is not None and not self._bucket.take(len(data) + _MESSAGE_COST, clock.now()):
+            channel.session.link.met.note("echo_bytes")
             return
         try:
             channel.send(data, timeout=0)

@@ -12,6 +12,7 @@ from .errors import ConnectionLost
 from .lifecycle import RoleState, StateChange
 from .protocol.backoff import DEFAULT_RETRY, Retry
 from .protocol.messages import Event, Peer, PeerStatusChanged, Role
+from .protocol.session_limits import SessionLimits
 from .role import RoleObject
 from .signals import Signal
 
@@ -41,6 +42,7 @@ class Listener(RoleObject):
         timeout: Seconds that a blocking call may take by default; None: 10.
         retry: How a lost signalling connection is made again; None: not at all. When it is back, `producer_removed` tells of
             those that left meanwhile and `producer_added` of those that came.
+        limits: Of these `callbacks` alone is a listener's; None: the default. See ``docs/limits.rst``.
 
     Raises:
         ValueError: The address is not one of a signalling server.
@@ -55,8 +57,9 @@ class Listener(RoleObject):
         port: int | None = None,
         timeout: float | None = None,
         retry: Retry | None = DEFAULT_RETRY,
+        limits: SessionLimits | None = None,
     ) -> None:
-        super().__init__(uri, (Role.LISTENER,), meta, host=host, port=port, timeout=timeout, retry=retry)
+        super().__init__(uri, (Role.LISTENER,), meta, host=host, port=port, timeout=timeout, retry=retry, limits=limits)
         self._directory = Directory(self.uri)
         # Guards what follows, and is held while signals are queued: the reader and a callback do that.
         self._telling = threading.Lock()
@@ -120,6 +123,7 @@ class Listener(RoleObject):
             before = self._directory.producers
             if self._callbacks.post_behind_all(self._catch_up):
                 logger.warning("%s: statuses are not told one by one any more: the receivers take too long", self)
+                self._met.note("callbacks")
                 self._told = before
         return self._told is None
 

@@ -11,8 +11,9 @@ from .endpoint import Endpoint, resolve_endpoint
 from .errors import ConnectError, ConnectionLost, ProtocolError, WaitTimeout
 from .lifecycle import Attempt, Life, RoleState, StateChange
 from .protocol.backoff import DEFAULT_RETRY, Retry
+from .protocol.limit_counts import LimitCounts
 from .protocol.messages import Event, Peer, Role
-from .protocol.session_limits import DEFAULT_SESSION_LIMITS
+from .protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
 from .role_thread import RoleThread
 from .signalling import DEFAULT_TIMEOUT, SignallingClient
 from .signalling.resumption_key import ResumptionKey
@@ -47,7 +48,7 @@ class RoleObject:
         port: Instead of `uri`.
         timeout: Seconds that a blocking call may take by default.
         retry: How a lost signalling connection is made again; None: not at all.
-        max_callbacks: Calls of receivers waiting for one thread at which other peers can begin nothing more.
+        limits: What other peers may use of the role; None: the defaults.
     """
 
     def __init__(
@@ -60,9 +61,10 @@ class RoleObject:
         port: int | None,
         timeout: float | None,
         retry: Retry | None = DEFAULT_RETRY,
-        max_callbacks: int | None = DEFAULT_SESSION_LIMITS.callbacks,
+        limits: SessionLimits | None = None,
     ) -> None:
         self._endpoint = resolve_endpoint(uri, host, port)
+        self._limits = DEFAULT_SESSION_LIMITS if limits is None else limits
         self.uri = self._endpoint.uri
         self.meta = meta
         self._roles = roles
@@ -70,7 +72,9 @@ class RoleObject:
         self._timeout = DEFAULT_TIMEOUT if timeout is None else check_timeout(timeout)
         self._kind = type(self).__name__.lower()
         self._owner = Owner(f"{self._kind} of {self.uri}")
-        self._callbacks = Callbacks(f"{self._kind}-callbacks", max_callbacks)
+        self._callbacks = Callbacks(f"{self._kind}-callbacks", self._limits.callbacks)
+        # The limits that other peers meet.
+        self._met = LimitCounts()
         self._life = RoleThread(
             f"the {self._kind} of {self.uri}",
             f"{self._kind}-life",
@@ -98,6 +102,14 @@ class RoleObject:
     def state(self) -> RoleState:
         """``"new"``, ``"connecting"``, ``"registered"``, ``"suspended"``, ``"closing"`` or ``"closed"``."""
         return self._life.state if self._owner.is_here else RoleState.CLOSED
+
+    @property
+    def refusals(self) -> dict[str, int]:
+        """How often other peers have met each limit since the object was made, in all sessions. A snapshot.
+
+        By the limits' names in `SessionLimits`; only those that were met. ``docs/limits.rst`` says what happened then.
+        """
+        return self._met.counts
 
     @property
     def peer_id(self) -> str | None:

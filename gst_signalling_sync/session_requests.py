@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from .protocol.admission import Admission
+from .protocol.limit_counts import LimitCounts
 from .protocol.limits import Rate
 from .protocol.messages import Event, IceMessage, SessionRequested, SessionStarted
 from .protocol.quota import TokenBucket
@@ -71,10 +72,12 @@ class SessionRequests:
         named: The role as log lines name it.
         limits: What others may use of it.
         role: Does what is decided.
+        met: Counts the limits that others meet.
     """
 
-    def __init__(self, named: str, limits: SessionLimits, role: Admitting) -> None:
+    def __init__(self, named: str, limits: SessionLimits, role: Admitting, met: LimitCounts) -> None:
         self._named = named
+        self._met = met
         self._candidates = limits.candidates
         self._role = role
         # Guards what follows. Held while sessions are begun, so that what the reader brings for one finds it here or begun.
@@ -140,11 +143,13 @@ class SessionRequests:
                 return
             if not self._admission.may_ask(request.peer_id, now):
                 # Others shall not wait for its being told.
+                self._met.note("requests_per_peer")
                 self._unwanted.append(request.session_id)
                 self._tell_unwanted_later()
                 self._note(now, f"session {request.session_id}: peer {request.peer_id} asks for too many")
                 return
             if self._role.is_overwhelmed():
+                self._met.note("callbacks")
                 self._role.refuse(request.session_id, BUSY)
                 self._note(
                     now, f"session {request.session_id} is refused: the receivers of this end's signals take too long"
@@ -153,8 +158,9 @@ class SessionRequests:
             self._waiting[request.session_id] = _Waiting(request)
             refused = self._admission.ask(request.session_id, request.peer_id, now, self._count_interrupted())
             if refused is not None:
-                self._refuse(refused, now)
-            if refused != request.session_id:
+                self._met.note(refused.limit)
+                self._refuse(refused.session_id, now)
+            if refused is None or refused.session_id != request.session_id:
                 self._proceed()
 
     def refuse_unasked(self, request: SessionRequest) -> None:
@@ -179,8 +185,11 @@ class SessionRequests:
             waiting = self._waiting.get(session_id)
             if waiting is None:
                 return False
-            if isinstance(event, IceMessage) and (self._candidates is None or len(waiting.early) < self._candidates):
-                waiting.early.append(event)
+            if isinstance(event, IceMessage):
+                if self._candidates is None or len(waiting.early) < self._candidates:
+                    waiting.early.append(event)
+                else:
+                    self._met.note("candidates")
             return True
 
     def withdraw(self, session_id: str) -> bool:
@@ -213,7 +222,10 @@ class SessionRequests:
             return
         now = clock.now()
         due = self._admission.due(now, self._count_interrupted())
+        for limit in due.met:
+            self._met.note(limit)
         for session_id in due.refuse:
+            self._met.note("requests")
             self._refuse(session_id, now)
         for session_id in due.end:
             self._role.give_up(session_id)

@@ -15,6 +15,7 @@ from .errors import ConnectionLost, SessionClosed, SignallingError, WaitTimeout
 from .ice_options import GivenServers, IceOptions, resolve_ice
 from .lifecycle import Attempt, RoleState, StateChange
 from .protocol.backoff import Retry
+from .protocol.limit_counts import LimitCounts
 from .protocol.messages import (
     EndSession,
     EndSessionV1_1,
@@ -29,7 +30,7 @@ from .protocol.messages import (
     SessionRequested,
     Welcome,
 )
-from .protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
+from .protocol.session_limits import SessionLimits
 from .role import RoleObject
 from .session_requests import SessionRequest, SessionRequests
 from .threads.interruptible import Condition
@@ -91,7 +92,6 @@ class SessionRole(RoleObject):
         interrupted_after: float,
         limits: SessionLimits | None = None,
     ) -> None:
-        self._limits = DEFAULT_SESSION_LIMITS if limits is None else limits
         super().__init__(
             uri,
             roles,
@@ -100,11 +100,11 @@ class SessionRole(RoleObject):
             port=port,
             timeout=timeout,
             retry=retry,
-            max_callbacks=self._limits.callbacks,
+            limits=limits,
         )
         self._interrupted_after = check_interrupted_after(interrupted_after)
         self._ice = resolve_ice(ice, ice_servers)
-        self._requests = SessionRequests(f"the {self._kind} of {self.uri}", self._limits, _Admitting(self))
+        self._requests = SessionRequests(f"the {self._kind} of {self.uri}", self._limits, _Admitting(self), self._met)
         self._loop: LoopThread | None = None
         # Guards the sessions, which the reader adds and the loop removes; notified when one changes its state.
         self._sessions_changed = Condition()
@@ -317,6 +317,7 @@ class SessionRole(RoleObject):
             self._interrupted_after,
             self._limits,
             tracks,
+            LimitCounts(self._met),
         )
         session.settled = self._on_settled
         session.finished = self._on_finished

@@ -23,7 +23,8 @@ def ask(core: Admission, peer_id: str, count: int, now: float = 0.0) -> list[str
 
 def ask_once(core: Admission, session_id: str, peer_id: str, now: float, interrupted: int = 0) -> str | None:
     assert core.may_ask(peer_id, now)
-    return core.ask(session_id, peer_id, now, interrupted)
+    refusal = core.ask(session_id, peer_id, now, interrupted)
+    return None if refusal is None else refusal.session_id
 
 
 def test_sessions_begin_in_the_order_in_which_they_were_asked_for() -> None:

@@ -396,7 +396,7 @@ def test_callables_run_beside_each_other_and_a_slow_one_refuses_only_its_own() -
         peer_with(server, "quick").close()
         for thread in slow:
             thread.join()
-        assert server.refusals == {"authorize": 1}
+        assert server.refusals == {"authorization_seconds": 1}
         release.set()
 
 

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
 from .examination import Examination, Finding
-from .ice_options import ice_options
-from .logs import verbose_option
-from .numbers import FiniteRange
+from .numbers import SECONDS
 from .output import json_option, print_json, printable, stdout_is_terminal
 from .program import treat_sigterm_as_interrupt
-from .server_options import server_options
-
-if TYPE_CHECKING:
-    from .. import Endpoint, IceOptions
+from .session_options import SessionOptions, session_options
 
 __all__ = ["check"]
 
@@ -39,24 +34,21 @@ Examples:
 @click.argument("name")
 @click.option(
     "--seconds",
-    type=FiniteRange(min=0, min_open=True),
+    type=SECONDS,
     default=1.0,
     show_default=True,
-    metavar="SECONDS",
     help="How long bit rates are measured.",
 )
 @json_option("Print one JSON object: ok, and findings with step, ok, text and details.")
-@server_options
-@ice_options
-@verbose_option
-def check(name: str, seconds: float, endpoint: Endpoint, timeout: float, ice: IceOptions, as_json: bool) -> None:
+@session_options
+def check(name: str, seconds: float, options: SessionOptions, as_json: bool) -> None:
     """Examine the way to producer NAME, a name or a peer id, like a doctor.
 
     Looks at the signalling server and its token, each STUN and TURN server by itself, the candidates, the route that a session
     takes, its round trip, loss and bit rates. Fails where there is no session, or an ICE server that was given is of no use.
     """
     treat_sigterm_as_interrupt()
-    examination = Examination(name, endpoint, ice, timeout, seconds)
+    examination = Examination(name, options, seconds)
     findings = []
     for finding in examination.run():
         findings.append(finding)

@@ -12,10 +12,11 @@ import gst_signalling_sync
 from ..echo import ECHO_PROTOCOL, ECHO_REFUSAL
 from ..errors import ChannelClosed, ConnectError, SignallingError, WaitTimeout
 from .output import counted
-from .producers import producer_called
+from .pinger import EchoRefused
+from .session_options import SessionOptions
 
 if TYPE_CHECKING:
-    from .. import DataChannel, Endpoint, IceOptions, Peer, Session
+    from .. import DataChannel, Peer, Session
 
 __all__ = ["Examination", "Finding"]
 
@@ -48,17 +49,13 @@ class Examination:
 
     Args:
         name: Of the producer, or its peer id.
-        endpoint: The signalling server.
-        ice: Which ICE servers, ports and interfaces to use.
-        timeout: Seconds that the server and the producer may take to answer.
+        options: The way to it.
         seconds: How long bit rates are measured.
     """
 
-    def __init__(self, name: str, endpoint: Endpoint, ice: IceOptions, timeout: float, seconds: float) -> None:
+    def __init__(self, name: str, options: SessionOptions, seconds: float) -> None:
         self._name = name
-        self._endpoint = endpoint
-        self._ice = ice
-        self._timeout = timeout
+        self._options = options
         self._seconds = seconds
         self.failure: SignallingError | None = None
         """What ended the examination early."""
@@ -72,7 +69,7 @@ class Examination:
         producer: Peer | None = None
         try:
             yield from self._server()
-            producer = producer_called(self._name, self._endpoint, self._timeout)
+            producer = self._options.find(self._name)
             yield Finding(
                 "producer", True, f"{self._name} is {producer.id}", {"id": producer.id, "name": producer.name}
             )
@@ -90,11 +87,12 @@ class Examination:
 
     def _server(self) -> Iterator[Finding]:
         began = time.perf_counter()
-        producers = gst_signalling_sync.list_producers(self._endpoint, timeout=self._timeout)
+        endpoint = self._options.endpoint
+        producers = gst_signalling_sync.list_producers(endpoint, timeout=self._options.timeout)
         seconds = time.perf_counter() - began
-        text = f"{self._endpoint.uri} answers in {_milliseconds(seconds)}, {counted(len(producers), 'producer')}"
-        yield Finding("server", True, text, {"uri": self._endpoint.uri, "seconds": seconds})
-        if self._endpoint.asks_for_token or self._endpoint.token is not None:
+        text = f"{endpoint.uri} answers in {_milliseconds(seconds)}, {counted(len(producers), 'producer')}"
+        yield Finding("server", True, text, {"uri": endpoint.uri, "seconds": seconds})
+        if endpoint.asks_for_token or endpoint.token is not None:
             yield Finding("token", True, "accepted", {"given": True})
         else:
             yield Finding("token", None, "none given, none wanted", {"given": False})
@@ -103,11 +101,11 @@ class Examination:
         from ..webrtc.probe import ask_ice_servers
 
         try:
-            servers = self._ice.ask_servers()
+            servers = self._options.ice.ask_servers()
         except (ValueError, TypeError, OSError) as error:
             yield Finding("ICE server", False, str(error))
             return
-        answers, candidates = ask_ice_servers(self._ice, servers)
+        answers, candidates = ask_ice_servers(self._options.ice, servers)
         for answer in answers:
             in_time = "" if answer.seconds is None else f" in {_milliseconds(answer.seconds)}"
             details = {"server": answer.server, "outcome": answer.outcome, "seconds": answer.seconds}
@@ -119,16 +117,14 @@ class Examination:
 
     def _session(self, producer: Peer) -> Iterator[Finding]:
         began = time.perf_counter()
-        with gst_signalling_sync.connect(
-            self._endpoint, peer_id=producer.id, timeout=self._timeout, ice=self._ice
-        ) as session:
+        with self._options.connect(producer) as session:
             seconds = time.perf_counter() - began
             yield Finding("session", True, f"connected in {_milliseconds(seconds)}", {"seconds": seconds})
             if session.videos:
                 # Rates of frames are those of the last second.
-                session.video.read(timeout=self._timeout)
+                session.video.read(timeout=self._options.timeout)
                 time.sleep(self._seconds)
-            quality = session.quality(self._timeout)
+            quality = session.quality(self._options.timeout)
             route = quality.route
             yield Finding(
                 "route",
@@ -144,7 +140,7 @@ class Examination:
     def _echo(self, session: Session) -> Iterator[Finding]:
         channel = session.create_channel(_LABEL, protocol=ECHO_PROTOCOL)
         try:
-            channel.wait_open(self._timeout)
+            channel.wait_open(self._options.timeout)
             trips = sorted(_round_trips(channel))
             best, worst, middle = trips[0], trips[-1], trips[len(trips) // 2]
             text = (
@@ -154,18 +150,14 @@ class Examination:
             bitrate = _bitrate(channel, self._seconds)
             text = f"{bitrate / 1e6:.1f} Mbit/s out and back at the same time, as data"
             yield Finding("bit rate", True, text, {"bits_per_second": bitrate})
-        except (ChannelClosed, WaitTimeout, _NoEchoError) as error:
+        except (ChannelClosed, WaitTimeout, EchoRefused) as error:
             yield Finding("round trip", None, f"the producer sends nothing back: {error}")
-
-
-class _NoEchoError(SignallingError):
-    """The producer does not echo."""
 
 
 def _receive(channel: DataChannel) -> str | bytes:
     data = channel.recv(_WAIT_SECONDS)
     if data == ECHO_REFUSAL:
-        raise _NoEchoError("its program says Producer(echo=False)")
+        raise EchoRefused
     return data
 
 

@@ -1,18 +1,20 @@
-"""``--limit``: the limits of a server on the command line."""
+"""``--limit``: the limits of a server, or of what peers may use of a session, on the command line."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from ..protocol.limits import Rate, ServerLimits
+from ..protocol.session_limits import SessionLimits
 
-__all__ = ["LimitType", "limits_of"]
+__all__ = ["LimitType", "session_limits_option"]
 
-_DEFAULTS: Final = ServerLimits()
-
+Limits = ServerLimits | SessionLimits
 
 if TYPE_CHECKING:
     _ParamType = click.ParamType[tuple[str, Any]]
@@ -22,36 +24,65 @@ else:
 
 
 class LimitType(_ParamType):
-    """The type of an option that sets one limit: ``NAME=NUMBER``, ``NAME=PER_SECOND:BURST`` of a rate, or ``NAME=none``."""
+    """The type of an option that sets one limit: ``NAME=NUMBER``, ``NAME=PER_SECOND:BURST`` of a rate, or ``NAME=none``.
+
+    Args:
+        kind: Has the limits.
+    """
 
     name = "NAME=VALUE"
+
+    def __init__(self, kind: type[Limits]) -> None:
+        self._kind = kind
+        self._defaults: Final = {field.name: getattr(kind(), field.name) for field in fields(kind)}
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
         """Take it from the command line; an unknown name, or a value that is none, is wrong usage."""
         name, _, text = str(value).partition("=")
-        if name not in {field.name for field in fields(ServerLimits)}:
-            known = ", ".join(field.name for field in fields(ServerLimits))
-            self.fail(f"{name!r} is not a limit; there are {known}.", param, ctx)
-        default = getattr(_DEFAULTS, name)
+        if name not in self._defaults:
+            known = ", ".join(f"{known}={_written(default)}" for known, default in self._defaults.items())
+            self.fail(f"{name!r} is not a limit. There are, with their defaults: {known}.", param, ctx)
+        default = self._defaults[name]
         try:
             limit = _parsed(text, default)
-            ServerLimits(**{name: limit})
+            self._kind(**{name: limit})
         except (ValueError, TypeError):
-            form = "PER_SECOND:BURST" if isinstance(default, Rate) else "a positive number"
-            self.fail(f"{name} must be {form} or none, not {text!r}.", param, ctx)
+            self.fail(f"{name} must be {self._form(name)}, not {text!r}.", param, ctx)
         return name, limit
 
+    def _form(self, name: str) -> str:
+        default = self._defaults[name]
+        if isinstance(default, Rate):
+            form = "PER_SECOND:BURST, two positive numbers,"
+        else:
+            form = "a positive number" if isinstance(default, float) else "a positive whole number"
+        return f"{form} or none" if self._may_be_off(name) else form
 
-def limits_of(given: tuple[tuple[str, Any], ...]) -> ServerLimits:
-    """The limits of a server.
+    def _may_be_off(self, name: str) -> bool:
+        off: dict[str, Any] = {name: None}
+        try:
+            self._kind(**off)
+        except ValueError:
+            return False
+        return True
 
-    Args:
-        given: What `LimitType` took; of two of one name the last counts.
 
-    Returns:
-        Those, and the defaults of all others.
-    """
-    return ServerLimits(**dict(given))
+def session_limits_option(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the option ``--limit`` of a role or session; it gets `limits`, a `SessionLimits`."""
+
+    @click.option(
+        "--limit",
+        "given",
+        multiple=True,
+        type=LimitType(SessionLimits),
+        help="Set a limit of what peers may use of this end, such as channels=8, descriptions=2:8 (per second, at once) or"
+        " unread_bytes=none; may be repeated. '--limit help' names all.",
+    )
+    @functools.wraps(function)
+    def command(given: tuple[tuple[str, Any], ...], **others: Any) -> None:
+        function(limits=SessionLimits(**dict(given)), **others)
+
+    return command
 
 
 def _parsed(text: str, default: Any) -> Any:
@@ -61,3 +92,8 @@ def _parsed(text: str, default: Any) -> Any:
         per_second, _, burst = text.partition(":")
         return Rate(float(per_second), float(burst))
     return float(text) if isinstance(default, float) else int(text)
+
+
+def _written(limit: Any) -> str:
+    """A limit as it is given on the command line."""
+    return f"{limit.per_second:.10g}:{limit.burst:.10g}" if isinstance(limit, Rate) else f"{limit}"

@@ -10,6 +10,7 @@ import click
 import gst_signalling_sync
 
 from ..protocol.messages import Role
+from .limits import session_limits_option
 from .logs import verbose_option
 from .output import (
     end_interrupted_line,
@@ -25,7 +26,7 @@ from .program import treat_sigterm_as_interrupt
 from .server_options import server_options
 
 if TYPE_CHECKING:
-    from .. import Endpoint, Listener, Peer
+    from .. import Endpoint, Listener, Peer, SessionLimits
 
 __all__ = ["listen"]
 
@@ -43,8 +44,9 @@ Examples:
 )
 @json_option("Print one JSON object per line with time, event (came, changed, left), id, name, roles and meta.")
 @server_options
+@session_limits_option
 @verbose_option
-def listen(endpoint: Endpoint, timeout: float, as_json: bool) -> None:
+def listen(endpoint: Endpoint, timeout: float, limits: SessionLimits, as_json: bool) -> None:
     """Print peers as they come, change and go, until Ctrl-C.
 
     The producers that are there already come first. A peer without a role, such as an ordinary consumer, is not
@@ -53,7 +55,9 @@ def listen(endpoint: Endpoint, timeout: float, as_json: bool) -> None:
     treat_sigterm_as_interrupt()
     try:
         log = _PeerLog(as_json)
-        listener = gst_signalling_sync.Listener(endpoint, timeout=timeout, retry=gst_signalling_sync.Retry())
+        listener = gst_signalling_sync.Listener(
+            endpoint, timeout=timeout, retry=gst_signalling_sync.Retry(), limits=limits
+        )
         listener.producer_added.connect(log.on_producer)
         listener.producer_removed.connect(log.on_producer_removed)
         listener.peer_status_changed.connect(log.on_status)

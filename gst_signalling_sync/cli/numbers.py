@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import click
 
-__all__ = ["FiniteRange"]
+__all__ = ["SECONDS", "FiniteRange"]
 
 
 class FiniteRange(click.FloatRange):
@@ -22,3 +22,11 @@ class FiniteRange(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{number} is not a finite number.", param, ctx)
         return number
+
+
+class _Seconds(FiniteRange):
+    name = "seconds"
+
+
+SECONDS: Final = _Seconds(min=0, min_open=True)
+"""The type of an option that takes how long something may last, or lasts."""

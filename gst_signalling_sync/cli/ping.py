@@ -7,22 +7,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-import gst_signalling_sync
-
 from ..echo import ECHO_LABEL, ECHO_PROTOCOL
 from ..errors import ChannelClosed, SessionClosed, SignallingError, WaitTimeout
 from ..threads.interruptible import Event
-from .ice_options import ice_options
-from .logs import verbose_option
-from .numbers import FiniteRange
+from .numbers import SECONDS, FiniteRange
 from .output import complain, end_interrupted_line, json_option, print_json, printable
 from .pinger import MIN_SIZE, EchoRefused, Ping, Pinger, RoundTrips, check_refusal
-from .producers import departure, producer_called
+from .producers import departure
 from .program import treat_sigterm_as_interrupt
-from .server_options import server_options
+from .session_options import SessionOptions, session_options
 
 if TYPE_CHECKING:
-    from .. import DataChannel, Endpoint, IceOptions, Peer, Session
+    from .. import DataChannel, Peer, Session
 
 __all__ = ["ping"]
 
@@ -55,10 +51,9 @@ Examples:
 @click.option(
     "-W",
     "--wait",
-    type=FiniteRange(min=0, min_open=True),
+    type=SECONDS,
     default=2.0,
     show_default=True,
-    metavar="SECONDS",
     help="For each reply; a later one counts as lost.",
 )
 @click.option(
@@ -69,14 +64,10 @@ Examples:
 )
 @click.option("--text", is_flag=True, help="Send texts, for a producer that does not echo bytes.")
 @json_option("Print one JSON object per line: each reply, and last the summary.")
-@server_options
-@ice_options
-@verbose_option
+@session_options
 def ping(
     name: str,
-    endpoint: Endpoint,
-    timeout: float,
-    ice: IceOptions,
+    options: SessionOptions,
     count: int | None,
     interval: float,
     size: int,
@@ -92,14 +83,14 @@ def ping(
     Fails when nothing came back.
     """
     treat_sigterm_as_interrupt()
-    producer = producer_called(name, endpoint, timeout)
-    with gst_signalling_sync.connect(endpoint, peer_id=producer.id, timeout=timeout, resume=True, ice=ice) as session:
+    producer = options.find(name)
+    with options.connect(producer, resume=True) as session:
         left = Event()
         session.closed.connect(lambda session, error: left.set())
         channel = _open(session, label)
         pinger = Pinger(channel, size, text, interval, wait, count)
         report = _Report(as_json, producer, name, size)
-        report.begin(endpoint.uri, channel)
+        report.begin(options.endpoint.uri, channel)
         failure = _run(pinger, report)
         if isinstance(failure, ChannelClosed) and left.wait(_LEAVE_SECONDS):
             failure = SessionClosed(departure(name, session))

@@ -10,21 +10,18 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
-import gst_signalling_sync
-
 from ..errors import RecordingError, SessionClosed, WaitTimeout
 from .files import MediaFile, check_directory
-from .ice_options import ice_options
-from .logs import verbose_option, verbosity
-from .numbers import FiniteRange
+from .logs import verbosity
+from .numbers import SECONDS
 from .output import json_option, print_json, printable, stdout_is_terminal
-from .producers import departure, producer_called
+from .producers import departure
 from .program import treat_sigterm_as_interrupt
 from .recording_screen import Figures, Lines, LiveLine, Screen, Silence
-from .server_options import server_options
+from .session_options import SessionOptions, session_options
 
 if TYPE_CHECKING:
-    from .. import Endpoint, IceOptions, Recorder
+    from .. import Recorder
 
 __all__ = ["record"]
 
@@ -49,16 +46,12 @@ Examples:
 @click.argument("file", type=MediaFile(_SUFFIXES))
 @click.option(
     "--seconds",
-    type=FiniteRange(min=0, min_open=True),
+    type=SECONDS,
     help="Stop when the recording is that long; without: at Ctrl-C.",
 )
 @json_option("Print one JSON object at the end.")
-@server_options
-@ice_options
-@verbose_option
-def record(
-    name: str, file: Path, endpoint: Endpoint, timeout: float, ice: IceOptions, seconds: float | None, as_json: bool
-) -> None:
+@session_options
+def record(name: str, file: Path, options: SessionOptions, seconds: float | None, as_json: bool) -> None:
     """Record what producer NAME, a name or a peer id, sends into FILE: MP4, MKV or WebM, by its suffix.
 
     The first video and the first audio track are recorded, in sync, without re-encoding where the file can hold what came. A
@@ -67,13 +60,14 @@ def record(
     """
     treat_sigterm_as_interrupt()
     check_directory(file)
-    producer = producer_called(name, endpoint, timeout)
-    with gst_signalling_sync.connect(endpoint, peer_id=producer.id, timeout=timeout, resume=True, ice=ice) as session:
+    producer = options.find(name)
+    timeout = options.timeout
+    with options.connect(producer, resume=True) as session:
         recorder = session.record(file)
         recorder.start()
         figures = Figures(session, recorder)
         screen: Screen = Silence() if as_json else LiveLine() if stdout_is_terminal() and not verbosity() else Lines()
-        with screen.showing(printable(f"recording {name} ({producer.id}) at {endpoint.uri} into {file}")):
+        with screen.showing(printable(f"recording {name} ({producer.id}) at {options.endpoint.uri} into {file}")):
             end = _wait_for_end(recorder, figures, screen, math.inf if seconds is None else seconds, timeout)
         failure = _close(recorder, file)
     if as_json:

@@ -12,9 +12,9 @@ import click
 
 import gst_signalling_sync
 
-from .limits import LimitType, limits_of
+from .limits import LimitType
 from .logs import show_logs, show_logs_as_json, verbose_option, verbosity
-from .numbers import FiniteRange
+from .numbers import SECONDS
 from .output import end_interrupted_line
 from .program import treat_sigterm_as_interrupt
 from .systemd import Supervisor, inherited_sockets
@@ -73,10 +73,9 @@ Examples:
 )
 @click.option(
     "--lease",
-    type=FiniteRange(min=0, min_open=True),
+    type=SECONDS,
     default=20.0,
     show_default=True,
-    metavar="SECONDS",
     help="Give a peer up that answers no ping for so long.",
 )
 @click.option(
@@ -102,8 +101,9 @@ Examples:
     "--limit",
     "limits",
     multiple=True,
-    type=LimitType(),
-    help="Set a limit, such as connections=200, messages=20:100 (per second, at once) or lists=none; may be repeated.",
+    type=LimitType(gst_signalling_sync.ServerLimits),
+    help="Set a limit, such as connections=200, messages=20:100 (per second, at once) or lists=none; may be repeated."
+    " '--limit help' names all.",
 )
 @verbose_option
 def serve(
@@ -140,7 +140,7 @@ def serve(
             origins=origins or None,
             hosts=hosts or None,
             trusted_proxies=trusted_proxies,
-            limits=limits_of(limits),
+            limits=gst_signalling_sync.ServerLimits(**dict(limits)),
             lease=lease,
             cert=cert,
             key=key,

@@ -14,7 +14,7 @@ import gst_signalling_sync
 from gst_signalling_sync.endpoint import resolve_endpoint
 
 from .logs import verbosity
-from .numbers import FiniteRange
+from .numbers import SECONDS
 
 __all__ = ["DEFAULT_SECONDS", "server_options"]
 
@@ -48,10 +48,9 @@ def server_options(function: Callable[..., None]) -> Callable[..., None]:
     @click.option("--proxy", metavar="URI", help="The HTTP or SOCKS proxy to go through; '': none.")
     @click.option(
         "--timeout",
-        type=FiniteRange(min=0, min_open=True),
+        type=SECONDS,
         default=DEFAULT_SECONDS,
         show_default=True,
-        metavar="SECONDS",
         help="How long the server, and a peer, may take to answer.",
     )
     @functools.wraps(function)

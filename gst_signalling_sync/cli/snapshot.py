@@ -11,18 +11,13 @@ import gst_signalling_sync
 
 from ..errors import RecordingError
 from .files import MediaFile, check_directory
-from .ice_options import ice_options
-from .logs import verbose_option
 from .output import file_size, json_option, print_json, printable
-from .producers import producer_called
 from .program import treat_sigterm_as_interrupt
-from .server_options import server_options
+from .session_options import SessionOptions, session_options
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from .. import Endpoint, IceOptions
 
 __all__ = ["PICTURE_SUFFIXES", "snapshot"]
 
@@ -42,19 +37,17 @@ Examples:
 @click.argument("name")
 @click.argument("file", type=MediaFile(PICTURE_SUFFIXES))
 @json_option("Print one JSON object with file, bytes, width, height, and the producer's name and id.")
-@server_options
-@ice_options
-@verbose_option
-def snapshot(name: str, file: Path, endpoint: Endpoint, timeout: float, ice: IceOptions, as_json: bool) -> None:
+@session_options
+def snapshot(name: str, file: Path, options: SessionOptions, as_json: bool) -> None:
     """Save the first picture that comes from producer NAME, a name or a peer id, as FILE: PNG or JPEG, by its suffix.
 
     A file that is there is overwritten.
     """
     treat_sigterm_as_interrupt()
     check_directory(file)
-    producer = producer_called(name, endpoint, timeout)
-    with gst_signalling_sync.connect(endpoint, peer_id=producer.id, timeout=timeout, ice=ice) as session:
-        picture = session.video.read(timeout=timeout)
+    producer = options.find(name)
+    with options.connect(producer) as session:
+        picture = session.video.read(timeout=options.timeout)
     height, width = picture.shape[:2]
     size = _save(file, picture)
     if as_json:

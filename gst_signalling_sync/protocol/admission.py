@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from .limits import Rate
 from .quota import TokenBucket
 from .session_limits import SessionLimits
 
-__all__ = ["PATIENCE_SECONDS", "YIELD_SECONDS", "Admission", "Due"]
+__all__ = ["PATIENCE_SECONDS", "YIELD_SECONDS", "Admission", "Due", "Refusal"]
 
 PATIENCE_SECONDS: Final = 10.0
 """How long a session may wait for its beginning. Whoever asked for it has given up by then."""
@@ -39,6 +39,21 @@ class _Asked:
     at: float
     """When it was asked for; once it has begun, when it began."""
     is_connected: bool = False
+    held_by: set[str] = field(default_factory=set)
+    """The limits that have made it wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A session that is refused.
+
+    Attributes:
+        session_id: Of this one, or of one that has waited and makes room for it.
+        limit: The name of the limit that it meets.
+    """
+
+    session_id: str
+    limit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +64,14 @@ class Due:
         begin: Sessions that begin now.
         end: Sessions that have begun and make room for these.
         refuse: Sessions that have waited too long.
+        met: The limits that one more session meets, which waits or is ended: each once per session.
         wait: Seconds after which to ask again even if nothing happens; None: not at all.
     """
 
     begin: list[str] = field(default_factory=list)
     end: list[str] = field(default_factory=list)
     refuse: list[str] = field(default_factory=list)
+    met: list[str] = field(default_factory=list)
     wait: float | None = None
 
 
@@ -105,7 +122,7 @@ class Admission:
             return True
         return bucket.take(1, now)
 
-    def ask(self, session_id: str, peer_id: str, now: float, interrupted: int = 0) -> str | None:
+    def ask(self, session_id: str, peer_id: str, now: float, interrupted: int = 0) -> Refusal | None:
         """Take a request of a peer that `may_ask`.
 
         Args:
@@ -115,19 +132,19 @@ class Admission:
             interrupted: How many sessions are.
 
         Returns:
-            A session that is refused: this one, or one that has waited and makes room for it. None: there is room.
+            What is refused; None: there is room.
         """
         if self._limits.sessions is not None and self.is_crowded:
             connected = len(self._begun) - self._connecting.total()
             if connected - self._uncounted(interrupted) >= self._limits.sessions:
-                return session_id
+                return Refusal(session_id, "sessions")
         self._waiting[session_id] = _Asked(session_id, peer_id, now)
         if self._limits.requests is None or len(self._waiting) <= self._limits.requests:
             return None
         # Of one peer's, and of those of peers that have asked as often, the newest.
         last = max(reversed(self._waiting.values()), key=self._debt)
         del self._waiting[last.session_id]
-        return last.session_id
+        return Refusal(last.session_id, "requests")
 
     def due(self, now: float, interrupted: int = 0) -> Due:
         """What is to be done now; it is taken note of as done.
@@ -144,19 +161,23 @@ class Admission:
         while (first := self._first()) is not None:
             if self._starts is not None and (wait := self._starts.wait(1, now)):
                 waits.append(wait)
+                self._hold("session_starts", due.met)
                 break
-            if self._is_full(interrupted):
+            if (limit := self._full_by(interrupted)) is not None:
                 others = [
                     each
                     for each in self._begun.values()
                     if not each.is_connected and self._debt(each) > self._debt(first)
                 ]
                 if not others:
+                    self._hold(limit, due.met)
                     break
                 oldest = min(others, key=lambda each: each.at)
                 if oldest.at + YIELD_SECONDS > now:
                     waits.append(oldest.at + YIELD_SECONDS - now)
+                    self._hold(limit, due.met)
                     break
+                due.met.append(limit)
                 due.end.append(oldest.session_id)
                 self.ended(oldest.session_id)
             if self._starts is not None:
@@ -166,7 +187,9 @@ class Admission:
             self._begun[first.session_id] = first
             self._connecting[first.peer_id] += 1
             due.begin.append(first.session_id)
-        return Due(due.begin, due.end, due.refuse, min(waits, default=None))
+        else:
+            self._hold("connecting_per_peer", due.met)
+        return replace(due, wait=min(waits, default=None))
 
     def connected(self, session_id: str) -> None:
         """Take note that a session is connected, which its peer has not asked for in vain; others do not count."""
@@ -191,15 +214,34 @@ class Admission:
 
     def _first(self) -> _Asked | None:
         """The one that begins next, if there is room."""
-        limit = self._limits.connecting_per_peer
-        ready = (each for each in self._waiting.values() if limit is None or self._connecting[each.peer_id] < limit)
-        return min(ready, key=self._debt, default=None)
+        return min(filter(self._is_ready, self._waiting.values()), key=self._debt, default=None)
 
-    def _is_full(self, interrupted: int) -> bool:
+    def _is_ready(self, asked: _Asked) -> bool:
+        """Whether not too many sessions of its peer are being connected."""
+        limit = self._limits.connecting_per_peer
+        return limit is None or self._connecting[asked.peer_id] < limit
+
+    def _full_by(self, interrupted: int) -> str | None:
+        """The limit by which no more sessions may begin."""
         limits = self._limits
         if limits.connecting is not None and self._connecting.total() >= limits.connecting:
-            return True
-        return limits.sessions is not None and len(self._begun) - self._uncounted(interrupted) >= limits.sessions
+            return "connecting"
+        if limits.sessions is not None and len(self._begun) - self._uncounted(interrupted) >= limits.sessions:
+            return "sessions"
+        return None
+
+    def _hold(self, limit: str, met: list[str]) -> None:
+        """Take note of what makes those wait that wait now.
+
+        Args:
+            limit: For those whose own peer does not keep them from beginning.
+            met: Gets the limits that have not made a session wait before.
+        """
+        for asked in self._waiting.values():
+            holding = limit if self._is_ready(asked) else "connecting_per_peer"
+            if holding not in asked.held_by:
+                asked.held_by.add(holding)
+                met.append(holding)
 
     def _uncounted(self, interrupted: int) -> int:
         assert self._limits.sessions is not None

@@ -75,17 +75,22 @@ class Authorizer:
         self._waiting: deque[_Call] = deque()
         self._running = 0
 
-    def decide(self, request: AuthorizationRequest, done: Callable[[Outcome], object]) -> None:
+    def decide(
+        self, request: AuthorizationRequest, done: Callable[[Outcome], object], waits: Callable[[], object]
+    ) -> None:
         """Decide on a client.
 
         Args:
             request: What it asks for, with its credentials.
             done: Is given the admission, or the page that refuses it, at once or later.
+            waits: Is called where the callable is asked about as many others as it may be at once.
         """
         admission = self._tokens.find(request.token) if self._tokens is not None and request.token else None
         if admission is not None:
             done(_unless_expired(admission))
         elif self._authorize is not None:
+            if self._running >= self._limits.authorizations:
+                waits()
             self._call(_Call(self._authorize, request, done))
         elif request.token is None and request.user is None:
             done(_MISSING)
@@ -118,7 +123,7 @@ class Authorizer:
         seconds = self._limits.authorization_seconds
         with contextlib.suppress(ValueError):
             self._waiting.remove(call)
-        call.finish(_failed(f"authorize did not return within {seconds:g} s"))
+        call.finish(_failed(f"authorize did not return within {seconds:g} s", "authorization_seconds"))
 
 
 class _Call:
@@ -157,11 +162,11 @@ class _Call:
             done(outcome)
 
 
-def _failed(details: str) -> Page:
+def _failed(details: str, rule: str = "authorize") -> Page:
     return Page(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "This signalling server could not find out whether it may let you in.\n",
-        refusal="authorize",
+        refusal=rule,
         headers={"Retry-After": "5"},
         details=details,
     )

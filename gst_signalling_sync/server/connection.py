@@ -16,6 +16,7 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, Final, Protocol, cast
 
+from websockets.exceptions import PayloadTooBig
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
@@ -293,8 +294,7 @@ class Connection(asyncio.Protocol):
         self._descriptor = transport.get_extra_info("socket").fileno()
         close_in_child(self)
         self._transport.set_write_buffer_limits(high=STUCK_BYTES)
-        seconds = self._commons.limits.handshake_seconds
-        self._set_timer(seconds, f"no WebSocket handshake within {seconds:g} s")
+        self._timer = self._commons.loop.call_later(self._commons.limits.handshake_seconds, self._give_up_handshake)
         self._observer.made(self)
 
     def data_received(self, data: bytes) -> None:
@@ -595,7 +595,14 @@ class Connection(asyncio.Protocol):
     def _leave(self) -> None:
         if self._is_open:
             self._is_open = False
+            if isinstance(self._websocket.parser_exc, PayloadTooBig):
+                self._commons.refusals.note(
+                    self, "message_bytes", f"closed with code 1009: {self._websocket.parser_exc}"
+                )
             self._observer.left(self, self._is_final or self._said_goodbye())
+
+    def _give_up_handshake(self) -> None:
+        self.exceed("handshake_seconds", f"no handshake within {self._commons.limits.handshake_seconds:g} s")
 
     def _set_timer(self, seconds: float, reason: str) -> None:
         self._cancel_timer()

@@ -64,7 +64,11 @@ class Door:
         elif self._authorizer is None:
             self._answer(connection, visitor, None)
         else:
-            self._authorizer.decide(visitor.request, lambda outcome: self._answer(connection, visitor, outcome))
+            self._authorizer.decide(
+                visitor.request,
+                lambda outcome: self._answer(connection, visitor, outcome),
+                lambda: self._refusals.note(connection, "authorizations", "waits for the decisions on others"),
+            )
 
     def _answer(self, connection: Connection, visitor: Visitor, outcome: Admission | Page | None) -> None:
         if isinstance(outcome, Page):

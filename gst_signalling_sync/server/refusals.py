@@ -14,9 +14,9 @@ __all__ = ["Noted", "Refusals"]
 
 logger = logging.getLogger(__name__)
 
-_ORDINARY: Final = {"request", "ended", "late"}
-"""Rules that honest peers run into: errors that answer a request, the end of a session that both ends ended at once, and a peer
-that comes back too late, or to a server that was restarted."""
+_ORDINARY: Final = {"request", "ended", "late", "handshake_seconds"}
+"""Rules that honest peers run into: errors that answer a request, the end of a session that both ends ended at once, a peer
+that comes back too late, or to a server that was restarted, and a browser's connection that it made ahead and did not need."""
 
 
 class Noted(Protocol):
@@ -80,4 +80,5 @@ class Refusals:
         if bucket.take(1, self._clock()):
             return True
         self._not_logged[rule] += 1
+        self._counts["warnings"] += 1
         return False

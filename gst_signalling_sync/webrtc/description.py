@@ -17,6 +17,7 @@ __all__ = [
     "DEFAULT_MAX_MESSAGE_SIZE",
     "MAX_CANDIDATE_CHARACTERS",
     "MAX_DESCRIPTION_CHARACTERS",
+    "BeyondLimit",
     "check_description",
     "has_candidates",
     "leaves_setup_open",
@@ -57,6 +58,19 @@ _ATTRIBUTE: Final = re.compile(r"^a=([\w-]+(?::\*)?)", re.MULTILINE)
 _CANDIDATE: Final = re.compile(r"^a=candidate:", re.MULTILINE)
 _CANDIDATE_PREFIX: Final = "candidate:"
 _LINE_PREFIX: Final = "a="
+
+
+class BeyondLimit(ProtocolError):
+    """A description has more of something than a peer may.
+
+    Args:
+        limit: The name of the limit.
+        text: What it has.
+    """
+
+    def __init__(self, limit: str, text: str) -> None:
+        super().__init__(text)
+        self.limit = limit
 
 
 def with_passive_setup(answer: str) -> str:
@@ -132,13 +146,15 @@ def check_description(description: str, limits: SessionLimits) -> None:
 
     Raises:
         ProtocolError: It has no media description, or more of anything than a peer needs.
+        BeyondLimit: More of it than `limits` allow.
     """
     sections = _MEDIA.split(description)[1:]
     if not sections:
         # gst-signalling makes such an offer when its first channel comes too late, and never another.
         raise ProtocolError("it has no media description, so there is nothing to connect")
     if limits.media_sections is not None and len(sections) > limits.media_sections:
-        raise ProtocolError(f"it has {len(sections)} media descriptions, more than {limits.media_sections}")
+        text = f"it has {len(sections)} media descriptions, more than {limits.media_sections}"
+        raise BeyondLimit("media_sections", text)
     if len(_CANDIDATE.findall(description)) > CANDIDATES:
         raise ProtocolError(f"it has more than {CANDIDATES} candidates")
     if len(description) > MAX_DESCRIPTION_CHARACTERS:
@@ -150,7 +166,7 @@ def check_description(description: str, limits: SessionLimits) -> None:
 def _check_attributes(section: str, limit: int | None) -> None:
     names = Counter(_ATTRIBUTE.findall(section))
     if limit is not None and names.total() > limit:
-        raise ProtocolError(f"a media description has {names.total()} attributes, more than {limit}")
+        raise BeyondLimit("attributes", f"a media description has {names.total()} attributes, more than {limit}")
     for name, number in names.items():
         most = WILDCARDS if name.endswith("*") else ATTRIBUTES
         if number > most:

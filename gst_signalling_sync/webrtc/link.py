@@ -20,6 +20,7 @@ from ..errors import (
 )
 from ..ice_options import IceOptions, IceServer
 from ..protocol.control import ControlMessage, Goodbye, InBandCandidate, InBandDescription
+from ..protocol.limit_counts import LimitCounts
 from ..protocol.messages import SdpType
 from ..protocol.quota import TokenBucket
 from ..protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
@@ -42,7 +43,7 @@ from .media.track_choice import EVERYTHING, TrackChoice
 from .media.tracks import Tracks
 from .negotiation import Negotiation
 from .path_size import PAYLOAD, largest_payload
-from .peer_channels import PeerChannels
+from .peer_channels import ChannelRefusal, PeerChannels
 from .quality import Quality
 from .route import describe_ways
 from .sampling import Sampler
@@ -89,6 +90,7 @@ class Link:
         interrupted_after: Seconds of silence after which the session is interrupted.
         limits: What the peer may use.
         tracks: Which of the peer's tracks are taken.
+        met: Counts the limits that it meets.
     """
 
     def __init__(
@@ -100,7 +102,10 @@ class Link:
         interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
         limits: SessionLimits = DEFAULT_SESSION_LIMITS,
         tracks: TrackChoice = EVERYTHING,
+        met: LimitCounts | None = None,
     ) -> None:
+        self.met = LimitCounts() if met is None else met
+        """Counts the limits that the peer meets."""
         self._session = session
         self._signalling = signalling
         self._path = SignallingPath(session, signalling)
@@ -252,6 +257,7 @@ class Link:
         self._candidates += 1
         most = self._limits.candidates
         if len(text) > MAX_CANDIDATE_CHARACTERS or (most is not None and self._candidates > most):
+            self.met.note("candidates")
             self._warn("dropped a candidate", f"the peer sent {self._candidates}, of {len(text)} characters the last")
             return
 
@@ -473,6 +479,8 @@ class Link:
 
     async def _receive(self, kind: SdpType, sdp: str) -> None:
         if self._descriptions is not None and self._session.state.is_open:
+            if self._descriptions.wait(1, clock.now()):
+                self.met.note("descriptions")
             if self._waiting_descriptions >= _WAITING_DESCRIPTIONS:
                 self._warn("dropped a description", "the peer describes its end faster than it is taken")
                 return
@@ -499,6 +507,7 @@ class Link:
             connection = PeerConnection(CAPABILITIES, self._ice, ask, self._limits.candidates)
             connection.on_state(lambda: self._on_connection_state(connection))
             connection.on_channel(self._on_channel)
+            connection.on_refused_candidate(lambda: self.met.note("candidates"))
             connection.on_goodbye(lambda how: self._on_transport_goodbye(connection))
             self._connection = connection
             session = self._session
@@ -515,6 +524,7 @@ class Link:
                 lambda: self._path.open_control(connection, self._on_control_message),
                 self._send_candidate,
                 self._limits,
+                self.met,
             )
         return self._connection
 
@@ -632,11 +642,12 @@ class Link:
         channels = sum(each.options is None for each in self._session.channels)
         refusal = self._peer_channels.refusal(channel.label, channel.protocol, channels, clock.now())
         if refusal is None and self._session.is_overwhelmed:
-            refusal = "the receivers of this end's signals take too long"
+            refusal = ChannelRefusal("callbacks", "the receivers of this end's signals take too long")
         if refusal is None:
             self._session.announce_channel(self._session.adopt(channel))
             return
-        self._warn("closed a data channel of the peer", refusal)
+        self.met.note(refusal.limit)
+        self._warn("closed a data channel of the peer", refusal.text)
         channel.close()
         if self._peer_channels.is_too_much:
             text = f"the peer opens more data channels than it may: {refusal}"

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable
 
 from ..errors import ProtocolError, SessionClosed
 from ..protocol.control import announce_control, control_version
+from ..protocol.limit_counts import LimitCounts
 from ..protocol.messages import SdpType
 from ..protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
 from .control_channel import ControlChannel
 from .description import (
     DEFAULT_MAX_MESSAGE_SIZE,
+    BeyondLimit,
     check_description,
     has_candidates,
     leaves_setup_open,
@@ -48,6 +50,7 @@ class Negotiation:
         limits: What the peer may use.
         send_candidate: Sends a candidate, with the place of its section, to the peer; must not block. An empty one: there are
             no more.
+        met: Counts the limits that the peer meets.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Negotiation:
         open_control: Callable[[], ControlChannel],
         send_candidate: Callable[[str, int], None],
         limits: SessionLimits = DEFAULT_SESSION_LIMITS,
+        met: LimitCounts | None = None,
     ) -> None:
         self._connection = connection
         self._send_candidate = send_candidate
@@ -74,6 +78,7 @@ class Negotiation:
         self._early_candidates = list(early_candidates)
         self._open_control = open_control
         self._limits = limits
+        self._met = LimitCounts() if met is None else met
         # Descriptions are applied one after another: applying one awaits, and another may arrive meanwhile.
         self._lock = asyncio.Lock()
         self._stopped = False
@@ -233,7 +238,11 @@ class Negotiation:
         Raises:
             ProtocolError: Nothing of it can be used.
         """
-        check_description(sdp, self._limits)
+        try:
+            check_description(sdp, self._limits)
+        except BeyondLimit as error:
+            self._met.note(error.limit)
+            raise
         take = self._sections.take_offer if kind is SdpType.OFFER else self._sections.take_answer
         description = Description.parse(sdp)
         taken = take(description, lambda text, mid: self._why_unusable(kind, text, mid))

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from ..protocol.quota import TokenBucket
 from ..protocol.session_limits import SessionLimits
 
-__all__ = ["PeerChannels"]
+__all__ = ["ChannelRefusal", "PeerChannels"]
 
 _MAX_REFUSED: Final = 64
 """Channels that are refused before the session is ended: each costs something all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRefusal:
+    """Why a channel is not taken.
+
+    Attributes:
+        limit: The name of the limit that it meets.
+        text: In words.
+    """
+
+    limit: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class PeerChannels:
@@ -30,7 +47,7 @@ class PeerChannels:
         """Whether the session is to be ended."""
         return self._refused > _MAX_REFUSED
 
-    def refusal(self, label: str, protocol: str, channels: int, now: float) -> str | None:
+    def refusal(self, label: str, protocol: str, channels: int, now: float) -> ChannelRefusal | None:
         """Why a channel is not taken.
 
         Args:
@@ -40,19 +57,20 @@ class PeerChannels:
             now: The time, in seconds.
 
         Returns:
-            In words; None: it is taken.
+            The reason; None: it is taken.
         """
         reason = self._reason(label, protocol, channels, now)
         self._refused += reason is not None
         return reason
 
-    def _reason(self, label: str, protocol: str, channels: int, now: float) -> str | None:
+    def _reason(self, label: str, protocol: str, channels: int, now: float) -> ChannelRefusal | None:
         limits = self._limits
         longest = max(len(label.encode()), len(protocol.encode()))
         if limits.label_bytes is not None and longest > limits.label_bytes:
-            return f"its label or subprotocol has {longest} bytes, more than {limits.label_bytes}"
+            text = f"its label or subprotocol has {longest} bytes, more than {limits.label_bytes}"
+            return ChannelRefusal("label_bytes", text)
         if limits.channels is not None and channels >= limits.channels:
-            return f"the peer has {channels} open already"
+            return ChannelRefusal("channels", f"the peer has {channels} open already")
         if self._openings is not None and not self._openings.take(1, now):
-            return f"the peer opens more than {limits.channel_openings}"
+            return ChannelRefusal("channel_openings", f"the peer opens more than {limits.channel_openings}")
         return None

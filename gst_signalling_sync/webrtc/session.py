@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar
@@ -16,6 +16,7 @@ from aiortc import RTCPeerConnection
 
 from ..errors import ConnectionLost, MessageTooLarge, SessionClosed, TrackNotFound, WaitTimeout
 from ..ice_options import IceOptions
+from ..protocol.limit_counts import LimitCounts
 from ..protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
 from ..signalling import SignallingClient
 from ..signals import Signal
@@ -72,6 +73,7 @@ class Session:
         interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
         limits: SessionLimits = DEFAULT_SESSION_LIMITS,
         tracks: TrackChoice = EVERYTHING,
+        met: LimitCounts | None = None,
     ) -> None:
         self.id = ""
         self.peer_id = peer_id
@@ -89,6 +91,8 @@ class Session:
         self._state = SessionState.CONNECTING
         self._error: SessionClosed | None = None
         self._channels: list[DataChannel] = []
+        # Of the connections before the present one, where the session was resumed.
+        self._met_before: Counter[str] = Counter()
         # Closed by the other end before anybody here had asked for them; what came on them is not lost.
         self._unread_channels: deque[DataChannel] = deque(maxlen=_MAX_UNREAD_CHANNELS)
 
@@ -117,11 +121,16 @@ class Session:
         """Called on the loop when the session is closed and has no thread left; the session's role sets it."""
         self.media = ReceivedMedia(loop, callbacks, timeout)
         """What the session receives of video and audio; for its link and its role."""
-        self.link = Link(self, signalling, loop, ice, interrupted_after, limits, tracks)
+        self.link = Link(self, signalling, loop, ice, interrupted_after, limits, tracks, met)
         """What the session is on the loop; for its role."""
 
     def __repr__(self) -> str:
         return f"<Session {self.id} with peer {self.peer_id}, {self.state}>"
+
+    @property
+    def refusals(self) -> dict[str, int]:
+        """How often the peer has met each limit, by its name in `SessionLimits`; only those that it met. A snapshot."""
+        return dict(self._met_before + Counter(self.link.met.counts))
 
     @property
     def state(self) -> SessionState:
@@ -541,12 +550,17 @@ class Session:
         unasked = [each for each in channels if self.is_asked_for_by_peer and not each.is_asked_for]
         if self.channel_opened.receivers:
             unasked = []
-        for those, limit in ((unasked, limits.unasked_bytes), (channels, limits.unread_bytes)):
+        bounds = (
+            ("unasked_bytes", unasked, limits.unasked_bytes),
+            ("unread_bytes", channels, limits.unread_bytes),
+        )
+        for name, those, limit in bounds:
             total = sum(unread[each] for each in those)
             for channel in sorted(those, key=unread.__getitem__, reverse=True):
                 if limit is None or total <= limit:
                     break
                 total -= unread[channel]
+                self.link.met.note(name)
                 self._drop_unread(channel, limit)
 
     def _drop_unread(self, channel: DataChannel, limit: int) -> None:
@@ -579,6 +593,7 @@ class Session:
             successor: Connected just now; what it received so far is taken over.
         """
         self.id, self.peer_id = successor.id, successor.peer_id
+        self._met_before.update(self.link.met.counts)
         self.link = successor.link
         self.media.go_on_with(successor.media, self.named)
         self.link.go_on_for(self)

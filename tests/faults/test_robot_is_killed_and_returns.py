@@ -18,6 +18,7 @@ from gst_signalling_sync import (
     Producer,
     Retry,
     SessionClosed,
+    SessionLimits,
     SignallingServer,
     connect,
 )
@@ -119,6 +120,16 @@ def test_the_same_objects_go_on(robot: Robot, embedded_server: SignallingServer)
         assert (session.id, session.peer_id) != first
         channel.send("after")
         assert channel.recv() == "after"
+
+
+def test_limits_that_were_met_before_count_on(robot: Robot, embedded_server: SignallingServer) -> None:
+    limits = SessionLimits(label_bytes=3)
+    with connect(embedded_server.uri, name="robot", retry=QUICK, resume=True, limits=limits) as session:
+        wait_until(lambda: session.refusals, "the robot's channels have longer labels")
+        before = session.refusals["label_bytes"]
+        robot.kill()
+        robot.start()
+        wait_until(lambda: session.refusals["label_bytes"] == 2 * before, "its new channels have them too")
 
 
 def test_who_waits_in_recv_goes_on_waiting(robot: Robot, embedded_server: SignallingServer) -> None:

@@ -74,6 +74,8 @@ class IceSettings:
     servers: tuple[IceServer, ...] = ()
     candidates: int | None = None
     """How many candidates of the peer are taken; None: all."""
+    on_refused_candidate: Callable[[], None] = lambda: None
+    """Is told of each that is not taken because there are as many."""
 
 
 class IceConnection(Connection):
@@ -300,6 +302,8 @@ class IceConnection(Connection):
         if remote_candidate is not None:
             most = self.settings.candidates
             is_more = most is not None and len(self._remote_candidates) >= most
+            if is_more:
+                self.settings.on_refused_candidate()
             if is_more or len(self._check_list) >= _MAX_PAIRS or not self._may_reach(remote_candidate):
                 _aioice_logger.debug("%s left out the peer's candidate %s", self, remote_candidate)
                 return

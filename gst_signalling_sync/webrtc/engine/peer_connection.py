@@ -169,6 +169,10 @@ class PeerConnection:
 
         self._connection.on("datachannel", announce)
 
+    def on_refused_candidate(self, function: Callable[[], None]) -> None:
+        """Have a function called with each candidate of the peer that is not taken because there are as many as may be."""
+        self._settings.on_refused_candidate = function
+
     # Data.
 
     @property
