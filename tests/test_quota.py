@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gst_signalling_sync.protocol.limits import Rate, ServerLimits
-from gst_signalling_sync.protocol.quota import Counts, PeerQuota, Pool, TokenBucket
+from gst_signalling_sync.protocol.quota import Buckets, Counts, Pool, Rates, TokenBucket
 
 
 def test_burst_is_free_and_what_follows_waits_for_its_tokens() -> None:
@@ -51,12 +51,23 @@ def test_who_waits_as_told_never_exceeds_rate_and_burst(
 
 
 def test_each_charge_has_a_bucket_of_its_own() -> None:
-    quota = PeerQuota(ServerLimits(lists=Rate(1, burst=1), session_starts=Rate(1, burst=1), messages=None))
+    rates = Rates(ServerLimits(lists=Rate(1, burst=1), session_starts=Rate(1, burst=1), messages=None))
+    peer: Buckets = {}
 
-    assert quota.spend("lists", 1, now=0) == 0
-    assert quota.spend("lists", 1, now=0) == 1
-    assert quota.spend("session_starts", 1, now=0) == 0
-    assert quota.spend("messages", 1e9, now=0) == 0
+    assert rates.spend(peer, "lists", 1, now=0) == 0
+    assert rates.spend(peer, "lists", 1, now=0) == 1
+    assert rates.spend(peer, "session_starts", 1, now=0) == 0
+    assert rates.spend(peer, "messages", 1e9, now=0) == 0
+    assert "messages" not in rates
+
+
+def test_each_peer_has_buckets_of_its_own() -> None:
+    rates = Rates(ServerLimits(lists=Rate(1, burst=1)))
+    one: Buckets = {}
+    other: Buckets = {}
+
+    assert rates.spend(one, "lists", 2, now=0) == 1
+    assert rates.spend(other, "lists", 1, now=0) == 0
 
 
 def test_counts_of_one_key_do_not_fill_another() -> None:

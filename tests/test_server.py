@@ -24,6 +24,7 @@ from gst_signalling_sync.server import ServerLimits, SignallingServer
 from gst_signalling_sync.server.running import RunningServer
 from gst_signalling_sync.threads.event_loops import EVENT_LOOP_VARIABLE
 
+from .attacks.strangers import HANDSHAKE, Stranger, masked
 from .raw_peer import RawPeer
 
 SECONDS = 10.0
@@ -561,6 +562,72 @@ def test_broken_frame_ends_one_connection_only(embedded_server: SignallingServer
 
         assert close_code(peer) == 1002
         assert other.hears_nothing()
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 5, 7, 1000])
+@pytest.mark.parametrize("pipelined", [False, True], ids=["after-handshake", "with-handshake"])
+def test_frames_in_whatever_pieces_they_come(embedded_server: SignallingServer, piece: int, pipelined: bool) -> None:
+    frames = [
+        masked(0x1, b'{"type": "listConsumers"}'),
+        masked(0x9, b"ping"),
+        b"\x01\x89" + bytes(4) + b'{"type": ',
+        masked(0xA, b"nobody asked"),
+        b"\x80\x90" + bytes(4) + b'"listConsumers"}',
+        masked(0x1, b"not JSON"),
+        masked(0x2, b"binary"),
+    ]
+    with tcp(embedded_server) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        data = HANDSHAKE + b"".join(frames) if pipelined else HANDSHAKE
+        for start in range(0, len(data), piece):
+            connection.sendall(data[start : start + piece])
+        received = b""
+        if not pipelined:
+            while b'"welcome"' not in received:
+                received += connection.recv(4096)
+            data = b"".join(frames)
+            for start in range(0, len(data), piece):
+                connection.sendall(data[start : start + piece])
+                time.sleep(0)
+        while received.count(b'"consumers": []') < 2:
+            received += connection.recv(4096)
+        assert b"\x8a\x04ping" in received
+        connection.sendall(masked(0x8, b"\x03\xe8"))
+        while data := connection.recv(4096):
+            received += data
+        assert received.endswith(b"\x88\x02\x03\xe8")
+    assert embedded_server.refusals == {"message": 1, "binary": 1}
+
+
+def test_peers_cost_the_garbage_collector_little(embedded_server: SignallingServer) -> None:
+    def connected(count: int) -> list[Stranger]:
+        peers = [Stranger(embedded_server.port) for _ in range(count)]
+        for peer in peers:
+            peer.send(masked(0x9, b"ping"))
+            assert peer.socket.recv(100) == b"\x8a\x04ping"
+        gc.collect()
+        return peers
+
+    peers = connected(10)
+    before = len(gc.get_objects())
+    peers += connected(100)
+
+    # Nine of the server's, and the stranger with its socket and its dictionary. A parser for each would be ten more.
+    assert (len(gc.get_objects()) - before) / 100 < 9 + 3 + 0.5
+    for peer in peers:
+        peer.close()
+    wait_until(lambda: not embedded_server.peers)
+    # They were freed when they left; nothing of them refers to itself.
+    gc.disable()
+    try:
+        gc.collect()
+        with ExitStack() as stack:
+            for _ in range(100):
+                stack.callback(Stranger(embedded_server.port).close)
+        wait_until(lambda: not embedded_server.peers)
+        assert gc.collect() < 100
+    finally:
+        gc.enable()
 
 
 def test_dropped_message_is_logged_in_one_short_line(

@@ -7,7 +7,7 @@ from typing import Final, Generic, Literal, TypeVar
 
 from .limits import Rate, ServerLimits
 
-__all__ = ["Charge", "Counts", "PeerQuota", "Pool", "TokenBucket"]
+__all__ = ["Buckets", "Charge", "Counts", "Pool", "Rates", "TokenBucket"]
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -82,37 +82,48 @@ class TokenBucket:
         return _spent(self._rate, self._full_at, amount, now)[1]
 
 
-class PeerQuota:
-    """The token buckets of one peer.
+Buckets = dict[Charge, float]
+"""When each bucket of a peer would be full again, of those that were used. A dict of numbers costs the garbage collector
+nothing, and thousands of peers have one."""
+
+
+class Rates:
+    """The token buckets of all peers.
 
     Args:
         limits: Their rates.
     """
 
-    __slots__ = ("_full_at", "_limits")
-
     def __init__(self, limits: ServerLimits) -> None:
-        self._limits = limits
-        # Of the buckets that were used: thousands of peers do nothing, and shall cost nothing.
-        self._full_at: dict[Charge, float] | None = None
+        rates: dict[Charge, Rate | None] = {
+            "messages": limits.messages,
+            "bytes": limits.bytes,
+            "status_changes": limits.status_changes,
+            "lists": limits.lists,
+            "session_starts": limits.session_starts,
+        }
+        self._rates = {charge: rate for charge, rate in rates.items() if rate is not None}
 
-    def spend(self, charge: Charge, amount: float, now: float) -> float:
-        """Charge the peer.
+    def __contains__(self, charge: Charge) -> bool:
+        """Whether there is a limit for something."""
+        return charge in self._rates
+
+    def spend(self, buckets: Buckets, charge: Charge, amount: float, now: float) -> float:
+        """Charge a peer.
 
         Args:
-            charge: For what.
+            buckets: Of the peer.
+            charge: For what; without a limit it costs nothing.
             amount: How much of it.
             now: The time, in seconds.
 
         Returns:
             For how many seconds it shall not be read; 0: it may go on.
         """
-        rate: Rate | None = getattr(self._limits, charge)
+        rate = self._rates.get(charge)
         if rate is None:
             return 0.0
-        if self._full_at is None:
-            self._full_at = {}
-        self._full_at[charge], wait = _spent(rate, self._full_at.get(charge, float("-inf")), amount, now)
+        buckets[charge], wait = _spent(rate, buckets.get(charge, float("-inf")), amount, now)
         return wait
 
 

@@ -106,7 +106,7 @@ def serialise_request(request: Request) -> str:
         case ListConsumers():
             return _dump("listConsumers")
         case _:
-            return _serialise_shared(request)
+            return _EVENT_WRITERS[type(request)](request)
 
 
 def serialise_event(event: Event) -> str:
@@ -121,29 +121,7 @@ def serialise_event(event: Event) -> str:
     Raises:
         ProtocolError: `meta` is not a JSON value.
     """
-    match event:
-        case Welcome(peer_id, None):
-            return _dump("welcome", peerId=peer_id)
-        case Welcome(peer_id, sessions):
-            return _dump("welcome", peerId=peer_id, resumed=True, sessions=sessions)
-        case PeerStatusChanged(peer_id, roles, meta):
-            return _dump("peerStatusChanged", peerId=peer_id, roles=roles, meta=meta)
-        case SessionStarted(peer_id, session_id):
-            return _dump("sessionStarted", peerId=peer_id, sessionId=session_id)
-        case SessionRequested(peer_id, session_id, offer):
-            return _dump("startSession", peerId=peer_id, sessionId=session_id, offer=offer)
-        case PeerAway(session_id):
-            return _dump("peerAway", sessionId=session_id)
-        case PeerBack(session_id):
-            return _dump("peerBack", sessionId=session_id)
-        case ProducerList(producers):
-            return join_list(event, map(serialise_peer, producers))
-        case ConsumerList(consumers):
-            return join_list(event, map(serialise_peer, consumers))
-        case Error(details):
-            return _dump("error", details=details)
-        case _:
-            return _serialise_shared(event)
+    return _EVENT_WRITERS[type(event)](event)
 
 
 def serialise_peer(peer: Peer) -> str:
@@ -158,7 +136,12 @@ def serialise_peer(peer: Peer) -> str:
     Raises:
         ProtocolError: `meta` is not a JSON value.
     """
-    return _dump_object("list", {"id": peer.id, "meta": peer.meta})
+    try:
+        text = _encode({"id": peer.id, "meta": peer.meta})
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _unsendable("list", error) from error
+    _check_unicode("list", text)
+    return text
 
 
 def join_list(event: ProducerList | ConsumerList, peers: Iterable[str]) -> str:
@@ -175,39 +158,71 @@ def join_list(event: ProducerList | ConsumerList, peers: Iterable[str]) -> str:
     return f'{{"type": "{type_}", "{key}": [{", ".join(peers)}]}}'
 
 
-def _serialise_shared(message: EndSession | EndSessionV1_1 | SdpMessage | IceMessage) -> str:
-    match message:
-        case EndSession(session_id, mark):
-            return _dump("endSession", sessionId=session_id, **_mark(mark))
-        case EndSessionV1_1(session_id, error, mark):
-            return _dump("endSessionV1_1", sessionId=session_id, error=error, **_mark(mark))
-        case SdpMessage(session_id, sdp_type, sdp):
-            return _dump("peer", sessionId=session_id, sdp={"type": sdp_type, "sdp": sdp})
-        case IceMessage(session_id, candidate, index):
-            return _dump("peer", sessionId=session_id, ice={"candidate": candidate, "sdpMLineIndex": index})
-
-
 _encode: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
 """Made once: ``json.dumps`` with options makes an encoder for each call."""
 
+_decode: Final = json.JSONDecoder().decode
+
+
+def _welcome(event: Welcome) -> str:
+    if event.sessions is None:
+        return _dump("welcome", peerId=event.peer_id)
+    return _dump("welcome", peerId=event.peer_id, resumed=True, sessions=event.sessions)
+
+
+def _session_end(message: EndSession) -> str:
+    return _dump("endSession", sessionId=message.session_id, **_mark(message.mark))
+
+
+def _session_end_v1_1(message: EndSessionV1_1) -> str:
+    return _dump("endSessionV1_1", sessionId=message.session_id, error=message.error, **_mark(message.mark))
+
+
+def _description(message: SdpMessage) -> str:
+    return _peer(message, f'"sdp": {{"type": "{message.type}", "sdp": {_encode(message.sdp)}}}')
+
+
+def _candidate(message: IceMessage) -> str:
+    try:
+        index = f"{message.sdp_m_line_index:d}"
+    except (TypeError, ValueError) as error:
+        raise _unsendable("peer", error) from error
+    return _peer(message, f'"ice": {{"candidate": {_encode(message.candidate)}, "sdpMLineIndex": {index}}}')
+
+
+def _peer(message: Relayed, content: str) -> str:
+    """What a server does most of all: by hand, as in `_dump`."""
+    text = f'{{"type": "peer", "sessionId": {_encode(message.session_id)}, {content}}}'
+    _check_unicode("peer", text)
+    return text
+
 
 def _dump(type_: str, **fields: Any) -> str:
-    return _dump_object(type_, {"type": type_, **fields})
-
-
-def _dump_object(type_: str, fields: JsonObject) -> str:
+    """Write a message. Each field by itself: the encoder takes a string at once, and sets up for everything else."""
     try:
-        text = _encode(fields)
-        # A lone surrogate is no Unicode text; the other ends' parsers would drop the whole message.
-        text.encode()
+        written = [f', "{key}": {"null" if value is None else _encode(value)}' for key, value in fields.items()]
     except (TypeError, ValueError, RecursionError) as error:
-        raise ProtocolError(f"cannot send {type_!r}: not representable as JSON: {error}") from error
+        raise _unsendable(type_, error) from error
+    text = f'{{"type": "{type_}"{"".join(written)}}}'
+    _check_unicode(type_, text)
     return text
+
+
+def _check_unicode(type_: str, text: str) -> None:
+    """A lone surrogate is no Unicode text; the other ends' parsers would drop the whole message."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise _unsendable(type_, error) from error
+
+
+def _unsendable(type_: str, error: Exception) -> ProtocolError:
+    return ProtocolError(f"cannot send {type_!r}: not representable as JSON: {error}")
 
 
 def _parse(text: str | bytes, parsers: Mapping[str, Callable[[JsonObject], Parsed]]) -> Parsed:
     try:
-        fields = json.loads(text)
+        fields = _decode(text) if isinstance(text, str) else json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"not a JSON text: {error}: {_quote(text)}") from error
     if not isinstance(fields, dict):
@@ -348,3 +363,24 @@ _EVENT_PARSERS: Final[Mapping[str, Callable[[JsonObject], Event]]] = {
     "listConsumers": lambda fields: ConsumerList(_peers(fields, "consumers")),
     "error": lambda fields: Error(_text(fields, "details")),
 }
+
+_EVENT_WRITERS: Final[Mapping[type, Callable[[Any], str]]] = {
+    Welcome: _welcome,
+    PeerStatusChanged: lambda event: _dump(
+        "peerStatusChanged", peerId=event.peer_id, roles=event.roles, meta=event.meta
+    ),
+    SessionStarted: lambda event: _dump("sessionStarted", peerId=event.peer_id, sessionId=event.session_id),
+    SessionRequested: lambda event: _dump(
+        "startSession", peerId=event.peer_id, sessionId=event.session_id, offer=event.offer
+    ),
+    PeerAway: lambda event: _dump("peerAway", sessionId=event.session_id),
+    PeerBack: lambda event: _dump("peerBack", sessionId=event.session_id),
+    EndSession: _session_end,
+    EndSessionV1_1: _session_end_v1_1,
+    SdpMessage: _description,
+    IceMessage: _candidate,
+    ProducerList: lambda event: join_list(event, map(serialise_peer, event.producers)),
+    ConsumerList: lambda event: join_list(event, map(serialise_peer, event.consumers)),
+    Error: lambda event: _dump("error", details=event.details),
+}
+"""A table, as most messages are of the last kinds that a chain of comparisons would come to."""

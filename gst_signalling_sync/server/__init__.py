@@ -6,7 +6,8 @@ What a stranger's byte passes through, in this order:
 2. `acceptor`: takes connections from it, or turns them away.
    Where there is a certificate, TLS is next (`tls`).
 3. `connection`: one TCP connection, its WebSocket handshake, its frames and messages. Who has more to do than one turn allows
-   waits for the next in `turns`.
+   waits for the next in `turns`. Complete frames are taken apart by `frames`; the handshake and all other frames go through
+   the parser of `websockets` (`websocket`).
 4. `reception`: what the request gets, a WebSocket or a `page`, by the rules of `origins` and `proxies`.
 5. `door`: whether it gets that. `authorizer`: who it is, by the `credentials` of the request, and by tokens (`token_file`,
    `json_web_tokens`) or a callable.

@@ -17,6 +17,7 @@ from ..protocol.limits import Rate
 from ..protocol.quota import TokenBucket
 from .breather import Breather
 from .page import Page
+from .turns import SLICE_SECONDS
 
 __all__ = ["Acceptor", "connections_to_be_had", "turn_away"]
 
@@ -80,6 +81,7 @@ class Acceptor:
         on_connection: Is given each connection, and closes it.
         breather: Lets other threads run in between.
         clock: The time, in seconds.
+        has_time: Whether to accept any now; if not, it is asked again when the loop has looked at all others.
     """
 
     def __init__(
@@ -89,12 +91,14 @@ class Acceptor:
         on_connection: Callable[[socket.socket], object],
         breather: Breather,
         clock: Callable[[], float],
+        has_time: Callable[[], bool],
     ) -> None:
         self._loop = loop
         self._listening = listening
         self._on_connection = on_connection
         self._breather = breather
         self._clock = clock
+        self._has_time = has_time
         self._warnings = TokenBucket(_WARNINGS)
         self._spare: int | None = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._retry: asyncio.TimerHandle | None = None
@@ -110,7 +114,10 @@ class Acceptor:
             os.close(self._spare)
 
     def _accept(self) -> None:
+        end = self._clock() + SLICE_SECONDS
         for _ in range(_AT_ONCE):
+            if not self._has_time() or self._clock() >= end:
+                return
             try:
                 connection, _ = self._listening.accept()
             except BlockingIOError:

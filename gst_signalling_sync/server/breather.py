@@ -25,14 +25,20 @@ class Breather:
     def __init__(self) -> None:
         self._processor_time = 0.0
         self._time = 0.0
+        # When this thread can have been busy for long enough again at the earliest. Its processor time is asked for by a
+        # system call, which takes a microsecond.
+        self._due = 0.0
 
     def breathe(self) -> None:
         """Sleep if this thread was busy for most of a while; to be called where it is done with something."""
+        now = time.monotonic()
+        if now < self._due:
+            return
         processor_time = time.thread_time()
         busy = processor_time - self._processor_time
         if busy < BUSY_SECONDS:
+            self._due = now + BUSY_SECONDS - busy
             return
-        now = time.monotonic()
         if now - self._time < 2 * busy:
             time.sleep(BREATH_SECONDS)
-        self._processor_time, self._time = processor_time, now
+        self._processor_time, self._time, self._due = processor_time, now, now + BUSY_SECONDS

@@ -1,7 +1,8 @@
-"""`Connection`: one peer's WebSocket as the server holds it, a thin asyncio driver of the protocol class of `websockets`.
+"""`Connection`: one peer's WebSocket as the server holds it, over `frames` and the protocol class of `websockets`.
 
-There is no task, queue or timer per open connection, so that thousands of idle peers cost little. No write ever waits, so
-that a peer which does not read cannot delay another, and no peer is read for longer than a turn.
+There is no task, queue, timer or parser per open connection, so that thousands of idle peers cost little, the garbage collector
+too. No write ever waits, so that a peer which does not read cannot delay another, and no peer is read for longer than a turn.
+Those who are let in go before those who knock: whatever a handshake or the end of a connection takes waits for its turn.
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ import contextlib
 import logging
 import secrets
 from collections import Counter, deque
-from collections.abc import MutableMapping
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import Any, Final, Protocol, cast
+from typing import Final, Protocol, cast
 
 from websockets.exceptions import PayloadTooBig
 from websockets.frames import CloseCode, Frame, Opcode
@@ -23,12 +23,13 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from ..protocol.permissions import Admission
-from ..protocol.quota import Charge, PeerQuota
+from ..protocol.quota import Buckets, Charge
 from ..protocol.resumption import HEADER, Resumption
-from ..threads.fork import close_in_child
 from .commons import Commons
+from .frames import MAX_BYTES, PING, PONG, ShortFrame, control_frame, frame_bytes, short_frame
 from .page import Page
 from .reception import Visitor
+from .websocket import is_traced, websocket
 
 __all__ = ["Connection", "Observer"]
 
@@ -50,6 +51,8 @@ MAX_SLICE_BYTES: Final = 64 * 1024
 
 _PING: Final = b"lease"
 """What pings hold, and their answers: a pong that nobody asked for is none."""
+
+_PING_FRAME: Final = control_frame(PING, _PING)
 
 _KEY_BYTES: Final = 32
 
@@ -99,24 +102,8 @@ class _Reading(Enum):
     WAITS_FOR_TURN = auto()
     WAITS_FOR_RATE = auto()
     WAITS_FOR_ANSWER = auto()
-
-
-class _WebSocketLog(logging.LoggerAdapter[logging.Logger]):
-    """Keeps tracebacks of what strangers send out of the log, unless it is at debug level.
-
-    The lines at debug level about a handshake hold its headers, which are secrets in part: see `Connection.admit`.
-    """
-
-    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        if not self.isEnabledFor(logging.DEBUG):
-            kwargs["exc_info"] = None
-        return msg, kwargs
-
-
-_websocket_log = _WebSocketLog(logger, {})
-
-_OVER: Final = ServerProtocol(state=State.CLOSED, logger=_websocket_log)
-"""In the place of the protocol of every connection that is lost."""
+    WAITS_FOR_END = auto()
+    OVER = auto()
 
 
 class Connection(asyncio.Protocol):
@@ -126,58 +113,67 @@ class Connection(asyncio.Protocol):
         observer: What to report to.
         commons: What it shares with the others.
         address: Where it comes from.
+        descriptor: Of its socket.
 
     Attributes:
         peer_id: The peer's id once it is open, for the observer to set.
         noted: How often each rule refused it something; None: never.
+        is_made: Whether it has a transport, or had one.
         is_stuck: Whether the peer does not read what waits for it.
     """
 
     __slots__ = (
-        "__weakref__",
         "_address",
         "_asking",
+        "_buckets",
         "_commons",
         "_descriptor",
+        "_frame_left",
         "_frames",
         "_header_bytes",
-        "_holds_request",
+        "_is_aligned",
         "_is_final",
+        "_is_fragmented",
         "_is_holding",
         "_is_open",
+        "_is_traced",
         "_observer",
         "_offset",
         "_parsed_since_frame",
         "_partial",
         "_pause",
-        "_quota",
         "_reading",
+        "_resting",
         "_timer",
         "_transport",
         "_unparsed",
         "_websocket",
+        "is_made",
         "is_stuck",
         "noted",
         "peer_id",
     )
 
-    def __init__(self, observer: Observer, commons: Commons, address: str) -> None:
+    def __init__(self, observer: Observer, commons: Commons, address: str, descriptor: int) -> None:
         self.peer_id = ""
         self.noted: Counter[str] | None = None
+        self.is_made = False
         self.is_stuck = False
         self._observer = observer
         self._commons = commons
         self._address = address
-        self._websocket = ServerProtocol(max_size=commons.limits.message_bytes, logger=_websocket_log)
-        self._websocket.debug = False
-        self._quota = PeerQuota(commons.limits)
+        # Only while it has something to do: from the first byte of a handshake to its last, for a frame that is not here as a
+        # whole, and from the beginning of the end. `_resting` is the state of a connection that has none.
+        self._websocket: ServerProtocol | None = None
+        self._resting = State.CONNECTING
+        self._buckets: Buckets | None = None
         self._transport: asyncio.Transport
-        self._descriptor = -1
+        self._descriptor = descriptor
         self._timer: asyncio.TimerHandle | None = None
         self._is_open = False
         self._is_final = False
         self._is_holding = False
-        self._holds_request = False
+        self._is_traced = False
         self._reading = _Reading.ON
         # What has been asked for, until it is answered.
         self._asking: tuple[Request, Visitor] | None = None
@@ -188,11 +184,16 @@ class Connection(asyncio.Protocol):
         self._parsed_since_frame = 0
         self._frames: deque[Frame] | None = None
         self._partial: bytearray | None = None
+        self._is_fragmented = False
+        # How much of a frame the parser has not been given yet; it is given no more than that. Unless what came with the
+        # handshake has blurred where frames begin.
+        self._frame_left = 0
+        self._is_aligned = False
         # For how many seconds the peer is not read, because of its rates.
         self._pause = 0.0
 
     def fileno(self) -> int:
-        """The descriptor of its socket; -1 where there is none."""
+        """The descriptor of its socket; -1 where there is none any more."""
         return self._descriptor
 
     def show(self, page: Page) -> None:
@@ -221,7 +222,7 @@ class Connection(asyncio.Protocol):
         Args:
             frames: Complete ones.
         """
-        if self._websocket.state is State.OPEN:
+        if self._state is State.OPEN:
             self._transmit(frames)
 
     def charge(self, charge: Charge, amount: float = 1) -> None:
@@ -231,28 +232,43 @@ class Connection(asyncio.Protocol):
             charge: For what.
             amount: How much of it.
         """
-        pause = self._quota.spend(charge, amount, self._commons.clock())
+        if charge not in self._commons.rates:
+            return
+        if self._buckets is None:
+            self._buckets = {}
+        pause = self._commons.rates.spend(self._buckets, charge, amount, self._commons.clock())
         if pause > 0:
             self._pause = max(self._pause, pause)
             self._commons.refusals.note(self, charge, "read more slowly, as it sends more than the limit")
 
     def ping(self) -> None:
         """Ping the peer."""
-        if self._websocket.state is State.OPEN:
-            self._websocket.send_ping(_PING)
-            self._flush()
+        self.send(_PING_FRAME)
 
     @property
     def is_held_up(self) -> bool:
         """Whether the peer is not read at the moment, so that it is not its fault that it is not heard."""
         return self._reading is not _Reading.ON
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the TCP connection is gone, and this has not been reported yet."""
+        return self._reading is _Reading.WAITS_FOR_END
+
+    def conclude(self) -> None:
+        """Report now that the TCP connection is gone, before its turn for that has come."""
+        if self.is_lost:
+            self._reading = _Reading.OVER
+            self._leave()
+            self._commons.refusals.conclude(self)
+            self._observer.lost(self)
+
     def go_away(self) -> None:
         """Begin to close because the server stops: code 1001 to an open peer, the end to any other."""
-        if self._websocket.state is not State.OPEN:
+        if self._state is not State.OPEN:
             self._transport.abort()
             return
-        self._websocket.send_close(CloseCode.GOING_AWAY)
+        self._working().send_close(CloseCode.GOING_AWAY)
         self._flush()
 
     def expel(self, rule: str, details: str) -> None:
@@ -262,9 +278,9 @@ class Connection(asyncio.Protocol):
             rule: Why, by name; the peer is told too.
             details: In words.
         """
-        if self._websocket.state is State.OPEN:
+        if self._state is State.OPEN:
             self._commons.refusals.note(self, rule, f"closed with code {UNAUTHORIZED}: {details}")
-            self._websocket.send_close(UNAUTHORIZED, rule)
+            self._working().send_close(UNAUTHORIZED, rule)
             self._flush()
 
     def cut_off(self, reason: str) -> None:
@@ -291,40 +307,47 @@ class Connection(asyncio.Protocol):
         """Begin to wait for the handshake."""
         # uvloop's class is a transport without deriving from this one.
         self._transport = cast(asyncio.Transport, transport)
-        self._descriptor = transport.get_extra_info("socket").fileno()
-        close_in_child(self)
+        self.is_made = True
         self._transport.set_write_buffer_limits(high=STUCK_BYTES)
         self._timer = self._commons.loop.call_later(self._commons.limits.handshake_seconds, self._give_up_handshake)
         self._observer.made(self)
 
     def data_received(self, data: bytes) -> None:
         """Take what arrives; what is more than one turn's work waits for the next."""
-        if self._websocket.state is State.CONNECTING:
+        if self._is_open:
+            self._commons.tally.bytes_in += len(data)
+            self.charge("bytes", len(data))
+        elif self._state is State.CONNECTING:
             self._header_bytes += len(data)
             if self._header_bytes > self._commons.limits.header_bytes:
                 self._commons.refusals.note(self, "header_bytes", "refused, as its header is longer than the limit")
                 self._transport.write(_HEADER_TOO_LONG.response().serialize())
                 self._transport.close()
                 return
-        elif self._is_open:
-            self._commons.tally.bytes_in += len(data)
-            self.charge("bytes", len(data))
-        self._unparsed = self._unparsed[self._offset :] + data
+        self._unparsed = self._unparsed[self._offset :] + data if self._unparsed else data
         self._offset = 0
-        if self._reading is _Reading.ON:
+        if self._reading is not _Reading.ON:
+            return
+        if self._is_open:
             self._go_on()
-            self._commons.breather.breathe()
+        else:
+            self._set_reading(_Reading.WAITS_FOR_TURN)
+            self._commons.comings_and_goings.wait(self)
+        self._commons.breather.breathe()
 
     def take_turn(self) -> bool:
-        """Handle a few frames of what has arrived.
+        """Handle a few frames of what has arrived, or the loss of the connection.
 
         Returns:
             Whether there are more, which wait for the next turn.
         """
+        if self.is_lost:
+            self.conclude()
+            return False
         if self._transport.is_closing():
             return False
         try:
-            self._handle_frames()
+            has_more = self._handle_frames()
         except Exception:
             logger.exception("%s: internal error", self)
             self._abort()
@@ -336,7 +359,7 @@ class Connection(asyncio.Protocol):
             pause, self._pause = self._pause, 0.0
             self._commons.loop.call_later(pause, self._go_on)
             self._set_reading(_Reading.WAITS_FOR_RATE)
-        elif self._frames or self._unparsed:
+        elif has_more:
             self._set_reading(_Reading.WAITS_FOR_TURN)
         else:
             self._set_reading(_Reading.ON)
@@ -354,23 +377,33 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """Answer the end of the stream; the transport closes by itself afterwards."""
-        if not self._transport.is_closing():
+        if self._websocket is not None and not self._transport.is_closing():
             self._websocket.receive_eof()
             self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Report the loss."""
+        """Report the loss, soon: it takes a while to tell all others, and many connections may be lost at once."""
         self._descriptor = -1
         self._cancel_timer()
         self._commons.unread.hold(self, 0)
         self._commons.incomplete.hold(self, 0)
-        self._leave()
-        self._commons.refusals.conclude(self)
-        self._observer.lost(self)
         self._let_go()
+        has_turn = self._reading is _Reading.WAITS_FOR_TURN
+        self._reading = _Reading.WAITS_FOR_END
+        if not has_turn:
+            self._commons.comings_and_goings.wait(self)
 
     def __str__(self) -> str:
         return f"peer {self.peer_id}" if self.peer_id else f"connection from {self._address}"
+
+    @property
+    def _state(self) -> State:
+        return self._resting if self._websocket is None else self._websocket.state
+
+    def _working(self) -> ServerProtocol:
+        if self._websocket is None:
+            self._websocket = websocket(self._resting, self._commons.limits.message_bytes)
+        return self._websocket
 
     def _answered(self) -> tuple[Request, Visitor] | None:
         """What was asked for, for whoever answers it; None: the client is gone, or did not ask."""
@@ -395,35 +428,80 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.pause_reading()
 
-    def _handle_frames(self) -> None:
-        frames_left, size = FRAMES_IN_A_TURN, SLICE_BYTES
-        while frames_left and not self._pause and self._asking is None:
-            if self._frames:
-                frames_left -= 1
-                self._take_frame(self._frames.popleft())
-            elif self._unparsed:
-                size = self._parse(size)
-            else:
-                break
+    def _handle_frames(self) -> bool:
+        """Handle a few frames; whether there are more."""
+        has_more = self._take_some()
+        if self._websocket is None:
+            return has_more
         self._flush()
         if not self._frames:
             # Thousands of peers are idle, and an empty deque is no small thing.
             self._frames = None
             if self._websocket.close_expected():
                 self._leave()
-            elif self._holds_request:
-                self._let_go_of_request()
+            else:
+                self._rest()
+        return has_more
 
-    def _parse(self, size: int) -> int:
-        """Parse so many bytes, and say how many to parse next."""
-        end = self._offset + size
-        data = self._unparsed[self._offset : end]
+    def _take_some(self) -> bool:
+        frames_left, size = FRAMES_IN_A_TURN, SLICE_BYTES
+        while not self._pause and self._asking is None and (self._frames or self._unparsed):
+            if not frames_left:
+                return True
+            if self._frames:
+                frames_left -= 1
+                self._take_frame(self._frames.popleft())
+            elif self._websocket is None and (frame := self._short_frame()) is not None:
+                frames_left -= 1
+                self._take_short_frame(*frame)
+            elif slice_ := self._slice(size):
+                size = self._parse(slice_, size)
+            else:
+                break
+        return False
+
+    def _short_frame(self) -> ShortFrame | None:
+        """The next frame, where it needs no parser that keeps its state."""
+        if self._resting is not State.OPEN or self._is_traced:
+            return None
+        frame = short_frame(self._unparsed, self._offset, min(MAX_BYTES, self._commons.limits.message_bytes))
+        if frame is not None:
+            self._advance(frame[2])
+        return frame
+
+    def _take_short_frame(self, opcode: int, payload: bytes, _: int) -> None:
+        self._commons.tally.messages_in += 1
+        self.charge("messages")
+        if opcode == PING:
+            self._transmit(control_frame(PONG, payload))
+        elif opcode == PONG:
+            self._take_pong(payload)
+        else:
+            self._take_text(payload)
+
+    def _advance(self, end: int) -> None:
         if end < len(self._unparsed):
             self._offset = end
         else:
             self._unparsed, self._offset = b"", 0
-        self._websocket.receive_data(data)
-        events = self._websocket.events_received()
+
+    def _slice(self, size: int) -> bytes:
+        """So many bytes to parse, of one frame only where it is known where it begins; empty: its header is not all here."""
+        if self._is_aligned and self._state is State.OPEN:
+            if not self._frame_left:
+                self._frame_left = frame_bytes(self._unparsed, self._offset) or 0
+            size = min(size, self._frame_left, len(self._unparsed) - self._offset)
+            self._frame_left -= size
+        end = self._offset + size
+        data = self._unparsed[self._offset : end]
+        self._advance(end)
+        return data
+
+    def _parse(self, data: bytes, size: int) -> int:
+        """Parse a slice, and say how large the next one may be."""
+        websocket = self._working()
+        websocket.receive_data(data)
+        events = websocket.events_received()
         if not events:
             self._parsed_since_frame += len(data)
             return min(2 * size, MAX_SLICE_BYTES)
@@ -431,6 +509,7 @@ class Connection(asyncio.Protocol):
         if isinstance(request := events[0], Request):
             self._answer_handshake(request)
             del events[0]
+            self._is_aligned = not events and data.endswith(b"\n") and not websocket.reader.buffer
         self._frames = deque(cast("list[Frame]", events))
         return SLICE_BYTES
 
@@ -445,7 +524,7 @@ class Connection(asyncio.Protocol):
             )
 
     def _answer_handshake(self, request: Request) -> None:
-        if self._websocket.close_expected():
+        if self._working().close_expected():
             # What came with the request was no WebSocket, and the protocol has already given up.
             self.exceed("handshake", "no WebSocket client: it did not wait for the answer to its handshake")
             return
@@ -458,18 +537,20 @@ class Connection(asyncio.Protocol):
         self._observer.asked(self, answer)
 
     def _open(self, request: Request, visitor: Visitor, admission: Admission | None) -> None:
-        response = self._websocket.accept(request)
+        websocket = self._working()
+        response = websocket.accept(request)
         resumption = None
         if visitor.resumption_key is not None:
             resumption = Resumption(visitor.resumption_key, secrets.token_urlsafe(_KEY_BYTES))
             response.headers[HEADER] = resumption.issued
-        self._websocket.send_response(response)
-        if self._websocket.state is not State.OPEN:
+        websocket.send_response(response)
+        if websocket.state is not State.OPEN:
             return
-        self._websocket.debug = _websocket_log.isEnabledFor(logging.DEBUG)
+        self._resting = State.OPEN
+        self._is_traced = websocket.debug = is_traced()
         self._flush()
         self._cancel_timer()
-        self._is_open = self._holds_request = True
+        self._is_open = True
         self._observer.opened(self, admission, resumption)
 
     def _show(self, page: Page, request: Request) -> None:
@@ -479,13 +560,15 @@ class Connection(asyncio.Protocol):
             details = page.details or page.body.strip()
             self._commons.refusals.note(self, page.refusal, f"refused with status {page.status}: {details}")
         # The method is always GET before websockets 16.
-        self._websocket.send_response(page.response(getattr(request, "method", "GET")))
+        self._working().send_response(page.response(getattr(request, "method", "GET")))
 
     def _take_frame(self, frame: Frame) -> None:
         if not self._is_open:
             return
         self._commons.tally.messages_in += 1
         self.charge("messages")
+        if frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            self._is_fragmented = not frame.fin
         if frame.opcode is Opcode.BINARY:
             self._commons.refusals.note(self, "binary", "binary message dropped")
         elif frame.opcode is Opcode.TEXT and frame.fin:
@@ -494,7 +577,11 @@ class Connection(asyncio.Protocol):
             self._partial = bytearray(frame.data)
         elif frame.opcode is Opcode.CONT and self._partial is not None:
             self._take_fragment(self._partial, frame)
-        elif frame.opcode is Opcode.PONG and frame.data == _PING:
+        elif frame.opcode is Opcode.PONG:
+            self._take_pong(bytes(frame.data))
+
+    def _take_pong(self, payload: bytes) -> None:
+        if payload == _PING:
             self._observer.answered(self)
 
     def _take_fragment(self, partial: bytearray, frame: Frame) -> None:
@@ -507,20 +594,21 @@ class Connection(asyncio.Protocol):
         try:
             text = message.decode()
         except UnicodeDecodeError as error:
-            if self._websocket.state is State.OPEN:
+            if self._state is State.OPEN:
                 # RFC 6455, section 8.1.
-                self._websocket.fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
+                self._working().fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
             return
         self._observer.received(self, text)
 
     def _flush(self) -> None:
         """Send what the protocol has to say: pongs, the answer to the handshake, the end."""
-        for chunk in self._websocket.data_to_send():
+        websocket = self._working()
+        for chunk in websocket.data_to_send():
             if chunk:
                 self._transmit(chunk)
             else:
                 self._end_stream()
-        if self._timer is None and self._websocket.close_expected() and not self._transport.is_closing():
+        if self._timer is None and websocket.close_expected() and not self._transport.is_closing():
             self._set_timer(GOODBYE_SECONDS, f"did not close within {GOODBYE_SECONDS:g} s")
 
     def _transmit(self, data: bytes) -> None:
@@ -551,7 +639,7 @@ class Connection(asyncio.Protocol):
         self._set_timer(GOODBYE_SECONDS, f"did not close within {GOODBYE_SECONDS:g} s")
 
     def _note_failed_handshake(self) -> None:
-        error = self._websocket.handshake_exc
+        error = self._working().handshake_exc
         if error is None:
             return
         if isinstance(error.__cause__, EOFError):
@@ -571,34 +659,35 @@ class Connection(asyncio.Protocol):
         nor when the garbage collector comes, as the parser and its generator refer to each other.
         """
         self._is_final = self._is_final or self._said_goodbye()
-        self._websocket.parser.close()
-        self._websocket = _OVER
+        self._drop_websocket()
+        self._resting = State.CLOSED
+        self._asking = None
         self._unparsed, self._offset, self._partial, self._frames = b"", 0, None, None
 
-    def _let_go_of_request(self) -> None:
-        """Free the request with its headers, which the parser would hold for as long as the peer stays.
+    def _rest(self) -> None:
+        """Do without a parser between two messages, if it can be."""
+        websocket = self._websocket
+        if websocket is None or websocket.state is not State.OPEN:
+            return
+        if self._is_aligned and not (self._is_traced or self._is_fragmented or self._frame_left):
+            self._drop_websocket()
 
-        It is half of the objects that an idle peer takes, and the garbage collector looks at all of them.
-        """
-        before = self._websocket
-        if before.state is State.OPEN and not before.expect_continuation_frame and not before.reader.buffer:
-            self._websocket = ServerProtocol(
-                state=State.OPEN, max_size=self._commons.limits.message_bytes, logger=_websocket_log
-            )
-            self._websocket.debug = before.debug
-            before.parser.close()
-            self._holds_request = False
+    def _drop_websocket(self) -> None:
+        if self._websocket is not None:
+            # The parser and its generator refer to each other.
+            self._websocket.parser.close()
+            self._websocket = None
 
     def _said_goodbye(self) -> bool:
-        return self._websocket.close_rcvd is not None or self._websocket.close_sent is not None
+        websocket = self._websocket
+        return websocket is not None and (websocket.close_rcvd is not None or websocket.close_sent is not None)
 
     def _leave(self) -> None:
         if self._is_open:
             self._is_open = False
-            if isinstance(self._websocket.parser_exc, PayloadTooBig):
-                self._commons.refusals.note(
-                    self, "message_bytes", f"closed with code 1009: {self._websocket.parser_exc}"
-                )
+            error = None if self._websocket is None else self._websocket.parser_exc
+            if isinstance(error, PayloadTooBig):
+                self._commons.refusals.note(self, "message_bytes", f"closed with code 1009: {error}")
             self._observer.left(self, self._is_final or self._said_goodbye())
 
     def _give_up_handshake(self) -> None:

@@ -16,10 +16,11 @@ from ..errors import ProtocolError, SessionClosedReason
 from ..protocol.grant import Grant
 from ..protocol.messages import ListConsumers, ListProducers, Request, SetPeerStatus, StartSession
 from ..protocol.permissions import Admission
-from ..protocol.quota import Charge, Counts, Pool
+from ..protocol.quota import Charge, Counts, Pool, Rates
 from ..protocol.registry import Outgoing, Registry
 from ..protocol.resumption import Resumption
 from ..protocol.wire import parse_request
+from ..threads.fork import close_all_in_child
 from .acceptor import Acceptor, connections_to_be_had, turn_away
 from .authorizer import Authorizer
 from .breather import Breather
@@ -47,6 +48,9 @@ FAREWELL_SECONDS: Final = 2.0
 """How long a stopping server waits for its peers at most; longer than a connection's own time to close."""
 
 PINGS_AT_ONCE: Final = 100
+
+COMING_AT_ONCE: Final = 64
+"""Connections that wait for their handshakes, or their ends, before more are accepted."""
 
 MAX_TICK_SECONDS: Final = 0.5
 """How often it is looked at which leases are over, at least."""
@@ -99,6 +103,7 @@ class Switchboard:
             loop=loop,
             clock=clock,
             limits=limits,
+            rates=Rates(limits),
             reception=Reception(
                 settings.origins,
                 settings.proxies,
@@ -109,13 +114,13 @@ class Switchboard:
             refusals=self.refusals,
             breather=breather,
             turns=Turns(loop, breather),
+            comings_and_goings=Turns(loop, breather),
             unread=Pool(limits.unread_bytes_in_all),
             incomplete=Pool(limits.incomplete_bytes_in_all),
             tally=Tally(),
         )
         # Every connection, with what limits per address count it as.
         self._connections: dict[Connection, str | None] = {}
-        self._made: set[Connection] = set()
         self._connecting: set[asyncio.Task[None]] = set()
         self._handshaking: dict[Connection, None] = {}
         self._open: dict[str, Connection] = {}
@@ -136,6 +141,11 @@ class Switchboard:
         self._tick_timer: asyncio.TimerHandle | None = None
         self._tick_due: float | None = None
         self._nobody_left = asyncio.Event()
+        close_all_in_child(self)
+
+    def descriptors(self) -> list[int]:
+        """Of the sockets of all connections."""
+        return [connection.fileno() for connection in self._connections]
 
     async def serve(self, listening: Iterable[socket.socket]) -> None:
         """Accept connections from now on.
@@ -145,7 +155,9 @@ class Switchboard:
         """
         for one in listening:
             one.setblocking(False)
-            self._acceptors.append(Acceptor(self._loop, one, self._admit, self._commons.breather, self._commons.clock))
+            self._acceptors.append(
+                Acceptor(self._loop, one, self._admit, self._commons.breather, self._commons.clock, self._has_time)
+            )
         self._tick()
 
     async def shut_down(self, seconds: float) -> None:
@@ -162,11 +174,11 @@ class Switchboard:
         acceptors, self._acceptors = self._acceptors, []
         for acceptor in acceptors:
             acceptor.close()
-        for connection in list(self._made):
+        for connection in self._with_transport():
             connection.go_away()
         if await self._is_deserted(seconds):
             return
-        for connection in list(self._made):
+        for connection in self._with_transport():
             connection.cut_off("the server stops")
         for connecting in self._connecting:
             connecting.cancel()
@@ -190,7 +202,6 @@ class Switchboard:
 
     def made(self, connection: Connection) -> None:
         """Begin to wait for a handshake; a server that stops sends the connection away."""
-        self._made.add(connection)
         if not self._acceptors:
             connection.go_away()
             return
@@ -274,12 +285,18 @@ class Switchboard:
     def lost(self, connection: Connection) -> None:
         """Forget a TCP connection."""
         self._handshaking.pop(connection, None)
-        self._made.discard(connection)
         address = self._connections.pop(connection)
         if address is not None:
             self._addresses.remove(address)
         if not self._connections:
             self._nobody_left.set()
+
+    def _with_transport(self) -> list[Connection]:
+        return [connection for connection in self._connections if connection.is_made]
+
+    def _has_time(self) -> bool:
+        """Whether those who came are not too many yet; the others are as well off in the kernel."""
+        return len(self._commons.comings_and_goings) < COMING_AT_ONCE
 
     def _admit(self, accepted: socket.socket) -> None:
         """Make a connection of a socket, if there is room for it."""
@@ -292,7 +309,7 @@ class Switchboard:
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             # How long the kernel waits for the acknowledgement of what was sent.
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self._lease * 1000))
-        connection = Connection(self, self._commons, address)
+        connection = Connection(self, self._commons, address, accepted.fileno())
         counted = self._proxies.limited_as(address)
         if len(self._connections) >= self._most_connections:
             self.refusals.note(connection, "connections", "turned away with status 503, as there are too many")
@@ -321,7 +338,7 @@ class Switchboard:
                     ssl_handshake_timeout=self._commons.limits.handshake_seconds,
                 )
         except OSError as error:
-            if connection in self._made:
+            if connection.is_made:
                 # The transport tells it too.
                 return
             self.refusals.note(connection, "tls", f"no TLS client: {error}")
@@ -329,7 +346,7 @@ class Switchboard:
             self.lost(connection)
         except asyncio.CancelledError:
             accepted.close()
-            if connection not in self._made:
+            if not connection.is_made:
                 self.lost(connection)
             raise
 
@@ -366,6 +383,10 @@ class Switchboard:
         announcements = self.registry.announcements
         for peer_id, event in outgoing:
             connection = self._open.get(peer_id)
+            if connection is not None and connection.is_lost:
+                # What comes from now on waits for its return.
+                connection.conclude()
+                connection = self._open.get(peer_id)
             if connection is not None:
                 if announcements.is_behind(peer_id):
                     self._fan_out.catch_up(peer_id)

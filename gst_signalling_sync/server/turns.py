@@ -41,6 +41,10 @@ class Turns:
         self._waiting: deque[Worker] = deque()
         self._is_scheduled = False
 
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
     def wait(self, worker: Worker) -> None:
         """Have a worker take its turn, soon. It must not wait already.
 

@@ -11,9 +11,10 @@ import os
 import socket
 import threading
 import weakref
+from collections.abc import Iterable
 from typing import Final, Protocol, TypeVar
 
-__all__ = ["HasDescriptor", "close_in_child", "new_socket"]
+__all__ = ["HasDescriptor", "HasDescriptors", "close_all_in_child", "close_in_child", "new_socket"]
 
 
 class HasDescriptor(Protocol):
@@ -23,9 +24,17 @@ class HasDescriptor(Protocol):
         """The file descriptor; -1 when it is closed."""
 
 
+class HasDescriptors(Protocol):
+    """What owns many sockets, each of which a reference of its own would make dearer."""
+
+    def descriptors(self) -> Iterable[int]:
+        """The file descriptors; -1 for one that is closed. Called in the child."""
+
+
 File = TypeVar("File", bound=HasDescriptor)
 
 _files: Final[weakref.WeakSet[HasDescriptor]] = weakref.WeakSet()
+_owners: Final[weakref.WeakSet[HasDescriptors]] = weakref.WeakSet()
 
 # Held while a thread forks, and from the making of a socket until `_files` has it. Reentrant, because a signal handler may
 # fork in a thread that holds it.
@@ -45,6 +54,15 @@ def close_in_child(file: File) -> File:
     return file
 
 
+def close_all_in_child(owner: HasDescriptors) -> None:
+    """Have a child that is forked from now on let go of all that an object owns then, as long as the object lives.
+
+    Args:
+        owner: Of sockets.
+    """
+    _owners.add(owner)
+
+
 def new_socket(family: int, kind: int) -> socket.socket:
     """Make a socket that children let go of.
 
@@ -62,7 +80,8 @@ def new_socket(family: int, kind: int) -> socket.socket:
 def _let_go() -> None:
     """Replace the descriptors of the parent's files; in the child, which has one thread."""
     try:
-        descriptors = {file.fileno() for file in _files} - {-1}
+        owned = {descriptor for owner in _owners for descriptor in owner.descriptors()}
+        descriptors = ({file.fileno() for file in _files} | owned) - {-1}
         if descriptors:
             nothing = os.open(os.devnull, os.O_RDWR)
             for descriptor in descriptors:
@@ -70,6 +89,7 @@ def _let_go() -> None:
             os.close(nothing)
     finally:
         _files.clear()
+        _owners.clear()
         _lock.release()
 
 
