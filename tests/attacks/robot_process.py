@@ -74,6 +74,7 @@ def tell(server: SignallingServer, lines: Lines, port: int) -> None:
             "sessions": len(server.sessions),
             "refusals": server.refusals,
             "log_lines": lines.count,
+            "blocks": sys.getallocatedblocks(),
         }
         print(json.dumps(told), flush=True)
 

@@ -39,17 +39,22 @@ class Robot(Helper):
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
-    def list_seconds(self, honest: RawPeer, times: int) -> list[float]:
+    def list_seconds(self, honest: RawPeer, times: int, pause: float = 0.02) -> list[float]:
         """How long an honest peer waited for a list, each time; sorted.
 
         It is a list of nobody, as reading a long one takes the peer itself some time.
+
+        Args:
+            honest: Asks.
+            times: How often. From 50 on the limit of its own rate holds it up, unless it asks at most ten times a second.
+            pause: Between two questions, in seconds.
         """
         waited = []
         for _ in range(times):
             begin = time.monotonic()
             assert honest.request("listConsumers") == {"type": "listConsumers", "consumers": []}
             waited.append(time.monotonic() - begin)
-            time.sleep(0.02)
+            time.sleep(pause)
         return sorted(waited)
 
 
@@ -60,16 +65,17 @@ class Victim(Robot):
         super().__init__(limits)
         self._other = Robot(None)
 
-    def assert_nobody_notices(self, honest: RawPeer, questions: int = 60) -> None:
+    def assert_nobody_notices(self, honest: RawPeer, questions: int = 60, pause: float = 0.02) -> None:
         """Ask for the list again and again; neither that nor the robot's loop may be late at p99.
 
         Args:
             honest: Asks.
             questions: How often.
+            pause: Between two questions, in seconds.
         """
         self.tell()
         self._other.tell()
-        waited = self.list_seconds(honest, questions)
+        waited = self.list_seconds(honest, questions, pause)
         late, machine = self.tell()["late"], self._other.tell()["late"][-1]
 
         told = f"longest waits for a list: {waited[-3:]} s, the robot late by {late[-3:]} s, the machine by {machine} s"

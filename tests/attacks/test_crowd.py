@@ -1,0 +1,160 @@
+"""A server with as many peers as it takes, most of them idle, and what strangers do on top of that."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from ..proofs import short_and_long
+from ..raw_peer import RawPeer
+from ..waiting import wait_until
+from .helper_process import Helper
+from .strangers import HANDSHAKE, Stranger, attacking, connected, message
+from .test_connections import tcp_connections
+from .victim import Victim
+
+KIB = 1024
+MIB = 1024 * KIB
+
+MAX_BYTES_PER_IDLE_PEER = 10 * KIB
+FIRST = 200
+FILES = 40_000
+OTHER_FILES = 4_000
+"""What the server opens beside the idle peers, where it may not open 40,000: then those who come last are turned away."""
+SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """How many there are, and how often the honest peer asks during each attack.
+
+    It pauses between two questions, as the limit of its own rate, ten a second, would hold it up if it asked many more.
+    """
+
+    idle: int
+    bytewise: int
+    bytes_sent: int
+    deaf: int
+    listeners: int
+    sudden: int
+    questions: int
+    pause: float
+
+
+FEW = Crowd(idle=600, bytewise=100, bytes_sent=1, deaf=20, listeners=50, sudden=400, questions=12, pause=0.05)
+MANY = Crowd(
+    idle=20_000, bytewise=2_000, bytes_sent=12, deaf=200, listeners=500, sudden=10_000, questions=300, pause=0.1
+)
+
+
+@pytest.fixture
+def files() -> Iterator[int]:
+    """How many files this process and the ones that it starts may open: as many as they need, or the system gives."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Only some may raise the hard limit.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, max(FILES, before[1])))
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    soft = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    yield soft
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[0], hard))
+
+
+@pytest.mark.alone
+@pytest.mark.usefixtures("_not_measured", "_ahead_of_other_programs")
+@short_and_long("many", FEW, MANY, timeout=1200)
+def test_crowd_and_what_strangers_do_on_top_of_it(many: Crowd, files: int) -> None:
+    idle = min(many.idle, files - OTHER_FILES)
+    with Victim(descriptors=files) as victim:
+        with Helper("idle_process", str(victim.port), str(FIRST)):
+            # What is made once, and the pages of the first of many objects, belong to nobody.
+            empty = victim.resident_bytes()
+        wait_until(lambda: victim.tell()["peers"] == 0, "they are gone", SECONDS)
+        with Helper("idle_process", str(victim.port), str(idle)) as crowd, RawPeer(victim.uri) as honest:
+            each = (victim.resident_bytes() - empty) / (idle - FIRST)
+            print(f"{idle} idle peers, {each:.0f} bytes for each")
+            assert victim.tell()["peers"] == idle + 1
+            assert each < MAX_BYTES_PER_IDLE_PEER
+            victim.assert_nobody_notices(honest, many.questions, many.pause)
+
+            def attack() -> None:
+                bytewise(victim, honest, many)
+                deaf(victim, honest, many)
+                restless(victim, honest, many)
+                sudden(victim, honest, many)
+                # The honest peer asks meanwhile, and so answers pings.
+                wait_until(lambda: honest.hears_nothing() and victim.tell()["peers"] == idle + 1, "gone", SECONDS)
+                assert crowd.tell() == {"connected": idle}
+
+            blocks = victim.tell()["blocks"]
+            attack()
+            assert victim.tell()["blocks"] < 1.1 * blocks
+            # The C library, and Python's allocator, keep some of it for the next time.
+            resident = victim.resident_bytes()
+            attack()
+            assert victim.tell()["blocks"] < 1.1 * blocks
+            assert victim.resident_bytes() < 1.1 * resident
+
+
+def bytewise(victim: Victim, honest: RawPeer, many: Crowd) -> None:
+    """Connections that send one byte of a handshake per second."""
+    with tcp_connections(victim.port, many.bytewise) as connections:
+
+        def send_bytes() -> None:
+            for index in range(many.bytes_sent):
+                begin = time.monotonic()
+                for connection in connections:
+                    with contextlib.suppress(OSError):
+                        connection.send(HANDSHAKE[index : index + 1])
+                time.sleep(max(0.0, begin + 1.0 - time.monotonic()))
+
+        with attacking(send_bytes):
+            victim.assert_nobody_notices(honest, many.questions, many.pause)
+
+
+def deaf(victim: Victim, honest: RawPeer, many: Crowd) -> None:
+    """Peers that ask for lists and never read."""
+    with connected(victim.port, many.deaf, receive_buffer=4096) as strangers:
+
+        def ask() -> None:
+            for stranger in strangers:
+                stranger.flood(message("list") * 200, 0.01)
+
+        with attacking(ask):
+            victim.assert_nobody_notices(honest, many.questions, many.pause)
+
+
+def restless(victim: Victim, honest: RawPeer, many: Crowd) -> None:
+    """A peer that changes its status as fast as it may, and many that are told."""
+    changes = b"".join(message("setPeerStatus", roles=["producer"], meta=number) for number in range(2000))
+    with connected(victim.port, many.listeners) as strangers:
+        for stranger in strangers:
+            stranger.register("listener")
+        peer = Stranger(victim.port)
+        with attacking(lambda: peer.flood(changes, 2)):
+            victim.assert_nobody_notices(honest, many.questions, many.pause)
+        peer.close()
+
+
+def sudden(victim: Victim, honest: RawPeer, many: Crowd) -> None:
+    """Connections of one address that come at once, and stay; those for which there is no room are turned away."""
+    with contextlib.ExitStack() as stack:
+
+        def come() -> None:
+            for _ in range(many.sudden):
+                connection = stack.enter_context(socket.socket())
+                with contextlib.suppress(OSError):
+                    connection.bind(("127.0.2.1", 0))
+                    connection.settimeout(SECONDS)
+                    connection.connect(("127.0.0.1", victim.port))
+                    connection.send(HANDSHAKE)
+
+        with attacking(come):
+            victim.assert_nobody_notices(honest, many.questions, many.pause)
