@@ -6,12 +6,12 @@ for each line of its standard input a line of JSON; it ends with its standard in
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
 import sys
 import threading
-import time
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from gst_signalling_sync import Producer, Rate, SessionLimits
 from gst_signalling_sync.errors import SignallingError
 from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
+from .pace import Pace
 from .robot_process import Lines
 
 PERIOD = 0.01
@@ -39,10 +40,9 @@ def main() -> None:
     with producer:
 
         def send_states() -> None:
-            due = time.monotonic()
+            pace = Pace(PERIOD)
             while True:
-                due = max(due + PERIOD, time.monotonic())
-                time.sleep(max(0.0, due - time.monotonic()))
+                pace.wait()
                 try:
                     channel.send(b"x" * 100, timeout=0)
                 except SignallingError:
@@ -62,13 +62,10 @@ def main() -> None:
 
 def film(video: VideoSource) -> None:
     frames = [np.full((240, 320, 3), shade, np.uint8) for shade in range(0, 256, 32)]
-    due = time.monotonic()
-    number = 0
-    while True:
-        due = max(due + 1 / FPS, time.monotonic())
-        time.sleep(max(0.0, due - time.monotonic()))
-        number += 1
-        video.write(frames[number % len(frames)])
+    pace = Pace(1 / FPS)
+    for frame in itertools.cycle(frames):
+        pace.wait()
+        video.write(frame)
 
 
 if __name__ == "__main__":

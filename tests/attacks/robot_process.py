@@ -11,10 +11,11 @@ import logging
 import resource
 import sys
 import threading
-import time
 from typing import Any
 
 from gst_signalling_sync.server import Rate, ServerLimits, SignallingServer
+
+from .pace import Pace
 
 PERIOD = 0.01
 
@@ -27,11 +28,9 @@ class Loop(threading.Thread):
         self.late: list[float] = []
 
     def run(self) -> None:
-        due = time.monotonic()
+        pace = Pace(PERIOD)
         while True:
-            due = max(due + PERIOD, time.monotonic())
-            time.sleep(max(0.0, due - time.monotonic()))
-            self.late.append(time.monotonic() - due)
+            self.late.append(pace.wait())
 
 
 class Lines(logging.Handler):

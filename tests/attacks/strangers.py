@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import socket
 import struct
 import threading
@@ -72,7 +73,7 @@ class Stranger:
             try:
                 sent += self.socket.send(data[sent : sent + 2**16])
             except BlockingIOError:
-                time.sleep(0.001)
+                select.select([], [self.socket], [], max(0.0, end - time.monotonic()))
             except OSError:
                 break
         self.socket.settimeout(SECONDS)

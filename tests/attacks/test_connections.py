@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -15,10 +14,14 @@ from gst_signalling_sync import ServerLimits, SignallingServer
 from ..proofs import short_and_long
 from ..raw_peer import RawPeer
 from ..waiting import wait_until
+from .pace import Pace
 from .strangers import HANDSHAKE, Stranger, attacking, connected
 from .victim import Victim
 
 SECONDS = 10.0
+
+BYTE_SECONDS = 0.05
+"""From one byte of a slow handshake to the next."""
 
 
 @contextlib.contextmanager
@@ -109,11 +112,12 @@ def test_slow_handshakes_delay_nobody(victim: Victim, honest: RawPeer) -> None:
     with tcp_connections(victim.port, 200) as connections:
 
         def send_bytes() -> None:
+            pace = Pace(BYTE_SECONDS)
             for index in range(20):
+                pace.wait()
                 for connection in connections:
                     with contextlib.suppress(OSError):
                         connection.send(HANDSHAKE[index : index + 1])
-                time.sleep(0.05)
 
         with attacking(send_bytes):
             victim.assert_nobody_notices(honest)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import resource
 import socket
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from ..proofs import short_and_long
 from ..raw_peer import RawPeer
 from ..waiting import wait_until
 from .helper_process import Helper
+from .pace import Pace
 from .strangers import HANDSHAKE, Stranger, attacking, connected, message
 from .test_connections import tcp_connections
 from .victim import Victim
@@ -108,12 +108,12 @@ def bytewise(victim: Victim, honest: RawPeer, many: Crowd) -> None:
     with tcp_connections(victim.port, many.bytewise) as connections:
 
         def send_bytes() -> None:
+            pace = Pace(1.0)
             for index in range(many.bytes_sent):
-                begin = time.monotonic()
+                pace.wait()
                 for connection in connections:
                     with contextlib.suppress(OSError):
                         connection.send(HANDSHAKE[index : index + 1])
-                time.sleep(max(0.0, begin + 1.0 - time.monotonic()))
 
         with attacking(send_bytes):
             victim.assert_nobody_notices(honest, many.questions, many.pause)

@@ -7,6 +7,7 @@ import contextlib
 import json
 import queue
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -140,10 +141,12 @@ def test_empty_messages_fill_the_queue_too(embedded_server: SignallingServer) ->
         with connect(embedded_server.uri, name="robot") as session:
             channel = session.create_channel("data of its own")
             # The loop takes nothing meanwhile.
-            session.link.call(time.sleep, 1.0)
+            is_over = threading.Event()
+            session.link.call(is_over.wait, 60.0)
 
             with pytest.raises(WaitTimeout):
                 repeat(20_000, lambda: channel.send("", timeout=0))
+            is_over.set()
 
 
 def test_channels_that_a_peer_opens_have_a_rate() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..raw_peer import RawPeer
 from .helper_process import Helper
+from .pace import Pace
 
 __all__ = ["Victim"]
 
@@ -18,6 +19,9 @@ LATE_SECONDS = 0.010
 
 LIST_SECONDS = 0.1
 """How long an honest peer may wait for the list at p99."""
+
+QUESTION_SECONDS = 0.02
+"""From one of its questions to the next."""
 
 
 class Robot(Helper):
@@ -39,7 +43,7 @@ class Robot(Helper):
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
-    def list_seconds(self, honest: RawPeer, times: int, pause: float = 0.02) -> list[float]:
+    def list_seconds(self, honest: RawPeer, times: int, pause: float = QUESTION_SECONDS) -> list[float]:
         """How long an honest peer waited for a list, each time; sorted.
 
         It is a list of nobody, as reading a long one takes the peer itself some time.
@@ -47,14 +51,14 @@ class Robot(Helper):
         Args:
             honest: Asks.
             times: How often. From 50 on the limit of its own rate holds it up, unless it asks at most ten times a second.
-            pause: Between two questions, in seconds.
+            pause: From one question to the next, in seconds.
         """
-        waited = []
+        waited, pace = [], Pace(pause)
         for _ in range(times):
+            pace.wait()
             begin = time.monotonic()
             assert honest.request("listConsumers") == {"type": "listConsumers", "consumers": []}
             waited.append(time.monotonic() - begin)
-            time.sleep(pause)
         return sorted(waited)
 
 
@@ -65,13 +69,13 @@ class Victim(Robot):
         super().__init__(limits)
         self._other = Robot(None)
 
-    def assert_nobody_notices(self, honest: RawPeer, questions: int = 60, pause: float = 0.02) -> None:
+    def assert_nobody_notices(self, honest: RawPeer, questions: int = 60, pause: float = QUESTION_SECONDS) -> None:
         """Ask for the list again and again; neither that nor the robot's loop may be late at p99.
 
         Args:
             honest: Asks.
             questions: How often.
-            pause: Between two questions, in seconds.
+            pause: From one question to the next, in seconds.
         """
         self.tell()
         self._other.tell()
