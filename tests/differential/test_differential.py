@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
-import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from random import Random
-from urllib.parse import urlsplit
 
 import pytest
 
-from benchmarks.processes import embedded_server
-
-from ..peers.reference import ReferenceServer
 from ..proofs import short_and_long
-from .conversation import Say, conversation
-from .rooms import Heard, Hotel
+from .comparison import first_difference
+from .conversation import conversation
 
-ROOMS = 8
+PROCESSES = 3
+"""That carry conversations on, each at servers of its own: while one waits for its servers another one talks."""
 
-pytestmark = pytest.mark.interop
+RANGE = 2_000
+"""Conversations of one process."""
 
+ROOT = Path(__file__).parents[2]
 
-@short_and_long("count", 200, 100_000)
-def test_random_conversations_are_the_same(reference_server: ReferenceServer, count: int) -> None:
-    with (
-        embedded_server() as embedded,
-        Hotel(urlsplit(embedded.uri).port or 0, ROOMS) as ours,
-        Hotel(reference_server.port, ROOMS) as theirs,
-    ):
-        for first in range(0, count, ROOMS):
-            said = [conversation(Random(seed)) for seed in range(first, min(count, first + ROOMS))]
-            for seed, (here, there) in enumerate(zip(ours.carry_on(said), theirs.carry_on(said), strict=True), first):
-                assert here == there, difference(seed, said[seed - first], here, there)
+pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("reference_server")]
 
 
-def difference(seed: int, said: list[Say], ours: list[Heard], theirs: list[Heard]) -> str:
-    """Where two servers begin to differ in a conversation, and what was said until then."""
-    step = next(number for number, (here, there) in enumerate(zip(ours, theirs, strict=True)) if here != there)
-    lines = [f"conversation {seed} differs at step {step}"]
-    lines += [f"  peer {say.peer} says {say.text if say.message is None else say.message}" for say in said[: step + 1]]
-    return "\n".join([*lines, f"ours:      {json.dumps(ours[step])}", f"reference: {json.dumps(theirs[step])}"])
+@short_and_long("count", 200, 100_000, timeout=4 * 3600)
+def test_random_conversations_are_the_same(count: int) -> None:
+    if count <= RANGE:
+        assert first_difference(range(count)) is None
+        return
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        compared = list(pool.map(compare, range(0, count, RANGE)))
+
+    assert [each.stdout for each in compared if each.returncode] == []
+
+
+def compare(first: int) -> subprocess.CompletedProcess[str]:
+    """Compare a range of conversations in another process."""
+    command = [sys.executable, "-m", "tests.differential", str(first), str(first + RANGE)]
+    return subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=3600, check=False
+    )
 
 
 def test_conversations_are_the_same_in_each_run() -> None:
