@@ -105,8 +105,9 @@ class Life:
         self._due: float | None = None
         # The connection of the attempt under way was lost before the attempt could be reported.
         self._early_loss: Exception | None = None
-        # Until when `start` waits.
+        # Until when `start` waits, and whether it has had a connection and lost it again.
         self._start_until = 0.0
+        self._has_met_server = False
         self._registrations = 0
         self._was_registered = False
         # Whether there is anything to end: from `start` until `closed`.
@@ -170,6 +171,7 @@ class Life:
         self._is_final = False
         self._is_end_wanted = False
         self._start_until = until
+        self._has_met_server = False
         self._due = now
         self._backoff.lost(now)
         self._enter(RoleState.CONNECTING)
@@ -221,6 +223,7 @@ class Life:
         """Report that the server has accepted the registration."""
         self._is_attempting = False
         if self._early_loss is not None:
+            self._has_met_server = True
             self._on_failure(now, self._early_loss, is_final=False)
             return
         if self._state not in (RoleState.CONNECTING, RoleState.SUSPENDED):
@@ -230,15 +233,17 @@ class Life:
         self._backoff.succeeded(now)
         self._enter(RoleState.REGISTERED, again=again)
 
-    def failed(self, now: float, error: Exception, is_final: bool = False) -> None:
+    def failed(self, now: float, error: Exception, is_final: bool = False, *, was_connected: bool = False) -> None:
         """Report that the attempt failed.
 
         Args:
             now: The time.
             error: Why.
             is_final: Whether another attempt would fail in the same way.
+            was_connected: Whether there was a connection, which was lost before the role was registered.
         """
         self._is_attempting = False
+        self._has_met_server = self._has_met_server or was_connected
         self._on_failure(now, error, is_final)
 
     def closed(self) -> None:
@@ -286,7 +291,9 @@ class Life:
                 self._due = due
 
     def _on_failed_start(self, now: float, error: Exception, is_final: bool) -> None:
-        if self._retry is not None and self._retry.wait_for_server and not is_final:
+        # A server that was there a moment ago is one that restarts, and a lost connection is made again.
+        waits = self._retry is not None and (self._retry.wait_for_server or self._has_met_server)
+        if waits and not is_final:
             due = self._backoff.next_attempt(now)
             if due is not None and due + _MIN_ATTEMPT_SECONDS < self._start_until:
                 self._error = error

@@ -129,7 +129,8 @@ class RoleObject:
         """Connect to the signalling server and register; does nothing when registered.
 
         While the role is suspended this waits until it is registered again. After `close` it begins a new life. Sessions that
-        are connected go on in any case.
+        are connected go on in any case. A connection that is lost before the role is registered is made again, unless `retry`
+        is None.
 
         Args:
             timeout: Seconds; None: the object's default.
@@ -142,7 +143,7 @@ class RoleObject:
             ConnectTimeout: It did not answer in time.
             ServerError: It refused the registration.
             ProtocolError: `meta` is not a JSON value, or longer than 64 KiB.
-            ConnectionLost: The server closed the connection; the role was closed meanwhile, from outside of the callback that
+            ConnectionLost: The server closes each connection; the role was closed meanwhile, from outside of the callback that
                 calls this for example; or it is suspended and was not registered again in time.
             RuntimeError: The object was inherited by `fork`, gevent or eventlet has patched threads or sockets, or this would
                 block the event loop.

@@ -300,7 +300,8 @@ class RoleThread:
             if error is None:
                 self._life.registered(now)
             else:
-                self._life.failed(now, error, self._work.is_final(error))
+                was_connected = isinstance(error, ConnectionLost)
+                self._life.failed(now, error, self._work.is_final(error), was_connected=was_connected)
             self._tell()
 
     def _end(self, deadline: Deadline) -> None:

@@ -50,7 +50,7 @@ def test_listen_tells_what_changed_while_the_server_was_away(server: MortalServe
             return event["event"], event["name"]
 
         assert heard() == ("came", "crane")
-        # What comes and goes after that is told behind the start: before it a server that goes ends the command.
+        # What comes and goes after that is told behind the start: before it no line would say that the connection was lost.
         with Producer(server.uri, name="lamp"):
             assert heard() == ("came", "lamp")
         assert heard() == ("left", "lamp")

@@ -124,6 +124,40 @@ def test_start_waits_for_a_server_within_its_time_where_it_was_asked_to() -> Non
     assert life.error is REFUSAL
 
 
+def test_start_goes_on_where_the_server_was_there_and_went_away() -> None:
+    life = make_life()
+    life.start(0.0, START_SECONDS)
+    take_attempt(life, 0.0)
+    life.failed(0.1, LOSS, was_connected=True)
+    assert (life.state, life.due) == ("connecting", 0.35)
+    take_attempt(life, 0.35)
+    life.failed(0.35, REFUSAL)
+    assert (life.state, life.due) == ("connecting", 0.85)
+    take_attempt(life, 0.85)
+    life.registered(0.9)
+    assert life.state == "registered"
+
+
+def test_start_ends_with_the_loss_where_no_lost_connection_is_made_again() -> None:
+    life = make_life(retry=None)
+    life.start(0.0, START_SECONDS)
+    take_attempt(life, 0.0)
+    life.failed(0.1, LOSS, was_connected=True)
+    assert (life.state, life.error) == ("closing", LOSS)
+
+
+def test_the_next_start_does_not_wait_for_a_server_that_an_earlier_one_met() -> None:
+    life = make_life()
+    life.start(0.0, until=0.3)
+    take_attempt(life, 0.0)
+    life.failed(0.1, LOSS, was_connected=True)
+    life.closed()
+    life.start(1.0, 1.0 + START_SECONDS)
+    take_attempt(life, 1.0)
+    life.failed(1.1, REFUSAL)
+    assert (life.state, life.error) == ("closing", REFUSAL)
+
+
 def test_a_refusal_that_will_stay_one_is_not_waited_for() -> None:
     life = make_life(Retry(wait_for_server=True))
     life.start(0.0, START_SECONDS)
@@ -219,7 +253,7 @@ def test_a_connection_that_is_lost_before_its_registration_is_reported_never_was
     attempt = take_attempt(life, 0.0)
     life.lost(0.1, attempt.number, LOSS)
     life.registered(0.2)
-    assert life.state == "closing"
+    assert (life.state, life.due) == ("connecting", 0.45)
     assert life.error is LOSS
     assert life.registrations == 0
 
@@ -349,10 +383,10 @@ class Lives(RuleBasedStateMachine):
         self.life.registered(self.now)
 
     @precondition(lambda self: self.attempt is not None)
-    @rule(is_final=st.booleans())
-    def attempt_fails(self, is_final: bool) -> None:
+    @rule(is_final=st.booleans(), was_connected=st.booleans())
+    def attempt_fails(self, is_final: bool, was_connected: bool) -> None:
         self.attempt = None
-        self.life.failed(self.now, REFUSAL, is_final)
+        self.life.failed(self.now, REFUSAL, is_final, was_connected=was_connected)
 
     @rule(age=st.integers(0, 3))
     def connection_is_lost(self, age: int) -> None:

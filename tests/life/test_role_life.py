@@ -283,6 +283,27 @@ def test_start_waits_for_a_server_that_is_not_there_yet() -> None:
             starting.result(SECONDS)
 
 
+@pytest.mark.parametrize("role_class", [Producer, Listener])
+def test_start_goes_on_when_the_server_restarts_meanwhile(role_class: RoleClass) -> None:
+    connections = itertools.count()
+
+    def serve(conversation: Conversation) -> None:
+        conversation.welcome()
+        if next(connections) >= 2:
+            conversation.serve()
+
+    with signalling_server(serve) as uri, role_class(uri, retry=Retry(first=0.05, maximum=0.1)) as role:
+        assert role.state == "registered"
+
+
+def test_start_tells_the_loss_where_the_server_closes_each_connection() -> None:
+    with signalling_server(Conversation.welcome) as uri:
+        producer = Producer(uri, name="robot", retry=Retry(first=0.05, maximum=0.1))
+        with pytest.raises(ConnectionLost):
+            producer.start(timeout=1)
+        assert producer.state == "closed"
+
+
 @pytest.mark.parametrize("role_class", [Producer, Consumer, Listener])
 def test_a_start_before_the_server_s_names_what_waits_for_it(role_class: RoleClass) -> None:
     with (
