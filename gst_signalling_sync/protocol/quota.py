@@ -92,6 +92,9 @@ class Rates:
 
     Args:
         limits: Their rates.
+
+    Attributes:
+        charged: For what there is a limit.
     """
 
     def __init__(self, limits: ServerLimits) -> None:
@@ -103,10 +106,7 @@ class Rates:
             "session_starts": limits.session_starts,
         }
         self._rates = {charge: rate for charge, rate in rates.items() if rate is not None}
-
-    def __contains__(self, charge: Charge) -> bool:
-        """Whether there is a limit for something."""
-        return charge in self._rates
+        self.charged: Final = frozenset(self._rates)
 
     def spend(self, buckets: Buckets, charge: Charge, amount: float, now: float) -> float:
         """Charge a peer.

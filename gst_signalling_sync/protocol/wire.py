@@ -161,7 +161,16 @@ def join_list(event: ProducerList | ConsumerList, peers: Iterable[str]) -> str:
 _encode: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
 """Made once: ``json.dumps`` with options makes an encoder for each call."""
 
-_decode: Final = json.JSONDecoder().decode
+_decoder: Final = json.JSONDecoder()
+
+
+def _decode(text: str) -> Any:
+    """Decode as ``json.loads``, which looks for blanks at both ends with an expression each; hardly anybody sends any."""
+    if text.startswith("{"):
+        value, end = _decoder.raw_decode(text)
+        if end == len(text):
+            return value
+    return _decoder.decode(text)
 
 
 def _welcome(event: Welcome) -> str:
@@ -210,6 +219,8 @@ def _dump(type_: str, **fields: Any) -> str:
 
 def _check_unicode(type_: str, text: str) -> None:
     """A lone surrogate is no Unicode text; the other ends' parsers would drop the whole message."""
+    if text.isascii():
+        return
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -246,6 +257,8 @@ def _text(fields: JsonObject, key: str) -> str:
     value = fields.get(key)
     if not isinstance(value, str):
         raise ProtocolError(f"field {key!r} must be a text, not {value!r:.100}")
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError as error:

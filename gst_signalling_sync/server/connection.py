@@ -232,7 +232,7 @@ class Connection(asyncio.Protocol):
             charge: For what.
             amount: How much of it.
         """
-        if charge not in self._commons.rates:
+        if charge not in self._commons.rates.charged:
             return
         if self._buckets is None:
             self._buckets = {}
@@ -514,6 +514,8 @@ class Connection(asyncio.Protocol):
         return SLICE_BYTES
 
     def _tell_incomplete(self) -> None:
+        if not (self._unparsed or self._is_holding or self._websocket):
+            return
         size = len(self._unparsed) - self._offset + self._parsed_since_frame + len(self._partial or b"")
         if size <= SLICE_BYTES and not self._is_holding:
             return
