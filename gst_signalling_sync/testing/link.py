@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,11 +59,8 @@ class LinkProfile:
 
     def at(self, seconds: float) -> LinkProfile:
         """What the link is some time after the first packet."""
-        current = self
-        for begin, changed in self.changes:
-            if seconds >= begin:
-                current = changed
-        return current
+        passed = bisect_right(self.changes, seconds, key=lambda change: change[0])
+        return self.changes[passed - 1][1] if passed else self
 
 
 class SimulatedLink:

@@ -6,6 +6,8 @@ import heapq
 import itertools
 import math
 import random
+from bisect import bisect_left
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +24,7 @@ _PACKET_BYTES: Final = 1200
 _PADDING_BYTES: Final = 270
 _FEEDBACK_SECONDS: Final = 0.05
 _TICK_SECONDS: Final = 0.005
+_NOTICE_SECONDS: Final = 0.05
 
 
 @dataclass
@@ -56,7 +59,8 @@ class Flow:
         self._numbers = itertools.count()
         self._order = itertools.count()
         self._events: list[tuple[float, int, str, object]] = []
-        self._queue: list[int] = []
+        # Sizes, and what each packet belongs to.
+        self._queue: deque[tuple[int, object]] = deque()
         self._now = 0.0
 
     def run(self, seconds: float) -> Flow:
@@ -70,7 +74,8 @@ class Flow:
 
     def mean(self, begin: float, end: float) -> float:
         """The mean estimate of some time, bits per second."""
-        found = [bitrate for time, bitrate in self.estimates if begin <= time < end]
+        first, last = (bisect_left(self.estimates, (time, 0)) for time in (begin, end))
+        found = [bitrate for _, bitrate in self.estimates[first:last]]
         return sum(found) / len(found)
 
     def share_within(self, rate: float, part: float, begin: float) -> float:
@@ -78,9 +83,10 @@ class Flow:
         found = [abs(bitrate - rate) <= part * rate for time, bitrate in self.estimates if time >= begin]
         return sum(found) / len(found)
 
-    def delay(self, begin: float, share: float) -> float:
-        """A quantile of the packets' delays from some time on, in seconds."""
-        found = sorted(seconds for time, seconds in self.delays if time >= begin)
+    def delay(self, begin: float, share: float, end: float = math.inf) -> float:
+        """A quantile of the delays of the packets that were sent in some time, in seconds."""
+        first, last = (bisect_left(self.delays, (time, 0.0)) for time in (begin, end))
+        found = sorted(seconds for _, seconds in self.delays[first:last])
         return found[int(share * (len(found) - 1))]
 
     def _at(self, time: float, name: str, what: object) -> None:
@@ -88,12 +94,14 @@ class Flow:
 
     def _on_frame(self, _: object) -> None:
         size = self.estimator.bitrate / self.fps / 8 * (1 + self.noise * self._random.uniform(-1, 1))
-        self._queue += [_PACKET_BYTES] * max(1, round(size / _PACKET_BYTES)) if size > _PACKET_BYTES else [round(size)]
+        sizes = [_PACKET_BYTES] * max(1, round(size / _PACKET_BYTES)) if size > _PACKET_BYTES else [round(size)]
+        self._queue += [(each, None) for each in sizes]
         self._at(self._now + 1 / self.fps, "frame", None)
 
     def _on_tick(self, _: object) -> None:
         while self._queue and not self.pacer.wait(self._now):
-            self._send(self._queue.pop(0), None)
+            size, owner = self._queue.popleft()
+            self._send(size, owner=owner)
         if (probe := self.estimator.probe(self._now)) is not None:
             for index in range(max(probe.packets, math.ceil(probe.bits / 8 / _PADDING_BYTES))):
                 self._at(self._now + index * _PADDING_BYTES * 8 / probe.rate, "probe", probe)
@@ -103,18 +111,29 @@ class Flow:
         assert isinstance(probe, Probe)
         self._send(_PADDING_BYTES, probe.number)
 
-    def _send(self, size: int, probe: int | None) -> None:
+    def _send(self, size: int, probe: int | None = None, owner: object = None) -> None:
         number = next(self._numbers) & 0xFFFF
         self.estimator.on_sent(number, size, self._now, probe)
         self.pacer.sent(size * 8, self._now)
         arrival = self.link.send(size, self._now)
         if arrival is not None:
             self.delays.append((self._now, arrival - self._now))
-            self._at(arrival, "arrival", number)
+            self._at(arrival, "arrival", (number, owner))
+        elif owner is not None:
+            self._at(self._now + self._repair_seconds, "repair", (size, owner))
 
-    def _on_arrival(self, number: object) -> None:
-        assert isinstance(number, int)
+    def _on_arrival(self, packet: tuple[int, object]) -> None:
+        number, _ = packet
         self.recorder.add(number, self._now)
+
+    @property
+    def _repair_seconds(self) -> float:
+        """Until a packet that was lost is missed, asked for and sent again."""
+        return 2 * self.profile.delay + _NOTICE_SECONDS
+
+    def _on_repair(self, packet: tuple[int, object]) -> None:
+        size, owner = packet
+        self._send(size, owner=owner)
 
     def _on_feedback(self, _: object) -> None:
         for message in self.recorder.messages():

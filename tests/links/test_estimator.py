@@ -2,68 +2,83 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from benchmarks.links.profiles import PROFILES
 from gst_signalling_sync.testing import LinkProfile
 from gst_signalling_sync.webrtc.bwe.estimator import START_RATE, SendSideEstimator
 from gst_signalling_sync.webrtc.bwe.pacer import Pacer
 
+from ..proofs import short_and_long
 from .flow import Flow
 
-MINUTE = 60.0
-HOUR = pytest.param(3600.0, marks=[pytest.mark.long, pytest.mark.timeout(900)])
 
-durations = pytest.mark.parametrize("seconds", [MINUTE, HOUR])
+def rate_of(profile: LinkProfile) -> float:
+    """Bits per second, of a link that has a limit."""
+    assert profile.rate is not None
+    return profile.rate
+
+
+MINUTE = 60.0
+HOUR = 3600.0
+
+durations = short_and_long("seconds", MINUTE, HOUR, timeout=900)
 
 
 @durations
-@pytest.mark.parametrize("rate", [300e3, 800e3, 2e6, 5e6])
-def test_estimate_is_near_the_rate_of_a_steady_link(rate: float, seconds: float) -> None:
-    flow = Flow(LinkProfile(rate=rate, queue=0.2, delay=0.02)).run(seconds)
+@pytest.mark.parametrize("name", ["300 kbit/s", "800 kbit/s", "2 Mbit/s"])
+def test_estimate_is_near_the_rate_of_a_steady_link(name: str, seconds: float) -> None:
+    profile = PROFILES[name]
+    flow = Flow(profile).run(seconds)
 
-    assert flow.mean(10, seconds) == pytest.approx(rate, rel=0.15)
-    assert flow.share_within(rate, 0.2, 10) > 0.9
+    assert flow.share_within(rate_of(profile), 0.15, 10) > 0.99
     assert flow.delay(5, 0.95) < 0.15
-    assert flow.link.dropped < 0.01 * flow.link.passed
+    assert flow.link.dropped < 0.001 * flow.link.passed
 
 
 @durations
 def test_policed_link_is_used_without_many_losses(seconds: float) -> None:
-    flow = Flow(LinkProfile(rate=1e6, policed=True, queue=0.1, delay=0.02)).run(seconds)
+    profile = PROFILES["1 Mbit/s policed"]
+    flow = Flow(profile).run(seconds)
 
-    assert flow.mean(10, seconds) == pytest.approx(1e6, rel=0.15)
-    assert flow.link.dropped < 0.12 * flow.link.passed
-
-
-@durations
-@pytest.mark.parametrize("loss", [0.02, 0.05, 0.10])
-def test_losses_that_are_the_links_own_do_not_slow_it_down(loss: float, seconds: float) -> None:
-    flow = Flow(LinkProfile(rate=5e6, loss=loss, delay=0.02)).run(seconds)
-
-    assert flow.mean(15, seconds) == pytest.approx(5e6, rel=0.2)
+    assert flow.mean(10, seconds) == pytest.approx(rate_of(profile), rel=0.15)
+    assert flow.share_within(rate_of(profile), 0.25, 10) > 0.95
+    assert flow.link.dropped < 0.08 * flow.link.passed
 
 
 @durations
-def test_outages_do_not_slow_it_down(seconds: float) -> None:
-    flow = Flow(LinkProfile(rate=5e6, burst_every=5.0, burst_seconds=0.3, delay=0.02)).run(seconds)
+@pytest.mark.parametrize("name", ["2 % loss", "5 % loss", "10 % loss"])
+def test_losses_that_are_the_links_own_do_not_slow_it_down(name: str, seconds: float) -> None:
+    profile = PROFILES[name]
+    flow = Flow(profile).run(seconds)
 
-    assert flow.mean(10, seconds) == pytest.approx(5e6, rel=0.2)
+    assert flow.mean(15, seconds) == pytest.approx(rate_of(profile), rel=0.15)
+    assert flow.share_within(rate_of(profile), 0.25, 15) > 0.95
 
 
 @durations
-def test_jitter_is_no_queue(seconds: float) -> None:
-    flow = Flow(LinkProfile(rate=2e6, delay=0.1, jitter=0.03)).run(seconds)
+@pytest.mark.parametrize("name", ["bursts of 300 ms", "100 +- 30 ms"])
+def test_outages_and_jitter_do_not_slow_a_link_down(name: str, seconds: float) -> None:
+    profile = PROFILES[name]
+    flow = Flow(profile).run(seconds)
 
-    assert flow.mean(10, seconds) > 0.7 * 2e6
+    assert flow.mean(20, seconds) == pytest.approx(rate_of(profile), rel=0.15)
+    assert flow.share_within(rate_of(profile), 0.25, 20) > 0.95
 
 
-def test_link_that_becomes_thin_and_wide_again_is_followed() -> None:
-    wide, thin = LinkProfile(rate=3e6, delay=0.02), LinkProfile(rate=500e3, delay=0.02)
-    flow = Flow(LinkProfile(rate=3e6, delay=0.02, changes=((20.0, thin), (40.0, wide)))).run(MINUTE)
+@durations
+def test_link_that_becomes_thin_and_wide_again_is_followed_each_time(seconds: float) -> None:
+    profile = PROFILES["3-0.5-3 Mbit/s"]
+    (_, thin), (period, wide) = profile.changes
+    rounds = int(seconds / 2 / period)
+    changes = [each for i in range(rounds) for each in ((2 * period * i, wide), (2 * period * i + period, thin))]
+    flow = Flow(replace(profile, changes=tuple(changes))).run(2 * period * rounds)
 
-    assert flow.mean(22, 40) == pytest.approx(500e3, rel=0.2)
-    assert flow.mean(50, 60) > 0.8 * 3e6
-    assert flow.delay(22, 0.95) < 0.2
+    for begin, link in changes:
+        assert flow.mean(begin + period / 2, begin + period) == pytest.approx(rate_of(link), rel=0.2), begin
+        assert flow.delay(begin + 2, 0.95, begin + period) < 0.2, begin
 
 
 @pytest.mark.parametrize("fps", [30, 10, 5])
