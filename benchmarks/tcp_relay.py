@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import selectors
 import socket
 import struct
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 __all__ = ["TcpRelay"]
 
-_CHUNK = 65536
-_RESET = struct.pack("ii", 1, 0)
+_CHUNK: Final = 65536
+_BACKLOG: Final = 4096
+_RESET: Final = struct.pack("ii", 1, 0)
 
 
 class TcpRelay:
-    """Listens on a port of its own and passes connections on to a signalling server.
+    """Listens on a port of its own and passes connections on to a signalling server, hundreds of them by one thread.
 
     Args:
         uri: Of the server.
@@ -29,51 +34,39 @@ class TcpRelay:
         assert address.port is not None
         self.server_uri = uri
         self._target = (address.hostname, address.port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._orders: SimpleQueue[tuple[Callable[[], None], Future[None]]] = SimpleQueue()
+        self._wake, self._woken = socket.socketpair()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
+        self._uri = f"ws://127.0.0.1:{self._listener.getsockname()[1]}"
+        # What follows belongs to the thread.
+        self._selector = selectors.DefaultSelector()
+        self._ends: set[_End] = set()
         self._is_blocked = False
-        # Guards the connections: pairs of sockets, and the threads that pass their bytes on.
-        self._lock = threading.Lock()
-        self._sockets: list[socket.socket] = []
-        self._threads: list[threading.Thread] = []
-        self._acceptor = threading.Thread(target=self._accept, name="tcp-relay", daemon=True)
-        self._acceptor.start()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._main, name="tcp-relay", daemon=True)
+        self._thread.start()
 
     @property
     def uri(self) -> str:
         """What a peer takes for the server."""
-        return f"ws://127.0.0.1:{self._listener.getsockname()[1]}"
+        return self._uri
 
     def cut(self) -> None:
         """Reset all connections, at both of their ends; new ones can be made."""
-        with self._lock:
-            sockets, self._sockets = self._sockets, []
-            threads, self._threads = self._threads, []
-        for each in sockets:
-            with contextlib.suppress(OSError):
-                each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                # Wakes the thread that reads it.
-                each.shutdown(socket.SHUT_RD)
-        for thread in threads:
-            thread.join()
-        for each in sockets:
-            each.close()
+        self._order(self._reset_all)
 
     def block(self) -> None:
         """Reset all connections, and take no more until `unblock`: each is closed before a byte has passed."""
-        self._is_blocked = True
-        self.cut()
+        self._order(self._block)
 
     def unblock(self) -> None:
         """Take connections again."""
-        self._is_blocked = False
+        self._order(self._unblock)
 
     def close(self) -> None:
         """Stop listening and cut all connections; idempotent."""
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._acceptor.join()
-        self.cut()
+        self._order(self._close)
+        self._thread.join()
 
     def __enter__(self) -> Self:
         return self
@@ -83,34 +76,154 @@ class TcpRelay:
     ) -> None:
         self.close()
 
+    def _order(self, order: Callable[[], None]) -> None:
+        """Have the thread do something, and wait until it is done; nothing once the relay is closed."""
+        done: Future[None] = Future()
+        self._orders.put((order, done))
+        try:
+            self._wake.send(b"\0")
+        except OSError:
+            return
+        while not done.done() and self._thread.is_alive():
+            with contextlib.suppress(TimeoutError):
+                done.result(0.1)
+
+    # What follows runs on the thread.
+
+    def _main(self) -> None:
+        for each in (self._listener, self._woken):
+            each.setblocking(False)
+            self._selector.register(each, selectors.EVENT_READ)
+        while not self._is_closed:
+            for key, events in self._selector.select():
+                if key.fileobj is self._listener:
+                    self._accept()
+                elif key.fileobj is self._woken:
+                    self._obey()
+                elif key.data in self._ends:
+                    # Another of these events may have ended it.
+                    self._pass_on(key.data, events)
+
+    def _obey(self) -> None:
+        self._woken.recv(_CHUNK)
+        while not self._orders.empty():
+            order, done = self._orders.get()
+            order()
+            done.set_result(None)
+
     def _accept(self) -> None:
-        while True:
-            try:
-                peer, _ = self._listener.accept()
-            except OSError:
-                return
-            if self._is_blocked:
-                peer.close()
-                continue
-            try:
-                server = socket.create_connection(self._target)
-            except OSError:
-                peer.close()
-                continue
-            pumps = [
-                threading.Thread(target=_pump, args=ends, name="tcp-relay", daemon=True)
-                for ends in ((peer, server), (server, peer))
-            ]
-            with self._lock:
-                self._sockets += [peer, server]
-                self._threads += pumps
-            for pump in pumps:
-                pump.start()
+        try:
+            client, _ = self._listener.accept()
+        except OSError:
+            # It has gone again, or an order that came first has closed the listener.
+            return
+        if self._is_blocked:
+            client.close()
+            return
+        server = socket.socket()
+        near, far = _End(client), _End(server)
+        near.other, far.other = far, near
+        for end in (near, far):
+            end.socket.setblocking(False)
+        # Whether it could be made is told as that of the first bytes.
+        server.connect_ex(self._target)
+        for end in (near, far):
+            self._ends.add(end)
+            self._selector.register(end.socket, end.events, end)
+
+    def _pass_on(self, end: _End, events: int) -> None:
+        try:
+            if events & selectors.EVENT_READ:
+                end.read()
+            if events & selectors.EVENT_WRITE:
+                end.write()
+        except BlockingIOError:
+            return
+        except OSError:
+            self._reset(end)
+            return
+        if end.has_ended and end.other.has_ended:
+            self._reset(end)
+            return
+        for each in (end, end.other):
+            self._watch(each)
+
+    def _watch(self, end: _End) -> None:
+        is_watched = end.socket in self._selector.get_map()
+        if not end.events:
+            if is_watched:
+                self._selector.unregister(end.socket)
+        elif is_watched:
+            self._selector.modify(end.socket, end.events, end)
+        else:
+            self._selector.register(end.socket, end.events, end)
+
+    def _reset(self, end: _End) -> None:
+        """Close a connection, at both of its ends; bytes that are under way are lost."""
+        for each in (end, end.other):
+            if each.socket in self._selector.get_map():
+                self._selector.unregister(each.socket)
+            self._ends.discard(each)
+            if not (end.has_ended and end.other.has_ended):
+                each.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            each.socket.close()
+
+    def _reset_all(self) -> None:
+        while self._ends:
+            self._reset(next(iter(self._ends)))
+
+    def _block(self) -> None:
+        self._is_blocked = True
+        self._reset_all()
+
+    def _unblock(self) -> None:
+        self._is_blocked = False
+
+    def _close(self) -> None:
+        self._is_closed = True
+        self._selector.unregister(self._listener)
+        self._listener.close()
+        self._reset_all()
+        self._selector.close()
+        self._woken.close()
+        self._wake.close()
 
 
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(_CHUNK):
-            target.sendall(data)
-    with contextlib.suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
+class _End:
+    """One end of a connection that is passed on."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.socket = end
+        self.other = self
+        self.has_ended = False
+        """Whether it has said that it sends no more."""
+        self._unsent = b""
+
+    @property
+    def events(self) -> int:
+        """What to wait for: bytes to pass on, while the other end takes them, and room for what it has sent."""
+        reads = selectors.EVENT_READ if not self.has_ended and not self.other._unsent else 0
+        return reads | (selectors.EVENT_WRITE if self._unsent else 0)
+
+    def read(self) -> None:
+        """Take bytes for the other end.
+
+        Raises:
+            OSError: The connection was reset, or could not be made.
+        """
+        data = self.socket.recv(_CHUNK)
+        self.has_ended = not data
+        self.other._unsent += data
+        self.other.write()
+
+    def write(self) -> None:
+        """Give it what the other end has sent, as far as it takes it.
+
+        Raises:
+            OSError: The connection was reset.
+        """
+        with contextlib.suppress(BlockingIOError):
+            while self._unsent:
+                self._unsent = self._unsent[self.socket.send(self._unsent) :]
+        if self.other.has_ended and not self._unsent:
+            self.socket.shutdown(socket.SHUT_WR)

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from benchmarks.fleet.relay import FleetRelay
 from benchmarks.processes import Process, embedded_server, running
+from benchmarks.tcp_relay import TcpRelay
 from gst_signalling_sync.protocol.backoff import DEFAULT_RETRY, Backoff, Retry
 
 __all__ = ["FleetReturn", "expected_returns", "run"]
@@ -107,7 +107,7 @@ def run(
     sizes = [min(_CLIENTS_PER_PROCESS, clients - first) for first in range(0, clients, _CLIENTS_PER_PROCESS)]
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(embedded_server())
-        relay = stack.enter_context(FleetRelay(server.uri))
+        relay = stack.enter_context(TcpRelay(server.uri))
         progress(f"starting {clients} clients with {DEFAULT_RETRY}")
         program = [sys.executable, "-m", "benchmarks.fleet.clients", relay.uri]
         parts = [stack.enter_context(running([*program, str(size)])) for size in sizes]
