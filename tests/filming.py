@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import numpy as np
+
 from gst_signalling_sync.webrtc.media.sending.audio_source import AudioSource
 from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
@@ -16,6 +18,9 @@ __all__ = ["Camera", "filming", "humming", "milliseconds"]
 
 # The clock's own beginning may be so long ago that a picture cannot carry the time since.
 _BEGAN = time.monotonic()
+
+_NOISE = 5
+"""A picture is so many times wider than its corner of noise, as GStreamer's test picture has one."""
 
 
 class Camera:
@@ -30,10 +35,21 @@ class Camera:
 
 
 @contextmanager
-def filming(source: VideoSource, size: tuple[int, int] = (320, 240), fps: float = 30) -> Iterator[Camera]:
-    """Write numbered pictures, the milliseconds since the beginning of the tests, until the block ends; no two are alike."""
+def filming(
+    source: VideoSource, size: tuple[int, int] = (320, 240), fps: float = 30, noisy: bool = False
+) -> Iterator[Camera]:
+    """Write numbered pictures, the milliseconds since the beginning of the tests, until the block ends; no two are alike.
+
+    Args:
+        source: Where to.
+        size: Width and height in pixels.
+        fps: Pictures per second.
+        noisy: Whether a corner is noise, so that they take all the bits that they may have. Their numbers cannot be read.
+    """
     stop = threading.Event()
     camera = Camera()
+    pixels = np.random.default_rng(1)
+    corner = (size[1] // _NOISE, size[0] // _NOISE, 3)
 
     def film() -> None:
         number = 0
@@ -41,6 +57,8 @@ def filming(source: VideoSource, size: tuple[int, int] = (320, 240), fps: float 
         while not stop.wait(max(0.0, due - time.monotonic())):
             number = max(number + 1, milliseconds())
             picture = numbered_picture(number, *size)
+            if noisy:
+                picture[-corner[0] :, -corner[1] :] = pixels.integers(0, 255, corner, dtype=np.uint8)
             camera.times.append(time.monotonic())
             source.write(picture)
             due += 1 / fps

@@ -17,7 +17,9 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(180), pytest.mark.usefixture
 
 GOOD = ("2 Mbit/s", "2 % loss", "5 % loss", "100 +- 30 ms")
 BAD = ("300 kbit/s", "800 kbit/s", "1 Mbit/s policed", "bursts of 300 ms")
-SIZE = (320, 240)
+BITRATE = 740_000
+"""Of the camera: more than two of the bad links carry."""
+
 SETTLING_SECONDS = 5.0
 SECONDS = 10.0
 
@@ -26,7 +28,7 @@ def watch(server: SignallingServer, camera: VideoSource, *profiles: str) -> dict
     """Frames per second that each of some consumers gets, all at the same time."""
     with ExitStack() as stack:
         watched = {}
-        stack.enter_context(filming(camera, size=SIZE))
+        stack.enter_context(filming(camera, noisy=True))
         for profile in profiles:
             network = stack.enter_context(SimulatedNetwork(server.uri, PROFILES[profile]))
             session = stack.enter_context(connect(network.uri, name="robot"))
@@ -42,7 +44,7 @@ def watch(server: SignallingServer, camera: VideoSource, *profiles: str) -> dict
 
 def test_good_links_have_among_bad_ones_what_they_have_alone(embedded_server: SignallingServer) -> None:
     producer = Producer(embedded_server.uri, name="robot")
-    camera = producer.add_video()
+    camera = producer.add_video(bitrate=BITRATE)
     with producer:
         alone = {profile: watch(embedded_server, camera, profile)[profile] for profile in GOOD}
         together = watch(embedded_server, camera, *GOOD, *BAD)
