@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import pytest
@@ -42,11 +43,58 @@ def test_size_is_kept() -> None:
     assert plan.fps == pytest.approx(2.7, abs=0.1)
 
 
+def sizes(degradation: Degradation, bitrates: Iterable[int], begin: float) -> list[tuple[int, int]]:
+    """What is planned from some time on, by ten estimates a second."""
+    return [degradation.plan(HD, 30, bitrate, begin + i / 10).size for i, bitrate in enumerate(bitrates)]
+
+
+def lowered() -> Degradation:
+    """One that has given up a size, and then a larger one again that did not last."""
+    degradation = Degradation()
+    sizes(degradation, [250_000] + [600_000] * 20 + [250_000], 0.0)
+    return degradation
+
+
 def test_size_grows_again_only_where_it_fits_well() -> None:
     degradation = Degradation()
     assert degradation.plan(HD, 30, 250_000, 0.0).size == (960, 540)
-    assert degradation.plan(HD, 30, 320_000, 10.0).size == (960, 540)
-    assert degradation.plan(HD, 30, 380_000, 20.0).size == HD
+    assert set(sizes(degradation, [320_000] * 100, 10.0)) == {(960, 540)}
+    assert sizes(degradation, [380_000] * 20, 20.0)[-1] == HD
+
+
+def test_size_grows_again_once_it_has_fitted_for_seconds() -> None:
+    grown = sizes(lowered(), [600_000] * 60, 10.0)
+
+    assert grown.index(HD) == pytest.approx(40, abs=1)
+
+
+def test_estimate_that_falls_now_and_then_is_no_reason_to_grow() -> None:
+    now_and_then = ([600_000] * 30 + [300_000]) * 20
+
+    assert HD not in sizes(lowered(), now_and_then, 10.0)
+
+
+def test_size_that_did_not_last_is_waited_for_twice_as_long_each_time() -> None:
+    degradation = Degradation()
+    pauses, begin = [], 0.0
+    for _ in range(7):
+        sizes(degradation, [250_000], begin)
+        pauses.append(sizes(degradation, [600_000] * 700, begin + 0.1).index(HD) / 10)
+        begin += 0.1 + pauses[-1]
+
+    assert pauses == pytest.approx([1, 4, 8, 16, 32, 60, 60], abs=0.2)
+
+
+def test_size_that_lasted_is_tried_again_as_soon_as_before() -> None:
+    degradation = lowered()
+    sizes(degradation, [600_000] * 500, 10.0)
+    sizes(degradation, [250_000], 60.0)
+
+    assert sizes(degradation, [600_000] * 100, 60.1).index(HD) == pytest.approx(40, abs=1)
+
+
+def test_size_is_given_up_at_once() -> None:
+    assert sizes(Degradation(), [600_000, 250_000], 0.0) == [HD, (960, 540)]
 
 
 @dataclass

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gst_signalling_sync.webrtc.media.codecs import VIDEO
+from gst_signalling_sync.webrtc.media.codecs.h264 import H264
 from gst_signalling_sync.webrtc.media.encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
 from gst_signalling_sync.webrtc.media.sending.video_encoder import VideoEncoder
 
@@ -21,6 +22,7 @@ class Filmed:
         self._encoder = VideoEncoder(VIDEO[codec].send_form({}))
         self._random = np.random.default_rng(1)
         self._time = 0.0
+        self.bitrate = BITRATE
 
     def frame(self, interval: float, fps: float) -> EncodedFrame:
         """Encode a frame that comes some time after the one before."""
@@ -28,7 +30,7 @@ class Filmed:
         image = np.full((240, 320, 3), 90, np.uint8)
         image[:96, :96] = self._random.integers(0, 255, (96, 96, 3), dtype=np.uint8)
         frame = av.VideoFrame.from_ndarray(image, "bgr24").reformat(format="yuv420p")
-        return self._encoder.encode(frame, int(self._time * VIDEO_CLOCK_RATE), self._time, BITRATE, fps, False)
+        return self._encoder.encode(frame, int(self._time * VIDEO_CLOCK_RATE), self._time, self.bitrate, fps, False)
 
     def bits(self, intervals: list[float], fps: float) -> float:
         """The mean of some frames."""
@@ -54,19 +56,59 @@ def test_frames_share_the_bitrate(codec: str, fps: float) -> None:
     assert filmed.bits([1 / fps] * 60, fps) * fps < 1.15 * BITRATE
 
 
-def test_change_of_the_frame_rate_costs_vp8_no_keyframe() -> None:
-    filmed = Filmed("VP8")
+def test_no_frame_is_held_back() -> None:
+    for codec in VIDEO:
+        filmed = Filmed(codec)
+
+        assert all(filmed.frame(1 / 30, 30).data for _ in range(3))
+
+
+def following() -> list[str]:
+    """Codecs whose open encoders follow a bitrate: with PyAV 18, H264 does not."""
+    return [name for name, codec in sorted(VIDEO.items()) if VideoEncoder(codec.send_form({})).follows]
+
+
+@pytest.mark.parametrize("codec", following())
+def test_change_of_the_frame_rate_costs_no_keyframe(codec: str) -> None:
+    filmed = Filmed(codec)
     filmed.bits([1 / 30] * 60, 30)
     keyframes = [filmed.frame(1 / fps, fps).keyframe for fps in (20, 15, 12, 17, 30)]
     filmed.bits([1 / 10] * 30, 10)
 
     assert not any(keyframes)
-    assert filmed.bits([1 / 10] * 30, 10) * 10 == pytest.approx(BITRATE, rel=0.15)
+    # libx264 takes seconds to make larger frames again.
+    assert 0.7 * BITRATE < filmed.bits([1 / 10] * 30, 10) * 10 < 1.15 * BITRATE
 
 
-def test_small_change_of_the_frame_rate_costs_h264_no_keyframe() -> None:
+@pytest.mark.parametrize("codec", following())
+@pytest.mark.parametrize("part", [0.6, 0.8, 1.5, 2.5])
+def test_change_of_the_bitrate_costs_no_keyframe(codec: str, part: float) -> None:
+    filmed = Filmed(codec)
+    filmed.bitrate = 2 * BITRATE
+    filmed.bits([1 / 30] * 60, 30)
+    filmed.bitrate = round(part * 2 * BITRATE)
+    frames = [filmed.frame(1 / 30, 30) for _ in range(120)]
+
+    assert not any(frame.keyframe for frame in frames)
+    assert sum(8 * len(frame.data) for frame in frames[60:]) / 2 == pytest.approx(filmed.bitrate, rel=0.2)
+
+
+@codecs
+@pytest.mark.parametrize("part", [0.2, 8])
+def test_bitrate_that_is_another_altogether_begins_with_a_keyframe(codec: str, part: float) -> None:
+    filmed = Filmed(codec)
+    filmed.bits([1 / 30] * 10, 30)
+    filmed.bitrate = round(part * BITRATE)
+
+    assert filmed.frame(1 / 30, 30).keyframe
+
+
+def test_encoder_that_does_not_follow_is_opened_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(H264, "follows_bitrate", False)
     filmed = Filmed("H264")
     filmed.bits([1 / 30] * 30, 30)
 
     assert not filmed.frame(1 / 27, 27).keyframe
+    assert filmed.frame(1 / 15, 15).keyframe
+    filmed.bitrate = BITRATE // 2
     assert filmed.frame(1 / 15, 15).keyframe

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
 import av
+from av.video.codeccontext import VideoCodecContext
 
 from ...engine.capabilities import CodecForm, Parameters
 from ..encoded_frame import VIDEO_CLOCK_RATE
@@ -89,8 +90,7 @@ class VideoCodec(abc.ABC):
         decoder: FFmpeg's name of what decodes it.
         encoder: FFmpeg's name of what encodes it.
         marks_begin: Whether each packet tells if it is the first of its frame.
-        follows_durations: Whether the encoder shares its bitrate among frames by how long each is shown; one that does not has
-            to be opened for each frame rate.
+        follows_durations: Whether the encoder shares its bitrate among frames by how long each is shown.
         repeats_first_keyframe: Whether receivers exist that miss the first keyframe and do not ask for another.
         recorded: How files keep it.
         taken: Which of its forms can be decoded, for errors; empty: all of them.
@@ -131,6 +131,23 @@ class VideoCodec(abc.ABC):
         Args:
             bitrate: Bits per second.
         """
+
+    @property
+    def follows_bitrate(self) -> bool:
+        """Whether the bitrate of an open encoder can be changed, by `set_bitrate`."""
+        return False
+
+    def set_bitrate(self, encoder: VideoCodecContext, bitrate: int) -> None:
+        """Have an open encoder go on with another bitrate, without a keyframe.
+
+        Args:
+            encoder: Opened with the options of `encoder_options`.
+            bitrate: Bits per second.
+
+        Raises:
+            NotImplementedError: The codec does not follow the bitrate.
+        """
+        raise NotImplementedError(f"{self.name} has no bitrate that can be set")
 
     def fitted(self, frame: av.VideoFrame) -> av.VideoFrame:
         """A frame in yuv420p as the encoder takes it."""

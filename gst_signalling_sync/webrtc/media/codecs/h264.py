@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Final
 
 import av
+from av.video.codeccontext import VideoCodecContext
 
 from ...engine.capabilities import CodecForm, Parameters
 from ..pictures import with_even_sides
@@ -33,6 +35,8 @@ _FU_END: Final = 0x40
 _FU_BYTES: Final = 2
 _LENGTH_BYTES: Final = 2
 
+_MAX_INT: Final = (1 << 31) - 1
+
 _START_CODE: Final = b"\0\0\0\1"
 _MAX_UNITS: Final = 64
 """In one packet."""
@@ -48,6 +52,7 @@ class H264(VideoCodec):
     decoder = "h264"
     encoder = "libx264"
     marks_begin = False
+    # libx264 would, and hold a frame back for it.
     follows_durations = False
     # GStreamer's stay grey for good.
     repeats_first_keyframe = True
@@ -111,15 +116,40 @@ class H264(VideoCodec):
             "preset": "superfast",
             "tune": "zerolatency",
             "maxrate": str(bitrate),
-            "bufsize": str(bitrate // 2),
+            "bufsize": str(_buffer_size(bitrate)),
             # Decoders may join at any keyframe, so parameter sets go with each; and none comes unasked.
             "x264-params": "repeat-headers=1:scenecut=0",
             "forced-idr": "1",
         }
 
+    @property
+    def follows_bitrate(self) -> bool:
+        """Whether this PyAV can set the maximum bitrate of an open encoder, without which libx264 ignores a higher one."""
+        return _can_set_maximum()
+
+    def set_bitrate(self, encoder: VideoCodecContext, bitrate: int) -> None:
+        """Have an open encoder go on with another bitrate: FFmpeg's libx264 looks before each frame."""
+        encoder.bit_rate = encoder.max_bit_rate = bitrate
+        encoder.rc_buffer_size = _buffer_size(bitrate)
+
     def fitted(self, frame: av.VideoFrame) -> av.VideoFrame:
         """A frame with even sides: its colours have half the resolution."""
         return with_even_sides(frame)
+
+
+def _buffer_size(bitrate: int) -> int:
+    """Bits that frames may differ by, altogether: half a second's."""
+    return min(bitrate // 2, _MAX_INT)
+
+
+@cache
+def _can_set_maximum() -> bool:
+    try:
+        av.CodecContext.create(H264.encoder, "w").max_bit_rate = 1
+    except AttributeError:
+        # PyAV 18 only tells it.
+        return False
+    return True
 
 
 def _unit(data: bytes, kind: int) -> Fragment:

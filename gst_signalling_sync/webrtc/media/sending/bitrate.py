@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-__all__ = ["LinkEstimate", "SendRate", "SharedBitrate"]
+__all__ = ["BitrateSteps", "LinkEstimate", "SendRate", "SharedBitrate"]
 
 _LOSS_TO_SLOW_DOWN: Final = 0.10
 _LOSS_TO_SPEED_UP: Final = 0.02
@@ -19,8 +19,12 @@ _RECEIVER_SPEED_UP: Final = 1.08
 
 _RATE_SECONDS: Final = 2.0
 
-_MIN_CHANGE: Final = 0.15
-"""As a part of the bitrate: a change opens the codec anew, which costs a keyframe."""
+_MIN_CHANGE: Final = 0.03
+"""As a part of the bitrate: encoders need some frames to keep to a new one."""
+
+
+_MIN_STEP: Final = 0.15
+"""Likewise, for one that is opened anew."""
 
 _SECONDS_BETWEEN_CHANGES: Final = 1.0
 _SECONDS_BETWEEN_INCREASES: Final = 5.0
@@ -99,6 +103,32 @@ class SendRate:
         return (octets - before) * 8 / (now - since) if now - since > _RATE_SECONDS / 4 else 0.0
 
 
+class BitrateSteps:
+    """The bitrate of an encoder that has to be opened anew for each, which costs a keyframe: it changes by steps.
+
+    Small changes, and increases soon after the last change, wait.
+    """
+
+    def __init__(self) -> None:
+        self._bitrate: int | None = None
+        self._changed = float("-inf")
+
+    def step(self, wanted: int, now: float) -> int:
+        """What to encode with, in bits per second.
+
+        Args:
+            wanted: What would be best, in bits per second.
+            now: Seconds on any clock that does not jump.
+        """
+        if self._bitrate is None:
+            self._bitrate = wanted
+        change = (wanted - self._bitrate) / self._bitrate
+        pause = _SECONDS_BETWEEN_INCREASES if 0 < change < _LARGE_INCREASE else _SECONDS_BETWEEN_CHANGES
+        if abs(change) >= _MIN_STEP and now - self._changed >= pause:
+            self._bitrate, self._changed = wanted, now
+        return self._bitrate
+
+
 class SharedBitrate:
     """The bitrate of an encoder that several links share.
 
@@ -116,7 +146,6 @@ class SharedBitrate:
         self._estimates: dict[object, int] = {}
         self._guesses: dict[object, int] = {}
         self._bitrate = maximum
-        self._changed = float("-inf")
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -128,7 +157,6 @@ class SharedBitrate:
         if (minimum, maximum) != (self._minimum, self._maximum):
             self._minimum = minimum
             self._maximum = maximum
-            self._changed = float("-inf")
             self._bitrate = maximum
 
     def report(self, link: object, estimate: int, is_confirmed: bool = True) -> None:
@@ -148,24 +176,11 @@ class SharedBitrate:
         self._estimates.pop(link, None)
         self._guesses.pop(link, None)
 
-    def target(self, now: float) -> int:
-        """What to encode with.
-
-        Small changes, and increases soon after the last change, wait: each opens the codec anew.
-
-        Args:
-            now: Seconds on any clock that does not jump.
-
-        Returns:
-            Bits per second.
-        """
+    def target(self) -> int:
+        """What to encode with, in bits per second; a small change of the estimates changes nothing."""
         wanted = self._wanted()
-        change = (wanted - self._bitrate) / self._bitrate
-        is_small = 0 < change < _LARGE_INCREASE
-        pause = _SECONDS_BETWEEN_INCREASES if is_small else _SECONDS_BETWEEN_CHANGES
-        if abs(change) >= _MIN_CHANGE and now - self._changed >= pause:
+        if abs(wanted - self._bitrate) >= _MIN_CHANGE * self._bitrate:
             self._bitrate = wanted
-            self._changed = now
         return self._bitrate
 
     def _wanted(self) -> int:

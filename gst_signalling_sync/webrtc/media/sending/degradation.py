@@ -1,8 +1,8 @@
 """`Degradation`: what a source gives up where the bitrate is too low for its frames.
 
 The words are the W3C's (``degradationPreference``). A codec cannot go below some bits for each pixel, which depend on what is
-filmed, so that they are learnt from what the encoder makes. Below that the frame rate falls first, to half at the most, then
-the size. No clock and no I/O.
+filmed, so that they are learnt from what the encoder makes, for each size by itself. Below that the frame rate falls first, to
+half at the most, then the size. No clock and no I/O.
 """
 
 from __future__ import annotations
@@ -26,8 +26,13 @@ _MIN_SIDE: Final = 64
 _MARGIN: Final = 1.3
 """By which a larger size must fit before it is taken again: each change costs a keyframe."""
 
+_FIRST_PATIENCE_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = (4.0, 60.0)
-"""How long a size lasts before a larger one is tried; twice as long each time that the larger one did not last."""
+"""How long a larger size has to fit, without a break, before it is taken; twice as long each time that it did not last. The
+first time, little was known of the link when the size was lowered."""
+
+_LASTING_SECONDS: Final = 30.0
+"""A larger size that is given up sooner did not last."""
 
 _SETTLING_FRAMES: Final = 8
 """Encoders make up for a keyframe by the next ones, which tell nothing."""
@@ -40,9 +45,16 @@ _MISSED: Final = 1.15
 
 _KEPT: Final = 1.05
 _EASY: Final = 0.7
-"""One whose frames are smaller by this factor has easy ones."""
+_EASY_SECONDS: Final = 2.0
+"""One whose frames are smaller by this factor, for longer than it takes to make up for a keyframe, has easy ones."""
+
+_SAME_BITRATE: Final = 0.15
+"""Larger changes of the bitrate, as a part of it, take the encoder some frames."""
 
 _FORGETTING_PER_SECOND: Final = 0.99
+_FORGETTING_OTHERS_PER_SECOND: Final = 0.997
+"""Of what was learnt at the present size, and at others."""
+
 _MAX_STEP_SECONDS: Final = 1.0
 
 
@@ -77,14 +89,18 @@ class Degradation:
             )
         self._preference = preference
         self._scale = 1.0
-        self._least = _MIN_BITS_PER_PIXEL
-        # Of recent frames, older ones count less: bits, bits per pixel, seconds, frames.
-        self._bits = self._density = self._seconds = self._weight = 0.0
+        # By scale: bits per pixel that frames take at least.
+        self._least = {1.0: _MIN_BITS_PER_PIXEL}
+        # Of recent frames, older ones count less: bits, bits that they might have had, bits per pixel, frames.
+        self._bits = self._budget = self._density = self._weight = 0.0
+        self._easy_seconds = 0.0
         self._opened: tuple[tuple[int, int], int] | None = None
         self._frames = 0
         self._encoded_at: float | None = None
-        self._patience = _PATIENCE_SECONDS[0]
-        self._changed_at = self._raised_at = -math.inf
+        self._patience = _FIRST_PATIENCE_SECONDS
+        self._raised_at = -math.inf
+        # Since when a larger scale fits, and the largest one that has fitted since.
+        self._fitting: tuple[float, float] | None = None
 
     def plan(self, size: tuple[int, int], fps: float, bitrate: int, now: float) -> Plan:
         """What to encode with.
@@ -102,7 +118,7 @@ class Degradation:
         )
         self._change_to(scale, now)
         width, height = size if self._scale == 1.0 else _scaled(size, self._scale)
-        affordable = bitrate / (self._least * width * height)
+        affordable = bitrate / (self._needed(self._scale) * width * height)
         return Plan(min(fps, max(1.0, lowest_fps, affordable)), (width, height))
 
     def encoded(self, bits: int, plan: Plan, bitrate: int, now: float) -> None:
@@ -114,42 +130,71 @@ class Degradation:
             bitrate: Likewise, bits per second.
             now: Seconds on any clock that does not jump.
         """
-        if self._opened != (plan.size, bitrate):
+        if self._opened is None or self._opened[0] != plan.size or not _is_near(bitrate, self._opened[1]):
             self._opened = (plan.size, bitrate)
             self._frames = 0
         elapsed = 0.0 if self._encoded_at is None else min(now - self._encoded_at, _MAX_STEP_SECONDS)
         self._encoded_at = now
+        self._forget_others(elapsed)
         self._frames += 1
         if self._frames == 1:
-            self._bits = self._density = self._seconds = self._weight = 0.0
+            self._bits = self._budget = self._density = self._weight = 0.0
             return
         self._bits += bits - _WEIGHT * self._bits
+        self._budget += bitrate / plan.fps - _WEIGHT * self._budget
         self._density += bits / (plan.size[0] * plan.size[1]) - _WEIGHT * self._density
-        self._seconds += 1 / plan.fps - _WEIGHT * self._seconds
         self._weight += 1 - _WEIGHT * self._weight
-        if self._frames <= _SETTLING_FRAMES:
-            return
-        share, spent = self._bits / (bitrate * self._seconds), self._density / self._weight
+        if self._frames > _SETTLING_FRAMES:
+            self._learn(self._bits / self._budget, self._density / self._weight, elapsed)
+
+    def _learn(self, share: float, spent: float, elapsed: float) -> None:
+        """Draw conclusions from the part of their bits that frames took, and the bits per pixel."""
+        least = self._needed(self._scale)
+        if share >= _EASY:
+            self._easy_seconds = 0.0
         if share > _MISSED:
-            self._least = max(self._least, spent)
+            least = max(least, spent)
         elif share < _EASY:
-            self._least = min(self._least, spent)
+            least = min(least, spent)
+            self._easy_seconds += elapsed
+            if self._easy_seconds > _EASY_SECONDS:
+                # What is easy at this size is so at each.
+                self._least.clear()
         elif share < _KEPT:
-            self._least *= _FORGETTING_PER_SECOND**elapsed
-        self._least = max(self._least, _MIN_BITS_PER_PIXEL)
+            least *= _FORGETTING_PER_SECOND**elapsed
+        self._least[self._scale] = max(least, _MIN_BITS_PER_PIXEL)
+
+    def _forget_others(self, elapsed: float) -> None:
+        for scale in self._least:
+            if scale != self._scale:
+                self._least[scale] = max(
+                    self._least[scale] * _FORGETTING_OTHERS_PER_SECOND**elapsed, _MIN_BITS_PER_PIXEL
+                )
+
+    def _needed(self, scale: float) -> float:
+        """Bits per pixel; of a size that was never sent, as many as of the present one."""
+        return self._least.get(scale, self._least.get(self._scale, _MIN_BITS_PER_PIXEL))
 
     def _change_to(self, scale: float, now: float) -> None:
+        if scale <= self._scale:
+            self._fitting = None
         if scale > self._scale:
-            if now < self._changed_at + self._patience:
-                return
-            self._raised_at = now
+            since, smallest = self._fitting or (now, scale)
+            self._fitting = since, min(smallest, scale)
+            if now - since >= self._patience:
+                self._set(self._fitting[1])
+                self._raised_at = now
         elif scale < self._scale:
             first, longest = _PATIENCE_SECONDS
-            has_lasted = now >= self._raised_at + self._patience
-            self._patience = first if has_lasted else min(2 * self._patience, longest)
-        else:
-            return
-        self._scale, self._changed_at = scale, now
+            if now - self._raised_at < _LASTING_SECONDS:
+                self._patience = min(max(first, 2 * self._patience), longest)
+            elif self._raised_at > -math.inf:
+                self._patience = first
+            self._set(scale)
+
+    def _set(self, scale: float) -> None:
+        self._least.setdefault(scale, self._needed(scale))
+        self._scale, self._fitting = scale, None
 
     def _lowest_fps(self, fps: float) -> float:
         match self._preference:
@@ -166,7 +211,11 @@ class Degradation:
 
     def _fits(self, size: tuple[int, int], scale: float, fps: float, bitrate: int) -> bool:
         margin = _MARGIN if scale > self._scale else 1.0
-        return self._least * size[0] * size[1] * scale**2 * fps * margin <= bitrate
+        return self._needed(scale) * size[0] * size[1] * scale**2 * fps * margin <= bitrate
+
+
+def _is_near(bitrate: int, before: int) -> bool:
+    return abs(bitrate - before) <= _SAME_BITRATE * before
 
 
 def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import av
@@ -26,14 +25,11 @@ from ..encoded_frame import VIDEO_CLOCK_RATE
 from ..failures import Failures
 from ..pictures import to_frame, to_yuv420p
 from ..track_names import checked_name
-from .bitrate import SharedBitrate
-from .cadence import Cadence
 from .degradation import Degradation, DegradationPreference
+from .encoding import FRAME_TOLERANCE, MIN_BITRATE, Encoding, lowest_bitrate
 from .fan_out import FanOut, Sink
-from .keyframe_requests import KeyframeRequests
 from .sender_clock import capture_time
 from .source_thread import SourceThread
-from .video_encoder import VideoEncoder, default_bitrate
 
 __all__ = ["Bitrate", "VideoSource"]
 
@@ -42,11 +38,6 @@ logger = logging.getLogger(__name__)
 Bitrate = int | tuple[int, int] | None
 """Bits per second: the highest, or the lowest and the highest, or None to go by the size of the frames."""
 
-_MIN_PART: Final = 16
-"""Where only the highest bitrate is given, the lowest is this part of it."""
-
-_MIN_BITRATE: Final = 30_000
-_ANY_BITRATE: Final = 10**12
 _MAX_FPS: Final = 240
 
 _REPEAT_SECONDS: Final = 1.0
@@ -54,9 +45,6 @@ _REPEAT_SECONDS: Final = 1.0
 
 _BURST: Final = 3
 """Frames that may come early: who writes at about `fps`, and several at once after a stall, must not wait ever after."""
-
-_TOLERANCE: Final = 1.02
-"""No camera's clock is exact."""
 
 _POLL_SECONDS: Final = 0.005
 
@@ -69,24 +57,6 @@ class _Written:
     def __init__(self, frame: av.VideoFrame, time: float) -> None:
         self.frame = frame
         self.time = time
-
-
-class _Encoding:
-    """One form of a source's frames. The encoder is the thread's; the rest is guarded by the source's lock."""
-
-    def __init__(self, form: SendForm, degradation: DegradationPreference) -> None:
-        self.encoder = VideoEncoder(form)
-        self.degradation = Degradation(degradation)
-        self.cadence = Cadence()
-        self.reformatter = VideoReformatter()
-        # When the next frame may be encoded, where not all are.
-        self.due = 0.0
-        self.keyframes = KeyframeRequests()
-        # Of no size yet, hence without limits.
-        self.bitrate = SharedBitrate(1, _ANY_BITRATE)
-        self.has_limits = False
-        self.behind: set[Sink] = set()
-        self.sinks = 0
 
 
 class VideoSource:
@@ -122,7 +92,7 @@ class VideoSource:
         self._limits = _checked_limits(bitrate)
         Degradation(degradation)
         self._degradation = degradation
-        self._interval = 1 / self.fps / _TOLERANCE
+        self._interval = 1 / self.fps / FRAME_TOLERANCE
         self._owner = Owner("video source")
         self._fan_out = FanOut()
 
@@ -131,7 +101,7 @@ class VideoSource:
         self._newest: _Written | None = None
         self._written = 0
         self._encoded = 0
-        self._encodings: dict[SendForm, _Encoding] = {}
+        self._encodings: dict[SendForm, Encoding] = {}
         self._form_of: dict[Sink, SendForm] = {}
         self._thread = SourceThread("video-source")
         self._failures = Failures(logger, lambda: repr(self), (av.FFmpegError, ValueError))
@@ -167,9 +137,8 @@ class VideoSource:
             RuntimeError: The source was inherited by `fork`.
         """
         self._owner.check()
-        now = time.monotonic()
         with self._changed:
-            rates = [each.bitrate.target(now) for each in self._encodings.values() if each.has_limits]
+            rates = [each.bitrate.target() for each in self._encodings.values() if each.has_limits]
         return max(rates, default=None)
 
     def write(self, picture: Any, format: str = "bgr24", *, captured: float | None = None) -> None:
@@ -212,7 +181,7 @@ class VideoSource:
         with self._changed:
             self._form_of[sink] = form
             if form not in self._encodings:
-                self._encodings[form] = _Encoding(form, self._degradation)
+                self._encodings[form] = Encoding(form, self._degradation)
             self._encodings[form].sinks += 1
             self._fan_out.add(sink, form, loop)
             self._thread.ensure(self._main)
@@ -288,7 +257,7 @@ class VideoSource:
                 encoding.behind.discard(sink)
             self._changed.notify_all()
 
-    def _encoding_of(self, sink: Sink) -> _Encoding | None:
+    def _encoding_of(self, sink: Sink) -> Encoding | None:
         form = self._form_of.get(sink)
         return None if form is None else self._encodings.get(form)
 
@@ -363,25 +332,14 @@ class VideoSource:
             encoding = self._encodings.get(form)
             if encoding is None:
                 return
-            bitrate = self._bitrate_of(encoding, frame, now)
-            keyframe = encoding.keyframes.is_due(now)
-        plan = encoding.degradation.plan((frame.width, frame.height), self.fps, bitrate, now)
-        interval = 1 / plan.fps / _TOLERANCE
-        if plan.fps < self.fps and now < encoding.due - interval / 4 and not keyframe:
+            order = encoding.order((frame.width, frame.height), self.fps, self._limits, now)
+        if order is None:
             return
-        encoding.due = max(encoding.due, now - interval) + interval
-        encoding.cadence.add(now)
-        plan = replace(plan, fps=encoding.cadence.fps(plan.fps))
         try:
-            if plan.size != (frame.width, frame.height):
-                frame = to_yuv420p(frame, encoding.reformatter, plan.size)
-            encoded = encoding.encoder.encode(frame, timestamp, captured, bitrate, plan.fps, keyframe)
+            encoded = encoding.encode(frame, order, timestamp, captured)
             with self._changed:
                 self._encoded += 1
-                if encoded.keyframe:
-                    encoding.keyframes.made(time.monotonic())
-                else:
-                    encoding.degradation.encoded(8 * len(encoded.data), plan, bitrate, now)
+                encoding.made(encoded, order, time.monotonic())
             if encoded.data:
                 self._fan_out.post(form, encoded)
         except Exception as error:  # noqa: BLE001 - reported; the others are still to get their frame
@@ -389,13 +347,6 @@ class VideoSource:
             encoding.encoder.restart()
         else:
             self._failures.passed()
-
-    def _bitrate_of(self, encoding: _Encoding, frame: av.VideoFrame, now: float) -> int:
-        highest = default_bitrate(frame.width, frame.height, self.fps)
-        lowest, highest = self._limits or (max(_MIN_BITRATE, highest // _MIN_PART), highest)
-        encoding.has_limits = True
-        encoding.bitrate.set_limits(lowest, highest)
-        return encoding.bitrate.target(now)
 
 
 def _checked_codecs(codecs: Sequence[str]) -> tuple[str, ...]:
@@ -409,9 +360,9 @@ def _checked_codecs(codecs: Sequence[str]) -> tuple[str, ...]:
 def _checked_limits(bitrate: Bitrate) -> tuple[int, int] | None:
     if bitrate is None:
         return None
-    limits = bitrate if isinstance(bitrate, tuple) else (max(_MIN_BITRATE, bitrate // _MIN_PART), bitrate)
-    if len(limits) != 2 or not _MIN_BITRATE <= limits[0] <= limits[1]:
+    limits = bitrate if isinstance(bitrate, tuple) else (lowest_bitrate(bitrate), bitrate)
+    if len(limits) != 2 or not MIN_BITRATE <= limits[0] <= limits[1]:
         raise ValueError(
-            f"bitrate={bitrate!r}: bits per second, the highest or (lowest, highest), each at least {_MIN_BITRATE}"
+            f"bitrate={bitrate!r}: bits per second, the highest or (lowest, highest), each at least {MIN_BITRATE}"
         )
     return limits

@@ -1,0 +1,134 @@
+"""`Encoding`: one form of a source's frames: which of them are encoded, at which bitrate, frame rate and size. No clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import av
+from av.video.reformatter import VideoReformatter
+
+from ..codecs.codec import SendForm
+from ..encoded_frame import EncodedFrame
+from ..pictures import to_yuv420p
+from .bitrate import BitrateSteps, SharedBitrate
+from .cadence import Cadence
+from .degradation import Degradation, DegradationPreference, Plan
+from .fan_out import Sink
+from .keyframe_requests import KeyframeRequests
+from .video_encoder import VideoEncoder, default_bitrate
+
+__all__ = ["FRAME_TOLERANCE", "MIN_BITRATE", "Encoding", "Order", "lowest_bitrate"]
+
+MIN_BITRATE: Final = 30_000
+"""Bits per second that a source is sent with at least."""
+
+FRAME_TOLERANCE: Final = 1.02
+"""By which frames may come earlier than the frame rate says: no camera's clock is exact."""
+
+_MIN_PART: Final = 16
+_ANY_BITRATE: Final = 10**12
+
+
+def lowest_bitrate(highest: int) -> int:
+    """The minimum where only the maximum is given, a sixteenth of it; both in bits per second."""
+    return max(MIN_BITRATE, highest // _MIN_PART)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How a frame is to be encoded.
+
+    Attributes:
+        bitrate: Bits per second.
+        plan: Its size, and the frame rate that its bits are shared among.
+        keyframe: Whether it must be one.
+    """
+
+    bitrate: int
+    plan: Plan
+    keyframe: bool
+
+
+class Encoding:
+    """One form of a source's frames, for all links that take it.
+
+    Args:
+        form: Of the codec.
+        degradation: What is given up where the bitrate is too low, see `Degradation`.
+    """
+
+    def __init__(self, form: SendForm, degradation: DegradationPreference) -> None:
+        self.encoder = VideoEncoder(form)
+        self.keyframes = KeyframeRequests()
+        # Of no size yet, hence without limits.
+        self.bitrate = SharedBitrate(1, _ANY_BITRATE)
+        self.has_limits = False
+        self.behind: set[Sink] = set()
+        """Links that have frames waiting."""
+        self.sinks = 0
+        self._steps = BitrateSteps()
+        self._degradation = Degradation(degradation)
+        self._cadence = Cadence()
+        self._reformatter = VideoReformatter()
+        # When the next frame may be encoded, where not all are.
+        self._due = 0.0
+
+    def order(self, size: tuple[int, int], fps: float, limits: tuple[int, int] | None, now: float) -> Order | None:
+        """Decide on a frame.
+
+        Args:
+            size: Its width and height in pixels.
+            fps: Maximum of the source, in frames per second.
+            limits: Minimum and maximum in bits per second. None: by the size and the frame rate.
+            now: Seconds on any clock that does not jump.
+
+        Returns:
+            How it is to be encoded. None: it is left out.
+        """
+        if limits is None:
+            highest = default_bitrate(*size, fps)
+            limits = lowest_bitrate(highest), highest
+        self.has_limits = True
+        self.bitrate.set_limits(*limits)
+        bitrate = self.bitrate.target()
+        if not self.encoder.follows:
+            bitrate = self._steps.step(bitrate, now)
+        keyframe = self.keyframes.is_due(now)
+        plan = self._degradation.plan(size, fps, bitrate, now)
+        interval = 1 / plan.fps / FRAME_TOLERANCE
+        if plan.fps < fps and now < self._due - interval / 4 and not keyframe:
+            return None
+        self._due = max(self._due, now - interval) + interval
+        self._cadence.add(now)
+        return Order(bitrate, replace(plan, fps=self._cadence.fps(plan.fps)), keyframe)
+
+    def encode(self, frame: av.VideoFrame, order: Order, timestamp: int, captured: float) -> EncodedFrame:
+        """Encode a frame.
+
+        Args:
+            frame: In yuv420p, of any size.
+            order: How.
+            timestamp: In ticks of 90 kHz, higher than the last.
+            captured: When it was, for the result.
+
+        Raises:
+            av.FFmpegError: The encoder refused; `VideoEncoder.restart` it before the next frame.
+        """
+        plan = order.plan
+        if plan.size != (frame.width, frame.height):
+            frame = to_yuv420p(frame, self._reformatter, plan.size)
+        return self.encoder.encode(frame, timestamp, captured, order.bitrate, plan.fps, order.keyframe)
+
+    def made(self, encoded: EncodedFrame, order: Order, now: float) -> None:
+        """Take note of a frame that was encoded.
+
+        Args:
+            encoded: The frame.
+            order: How it was to be encoded.
+            now: Seconds on the clock of `order`.
+        """
+        if encoded.keyframe:
+            self.keyframes.made(now)
+        else:
+            self._degradation.encoded(8 * len(encoded.data), order.plan, order.bitrate, now)

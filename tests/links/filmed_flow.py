@@ -1,0 +1,108 @@
+"""A camera whose frames are encoded by the real codec, sent over a link and put together again, all in simulated time."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Final
+
+import av
+import numpy as np
+
+from gst_signalling_sync.webrtc.media.codecs import VIDEO
+from gst_signalling_sync.webrtc.media.encoded_frame import VIDEO_CLOCK_RATE
+from gst_signalling_sync.webrtc.media.sending.encoding import Encoding
+from gst_signalling_sync.webrtc.media.sending.video_encoder import default_bitrate
+
+from .flow import Flow
+
+__all__ = ["FilmedFlow"]
+
+SIZE: Final = (640, 480)
+_NOISE: Final = 5
+"""The frame is so many times wider than its corner of noise, as GStreamer's test picture has one."""
+
+_BARS: Final = 8
+_PAYLOAD_SHARE: Final = 0.93
+_HEADROOM: Final = 1.3
+_HEADER_BYTES: Final = 70
+_WAITING: Final = 3
+"""Frames that may wait before no more are made."""
+
+
+@dataclass
+class FilmedFlow(Flow):
+    """One camera and its viewer; packets that are lost are sent again.
+
+    Attributes:
+        codec: That the frames are sent in.
+        keyframes: When each was made.
+        shown: When each frame had come altogether, and the seconds since it was captured.
+    """
+
+    codec: str = "VP8"
+    keyframes: list[float] = field(default_factory=list)
+    shown: list[tuple[float, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        form = VIDEO[self.codec].send_form({})
+        self.encoding = Encoding(form, "balanced")
+        self.estimator.maximum = default_bitrate(*SIZE, self.fps) / _PAYLOAD_SHARE * _HEADROOM
+        self._pack = form.new_packer()
+        self._pixels = np.random.default_rng(self.seed)
+        width, height = SIZE
+        bars = np.repeat(self._pixels.integers(0, 255, (1, _BARS, 3), dtype=np.uint8), width // _BARS, axis=1)
+        self._picture = np.ascontiguousarray(np.broadcast_to(bars, (height, width, 3)))
+        # How many packets of each frame, by the time of its capture, have not come.
+        self._missing: dict[float, int] = {}
+        self._follow_estimate()
+
+    def longest_freeze(self, begin: float) -> float:
+        """Seconds without a new frame, from some time on."""
+        times = sorted(time for time, _ in self.shown if time >= begin)
+        return max(after - before for before, after in itertools.pairwise([begin, *times, self._now]))
+
+    def shown_delay(self, begin: float, share: float) -> float:
+        """A quantile of the seconds from capture until frames were shown, from some time on."""
+        found = sorted(seconds for time, seconds in self.shown if time >= begin)
+        return found[int(share * (len(found) - 1))]
+
+    def _on_frame(self, _: object) -> None:
+        self._at(self._now + 1 / self.fps, "frame", None)
+        picture = self._next_picture()
+        waiting = len({owner for _, owner in self._queue})
+        order = self.encoding.order(SIZE, self.fps, None, self._now) if waiting <= _WAITING else None
+        if order is None:
+            return
+        frame = av.VideoFrame.from_ndarray(picture, "bgr24").reformat(format="yuv420p")
+        encoded = self.encoding.encode(frame, order, round(self._now * VIDEO_CLOCK_RATE), self._now)
+        self.encoding.made(encoded, order, self._now)
+        if encoded.keyframe:
+            self.keyframes.append(self._now)
+        payloads = self._pack(encoded.data)
+        self._missing[self._now] = len(payloads)
+        self._queue += [(len(payload) + _HEADER_BYTES, self._now) for payload in payloads]
+
+    def _on_arrival(self, packet: tuple[int, object]) -> None:
+        super()._on_arrival(packet)
+        _, captured = packet
+        if isinstance(captured, float):
+            self._missing[captured] -= 1
+            if not self._missing[captured]:
+                self.shown.append((self._now, self._now - captured))
+
+    def _on_told(self, message: object) -> None:
+        super()._on_told(message)
+        self._follow_estimate()
+
+    def _follow_estimate(self) -> None:
+        bitrate = round(self.estimator.bitrate * _PAYLOAD_SHARE)
+        self.encoding.bitrate.report("viewer", bitrate, self.estimator.is_confirmed)
+
+    def _next_picture(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        """Colour bars that move, with a corner of noise."""
+        self._picture = np.roll(self._picture, 2, axis=1)
+        width, height = (side // _NOISE for side in SIZE)
+        self._picture[:height, :width] = self._pixels.integers(0, 255, (height, width, 3), dtype=np.uint8)
+        return self._picture
