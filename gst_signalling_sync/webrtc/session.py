@@ -129,7 +129,12 @@ class Session:
 
     @property
     def refusals(self) -> dict[str, int]:
-        """How often the peer has met each limit, by its name in `SessionLimits`; only those that it met. A snapshot."""
+        """How often the peer has met each limit, by its name in `SessionLimits`; only those that it met. A snapshot.
+
+        Empty in a forked child.
+        """
+        if not self._owner.is_here:
+            return {}
         return dict(self._met_before + Counter(self.link.met.counts))
 
     @property
