@@ -127,6 +127,11 @@ class Life:
         return self._error
 
     @property
+    def has_met_server(self) -> bool:
+        """Whether the newest start has had a connection and lost it again."""
+        return self._has_met_server
+
+    @property
     def registrations(self) -> int:
         """How often the server has accepted the role's registration so far."""
         return self._registrations

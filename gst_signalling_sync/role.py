@@ -155,7 +155,7 @@ class RoleObject:
             self._life.start(self._deadline(timeout), self._callbacks.is_current)
         except ConnectError as error:
             # Whoever gives `retry` knows what it can do; a server that answers, even by refusing, is there.
-            if self._retry is DEFAULT_RETRY and error.status is None:
+            if self._retry is DEFAULT_RETRY and error.status is None and not self._life.has_met_server:
                 error.args = (
                     f"{error} With retry=Retry(wait_for_server=True) start() waits for a server, within its timeout.",
                 )

@@ -86,6 +86,11 @@ class RoleThread:
         return self._life.error
 
     @property
+    def has_met_server(self) -> bool:
+        """Whether the newest start has had a connection and lost it again."""
+        return self._life.has_met_server
+
+    @property
     def registrations(self) -> int:
         """How often the server has accepted the role's registration so far."""
         return self._life.registrations

@@ -296,6 +296,22 @@ def test_start_goes_on_when_the_server_restarts_meanwhile(role_class: RoleClass)
         assert role.state == "registered"
 
 
+def test_start_that_has_waited_for_a_server_is_not_told_how_to_wait() -> None:
+    met = threading.Event()
+
+    def leave(conversation: Conversation) -> None:
+        conversation.welcome()
+        met.set()
+
+    with ThreadPoolExecutor() as pool:
+        with signalling_server(leave) as uri:
+            starting = pool.submit(Producer(uri, name="robot").start, 2)
+            assert met.wait(SECONDS)
+        with pytest.raises((ConnectError, ConnectionLost)) as told:
+            starting.result(SECONDS)
+    assert "Retry(" not in str(told.value)
+
+
 def test_start_tells_the_loss_where_the_server_closes_each_connection() -> None:
     with signalling_server(Conversation.welcome) as uri:
         producer = Producer(uri, name="robot", retry=Retry(first=0.05, maximum=0.1))
