@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -163,6 +164,18 @@ def test_frames_that_come_irregularly_are_no_reason(pauses: tuple[float, ...]) -
         plan = degradation.plan(HD, 30, bitrate, now)
         now += pause
         degradation.encoded(round(bitrate / plan.fps), plan, bitrate, now)
+
+        assert plan == Plan(30, HD)
+
+
+@pytest.mark.parametrize("swing", [0.2, 0.4])
+def test_frames_that_are_too_large_for_a_while_are_no_reason(swing: float) -> None:
+    degradation, bitrate = Degradation(), 800_000
+    for number in range(600):
+        now = number / 30
+        plan = degradation.plan(HD, 30, bitrate, now)
+        share = 1 + swing * math.sin(number * 2 * math.pi / 40)
+        degradation.encoded(round(share * bitrate / 30), plan, bitrate, now)
 
         assert plan == Plan(30, HD)
 

@@ -43,6 +43,9 @@ _WEIGHT: Final = 0.1
 _MISSED: Final = 1.15
 """An encoder whose frames are larger than they may be by this factor cannot make them smaller."""
 
+_EXCESS_SECONDS: Final = 0.3
+"""It has to have missed by so much in all, as encoders do not for a while that keep to their rate in the long run."""
+
 _KEPT: Final = 1.05
 _EASY: Final = 0.7
 _EASY_SECONDS: Final = 2.0
@@ -94,6 +97,8 @@ class Degradation:
         # Of recent frames, older ones count less: bits, bits that they might have had, bits per pixel, frames.
         self._bits = self._budget = self._density = self._weight = 0.0
         self._easy_seconds = 0.0
+        # What frames took beyond their bits, and did not make up for since, in seconds of the bitrate.
+        self._excess = 0.0
         self._opened: tuple[tuple[int, int], int] | None = None
         self._frames = 0
         self._encoded_at: float | None = None
@@ -138,13 +143,15 @@ class Degradation:
         self._forget_others(elapsed)
         self._frames += 1
         if self._frames == 1:
-            self._bits = self._budget = self._density = self._weight = 0.0
+            self._bits = self._budget = self._density = self._weight = self._excess = 0.0
             return
         self._bits += bits - _WEIGHT * self._bits
         self._budget += bitrate / plan.fps - _WEIGHT * self._budget
         self._density += bits / (plan.size[0] * plan.size[1]) - _WEIGHT * self._density
         self._weight += 1 - _WEIGHT * self._weight
         if self._frames > _SETTLING_FRAMES:
+            excess = bits - _KEPT * bitrate / plan.fps
+            self._excess = max(0.0, self._excess + excess / bitrate)
             self._learn(self._bits / self._budget, self._density / self._weight, elapsed)
 
     def _learn(self, share: float, spent: float, elapsed: float) -> None:
@@ -152,7 +159,7 @@ class Degradation:
         least = self._needed(self._scale)
         if share >= _EASY:
             self._easy_seconds = 0.0
-        if share > _MISSED:
+        if share > _MISSED and self._excess > _EXCESS_SECONDS:
             least = max(least, spent)
         elif share < _EASY:
             least = min(least, spent)
