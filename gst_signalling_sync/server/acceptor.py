@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 _AT_ONCE: Final = 64
 """Connections that are accepted until the loop looks at those that there are."""
 
+_AT_LEAST: Final = 2
+"""Those that are accepted although others wait for their handshakes: strangers who always do shall not keep everybody out."""
+
 _RETRY_SECONDS: Final = 1.0
 
 _SPARE_DESCRIPTORS: Final = 64
@@ -81,7 +84,7 @@ class Acceptor:
         on_connection: Is given each connection, and closes it.
         breather: Lets other threads run in between.
         clock: The time, in seconds.
-        has_time: Whether to accept any now; if not, it is asked again when the loop has looked at all others.
+        has_time: Whether to accept more than two now; if not, it is asked again when the loop has looked at all others.
     """
 
     def __init__(
@@ -115,8 +118,8 @@ class Acceptor:
 
     def _accept(self) -> None:
         end = self._clock() + SLICE_SECONDS
-        for _ in range(_AT_ONCE):
-            if not self._has_time() or self._clock() >= end:
+        for accepted in range(_AT_ONCE):
+            if accepted >= _AT_LEAST and (not self._has_time() or self._clock() >= end):
                 return
             try:
                 connection, _ = self._listening.accept()

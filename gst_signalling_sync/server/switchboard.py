@@ -50,7 +50,7 @@ FAREWELL_SECONDS: Final = 2.0
 PINGS_AT_ONCE: Final = 100
 
 COMING_AT_ONCE: Final = 64
-"""Connections that wait for their handshakes, or their ends, before more are accepted."""
+"""Connections that wait for their handshakes, or their ends, beyond which few more are accepted."""
 
 MAX_TICK_SECONDS: Final = 0.5
 """How often it is looked at which leases are over, at least."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -121,6 +123,31 @@ def test_slow_handshakes_delay_nobody(victim: Victim, honest: RawPeer) -> None:
 
         with attacking(send_bytes):
             victim.assert_nobody_notices(honest)
+
+
+def test_strangers_that_knock_without_end_keep_nobody_out(victim: Victim) -> None:
+    header = HANDSHAKE.removesuffix(b"\r\n") + b"X: " + b"x" * 15_000
+    with tcp_connections(victim.port, 300) as connections:
+        done = threading.Event()
+
+        def send_bytes() -> None:
+            for index in range(len(header)):
+                for connection in connections:
+                    with contextlib.suppress(OSError):
+                        connection.send(header[index : index + 1])
+                if done.is_set():
+                    return
+
+        with attacking(send_bytes):
+            try:
+                waited = []
+                for _ in range(20):
+                    begin = time.monotonic()
+                    RawPeer(victim.uri).close()
+                    waited.append(time.monotonic() - begin)
+                assert sorted(waited)[-2] < 1
+            finally:
+                done.set()
 
 
 def test_long_header_is_refused() -> None:
