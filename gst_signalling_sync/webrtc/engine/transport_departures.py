@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from ..bwe.estimator import SendSideEstimator
 from ..bwe.pacer import Pacer
 from ..bwe.probing import Probe
+from ..bwe.repair_rate import RepairRate
 from ..bwe.transport_feedback import TransportFeedback
 from .codecs import RTCRtpSendParameters
 from .header_extensions import TRANSPORT_SEQUENCE_NUMBER
@@ -20,6 +21,9 @@ _NETWORK_BYTES: Final = 38
 
 _PAYLOAD_SHARE: Final = 0.93
 """Of the bits of a link, with packets of video of the usual size."""
+
+_MAX_REPAIRS: Final = 0.5
+"""Of the bits of a link: more than this part is not taken from the frames for packets that are sent again."""
 
 _AUDIO_RATE: Final = 80_000
 """Bits per second that a track of sound takes, with its headers."""
@@ -69,6 +73,7 @@ class TransportDepartures:
     def __init__(self) -> None:
         self._estimator = SendSideEstimator()
         self._pacer = Pacer()
+        self._repairs = RepairRate()
         self._number = 0
         self._senders: dict[Departing, None] = {}
         self._began: float | None = None
@@ -98,6 +103,11 @@ class TransportDepartures:
         waited = 0.0 if self._began is None else time.monotonic() - self._began
         return self._estimator.has_feedback or waited < _PATIENCE_SECONDS
 
+    @property
+    def round_trip(self) -> float:
+        """Seconds from sending a packet to hearing of it."""
+        return self._estimator.round_trip
+
     def wait(self) -> float:
         """Seconds until the next packet of video may be sent; 0: now."""
         return self._pacer.wait(time.monotonic()) if self.has_feedback else 0.0
@@ -107,13 +117,14 @@ class TransportDepartures:
         self._number = (self._number + 1) & 0xFFFF
         return self._number
 
-    def sent(self, number: int, size: int, probe: int | None = None) -> None:
+    def sent(self, number: int, size: int, probe: int | None = None, is_repair: bool = False) -> None:
         """Take note of a packet.
 
         Args:
             number: From `next_number`.
             size: Bytes, as RTP.
             probe: The burst that it belongs to.
+            is_repair: Whether it was sent before, and lost.
         """
         now = time.monotonic()
         if self._began is None:
@@ -121,6 +132,8 @@ class TransportDepartures:
             self._pacer.pace(self._estimator.bitrate)
         self._estimator.on_sent(number, size + _NETWORK_BYTES, now, probe)
         self._pacer.sent((size + _NETWORK_BYTES) * 8, now)
+        if is_repair:
+            self._repairs.add((size + _NETWORK_BYTES) * 8, now)
 
     def poll(self) -> None:
         """Begin a burst of padding, if it is time."""
@@ -158,7 +171,10 @@ class TransportDepartures:
         videos = [sender for sender in self._senders if sender.kind == "video"]
         if not videos:
             return
-        rate = (self._estimator.bitrate - _AUDIO_RATE * self._audio_tracks) * _PAYLOAD_SHARE / len(videos)
+        estimate = self._estimator.bitrate
+        # Frames that filled the link beside them would have as many packets lost again, and so on forever.
+        repairs = min(self._repairs.rate(time.monotonic()), _MAX_REPAIRS * estimate)
+        rate = (estimate - repairs - _AUDIO_RATE * self._audio_tracks) * _PAYLOAD_SHARE / len(videos)
         for sender in videos:
             sender.on_link_estimate(max(1, round(rate)), self._estimator.is_confirmed)
 

@@ -12,7 +12,7 @@ import random
 import struct
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ....threads.loop_thread import LoopThread
 from ...bwe.probing import Probe
@@ -49,6 +49,7 @@ from ..failures import Failures
 from .bitrate import LinkEstimate, SendRate
 from .header_extensions import HeaderExtensions
 from .sender_clock import ntp_time
+from .sent_packets import SentPacket, SentPackets
 
 if TYPE_CHECKING:
     from .fan_out import Sink
@@ -56,9 +57,6 @@ if TYPE_CHECKING:
 __all__ = ["MediaSender", "Source"]
 
 logger = logging.getLogger(__name__)
-
-_HISTORY: Final = 512
-"""Packets kept for retransmission: several round trips of any bitrate that is sent here."""
 
 _MAX_QUEUE: Final = 30
 """Frames that wait for a transport which does not take them at once, or for a link that is too thin for them."""
@@ -118,24 +116,6 @@ class Source(Protocol):
         """Take note of whether a link has frames waiting, so that more had better not come."""
 
 
-class _SentPacket(NamedTuple):
-    """A packet, as it may be asked for again.
-
-    Attributes:
-        number: Its sequence number.
-        timestamp: Its RTP timestamp.
-        marker: Its marker, in its place.
-        payload: Its payload.
-        captured: When its frame was captured, if it tells.
-    """
-
-    number: int
-    timestamp: int
-    marker: int
-    payload: bytes
-    captured: float | None
-
-
 class MediaSender(RtpSender):
     """The sender of one transceiver; without a source it sends nothing.
 
@@ -164,8 +144,7 @@ class MediaSender(RtpSender):
         self._sequence_number = random.randrange(2**15)
         self._retransmission_sequence_number = random.randrange(2**15)
         self._timestamp_origin = random.randrange(2**32)
-        # At the place of the sequence number.
-        self._history: list[_SentPacket | None] = [None] * _HISTORY
+        self._sent_packets = SentPackets()
         self._queue: deque[tuple[EncodedFrame, list[bytes]]] = deque()
         self._sending: asyncio.Task[None] | None = None
 
@@ -305,7 +284,8 @@ class MediaSender(RtpSender):
             marker = 0x80 if index == last else 0
             # One packet tells it for all.
             captured = frame.time if index == 0 and self.kind == "video" else None
-            packet = self._history[number % _HISTORY] = _SentPacket(number, timestamp, marker, payload, captured)
+            packet = SentPacket(number, timestamp, marker, payload, captured)
+            self._sent_packets.add(packet)
             await self._send_packet(self._payload_type | marker, number, self.ssrc, payload, packet)
             self._packets += 1
             self._octets += len(payload)
@@ -313,13 +293,15 @@ class MediaSender(RtpSender):
             # Receivers can tell the time of this track from the first report on.
             await self._send_report()
 
-    async def _send_packet(self, flags: int, number: int, ssrc: int, payload: bytes, packet: _SentPacket) -> None:
+    async def _send_packet(
+        self, flags: int, number: int, ssrc: int, payload: bytes, packet: SentPacket, is_repair: bool = False
+    ) -> None:
         counted = self.departures.next_number() if self._is_counted else None
         extensions = self._extensions.now(packet.captured, counted)
         header = struct.pack("!BBHLL", 0x90 if extensions else 0x80, flags, number, packet.timestamp, ssrc)
         data = b"".join((header, extensions, payload))
         if counted is not None:
-            self.departures.sent(counted, len(data))
+            self.departures.sent(counted, len(data), is_repair=is_repair)
         await self.transmit(data)
 
     async def on_rtcp(self, packet: AnyRtcpPacket) -> None:
@@ -432,25 +414,34 @@ class MediaSender(RtpSender):
 
     async def _resend(self, numbers: list[int]) -> None:
         for number in numbers:
-            kept = self._history[number % _HISTORY]
-            if kept is not None and kept.number == number:
+            packet = self._sent_packets.again(number, self._known_round_trip, time.monotonic())
+            if packet is not None:
                 try:
-                    await self._retransmit_packet(kept)
+                    await self._retransmit_packet(packet)
                 except ConnectionError:
                     return
 
-    async def _retransmit_packet(self, packet: _SentPacket) -> None:
+    @property
+    def _known_round_trip(self) -> float:
+        """Seconds, by the receiver's reports and by its feedback, which comes some time later: the shorter one."""
+        told = [self._round_trip] if self._round_trip else []
+        if self._follows_feedback:
+            told.append(self.departures.round_trip)
+        return min(told, default=0.0)
+
+    async def _retransmit_packet(self, packet: SentPacket) -> None:
         assert self._payload_type is not None
         if self._retransmission_payload_type is None:
             flags = self._payload_type | packet.marker
-            await self._send_packet(flags, packet.number, self.ssrc, packet.payload, packet)
+            await self._send_packet(flags, packet.number, self.ssrc, packet.payload, packet, is_repair=True)
             return
         retransmission_number = self._retransmission_sequence_number
         self._retransmission_sequence_number = (retransmission_number + 1) & 0xFFFF
         # The original sequence number goes before the payload (RFC 4588 section 4).
         payload = struct.pack("!H", packet.number) + packet.payload
         flags = self._retransmission_payload_type | packet.marker
-        await self._send_packet(flags, retransmission_number, self.retransmission_ssrc, payload, packet)
+        ssrc = self.retransmission_ssrc
+        await self._send_packet(flags, retransmission_number, ssrc, payload, packet, is_repair=True)
 
     async def _send_reports(self) -> None:
         while True:

@@ -1,0 +1,31 @@
+"""What retransmissions take of a link."""
+
+from __future__ import annotations
+
+import pytest
+
+from gst_signalling_sync.webrtc.bwe.repair_rate import RepairRate
+
+
+def test_nothing_is_taken_where_nothing_is_lost() -> None:
+    assert RepairRate().rate(5.0) == 0.0
+
+
+@pytest.mark.parametrize("rate", [10_000, 100_000, 1_000_000])
+def test_steady_repairs_are_told_by_their_rate(rate: float) -> None:
+    repairs = RepairRate()
+    interval = 10_000 / rate
+    for number in range(round(10 / interval)):
+        repairs.add(10_000, number * interval)
+
+    assert repairs.rate(10.0) == pytest.approx(rate, rel=0.1 if rate > 10_000 else 0.5)
+
+
+def test_burst_is_forgotten_within_seconds() -> None:
+    repairs = RepairRate()
+    for _ in range(10):
+        repairs.add(10_000, 1.0)
+
+    assert repairs.rate(1.0) == 100_000
+    assert repairs.rate(2.0) == pytest.approx(36_800, rel=0.01)
+    assert repairs.rate(6.0) < 1_000
