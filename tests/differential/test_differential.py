@@ -31,9 +31,11 @@ def test_random_conversations_are_the_same(count: int) -> None:
         assert first_difference(range(count)) is None
         return
     with ThreadPoolExecutor(PROCESSES) as pool:
-        compared = list(pool.map(compare, range(0, count, RANGE)))
-
-    assert [each.stdout for each in compared if each.returncode] == []
+        try:
+            for compared in pool.map(compare, range(0, count, RANGE)):
+                assert compared.returncode == 0, f"{compared.args}: {compared.stdout}"
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def compare(first: int) -> subprocess.CompletedProcess[str]:
