@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from ..proofs import short_and_long
 from ..raw_peer import RawPeer
 from ..waiting import wait_until
 from .helper_process import Helper
@@ -24,6 +23,9 @@ MIB = 1024 * KIB
 
 MAX_BYTES_PER_IDLE_PEER = 10 * KIB
 FIRST = 200
+PAUSE = 0.1
+"""From one question of the honest peer to the next: if it asked more often, the limit of its own rate would hold it up."""
+
 FILES = 40_000
 OTHER_FILES = 4_000
 """What the server opens beside the idle peers, where it may not open 40,000: then those who come last are turned away."""
@@ -32,10 +34,7 @@ SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Crowd:
-    """How many there are, and how often the honest peer asks during each attack.
-
-    It pauses between two questions, as the limit of its own rate, ten a second, would hold it up if it asked many more.
-    """
+    """How many there are, and how often the honest peer asks during each attack."""
 
     idle: int
     bytewise: int
@@ -44,13 +43,9 @@ class Crowd:
     listeners: int
     sudden: int
     questions: int
-    pause: float
 
 
-FEW = Crowd(idle=600, bytewise=100, bytes_sent=1, deaf=20, listeners=50, sudden=400, questions=12, pause=0.05)
-MANY = Crowd(
-    idle=20_000, bytewise=2_000, bytes_sent=12, deaf=200, listeners=500, sudden=10_000, questions=300, pause=0.1
-)
+MANY = Crowd(idle=20_000, bytewise=2_000, bytes_sent=12, deaf=200, listeners=500, sudden=10_000, questions=300)
 
 
 @pytest.fixture
@@ -69,7 +64,9 @@ def files() -> Iterator[int]:
 
 @pytest.mark.alone
 @pytest.mark.usefixtures("_not_measured", "_ahead_of_other_programs")
-@short_and_long("many", FEW, MANY, timeout=1200)
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("many", [MANY], ids=["long"])
 def test_crowd_and_what_strangers_do_on_top_of_it(many: Crowd, files: int) -> None:
     idle = min(many.idle, files - OTHER_FILES)
     with Victim(descriptors=files) as victim:
@@ -82,15 +79,21 @@ def test_crowd_and_what_strangers_do_on_top_of_it(many: Crowd, files: int) -> No
             print(f"{idle} idle peers, {each:.0f} bytes for each")
             assert victim.tell()["peers"] == idle + 1
             assert each < MAX_BYTES_PER_IDLE_PEER
-            victim.assert_nobody_notices(honest, many.questions, many.pause)
+            victim.assert_nobody_notices(honest, many.questions, PAUSE)
 
             def attack() -> None:
                 bytewise(victim, honest, many)
                 deaf(victim, honest, many)
                 restless(victim, honest, many)
                 sudden(victim, honest, many)
-                # The honest peer asks meanwhile, and so answers pings.
-                wait_until(lambda: honest.hears_nothing() and victim.tell()["peers"] == idle + 1, "gone", SECONDS)
+                pace = Pace(0.5)
+
+                def are_gone() -> bool:
+                    pace.wait()
+                    # The honest peer asks meanwhile, and so answers pings.
+                    return honest.hears_nothing() and victim.tell()["peers"] == idle + 1
+
+                wait_until(are_gone, "gone", SECONDS)
                 assert crowd.tell() == {"connected": idle}
 
             blocks = victim.tell()["blocks"]
@@ -116,7 +119,7 @@ def bytewise(victim: Victim, honest: RawPeer, many: Crowd) -> None:
                         connection.send(HANDSHAKE[index : index + 1])
 
         with attacking(send_bytes):
-            victim.assert_nobody_notices(honest, many.questions, many.pause)
+            victim.assert_nobody_notices(honest, many.questions, PAUSE)
 
 
 def deaf(victim: Victim, honest: RawPeer, many: Crowd) -> None:
@@ -128,7 +131,7 @@ def deaf(victim: Victim, honest: RawPeer, many: Crowd) -> None:
                 stranger.flood(message("list") * 200, 0.01)
 
         with attacking(ask):
-            victim.assert_nobody_notices(honest, many.questions, many.pause)
+            victim.assert_nobody_notices(honest, many.questions, PAUSE)
 
 
 def restless(victim: Victim, honest: RawPeer, many: Crowd) -> None:
@@ -139,7 +142,7 @@ def restless(victim: Victim, honest: RawPeer, many: Crowd) -> None:
             stranger.register("listener")
         peer = Stranger(victim.port)
         with attacking(lambda: peer.flood(changes, 2)):
-            victim.assert_nobody_notices(honest, many.questions, many.pause)
+            victim.assert_nobody_notices(honest, many.questions, PAUSE)
         peer.close()
 
 
@@ -157,4 +160,4 @@ def sudden(victim: Victim, honest: RawPeer, many: Crowd) -> None:
                     connection.send(HANDSHAKE)
 
         with attacking(come):
-            victim.assert_nobody_notices(honest, many.questions, many.pause)
+            victim.assert_nobody_notices(honest, many.questions, PAUSE)
