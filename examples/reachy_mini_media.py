@@ -1,11 +1,16 @@
 """The media client of reachy_mini's programs, under its names, on this library instead of GStreamer.
 
-media = ReachyMiniMedia(signaling_host="reachy-mini.local")
-media.open()
-frame = media.read()
+    media = ReachyMiniMedia(signaling_host="reachy-mini.local")
+    media.open()
+    frame = media.read()
+
+``python examples/reachy_mini_media.py [HOST]`` reads frames until Ctrl-C.
 """
 
 from __future__ import annotations
+
+import contextlib
+import sys
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,3 +59,13 @@ class ReachyMiniMedia:
     def clear_player(self) -> None:
         """Have the robot be silent at once."""
         self._speaker.clear()
+
+
+if __name__ == "__main__":
+    media = ReachyMiniMedia(signaling_host=(*sys.argv, "127.0.0.1")[1])
+    media.open()
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            if (frame := media.read()) is not None:
+                print(f"a frame of {frame.shape}", flush=True)
+    media.close()

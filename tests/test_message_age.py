@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -226,8 +227,15 @@ class Frozen:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def signal(self, number: signal.Signals) -> None:
-        self._process.send_signal(number)
+    def freeze(self) -> None:
+        """Stop it, and wait until each of its threads stands still."""
+        self._process.send_signal(signal.SIGSTOP)
+        threads = Path(f"/proc/{self._process.pid}/task")
+        wait_until(lambda: all(_state(each) == "T" for each in threads.iterdir()), "it stands still")
+
+    def wake(self) -> None:
+        """Have it go on."""
+        self._process.send_signal(signal.SIGCONT)
 
     def end(self) -> None:
         """Have it end, and tell what it has dropped."""
@@ -244,6 +252,11 @@ class Frozen:
                 self.expired = int(second)
                 return
             self.ages.append((float(first), float(first) - float(second)))
+
+
+def _state(thread: Path) -> str:
+    """Of a thread in ``/proc``, such as ``"T"``, stopped; its name, which comes before, may have blanks and brackets."""
+    return (thread / "stat").read_text().rpartition(")")[2].split()[0]
 
 
 def send_states(channel: DataChannel, seconds: float) -> None:
@@ -271,7 +284,7 @@ def test_peer_that_was_frozen_is_given_nothing_older(embedded_server: Signalling
                 with connect(uri, name="robot", timeout=60) as session, suppress(ChannelClosed):
                     replay(peer, session.channel("state"))
         finally:
-            peer.signal(signal.SIGCONT)
+            peer.wake()
             process.kill()
             exit_of(process)
 
@@ -282,10 +295,10 @@ def replay(peer: Frozen, channel: DataChannel) -> None:
     send_states(channel, 1.0)
     # A freeze between the judgement of a message and the receiver's first line is like one in the receiver itself.
     wait_until(lambda: len(peer.ages) == channel.stats()["messagesSent"], "all messages are told")
-    peer.signal(signal.SIGSTOP)
+    peer.freeze()
     send_states(channel, FROZEN_SECONDS)
     woken = time.monotonic()
-    peer.signal(signal.SIGCONT)
+    peer.wake()
     send_states(channel, 3.0)
     peer.end()
 

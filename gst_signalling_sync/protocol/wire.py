@@ -188,7 +188,7 @@ def _session_end_v1_1(message: EndSessionV1_1) -> str:
 
 
 def _description(message: SdpMessage) -> str:
-    return _peer(message, f'"sdp": {{"type": "{message.type}", "sdp": {_encode(message.sdp)}}}')
+    return _peer(message, f'"sdp": {{"type": "{message.type}", "sdp": {_text_of_peer(message.sdp)}}}')
 
 
 def _candidate(message: IceMessage) -> str:
@@ -196,14 +196,21 @@ def _candidate(message: IceMessage) -> str:
         index = f"{message.sdp_m_line_index:d}"
     except (TypeError, ValueError) as error:
         raise _unsendable("peer", error) from error
-    return _peer(message, f'"ice": {{"candidate": {_encode(message.candidate)}, "sdpMLineIndex": {index}}}')
+    return _peer(message, f'"ice": {{"candidate": {_text_of_peer(message.candidate)}, "sdpMLineIndex": {index}}}')
 
 
 def _peer(message: Relayed, content: str) -> str:
     """What a server does most of all: by hand, as in `_dump`."""
-    text = f'{{"type": "peer", "sessionId": {_encode(message.session_id)}, {content}}}'
+    text = f'{{"type": "peer", "sessionId": {_text_of_peer(message.session_id)}, {content}}}'
     _check_unicode("peer", text)
     return text
+
+
+def _text_of_peer(text: str) -> str:
+    try:
+        return _encode(text)
+    except TypeError as error:
+        raise _unsendable("peer", error) from error
 
 
 def _dump(type_: str, **fields: Any) -> str:
