@@ -85,6 +85,7 @@ class Acceptor:
         breather: Lets other threads run in between.
         clock: The time, in seconds.
         has_time: Whether to accept more than two now; if not, it is asked again when the loop has looked at all others.
+        is_shared: Whether others listen with the socket too, as who has handed it over may; `close` does not end that.
     """
 
     def __init__(
@@ -95,7 +96,9 @@ class Acceptor:
         breather: Breather,
         clock: Callable[[], float],
         has_time: Callable[[], bool],
+        is_shared: bool = False,
     ) -> None:
+        self._is_shared = is_shared
         self._loop = loop
         self._listening = listening
         self._on_connection = on_connection
@@ -112,9 +115,20 @@ class Acceptor:
         self._loop.remove_reader(self._listening)
         if self._retry is not None:
             self._retry.cancel()
+        if not self._is_shared:
+            self._stop_listening()
         self._listening.close()
         if self._spare is not None:
             os.close(self._spare)
+
+    def _stop_listening(self) -> None:
+        """Have nobody listen any more: a child of fork has a copy until it gets to run, and the port would not be free."""
+        try:
+            self._listening.shutdown(socket.SHUT_RDWR)
+        except OSError as error:
+            # Systems other than Linux do that for connections alone.
+            if error.errno != errno.ENOTCONN:
+                raise
 
     def _accept(self) -> None:
         end = self._clock() + SLICE_SECONDS

@@ -87,7 +87,7 @@ class RunningServer:
         self.switchboard = Switchboard(settings, self._thread.loop)
         try:
             self._thread.run(
-                self.switchboard.serve(listening),
+                self.switchboard.serve(listening, are_shared=bool(settings.sockets)),
                 Deadline(_START_SECONDS),
                 f"starting the signalling server on {authority(settings.host, self.port)}",
             )

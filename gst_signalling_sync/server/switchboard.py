@@ -147,16 +147,25 @@ class Switchboard:
         """Of the sockets of all connections."""
         return [connection.fileno() for connection in self._connections]
 
-    async def serve(self, listening: Iterable[socket.socket]) -> None:
+    async def serve(self, listening: Iterable[socket.socket], are_shared: bool) -> None:
         """Accept connections from now on.
 
         Args:
             listening: Listening sockets, which are closed in `shut_down`.
+            are_shared: Whether others listen with them too.
         """
         for one in listening:
             one.setblocking(False)
             self._acceptors.append(
-                Acceptor(self._loop, one, self._admit, self._commons.breather, self._commons.clock, self._has_time)
+                Acceptor(
+                    self._loop,
+                    one,
+                    self._admit,
+                    self._commons.breather,
+                    self._commons.clock,
+                    self._has_time,
+                    is_shared=are_shared,
+                )
             )
         self._tick()
 
