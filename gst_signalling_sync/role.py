@@ -10,8 +10,8 @@ from typing import Any, Final, Self
 from .endpoint import Endpoint, resolve_endpoint
 from .errors import ConnectError, ConnectionLost, ProtocolError, WaitTimeout
 from .lifecycle import Attempt, Life, RoleState, StateChange
+from .limit_counts import LimitCounts
 from .protocol.backoff import DEFAULT_RETRY, Retry
-from .protocol.limit_counts import LimitCounts
 from .protocol.messages import Event, Peer, Role
 from .protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
 from .role_thread import RoleThread

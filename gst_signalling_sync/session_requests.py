@@ -13,8 +13,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from .limit_counts import LimitCounts
 from .protocol.admission import Admission
-from .protocol.limit_counts import LimitCounts
 from .protocol.limits import Rate
 from .protocol.messages import Event, IceMessage, SessionRequested, SessionStarted
 from .protocol.quota import TokenBucket

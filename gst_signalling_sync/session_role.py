@@ -14,8 +14,8 @@ from .endpoint import Endpoint
 from .errors import ConnectionLost, SessionClosed, SignallingError, WaitTimeout
 from .ice_options import GivenServers, IceOptions, resolve_ice
 from .lifecycle import Attempt, RoleState, StateChange
+from .limit_counts import LimitCounts
 from .protocol.backoff import Retry
-from .protocol.limit_counts import LimitCounts
 from .protocol.messages import (
     EndSession,
     EndSessionV1_1,

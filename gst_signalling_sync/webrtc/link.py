@@ -19,8 +19,8 @@ from ..errors import (
     SignallingError,
 )
 from ..ice_options import IceOptions, IceServer
+from ..limit_counts import LimitCounts
 from ..protocol.control import ControlMessage, Goodbye, InBandCandidate, InBandDescription
-from ..protocol.limit_counts import LimitCounts
 from ..protocol.messages import SdpType
 from ..protocol.quota import TokenBucket
 from ..protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits

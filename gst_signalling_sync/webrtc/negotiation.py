@@ -7,8 +7,8 @@ import logging
 from collections.abc import Callable, Iterable
 
 from ..errors import ProtocolError, SessionClosed
+from ..limit_counts import LimitCounts
 from ..protocol.control import announce_control, control_version
-from ..protocol.limit_counts import LimitCounts
 from ..protocol.messages import SdpType
 from ..protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
 from .control_channel import ControlChannel

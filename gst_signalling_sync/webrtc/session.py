@@ -16,7 +16,7 @@ from aiortc import RTCPeerConnection
 
 from ..errors import ConnectionLost, MessageTooLarge, SessionClosed, TrackNotFound, WaitTimeout
 from ..ice_options import IceOptions
-from ..protocol.limit_counts import LimitCounts
+from ..limit_counts import LimitCounts
 from ..protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
 from ..signalling import SignallingClient
 from ..signals import Signal

@@ -87,18 +87,13 @@ class AudioReceiver(TrackReceiver):
 
     @overload
     def read(
-        self, samples: int, timeout: float | None = None, *, rate: int = RATE, channels: int = CHANNELS
-    ) -> NDArray[np.int16]: ...
-
-    @overload
-    def read(
         self,
         samples: int,
         timeout: float | None = None,
         *,
         rate: int = RATE,
         channels: int = CHANNELS,
-        dtype: Literal["int16"],
+        dtype: Literal["int16"] = "int16",
     ) -> NDArray[np.int16]: ...
 
     @overload
@@ -162,11 +157,8 @@ class AudioReceiver(TrackReceiver):
             return self._samples.take(samples) if converter is None else converter.take(samples)
 
     @overload
-    def read_available(self, *, rate: int = RATE, channels: int = CHANNELS) -> NDArray[np.int16]: ...
-
-    @overload
     def read_available(
-        self, *, rate: int = RATE, channels: int = CHANNELS, dtype: Literal["int16"]
+        self, *, rate: int = RATE, channels: int = CHANNELS, dtype: Literal["int16"] = "int16"
     ) -> NDArray[np.int16]: ...
 
     @overload

@@ -24,7 +24,7 @@ _MIN_CHANGE: Final = 0.03
 
 
 _MIN_STEP: Final = 0.15
-"""Likewise, for one that is opened anew."""
+"""Likewise, for one that is opened again."""
 
 _SECONDS_BETWEEN_CHANGES: Final = 1.0
 _SECONDS_BETWEEN_INCREASES: Final = 5.0
@@ -104,7 +104,7 @@ class SendRate:
 
 
 class BitrateSteps:
-    """The bitrate of an encoder that has to be opened anew for each, which costs a keyframe: it changes by steps.
+    """The bitrate of an encoder that has to be opened again for each, which costs a keyframe: it changes by steps.
 
     Small changes, and increases soon after the last change, wait.
     """

@@ -113,7 +113,7 @@ class VideoEncoder:
         return EncodedFrame(self._codec.name, data, timestamp, any(packet.is_keyframe for packet in packets), time)
 
     def restart(self) -> None:
-        """Begin anew, with a keyframe, because a frame was lost that the next ones would build on."""
+        """Begin again, with a keyframe, because a frame was lost that the next ones would build on."""
         self._context = None
 
     @property
