@@ -110,7 +110,11 @@ class AudioSource:
         """Seconds of sound that were written and are not sent yet: what was written ahead of its time.
 
         Where no session takes it, it passes by as if one did.
+
+        Raises:
+            RuntimeError: The source was inherited by `fork`.
         """
+        self._owner.check()
         with self._changed:
             return self._queued()
 
