@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["Drain"]
 
 _CHANNEL_CLOSE_SECONDS: Final = 3.0
-"""How long the other end may take to close the channels: some round trips, and a busy program's turn. Not every peer does."""
+"""How long the other end may take to close the channels: some round trips, `engine.stream_resets`, and a busy program's turn.
+Not every peer does."""
 
 _POLL_SECONDS: Final = 0.005
 """There is no event for acknowledgements: their end is looked for by polling."""
@@ -55,7 +56,7 @@ class Drain:
         return not self._is_abandoned and connection.state == "connected"
 
     async def _close_channels(self, channels: Sequence[DataChannel], deadline: Deadline) -> None:
-        """Wait until the other end has closed them too, which it does behind the messages that it hands on.
+        """Wait until the other end has closed them too, which it does behind the messages that it gives to its program.
 
         webrtcbin acknowledges messages that it has yet to give to its program, and drops them when the session ends.
         """

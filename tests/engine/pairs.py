@@ -93,13 +93,13 @@ async def connected_pair(
     """
     offerer, answerer = PeerConnection(CAPABILITIES), PeerConnection(CAPABILITIES)
     try:
-        accepted: asyncio.Future[Observer] = asyncio.get_running_loop().create_future()
-        answerer.on_channel(lambda wire: accepted.set_result(Observer(wire)))
+        accepted: asyncio.Queue[Observer] = asyncio.Queue()
+        answerer.on_channel(lambda wire: accepted.put_nowait(Observer(wire)))
         sending = Observer(offerer.create_channel(options or ChannelOptions("data")))
         if prepare is not None:
             prepare(offerer, answerer)
         await connect(offerer, answerer)
-        receiving = await asyncio.wait_for(accepted, SECONDS)
+        receiving = await asyncio.wait_for(accepted.get(), SECONDS)
         await asyncio.wait_for(sending.opened.wait(), SECONDS)
         yield Pair(offerer, answerer, sending, receiving)
     finally:

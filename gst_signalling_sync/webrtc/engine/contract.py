@@ -89,6 +89,7 @@ ATTRIBUTES: Final = (
         "A message goes through these three queues until it is acknowledged: follow it in _data_channel_flush, _send and"
         " _receive_sack_chunk, and bring `is_acknowledged`, `unacknowledged`, `_fill_window` and `_due_chunks` up to it.",
     ),
+    Attribute(_SCTP, ("_reconfig_queue",), "`_transmit_reconfig` reads which streams are to be reset."),
     Attribute(
         _SCTP,
         ("_cwnd", "_flight_size", "_fast_recovery_exit", "_fast_recovery_transmit", "_forward_tsn_chunk", "_t3_handle"),
@@ -257,7 +258,6 @@ CALLS: Final = (
     ),
     Call(_SCTP, "_t3_restart", "(self)", _SEND_ADVICE),
     Call(_SCTP, "_t3_start", "(self)", _SEND_ADVICE),
-    Call(_SCTP, "_transmit_reconfig", "(self)", _SEND_ADVICE),
     Call(_CHANNEL, "_addBufferedAmount", "(self, amount)", "`enqueue` counts by it, as _data_channel_send does."),
     Call(_CHANNEL, "_setId", "(self, id)", "`_assign_stream` tells a channel its stream by it."),
     Call(_CHANNEL, "_setReadyState", "(self, state)", "`refuse` closes channels by it that the peer does not know."),
@@ -308,6 +308,19 @@ OVERRIDES: Final = (
     Override(_SCTP, "_transmit", "4984fe24f3309738", f"`_transmit` and `_due_chunks` do its work. {_BODY_ADVICE}"),
     Override(_SCTP, "_mark_received", "b3f97b86072b8f47", f"Ours does the same without walking a set. {_BODY_ADVICE}"),
     Override(_SCTP, "_send_sack", "e4d1b9feaea013e3", f"`_due_sack` makes the same chunk, later. {_BODY_ADVICE}"),
+    Override(
+        _SCTP,
+        "_transmit_reconfig",
+        "db499e096163e03e",
+        "Ours calls it, later for some peers: see that it still resets the streams of _reconfig_queue, and is called again"
+        " when that has grown, when messages are acknowledged and when a request was answered.",
+    ),
+    Override(
+        _SCTP,
+        "_data_channel_closed",
+        "fa1fec227e5379f0",
+        "Ours calls it and forgets the channel: see that it is still called once for each that has a stream.",
+    ),
     Override(
         _SCTP,
         "_t3_expired",

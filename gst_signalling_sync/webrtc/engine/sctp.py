@@ -41,6 +41,7 @@ from .capabilities import rebound
 from .data import Goodbye
 from .eager import run_eagerly
 from .sack import DelayedSacks
+from .stream_resets import StreamResets
 
 __all__ = ["BundlingSctpTransport"]
 
@@ -106,12 +107,14 @@ class BundlingSctpTransport(DelayedSacks):
     # Messages that are chunks, each with the TSN of its last: until the peer's cumulative TSN has come to it.
     _unacknowledged: deque[tuple[int, RTCDataChannel, int, bytes]]
     _heartbeats: dict[bytes, asyncio.Future[None]]
+    _resets: StreamResets
 
     _corked = False
     # Held here because asyncio holds tasks only weakly.
     _flush_task: asyncio.Task[None] | None = None
     # Whether any chunk may be marked for retransmission, so that not all are looked at for every packet.
     _may_retransmit = False
+    _reset_timer: asyncio.TimerHandle | None = None
 
     @classmethod
     def adopt(cls, transport: RTCSctpTransport) -> None:
@@ -125,6 +128,7 @@ class BundlingSctpTransport(DelayedSacks):
         transport.on_goodbye = None
         transport._unacknowledged = deque()
         transport._heartbeats = {}
+        transport._resets = StreamResets()
 
     @property
     def is_acknowledged(self) -> bool:
@@ -292,6 +296,32 @@ class BundlingSctpTransport(DelayedSacks):
         self._unacknowledged.append(((self._local_tsn - 1) % 2**32, channel, protocol, data))
         channel._addBufferedAmount(-len(data))
 
+    async def _transmit_reconfig(self) -> None:
+        if self._reset_timer is not None:
+            return
+        seconds = self._seconds_until_reset()
+        if not seconds:
+            await super()._transmit_reconfig()
+        elif seconds < math.inf:
+            self._reset_timer = asyncio.get_running_loop().call_later(seconds, self._reset_late)
+
+    def _seconds_until_reset(self) -> float:
+        if not self._reconfig_queue or self.peer_reads_dates:
+            # A peer of this library hands messages on before it resets a stream.
+            return 0.0
+        closing = [self._data_channels[stream] for stream in self._reconfig_queue if stream in self._data_channels]
+        unacknowledged = (channel for _, channel, _, _ in self._unacknowledged)
+        return self._resets.seconds_until(closing, unacknowledged, asyncio.get_running_loop().time())
+
+    def _reset_late(self) -> None:
+        self._reset_timer = None
+        # The queue is empty then, and what is left is the reset.
+        self.flush()
+
+    def _data_channel_closed(self, stream_id: int) -> None:
+        self._resets.forget(self._data_channels[stream_id])
+        super()._data_channel_closed(stream_id)
+
     def _assign_stream(self, channel: RTCDataChannel) -> int:
         # Even or odd by the DTLS role (RFC 8832 section 6), which aiortc has put into the first.
         stream_id = self._data_channel_id
@@ -437,8 +467,9 @@ class BundlingSctpTransport(DelayedSacks):
         # Before aiortc goes on to send: what follows is not acknowledged by this one.
         unacknowledged, cumulative_tsn = self._unacknowledged, chunk.cumulative_tsn
         # aiortc's uint32_gte, which this does for every message, written out.
+        now = asyncio.get_running_loop().time()
         while unacknowledged and (cumulative_tsn - unacknowledged[0][0]) & 0xFFFFFFFF < 0x80000000:
-            unacknowledged.popleft()
+            self._resets.acknowledged(unacknowledged.popleft()[1], now)
         await super()._receive_sack_chunk(chunk)
 
     async def _receive_chunk(self, chunk: Chunk) -> None:
