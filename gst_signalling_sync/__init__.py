@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .server import SignallingServer
     from .signalling import SignallingClient, find_producer, list_consumers, list_producers
     from .webrtc.channel import DataChannel
+    from .webrtc.clock_offset import ClockOffset
     from .webrtc.media.frame import Frame
     from .webrtc.media.playing.player import Player
     from .webrtc.media.receiving.audio_receiver import AudioReceiver
@@ -85,6 +86,7 @@ _MODULES = {
     "server": ("SignallingServer",),
     "signalling": ("SignallingClient", "find_producer", "list_consumers", "list_producers"),
     "webrtc.channel": ("DataChannel",),
+    "webrtc.clock_offset": ("ClockOffset",),
     "webrtc.media.frame": ("Frame",),
     "webrtc.media.receiving.audio_receiver": ("AudioReceiver",),
     "webrtc.media.sending.audio_source": ("AudioSource",),
@@ -103,6 +105,7 @@ __all__ = [
     "AudioSource",
     "BroadcastChannel",
     "ChannelClosed",
+    "ClockOffset",
     "ConnectError",
     "ConnectTimeout",
     "ConnectionLost",

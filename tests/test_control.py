@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from gst_signalling_sync.errors import SESSION_CLOSED_REASONS, ProtocolError
 from gst_signalling_sync.protocol.control import (
     MAX_CONTROL_BYTES,
+    ClockAnswer,
+    ClockQuestion,
     ControlMessage,
     Goodbye,
     InBandCandidate,
@@ -31,8 +33,10 @@ json_values = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )
-types = st.sampled_from(["goodbye", "description", "candidate", "something new"])
-keys = st.sampled_from(["reason", "text", "kind", "sdp", "candidate", "sdpMLineIndex", "else"])
+types = st.sampled_from(["goodbye", "description", "candidate", "clock", "clockAnswer", "something new"])
+keys = st.sampled_from(
+    ["reason", "text", "kind", "sdp", "candidate", "sdpMLineIndex", "number", "received", "answered", "else"]
+)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +48,8 @@ keys = st.sampled_from(["reason", "text", "kind", "sdp", "candidate", "sdpMLineI
         InBandDescription(SdpType.ANSWER, SDP),
         InBandCandidate("candidate:1 1 udp 1 127.0.0.1 9 typ host", 0),
         InBandCandidate("", 3),
+        ClockQuestion(0),
+        ClockAnswer(2**53 - 1, 1_795_867_200.000001, 1_795_867_200.25),
     ],
 )
 def test_what_is_said_is_heard(message: ControlMessage) -> None:
@@ -77,6 +83,14 @@ def test_a_reason_of_a_later_version_is_told_as_text() -> None:
         '{"type": "goodbye"}',
         '{"type": "goodbye", "reason": 1}',
         '{"type": "description", "kind": "pranswer", "sdp": ""}',
+        '{"type": "clock"}',
+        '{"type": "clock", "number": true}',
+        '{"type": "clock", "number": -1}',
+        '{"type": "clock", "number": 9007199254740992}',
+        '{"type": "clockAnswer", "number": 1, "received": 1}',
+        '{"type": "clockAnswer", "number": 1, "received": 1, "answered": NaN}',
+        '{"type": "clockAnswer", "number": 1, "received": Infinity, "answered": 1}',
+        f'{{"type": "clockAnswer", "number": 1, "received": 1, "answered": 1{"0" * 400}}}',
         '{"type": "description", "kind": "offer"}',
         '{"type": "candidate", "candidate": ""}',
         '{"type": "candidate", "candidate": "", "sdpMLineIndex": true}',

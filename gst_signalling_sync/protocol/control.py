@@ -11,6 +11,9 @@ negotiated (RFC 8832 section 4) on stream `CONTROL_STREAM`, reliable and ordered
 ``goodbye``      ``reason``, ``text`` (optional)       The sender ends the session, for a reason of `SessionClosed`.
 ``description``  ``kind``, ``sdp``                     An offer or an answer, while the server knows the session no more.
 ``candidate``    ``candidate``, ``sdpMLineIndex``      A trickled candidate, likewise.
+``clock``        ``number``                            The sender asks for the time; it numbers its questions.
+``clockAnswer``  ``number``, ``received``,             The answer to that question: when it was received and when answered, as
+                 ``answered``                          Unix time in seconds by the clock of the sender's capture times.
 ===============  ====================================  ====================================================================
 """
 
@@ -28,6 +31,8 @@ from .messages import SdpType
 __all__ = [
     "CONTROL_STREAM",
     "MAX_CONTROL_BYTES",
+    "ClockAnswer",
+    "ClockQuestion",
     "ControlMessage",
     "Goodbye",
     "InBandCandidate",
@@ -49,6 +54,12 @@ MAX_CONTROL_BYTES: Final = 65536
 MAX_GOODBYE_CHARACTERS: Final = 500
 
 _MAX_CANDIDATE_CHARACTERS: Final = 4096
+
+_MAX_NUMBER: Final = 2**53
+"""What JSON's readers keep exactly (RFC 8259 section 6)."""
+
+_MAX_TIME: Final = 2.0**36
+"""In the year 4147."""
 
 _ATTRIBUTE: Final = "x-gst-signalling-sync"
 _ANNOUNCEMENT: Final = re.compile(rf"^a={_ATTRIBUTE}:(\d{{1,4}})\s*$", re.MULTILINE)
@@ -79,7 +90,23 @@ class InBandCandidate:
     sdp_m_line_index: int
 
 
-ControlMessage = Goodbye | InBandDescription | InBandCandidate
+@dataclass(frozen=True, slots=True)
+class ClockQuestion:
+    """The sender asks for the time."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockAnswer:
+    """The time, in seconds since 1970: when the question came, and when this was said."""
+
+    number: int
+    received: float
+    answered: float
+
+
+ControlMessage = Goodbye | InBandDescription | InBandCandidate | ClockQuestion | ClockAnswer
 
 
 def announce_control(sdp: str) -> str:
@@ -113,6 +140,10 @@ def serialise_control(message: ControlMessage) -> str:
             fields = {"type": "description", "kind": str(kind), "sdp": sdp}
         case InBandCandidate(candidate, index):
             fields = {"type": "candidate", "candidate": candidate, "sdpMLineIndex": index}
+        case ClockQuestion(number):
+            fields = {"type": "clock", "number": number}
+        case ClockAnswer(number, received, answered):
+            fields = {"type": "clockAnswer", "number": number, "received": received, "answered": answered}
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode(errors="replace")) > MAX_CONTROL_BYTES:
         raise ProtocolError(
@@ -162,12 +193,33 @@ def _parse_description(fields: Mapping[str, Any]) -> InBandDescription:
 
 def _parse_candidate(fields: Mapping[str, Any]) -> InBandCandidate:
     candidate = _string(fields, "candidate")
-    index = fields.get("sdpMLineIndex")
-    if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < 2**16:
-        raise ProtocolError(f"'sdpMLineIndex' must be an index, not {index!r:.100}")
+    index = _integer(fields, "sdpMLineIndex", 2**16)
     if len(candidate) > _MAX_CANDIDATE_CHARACTERS:
         raise ProtocolError(f"a candidate of {len(candidate)} characters")
     return InBandCandidate(candidate, index)
+
+
+def _parse_clock_question(fields: Mapping[str, Any]) -> ClockQuestion:
+    return ClockQuestion(_integer(fields, "number", _MAX_NUMBER))
+
+
+def _parse_clock_answer(fields: Mapping[str, Any]) -> ClockAnswer:
+    number = _integer(fields, "number", _MAX_NUMBER)
+    return ClockAnswer(number, _time(fields, "received"), _time(fields, "answered"))
+
+
+def _integer(fields: Mapping[str, Any], key: str, end: int) -> int:
+    value = fields.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < end:
+        raise ProtocolError(f"{key!r} must be an integer from 0 to {end - 1}, not {value!r:.100}")
+    return value
+
+
+def _time(fields: Mapping[str, Any], key: str) -> float:
+    value = fields.get(key)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < _MAX_TIME:
+        raise ProtocolError(f"{key!r} must be a time in seconds since 1970, not {value!r:.100}")
+    return float(value)
 
 
 def _string(fields: Mapping[str, Any], key: str) -> str:
@@ -181,4 +233,6 @@ _PARSERS: Final[Mapping[str, Callable[[Mapping[str, Any]], ControlMessage]]] = {
     "goodbye": _parse_goodbye,
     "description": _parse_description,
     "candidate": _parse_candidate,
+    "clock": _parse_clock_question,
+    "clockAnswer": _parse_clock_answer,
 }

@@ -52,6 +52,11 @@ class ControlChannel:
         """Whether the peer hears what is said."""
         return self.is_spoken and self._wire.state == "open"
 
+    @property
+    def buffered_amount(self) -> int:
+        """Bytes that wait for the peer to take them."""
+        return self._wire.buffered_amount
+
     def say(self, message: ControlMessage) -> bool:
         """Send a message.
 

@@ -20,7 +20,7 @@ from ..errors import (
 )
 from ..ice_options import IceOptions, IceServer
 from ..limit_counts import LimitCounts
-from ..protocol.control import ControlMessage, Goodbye, InBandCandidate, InBandDescription
+from ..protocol.control import ClockAnswer, ClockQuestion, ControlMessage, Goodbye, InBandCandidate, InBandDescription
 from ..protocol.messages import SdpType
 from ..protocol.quota import TokenBucket
 from ..protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
@@ -29,6 +29,8 @@ from ..signalling.repeated import RepeatedWarnings
 from ..threads import clock
 from ..threads.loop_thread import LoopThread
 from .channel_options import ChannelOptions
+from .clock_comparison import ClockComparison
+from .clock_offset import ClockOffset
 from .description import MAX_CANDIDATE_CHARACTERS
 from .drain import Drain
 from .endings import as_session_closed, reason_in
@@ -118,6 +120,7 @@ class Link:
         self._watch: Watch | None = None
         self._tracks: Tracks | None = None
         self._sampler: Sampler | None = None
+        self._clocks = ClockComparison(lambda: self._path.control)
         self._negotiation: Negotiation | None = None
         self._termination: asyncio.Task[None] | None = None
         self._peer_channels = PeerChannels(limits)
@@ -184,6 +187,11 @@ class Link:
         """Seconds since the last packet of the peer; 0 before the session is connected."""
         watch = self._watch
         return 0.0 if watch is None else watch.silence
+
+    @property
+    def clock_offset(self) -> ClockOffset | None:
+        """As `Session.clock_offset`."""
+        return self._clocks.offset
 
     # These post to the loop and return at once.
 
@@ -562,6 +570,7 @@ class Link:
                 self._tracks.report_unsent()
             assert self._watch is not None
             self._watch.start()
+            self._clocks.start()
             self._session.enter(SessionState.CONNECTED)
             later = asyncio.get_running_loop().call_later
             self._path_alarm = later(_PATH_SECONDS, lambda: self._spawn(self._find_largest_payload(connection)))
@@ -605,6 +614,10 @@ class Link:
                 self._negotiate(self._receive(kind, sdp))
             case InBandCandidate(candidate, index):
                 self.on_candidate(candidate, index)
+            case ClockQuestion():
+                self._clocks.on_question(message)
+            case ClockAnswer():
+                self._clocks.on_answer(message)
 
     def _take_goodbye(self, goodbye: Goodbye) -> None:
         if self._termination is not None:
@@ -666,6 +679,7 @@ class Link:
         for alarm in (self._alarm, self._path_alarm, self._handshake_alarm):
             if alarm is not None:
                 alarm.cancel()
+        self._clocks.stop()
         failure = as_session_closed(error)
         is_resumed = failure is not None and self._session.break_off(failure)
         farewell = Farewell(self._session, self._signalling, self._connection, self._drain)

@@ -27,6 +27,7 @@ from ..threads.owner import Owner
 from ..threads.waiting import Deadline, wait_for
 from .channel import DataChannel
 from .channel_options import ChannelOptions
+from .clock_offset import ClockOffset
 from .engine.data import WireChannel
 from .link import ENDING_SECONDS, Link
 from .liveness import DEFAULT_INTERRUPTED_AFTER
@@ -161,6 +162,15 @@ class Session:
     def silence(self) -> float:
         """Seconds since the last packet of the peer; of any kind, and an idle peer is asked for one. 0 before it connected."""
         return self.link.silence
+
+    @property
+    def clock_offset(self) -> ClockOffset | None:
+        """How far the peer's clock is ahead of this machine's, and how sure that is.
+
+        It brings the capture times of several robots onto one clock. It is measured over and over, from the first second of a
+        session on. None before that, with peers other than this library's, and in a forked child.
+        """
+        return self.link.clock_offset if self._owner.is_here else None
 
     @property
     def error(self) -> SessionClosed | RuntimeError | None:

@@ -19,8 +19,9 @@ class Frame:
         frame = session.video.read_frame()
         if frame.repeated:
             print("the camera has written nothing new")
-        elif frame.captured_at is not None:
-            print(f"{time.time() - frame.captured_at:.3f} s old, as far as both clocks agree")
+        elif frame.captured_at is not None and (offset := session.clock_offset) is not None:
+            age = time.time() - (frame.captured_at - offset.seconds)
+            print(f"{age:.3f} s old, give or take {offset.uncertainty:.3f} s")
 
     Attributes:
         array: As of `VideoReceiver.read`; the caller's own.

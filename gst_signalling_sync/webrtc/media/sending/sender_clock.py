@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-__all__ = ["capture_time", "ntp_time"]
+__all__ = ["capture_time", "ntp_time", "told_time"]
 
 _WALL_CLOCK_OFFSET: Final = time.time() - time.monotonic()
 _NTP_EPOCH_OFFSET: Final = 2_208_988_800
@@ -36,9 +36,14 @@ def capture_time(captured: float, now: float) -> float:
     return min(captured, now)
 
 
-def ntp_time(monotonic: float) -> int:
-    """The NTP time of a moment of `time.monotonic`, in units of 2^-32 s.
+def told_time(monotonic: float) -> float:
+    """What the other ends are told of a moment of `time.monotonic`: Unix time, in seconds.
 
-    It does not follow a wall clock that is set meanwhile, which would tear sound from picture.
+    It does not follow a wall clock that is set meanwhile, which would tear sound from video.
     """
-    return int((monotonic + _WALL_CLOCK_OFFSET + _NTP_EPOCH_OFFSET) * 2**32)
+    return monotonic + _WALL_CLOCK_OFFSET
+
+
+def ntp_time(monotonic: float) -> int:
+    """The NTP time of `told_time`, in units of 2^-32 s."""
+    return int((told_time(monotonic) + _NTP_EPOCH_OFFSET) * 2**32)

@@ -1,0 +1,91 @@
+"""`ClockComparison`: asks a peer of this library for its time, and answers when it asks. Lives on the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from ..protocol.control import ClockAnswer, ClockQuestion
+from ..threads import clock
+from .clock_offset import ClockOffset, OffsetBounds
+from .control_channel import ControlChannel
+from .media.sending.sender_clock import told_time
+
+__all__ = ["ClockComparison"]
+
+_FIRST_QUESTIONS: Final = 20
+_FIRST_INTERVAL: Final = 0.1
+"""Seconds between the first questions: where round trips vary, the quickest ways there and back are found soon."""
+
+_INTERVAL: Final = 10.0
+"""Seconds between two questions later on; clocks drift apart by 2 ms meanwhile, at the most."""
+
+_MAX_ASKED: Final = 32
+"""Questions whose answers are waited for."""
+
+_MAX_WAITING_BYTES: Final = 4096
+"""No more is said while so much waits for the peer: a time that was sent late tells little, and a peer may not read."""
+
+
+class ClockComparison:
+    """Compares the clock by which this process tells its peers of times with that of one of them.
+
+    Args:
+        control: Gives the control channel, once there is one.
+    """
+
+    def __init__(self, control: Callable[[], ControlChannel | None]) -> None:
+        self._control = control
+        self._bounds = OffsetBounds()
+        self._timer: asyncio.TimerHandle | None = None
+        self._questions = 0
+        # When each question was asked that has no answer yet, on `threads.clock`.
+        self._asked: dict[int, float] = {}
+
+    @property
+    def offset(self) -> ClockOffset | None:
+        """How far the peer's clock is ahead; None while that is not known. May be read by any thread."""
+        now = clock.now()
+        bounds = self._bounds.at(now)
+        if bounds is None:
+            return None
+        lower, upper = bounds
+        # From the clock that never jumps to the one that programs read.
+        return ClockOffset((lower + upper) / 2 + now - time.time(), (upper - lower) / 2)
+
+    def start(self) -> None:
+        """Begin to ask, as the connection is made."""
+        self._timer = asyncio.get_running_loop().call_later(_FIRST_INTERVAL, self._ask)
+
+    def stop(self) -> None:
+        """Ask no more; idempotent."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def on_question(self, question: ClockQuestion) -> None:
+        """Answer the peer's question."""
+        control = self._control()
+        if control is not None and control.buffered_amount <= _MAX_WAITING_BYTES:
+            now = told_time(time.monotonic())
+            control.say(ClockAnswer(question.number, now, now))
+
+    def on_answer(self, answer: ClockAnswer) -> None:
+        """Take the peer's answer, which is not trusted."""
+        asked = self._asked.pop(answer.number, None)
+        if asked is not None:
+            self._bounds.add(asked, answer.received, answer.answered, clock.now())
+
+    def _ask(self) -> None:
+        interval = _FIRST_INTERVAL if self._questions < _FIRST_QUESTIONS else _INTERVAL
+        self._timer = asyncio.get_running_loop().call_later(interval, self._ask)
+        control = self._control()
+        if control is None or control.buffered_amount > _MAX_WAITING_BYTES:
+            return
+        asked = clock.now()
+        if control.say(ClockQuestion(self._questions)):
+            self._asked[self._questions] = asked
+            self._asked.pop(self._questions - _MAX_ASKED, None)
+            self._questions += 1
