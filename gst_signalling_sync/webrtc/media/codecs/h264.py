@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Final
+from typing import Final, Protocol, cast
 
 import av
 from av.video.codeccontext import VideoCodecContext
@@ -129,8 +129,9 @@ class H264(VideoCodec):
 
     def set_bitrate(self, encoder: VideoCodecContext, bitrate: int) -> None:
         """Have an open encoder go on with another bitrate: FFmpeg's libx264 looks before each frame."""
-        encoder.bit_rate = encoder.max_bit_rate = bitrate
-        encoder.rc_buffer_size = _buffer_size(bitrate)
+        control = cast(_RateControl, encoder)
+        control.bit_rate = control.max_bit_rate = bitrate
+        control.rc_buffer_size = _buffer_size(bitrate)
 
     def fitted(self, frame: av.VideoFrame) -> av.VideoFrame:
         """A frame with even sides: its colours have half the resolution."""
@@ -142,10 +143,18 @@ def _buffer_size(bitrate: int) -> int:
     return min(bitrate // 2, _MAX_INT)
 
 
+class _RateControl(Protocol):
+    """What an encoder of PyAV 19 has; PyAV 18 only tells the first two, and not all of its types do."""
+
+    bit_rate: int | None
+    max_bit_rate: int | None
+    rc_buffer_size: int
+
+
 @cache
 def _can_set_maximum() -> bool:
     try:
-        av.CodecContext.create(H264.encoder, "w").max_bit_rate = 1
+        cast(_RateControl, av.CodecContext.create(H264.encoder, "w")).max_bit_rate = 1
     except AttributeError:
         # PyAV 18 only tells it.
         return False
