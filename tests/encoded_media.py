@@ -43,10 +43,11 @@ SUFFIXES: Final = ("mp4", "mkv", "webm")
 
 RATE: Final = 48_000
 
-_VIDEO_ENCODERS: Final = {"VP8": "libvpx", "H264": "libx264"}
+_VIDEO_ENCODERS: Final = {"VP8": "libvpx", "H264": "libx264", "VP9": "libvpx-vp9"}
 _VIDEO_OPTIONS: Final = {
     "VP8": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
     "H264": {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline"},
+    "VP9": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
 }
 _AUDIO: Final = {
     "opus": ("libopus", 48_000, 48_000),

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.interop
 
 Picture = np.ndarray[Any, np.dtype[np.uint8]]
 
-codecs = pytest.mark.parametrize("codec", ["VP8", "H264"])
+codecs = pytest.mark.parametrize("codec", ["VP8", "H264", "VP9"])
 
 
 @pytest.fixture

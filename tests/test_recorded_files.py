@@ -16,7 +16,7 @@ from .waiting import wait_until
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("video", ["VP8", "H264"])
+@pytest.mark.parametrize("video", ["VP8", "H264", "VP9"])
 @pytest.mark.parametrize("audio", ["opus", "PCMU", "PCMA", "G722"])
 def test_pictures_and_sound_of_a_recording(tmp_path: Path, suffix: str, video: str, audio: str) -> None:
     robot = Robot(video, audio)
@@ -43,6 +43,9 @@ def test_pictures_and_sound_of_a_recording(tmp_path: Path, suffix: str, video: s
         ("mkv", "H264", "opus", {"h264", "opus"}, ()),
         ("mkv", "VP8", "PCMU", {"vp8", "opus"}, ("PCMU to opus",)),
         ("webm", "VP8", "opus", {"vp8", "opus"}, ()),
+        ("mp4", "VP9", "opus", {"vp9", "opus"}, ()),
+        ("mkv", "VP9", "opus", {"vp9", "opus"}, ()),
+        ("webm", "VP9", "opus", {"vp9", "opus"}, ()),
         ("webm", "H264", "G722", {"vp8", "opus"}, ("H264 to VP8", "G722 to opus")),
     ],
 )

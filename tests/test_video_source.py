@@ -83,7 +83,7 @@ def source(monkeypatch: pytest.MonkeyPatch) -> Iterator[VideoSource]:
     made.join(Deadline(5))
 
 
-@pytest.mark.parametrize("codec", ["VP8", "H264"])
+@pytest.mark.parametrize("codec", ["VP8", "H264", "VP9"])
 @pytest.mark.parametrize("size", [(320, 240), (321, 241), (64, 48)])
 def test_a_written_picture_can_be_recognised(
     source: VideoSource, loop: LoopThread, codec: str, size: tuple[int, int]
@@ -344,8 +344,8 @@ def test_a_bitrate_is_kept_to(loop: LoopThread) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"codecs": ("VP9",)}, "VP8 and H264"),
-        ({"codecs": ()}, "VP8 and H264"),
+        ({"codecs": ("VP7",)}, "VP8, H264, VP9"),
+        ({"codecs": ()}, "VP8, H264, VP9"),
         ({"fps": 0}, "frames per second"),
         ({"fps": float("nan")}, "frames per second"),
         ({"fps": 1000}, "240"),

@@ -16,14 +16,14 @@ from . import seeds
 
 FINDINGS = Path(__file__).parent / "findings"
 
-MAX_LENGTH = {"parser": 4096, "handshake": 4096, "registry": 256}
+MAX_LENGTH = {"parser": 4096, "handshake": 4096, "registry": 256, "video": 1024}
 """Bytes of an input. Each two or three are a step at the registry, so that longer ones only repeat what shorter ones do."""
 
 
 def main() -> None:
     """Fuzz until the time is over or something is found."""
     arguments = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    arguments.add_argument("target", choices=("parser", "handshake", "registry"))
+    arguments.add_argument("target", choices=tuple(MAX_LENGTH))
     arguments.add_argument("--seconds", type=int, default=600, help="how long (600)")
     arguments.add_argument("--corpus", type=Path, help="a directory to go on from, and to keep what is new in")
     options = arguments.parse_args()

@@ -51,6 +51,18 @@ def _conversations() -> list[bytes]:
     return [seeded.randbytes(200) for _ in range(20)]
 
 
+def _packets(codec: int, *payloads: str) -> bytes:
+    """The packets of one frame of a codec by its number in the table, as the target takes them."""
+    packets = [bytes.fromhex(payload) for payload in payloads]
+    last = len(packets) - 1
+    heads = [bytes([2 | (4 if index == 0 else 0) | (8 if index == last else 0)]) for index in range(len(packets))]
+    return bytes([codec]) + b"".join(
+        head + bytes([len(each)]) + each for head, each in zip(heads, packets, strict=True)
+    )
+
+
+_VP9_KEYFRAME: Final = "824983422013f00ef0"
+
 SEEDS: Final = {
     "parser": [json.dumps(message).encode() for message in _MESSAGES],
     "handshake": [
@@ -61,6 +73,13 @@ SEEDS: Final = {
         b"\xc0\xff" + _FRAMES,
     ],
     "registry": _conversations(),
+    "video": [
+        _packets(0, "9080800110", "80808001"),
+        _packets(1, "7800026742000268ce", "7c8588", "7c4501"),
+        _packets(2, "8a80010800" + _VP9_KEYFRAME, "84800100"),
+        _packets(2, "aa8001000130014000f0028001e0" + _VP9_KEYFRAME, "ec8001030186"),
+        _packets(2, "f8800103030486"),
+    ],
 }
 """By the target's name."""
 
@@ -106,7 +125,7 @@ def _words(messages: Iterable[dict[str, Any]]) -> Iterator[bytes]:
 
 
 WORDS: Final[Mapping[str, Sequence[bytes]]] = MappingProxyType(
-    {"parser": [*_JSON, *dict.fromkeys(_words(_MESSAGES))], "handshake": _HEADERS, "registry": ()}
+    {"parser": [*_JSON, *dict.fromkeys(_words(_MESSAGES))], "handshake": _HEADERS, "registry": (), "video": ()}
 )
 """What inputs may be made of beside what chance brings, by the target's name."""
 

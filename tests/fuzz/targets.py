@@ -27,6 +27,9 @@ from gst_signalling_sync.signalling.frames import MessageReader, ProtocolViolati
 from gst_signalling_sync.signalling.handshake import NotWebSocket, shake_hands
 from gst_signalling_sync.signalling.http_head import HttpHead, NotHttp
 from gst_signalling_sync.signalling.resumption_key import ResumptionKey
+from gst_signalling_sync.webrtc.media.codecs import VIDEO
+from gst_signalling_sync.webrtc.media.receiving.reassembly import VideoReassembly
+from gst_signalling_sync.webrtc.media.receiving.timeline import Timeline
 
 from .conversations import Conversation
 
@@ -157,7 +160,31 @@ def registry(data: bytes) -> None:
     Conversation(data).carry_on()
 
 
+_CODECS: Final = tuple(VIDEO)
+_MAX_GROWTH: Final = 6
+"""Of the bytes of a frame: a NAL unit of one byte gets a start code of four."""
+
+
+def video(data: bytes) -> None:
+    """Any payloads of a codec, in any order, with any gaps, are frames or none, and what is kept is bounded by what came."""
+    if not data:
+        return
+    codec, rest = _CODECS[data[0] % len(_CODECS)], data[1:]
+    reassembly = VideoReassembly(Timeline(90_000))
+    number = timestamp = received = 0
+    while len(rest) > 1:
+        # The number moves by -1 to 2 and the time by a frame or not; then the marker, and how long the payload is.
+        flags, size, rest = rest[0], rest[1], rest[2:]
+        number, timestamp = number + (flags & 3) - 1 & 0xFFFF, timestamp + 3000 * (flags >> 2 & 1) & 0xFFFFFFFF
+        payload, rest = rest[:size], rest[size:]
+        received += len(payload)
+        frames = reassembly.add(codec, number, timestamp, bool(flags & 8), payload, 0.0)
+        assert all(0 < len(frame.data) <= _MAX_GROWTH * received for frame in frames)
+        assert reassembly.waiting_bytes <= _MAX_GROWTH * received
+    reassembly.on_time(10.0)
+
+
 TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
-    {"parser": parser, "handshake": handshake, "registry": registry}
+    {"parser": parser, "handshake": handshake, "registry": registry, "video": video}
 )
 """By name."""

@@ -50,3 +50,8 @@ def test_handshake(data: bytes) -> None:
 @given(st.binary(max_size=400))
 def test_registry(data: bytes) -> None:
     TARGETS["registry"](data)
+
+
+@given(st.binary(max_size=400) | edited("video"))
+def test_video(data: bytes) -> None:
+    TARGETS["video"](data)

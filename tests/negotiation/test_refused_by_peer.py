@@ -32,7 +32,7 @@ WITHOUT_VIDEO: dict[str, Edit] = {
         *sections[1:],
     ],
     "accepts it in codecs that were not offered": lambda sections: [
-        sections[0].replace("VP8/90000", "VP9/90000").replace("H264/90000", "AV1/90000"),
+        sections[0].replace("VP8/90000", "H263-1998/90000").replace("H264/90000", "H266/90000"),
         *sections[1:],
     ],
     "answers without a way to get there": lambda sections: [

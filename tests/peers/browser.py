@@ -51,7 +51,7 @@ class BrowserMedia:
     """Of the tone, Hz; None: no audio."""
 
     codec: str | None = None
-    """``VP8`` or ``H264``, as the only one of video that is offered or accepted; None: the browser's choice.
+    """``VP8``, ``H264`` or ``VP9``, as the only one of video that is offered or accepted; None: the browser's choice.
 
     ``H264 packetization-mode=0``: of its forms those alone that have this in ``a=fmtp``.
     """

@@ -33,6 +33,10 @@ PAYLOAD: Final = "@payload@"
 _KEPT_PICTURES: Final = 100
 _ENCODERS: Final = {
     "VP8": "vp8enc deadline=1 cpu-used=8 keyframe-max-dist=60 target-bitrate=1000000 ! rtpvp8pay picture-id-mode=15-bit",
+    "VP9": (
+        "vp9enc deadline=1 cpu-used=8 row-mt=true keyframe-max-dist=60 target-bitrate=1000000 "
+        "! rtpvp9pay picture-id-mode=15-bit"
+    ),
     "H264": (
         "x264enc tune=zerolatency speed-preset=superfast key-int-max=60 bitrate=1000 bframes=0 "
         "! video/x-h264,profile=@profile@ ! rtph264pay aggregate-mode=zero-latency config-interval=-1"
@@ -45,7 +49,7 @@ class SentMedia:
     """What a peer sends: colour bars, which `pictures.has_smpte_bars` recognises, and a tone."""
 
     video: str | None = "VP8"
-    """The codec, ``VP8`` or ``H264``; None: no video."""
+    """The codec, ``VP8``, ``H264`` or ``VP9``; None: no video."""
 
     frequency: float | None = 440.0
     """Of the tone, Hz; None: no audio."""

@@ -47,7 +47,7 @@ class Received(ABC):
             timeout: In seconds.
 
         Returns:
-            ``"VP8"``, ``"H264"``, ``"OPUS"``.
+            ``"VP8"``, ``"H264"``, ``"VP9"``, ``"OPUS"``.
         """
 
     @abstractmethod

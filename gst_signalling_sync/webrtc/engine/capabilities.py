@@ -47,6 +47,7 @@ class CodecForm:
         is_resent: Whether lost packets are sent again (RFC 4588).
         answer: Is given the parameters of an offered payload type of that name; returns those of the answer, or None where it
             is not this form.
+        is_preferred: Whether an answer has it before those that are not, whatever the order of the offer.
     """
 
     kind: str
@@ -58,6 +59,7 @@ class CodecForm:
     feedback: tuple[tuple[str, str], ...]
     is_resent: bool
     answer: Callable[[Parameters], Parameters | None]
+    is_preferred: bool = True
 
 
 class Capabilities:
@@ -71,6 +73,7 @@ class Capabilities:
 
     def __init__(self, codecs: Sequence[CodecForm], extensions: Mapping[str, Mapping[str, int]]) -> None:
         self._forms = tuple(codecs)
+        self._avoided = {form.name.lower() for form in codecs if not form.is_preferred}
         self.codecs: Mapping[str, list[RTCRtpCodecParameters]] = {
             kind: [each for form in codecs if form.kind == kind for each in _parameters(form)] for kind in extensions
         }
@@ -134,10 +137,10 @@ class Capabilities:
 
         Args:
             codecs: Any, with their retransmissions.
-            preferred: From `preferences`; none: all of them.
+            preferred: From `preferences`; none: all of them, behind the others those whose form is not preferred.
         """
         if not preferred:
-            return list(codecs)
+            return sorted(codecs, key=lambda codec: self._rank(codec, codecs))
         names = dict.fromkeys(each.name.lower() for each in preferred)
         chosen: list[RTCRtpCodecParameters] = []
         for codec in (each for name in names for each in codecs if not is_rtx(each) and each.name.lower() == name):
@@ -161,6 +164,12 @@ class Capabilities:
         """
         known = {each.uri for each in local_extensions}
         return [each for each in remote_extensions if each.uri in known and 0 < each.id <= _MAX_IDENTIFIER]
+
+    def _rank(self, codec: RTCRtpCodecParameters, codecs: Sequence[RTCRtpCodecParameters]) -> int:
+        """Where a codec stands in answers; retransmissions stand with what they repeat."""
+        if is_rtx(codec):
+            codec = next((each for each in codecs if each.payloadType == codec.parameters.get("apt")), codec)
+        return int(codec.name.lower() in self._avoided)
 
     def _answer(
         self, local_codecs: Sequence[RTCRtpCodecParameters], offered: RTCRtpCodecParameters

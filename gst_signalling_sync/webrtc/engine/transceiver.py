@@ -64,18 +64,17 @@ class Transceiver:
         self._transceiver._preferred_codecs = self._capabilities.preferences(self.kind, names)
 
     def restrict_codecs(self, names: Sequence[str]) -> bool:
-        """Answer with only these of the codecs that both ends have, and their retransmissions.
+        """Answer with only these of the codecs that both ends have, in this order, and their retransmissions.
 
         Returns:
             Whether there is one; if not, nothing has changed.
         """
-        codecs = [codec for codec in self._transceiver._codecs if codec.name in (*names, "rtx")]
-        payload_types = {codec.payloadType for codec in codecs if codec.name != "rtx"}
-        if not payload_types:
+        codecs = self._transceiver._codecs
+        if not any(codec.name in names for codec in codecs):
             return False
-        self._transceiver._codecs = [
-            codec for codec in codecs if codec.name != "rtx" or codec.parameters.get("apt") in payload_types
-        ]
+        self._transceiver._codecs = self._capabilities.preferred_codecs(
+            codecs, self._capabilities.preferences(self.kind, names)
+        )
         return True
 
     def replace(self, sender: RtpSender, receiver: RtpReceiver) -> None:

@@ -13,7 +13,7 @@ MEDIA_KINDS: Final[tuple[MediaKind, ...]] = ("video", "audio")
 """Both, in the order in which descriptions have them."""
 
 VIDEO_CLOCK_RATE: Final = 90_000
-"""RTP ticks per second of every video codec here (RFC 7741, RFC 6184)."""
+"""RTP ticks per second of every video codec here (RFC 7741, RFC 6184, RFC 9628)."""
 
 AUDIO_CLOCK_RATE: Final = 48_000
 """RTP ticks per second of Opus, whatever it was made from (RFC 7587 section 4.1)."""
@@ -24,7 +24,7 @@ class EncodedFrame:
     """One access unit.
 
     Attributes:
-        codec: ``"VP8"``, ``"H264"`` or ``"opus"``, as in ``a=rtpmap``.
+        codec: Such as ``"VP8"`` or ``"opus"``, as in ``a=rtpmap``.
         data: The access unit; of H264 in the Annex B format, with start codes.
         timestamp: RTP ticks of its track, without wrapping.
         keyframe: Whether decoding can begin here; always true of sound.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import av
+
 from ...engine.capabilities import Capabilities
 from ...engine.header_extensions import ABS_CAPTURE_TIME, ABS_SEND_TIME, AUDIO_LEVEL, MID, TRANSPORT_SEQUENCE_NUMBER
 from .codec import AudioCodec, VideoCodec
@@ -16,11 +18,21 @@ from .g722 import G722
 from .h264 import H264
 from .opus import OPUS
 from .vp8 import VP8
+from .vp9 import VP9
 
-__all__ = ["AUDIO", "CAPABILITIES", "CODECS", "VIDEO"]
+__all__ = ["AUDIO", "CAPABILITIES", "CODECS", "DEFAULT_VIDEO", "VIDEO", "sent_video"]
 
-VIDEO: Final[dict[str, VideoCodec]] = {each.name: each for each in (VP8(), H264())}
-"""By name, in the order in which they are offered. All are sent too: what every browser must support (RFC 7742 section 5)."""
+VIDEO: Final[dict[str, VideoCodec]] = {each.name: each for each in (VP8(), H264(), VP9())}
+"""By name, in the order in which they are offered."""
+
+DEFAULT_VIDEO: Final = tuple(name for name, codec in VIDEO.items() if codec.is_preferred)
+"""What video is sent as where a program names no codec: what every browser must support (RFC 7742 section 5)."""
+
+
+def sent_video() -> tuple[str, ...]:
+    """What video can be sent as: the names of those that this PyAV has an encoder of."""
+    return tuple(name for name, codec in VIDEO.items() if codec.encoder in av.codecs_available)
+
 
 AUDIO: Final[dict[str, AudioCodec]] = {each.name: each for each in (OPUS, G722, PCMU, PCMA)}
 """By name, in the order in which they are offered."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Final, Literal
 
 import av
@@ -63,7 +63,7 @@ class Recorded:
         matroska_private: Makes the ``CodecPrivate`` of the parameters that the probe found; empty: there is none.
         matroska_data: Makes the data of a block of an access unit.
         needs_parameters: Whether a keyframe without parameters cannot begin a file.
-        encoder_options: Of the encoder, where what came in another codec has to be re-encoded: real time at constant
+        encoder_options: Of the encoder, where what came in another codec is re-encoded to this one: real time at constant
             quality, no frame held back.
         encoder_threads: Likewise.
         encoder_bits_per_pixel: Per second, where the encoder needs a maximum; 0: it does not.
@@ -76,8 +76,8 @@ class Recorded:
     matroska_private: Callable[[bytes], bytes]
     matroska_data: Callable[[bytes], bytes]
     needs_parameters: bool
-    encoder_options: Mapping[str, str]
-    encoder_threads: int
+    encoder_options: Mapping[str, str] = field(default_factory=dict)
+    encoder_threads: int = 1
     encoder_bits_per_pixel: int = 0
 
 
@@ -88,10 +88,12 @@ class VideoCodec(abc.ABC):
         name: As in ``a=rtpmap``.
         clock_rate: RTP ticks per second.
         decoder: FFmpeg's name of what decodes it.
-        encoder: FFmpeg's name of what encodes it.
+        encoder: FFmpeg's name of what encodes it; empty: it is received only.
         marks_begin: Whether each packet tells if it is the first of its frame.
         follows_durations: Whether the encoder shares its bitrate among frames by how long each is shown.
         repeats_first_keyframe: Whether receivers exist that miss the first keyframe and do not ask for another.
+        is_preferred: Whether it is sent where a program names no codec, and answered before those that are not: encoding and
+            decoding the others takes more of a processor.
         recorded: How files keep it.
         taken: Which of its forms can be decoded, for errors; empty: all of them.
     """
@@ -104,6 +106,7 @@ class VideoCodec(abc.ABC):
     marks_begin: ClassVar[bool]
     follows_durations: ClassVar[bool]
     repeats_first_keyframe: ClassVar[bool]
+    is_preferred: ClassVar[bool] = False
     recorded: ClassVar[Recorded]
     taken: ClassVar[str] = ""
 
@@ -123,6 +126,17 @@ class VideoCodec(abc.ABC):
     @abc.abstractmethod
     def parse(self, payload: bytes) -> Fragment:
         """What one RTP payload holds; not empty, of any content."""
+
+    def assemble(self, fragments: Sequence[Fragment]) -> bytes | None:
+        """What the decoder takes of a frame.
+
+        Args:
+            fragments: All of the frame, in order, each with data.
+
+        Returns:
+            None: they do not fit together.
+        """
+        return b"".join(fragment.data or b"" for fragment in fragments)
 
     @abc.abstractmethod
     def encoder_options(self, bitrate: int) -> dict[str, str]:

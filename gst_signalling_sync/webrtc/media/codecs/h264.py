@@ -56,6 +56,7 @@ class H264(VideoCodec):
     follows_durations = False
     # GStreamer's stay grey for good.
     repeats_first_keyframe = True
+    is_preferred = True
     taken = "Baseline, Main and High profile in packetization mode 0 or 1"
     recorded = Recorded(
         suffixes=(".mp4", ".mkv"),

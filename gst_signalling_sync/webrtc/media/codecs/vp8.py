@@ -60,6 +60,7 @@ class VP8(VideoCodec):
     marks_begin = True
     follows_durations = True
     repeats_first_keyframe = False
+    is_preferred = True
     recorded = Recorded(
         suffixes=(".mkv", ".webm"),
         probe_format="ivf",

@@ -66,7 +66,7 @@ class VideoReassembly:
         self._frame_is_keyframe = False
         self._frame_has_picture = False
         self._timestamp = 0
-        self._parts: list[bytes] = []
+        self._parts: list[Fragment] = []
         self._size = 0
 
     @property
@@ -258,15 +258,18 @@ class VideoReassembly:
             self._parts, self._size = [], 0
             self._lose()
             return
-        self._parts.append(fragment.data)
+        self._parts.append(fragment)
         self._size += len(fragment.data)
         self._frame_is_keyframe = self._frame_is_keyframe or fragment.keyframe
         self._frame_has_picture = self._frame_has_picture or fragment.picture
 
     def _finish(self, now: float, frames: list[EncodedFrame]) -> None:
+        assert self._codec is not None
         is_keyframe = self._frame_is_keyframe
-        data = b"" if self._frame_is_broken else b"".join(self._parts)
+        data = b"" if self._frame_is_broken else self._codec.assemble(self._parts)
         self._drop_frame()
+        if data is None:
+            self._lose()
         if not data:
             return
         if is_keyframe:
@@ -274,7 +277,6 @@ class VideoReassembly:
         elif self._needs_keyframe:
             self.wants_keyframe = True
             return
-        assert self._codec is not None
         frames.append(
             EncodedFrame(self._codec.name, data, self._timeline.advance(self._timestamp, now), is_keyframe, now)
         )

@@ -63,9 +63,10 @@ class VideoDecoder:
         if any(each.is_corrupt for each in decoded):
             self._context = None
             raise DecodingError("the frame is damaged")
+        # Of the spatial layers of one access unit, which FFmpeg gives one by one, the last is the frame.
         for each in decoded:
             each.time_base = _TIME_BASE
-        return decoded
+        return list({each.pts: each for each in decoded}.values())
 
 
 def _new_context(codec: str, max_pixels: int) -> VideoCodecContext:

@@ -1,0 +1,85 @@
+"""The first bits of a frame of VP9 and superframes: section 6.2 and Annex B of its bitstream specification."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+__all__ = ["frame_size", "is_keyframe", "superframe"]
+
+_FRAME_MARKER: Final = 0b10
+_SYNC_CODE: Final = 0x498342
+_SRGB: Final = 7
+_HEADER_BYTES: Final = 12
+
+_SUPERFRAME_MARKER: Final = 0b110
+_MAX_FRAMES: Final = 8
+"""In one superframe."""
+
+
+class _Bits:
+    """Reads bits, the highest of each byte first; behind the end there are zeros."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value = int.from_bytes(data.ljust(_HEADER_BYTES, b"\0"), "big")
+        self._left = 8 * _HEADER_BYTES
+
+    def take(self, count: int) -> int:
+        self._left -= count
+        return self._value >> self._left & ((1 << count) - 1)
+
+
+def is_keyframe(frame: bytes) -> bool:
+    """Whether a frame is a keyframe, as far as its first byte tells."""
+    return bool(frame) and _profile_of(_bits_of(frame)) is not None
+
+
+def frame_size(frame: bytes) -> tuple[int, int] | None:
+    """Width and height of a keyframe in pixels; None where the frame tells none."""
+    bits = _bits_of(frame)
+    profile = _profile_of(bits)
+    if profile is None:
+        return None
+    bits.take(2)
+    if bits.take(24) != _SYNC_CODE:
+        return None
+    if profile >= 2:
+        bits.take(1)
+    has_subsampling = profile in (1, 3)
+    if bits.take(3) != _SRGB:
+        bits.take(1 + (3 if has_subsampling else 0))
+    elif has_subsampling:
+        bits.take(1)
+    return bits.take(16) + 1, bits.take(16) + 1
+
+
+def superframe(frames: Sequence[bytes]) -> bytes | None:
+    """Several frames that belong to one picture, as decoders take them.
+
+    Args:
+        frames: In decoding order, one or more.
+
+    Returns:
+        None: they are more than a superframe holds.
+    """
+    if len(frames) == 1:
+        return frames[0]
+    if len(frames) > _MAX_FRAMES:
+        return None
+    size = (max(map(len, frames)).bit_length() + 7) // 8 or 1
+    marker = bytes([_SUPERFRAME_MARKER << 5 | size - 1 << 3 | len(frames) - 1])
+    return b"".join((*frames, marker, *(len(each).to_bytes(size, "little") for each in frames), marker))
+
+
+def _bits_of(frame: bytes) -> _Bits:
+    return _Bits(frame[:_HEADER_BYTES])
+
+
+def _profile_of(bits: _Bits) -> int | None:
+    """Read up to the type of the frame; its profile, None where it is no keyframe."""
+    marker, low, high = bits.take(2), bits.take(1), bits.take(1)
+    profile = high << 1 | low
+    if profile == 3:
+        bits.take(1)
+    shows_existing, is_not_key = bits.take(1), bits.take(1)
+    return profile if marker == _FRAME_MARKER and not shows_existing and not is_not_key else None

@@ -1,0 +1,1 @@
+"""Each codec: its RTP payloads byte by byte, and what becomes of its frames."""
