@@ -43,11 +43,17 @@ SUFFIXES: Final = ("mp4", "mkv", "webm")
 
 RATE: Final = 48_000
 
-_VIDEO_ENCODERS: Final = {"VP8": "libvpx", "H264": "libx264", "VP9": "libvpx-vp9"}
+_VIDEO_ENCODERS: Final = {"VP8": "libvpx", "H264": "libx264", "VP9": "libvpx-vp9", "H265": "libx265"}
 _VIDEO_OPTIONS: Final = {
     "VP8": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
     "H264": {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline"},
     "VP9": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
+    "H265": {
+        "preset": "ultrafast",
+        "tune": "zerolatency",
+        "forced-idr": "1",
+        "x265-params": "log-level=none:repeat-headers=1:pools=none:frame-threads=1",
+    },
 }
 _AUDIO: Final = {
     "opus": ("libopus", 48_000, 48_000),

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.interop
 Picture = np.ndarray[Any, np.dtype[np.uint8]]
 
 codecs = pytest.mark.parametrize("codec", ["VP8", "H264", "VP9"])
+received_codecs = pytest.mark.parametrize("codec", ["VP8", "H264", "VP9", "H265"])
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ class TestWebrtcbin:
 
     pytestmark = pytest.mark.usefixtures("webrtcbin")
 
-    @codecs
+    @received_codecs
     def test_as_producer(self, signalling_uri: str, codec: str) -> None:
         media = SentMedia(video=codec, frequency=660)
         with gst_producer(signalling_uri, "gst", media=media) as producer:
@@ -135,7 +136,7 @@ class TestGstPluginsRs:
 
     pytestmark = pytest.mark.usefixtures("gst_plugins_rs")
 
-    @codecs
+    @received_codecs
     def test_webrtcsink_as_producer(self, signalling_uri: str, codec: str) -> None:
         with run_webrtcsink(signalling_uri, "sink", SentMedia(video=codec, frequency=550)) as sink:
             producer_id = sink.wait_until_registered()

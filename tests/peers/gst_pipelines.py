@@ -37,6 +37,10 @@ _ENCODERS: Final = {
         "vp9enc deadline=1 cpu-used=8 row-mt=true keyframe-max-dist=60 target-bitrate=1000000 "
         "! rtpvp9pay picture-id-mode=15-bit"
     ),
+    "H265": (
+        "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=60 bitrate=1000 "
+        "! video/x-h265,profile=main ! h265parse ! rtph265pay config-interval=-1 aggregate-mode=zero-latency"
+    ),
     "H264": (
         "x264enc tune=zerolatency speed-preset=superfast key-int-max=60 bitrate=1000 bframes=0 "
         "! video/x-h264,profile=@profile@ ! rtph264pay aggregate-mode=zero-latency config-interval=-1"
@@ -49,7 +53,7 @@ class SentMedia:
     """What a peer sends: colour bars, which `pictures.has_smpte_bars` recognises, and a tone."""
 
     video: str | None = "VP8"
-    """The codec, ``VP8``, ``H264`` or ``VP9``; None: no video."""
+    """The codec, ``VP8``, ``H264``, ``VP9`` or ``H265``; None: no video."""
 
     frequency: float | None = 440.0
     """Of the tone, Hz; None: no audio."""

@@ -16,13 +16,14 @@ from .codec import AudioCodec, VideoCodec
 from .g711 import PCMA, PCMU
 from .g722 import G722
 from .h264 import H264
+from .h265 import H265
 from .opus import OPUS
 from .vp8 import VP8
 from .vp9 import VP9
 
 __all__ = ["AUDIO", "CAPABILITIES", "CODECS", "DEFAULT_VIDEO", "VIDEO", "sent_video"]
 
-VIDEO: Final[dict[str, VideoCodec]] = {each.name: each for each in (VP8(), H264(), VP9())}
+VIDEO: Final[dict[str, VideoCodec]] = {each.name: each for each in (VP8(), H264(), VP9(), H265())}
 """By name, in the order in which they are offered."""
 
 DEFAULT_VIDEO: Final = tuple(name for name, codec in VIDEO.items() if codec.is_preferred)

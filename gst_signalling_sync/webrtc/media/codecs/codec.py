@@ -102,10 +102,10 @@ class VideoCodec(abc.ABC):
     clock_rate: ClassVar[int] = VIDEO_CLOCK_RATE
     name: ClassVar[str]
     decoder: ClassVar[str]
-    encoder: ClassVar[str]
+    encoder: ClassVar[str] = ""
     marks_begin: ClassVar[bool]
-    follows_durations: ClassVar[bool]
-    repeats_first_keyframe: ClassVar[bool]
+    follows_durations: ClassVar[bool] = False
+    repeats_first_keyframe: ClassVar[bool] = False
     is_preferred: ClassVar[bool] = False
     recorded: ClassVar[Recorded]
     taken: ClassVar[str] = ""
@@ -115,13 +115,24 @@ class VideoCodec(abc.ABC):
     def forms(self) -> Sequence[CodecForm]:
         """How it is offered and answered."""
 
-    @abc.abstractmethod
     def send_form(self, parameters: Parameters) -> SendForm:
         """How it is sent to a receiver.
 
         Args:
             parameters: The ``a=fmtp`` that was negotiated.
+
+        Raises:
+            NotImplementedError: It is received only.
         """
+        raise NotImplementedError(f"{self.name} is received only")
+
+    def received_as(self, parameters: Parameters) -> VideoCodec:
+        """What parses and assembles its payloads.
+
+        Args:
+            parameters: The ``a=fmtp`` that was negotiated.
+        """
+        return self
 
     @abc.abstractmethod
     def parse(self, payload: bytes) -> Fragment:
@@ -138,13 +149,16 @@ class VideoCodec(abc.ABC):
         """
         return b"".join(fragment.data or b"" for fragment in fragments)
 
-    @abc.abstractmethod
     def encoder_options(self, bitrate: int) -> dict[str, str]:
         """Options of the encoder for real time: no frame held back, no keyframe that was not asked for.
 
         Args:
             bitrate: Bits per second.
+
+        Raises:
+            NotImplementedError: It is received only.
         """
+        raise NotImplementedError(f"{self.name} is received only")
 
     @property
     def follows_bitrate(self) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from .bits import Bits
+
 __all__ = ["frame_size", "is_keyframe", "superframe"]
 
 _FRAME_MARKER: Final = 0b10
@@ -15,18 +17,6 @@ _HEADER_BYTES: Final = 12
 _SUPERFRAME_MARKER: Final = 0b110
 _MAX_FRAMES: Final = 8
 """In one superframe."""
-
-
-class _Bits:
-    """Reads bits, the highest of each byte first; behind the end there are zeros."""
-
-    def __init__(self, data: bytes) -> None:
-        self._value = int.from_bytes(data.ljust(_HEADER_BYTES, b"\0"), "big")
-        self._left = 8 * _HEADER_BYTES
-
-    def take(self, count: int) -> int:
-        self._left -= count
-        return self._value >> self._left & ((1 << count) - 1)
 
 
 def is_keyframe(frame: bytes) -> bool:
@@ -71,11 +61,12 @@ def superframe(frames: Sequence[bytes]) -> bytes | None:
     return b"".join((*frames, marker, *(len(each).to_bytes(size, "little") for each in frames), marker))
 
 
-def _bits_of(frame: bytes) -> _Bits:
-    return _Bits(frame[:_HEADER_BYTES])
+def _bits_of(frame: bytes) -> Bits:
+    # Behind the end there are zeros.
+    return Bits(frame[:_HEADER_BYTES].ljust(_HEADER_BYTES, b"\0"))
 
 
-def _profile_of(bits: _Bits) -> int | None:
+def _profile_of(bits: Bits) -> int | None:
     """Read up to the type of the frame; its profile, None where it is no keyframe."""
     marker, low, high = bits.take(2), bits.take(1), bits.take(1)
     profile = high << 1 | low

@@ -22,8 +22,8 @@ from ..encoded_frame import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedFrame, Me
 from .bandwidth import Bandwidth
 from .capture_times import CaptureTimes
 from .feedback import Feedback
-from .payload_formats import PayloadFormat, payload_formats
-from .reassembly import VideoReassembly
+from .payload_formats import PayloadFormat, payload_formats, received_video
+from .reassembly import RETRANSMISSION_SECONDS, VideoReassembly
 from .reception import Reception
 from .remote_clock import RemoteClock
 from .reordering import AudioReordering
@@ -140,8 +140,10 @@ class MediaReceiver(RtpReceiver):
             return
         self._has_started = True
         self._formats = payload_formats(parameters.codecs)
-        if self.kind == "video" and not any(each.has_retransmission for each in self._formats.values()):
-            self._frames = VideoReassembly(self._timeline, _REORDERING_SECONDS)
+        if self.kind == "video":
+            is_resent = any(each.has_retransmission for each in self._formats.values())
+            patience = RETRANSMISSION_SECONDS if is_resent else _REORDERING_SECONDS
+            self._frames = VideoReassembly(self._timeline, patience, received_video(parameters.codecs))
         self.register(parameters)
         self._schedule_report()
 

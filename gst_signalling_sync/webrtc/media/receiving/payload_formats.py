@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...engine.codecs import RTCRtpCodecParameters, is_rtx
-from ..codecs import CODECS
+from ..codecs import CODECS, VIDEO
+from ..codecs.codec import VideoCodec
 
-__all__ = ["PayloadFormat", "payload_formats"]
+__all__ = ["PayloadFormat", "payload_formats", "received_video"]
 
 
 class PayloadFormat:
@@ -43,3 +44,12 @@ def payload_formats(codecs: Sequence[RTCRtpCodecParameters]) -> dict[int, Payloa
         if is_rtx(codec) and original is not None and codec.payloadType is not None:
             formats[codec.payloadType] = PayloadFormat(codec, original)
     return formats
+
+
+def received_video(codecs: Sequence[RTCRtpCodecParameters]) -> dict[str, VideoCodec]:
+    """What parses the payloads of each codec of video, by name; of several payload types of one, as of the first."""
+    found: dict[str, VideoCodec] = {}
+    for codec in codecs:
+        if codec.name in VIDEO:
+            found.setdefault(codec.name, VIDEO[codec.name].received_as(codec.parameters))
+    return found

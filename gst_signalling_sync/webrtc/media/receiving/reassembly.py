@@ -6,7 +6,7 @@ given up when it is too late for it, when too much waits behind it, or when a wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ...wrapping import step
@@ -43,10 +43,17 @@ class VideoReassembly:
     Args:
         timeline: Of the track.
         patience: Seconds that a missing packet is waited for.
+        codecs: What its packets may be, by name.
     """
 
-    def __init__(self, timeline: Timeline, patience: float = RETRANSMISSION_SECONDS) -> None:
+    def __init__(
+        self,
+        timeline: Timeline,
+        patience: float = RETRANSMISSION_SECONDS,
+        codecs: Mapping[str, VideoCodec] = VIDEO,
+    ) -> None:
         self._timeline = timeline
+        self._codecs = codecs
         self._codec: VideoCodec | None = None
         self.packets_lost = 0
         self.wants_keyframe = False
@@ -113,7 +120,7 @@ class VideoReassembly:
         """Take a packet.
 
         Args:
-            codec: One of `VIDEO`.
+            codec: One of those that it may be.
             sequence_number: 16 bits.
             timestamp: 32 bits.
             marker: Whether it says to be the last of its frame.
@@ -126,7 +133,7 @@ class VideoReassembly:
         """
         if self._codec is None or codec != self._codec.name:
             self.begin_anew()
-            self._codec = VIDEO[codec]
+            self._codec = self._codecs[codec]
         if self._next is None:
             self._next = sequence_number
         frames: list[EncodedFrame] = []

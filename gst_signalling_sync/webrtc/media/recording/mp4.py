@@ -1,4 +1,4 @@
-"""`Mp4Muxer`: H264 or VP9, and Opus, in MP4, by FFmpeg.
+"""`Mp4Muxer`: video of any codec that MP4 holds, and Opus, in MP4, by FFmpeg.
 
 The file consists of fragments, which play without an index; at the end it becomes an ordinary file that has one.
 """

@@ -49,9 +49,9 @@ class Recorder:
     It records from `start`, or the beginning of the ``with`` block, until `close`, its end, or the end of the session.
 
     What came is written as it is where the file can hold it, and re-encoded where not: MP4 holds all video but VP8, WebM all
-    but H264, MKV all, and each of them Opus. So VP8 becomes H264 in MP4, and H264 becomes VP8 in WebM; sound other than Opus
-    (PCMU, PCMA, G722) becomes Opus in all three; `transcodes` tells. Re-encoding takes half a core for 1280x720 at 30 frames
-    per second; when it is 2 s behind, frames are dropped up to the next keyframe. Frames of more than 4096x2304 are not
+    but H264 and H265, MKV all, and each of them Opus. So VP8 becomes H264 in MP4, and H264 becomes VP8 in WebM; sound other
+    than Opus (PCMU, PCMA, G722) becomes Opus in all three; `transcodes` tells. Re-encoding takes half a core for 1280x720 at 30
+    frames per second; when it is 2 s behind, frames are dropped up to the next keyframe. Frames of more than 4096x2304 are not
     re-encoded. Frames whose size changes keep their new size in the file.
 
     The recording begins with the first keyframe, and sound and video are in sync by the sender's clock. So the first few

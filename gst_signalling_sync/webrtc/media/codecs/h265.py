@@ -1,0 +1,201 @@
+"""H265, received only: ITU-T H.265, and RFC 7798 for its RTP payloads and for what offers and answers say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from ...engine.capabilities import CodecForm, Parameters
+from .codec import VIDEO_FEEDBACK, Recorded, VideoCodec
+from .fragment import UNUSABLE, Fragment
+from .h264_units import length_prefixed
+from .h265_units import IRAP, SLICES, VIDEO_PARAMETER_SET, kind_of, parameter_record
+
+__all__ = ["H265"]
+
+_AGGREGATION: Final = 48
+_FRAGMENTATION: Final = 49
+_SINGLE: Final = range(_AGGREGATION)
+_DELIMITER: Final = 35
+
+_FU_START: Final = 0x80
+_FU_TYPE_MASK: Final = 0x3F
+_KIND_MASK: Final = 0x7E
+_HEADER_BYTES: Final = 2
+_FU_BYTES: Final = 3
+_LENGTH_BYTES: Final = 2
+_ORDER_BYTES: Final = 2
+_DIFFERENCE_BYTES: Final = 1
+
+_ORDERS: Final = 1 << 16
+_MAX_UNITS: Final = 64
+"""In one packet."""
+
+_START_CODE: Final = b"\0\0\0\1"
+
+_DECODED_PROFILES: Final = ("1", "2")
+"""Main and Main 10."""
+
+_ANSWERED: Final = ("profile-space", "profile-id", "tier-flag", "level-id", "tx-mode", "sprop-max-don-diff")
+"""The configuration, which an answer repeats (section 7.2.2), and whether there are decoding order numbers."""
+
+
+class _Part(NamedTuple):
+    """A NAL unit, or a part of one.
+
+    Attributes:
+        kind: Of the unit.
+        data: With a start code and the unit's header, if it begins with this.
+        begins: Whether it does.
+        order: The decoding order number of what begins, where there are any.
+    """
+
+    kind: int
+    data: bytes
+    begins: bool = True
+    order: int = 0
+
+
+class H265(VideoCodec):
+    """H265.
+
+    Args:
+        has_order: Whether payloads tell the decoding order of NAL units (DON), which then may come in another one within
+            their access unit.
+    """
+
+    name = "H265"
+    decoder = "hevc"
+    marks_begin = False
+    taken = "Main and Main 10 profile, received only"
+    recorded = Recorded(
+        suffixes=(".mp4", ".mkv"),
+        probe_format="hevc",
+        probe_file=lambda keyframe: keyframe,
+        matroska_codec="V_MPEGH/ISO/HEVC",
+        matroska_private=parameter_record,
+        matroska_data=length_prefixed,
+        needs_parameters=True,
+    )
+
+    def __init__(self, has_order: bool = False) -> None:
+        self._has_order = has_order
+
+    @property
+    def forms(self) -> Sequence[CodecForm]:
+        """How it is offered, for what this end receives alone; and answered."""
+        return (
+            CodecForm(
+                "video",
+                self.name,
+                self.clock_rate,
+                107,
+                None,
+                {"level-id": "180", "profile-id": "1", "tier-flag": "0", "tx-mode": "SRST"},
+                VIDEO_FEEDBACK,
+                True,
+                _answer_to,
+                self.is_preferred,
+            ),
+        )
+
+    def received_as(self, parameters: Parameters) -> VideoCodec:
+        """What parses payloads with decoding order numbers, or without (section 7.1, sprop-max-don-diff)."""
+        return H265(str(parameters.get("sprop-max-don-diff") or "0") != "0")
+
+    def parse(self, payload: bytes) -> Fragment:
+        """What one RTP payload holds."""
+        try:
+            parts = self._parts(payload)
+        except ValueError:
+            return UNUSABLE
+        # A slice may be the first of its frame, but the parameters that it needs may have been lost just before it.
+        leads = any(part.kind == VIDEO_PARAMETER_SET and part.begins for part in parts)
+        return Fragment(
+            payload if self._has_order else b"".join(part.data for part in parts),
+            leads or (parts[0].kind == _DELIMITER and parts[0].begins),
+            leads,
+            any(part.kind in IRAP for part in parts),
+            any(part.kind in SLICES for part in parts),
+        )
+
+    def assemble(self, fragments: Sequence[Fragment]) -> bytes | None:
+        """The NAL units in decoding order, with start codes."""
+        if not self._has_order:
+            return super().assemble(fragments)
+        units: list[tuple[int, list[bytes]]] = []
+        for fragment in fragments:
+            for part in self._parts(fragment.data or b""):
+                if part.begins:
+                    units.append((part.order, []))
+                if not units:
+                    return None
+                units[-1][1].append(part.data)
+        first = units[0][0]
+        units.sort(key=lambda unit: (unit[0] - first + _ORDERS // 2) % _ORDERS)
+        return b"".join(data for _, unit in units for data in unit)
+
+    def _parts(self, payload: bytes) -> list[_Part]:
+        """What one payload holds, one or more.
+
+        Raises:
+            ValueError: It is none of this codec.
+        """
+        if len(payload) <= _HEADER_BYTES:
+            raise ValueError("no content")
+        kind = kind_of(payload)
+        if kind == _AGGREGATION:
+            return self._aggregated(payload)
+        if kind == _FRAGMENTATION:
+            return [self._fragmented(payload)]
+        if kind not in _SINGLE:
+            raise ValueError(f"payloads of type {kind} are not known")
+        order, content = self._order_at(payload, _HEADER_BYTES)
+        if content >= len(payload):
+            raise ValueError("no content")
+        return [_Part(kind, b"".join((_START_CODE, payload[:_HEADER_BYTES], payload[content:])), order=order)]
+
+    def _order_at(self, payload: bytes, position: int) -> tuple[int, int]:
+        """A decoding order number, and where what follows it begins."""
+        if not self._has_order:
+            return 0, position
+        end = position + _ORDER_BYTES
+        return int.from_bytes(payload[position:end], "big"), end
+
+    def _aggregated(self, payload: bytes) -> list[_Part]:
+        """Several units (section 4.4.2)."""
+        parts: list[_Part] = []
+        order, position = self._order_at(payload, _HEADER_BYTES)
+        while position < len(payload):
+            if self._has_order and parts:
+                order = (order + 1 + payload[position]) % _ORDERS
+                position += _DIFFERENCE_BYTES
+            begin = position + _LENGTH_BYTES
+            position = begin + int.from_bytes(payload[begin - _LENGTH_BYTES : begin], "big")
+            unit = payload[begin:position]
+            if len(unit) <= _HEADER_BYTES or position > len(payload) or len(parts) == _MAX_UNITS:
+                raise ValueError("units do not fit into their packet")
+            parts.append(_Part(kind_of(unit), _START_CODE + unit, order=order))
+        if not parts:
+            raise ValueError("no unit")
+        return parts
+
+    def _fragmented(self, payload: bytes) -> _Part:
+        """A part of a unit (section 4.4.3)."""
+        if len(payload) <= _FU_BYTES:
+            raise ValueError("no content")
+        header = payload[_FU_BYTES - 1]
+        kind = header & _FU_TYPE_MASK
+        if not header & _FU_START:
+            return _Part(kind, payload[_FU_BYTES:], begins=False)
+        order, content = self._order_at(payload, _FU_BYTES)
+        unit_header = bytes([payload[0] & ~_KIND_MASK & 0xFF | kind << 1, payload[1]])
+        return _Part(kind, b"".join((_START_CODE, unit_header, payload[content:])), order=order)
+
+
+def _answer_to(offered: Parameters) -> Parameters | None:
+    """The answer to an offered payload type; None: its profile or its transmission mode is none that can be received."""
+    space, profile = str(offered.get("profile-space") or "0"), str(offered.get("profile-id") or "1")
+    if space != "0" or profile not in _DECODED_PROFILES or str(offered.get("tx-mode") or "SRST") != "SRST":
+        return None
+    return {name: offered[name] for name in _ANSWERED if name in offered}
