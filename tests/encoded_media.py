@@ -191,9 +191,11 @@ class Robot:
         return _FIRST_TIMESTAMPS[kind] + round(captured * rate)
 
 
-def recorder_of(robot: Robot, path: Path, callbacks: Callbacks | None = None) -> Recorder:
+def recorder_of(
+    robot: Robot, path: Path, callbacks: Callbacks | None = None, segment_seconds: float | None = None
+) -> Recorder:
     """A recorder of what a robot sends."""
-    return Recorder(path, robot.tracks, "session s with peer p", 10, callbacks)
+    return Recorder(path, robot.tracks, "session s with peer p", 10, callbacks, segment_seconds=segment_seconds)
 
 
 @functools.cache

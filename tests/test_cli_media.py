@@ -131,6 +131,7 @@ class TestHelp:
             ("record", "robot", "drive.mp4", "--seconds", "0"),
             ("record", "robot", "drive.mp4", "--seconds", "nan"),
             ("record", "robot", "drive.mp4", "--seconds", "inf"),
+            ("record", "robot", "drive.mp4", "--segment", "0.5"),
             ("record", "robot", "."),
             ("snapshot", "robot", "robot.gif"),
             ("snapshot", "robot", "-"),
@@ -208,6 +209,18 @@ class TestRecord:
         assert (document["file"], document["name"], document["id"]) == (str(file), "robot", robot.peer_id)
         assert document["end"] == "seconds"
         assert (document["video"], document["audio"], document["transcodes"]) == ("VP8", "opus", [])
+
+    def test_segments_are_files_of_their_own(self, uri: str, robot: Producer, tmp_path: Path) -> None:
+        arguments = ("--segment", "1", "--seconds", "4", "--json")
+        finished = run("record", "robot", str(tmp_path / "drive.mkv"), "--uri", uri, *arguments)
+        assert finished.returncode == 0
+        document: dict[str, Any] = json.loads(finished.stdout)
+        files = sorted(tmp_path.iterdir())
+        assert document["files"] == [str(file) for file in files]
+        assert len(files) >= 2
+        contents = [play(file) for file in files]
+        assert document["frames"] == sum(len(content.pictures) for content in contents)
+        assert all(content.pictures for content in contents)
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_signal_ends_it_with_a_whole_file(

@@ -345,6 +345,20 @@ def test_recording_is_whole_after_close_when_the_other_end_came_first(producer: 
         assert recorder.state == "closed"
 
 
+def test_recording_pauses_and_goes_on_with_a_keyframe_that_it_asks_for(producer: Producer, tmp_path: Path) -> None:
+    with filming(producer.add_video()), connect(producer.uri, name="robot") as session:
+        with session.record(tmp_path / "drive.mkv") as recorder:
+            wait_until(lambda: recorder.seconds > 0.5, "something is recorded", 20)
+            recorder.pause()
+            session.video.read()
+            session.video.read()
+            before = recorder.seconds
+            recorder.resume()
+            wait_until(lambda: recorder.seconds > before + 0.5, "it goes on", 20)
+        assert not recorder.is_paused
+        assert recorder.paths == (tmp_path / "drive.mkv",)
+
+
 def test_session_requested_may_reject_with_media(producer: Producer) -> None:
     producer.add_video()
 

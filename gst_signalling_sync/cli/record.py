@@ -13,7 +13,7 @@ import click
 from ..errors import RecordingError, SessionClosed, WaitTimeout
 from .files import MediaFile, check_directory
 from .logs import verbosity
-from .numbers import SECONDS
+from .numbers import SECONDS, FiniteRange
 from .output import json_option, print_json, printable, stdout_is_terminal
 from .producers import departure
 from .program import treat_sigterm_as_interrupt
@@ -40,6 +40,7 @@ Examples:
   gst-signalling-sync record robot drive.mp4
   gst-signalling-sync record robot drive.mkv --seconds 60
   gst-signalling-sync record robot drive.webm --seconds 5 --json
+  gst-signalling-sync record robot drive.mkv --segment 60
 """,
 )
 @click.argument("name")
@@ -49,9 +50,23 @@ Examples:
     type=SECONDS,
     help="Stop when the recording is that long; without: at Ctrl-C.",
 )
+@click.option(
+    "--segment",
+    "segment_seconds",
+    type=FiniteRange(min=1),
+    metavar="SECONDS",
+    help="Begin another file at the first keyframe after so many seconds: FILE's name with -000, -001 and so on.",
+)
 @json_option("Print one JSON object at the end.")
 @session_options
-def record(name: str, file: Path, options: SessionOptions, seconds: float | None, as_json: bool) -> None:
+def record(
+    name: str,
+    file: Path,
+    options: SessionOptions,
+    seconds: float | None,
+    segment_seconds: float | None,
+    as_json: bool,
+) -> None:
     """Record what producer NAME, a name or a peer id, sends into FILE: MP4, MKV or WebM, by its suffix.
 
     The first video and the first audio track are recorded, in sync, without re-encoding where the file can hold what came. A
@@ -63,7 +78,7 @@ def record(name: str, file: Path, options: SessionOptions, seconds: float | None
     producer = options.find(name)
     timeout = options.timeout
     with options.connect(producer, resume=True) as session:
-        recorder = session.record(file)
+        recorder = session.record(file, segment_seconds=segment_seconds)
         recorder.start()
         figures = Figures(session, recorder)
         screen: Screen = Silence() if as_json else LiveLine() if stdout_is_terminal() and not verbosity() else Lines()
@@ -71,7 +86,8 @@ def record(name: str, file: Path, options: SessionOptions, seconds: float | None
             end = _wait_for_end(recorder, figures, screen, math.inf if seconds is None else seconds, timeout)
         failure = _close(recorder, file)
     if as_json:
-        about = {"file": str(file), "name": producer.name, "id": producer.id, "end": end}
+        files = [str(path) for path in recorder.paths]
+        about = {"file": str(file), "files": files, "name": producer.name, "id": producer.id, "end": end}
         print_json({**about, **figures.document()})
     elif recorder.seconds:
         click.echo(f"{printable(str(file))}: {figures.sentence()}")

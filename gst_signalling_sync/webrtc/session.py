@@ -311,17 +311,19 @@ class Session:
 
         return self._loop.run(create(), self._deadline(timeout), f"creating data channel {label!r} on {self.named}")
 
-    def record(self, path: str | os.PathLike[str]) -> Recorder:
-        """Record the first video and the first audio track into a file.
+    def record(self, path: str | os.PathLike[str], *, segment_seconds: float | None = None) -> Recorder:
+        """Record the first video and the first audio track into a file, or into one after the other.
 
         Args:
             path: Ends in ``.mp4``, ``.mkv`` or ``.webm``; a file that is there is overwritten.
+            segment_seconds: Length after which the next keyframe begins another file, without a lost frame; None: there is one
+                file. Those of ``drive.mkv`` are ``drive-000.mkv``, ``drive-001.mkv`` and so on.
 
         Returns:
             The recorder, a context manager that records until it or the session is closed.
 
         Raises:
-            ValueError: The file name has another suffix.
+            ValueError: The file name has another suffix, or a segment is to be shorter than a second.
             TrackNotFound: The other end sends neither video nor audio.
             SessionClosed: The session is closed.
             RuntimeError: The session was inherited by `fork`.
@@ -331,7 +333,7 @@ class Session:
             raise self.closed_error(f"recording {os.fspath(path)}")
         if not (self.media.videos or self.media.audios):
             raise self._no_track("video or audio")
-        return self.media.record(path, self.named)
+        return self.media.record(path, self.named, segment_seconds)
 
     def stats(self, timeout: float | None = None) -> Statistics:
         """The W3C's statistics of this end: of streams, transports, the selected candidate pair and data channels.

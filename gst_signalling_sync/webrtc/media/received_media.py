@@ -97,17 +97,17 @@ class ReceivedMedia:
                 self.add(successor.rtp, named)
         resumed.end(None)
 
-    def record(self, path: str | os.PathLike[str], named: str) -> Recorder:
+    def record(self, path: str | os.PathLike[str], named: str, segment_seconds: float | None) -> Recorder:
         """Make a recorder of the first track of each kind.
 
         Raises:
-            ValueError: The file name has another suffix than those of containers.
+            ValueError: The file name has another suffix than those of containers, or a segment is too short.
             SessionClosed: The session has ended.
         """
         from .recording.recorder import Recorder
 
         tracks: Sequence[TrackFeed] = [each.feed for each in (*self._videos[:1], *self._audios[:1])]
-        recorder = Recorder(path, tracks, named, self._timeout, self._callbacks, self._loop)
+        recorder = Recorder(path, tracks, named, self._timeout, self._callbacks, self._loop, segment_seconds)
         with self._lock:
             if self._has_ended:
                 raise SessionClosed(f"recording {os.fspath(path)}: {named} is closed")

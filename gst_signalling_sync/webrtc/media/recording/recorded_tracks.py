@@ -9,7 +9,7 @@ from typing import Final
 import av
 
 from ..codecs import AUDIO, VIDEO
-from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
+from ..encoded_frame import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedFrame
 from ..failures import DecodingError
 from .muxer import Packet
 from .recording_clock import RecordingClock
@@ -50,6 +50,14 @@ class RecordedVideo:
         self._time: float | None = None
         self._next_time = 0.0
         self._duration = _USUAL_DURATION
+
+    def position(self, frame: EncodedFrame) -> float:
+        """Where the next frame belongs, in seconds from the beginning of the recording."""
+        return self._clock.position(frame, VIDEO_CLOCK_RATE)
+
+    def skip(self, seconds: float) -> None:
+        """Leave out so many seconds, in which the recording paused."""
+        self._clock.skip(seconds)
 
     def packets(self, frame: EncodedFrame, now: float) -> list[Packet]:
         """The next frame, as the file holds it.
@@ -95,7 +103,7 @@ class RecordedVideo:
             _note(self.transcodes, f"{codec} to {self.codec}")
 
     def _place(self, frame: EncodedFrame) -> float:
-        time = max(self._clock.position(frame, VIDEO_CLOCK_RATE), self._next_time)
+        time = max(self.position(frame), self._next_time)
         if self._time is not None:
             self._duration = min(time - self._time, _MAX_DURATION)
         self._time = time
@@ -116,6 +124,15 @@ class RecordedAudio:
         self._transcoder: AudioTranscoder | None = None
         self._next_time = 0.0
 
+    def position(self, frame: EncodedFrame) -> float:
+        """Where the next frame belongs, in seconds from the beginning of the recording."""
+        codec = AUDIO.get(frame.codec)
+        return self._clock.position(frame, AUDIO_CLOCK_RATE if codec is None else codec.clock_rate)
+
+    def skip(self, seconds: float) -> None:
+        """Leave out so many seconds, in which the recording paused."""
+        self._clock.skip(seconds)
+
     def packets(self, frame: EncodedFrame) -> list[Packet]:
         """The next frame, in Opus.
 
@@ -129,7 +146,7 @@ class RecordedAudio:
         if codec is None or not frame.data:
             # Comfort noise and key presses travel on the same track.
             return []
-        time = self._clock.position(frame, codec.clock_rate)
+        time = self.position(frame)
         packets = []
         for packet in self._in_opus(frame, time):
             if packet.time >= self._next_time - _MIN_STEP:

@@ -28,7 +28,8 @@ from ..encoded_frame import EncodedFrame, MediaKind
 from .container import container_of
 from .recording import RecordableTrack, Recording
 from .recording_file import RecordingFile
-from .recording_queue import RecordingQueue
+from .recording_queue import RESUMED, RecordingQueue
+from .segments import Segments
 
 __all__ = ["Recorder", "RecorderState"]
 
@@ -38,6 +39,8 @@ RecorderState = Literal["new", "recording", "closing", "closed"]
 
 _MAX_QUEUED: Final = 32 * 1024 * 1024
 """Bytes; a minute of 4 Mbit/s."""
+
+MIN_SEGMENT_SECONDS: Final = 1.0
 
 _POLL_SECONDS: Final = 0.1
 """How often a recording that waits for its beginning is looked at."""
@@ -65,6 +68,7 @@ class Recorder:
 
     Signals:
         ended(recorder, error): The recording has ended and the file is whole.
+        segment_ended(recorder, path): A file of a recording in segments is whole; of the last one too, before ``ended``.
 
     Args:
         path: Ends in ``.mp4``, ``.mkv`` or ``.webm``; a file that is there is overwritten.
@@ -73,9 +77,11 @@ class Recorder:
         timeout: Seconds that `close` may take by default.
         callbacks: Where `ended` is emitted; None: it is not.
         loop: On whose thread waiting is refused.
+        segment_seconds: Length after which the next keyframe begins another file; None: there is one file. Those of
+            ``drive.mkv`` are ``drive-000.mkv``, ``drive-001.mkv`` and so on.
 
     Raises:
-        ValueError: The path has another suffix.
+        ValueError: The path has another suffix, or a segment is to be shorter than a second.
     """
 
     def __init__(
@@ -86,8 +92,14 @@ class Recorder:
         timeout: float,
         callbacks: Callbacks | None = None,
         loop: LoopThread | None = None,
+        segment_seconds: float | None = None,
     ) -> None:
+        if segment_seconds is not None and not segment_seconds >= MIN_SEGMENT_SECONDS:
+            raise ValueError(
+                f"segment_seconds={segment_seconds!r}: {MIN_SEGMENT_SECONDS:g} or more, or None for one file"
+            )
         self._path = Path(path)
+        self._segment_seconds = segment_seconds
         self._container = container_of(self._path)
         self._tracks = _first_of_each_kind(tracks)
         self._doing = f"recording {named} to {self._path}"
@@ -101,6 +113,9 @@ class Recorder:
         self.ended = Signal(
             "The recording has ended and the file is whole: ``(recorder, error)``, with what the recorder's `error` says."
         )
+        self.segment_ended = Signal(
+            "A file of a recording in segments is whole: ``(recorder, path)``, a `pathlib.Path`; nothing more is written to it."
+        )
 
         # Held by start() for as long as it takes, so that the file is opened once.
         self._starting = threading.Lock()
@@ -112,20 +127,35 @@ class Recorder:
         self._has_session_ended = False
         self._thread: threading.Thread | None = None
         # Made by start(), and then changed by the recorder's thread alone; others read its counters.
-        self._recording: Recording | None = None
+        self._recording: Recording | Segments | None = None
+        # Read by the loop for each frame.
+        self._is_paused = False
 
     def __repr__(self) -> str:
         return f"<Recorder {str(self._path)!r} {self._state}>"
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """The file; of a recording in segments, what they are named after."""
         return self._path
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files so far, the one that is written now the last; empty before `start`."""
+        recording = self._recording
+        if isinstance(recording, Segments):
+            return recording.paths
+        return () if recording is None else (self._path,)
 
     @property
     def state(self) -> RecorderState:
         """``"new"``, ``"recording"``, ``"closing"`` while the file is being finished, or ``"closed"``."""
         return self._state
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing is recorded because of `pause`."""
+        return self._is_paused and self._state == "recording"
 
     @property
     def error(self) -> Exception | None:
@@ -194,6 +224,27 @@ class Recorder:
             self._remove_taps()
         logger.info("%s", self._doing)
         return self
+
+    def pause(self) -> None:
+        """Record nothing until `resume`; what follows then is put behind what was recorded at once. Idempotent.
+
+        Does nothing when the recording has ended.
+
+        Raises:
+            RuntimeError: The recorder was not started, or inherited by `fork`.
+        """
+        self._set_paused(True)
+
+    def resume(self) -> None:
+        """Record again, from the next keyframe on, for which the sender is asked. Idempotent.
+
+        Does nothing when the recording has ended.
+
+        Raises:
+            RuntimeError: The recorder was not started, or inherited by `fork`.
+        """
+        if self._set_paused(False) and (video := self._tracks.get("video")) is not None:
+            video.request_keyframe()
 
     def close(self, timeout: float | None = None) -> None:
         """Write what has arrived and finish the file; idempotent.
@@ -275,14 +326,37 @@ class Recorder:
             raise TrackNotFound(f"{self._doing}: it has neither video nor audio")
         return self._state == "new"
 
-    def _open(self) -> Recording:
+    def _set_paused(self, is_paused: bool) -> bool:
+        """Pause or resume; whether that changed anything."""
+        self._owner.check()
+        with self._changed:
+            if self._state == "new":
+                raise RuntimeError(f"{self._doing}: it has not been started")
+            if self._state != "recording" or self._is_paused is is_paused:
+                return False
+            self._is_paused = is_paused
+            if not is_paused:
+                self._queue.put_resumed()
+            return True
+
+    def _open(self) -> Recording | Segments:
         try:
-            file = RecordingFile(self._path)
+            if self._segment_seconds is None:
+                return self._open_recording(self._path)
+            return Segments(
+                self._path, self._segment_seconds, self._tracks, self._open_recording, self._tell_of_segment
+            )
         except OSError as error:
             raise self._failure(error) from error
-        return Recording(file, self._container, self._tracks)
 
-    def _begin(self, recording: Recording) -> None:
+    def _open_recording(self, path: Path) -> Recording:
+        return Recording(RecordingFile(path), self._container, self._tracks)
+
+    def _tell_of_segment(self, path: Path) -> None:
+        if self._callbacks is not None:
+            self._callbacks.emit(self.segment_ended, self, path=path)
+
+    def _begin(self, recording: Recording | Segments) -> None:
         self._recording = recording
         self._started_at = time.monotonic()
         thread = self._thread = threading.Thread(target=self._main, args=(recording,), name="gss-recorder", daemon=True)
@@ -299,6 +373,8 @@ class Recorder:
         queue = self._queue
 
         def tap(frame: EncodedFrame) -> None:
+            if self._is_paused:
+                return
             dropped = queue.dropped
             queue.put(kind, frame)
             if not dropped and queue.dropped:
@@ -323,7 +399,7 @@ class Recorder:
         self._queue.end()
         self._remove_taps()
 
-    def _main(self, recording: Recording) -> None:
+    def _main(self, recording: Recording | Segments) -> None:
         failure: RecordingError | None = None
         try:
             self._write(recording)
@@ -347,16 +423,20 @@ class Recorder:
         if self._callbacks is not None:
             self._callbacks.emit(self.ended, self, error=ended_by)
 
-    def _abandon(self, recording: Recording) -> None:
+    def _abandon(self, recording: Recording | Segments) -> None:
         try:
             recording.abandon()
         except Exception:
             # Those who wait for the end of the recording are told of the first failure all the same.
             logger.exception("%s: the file may be left in disorder", self._doing)
 
-    def _write(self, recording: Recording) -> None:
+    def _write(self, recording: Recording | Segments) -> None:
         while (frames := self._queue.take(_POLL_SECONDS if recording.is_waiting else None)) is not None:
-            for kind, frame in frames:
+            for each in frames:
+                if each is RESUMED:
+                    recording.resume()
+                    continue
+                kind, frame = each
                 recording.add(kind, frame)
                 self._queue.written(frame)
             recording.proceed(time.monotonic())

@@ -23,7 +23,7 @@ from .recorded_tracks import RecordedAudio, RecordedVideo
 from .recording_clock import CaptureClock, RecordingClock, Zero
 from .recording_file import RecordingFile
 
-__all__ = ["RecordableTrack", "Recording"]
+__all__ = ["KEYFRAME_SECONDS", "RecordableTrack", "Recording"]
 
 _HOLD_SECONDS: Final = 3.0
 """How long a track is waited for, and then its place on the sender's clock."""
@@ -31,8 +31,8 @@ _HOLD_SECONDS: Final = 3.0
 _MAX_HELD: Final = 24 * 1024 * 1024
 """Bytes held at which nothing is waited for."""
 
-_KEYFRAME_SECONDS: Final = 1.0
-"""Between requests for the first keyframe; one may get lost."""
+KEYFRAME_SECONDS: Final = 1.0
+"""Between requests for a keyframe that a recording waits for; one may get lost."""
 
 _SILENCE: Final = Packet(b"\xfc\xff\xfe", 0.0, 0.02, True)
 """20 ms of Opus."""
@@ -85,6 +85,9 @@ class Recording:
         self._video: RecordedVideo | None = None
         self._audio: RecordedAudio | None = None
         self._muxer: Muxer | None = None
+        # After a pause, until there is a frame that the recording can go on with; sound waits for it.
+        self._is_resuming = False
+        self._sound_after_pause: list[EncodedFrame] = []
 
     @property
     def seconds(self) -> float:
@@ -119,6 +122,9 @@ class Recording:
             OSError: The file could not be written.
             av.FFmpegError: FFmpeg refused a packet.
         """
+        if self._is_resuming:
+            self._go_on(kind, frame)
+            return
         if self._muxer is not None:
             self._write(kind, frame)
             return
@@ -130,6 +136,21 @@ class Recording:
         self._held.append((kind, frame))
         self._held_size += len(frame.data)
 
+    def resume(self) -> None:
+        """Have what comes next follow at once on what was written, from a keyframe on, because there was a pause.
+
+        Raises:
+            OSError: The file could not be written.
+            av.FFmpegError: FFmpeg refused a packet.
+        """
+        if self._muxer is None and self._held:
+            self._begin()
+        if self._muxer is not None:
+            self._is_resuming = True
+            self._sound_after_pause.clear()
+            self._needs_keyframe = self._video is not None
+            self._asked_at = time.monotonic()
+
     def proceed(self, now: float) -> None:
         """Begin the file if it is time, and ask for a keyframe if none came.
 
@@ -140,7 +161,7 @@ class Recording:
             OSError: The file could not be written.
             av.FFmpegError: FFmpeg refused a packet.
         """
-        if self._needs_keyframe and now - self._asked_at >= _KEYFRAME_SECONDS:
+        if self._needs_keyframe and now - self._asked_at >= KEYFRAME_SECONDS:
             self._asked_at = now
             self._tracks["video"].request_keyframe()
         if self._muxer is None and self._held and self._is_ready(now):
@@ -167,6 +188,31 @@ class Recording:
         self._file.close()
         if self._muxer is not None:
             self._muxer.abandon()
+
+    def _go_on(self, kind: MediaKind, frame: EncodedFrame) -> None:
+        """Go on after a pause, with a keyframe, or with sound where there is no video or none comes."""
+        assert self._muxer is not None
+        waiting = self._sound_after_pause
+        if kind == "audio":
+            waiting.append(frame)
+            if self._video is not None and frame.time - waiting[0].time < _HOLD_SECONDS:
+                return
+        elif not frame.keyframe:
+            return
+        first = frame if kind == "video" else waiting[0]
+        track = self._video if kind == "video" else self._audio
+        assert track is not None
+        pause = track.position(first) - self._muxer.seconds
+        self._is_resuming = self._needs_keyframe = False
+        for each in (self._video, self._audio):
+            if each is not None:
+                each.skip(pause)
+        if kind == "video":
+            self._write(kind, frame)
+        self._sound_after_pause = []
+        # What was captured before the frame that the recording goes on with lies before what was written, and is left out.
+        for sound in waiting:
+            self._write("audio", sound)
 
     def _is_ready(self, now: float) -> bool:
         now = max(now, self._held[-1][1].time)

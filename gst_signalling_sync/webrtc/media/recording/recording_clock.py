@@ -61,6 +61,11 @@ class RecordingClock:
         self._clock = clock
         self._timestamp: int | None = None
         self._position = 0.0
+        self._skipped = 0.0
+
+    def skip(self, seconds: float) -> None:
+        """Leave out so many seconds of the recording, in which it paused."""
+        self._skipped += seconds
 
     def position(self, frame: EncodedFrame, clock_rate: int) -> float:
         """Place the next frame.
@@ -85,7 +90,7 @@ class RecordingClock:
             # The sender's wall clock was set. Its pace still counts, from here on.
             self._capture += reported - position
         self._timestamp, self._position = frame.timestamp, position
-        return position
+        return position - self._skipped
 
     def _reported(self, frame: EncodedFrame) -> float | None:
         captured = self._clock.seconds(frame.timestamp)

@@ -7,7 +7,11 @@ from typing import Final
 from ....threads.interruptible import Condition
 from ..encoded_frame import EncodedFrame, MediaKind
 
-__all__ = ["RecordingQueue"]
+__all__ = ["RESUMED", "RecordingQueue"]
+
+RESUMED: Final = None
+"""Stands between what came before a pause and what came after it."""
+
 
 _FRAME_BYTES: Final = 256
 """What a frame takes besides its data."""
@@ -26,7 +30,7 @@ class RecordingQueue:
         self._most_bytes = most_bytes
         # Guards all of it: the loop fills, the writing thread empties, any thread ends the queue.
         self._changed = Condition()
-        self._waiting: list[tuple[MediaKind, EncodedFrame]] = []
+        self._waiting: list[tuple[MediaKind, EncodedFrame] | None] = []
         self._size = 0
         self._has_ended = False
         self._is_full = False
@@ -56,14 +60,21 @@ class RecordingQueue:
             self._size += len(frame.data) + _FRAME_BYTES
             self._changed.notify()
 
-    def take(self, seconds: float | None) -> list[tuple[MediaKind, EncodedFrame]] | None:
+    def put_resumed(self) -> None:
+        """Note that what follows came after a pause. After the end it is ignored."""
+        with self._changed:
+            if not self._has_ended:
+                self._waiting.append(RESUMED)
+                self._changed.notify()
+
+    def take(self, seconds: float | None) -> list[tuple[MediaKind, EncodedFrame] | None] | None:
         """Wait for frames.
 
         Args:
             seconds: How long; None: until there are some, or the end.
 
         Returns:
-            What waits, perhaps nothing; None at the end.
+            What waits, perhaps nothing, with `RESUMED` where there was a pause; None at the end.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._has_ended, seconds)
