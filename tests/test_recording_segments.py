@@ -207,3 +207,26 @@ def test_pause_outside_of_a_recording(tmp_path: Path) -> None:
     assert not recorder.is_paused
     assert recorder.paths == ()
     assert recorder_module.MIN_SEGMENT_SECONDS == 1.0
+
+
+def test_disk_that_is_full_at_the_end_of_a_segment_leaves_both_files_as_far_as_they_play(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = RecordingFile.commit
+
+    def commit_or_fail(file: RecordingFile) -> None:
+        if file.path.name == "drive-000.mkv" and len(recorder.paths) > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        commit(file)
+
+    monkeypatch.setattr(RecordingFile, "commit", commit_or_fail)
+    robot = Robot("H264", audio_delay=0.4)
+    recorder = recorder_of(robot, tmp_path / "drive.mkv", segment_seconds=2).start()
+    robot.send(0, 5)
+    with pytest.raises(RecordingError) as caught:
+        recorder.close()
+    assert caught.value.errno == errno.ENOSPC
+    assert len(played(recorder.paths[0]).pictures) >= 25
+    for path in recorder.paths:
+        # Another recorder may write to it.
+        RecordingFile(path).discard()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..encoded_frame import EncodedFrame, MediaKind
 from .recording import KEYFRAME_SECONDS, RecordableTrack, Recording
@@ -21,6 +21,25 @@ _HOLD_SECONDS: Final = 3.0
 
 _LATE_SECONDS: Final = 1.0
 """How long the file before is kept open for sound that arrives late, where no later one has come."""
+
+
+class _Written(NamedTuple):
+    """What is in files, in the terms of `Recording`."""
+
+    seconds: float = 0.0
+    size: int = 0
+    frames: int = 0
+    frames_dropped: int = 0
+    transcodes: tuple[str, ...] = ()
+
+    def with_those_of(self, recording: Recording) -> _Written:
+        return _Written(
+            self.seconds + recording.seconds,
+            self.size + recording.size,
+            self.frames + recording.frames,
+            self.frames_dropped + recording.frames_dropped,
+            tuple(dict.fromkeys((*self.transcodes, *recording.transcodes))),
+        )
 
 
 class Segments:
@@ -52,7 +71,8 @@ class Segments:
         self._on_finished = on_finished
         self._paths: tuple[Path, ...] = (segment_path(path, 0),)
         self._current = open_recording(self._paths[0])
-        self._finished: list[Recording] = []
+        # What is in the finished files, and the others. Replaced as a whole, so that any thread counts each of them once.
+        self._counted: tuple[_Written, tuple[Recording, ...]] = (_Written(), (self._current,))
         # The file before, while sound may still belong into it, and where it ends.
         self._previous: Recording | None = None
         self._previous_path = path
@@ -71,27 +91,27 @@ class Segments:
     @property
     def seconds(self) -> float:
         """Length of what was written."""
-        return sum(each.seconds for each in self._all())
+        return self._written.seconds
 
     @property
     def size(self) -> int:
         """Bytes written."""
-        return sum(each.size for each in self._all())
+        return self._written.size
 
     @property
     def frames(self) -> int:
         """Frames written."""
-        return sum(each.frames for each in self._all())
+        return self._written.frames
 
     @property
     def frames_dropped(self) -> int:
         """Frames that were not re-encoded because that took too long."""
-        return sum(each.frames_dropped for each in self._all())
+        return self._written.frames_dropped
 
     @property
     def transcodes(self) -> tuple[str, ...]:
         """What was re-encoded, as ``"VP8 to H264"``."""
-        return tuple(dict.fromkeys(note for each in self._all() for note in each.transcodes))
+        return self._written.transcodes
 
     @property
     def is_waiting(self) -> bool:
@@ -160,13 +180,15 @@ class Segments:
 
     def abandon(self) -> None:
         """Leave the files as far as they play."""
-        if self._previous is not None:
-            self._previous.abandon()
-        self._current.abandon()
+        for each in self._counted[1]:
+            each.abandon()
 
-    def _all(self) -> tuple[Recording, ...]:
-        previous = self._previous
-        return (*self._finished, *(() if previous is None else (previous,)), self._current)
+    @property
+    def _written(self) -> _Written:
+        written, others = self._counted
+        for each in others:
+            written = written.with_those_of(each)
+        return written
 
     def _ask(self, now: float) -> None:
         self._asked_at = now
@@ -203,6 +225,8 @@ class Segments:
             self.finish()
             raise
         self._previous, self._previous_path, self._current = self._current, self._paths[-1], following
+        written, others = self._counted
+        self._counted = written, (*others, following)
         self._paths = (*self._paths, path)
         self._split_capture = self._tracks[kind].clock.seconds(frame.timestamp)
         self._split_arrival = frame.time
@@ -221,8 +245,9 @@ class Segments:
         previous, self._previous = self._previous, None
         if previous is None:
             return
-        self._finished.append(previous)
         previous.finish()
+        written, others = self._counted
+        self._counted = written.with_those_of(previous), tuple(each for each in others if each is not previous)
         self._on_finished(self._previous_path)
 
 
