@@ -1,0 +1,44 @@
+"""An SCTP association as WebRTC uses it (RFC 8831, RFC 9260), without I/O and without a clock.
+
+`Association` is the way in. Whoever drives it gives it datagrams and the time, then takes packets, events and the time of the
+next timeout from it.
+"""
+
+from __future__ import annotations
+
+from .association import Association, State
+from .chunks import MalformedPacket
+from .events import (
+    Acknowledged,
+    Closed,
+    Established,
+    Event,
+    Expired,
+    HeartbeatAnswered,
+    IncomingReset,
+    OutgoingReset,
+    PeerLeft,
+    Received,
+    Sent,
+)
+from .message import Message
+from .settings import Settings
+
+__all__ = [
+    "Acknowledged",
+    "Association",
+    "Closed",
+    "Established",
+    "Event",
+    "Expired",
+    "HeartbeatAnswered",
+    "IncomingReset",
+    "MalformedPacket",
+    "Message",
+    "OutgoingReset",
+    "PeerLeft",
+    "Received",
+    "Sent",
+    "Settings",
+    "State",
+]

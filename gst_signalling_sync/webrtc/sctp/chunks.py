@@ -1,0 +1,288 @@
+"""Packets and chunks on the wire (RFC 9260 section 3; FORWARD TSN: RFC 3758 section 3.2).
+
+A chunk that is read is its type, its flags and where its value lies in the datagram, so that the many DATA chunks of a packet
+cost no objects. What a stranger sends is checked here: nothing but `MalformedPacket` is raised for it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from google_crc32c import value as crc32c
+
+__all__ = [
+    "ABORT",
+    "CHUNK_HEADER_BYTES",
+    "COOKIE_ACK",
+    "COOKIE_ECHO",
+    "DATA",
+    "DATA_HEADER_BYTES",
+    "ERROR",
+    "FIRST",
+    "FORWARD_TSN",
+    "HEARTBEAT",
+    "HEARTBEAT_ACK",
+    "IMMEDIATE",
+    "INIT",
+    "INIT_ACK",
+    "LAST",
+    "PACKET_HEADER_BYTES",
+    "RE_CONFIG",
+    "SACK",
+    "SHUTDOWN",
+    "SHUTDOWN_ACK",
+    "SHUTDOWN_COMPLETE",
+    "TAG_REFLECTED",
+    "UNORDERED",
+    "ForwardTsn",
+    "Init",
+    "MalformedPacket",
+    "RawChunk",
+    "Sack",
+    "chunk",
+    "data_chunk",
+    "packet",
+    "parse_cumulative_tsn",
+    "parse_data_header",
+    "parse_packet",
+    "shutdown_chunk",
+]
+
+DATA: Final = 0
+INIT: Final = 1
+INIT_ACK: Final = 2
+SACK: Final = 3
+HEARTBEAT: Final = 4
+HEARTBEAT_ACK: Final = 5
+ABORT: Final = 6
+SHUTDOWN: Final = 7
+SHUTDOWN_ACK: Final = 8
+ERROR: Final = 9
+COOKIE_ECHO: Final = 10
+COOKIE_ACK: Final = 11
+SHUTDOWN_COMPLETE: Final = 14
+RE_CONFIG: Final = 130
+FORWARD_TSN: Final = 192
+
+LAST: Final = 1
+"""Flags of DATA: the last fragment of a message."""
+FIRST: Final = 2
+"""The first fragment of a message."""
+UNORDERED: Final = 4
+IMMEDIATE: Final = 8
+"""The sender wants a SACK at once."""
+
+TAG_REFLECTED: Final = 1
+"""The flag T of ABORT and SHUTDOWN COMPLETE: the verification tag is the receiver's own (RFC 9260 section 8.5.1)."""
+
+PACKET_HEADER_BYTES: Final = 12
+CHUNK_HEADER_BYTES: Final = 4
+DATA_HEADER_BYTES: Final = 16
+
+_PACKET_HEADER: Final = struct.Struct("!HHL")
+_CHECKSUM: Final = struct.Struct("<L")
+_CHUNK_HEADER: Final = struct.Struct("!BBH")
+_DATA: Final = struct.Struct("!BBHLHHL")
+_DATA_VALUE: Final = struct.Struct("!LHHL")
+_INIT: Final = struct.Struct("!LLHHL")
+_SACK: Final = struct.Struct("!BBHLLHH")
+_SACK_VALUE: Final = struct.Struct("!LLHH")
+_TSN: Final = struct.Struct("!L")
+
+_NO_CHECKSUM: Final = bytes(4)
+_PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
+
+
+class MalformedPacket(ValueError):
+    """What arrived is no packet of this association, or not a valid one; it is dropped, as far as it was not handled."""
+
+
+RawChunk = tuple[int, int, int, int]
+"""Type, flags, and where in the datagram the value begins and ends."""
+
+
+class Init(NamedTuple):
+    """The value of an INIT or INIT ACK (RFC 9260 section 3.3.2)."""
+
+    tag: int
+    window: int
+    outgoing_streams: int
+    incoming_streams: int
+    first_tsn: int
+    parameters: bytes
+
+    @classmethod
+    def parse(cls, value: bytes) -> Init:
+        """Read it.
+
+        Raises:
+            MalformedPacket: It is too short, or has no tag or no streams (RFC 9260 section 3.3.2).
+        """
+        if len(value) < _INIT.size:
+            raise MalformedPacket("an INIT is too short")
+        tag, window, outgoing_streams, incoming_streams, first_tsn = _INIT.unpack_from(value)
+        parsed = cls(tag, window, outgoing_streams, incoming_streams, first_tsn, value[_INIT.size :])
+        if not (parsed.tag and parsed.outgoing_streams and parsed.incoming_streams):
+            raise MalformedPacket("an INIT has no tag or no streams")
+        return parsed
+
+    def serialize(self, kind: int) -> bytes:
+        """The chunk of a type."""
+        return chunk(kind, 0, _INIT.pack(*self[:5]) + self.parameters)
+
+
+class Sack(NamedTuple):
+    """A SACK (RFC 9260 section 3.3.4)."""
+
+    cumulative_tsn: int
+    window: int
+    gaps: Sequence[tuple[int, int]]
+    """Runs that were received beyond the cumulative TSN, as offsets from it."""
+    duplicates: Sequence[int]
+
+    @classmethod
+    def parse(cls, value: bytes) -> Sack:
+        """Read its value.
+
+        Raises:
+            MalformedPacket: It is shorter than it says.
+        """
+        if len(value) < _SACK_VALUE.size:
+            raise MalformedPacket("a SACK is too short")
+        cumulative_tsn, window, gap_count, duplicate_count = _SACK_VALUE.unpack_from(value)
+        if len(value) < _SACK_VALUE.size + 4 * (gap_count + duplicate_count):
+            raise MalformedPacket("a SACK has fewer blocks than it says")
+        if not (gap_count or duplicate_count):
+            return cls(cumulative_tsn, window, (), ())
+        bounds = struct.unpack_from(f"!{2 * gap_count}H", value, _SACK_VALUE.size)
+        duplicates = struct.unpack_from(f"!{duplicate_count}L", value, _SACK_VALUE.size + 4 * gap_count)
+        return cls(cumulative_tsn, window, list(zip(bounds[::2], bounds[1::2], strict=True)), duplicates)
+
+    def serialize(self) -> bytes:
+        """The chunk."""
+        gaps, duplicates = self.gaps, self.duplicates
+        size = 16 + 4 * (len(gaps) + len(duplicates))
+        header = _SACK.pack(SACK, 0, size, self.cumulative_tsn, self.window, len(gaps), len(duplicates))
+        if not (gaps or duplicates):
+            return header
+        bounds = [bound for gap in gaps for bound in gap]
+        return header + struct.pack(f"!{len(bounds)}H{len(duplicates)}L", *bounds, *duplicates)
+
+
+class ForwardTsn(NamedTuple):
+    """A FORWARD TSN (RFC 3758 section 3.2)."""
+
+    cumulative_tsn: int
+    streams: Sequence[tuple[int, int]]
+    """Each stream whose ordered messages are skipped, and the sequence number of the last of them."""
+
+    @classmethod
+    def parse(cls, value: bytes) -> ForwardTsn:
+        """Read its value.
+
+        Raises:
+            MalformedPacket: It does not consist of pairs.
+        """
+        if len(value) < _TSN.size or len(value) % 4:
+            raise MalformedPacket("a FORWARD TSN has a wrong length")
+        numbers = struct.unpack_from(f"!{(len(value) - _TSN.size) // 2}H", value, _TSN.size)
+        return cls(_TSN.unpack_from(value)[0], list(zip(numbers[::2], numbers[1::2], strict=True)))
+
+    def serialize(self) -> bytes:
+        """The chunk."""
+        numbers = [number for pair in self.streams for number in pair]
+        return chunk(FORWARD_TSN, 0, _TSN.pack(self.cumulative_tsn) + struct.pack(f"!{len(numbers)}H", *numbers))
+
+
+def chunk(kind: int, flags: int = 0, value: bytes = b"") -> bytes:
+    """A chunk, padded to a multiple of four bytes."""
+    return _CHUNK_HEADER.pack(kind, flags, CHUNK_HEADER_BYTES + len(value)) + value + _PADDING[len(value) % 4]
+
+
+def data_chunk(flags: int, tsn: int, stream: int, ssn: int, identifier: int, payload: bytes) -> bytes:
+    """A DATA chunk (RFC 9260 section 3.3.1), padded."""
+    size = len(payload)
+    header = _DATA.pack(DATA, flags, DATA_HEADER_BYTES + size, tsn, stream, ssn, identifier)
+    return header + payload + _PADDING[size % 4]
+
+
+def shutdown_chunk(cumulative_tsn: int) -> bytes:
+    """A SHUTDOWN (RFC 9260 section 3.3.8)."""
+    return chunk(SHUTDOWN, 0, _TSN.pack(cumulative_tsn))
+
+
+def packet(source: int, destination: int, tag: int, chunks: Iterable[bytes]) -> bytes:
+    """A packet (RFC 9260 section 3.1).
+
+    Args:
+        source: The port of this end.
+        destination: That of the peer.
+        tag: The verification tag.
+        chunks: Each padded.
+    """
+    header = _PACKET_HEADER.pack(source, destination, tag)
+    body = b"".join(chunks)
+    return header + _CHECKSUM.pack(crc32c(header + _NO_CHECKSUM + body)) + body
+
+
+def parse_packet(datagram: bytes, source: int, destination: int) -> tuple[int, list[RawChunk]]:
+    """Read a packet.
+
+    Args:
+        datagram: The packet.
+        source: The port that it must come from.
+        destination: The port that it must be meant for.
+
+    Returns:
+        The verification tag, and the chunks.
+
+    Raises:
+        MalformedPacket: Its ports, its checksum, or the length of a chunk is wrong.
+    """
+    size = len(datagram)
+    if size < PACKET_HEADER_BYTES + CHUNK_HEADER_BYTES:
+        raise MalformedPacket("a packet is too short")
+    from_port, to_port, tag = _PACKET_HEADER.unpack_from(datagram)
+    if (from_port, to_port) != (source, destination):
+        raise MalformedPacket("a packet is for another port")
+    if crc32c(datagram[:8] + _NO_CHECKSUM + datagram[12:]) != _CHECKSUM.unpack_from(datagram, 8)[0]:
+        raise MalformedPacket("a packet has a wrong checksum")
+    chunks = []
+    position = PACKET_HEADER_BYTES
+    while position <= size - CHUNK_HEADER_BYTES:
+        kind, flags, length = _CHUNK_HEADER.unpack_from(datagram, position)
+        end = position + length
+        if length < CHUNK_HEADER_BYTES or end > size:
+            raise MalformedPacket("a chunk has a wrong length")
+        chunks.append((kind, flags, position + CHUNK_HEADER_BYTES, end))
+        position = end + (-length & 3)
+    return tag, chunks
+
+
+def parse_data_header(datagram: bytes, start: int, end: int) -> tuple[int, int, int, int]:
+    """Read what precedes the payload of a DATA chunk, which begins 12 bytes behind the start.
+
+    Returns:
+        The TSN, the stream, the stream sequence number and the payload protocol identifier.
+
+    Raises:
+        MalformedPacket: It is too short.
+    """
+    if end - start < _DATA_VALUE.size:
+        raise MalformedPacket("a DATA chunk is too short")
+    header: tuple[int, int, int, int] = _DATA_VALUE.unpack_from(datagram, start)
+    return header
+
+
+def parse_cumulative_tsn(value: bytes) -> int:
+    """Read the value of a SHUTDOWN.
+
+    Raises:
+        MalformedPacket: It is too short.
+    """
+    if len(value) < _TSN.size:
+        raise MalformedPacket("a SHUTDOWN is too short")
+    tsn: int = _TSN.unpack_from(value)[0]
+    return tsn

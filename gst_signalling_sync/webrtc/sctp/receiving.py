@@ -1,0 +1,155 @@
+"""`Receiving`: DATA chunks of the peer, and their acknowledgement (RFC 9260 section 6.2; FORWARD TSN: RFC 3758 section 3.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from .chunks import IMMEDIATE, ForwardTsn, Sack
+from .events import Received
+from .reassembly import PIECE_BYTES, Reassembly
+from .received_tsns import ReceivedTsns
+from .serial import TSN_MASK, nearest_tsn
+from .settings import Settings
+
+__all__ = ["Receiving", "WindowIgnored"]
+
+PACKETS_PER_SACK: Final = 2
+"""At least every second packet is acknowledged at once (RFC 9260 section 6.2)."""
+
+_MAX_GAPS: Final = 200
+_MAX_DUPLICATES: Final = 32
+"""With these an acknowledgement still fits into a packet; the peer sends again what it does not tell of."""
+
+
+class WindowIgnored(Exception):
+    """The peer has sent far more than it was told there is room for."""
+
+
+class _Held:
+    """Chunks of streams whose reset waits for older chunks (RFC 6525 section 5.2.2)."""
+
+    def __init__(self, last_tsn: int, streams: frozenset[int]) -> None:
+        self.last_tsn = last_tsn
+        self.streams = streams
+        self.chunks: list[tuple[int, int, int, int, int, bytes]] = []
+        self.size = 0
+
+
+class Receiving:
+    """The peer's half of an association.
+
+    Args:
+        settings: Of the association.
+        first_tsn: The peer's first TSN.
+    """
+
+    def __init__(self, settings: Settings, first_tsn: int) -> None:
+        self._settings = settings
+        self._tsns = ReceivedTsns(first_tsn - 1)
+        self._reassembly = Reassembly()
+        self._duplicates: list[int] = []
+        self._packets = 0
+        self._has_new = False
+        self._held: _Held | None = None
+        self.sack_is_due = False
+        """Whether an acknowledgement must be sent now."""
+
+        self.sack_at: float | None = None
+        """When it must be sent at the latest."""
+
+    @property
+    def cumulative_tsn(self) -> int:
+        """The TSN up to which all was received."""
+        return self._tsns.cumulative
+
+    @property
+    def sack_is_pending(self) -> bool:
+        """Whether there is something to acknowledge, with what is sent next."""
+        return self.sack_is_due or self.sack_at is not None
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait for others, with what keeping them costs."""
+        return self._reassembly.size + (self._held.size if self._held is not None else 0)
+
+    def take_delivered(self) -> list[Received]:
+        """The messages that are complete and in order."""
+        delivered = self._reassembly.delivered
+        if delivered:
+            self._reassembly.delivered = []
+        return delivered
+
+    def on_data(self, wire_tsn: int, flags: int, stream: int, ssn: int, identifier: int, payload: bytes) -> None:
+        """Take a DATA chunk.
+
+        Raises:
+            WindowIgnored: The peer has sent a message without an end.
+        """
+        tsns = self._tsns
+        tsn = nearest_tsn(wire_tsn, tsns.cumulative)
+        if flags & IMMEDIATE:
+            self.sack_is_due = True
+        limit = self._settings.window + self._settings.max_excess
+        if tsn != tsns.cumulative + 1 and self.buffered > limit:
+            # Not acknowledged, so that it comes again when there is room (RFC 9260 section 6.2).
+            self.sack_is_due = True
+            return
+        if not tsns.add(tsn):
+            if tsn in tsns and len(self._duplicates) < _MAX_DUPLICATES:
+                self._duplicates.append(wire_tsn)
+            return
+        self._has_new = True
+        held = self._held
+        if held is not None and tsn > held.last_tsn and (not held.streams or stream in held.streams):
+            held.chunks.append((tsn, flags, stream, ssn, identifier, payload))
+            held.size += len(payload) + PIECE_BYTES
+        else:
+            self._reassembly.add(tsn, flags, stream, ssn, identifier, payload)
+        if self.buffered > limit and not tsns.has_gaps:
+            # Nothing is missing that could make room.
+            raise WindowIgnored("a message has no end")
+
+    def on_forward_tsn(self, forward: ForwardTsn) -> None:
+        """Give up what the peer has given up."""
+        tsn = nearest_tsn(forward.cumulative_tsn, self._tsns.cumulative)
+        self.sack_is_due = True
+        if self._tsns.skip_to(tsn):
+            self._reassembly.skip(tsn, dict(forward.streams))
+
+    def end_packet(self, now: float) -> None:
+        """Decide when the chunks of a packet are acknowledged."""
+        self._packets += 1
+        # One with nothing new means that an acknowledgement was lost.
+        if self._tsns.has_gaps or not self._has_new or self._packets >= PACKETS_PER_SACK:
+            self.sack_is_due = True
+        elif self.sack_at is None:
+            self.sack_at = now + self._settings.sack_delay
+        self._has_new = False
+
+    def on_time(self, now: float) -> None:
+        """See whether an acknowledgement has waited for long enough."""
+        if self.sack_at is not None and self.sack_at <= now:
+            self.sack_is_due = True
+
+    def sack(self) -> bytes:
+        """The acknowledgement, which then is no longer due."""
+        self.sack_is_due = False
+        self.sack_at = None
+        self._packets = 0
+        duplicates, self._duplicates = self._duplicates, []
+        gaps = self._tsns.gaps(_MAX_GAPS) if self._tsns.has_gaps else ()
+        window = max(0, self._settings.window - self.buffered)
+        return Sack(self._tsns.cumulative & TSN_MASK, window, gaps, duplicates).serialize()
+
+    def hold(self, last_tsn: int, streams: Sequence[int]) -> None:
+        """Keep what the peer has sent on streams behind a reset that cannot be performed yet; see `reset`."""
+        if self._held is None:
+            self._held = _Held(last_tsn, frozenset(streams))
+
+    def reset(self, streams: Sequence[int]) -> None:
+        """Perform a reset of the peer's outgoing streams (RFC 6525 section 5.2.2); empty: all."""
+        self._reassembly.reset(streams)
+        held, self._held = self._held, None
+        for each in held.chunks if held is not None else ():
+            self._reassembly.add(*each)

@@ -1,0 +1,211 @@
+"""`Reconfiguration`: resets of streams (RFC 6525), with which data channels are closed (RFC 8831 section 6.7)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple
+
+from .chunks import RE_CONFIG, MalformedPacket, chunk
+from .events import OutgoingReset
+from .parameters import parameter, parse_parameters
+from .round_trips import RoundTrips
+from .serial import TSN_MASK, nearest_tsn
+
+__all__ = ["Reconfiguration", "ResetRequest"]
+
+_RESET_OUTGOING: Final = 13
+_RESET_INCOMING: Final = 14
+_RESET_TSNS: Final = 15
+_RESPONSE: Final = 16
+_ADD_OUTGOING: Final = 17
+_ADD_INCOMING: Final = 18
+
+_NOTHING_TO_DO: Final = 0
+"""Results (RFC 6525 section 4.4)."""
+_PERFORMED: Final = 1
+_DENIED: Final = 2
+_ALREADY_IN_PROGRESS: Final = 4
+_BAD_SEQUENCE_NUMBER: Final = 5
+_IN_PROGRESS: Final = 6
+
+_OUTGOING_REQUEST: Final = struct.Struct("!LLL")
+_TWO_NUMBERS: Final = struct.Struct("!LL")
+_NUMBER: Final = struct.Struct("!L")
+
+_MAX_STREAMS: Final = 256
+"""Streams in one request, so that it fits into a packet."""
+
+
+class ResetRequest(NamedTuple):
+    """The peer wants to have reset its outgoing streams."""
+
+    number: int
+    last_tsn: int
+    """What precedes the reset; it does not wrap."""
+    streams: tuple[int, ...]
+    """Empty: all."""
+
+
+class _Pending(NamedTuple):
+    """A request of this end that has no answer."""
+
+    number: int
+    streams: tuple[int, ...]
+    wire: bytes
+
+
+class Reconfiguration:
+    """The requests of both ends, one at a time of each (RFC 6525 section 5.1.1).
+
+    Args:
+        first_number: The first TSN of this end, with which its requests begin to be numbered.
+        first_peer_number: That of the peer.
+        round_trips: How long an answer may take.
+    """
+
+    def __init__(self, first_number: int, first_peer_number: int, round_trips: RoundTrips) -> None:
+        self._next_number = first_number
+        self._expected = first_peer_number
+        self._round_trips = round_trips
+        self.wanted: list[int] = []
+        """Outgoing streams that are to be reset, and of which no request was sent."""
+
+        self._pending: _Pending | None = None
+        self._is_due = False
+        self._last_result = _NOTHING_TO_DO
+        self.deferred: ResetRequest | None = None
+        """A request of the peer's that waits until all that precedes it is there."""
+
+        self.timeouts = 0
+        """Requests since the last answer that got none."""
+
+        self.resend_at: float | None = None
+        """When the request is repeated."""
+
+    # This end's requests.
+
+    def want(self, streams: Iterable[int]) -> None:
+        """Have outgoing streams reset."""
+        self.wanted += [stream for stream in streams if stream not in self.wanted]
+
+    def take_request(self, last_tsn: int, waits: Callable[[int], bool], now: float) -> bytes | None:
+        """The request that is to be sent now, if there is one.
+
+        Args:
+            last_tsn: The TSN that was sent last.
+            waits: Whether messages of a stream wait that must precede its reset.
+            now: The time.
+        """
+        if self._pending is None:
+            ready = tuple(stream for stream in self.wanted if not waits(stream))[:_MAX_STREAMS]
+            if not ready:
+                return None
+            self.wanted = [stream for stream in self.wanted if stream not in ready]
+            numbers = _OUTGOING_REQUEST.pack(self._next_number, (self._expected - 1) & TSN_MASK, last_tsn & TSN_MASK)
+            wire = chunk(RE_CONFIG, 0, parameter(_RESET_OUTGOING, numbers + struct.pack(f"!{len(ready)}H", *ready)))
+            self._pending = _Pending(self._next_number, ready, wire)
+            self._next_number = (self._next_number + 1) & TSN_MASK
+            self.timeouts = 0
+        elif not self._is_due:
+            return None
+        self._is_due = False
+        self.resend_at = now + self._round_trips.backed_off(self.timeouts)
+        return self._pending.wire
+
+    def on_time(self, now: float) -> None:
+        """Repeat the request if it has got no answer for too long."""
+        if self.resend_at is not None and self.resend_at <= now:
+            self.resend_at = None
+            self.timeouts += 1
+            self._is_due = True
+
+    def _on_response(self, number: int, result: int) -> OutgoingReset | None:
+        pending = self._pending
+        if pending is None or number != pending.number:
+            return None
+        self.timeouts = 0
+        if result == _IN_PROGRESS:
+            # It is repeated until it has been performed (RFC 6525 section 5.2.7).
+            return None
+        self._pending = None
+        self.resend_at = None
+        self._is_due = False
+        return OutgoingReset(pending.streams, result in (_NOTHING_TO_DO, _PERFORMED))
+
+    # The peer's requests.
+
+    def on_chunk(self, value: bytes, cumulative_tsn: int) -> Iterator[OutgoingReset | ResetRequest | bytes]:
+        """Take a RE-CONFIG chunk.
+
+        Args:
+            value: Of the chunk.
+            cumulative_tsn: Up to which all was received of the peer.
+
+        Yields:
+            What it tells: answers, requests of which `perform` or `defer` is to be called, and chunks to be sent.
+
+        Raises:
+            MalformedPacket: One of its parameters is too short.
+        """
+        for kind, content in parse_parameters(value):
+            if kind == _RESPONSE:
+                if len(content) < _TWO_NUMBERS.size:
+                    raise MalformedPacket("a response to a reconfiguration is too short")
+                reset = self._on_response(*_TWO_NUMBERS.unpack_from(content))
+                if reset is not None:
+                    yield reset
+            elif _RESET_OUTGOING <= kind <= _ADD_INCOMING:
+                if len(content) < _NUMBER.size:
+                    raise MalformedPacket("a reconfiguration is too short")
+                yield from self._on_request(kind, content, cumulative_tsn)
+
+    def _on_request(self, kind: int, content: bytes, cumulative_tsn: int) -> Iterator[ResetRequest | bytes]:
+        number = _NUMBER.unpack_from(content)[0]
+        if number == (self._expected - 1) & TSN_MASK:
+            # A repetition is answered again (RFC 6525 section 5.2.1).
+            yield _response(number, self._last_result)
+        elif number != self._expected:
+            yield _response(number, _BAD_SEQUENCE_NUMBER)
+        elif self.deferred is not None:
+            yield _response(number, _ALREADY_IN_PROGRESS)
+        elif kind == _RESET_OUTGOING:
+            if len(content) < _OUTGOING_REQUEST.size:
+                raise MalformedPacket("a reset of streams is too short")
+            self._expect_next()
+            last_tsn = _OUTGOING_REQUEST.unpack_from(content)[2]
+            count = (len(content) - _OUTGOING_REQUEST.size) // 2
+            streams = struct.unpack_from(f"!{count}H", content, _OUTGOING_REQUEST.size)
+            yield ResetRequest(number, nearest_tsn(last_tsn, cumulative_tsn), streams)
+        else:
+            self._expect_next()
+            # As many streams as there can be are open from the beginning; the others no data channel needs.
+            self._last_result = _PERFORMED if kind == _ADD_OUTGOING else _DENIED
+            yield _response(number, self._last_result)
+
+    def _expect_next(self) -> None:
+        self._expected = (self._expected + 1) & TSN_MASK
+
+    def perform(self, request: ResetRequest) -> bytes:
+        """Take note that a request was performed.
+
+        Returns:
+            The answer.
+        """
+        self.deferred = None
+        self._last_result = _PERFORMED
+        return _response(request.number, _PERFORMED)
+
+    def defer(self, request: ResetRequest) -> bytes:
+        """Take note that a request waits for chunks that precede it (RFC 6525 section 5.2.2, E2).
+
+        Returns:
+            The answer.
+        """
+        self.deferred = request
+        self._last_result = _IN_PROGRESS
+        return _response(request.number, _IN_PROGRESS)
+
+
+def _response(number: int, result: int) -> bytes:
+    return chunk(RE_CONFIG, 0, parameter(_RESPONSE, _TWO_NUMBERS.pack(number, result)))

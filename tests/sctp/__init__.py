@@ -1,0 +1,1 @@
+"""The SCTP core, without I/O and without a clock."""
