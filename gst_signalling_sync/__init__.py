@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .webrtc.media.receiving.video_receiver import VideoReceiver
     from .webrtc.media.recording.recorder import Recorder
     from .webrtc.media.sending.audio_source import AudioSource
+    from .webrtc.media.sending.encoded_video_source import EncodedVideoSource
     from .webrtc.media.sending.video_source import VideoSource
     from .webrtc.media.stills import encode_still, save_still
     from .webrtc.quality import Quality
@@ -93,6 +94,7 @@ _MODULES = {
     "webrtc.media.playing.player": ("Player",),
     "webrtc.media.recording.recorder": ("Recorder",),
     "webrtc.media.receiving.video_receiver": ("VideoReceiver",),
+    "webrtc.media.sending.encoded_video_source": ("EncodedVideoSource",),
     "webrtc.media.sending.video_source": ("VideoSource",),
     "webrtc.media.stills": ("encode_still", "save_still"),
     "webrtc.quality": ("Quality",),
@@ -111,6 +113,7 @@ __all__ = [
     "ConnectionLost",
     "Consumer",
     "DataChannel",
+    "EncodedVideoSource",
     "Endpoint",
     "Frame",
     "Grant",

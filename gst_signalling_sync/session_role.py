@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .webrtc.media.playing.player import Player
     from .webrtc.media.sending.audio_source import AudioSource
     from .webrtc.media.sending.degradation import DegradationPreference
+    from .webrtc.media.sending.encoded_video_source import EncodedVideoSource
     from .webrtc.media.sending.video_source import Bitrate, VideoSource
 
 __all__ = ["SessionRole"]
@@ -116,7 +117,7 @@ class SessionRole(RoleObject):
         # Of a role that came back: the sessions that the server knows, until it is known which of them there are. The reader's.
         self._kept_ids: frozenset[str] = frozenset()
         # Appended to by callers' threads, read by all.
-        self._sources: list[VideoSource | AudioSource] = []
+        self._sources: list[VideoSource | EncodedVideoSource | AudioSource] = []
         self._players: list[Player] = []
         # Whether players play as soon as there are any; written by the role's own thread.
         self._plays = False
@@ -168,6 +169,30 @@ class SessionRole(RoleObject):
         self._owner.check()
         self._check_name(name, "video")
         source = VideoSource(fps, codecs, bitrate, degradation=degradation, name=name)
+        self._sources.append(source)
+        return source
+
+    def add_encoded_video(self, codec: str, fps: float = 30, *, name: str | None = None) -> EncodedVideoSource:
+        """Add a video track whose frames are encoded already, by a camera or in hardware, best before `start`; see `add_video`.
+
+        Args:
+            codec: ``"H264"`` or ``"VP8"``.
+            fps: Frames per second at the most.
+            name: As of `add_video`.
+
+        Returns:
+            What access units are written to.
+
+        Raises:
+            ValueError: There is no such codec here, a number is out of range, or the name is no such name or that of another
+                track.
+            RuntimeError: The object was inherited by `fork`.
+        """
+        from .webrtc.media.sending.encoded_video_source import EncodedVideoSource
+
+        self._owner.check()
+        self._check_name(name, "video")
+        source = EncodedVideoSource(codec, fps, callbacks=self._callbacks, name=name)
         self._sources.append(source)
         return source
 

@@ -40,7 +40,7 @@ from .farewell import FAREWELL_SECONDS, Farewell
 from .liveness import DEFAULT_INTERRUPTED_AFTER, Ending
 from .media.codecs import CAPABILITIES
 from .media.receiving.media_receiver import MediaReceiver
-from .media.sending.sender import Source
+from .media.sending.source import AnySource
 from .media.track_choice import EVERYTHING, TrackChoice
 from .media.tracks import Tracks
 from .negotiation import Negotiation
@@ -221,7 +221,7 @@ class Link:
 
         self._loop.call(start)
 
-    def start_as_offerer(self, channels: Sequence[ChannelOptions], sources: Sequence[Source] = ()) -> None:
+    def start_as_offerer(self, channels: Sequence[ChannelOptions], sources: Sequence[AnySource] = ()) -> None:
         """Make the offer and send it."""
 
         async def offer() -> None:
@@ -235,7 +235,7 @@ class Link:
         self._loop.call(lambda: self._negotiate(offer()))
 
     def start_as_answerer(
-        self, offer: str | None, channels: Sequence[ChannelOptions] = (), sources: Sequence[Source] = ()
+        self, offer: str | None, channels: Sequence[ChannelOptions] = (), sources: Sequence[AnySource] = ()
     ) -> None:
         """Wait for the offer, or answer the one that came with the request."""
 
@@ -379,7 +379,7 @@ class Link:
             return False
         return self._connection is None or self._connection.ice_state not in ("connected", "completed")
 
-    async def make_offer(self, sources: Sequence[Source] = ()) -> str:
+    async def make_offer(self, sources: Sequence[AnySource] = ()) -> str:
         """Make the offer for a request that carries it; on the loop. It asks for video and audio, whoever sends them."""
         self._open((), sources)
         assert self._negotiation is not None
@@ -500,7 +500,7 @@ class Link:
         if self._negotiation is not None and self._termination is None:
             await self._negotiation.receive(kind, sdp)
 
-    def _open(self, channels: Sequence[ChannelOptions], sources: Sequence[Source]) -> None:
+    def _open(self, channels: Sequence[ChannelOptions], sources: Sequence[AnySource]) -> None:
         if self._termination is not None:
             return
         self._open_connection()

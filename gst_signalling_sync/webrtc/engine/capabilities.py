@@ -48,6 +48,7 @@ class CodecForm:
         answer: Is given the parameters of an offered payload type of that name; returns those of the answer, or None where it
             is not this form.
         is_preferred: Whether an answer has it before those that are not, whatever the order of the offer.
+        is_for_streams: Whether it is offered only for what was encoded elsewhere, before the other forms of its name.
     """
 
     kind: str
@@ -60,6 +61,7 @@ class CodecForm:
     is_resent: bool
     answer: Callable[[Parameters], Parameters | None]
     is_preferred: bool = True
+    is_for_streams: bool = False
 
 
 class Capabilities:
@@ -72,30 +74,38 @@ class Capabilities:
     """
 
     def __init__(self, codecs: Sequence[CodecForm], extensions: Mapping[str, Mapping[str, int]]) -> None:
-        self._forms = tuple(codecs)
+        self._forms = tuple(sorted(codecs, key=lambda form: not form.is_for_streams))
         self._avoided = {form.name.lower() for form in codecs if not form.is_preferred}
         self.codecs: Mapping[str, list[RTCRtpCodecParameters]] = {
             kind: [each for form in codecs if form.kind == kind for each in _parameters(form)] for kind in extensions
         }
         """As aiortc's ``CODECS``."""
+        self._for_streams = [
+            each
+            for form in codecs
+            if form.is_for_streams
+            for each in self.codecs[form.kind]
+            if form.payload_type in (each.payloadType, each.parameters.get("apt"))
+        ]
         self.extensions: Mapping[str, list[RTCRtpHeaderExtensionParameters]] = {
             kind: [RTCRtpHeaderExtensionParameters(id=identifier, uri=uri) for uri, identifier in known.items()]
             for kind, known in extensions.items()
         }
         """As aiortc's ``HEADER_EXTENSIONS``."""
 
-    def preferences(self, kind: str, names: Sequence[str]) -> list[RTCRtpCodecCapability]:
+    def preferences(self, kind: str, names: Sequence[str], is_stream: bool = False) -> list[RTCRtpCodecCapability]:
         """Codec preferences: all forms of some codecs, in that order, and retransmissions.
 
         Args:
             kind: Of media.
             names: Of codecs, the preferred one first.
+            is_stream: Whether what is sent was encoded elsewhere.
         """
         wanted = [
             each
             for name in names
             for each in self.codecs[kind]
-            if not is_rtx(each) and each.name.lower() == name.lower()
+            if not is_rtx(each) and each.name.lower() == name.lower() and (is_stream or not self._is_for_streams(each))
         ]
         wanted += [each for each in self.codecs[kind] if is_rtx(each)][:1]
         return [
@@ -133,12 +143,16 @@ class Capabilities:
     ) -> list[RTCRtpCodecParameters]:
         """Those of some codecs that a transceiver prefers, in its order; in the place of aiortc's ``filter_preferred_codecs``.
 
-        aiortc compares parameters, which in an answer need not be those that were preferred; here a name is preferred.
+        aiortc compares parameters, which in an answer need not be those that were preferred; here a name is preferred. Only the
+        forms for streams, which stand in offers alone, must have been preferred themselves; then they come first.
 
         Args:
             codecs: Any, with their retransmissions.
             preferred: From `preferences`; none: all of them, behind the others those whose form is not preferred.
         """
+        asked = [each.parameters for each in preferred]
+        first = [each for each in codecs if self._is_for_streams(each) and each.parameters in asked]
+        codecs = [*first, *(each for each in codecs if not self._is_for_streams(each) or (is_rtx(each) and first))]
         if not preferred:
             return sorted(codecs, key=lambda codec: self._rank(codec, codecs))
         names = dict.fromkeys(each.name.lower() for each in preferred)
@@ -171,10 +185,16 @@ class Capabilities:
             codec = next((each for each in codecs if each.payloadType == codec.parameters.get("apt")), codec)
         return int(codec.name.lower() in self._avoided)
 
+    def _is_for_streams(self, codec: RTCRtpCodecParameters) -> bool:
+        return any(codec is each for each in self._for_streams)
+
     def _answer(
         self, local_codecs: Sequence[RTCRtpCodecParameters], offered: RTCRtpCodecParameters
     ) -> RTCRtpCodecParameters | None:
         for form in self._forms:
+            # These stand in our offers only: it is an answer to one.
+            if form.is_for_streams and form.payload_type != offered.payloadType:
+                continue
             is_same = (f"{form.kind}/{form.name}".lower(), form.clock_rate) == (
                 offered.mimeType.lower(),
                 offered.clockRate,

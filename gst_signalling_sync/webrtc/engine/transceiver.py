@@ -59,9 +59,14 @@ class Transceiver:
         """Set what the next description says; the W3C's ``RTCRtpTransceiverDirection``."""
         self._transceiver.direction = direction
 
-    def prefer_codecs(self, names: Sequence[str]) -> None:
-        """Offer only these codecs, in this order, and retransmissions."""
-        self._transceiver._preferred_codecs = self._capabilities.preferences(self.kind, names)
+    def prefer_codecs(self, names: Sequence[str], is_stream: bool = False) -> None:
+        """Offer only these codecs, in this order, and retransmissions.
+
+        Args:
+            names: Of codecs.
+            is_stream: Whether what is sent was encoded elsewhere.
+        """
+        self._transceiver._preferred_codecs = self._capabilities.preferences(self.kind, names, is_stream)
 
     def restrict_codecs(self, names: Sequence[str]) -> bool:
         """Answer with only these of the codecs that both ends have, in this order, and their retransmissions.

@@ -11,7 +11,9 @@ from ..engine.peer_connection import PeerConnection
 from ..engine.transceiver import Transceiver
 from .encoded_frame import MEDIA_KINDS, MediaKind
 from .receiving.media_receiver import MediaReceiver
-from .sending.sender import MediaSender, Source
+from .sending.encoded_video_source import EncodedVideoSource
+from .sending.sender import MediaSender
+from .sending.source import AnySource, StreamSource
 from .sending.video_source import VideoSource
 from .track_choice import EVERYTHING, TrackChoice
 from .track_names import given_name
@@ -50,16 +52,16 @@ class Tracks:
     ) -> None:
         self._connection = connection
         # What is to be sent and has no media section yet.
-        self._sources: list[Source] = []
+        self._sources: list[AnySource] = []
         self._loop = loop
         self._named = named
         self._received = received
         self._choice = choice
         self._taken: set[Transceiver] = set()
-        self._sent: list[Source] = []
+        self._sent: list[AnySource] = []
         self._announced: set[MediaReceiver] = set()
 
-    def take(self, sources: Sequence[Source]) -> None:
+    def take(self, sources: Sequence[AnySource]) -> None:
         """Take what this end sends, in the order of the media sections; before the first description."""
         self._sources.extend(sources)
 
@@ -116,7 +118,9 @@ class Tracks:
     @property
     def frames_sent(self) -> tuple[int, ...]:
         """Frames that each video source has encoded that this end sends, in the order of the sections."""
-        return tuple(source.frames_encoded for source in self._sent if isinstance(source, VideoSource))
+        return tuple(
+            source.frames_encoded for source in self._sent if isinstance(source, VideoSource | EncodedVideoSource)
+        )
 
     def report_unsent(self) -> None:
         """Log which sources the other end has no use for."""
@@ -136,13 +140,13 @@ class Tracks:
     def _is_wanted(self, transceiver: Transceiver, track_ids: Mapping[str, str]) -> bool:
         return self._choice.takes(transceiver.kind, self._name(transceiver, track_ids))
 
-    def _add(self, direction: str, kind: MediaKind, source: Source | None) -> None:
+    def _add(self, direction: str, kind: MediaKind, source: AnySource | None) -> None:
         transceiver = self._connection.add_transceiver(kind, direction)
         if source is not None:
-            transceiver.prefer_codecs(source.codecs)
+            transceiver.prefer_codecs(source.codecs, isinstance(source, StreamSource))
         self._take(transceiver, source)
 
-    def _take(self, transceiver: Transceiver, source: Source | None) -> None:
+    def _take(self, transceiver: Transceiver, source: AnySource | None) -> None:
         self._taken.add(transceiver)
         if source is not None:
             self._sent.append(source)
@@ -151,7 +155,7 @@ class Tracks:
             sender.track_id = source.name
         transceiver.replace(sender, MediaReceiver(transceiver.kind, transceiver.transport))
 
-    def _source_for(self, transceiver: Transceiver) -> Source | None:
+    def _source_for(self, transceiver: Transceiver) -> AnySource | None:
         """The next source that a section of the other end's offer takes, restricted to what the source can be encoded in."""
         if not transceiver.may_send:
             return None

@@ -41,3 +41,12 @@ class Bits:
             if zeros > _MAX_PREFIX:
                 raise IndexError("the number is too long")
         return (1 << zeros | self.take(zeros)) - 1
+
+    def signed_exp_golomb(self) -> int:
+        """The next number as ``se(v)`` of H.264 and H.265 has it.
+
+        Raises:
+            IndexError: As of `exp_golomb`.
+        """
+        code = self.exp_golomb()
+        return (code + 1) // 2 if code % 2 else -(code // 2)

@@ -12,6 +12,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from ...engine.capabilities import CodecForm, Parameters
 from ..encoded_frame import VIDEO_CLOCK_RATE
+from .access_unit import UnitReader, VideoFormat
 from .fragment import Fragment
 
 __all__ = ["MAX_PAYLOAD", "VIDEO_FEEDBACK", "AudioCodec", "Packer", "Recorded", "SendForm", "VideoCodec", "as_offered"]
@@ -159,6 +160,19 @@ class VideoCodec(abc.ABC):
             NotImplementedError: It is received only.
         """
         raise NotImplementedError(f"{self.name} is received only")
+
+    def unit_reader(self) -> UnitReader | None:
+        """What reads a stream that was encoded elsewhere. None: such a stream cannot be sent as it is."""
+        return None
+
+    def takes(self, parameters: Parameters, stream: VideoFormat) -> bool:
+        """Whether a receiver takes a stream that was encoded elsewhere as it is.
+
+        Args:
+            parameters: The ``a=fmtp`` that was negotiated.
+            stream: Of this codec.
+        """
+        return True
 
     @property
     def follows_bitrate(self) -> bool:

@@ -12,9 +12,11 @@ from av.video.codeccontext import VideoCodecContext
 
 from ...engine.capabilities import CodecForm, Parameters
 from ..pictures import with_even_sides
+from .access_unit import VideoFormat
 from .codec import MAX_PAYLOAD, VIDEO_FEEDBACK, Packer, Recorded, SendForm, VideoCodec
 from .fragment import UNUSABLE, Fragment
-from .h264_profile import answer_to, packetization_mode
+from .h264_access_units import H264UnitReader
+from .h264_profile import answer_for_streams, answer_to, decodes, packetization_mode
 from .h264_units import length_prefixed, nal_units, parameter_record
 
 __all__ = ["H264"]
@@ -43,6 +45,10 @@ _MAX_UNITS: Final = 64
 
 _OFFERED_PROFILES: Final = ("42001f", "42e01f")
 """Baseline and Constrained Baseline of level 3.1, which every WebRTC endpoint supports (RFC 7742 section 6.2)."""
+
+_STREAM_PROFILES: Final = ("640034", "f40034", "4d0034")
+"""Of the highest level, offered for streams that were encoded elsewhere alone: High; High 4:4:4 Predictive, whose decoders take
+High too, and which is what Chromium has without hardware; and Main."""
 
 
 class H264(VideoCodec):
@@ -75,22 +81,11 @@ class H264(VideoCodec):
     def forms(self) -> Sequence[CodecForm]:
         """How it is offered: in packetization mode 1; and answered: whatever profile and mode can be decoded."""
         return [
-            CodecForm(
-                "video",
-                self.name,
-                self.clock_rate,
-                payload_type,
-                None,
-                {
-                    "level-asymmetry-allowed": "1",
-                    "packetization-mode": "1",
-                    "profile-level-id": profile,
-                },
-                VIDEO_FEEDBACK,
-                True,
-                answer_to,
-            )
-            for payload_type, profile in zip((99, 101), _OFFERED_PROFILES, strict=True)
+            *(self._form(number, profile) for number, profile in zip((99, 101), _OFFERED_PROFILES, strict=True)),
+            *(
+                self._form(number, profile, True)
+                for number, profile in zip((121, 123, 125), _STREAM_PROFILES, strict=True)
+            ),
         ]
 
     def send_form(self, parameters: Parameters) -> SendForm:
@@ -108,6 +103,14 @@ class H264(VideoCodec):
         if kind not in _NAL_SINGLE or len(payload) < 2:
             return UNUSABLE
         return _unit(_START_CODE + payload, kind)
+
+    def unit_reader(self) -> H264UnitReader:
+        """What reads a stream that was encoded elsewhere."""
+        return H264UnitReader()
+
+    def takes(self, parameters: Parameters, stream: VideoFormat) -> bool:
+        """Whether a receiver takes a stream that was encoded elsewhere as it is: by its profile, in packetization mode 1."""
+        return decodes(parameters, stream.profile)
 
     def encoder_options(self, bitrate: int) -> dict[str, str]:
         """Options of libx264 for real time."""
@@ -137,6 +140,21 @@ class H264(VideoCodec):
     def fitted(self, frame: av.VideoFrame) -> av.VideoFrame:
         """A frame with even sides: its colours have half the resolution."""
         return with_even_sides(frame)
+
+    def _form(self, payload_type: int, profile: str, is_for_streams: bool = False) -> CodecForm:
+        parameters = {"level-asymmetry-allowed": "1", "packetization-mode": "1", "profile-level-id": profile}
+        return CodecForm(
+            "video",
+            self.name,
+            self.clock_rate,
+            payload_type,
+            None,
+            parameters,
+            VIDEO_FEEDBACK,
+            True,
+            answer_for_streams(profile) if is_for_streams else answer_to,
+            is_for_streams=is_for_streams,
+        )
 
 
 def _buffer_size(bitrate: int) -> int:

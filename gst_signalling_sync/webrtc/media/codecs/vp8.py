@@ -12,6 +12,7 @@ from ...engine.capabilities import CodecForm, Parameters
 from ..encoded_frame import VIDEO_CLOCK_RATE
 from .codec import MAX_PAYLOAD, VIDEO_FEEDBACK, Recorded, SendForm, VideoCodec, as_offered
 from .fragment import UNUSABLE, Fragment
+from .vp8_access_units import Vp8UnitReader
 
 __all__ = ["VP8"]
 
@@ -95,6 +96,10 @@ class VP8(VideoCodec):
         # RFC 6386 section 9.1: the first bit of a frame is 0 in keyframes.
         keyframe = begins and bool(data) and not data[0] & 1
         return Fragment(data, begins, keyframe, keyframe)
+
+    def unit_reader(self) -> Vp8UnitReader:
+        """What reads a stream that was encoded elsewhere."""
+        return Vp8UnitReader()
 
     def encoder_options(self, bitrate: int) -> dict[str, str]:
         """Options of libvpx for real time."""

@@ -55,6 +55,7 @@ class AudioSource:
 
     kind: Final = "audio"
     codecs: Final = (OPUS,)
+    makes_keyframes: Final = False
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-__all__ = ["BitrateSteps", "LinkEstimate", "SendRate", "SharedBitrate"]
+__all__ = ["AnnouncedBitrate", "BitrateSteps", "LinkEstimate", "SendRate", "SharedBitrate"]
 
 _LOSS_TO_SLOW_DOWN: Final = 0.10
 _LOSS_TO_SPEED_UP: Final = 0.02
@@ -22,6 +22,8 @@ _RATE_SECONDS: Final = 2.0
 _MIN_CHANGE: Final = 0.03
 """As a part of the bitrate: encoders need some frames to keep to a new one."""
 
+
+_SECONDS_BETWEEN_ANNOUNCED_INCREASES: Final = 1.0
 
 _MIN_STEP: Final = 0.15
 """Likewise, for one that is opened again."""
@@ -190,3 +192,34 @@ class SharedBitrate:
             return self._maximum
         median = estimates[len(estimates) // 2]
         return max(self._minimum, min(self._maximum, max(estimates[0], median // 2)))
+
+
+class AnnouncedBitrate:
+    """The bitrate that an encoder elsewhere is asked for: a lower one at once, a higher one once a second."""
+
+    def __init__(self) -> None:
+        self._bitrate: int | None = None
+        self._announced = float("-inf")
+
+    @property
+    def bitrate(self) -> int | None:
+        """Bits per second; None: nothing was announced."""
+        return self._bitrate
+
+    def announce(self, wanted: int, now: float) -> bool:
+        """Take note of what would be best.
+
+        Args:
+            wanted: Bits per second.
+            now: Seconds on any clock that does not jump.
+
+        Returns:
+            Whether it is to be announced now.
+        """
+        if self._bitrate is not None:
+            change = (wanted - self._bitrate) / self._bitrate
+            pause = _SECONDS_BETWEEN_ANNOUNCED_INCREASES if change > 0 else 0.0
+            if abs(change) < _MIN_CHANGE or now - self._announced < pause:
+                return False
+        self._bitrate, self._announced = wanted, now
+        return True

@@ -12,11 +12,11 @@ import random
 import struct
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final
 
 from ....threads.loop_thread import LoopThread
 from ...bwe.probing import Probe
-from ...engine.codecs import RTCRtpSendParameters, is_rtx
+from ...engine.codecs import RTCRtpCodecParameters, RTCRtpSendParameters, is_rtx
 from ...engine.eager import run_eagerly
 from ...engine.rtp import (
     RTCP_PSFB_APP,
@@ -43,18 +43,15 @@ from ...engine.stats import (
     current_datetime,
 )
 from ..codecs import CODECS, VIDEO
-from ..codecs.codec import SendForm
 from ..encoded_frame import EncodedFrame, MediaKind
 from ..failures import Failures
 from .bitrate import LinkEstimate, SendRate
 from .header_extensions import HeaderExtensions
 from .sender_clock import ntp_time
 from .sent_packets import SentPacket, SentPackets
+from .source import AnySource, Choice, Feed, Negotiated, StreamSource
 
-if TYPE_CHECKING:
-    from .fan_out import Sink
-
-__all__ = ["MediaSender", "Source"]
+__all__ = ["MediaSender"]
 
 logger = logging.getLogger(__name__)
 
@@ -82,40 +79,6 @@ _PROBE_STEP_SECONDS: Final = 0.001
 """Timers are no finer."""
 
 
-class Source(Protocol):
-    """What a `MediaSender` needs of a `VideoSource` or an `AudioSource`; called on the loop."""
-
-    @property
-    def kind(self) -> MediaKind:
-        """Of its media."""
-
-    @property
-    def name(self) -> str | None:
-        """The track's, None where it has none."""
-
-    @property
-    def codecs(self) -> tuple[str, ...]:
-        """What it can be encoded in, the preferred one first."""
-
-    def attach(self, sink: Sink, form: SendForm, loop: LoopThread) -> None:
-        """Begin to deliver frames in a form to a sender."""
-
-    def detach(self, sink: Sink) -> None:
-        """Stop delivering to a sender."""
-
-    def request_keyframe(self, sink: Sink) -> bool:
-        """Ask for a keyframe."""
-
-    def report_estimate(self, sink: Sink, bitrate: int, is_confirmed: bool = True) -> tuple[int, int]:
-        """Take note of the bits per second that a link carries; returns the least and the most that are ever sent."""
-
-    def needed_by(self, sink: Sink) -> int | None:
-        """Bits per second that are sent to a link at most; None: not known yet."""
-
-    def report_backlog(self, sink: Sink, is_behind: bool) -> None:
-        """Take note of whether a link has frames waiting, so that more had better not come."""
-
-
 class MediaSender(RtpSender):
     """The sender of one transceiver; without a source it sends nothing.
 
@@ -126,10 +89,16 @@ class MediaSender(RtpSender):
         source: What to send, None for nothing.
     """
 
-    def __init__(self, kind: MediaKind, transport: RTCDtlsTransport, loop: LoopThread, source: Source | None) -> None:
+    def __init__(
+        self, kind: MediaKind, transport: RTCDtlsTransport, loop: LoopThread, source: AnySource | None
+    ) -> None:
         super().__init__(kind, transport)
         self.media_kind: MediaKind = kind
         self.source = source
+        self._negotiated: list[RTCRtpCodecParameters] = []
+        # The payload types of retransmissions, by those of what they repeat.
+        self._resent_as: dict[object, int | None] = {}
+        self._choice: Choice | None = None
         self._loop_thread = loop
         self._clock_rate = 0
         self._payload_type: int | None = None
@@ -146,6 +115,7 @@ class MediaSender(RtpSender):
         self._timestamp_origin = random.randrange(2**32)
         self._sent_packets = SentPackets()
         self._queue: deque[tuple[EncodedFrame, list[bytes]]] = deque()
+        self._longest_queue = _MAX_QUEUE
         self._sending: asyncio.Task[None] | None = None
 
         self._failures = Failures(logger, lambda: f"sender of {kind} {self.ssrc}", ())
@@ -159,23 +129,25 @@ class MediaSender(RtpSender):
         self._is_behind = False
         self._probe: asyncio.Task[None] | None = None
         self._timestamp = 0
+        self._newest_timestamp = -1
         self._sent = SendRate()
 
     async def send(self, parameters: RTCRtpSendParameters) -> None:
         """Begin to send what was negotiated; called by aiortc once the transport is connected."""
         if self._payload_type is not None or self._stopped:
             return
-        codec = parameters.codecs[0]
-        self._payload_type, self._clock_rate = codec.payloadType, codec.clockRate
-        for other in parameters.codecs:
-            if is_rtx(other) and other.parameters.get("apt") == codec.payloadType:
-                self._retransmission_payload_type = other.payloadType
+        for codec in parameters.codecs:
+            if not is_rtx(codec):
+                self._negotiated.append(codec)
+            else:
+                self._resent_as[codec.parameters.get("apt")] = codec.payloadType
+        self._use(self._negotiated[0])
         self._cname = parameters.rtcp.cname or ""
         self._extensions = HeaderExtensions.of(parameters)
         self.register(parameters)
         if self.source is not None:
             self._is_counted = self.departures.take(self, parameters)
-            self.source.attach(self, CODECS[codec.name].send_form(codec.parameters), self._loop_thread)
+            self._take(self._choose(self.source))
             self._reports = asyncio.ensure_future(self._send_reports())
             if self._is_counted:
                 self.departures.start_rate()
@@ -188,8 +160,10 @@ class MediaSender(RtpSender):
         if self._payload_type is None:
             return
         self.unregister()
-        if self.source is not None:
-            self.source.detach(self)
+        if self._feed is not None:
+            self._feed.detach(self)
+        if isinstance(self.source, StreamSource):
+            self.source.leave(self)
         if self._is_counted:
             self.departures.leave(self)
         self._queue.clear()
@@ -201,6 +175,29 @@ class MediaSender(RtpSender):
         if self.source is not None:
             await self._transmit_reports([RtcpByePacket(sources=[self.ssrc])])
 
+    def choose_again(self) -> None:
+        """Take what the source now has for this link."""
+        if self._stopped or self.source is None or self._choice is None:
+            return
+        choice = self._choose(self.source)
+        if choice != self._choice:
+            self._choice.feed.detach(self)
+            # What was made before is of another payload type, and so would be what is sent again.
+            self._queue.clear()
+            self._sent_packets = SentPackets()
+            self._is_behind = False
+            self._awaits_keyframe = self.kind == "video"
+            self._take(choice)
+
+    def replay(self, frames: list[tuple[EncodedFrame, list[bytes]]]) -> None:
+        """Send frames that others have had, which may be many: they wait until the link has taken them."""
+        if self._stopped or not self.is_enabled or frames[0][0].timestamp <= self._newest_timestamp:
+            return
+        self._awaits_keyframe = False
+        self._longest_queue = len(self._queue) + len(frames) + _MAX_QUEUE
+        self._queue.extend(frames)
+        self._begin_sending()
+
     def deliver(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
         """Send a frame; called by its source."""
         if self._stopped or not self.is_enabled:
@@ -210,21 +207,50 @@ class MediaSender(RtpSender):
             if not frame.keyframe:
                 return
             self._awaits_keyframe = False
-            if frame.codec in VIDEO and VIDEO[frame.codec].repeats_first_keyframe and self._second_keyframe is None:
+            if self._needs_second_keyframe(frame.codec):
                 loop = asyncio.get_running_loop()
                 self._second_keyframe = loop.call_later(_SECOND_KEYFRAME_SECONDS, self._ask_for_keyframe)
-        if self._sending is None:
-            # Hardly any transport makes a datagram wait, and then this is all.
+        if self._sending is None or len(self._queue) < self._longest_queue:
             self._queue.append((frame, payloads))
-            self._sending = run_eagerly(self._send_queue())
-            if self._sending is not None:
-                self._sending.add_done_callback(self._on_sent)
-        elif len(self._queue) < _MAX_QUEUE:
-            self._queue.append((frame, payloads))
+            self._begin_sending()
         else:
             self._queue.clear()
             self._awaits_keyframe = self.kind == "video"
             self._ask_for_keyframe()
+            self._tell_backlog()
+
+    def _needs_second_keyframe(self, codec: str) -> bool:
+        if self._second_keyframe is not None or self._feed is None or not self._feed.makes_keyframes:
+            return False
+        return codec in VIDEO and VIDEO[codec].repeats_first_keyframe
+
+    @property
+    def _feed(self) -> Feed | None:
+        """What delivers the frames; None: nothing yet."""
+        return None if self._choice is None else self._choice.feed
+
+    def _choose(self, source: AnySource) -> Choice:
+        if isinstance(source, StreamSource):
+            negotiated = [Negotiated(each.name, each.parameters) for each in self._negotiated]
+            return source.choose(self, negotiated, self._loop_thread)
+        return Choice(0, source)
+
+    def _take(self, choice: Choice) -> None:
+        codec = self._negotiated[choice.place]
+        self._choice = choice
+        self._use(codec)
+        choice.feed.attach(self, CODECS[codec.name].send_form(codec.parameters), self._loop_thread)
+
+    def _use(self, codec: RTCRtpCodecParameters) -> None:
+        self._payload_type, self._clock_rate = codec.payloadType, codec.clockRate
+        self._retransmission_payload_type = self._resent_as.get(codec.payloadType)
+
+    def _begin_sending(self) -> None:
+        if self._sending is None:
+            # Hardly any transport makes a datagram wait, and then this is all.
+            self._sending = run_eagerly(self._send_queue())
+            if self._sending is not None:
+                self._sending.add_done_callback(self._on_sent)
         self._tell_backlog()
 
     async def getStats(self) -> RTCStatsReport:
@@ -264,12 +290,15 @@ class MediaSender(RtpSender):
                 await self._send_frame(frame, payloads)
                 if self._is_counted:
                     self.departures.poll()
+            self._longest_queue = _MAX_QUEUE
         except ConnectionError:
             # The transport closed first, which ends this one too.
             self._queue.clear()
 
     async def _send_frame(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
         assert self._payload_type is not None
+        payload_type = self._payload_type
+        self._newest_timestamp = frame.timestamp
         timestamp = (frame.timestamp + self._timestamp_origin) & 0xFFFFFFFF
         # Of sound the marker would mean the begin of a talk spurt (RFC 3551 section 4.1).
         last = len(payloads) - 1 if self.kind == "video" else None
@@ -286,7 +315,7 @@ class MediaSender(RtpSender):
             captured = frame.time if index == 0 and self.kind == "video" else None
             packet = SentPacket(number, timestamp, marker, payload, captured)
             self._sent_packets.add(packet)
-            await self._send_packet(self._payload_type | marker, number, self.ssrc, payload, packet)
+            await self._send_packet(payload_type | marker, number, self.ssrc, payload, packet)
             self._packets += 1
             self._octets += len(payload)
         if is_first:
@@ -340,31 +369,31 @@ class MediaSender(RtpSender):
                 fractionLost=report.fraction_lost,
                 clockRate=self._clock_rate,
             )
-            if self.source is not None and not self._follows_feedback:
-                limits = self.source.report_estimate(self, self._estimate.bitrate)
+            if self._feed is not None and not self._follows_feedback:
+                limits = self._feed.report_estimate(self, self._estimate.bitrate)
                 self._estimate.on_loss(report.fraction_lost / 256, limits)
-                self.source.report_estimate(self, self._estimate.bitrate)
+                self._feed.report_estimate(self, self._estimate.bitrate)
 
     def _on_receiver_estimate(self, packet: RtcpPsfbPacket) -> None:
         try:
             bitrate, ssrcs = unpack_remb_fci(packet.fci)
         except (ValueError, struct.error):
             return
-        if self.ssrc in ssrcs and self.source is not None and not self._follows_feedback:
+        if self.ssrc in ssrcs and self._feed is not None and not self._follows_feedback:
             self._estimate.on_receiver_estimate(bitrate, self._sent.rate(self._octets, time.monotonic()))
-            self.source.report_estimate(self, self._estimate.bitrate)
+            self._feed.report_estimate(self, self._estimate.bitrate)
 
     # What the transport asks for.
 
     @property
     def needed(self) -> int | None:
         """Bits per second that are sent at most; None: not known yet."""
-        return None if self.source is None else self.source.needed_by(self)
+        return None if self._feed is None else self._feed.needed_by(self)
 
     def on_link_estimate(self, bitrate: int, is_confirmed: bool) -> None:
         """Take note of what this track may be sent with."""
-        if self.source is not None and self._follows_feedback:
-            self.source.report_estimate(self, bitrate, is_confirmed)
+        if self._feed is not None and self._follows_feedback:
+            self._feed.report_estimate(self, bitrate, is_confirmed)
 
     def send_probe(self, probe: Probe) -> bool:
         """Send a burst of padding, as packets that repeat nothing (RFC 4588)."""
@@ -404,13 +433,13 @@ class MediaSender(RtpSender):
 
     def _tell_backlog(self) -> None:
         is_behind = len(self._queue) > _BACKLOG
-        if is_behind != self._is_behind and self.source is not None:
+        if is_behind != self._is_behind and self._feed is not None:
             self._is_behind = is_behind
-            self.source.report_backlog(self, is_behind)
+            self._feed.report_backlog(self, is_behind)
 
     def _ask_for_keyframe(self) -> None:
-        if self.source is not None:
-            self.source.request_keyframe(self)
+        if self._feed is not None:
+            self._feed.request_keyframe(self)
 
     async def _resend(self, numbers: list[int]) -> None:
         for number in numbers:

@@ -75,6 +75,7 @@ class VideoSource:
     """
 
     kind: Final = "video"
+    makes_keyframes: Final = True
 
     def __init__(
         self,

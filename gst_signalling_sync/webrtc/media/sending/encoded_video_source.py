@@ -1,0 +1,295 @@
+"""`EncodedVideoSource`: frames that were encoded elsewhere are sent as they are, to all sessions that take them.
+
+Threads: a writer reads an access unit, cuts it into payloads and posts these to the loop; it waits for nothing but other
+writers. Senders come, go and ask on the loop. What the program is told is called on the callback threads of its role, which
+nobody waits for. One lock keeps writers in order; another one guards what they and the loop share, and neither is held
+while the other's work is done.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from ....errors import MediaError
+from ....signals import Signal
+from ....threads.loop_thread import LoopThread
+from ....threads.owner import Owner
+from ....threads.waiting import Deadline
+from ..codecs import VIDEO
+from ..codecs.access_unit import VideoFormat
+from ..codecs.codec import SendForm
+from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
+from ..failures import Failures
+from ..track_names import checked_name
+from .bitrate import AnnouncedBitrate, SendRate
+from .encoding import lowest_bitrate
+from .keyframe_requests import KeyframeRequests
+from .keyframe_watch import KeyframeWatch
+from .merged_signal import CallbackThreads, MergedSignal
+from .passed_frames import PassedFrames
+from .sender_clock import capture_time
+from .source import Choice, Negotiated, StreamSink
+from .stream_choice import choose_for
+from .transcoder import Transcoder
+from .video_encoder import default_bitrate
+
+__all__ = ["EncodedVideoSource"]
+
+logger = logging.getLogger(__name__)
+
+_MAX_FPS: Final = 240
+_UNKNOWN_SIZE: Final = (1280, 720)
+_PASSED_WITH: Final = {"packetization-mode": "1"}
+
+
+class EncodedVideoSource:
+    """A video track of a producer or consumer whose frames are encoded already; made by their `add_encoded_video`.
+
+    ::
+
+        video = producer.add_encoded_video("H264")
+
+
+        @video.keyframe_wanted.connect
+        def on_keyframe_wanted(source):
+            encoder.force_keyframe()
+
+
+        for access_unit in encoder:
+            video.write(access_unit)
+
+    Each session gets the frames as they are where its receiver takes the codec and, of H264, the profile. For the others they
+    are decoded and encoded again, in VP8 or H264, as long as there are any: that takes the processor time of `add_video`.
+
+    Where no receiver of `keyframe_wanted` is connected, a consumer that comes between two keyframes gets all frames since the
+    last one at once, as fast as its link allows.
+
+    Signals:
+        keyframe_wanted(source): A consumer has come or has lost frames, so the next frame should be a keyframe. Asked again
+            every second until one comes. While the receiver is at work, requests are merged into one.
+        bitrate_wanted(source, bits_per_second): The links bear another bitrate: a lower one is told at once, a higher one once
+            a second.
+
+    Args:
+        codec: ``"H264"`` or ``"VP8"``.
+        fps: Frames per second at the most, by which the bitrate is judged.
+        callbacks: What calls the receivers of the signals.
+        name: By which the other end knows the track, see `checked_name`; None: it has none.
+
+    Raises:
+        ValueError: There is no such codec that can be sent as it is, a number is out of range, or the name is none that a track
+            may have.
+    """
+
+    kind: Final = "video"
+
+    def __init__(
+        self, codec: str, fps: float = 30, *, callbacks: CallbackThreads | None = None, name: str | None = None
+    ) -> None:
+        reader = VIDEO[codec].unit_reader() if codec in VIDEO else None
+        if reader is None:
+            readable = [each for each, known in VIDEO.items() if known.unit_reader() is not None]
+            raise ValueError(f"codec={codec!r}: what is encoded already can be sent as {' or '.join(readable)}")
+        if not 0 < fps <= _MAX_FPS:
+            raise ValueError(f"fps={fps!r}: frames per second must be more than 0 and at most {_MAX_FPS}")
+        self.name: Final = checked_name(name, self.kind)
+        self.codec: Final = codec
+        self.fps = float(fps)
+        self.keyframe_wanted = Signal("The next frame should be a keyframe: ``(source)``.")
+        self.bitrate_wanted = Signal("The links bear another bitrate: ``(source, bits_per_second)``.")
+        self._owner = Owner("encoded video source")
+        self._form: SendForm = VIDEO[codec].send_form(_PASSED_WITH)
+        self._failures = Failures(logger, lambda: repr(self), (MediaError,))
+        self._announced = AnnouncedBitrate()
+        self._keyframe_signal = self._bitrate_signal = None
+        if callbacks is not None:
+            self._keyframe_signal = MergedSignal(
+                callbacks, self.keyframe_wanted, self, lambda: {} if self._watch.is_wanted else None
+            )
+            self._bitrate_signal = MergedSignal(
+                callbacks, self.bitrate_wanted, self, lambda: {"bits_per_second": self._announced.bitrate}
+            )
+        # Keeps writers in order: what one of them writes is posted before the next one is read.
+        self._writing = threading.Lock()
+        self._reader = reader
+        self._timestamp = 0
+        self._written = 0
+        self._sendable = 0
+        # Guards what writers and the loop share.
+        self._lock = threading.Lock()
+        self._format: VideoFormat | None = None
+        self._requests = KeyframeRequests()
+        self._watch = KeyframeWatch()
+        self._senders: dict[StreamSink, LoopThread] = {}
+        self._rate = SendRate()
+        self._octets = 0
+        self._measured = 0
+        self._passed = PassedFrames(self._is_asked, self._ask, self._limits, self._want_bitrate)
+        self._transcoder = Transcoder(self.fps, self._passed.joinable, lambda: repr(self))
+        self.codecs: Final = (codec, *(each for each in self._transcoder.codecs if each != codec))
+
+    def __repr__(self) -> str:
+        return f"<EncodedVideoSource {self.codec}, {self.fps:g} fps, {self._written} frames written>"
+
+    @property
+    def frames_written(self) -> int:
+        """Access units that were written."""
+        return self._written
+
+    @property
+    def frames_encoded(self) -> int:
+        """Frames that sessions can have been sent: those written from the first keyframe on."""
+        return self._sendable
+
+    @property
+    def frames_failed(self) -> int:
+        """How often receivers had to wait for a keyframe for 3 s, and how many frames could not be decoded or encoded again."""
+        return self._failures.count + self._transcoder.frames_failed
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why receivers get no frames: a `MediaError` where no keyframe comes. None: nothing is wrong."""
+        return self._failures.newest or self._transcoder.failure
+
+    def write(self, access_unit: bytes, captured: float | None = None) -> None:
+        """Send a frame to every session; returns at once.
+
+        Parameter sets of H264 may come in an access unit of their own, or with any keyframe: they are repeated with each.
+        Frames that come before the first keyframe are of no use to anybody, and left out.
+
+        Args:
+            access_unit: One encoded frame: of H264 all its NAL units in the Annex B format (with start codes), and no B-frame;
+                of VP8 the frame.
+            captured: When it was, on the clock of `time.monotonic`; None: now. Receivers keep it in sync with sound by this.
+
+        Raises:
+            TypeError: It is not bytes-like.
+            MediaError: It is no access unit of the codec, a B-frame, or a keyframe without parameter sets. It is left out; what
+                follows may be written all the same.
+            ValueError: `captured` is not within a minute of now.
+            RuntimeError: The source was inherited by `fork`.
+        """
+        self._owner.check()
+        now = time.monotonic()
+        moment = now if captured is None else capture_time(captured, now)
+        data = bytes(memoryview(access_unit))
+        with self._writing:
+            unit = self._reader.read(data)
+            self._written += 1
+            if unit is None:
+                self._look_for_keyframe(now)
+                return
+            self._sendable += 1
+            self._timestamp = max(self._timestamp + 1, int(moment * VIDEO_CLOCK_RATE))
+            frame = EncodedFrame(self.codec, unit.data, self._timestamp, unit.keyframe, moment)
+            self._follow_format(unit.format)
+            self._passed.write(self._form, frame)
+            self._transcoder.decode(frame)
+            self._take_note(frame, now)
+
+    def _follow_format(self, format: VideoFormat) -> None:
+        """Have each link choose again when the stream has become another."""
+        with self._lock:
+            if format == self._format:
+                return
+            self._format = format
+            senders = list(self._senders.items())
+        self._passed.begin_again()
+        for sender, loop in senders:
+            loop.call(sender.choose_again)
+
+    def _take_note(self, frame: EncodedFrame, now: float) -> None:
+        with self._lock:
+            self._octets += len(frame.data)
+            self._measured = max(self._measured, round(self._rate.rate(self._octets, now)))
+            if frame.keyframe:
+                self._requests.made(now)
+                self._watch.made()
+        if frame.keyframe:
+            self._failures.passed()
+        else:
+            self._look_for_keyframe(now)
+
+    def _look_for_keyframe(self, now: float) -> None:
+        """Ask again for a keyframe that does not come, and report it."""
+        with self._lock:
+            asks = self._is_asked() and self._requests.is_due(now) and self._watch.is_to_be_told(now)
+            overdue = self._watch.overdue(now)
+        if asks:
+            self._ask_program()
+        if overdue is not None:
+            error = MediaError(
+                f"no keyframe came within {overdue:.0f} s, and receivers cannot begin without one: have the encoder make one"
+                " when keyframe_wanted tells, or every few seconds"
+            )
+            self._failures.add("be seen", error, now)
+
+    def _is_asked(self) -> bool:
+        """Whether the program is told when a keyframe is needed, so that none has to be kept."""
+        return self._keyframe_signal is not None and self._keyframe_signal.has_receivers
+
+    def _ask_program(self) -> None:
+        if self._keyframe_signal is not None:
+            self._keyframe_signal.emit()
+
+    # What follows is for senders, on the loop.
+
+    def choose(self, sender: StreamSink, negotiated: Sequence[Negotiated], loop: LoopThread) -> Choice:
+        """What a link is sent: the stream as it is, where it takes it, else the same encoded again.
+
+        Args:
+            sender: The link's.
+            negotiated: Its codecs, the preferred one first.
+            loop: Whose thread this is.
+        """
+        with self._lock:
+            self._senders[sender] = loop
+            stream = self._format
+        place, as_is = choose_for(negotiated, self.codec, stream, self._transcoder.codecs)
+        if as_is:
+            return Choice(place, self._passed)
+        if not self._passed.joinable():
+            self._ask(sender)
+        return Choice(place, self._transcoder)
+
+    def leave(self, sender: StreamSink) -> None:
+        """Forget a sender that has ended."""
+        with self._lock:
+            self._senders.pop(sender, None)
+            self._requests.forget(sender)
+            if not self._senders:
+                self._watch.made()
+
+    def join(self, deadline: Deadline) -> None:
+        """Wait until the threads have ended, if nobody watches any more; on a caller's thread."""
+        self._transcoder.join(deadline)
+
+    def _ask(self, sink: StreamSink) -> None:
+        """Ask the program for a keyframe on behalf of a receiver, if there is somebody to ask."""
+        now = time.monotonic()
+        is_asked = self._is_asked()
+        has_begin = not is_asked and bool(self._passed.joinable())
+        with self._lock:
+            if not has_begin and (self._requests.ask(sink, now) or not is_asked):
+                self._watch.want(now)
+            asks = is_asked and self._requests.is_due(now) and self._watch.is_to_be_told(now)
+        if asks:
+            self._ask_program()
+
+    def _limits(self) -> tuple[int, int]:
+        stream = self._format
+        width, height = _UNKNOWN_SIZE if stream is None else stream.size
+        highest = max(default_bitrate(width, height, self.fps), self._measured)
+        return lowest_bitrate(highest), highest
+
+    def _want_bitrate(self, bitrate: int) -> None:
+        if self._bitrate_signal is None or not self._bitrate_signal.has_receivers:
+            return
+        with self._lock:
+            announces = self._announced.announce(bitrate, time.monotonic())
+        if announces:
+            self._bitrate_signal.emit()

@@ -1,0 +1,135 @@
+"""`Transcoder`: decodes what was encoded elsewhere and encodes it again, for the links that cannot take it as it is.
+
+Threads: writers leave access units in a queue. While anybody watches, one thread decodes them; what it makes goes the way of
+every `VideoSource`, whose thread encodes it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import av
+
+from ....threads.interruptible import Condition
+from ....threads.loop_thread import LoopThread
+from ....threads.waiting import Deadline
+from ..codecs.codec import SendForm
+from ..encoded_frame import EncodedFrame
+from ..failures import DecodingError, Failures
+from ..receiving.video_decoder import VideoDecoder
+from .fan_out import Sink
+from .source_thread import SourceThread
+from .video_source import VideoSource
+
+__all__ = ["Transcoder"]
+
+logger = logging.getLogger(__name__)
+
+_MAX_WAITING: Final = 60
+"""Access units that wait beside those that it begins with: more than the processor decodes in time."""
+
+_CURRENT_SECONDS: Final = 0.2
+"""An older frame that others follow is decoded for these alone."""
+
+
+class Transcoder(VideoSource):
+    """A source whose frames are decoded from access units.
+
+    Args:
+        fps: Frames per second at the most.
+        joinable: Called for the access units since the last keyframe, with which decoding begins.
+        named: Called for the source as log lines name it.
+    """
+
+    def __init__(self, fps: float, joinable: Callable[[], list[EncodedFrame]], named: Callable[[], str]) -> None:
+        super().__init__(fps)
+        self._joinable = joinable
+        self._named = named
+        # Guards what follows; notified when the decoder's thread may have something to do.
+        self._units_changed = Condition()
+        self._units: deque[EncodedFrame] = deque()
+        self._watching: set[Sink] = set()
+        self._allowed = _MAX_WAITING
+        self._awaits_keyframe = True
+        self._newest_timestamp = -1
+        self._decoder = SourceThread("transcoder")
+        self._decoding_failures = Failures(logger, named, (av.FFmpegError, DecodingError))
+
+    def decode(self, frame: EncodedFrame) -> None:
+        """Take the next access unit, if anybody watches; returns at once."""
+        with self._units_changed:
+            if not self._watching or frame.timestamp <= self._newest_timestamp:
+                return
+            self._newest_timestamp = frame.timestamp
+            if len(self._units) >= self._allowed:
+                # What follows cannot be decoded without them.
+                self._units.clear()
+                self._allowed = _MAX_WAITING
+                self._awaits_keyframe = True
+            self._awaits_keyframe = self._awaits_keyframe and not frame.keyframe
+            if not self._awaits_keyframe:
+                self._units.append(frame)
+                self._units_changed.notify_all()
+
+    def attach(self, sink: Sink, form: SendForm, loop: LoopThread) -> None:
+        """Begin to deliver frames to a session's sender; see `VideoSource.attach`."""
+        with self._units_changed:
+            if not self._watching:
+                logger.info("%s: it is decoded and encoded again for who cannot take it as it is", self._named())
+                self._units = deque(self._joinable())
+                self._awaits_keyframe = not self._units
+                # A writer may be about to bring the last one, which is among these.
+                self._newest_timestamp = self._units[-1].timestamp if self._units else -1
+                self._allowed = len(self._units) + _MAX_WAITING
+            self._watching.add(sink)
+            self._decoder.ensure(self._decode_all)
+        super().attach(sink, form, loop)
+
+    def detach(self, sink: Sink) -> None:
+        """Stop delivering to a sender; the last one ends the threads."""
+        super().detach(sink)
+        with self._units_changed:
+            self._watching.discard(sink)
+            self._units_changed.notify_all()
+
+    def join(self, deadline: Deadline) -> None:
+        """Wait until the threads have ended, if nobody watches any more; on a caller's thread."""
+        super().join(deadline)
+        if not self._watching and not self._decoder.join(deadline):
+            logger.warning("%s: a frame is still being decoded %g s after close()", self._named(), deadline.seconds)
+
+    # What follows runs on the decoder's thread.
+
+    def _decode_all(self) -> None:
+        decoder = VideoDecoder()
+        is_damaged = False
+        while (taken := self._take()) is not None:
+            unit, others_wait = taken
+            if is_damaged and not unit.keyframe:
+                continue
+            now = time.monotonic()
+            try:
+                frames = decoder.decode(unit)
+                is_damaged = False
+                if frames and (not others_wait or now - unit.time < _CURRENT_SECONDS):
+                    self.write(frames[-1], captured=unit.time)
+            except Exception as error:  # noqa: BLE001 - reported; the next keyframe may be better
+                self._decoding_failures.add("decode a frame for who cannot take it as it is", error, now)
+                is_damaged = True
+            else:
+                self._decoding_failures.passed()
+
+    def _take(self) -> tuple[EncodedFrame, bool] | None:
+        """Wait for the next access unit, and whether others follow it. None: the thread is to end."""
+        with self._units_changed:
+            while self._watching:
+                if self._units:
+                    return self._units.popleft(), bool(self._units)
+                self._units_changed.wait()
+            self._units.clear()
+            self._decoder.leave()
+            return None
