@@ -17,6 +17,7 @@ from benchmarks.fleet import report as fleet_report
 from benchmarks.fleet import run as fleet_benchmark
 from benchmarks.links import report as links_report
 from benchmarks.links import run as links_benchmark
+from benchmarks.pass_through import run as pass_through_benchmark
 from benchmarks.soak import run as soak_benchmark
 from benchmarks.video import report as video_report
 from benchmarks.video import rounds as video_benchmark
@@ -137,6 +138,20 @@ def fleet(clients: int, outage: float, plot: Path | None, as_json: bool) -> None
         click.echo(result.to_json())
     else:
         fleet_report.print_fleet(_report_console(), result)
+
+
+@main.command("pass-through")
+@click.option("--rounds", default=3, show_default=True, help="How often each way is measured.")
+@click.option("--seconds", default=5.0, show_default=True, help="How long each is measured for in a round.")
+@click.option("--consumers", default=4, show_default=True, help="Of each producer.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def pass_through(rounds: int, seconds: float, consumers: int, as_json: bool) -> None:
+    """A file and an RTSP camera in H264: the processor time of sending it as it is, of encoding it again, and from memory."""
+    result = pass_through_benchmark.run(rounds, seconds, consumers, _progress())
+    if as_json:
+        click.echo(result.to_json())
+    else:
+        pass_through_benchmark.print_pass_through(_report_console(), result)
 
 
 def _report_console() -> Console:

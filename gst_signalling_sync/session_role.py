@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from .endpoint import Endpoint
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .webrtc.media.playing.player import Player
     from .webrtc.media.sending.audio_source import AudioSource
     from .webrtc.media.sending.degradation import DegradationPreference
+    from .webrtc.media.sending.encoded_audio_source import EncodedAudioSource
     from .webrtc.media.sending.encoded_video_source import EncodedVideoSource
     from .webrtc.media.sending.video_source import Bitrate, VideoSource
 
@@ -117,7 +118,7 @@ class SessionRole(RoleObject):
         # Of a role that came back: the sessions that the server knows, until it is known which of them there are. The reader's.
         self._kept_ids: frozenset[str] = frozenset()
         # Appended to by callers' threads, read by all.
-        self._sources: list[VideoSource | EncodedVideoSource | AudioSource] = []
+        self._sources: list[VideoSource | EncodedVideoSource | AudioSource | EncodedAudioSource] = []
         self._players: list[Player] = []
         # Whether players play as soon as there are any; written by the role's own thread.
         self._plays = False
@@ -147,7 +148,7 @@ class SessionRole(RoleObject):
         Args:
             fps: Frames per second at the most.
             codecs: What it may be encoded in, the preferred one first; each session gets the first that its peer takes. Also
-                ``"VP9"`` and ``"AV1"``, which look better at the same bitrate and take more of a processor.
+                ``"VP9"``, which takes about twice the processor time of VP8 for the same bitrate, and looks better.
             bitrate: Bits per second: the highest, or the lowest and the highest. None: by the size of the frames, 0.08 per
                 pixel. Within the limits it follows the links: it is the lowest of what they carry, but at least half of what
                 the median of them does, so that one bad link does not take the video from the others.
@@ -222,7 +223,16 @@ class SessionRole(RoleObject):
         self._sources.append(source)
         return source
 
-    def add_player(self, path: str | os.PathLike[str], loop: bool = False, *, name: str | None = None) -> Player:
+    def add_player(
+        self,
+        path: str | os.PathLike[str],
+        loop: bool = False,
+        *,
+        name: str | None = None,
+        format: str | None = None,
+        options: Mapping[str, str] | None = None,
+        pass_through: bool = True,
+    ) -> Player:
         """Add the video and audio of a file, a camera or a stream. It plays in real time from `start` to `close`.
 
         It is opened here, once, and stays open until `close`, also of an object that was never started.
@@ -231,12 +241,18 @@ class SessionRole(RoleObject):
             path: A file, a camera such as ``/dev/video0``, a URL, or ``pipe:0``, the standard input: whatever FFmpeg opens.
             loop: Whether a file begins again at its end, and a camera or stream that breaks off is opened again.
             name: Of its video and of its audio, as of `add_video`.
+            format: FFmpeg's name of what reads it, such as ``"mjpeg"``. None: by its content.
+            options: Of that, by FFmpeg's names, such as ``{"rtsp_transport": "udp", "timeout": "2000000"}`` (microseconds) of
+                an RTSP camera. None: none; RTSP goes over TCP where the camera has it.
+            pass_through: Whether video that is H264 or VP8 already and sound that is Opus are sent as they are, to those that
+                take them. False: all is encoded, and its bitrate follows the links.
 
         Returns:
             The player, which this object closes.
 
         Raises:
             ValueError: The name is no such name or that of another track.
+            TypeError: The options are no strings.
             MediaError: It cannot be opened, or has neither video nor audio that can be decoded.
             RuntimeError: The object was inherited by `fork`.
         """
@@ -245,7 +261,7 @@ class SessionRole(RoleObject):
         self._owner.check()
         for kind in MEDIA_KINDS:
             self._check_name(name, kind)
-        player = Player(path, loop, name=name)
+        player = Player(path, loop, name=name, format=format, options=options, pass_through=pass_through)
         self._sources.extend(player.sources)
         self._players.append(player)
         if self._plays:

@@ -15,10 +15,13 @@ from typing import Any, Final, NamedTuple
 import av
 import numpy as np
 import pytest
+from av.codec.context import Flags
 from numpy.typing import NDArray
 
 from gst_signalling_sync.webrtc.media.pictures import to_array
 from gst_signalling_sync.webrtc.media.playing.player import Player
+from gst_signalling_sync.webrtc.media.sending.encoded_audio_source import EncodedAudioSource
+from gst_signalling_sync.webrtc.media.sending.encoded_video_source import EncodedVideoSource
 
 from .media import number_in, numbered_picture, tone
 
@@ -106,7 +109,10 @@ class Written:
         self.pictures: list[Write] = []
         self.sounds: list[Write] = []
         for source in player.sources:
-            patch.setattr(source, "write", self._collect(self.pictures if source.kind == "video" else self.sounds))
+            collect = self._collect(self.pictures if source.kind == "video" else self.sounds)
+            if isinstance(source, EncodedVideoSource | EncodedAudioSource):
+                collect = _decoding(source.codecs[0], collect)
+            patch.setattr(source, "write", collect)
 
     @property
     def numbers(self) -> list[int | None]:
@@ -120,6 +126,24 @@ class Written:
     @staticmethod
     def _collect(into: list[Write]) -> Callable[..., None]:
         return lambda content, captured=None: into.append(Write(time.monotonic(), content, captured))
+
+
+def _decoding(codec: str, collect: Callable[..., None]) -> Callable[..., None]:
+    """Collect what is passed on as receivers decode it."""
+    decoder = av.CodecContext.create("libopus" if codec == "opus" else codec.lower(), "r")
+    assert isinstance(decoder, av.VideoCodecContext | av.AudioCodecContext)
+    if isinstance(decoder, av.VideoCodecContext):
+        decoder.thread_count = 1
+        decoder.flags |= Flags.low_delay
+
+    def write(content: bytes, captured: float | None = None) -> None:
+        for frame in decoder.decode(av.Packet(content)):
+            if isinstance(frame, av.AudioFrame):
+                collect(frame.to_ndarray().reshape(-1, frame.layout.nb_channels), captured=captured)
+            else:
+                collect(frame, captured=captured)
+
+    return write
 
 
 @contextmanager

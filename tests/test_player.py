@@ -18,13 +18,12 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 
-from gst_signalling_sync import MediaError, Producer, SignallingServer, WaitTimeout, connect
+from gst_signalling_sync import EncodedVideoSource, MediaError, Producer, SignallingServer, WaitTimeout, connect
 from gst_signalling_sync.webrtc.media.pictures import to_array
 from gst_signalling_sync.webrtc.media.playing import playback
 from gst_signalling_sync.webrtc.media.playing.media_input import Location, MediaInput
 from gst_signalling_sync.webrtc.media.playing.player import Player
 from gst_signalling_sync.webrtc.media.sending.audio_source import AudioSource
-from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
 from .media import beeps, frequency_of, number_in, numbered_picture, onsets, tone
 from .playing import CLOSE_SECONDS, FPS, RATE, SECONDS, Chunks, Written, http_server, playing, write_file
@@ -189,7 +188,7 @@ def test_sound_has_one_or_two_channels(
 def test_source_has_the_frame_rate_of_the_file(tmp_path: Path) -> None:
     with closing_player(Player(write_file(tmp_path / "film.mp4", audio=None))) as player:
         (source,) = player.sources
-        assert isinstance(source, VideoSource)
+        assert isinstance(source, EncodedVideoSource)
         assert source.fps == pytest.approx(FPS)
 
 
@@ -297,7 +296,7 @@ def test_damage_in_mid_file_is_skipped(
     middle = len(content) // 2
     content[middle : middle + 1000] = b"\xff" * 1000
     path.write_bytes(content)
-    player = Player(path)
+    player = Player(path, pass_through=False)
     written = Written(player, monkeypatch)
     with playing(player):
         player.wait(SECONDS)
@@ -316,7 +315,7 @@ def test_file_that_cannot_be_decoded_ends_with_an_error(tmp_path: Path, caplog: 
     begin = content.index(bytes.fromhex("1f43b675")) + 100
     content[begin:] = b"\xff" * (len(content) - begin)
     path.write_bytes(content)
-    player = Player(path)
+    player = Player(path, pass_through=False)
     with playing(player):
         with pytest.raises(MediaError, match=r"film\.mkv"):
             player.wait(SECONDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import av
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gst_signalling_sync import MediaError
@@ -170,6 +170,7 @@ def test_what_is_no_access_unit_is_refused(codec: str, data: bytes) -> None:
     data=st.binary(max_size=200),
     begin=st.sampled_from([b"", START, START + b"\x67"]),
 )
+@settings(deadline=None)
 def test_any_bytes_are_read_or_refused(codec: str, data: bytes, begin: bytes) -> None:
     read = reader(codec).read
     read(encoded(codec, 1)[0])
@@ -181,6 +182,7 @@ def test_any_bytes_are_read_or_refused(codec: str, data: bytes, begin: bytes) ->
 
 
 @given(position=st.integers(0, 10_000), flip=st.integers(1, 255))
+@settings(deadline=None)
 def test_damaged_keyframe_is_read_or_refused(position: int, flip: int) -> None:
     data = bytearray(encoded("H264", 1)[0])
     data[position % len(data)] ^= flip

@@ -8,8 +8,9 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 import av
@@ -40,6 +41,9 @@ _TAGS: Final[dict[str, Any]] = {"metadata_errors": "replace"} if int(av.__versio
 _TEXT_FORMATS: Final = ("tty", "bin")
 """FFmpeg takes any file that is named like a text for an image made of letters."""
 
+_RTSP_CHOICES: Final = ("rtsp_transport", "rtsp_flags")
+_RTSP_DEFAULTS: Final = {"rtsp_flags": "prefer_tcp"}
+
 _SEGMENTED_FORMATS: Final = ("hls", "dash")
 """These have no end, and yet they bring seconds at a time."""
 
@@ -65,6 +69,7 @@ class Location:
         is_remote: Whether it is at an address on the network.
         name: For messages: without a password.
         pipe: The path or the descriptor of a pipe; None: it is none.
+        options: Of what reads it, by FFmpeg's names.
     """
 
     url: str
@@ -73,18 +78,32 @@ class Location:
     is_remote: bool
     name: str
     pipe: str | int | None = None
+    options: Mapping[str, str] = MappingProxyType({})
 
     @classmethod
-    def of(cls, path: str | os.PathLike[str]) -> Self:
+    def of(
+        cls, path: str | os.PathLike[str], format: str | None = None, options: Mapping[str, str] | None = None
+    ) -> Self:
         """Tell a file from a camera and from a URL.
 
+        Args:
+            path: Of a file or a camera, or a URL.
+            format: FFmpeg's name of what reads it. None: by its content.
+            options: Of that, by FFmpeg's names. None: none.
+
         Raises:
-            TypeError: It is no path.
+            TypeError: It is no path, or the options are no strings.
             MediaError: There is no such file.
         """
         text = os.fspath(path)
         if not isinstance(text, str):
             raise TypeError(f"a path is a str, not {type(text).__name__}")
+        given = dict(options or {})
+        if not all(isinstance(each, str) for pair in given.items() for each in pair):
+            raise TypeError(f"options={options!r}: names and values must be strings, as FFmpeg takes them")
+        # Packets that UDP loses would be missing in what is passed on; who asks for UDP gets it.
+        if text.startswith(("rtsp:", "rtsps:")) and given.keys().isdisjoint(_RTSP_CHOICES):
+            given = {**_RTSP_DEFAULTS, **given}
         try:
             mode = os.stat(text.removeprefix("file:")).st_mode
         except (OSError, ValueError) as error:
@@ -92,13 +111,15 @@ class Location:
             if "\0" in text or not re.match(r"[A-Za-z][\w+.-]+:|[^%]*%\d*d", text):
                 raise MediaError(f"cannot open {text!r}: {_reason(error)}") from None
             if pipe := re.fullmatch(r"pipe:(\d{0,9})", text):
-                return cls(text, None, False, False, text, int(pipe[1] or 0))
-            return cls(text, None, False, "://" in text, re.sub(r"(?<=://)[^/@]*@", "", text))
+                return cls(text, format, False, False, text, int(pipe[1] or 0), given)
+            name = re.sub(r"(?<=://)[^/@]*@", "", text)
+            return cls(text, format, False, "://" in text, name, None, given)
         if stat.S_ISCHR(mode):
-            return cls(text, "v4l2", False, False, text)
+            return cls(text, format or "v4l2", False, False, text, None, given)
         file = text.removeprefix("file:")
         # Else FFmpeg would take a name with a colon for a URL.
-        return cls(f"file:{file}", None, stat.S_ISREG(mode), False, text, file if stat.S_ISFIFO(mode) else None)
+        pipe_path = file if stat.S_ISFIFO(mode) else None
+        return cls(f"file:{file}", format, stat.S_ISREG(mode), False, text, pipe_path, given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +161,9 @@ class MediaInput:
         try:
             if location.pipe is not None:
                 self._pipe = PipeInput(location.pipe, stop or threading.Event())
-            self._container = av.open(self._pipe or location.url, "r", location.format, timeout=timeout, **_TAGS)
+            self._container = av.open(
+                self._pipe or location.url, "r", location.format, dict(location.options), timeout=timeout, **_TAGS
+            )
         except (av.FFmpegError, ValueError, OSError) as error:
             if self._pipe is not None:
                 self._pipe.close()

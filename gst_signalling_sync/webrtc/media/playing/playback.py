@@ -7,11 +7,17 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from av.audio.stream import AudioStream
+from av.video.stream import VideoStream
+
 from ....errors import MediaError
 from ..sending.audio_source import AudioSource
+from ..sending.encoded_audio_source import EncodedAudioSource
+from ..sending.encoded_video_source import EncodedVideoSource
 from ..sending.video_source import VideoSource
-from .media_input import MediaInput
-from .played_track import PlayedAudio, PlayedTrack, PlayedVideo
+from .media_input import MediaInput, Span
+from .passing import is_sound_passed
+from .played_track import PassedAudio, PassedVideo, PlayedAudio, PlayedTrack, PlayedVideo
 
 __all__ = ["Playback"]
 
@@ -37,14 +43,20 @@ class Playback:
         audio: What sound is written to.
     """
 
-    def __init__(self, name: str, media: MediaInput, video: VideoSource | None, audio: AudioSource | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        media: MediaInput,
+        video: VideoSource | EncodedVideoSource | None,
+        audio: AudioSource | EncodedAudioSource | None,
+    ) -> None:
         self._name = name
         self._packets = media.packets()
         self._tracks: dict[int, PlayedTrack] = {}
         if media.video is not None and video is not None:
-            self._tracks[media.video.index] = PlayedVideo(name, media.video, video, media.span)
+            self._tracks[media.video.index] = _played_video(name, media.video, video, media.span)
         if media.audio is not None and audio is not None:
-            self._tracks[media.audio.index] = PlayedAudio(name, media.audio, audio, media.span)
+            self._tracks[media.audio.index] = _played_audio(name, media.audio, audio, media.span)
         self._queued = 0
         self._was_late = False
 
@@ -103,7 +115,7 @@ class Playback:
             now = time.monotonic()
             while track.items:
                 item = track.items[0]
-                if isinstance(track, PlayedAudio):
+                if track.is_sound:
                     if sound_until - now > _AHEAD_SECONDS:
                         track.items.popleft()
                         continue
@@ -144,3 +156,21 @@ class Playback:
         level = logging.DEBUG if self._was_late else logging.WARNING
         logger.log(level, "%s: playing was %.1f s behind, and goes on from there", self._name, late)
         self._was_late = True
+
+
+def _played_video(
+    name: str, stream: VideoStream, source: VideoSource | EncodedVideoSource, span: Span
+) -> PlayedVideo | PassedVideo:
+    if isinstance(source, EncodedVideoSource):
+        return PassedVideo(name, stream, source, span)
+    return PlayedVideo(name, stream, source, span)
+
+
+def _played_audio(
+    name: str, stream: AudioStream, source: AudioSource | EncodedAudioSource, span: Span
+) -> PlayedAudio | PassedAudio:
+    if isinstance(source, AudioSource):
+        return PlayedAudio(name, stream, source, span)
+    if not is_sound_passed(stream):
+        raise MediaError(f"cannot play {name}: its sound was Opus when it was opened first, and now is another codec")
+    return PassedAudio(name, stream, source, span)

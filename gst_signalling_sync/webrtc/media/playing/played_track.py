@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Protocol
 
 import av
 import numpy as np
@@ -18,13 +18,18 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from ....errors import MediaError
+from ..codecs.opus import samples_of
+from ..encoded_frame import AUDIO_CLOCK_RATE
 from ..failures import Failures
 from ..ffmpeg_in_children import keep_in_child
 from ..sending.audio_source import AudioSource
+from ..sending.encoded_video_source import EncodedVideoSource
 from ..sending.video_source import VideoSource
 from .media_input import Span
+from .passing import AccessUnits, codec_passed
 
-__all__ = ["Item", "PlayedAudio", "PlayedTrack", "PlayedVideo"]
+__all__ = ["Item", "PassedAudio", "PassedVideo", "PlayedAudio", "PlayedTrack", "PlayedVideo"]
 
 logger = logging.getLogger(__name__)
 
@@ -57,8 +62,15 @@ class Item:
     due: float
 
 
+class PlayedInto(Protocol):
+    """What a track is written to."""
+
+    def write(self, content: Any, /, *, captured: float | None = None) -> None:
+        """Take a frame or a piece of sound."""
+
+
 class PlayedTrack(ABC):
-    """Decodes one stream, once. Belongs to the player's thread.
+    """Decodes one stream, or passes it on, once. Belongs to the player's thread.
 
     Args:
         name: Of the input, for messages.
@@ -67,7 +79,7 @@ class PlayedTrack(ABC):
         span: What the input says about its time stamps.
     """
 
-    def __init__(self, name: str, stream: Stream, source: VideoSource | AudioSource, span: Span) -> None:
+    def __init__(self, name: str, stream: Stream, source: PlayedInto, span: Span) -> None:
         keep_in_child(self)
         self._stream = stream
         self._source = source
@@ -85,6 +97,8 @@ class PlayedTrack(ABC):
             self.items.extend(self._decode(packet))
         except Exception as error:  # noqa: BLE001 - reported; what follows may be better
             self._failures.add(f"decode some of its {self._stream.type}", error, time.monotonic())
+
+    is_sound: ClassVar[bool] = False
 
     def write(self, captured: float | None = None) -> None:
         """Give the first item to the source.
@@ -139,6 +153,57 @@ class PlayedVideo(PlayedTrack):
             yield Item(frame, start, end, due=start)
 
 
+class PassedVideo(PlayedTrack):
+    """Frames that are passed on without decoding.
+
+    Args:
+        name: Of the input, for messages.
+        stream: Of the input.
+        source: What they are written to.
+        span: What the input says about its time stamps.
+
+    Raises:
+        MediaError: The stream is not, or no longer, one that the source takes.
+    """
+
+    def __init__(self, name: str, stream: VideoStream, source: EncodedVideoSource, span: Span) -> None:
+        super().__init__(name, stream, source, span)
+        codec = codec_passed(stream)
+        if codec is None or codec.name != source.codec:
+            context = stream.codec_context
+            raise MediaError(
+                f"cannot play {name}: its video was {source.codec} without B-frames when it was opened first, and now is"
+                f" {context.name}{' with B-frames' if context.has_b_frames else ''}"
+            )
+        self._units = AccessUnits(stream, codec)
+        self._interval = 1 / source.fps
+        if self._units.parameter_sets:
+            source.take_parameters(self._units.parameter_sets)
+
+    def _decode(self, packet: av.Packet[Stream]) -> Iterator[Item]:
+        for unit in self._units.of(packet):
+            start = self._place(None if unit.pts is None else float(unit.pts * unit.time_base))
+            lasts = float((unit.duration or 0) * unit.time_base)
+            self._expected = end = start + (lasts if 0 < lasts < self._longest_jump else self._interval)
+            yield Item(bytes(unit), start, end, due=start)
+
+
+class PassedAudio(PlayedTrack):
+    """Packets of Opus that are passed on without decoding."""
+
+    is_sound = True
+
+    def _decode(self, packet: av.Packet[Stream]) -> Iterator[Item]:
+        if not packet.size:
+            return
+        data = bytes(packet)
+        start = self._place(None if packet.pts is None else float(packet.pts * packet.time_base))
+        if self._expected is not None and abs(start - self._expected) <= _GAP_SECONDS:
+            start = self._expected
+        self._expected = end = start + samples_of(data) / AUDIO_CLOCK_RATE
+        yield Item(data, start, end, due=end)
+
+
 class PlayedAudio(PlayedTrack):
     """Sound, brought to the source's rate and number of channels.
 
@@ -148,6 +213,8 @@ class PlayedAudio(PlayedTrack):
         source: What it is written to.
         span: What the input says about its time stamps.
     """
+
+    is_sound = True
 
     def __init__(self, name: str, stream: AudioStream, source: AudioSource, span: Span) -> None:
         super().__init__(name, stream, source, span)

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from ....errors import MediaError, WaitTimeout
@@ -15,8 +16,11 @@ from ....threads.owner import Owner
 from ....threads.waiting import Deadline, result_of, wait_for
 from ..encoded_frame import AUDIO_CLOCK_RATE
 from ..sending.audio_source import AudioSource
+from ..sending.encoded_audio_source import EncodedAudioSource
+from ..sending.encoded_video_source import EncodedVideoSource
 from ..sending.video_source import VideoSource
 from .media_input import OPEN_SECONDS, READ_SECONDS, Location, MediaInput
+from .passing import codec_passed, is_sound_passed
 from .playback import Playback
 
 __all__ = ["Player"]
@@ -48,15 +52,29 @@ class Player:
         loop: Whether a file begins again at its end, without a gap, and a camera or stream that breaks off is opened again,
             every second.
         name: Of the tracks, see `checked_name`.
+        format: FFmpeg's name of what reads it, such as ``"mjpeg"``. None: by its content.
+        options: Of that, by FFmpeg's names, such as ``{"rtsp_transport": "udp"}``. None: none; of RTSP, TCP where the camera
+            has it.
+        pass_through: Whether video that is H264 or VP8 without B-frames already, and sound that is Opus, are sent as they are,
+            see `EncodedVideoSource`. False: all is encoded, and follows the links.
 
     Raises:
         MediaError: It cannot be opened, or has neither video nor audio that can be decoded.
-        TypeError: It is no path.
+        TypeError: It is no path, or the options are no strings.
         ValueError: The name is none that a track may have.
     """
 
-    def __init__(self, path: str | os.PathLike[str], loop: bool = False, *, name: str | None = None) -> None:
-        self._location = Location.of(path)
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        loop: bool = False,
+        *,
+        name: str | None = None,
+        format: str | None = None,
+        options: Mapping[str, str] | None = None,
+        pass_through: bool = True,
+    ) -> None:
+        self._location = Location.of(path, format, options)
         self._loop = loop
         self._owner = Owner(f"player of {self._location.name}")
         # Guards what follows; notified when it changes. The thread owns the input that it plays.
@@ -71,16 +89,16 @@ class Player:
         self._stop = threading.Event()
         self._unplayed: MediaInput | None = _open(self._location, self._stop)
         self._opened_at = time.monotonic()
-        self._video = _video_source(self._unplayed, name)
-        self._audio = _audio_source(self._unplayed, name)
+        self._video = _video_source(self._unplayed, name, pass_through)
+        self._audio = _audio_source(self._unplayed, name, pass_through)
 
     def __repr__(self) -> str:
         state = "playing" if self.playing else "ended" if self._ended else "not playing"
         return f"<Player of {self._location.name}, {state}>"
 
     @property
-    def sources(self) -> list[VideoSource | AudioSource]:
-        """What it writes to: a `VideoSource`, an `AudioSource`, or both in this order."""
+    def sources(self) -> list[VideoSource | EncodedVideoSource | AudioSource | EncodedAudioSource]:
+        """What it writes to: a source of video, one of audio, or both in this order."""
         return [source for source in (self._video, self._audio) if source is not None]
 
     @property
@@ -295,14 +313,17 @@ def _discard(opened: concurrent.futures.Future[MediaInput]) -> None:
         opened.result().close()
 
 
-def _video_source(media: MediaInput, name: str | None) -> VideoSource | None:
+def _video_source(media: MediaInput, name: str | None, pass_through: bool) -> VideoSource | EncodedVideoSource | None:
     if media.video is None:
         return None
-    rate = float(media.video.average_rate or _DEFAULT_FPS)
-    return VideoSource(max(_MIN_FPS, min(rate, _MAX_FPS)), name=name)
+    rate = max(_MIN_FPS, min(float(media.video.average_rate or _DEFAULT_FPS), _MAX_FPS))
+    codec = codec_passed(media.video) if pass_through else None
+    return VideoSource(rate, name=name) if codec is None else EncodedVideoSource(codec.name, rate, name=name)
 
 
-def _audio_source(media: MediaInput, name: str | None) -> AudioSource | None:
+def _audio_source(media: MediaInput, name: str | None, pass_through: bool) -> AudioSource | EncodedAudioSource | None:
     if media.audio is None:
         return None
+    if pass_through and is_sound_passed(media.audio):
+        return EncodedAudioSource(name=name)
     return AudioSource(AUDIO_CLOCK_RATE, 1 if media.audio.codec_context.channels == 1 else 2, name=name)

@@ -129,7 +129,9 @@ class EncodedVideoSource:
         self._octets = 0
         self._measured = 0
         self._passed = PassedFrames(self._is_asked, self._ask, self._limits, self._want_bitrate)
-        self._transcoder = Transcoder(self.fps, self._passed.joinable, lambda: repr(self))
+        self._transcoder = Transcoder(
+            self.fps, self._passed.joinable, lambda: self._ask(self._transcoder), lambda: repr(self)
+        )
         self.codecs: Final = (codec, *(each for each in self._transcoder.codecs if each != codec))
 
     def __repr__(self) -> str:
@@ -190,6 +192,18 @@ class EncodedVideoSource:
             self._passed.write(self._form, frame)
             self._transcoder.decode(frame)
             self._take_note(frame, now)
+
+    def take_parameters(self, parameter_sets: bytes) -> None:
+        """Take parameter sets that are told beside the frames, as those of an RTSP camera in its description.
+
+        Args:
+            parameter_sets: In the Annex B format; those that cannot be read are left out.
+        """
+        with self._writing:
+            try:
+                self._reader.read(parameter_sets)
+            except MediaError as error:
+                logger.debug("%r: parameter sets are left out: %s", self, error)
 
     def _follow_format(self, format: VideoFormat) -> None:
         """Have each link choose again when the stream has become another."""
@@ -268,13 +282,13 @@ class EncodedVideoSource:
         """Wait until the threads have ended, if nobody watches any more; on a caller's thread."""
         self._transcoder.join(deadline)
 
-    def _ask(self, sink: StreamSink) -> None:
-        """Ask the program for a keyframe on behalf of a receiver, if there is somebody to ask."""
+    def _ask(self, receiver: object) -> None:
+        """Ask the program for a keyframe on behalf of a receiver, if there is somebody to ask; on any thread."""
         now = time.monotonic()
         is_asked = self._is_asked()
         has_begin = not is_asked and bool(self._passed.joinable())
         with self._lock:
-            if not has_begin and (self._requests.ask(sink, now) or not is_asked):
+            if not has_begin and (self._requests.ask(receiver, now) or not is_asked):
                 self._watch.want(now)
             asks = is_asked and self._requests.is_due(now) and self._watch.is_to_be_told(now)
         if asks:

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from ....threads.loop_thread import LoopThread
@@ -151,7 +152,7 @@ class PassedFrames:
             self._receivers[sink] = receiver
         self._ask(sink)
         if not self._is_asked():
-            self._replay(sink, receiver)
+            self._replay(sink, receiver, until=self._now_if_silent())
 
     def detach(self, sink: StreamSink) -> None:
         """Stop delivering to a sender."""
@@ -175,10 +176,9 @@ class PassedFrames:
         # To send everything once more is no help where the link bears less than the source brings.
         if sink in self._behind or not receiver.requests.ask(sink, now):
             return False
-        with self._lock:
-            is_silent = now - self._written_at > _SILENT_SECONDS
-        if is_silent and receiver.requests.is_due(now):
-            self._replay(sink, receiver, until=int(now * VIDEO_CLOCK_RATE))
+        until = self._now_if_silent()
+        if until is not None and receiver.requests.is_due(now):
+            self._replay(sink, receiver, until=until)
         return True
 
     def report_estimate(self, sink: StreamSink, bitrate: int, is_confirmed: bool = True) -> tuple[int, int]:
@@ -201,6 +201,12 @@ class PassedFrames:
         else:
             self._behind.discard(sink)
 
+    def _now_if_silent(self) -> int | None:
+        """The time stamp of now, where the source brings nothing, so that its last frame is of now for who begins with it."""
+        now = time.monotonic()
+        with self._lock:
+            return int(now * VIDEO_CLOCK_RATE) if now - self._written_at > _SILENT_SECONDS else None
+
     def _deliver(self, passed: PassedFrame) -> None:
         with self._lock:
             self._on_the_way -= 1
@@ -213,8 +219,12 @@ class PassedFrames:
                     receiver.requests.made(now)
                 elif receiver.requests.is_due(now):
                     self._replay(sink, receiver, before=passed.number, until=passed.frame.timestamp - 1)
-                receiver.since, receiver.timestamp = passed.number, passed.frame.timestamp
-                sink.deliver(passed.frame, passed.payloads)
+                frame = passed.frame
+                if receiver.timestamp is not None and frame.timestamp <= receiver.timestamp:
+                    # It was captured before what was repeated as of now.
+                    frame = replace(frame, timestamp=receiver.timestamp + 1)
+                receiver.since, receiver.timestamp = passed.number, frame.timestamp
+                sink.deliver(frame, passed.payloads)
             except Exception:
                 # One that fails would fail for every frame, and must not take the video from the others.
                 logger.exception("%r gets no more frames", sink)

@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 _MAX_WAITING: Final = 60
 """Access units that wait beside those that it begins with: more than the processor decodes in time."""
 
+_DATED_SECONDS: Final = 30.0
+"""An older one, of a source that has ended, is of now for who begins with it."""
+
 _CURRENT_SECONDS: Final = 0.2
 """An older frame that others follow is decoded for these alone."""
 
@@ -42,12 +45,20 @@ class Transcoder(VideoSource):
     Args:
         fps: Frames per second at the most.
         joinable: Called for the access units since the last keyframe, with which decoding begins.
+        ask: Called when decoding can only go on with a keyframe.
         named: Called for the source as log lines name it.
     """
 
-    def __init__(self, fps: float, joinable: Callable[[], list[EncodedFrame]], named: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        fps: float,
+        joinable: Callable[[], list[EncodedFrame]],
+        ask: Callable[[], None],
+        named: Callable[[], str],
+    ) -> None:
         super().__init__(fps)
         self._joinable = joinable
+        self._ask = ask
         self._named = named
         # Guards what follows; notified when the decoder's thread may have something to do.
         self._units_changed = Condition()
@@ -70,6 +81,7 @@ class Transcoder(VideoSource):
                 self._units.clear()
                 self._allowed = _MAX_WAITING
                 self._awaits_keyframe = True
+                self._ask()
             self._awaits_keyframe = self._awaits_keyframe and not frame.keyframe
             if not self._awaits_keyframe:
                 self._units.append(frame)
@@ -116,10 +128,11 @@ class Transcoder(VideoSource):
                 frames = decoder.decode(unit)
                 is_damaged = False
                 if frames and (not others_wait or now - unit.time < _CURRENT_SECONDS):
-                    self.write(frames[-1], captured=unit.time)
+                    self.write(frames[-1], captured=unit.time if now - unit.time < _DATED_SECONDS else None)
             except Exception as error:  # noqa: BLE001 - reported; the next keyframe may be better
                 self._decoding_failures.add("decode a frame for who cannot take it as it is", error, now)
                 is_damaged = True
+                self._ask()
             else:
                 self._decoding_failures.passed()
 

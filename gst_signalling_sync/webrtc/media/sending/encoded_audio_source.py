@@ -1,0 +1,116 @@
+"""`EncodedAudioSource`: packets of Opus that were encoded elsewhere are sent as they are, to all sessions."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final
+
+from ....threads.loop_thread import LoopThread
+from ....threads.owner import Owner
+from ....threads.waiting import Deadline
+from ..codecs.codec import SendForm
+from ..codecs.opus import samples_of
+from ..encoded_frame import AUDIO_CLOCK_RATE, EncodedFrame
+from ..track_names import checked_name
+from .audio_encoder import OPUS
+from .fan_out import FanOut, Sink
+from .sender_clock import capture_time
+
+__all__ = ["EncodedAudioSource"]
+
+_GAP_SAMPLES: Final = AUDIO_CLOCK_RATE // 10
+"""Moments that are nearer to the end of the last packet are taken for it: writers are late by some milliseconds."""
+
+
+class EncodedAudioSource:
+    """An audio track of a player whose packets are Opus already.
+
+    Threads: a writer posts each packet to the loop and waits for nothing but other writers.
+
+    Args:
+        name: By which the other end knows the track, see `checked_name`; None: it has none.
+
+    Raises:
+        ValueError: The name is none that a track may have.
+    """
+
+    kind: Final = "audio"
+    codecs: Final = (OPUS,)
+    makes_keyframes: Final = False
+
+    def __init__(self, *, name: str | None = None) -> None:
+        self.name: Final = checked_name(name, self.kind)
+        self._owner = Owner("encoded audio source")
+        self._fan_out = FanOut()
+        # Keeps writers in order.
+        self._writing = threading.Lock()
+        self._expected: int | None = None
+        self._written = 0
+
+    def __repr__(self) -> str:
+        return f"<EncodedAudioSource, {self._written} packets written>"
+
+    @property
+    def packets_written(self) -> int:
+        """Packets that were written."""
+        return self._written
+
+    def write(self, packet: bytes, captured: float | None = None) -> None:
+        """Send a packet to every session; returns at once.
+
+        Args:
+            packet: One packet of Opus, of mono or stereo.
+            captured: When its sound began, on the clock of `time.monotonic`; None: its end is of now.
+
+        Raises:
+            ValueError: It is no packet of Opus, or `captured` is not within a minute of now.
+            RuntimeError: The source was inherited by `fork`.
+        """
+        self._owner.check()
+        samples = samples_of(packet)
+        now = time.monotonic()
+        moment = now - samples / AUDIO_CLOCK_RATE if captured is None else capture_time(captured, now)
+        with self._writing:
+            begin = round(moment * AUDIO_CLOCK_RATE)
+            if self._expected is not None and abs(begin - self._expected) < _GAP_SAMPLES:
+                begin = self._expected
+            self._expected = begin + samples
+            self._written += 1
+            frame = EncodedFrame(OPUS, packet, begin, True, begin / AUDIO_CLOCK_RATE)
+            for form in self._fan_out.forms:
+                self._fan_out.post(form, frame)
+
+    # What follows is for senders, on the loop.
+
+    def attach(self, sink: Sink, form: SendForm, loop: LoopThread) -> None:
+        """Begin to deliver packets to a session's sender.
+
+        Args:
+            sink: Gets every packet from now on.
+            form: Of `codecs`.
+            loop: Whose thread the sink is called on.
+        """
+        self._fan_out.add(sink, form, loop)
+
+    def detach(self, sink: Sink) -> None:
+        """Stop delivering to a sender."""
+        self._fan_out.remove(sink)
+
+    def request_keyframe(self, sink: Sink) -> bool:
+        """Every packet of sound can be decoded; there is nothing to ask for."""
+        return False
+
+    def needed_by(self, sink: Sink) -> int | None:
+        """The bitrate of sound is not adapted."""
+        return None
+
+    def report_backlog(self, sink: Sink, is_behind: bool) -> None:
+        """Sound is not left out; where it does not come through, packets are dropped."""
+
+    def report_estimate(self, sink: Sink, bitrate: int, is_confirmed: bool = True) -> tuple[int, int]:
+        """The bitrate of sound is not adapted; see `AudioSource.report_estimate`."""
+        return bitrate, bitrate
+
+    def join(self, deadline: Deadline) -> None:
+        """There is no thread to wait for."""
