@@ -9,6 +9,7 @@ from aiortc import RTCDataChannel, RTCPeerConnection
 
 from ..channel_options import ChannelOptions
 from ..message import Message
+from .association_transport import AssociationTransport
 from .data import ChannelObserver, ChannelState
 from .sctp import BundlingSctpTransport
 
@@ -24,7 +25,7 @@ class AiortcChannel:
 
     def __init__(self, channel: RTCDataChannel) -> None:
         self._channel = channel
-        self._transport = cast(BundlingSctpTransport, channel.transport)
+        self._transport = cast(BundlingSctpTransport | AssociationTransport, channel.transport)
         self._observer: ChannelObserver | None = None
         self._is_ours = False
         self._max_age: float | None = None

@@ -102,6 +102,11 @@ ATTRIBUTES: Final = (
     ),
     Attribute(
         _SCTP,
+        ("_data_channel_inbound_reset", "_data_channel_outbound_reset", "_remote_max_message_size"),
+        "`AssociationTransport` keeps what its own association says in them: they may be attributes of its own instead.",
+    ),
+    Attribute(
+        _SCTP,
         ("_local_tsn",),
         "`_send_message` takes the TSN before it for that of the message's last chunk: see where _send counts it.",
     ),
@@ -261,6 +266,14 @@ CALLS: Final = (
     Call(_CHANNEL, "_addBufferedAmount", "(self, amount)", "`enqueue` counts by it, as _data_channel_send does."),
     Call(_CHANNEL, "_setId", "(self, id)", "`_assign_stream` tells a channel its stream by it."),
     Call(_CHANNEL, "_setReadyState", "(self, state)", "`refuse` closes channels by it that the peer does not know."),
+    Call(_DTLS, "_register_data_receiver", "(self, receiver)", "Bring `AssociationTransport.start` up to it."),
+    Call(_DTLS, "_unregister_data_receiver", "(self, receiver)", "Bring `AssociationTransport.stop` up to it."),
+    Call(
+        _DTLS,
+        "_send_data",
+        "(self, data)",
+        "`AssociationTransport` sends its packets by it: see that it waits for nothing.",
+    ),
     Call(_DTLS, "_set_role", "(self, role)", "`Snapshot` sets the role back by it."),
     Call(
         "aiortc:rtcpeerconnection",
@@ -358,6 +371,35 @@ OVERRIDES: Final = (
         "_receive_data_chunk",
         "1f4a263245196b6f",
         "Ours calls it unless the peer ignored the receive window: see whether aiortc now bounds that itself.",
+    ),
+    Override(_SCTP, "start", "1d6d50c7e1695880", f"That of `AssociationTransport` takes its place. {_BODY_ADVICE}"),
+    Override(_SCTP, "stop", "22f1e75a16ed836e", f"That of `AssociationTransport` takes its place. {_BODY_ADVICE}"),
+    Override(
+        _SCTP, "_handle_data", "574458f9159c1b54", f"`AssociationTransport` gives it to its association. {_BODY_ADVICE}"
+    ),
+    Override(
+        _SCTP,
+        "_data_channel_open",
+        "8c0375018ae0d9cf",
+        f"`AssociationTransport` announces the channel by `webrtc.sctp.dcep`. {_BODY_ADVICE}",
+    ),
+    Override(
+        _SCTP,
+        "_data_channel_add_negotiated",
+        "468a2d3f5da0bfd0",
+        f"`AssociationTransport` registers the channel likewise. {_BODY_ADVICE}",
+    ),
+    Override(
+        _SCTP,
+        "_data_channel_send",
+        "4a9eea3142aba9e4",
+        f"`AssociationTransport` checks the size likewise and sends at once. {_BODY_ADVICE}",
+    ),
+    Override(
+        _SCTP,
+        "_data_channel_close",
+        "ea638fb9998e321b",
+        f"`AssociationTransport` resets the stream by its association. {_BODY_ADVICE}",
     ),
     Override(_SCTP, "_set_state", "48e3ee97a3a53091", "Ours calls it and stops its timer when closed."),
     Override(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, Literal, cast
 
 from aioice import Candidate
 from aiortc import (
@@ -18,6 +19,7 @@ from ...ice_options import IceOptions, IceServer
 from ...protocol.control import CONTROL_STREAM
 from ...protocol.messages import SdpType
 from ..channel_options import ChannelOptions
+from .association_transport import AssociationTransport
 from .capabilities import Capabilities, rebound
 from .channel import AiortcChannel
 from .data import DataTransport, Goodbye, WireChannel
@@ -35,6 +37,16 @@ __all__ = ["PeerConnection"]
 
 _END_OF_CANDIDATES: Final = "a=end-of-candidates\r\n"
 
+SCTP_VARIABLE: Final = "GST_SIGNALLING_SCTP"
+"""The environment variable that says whose SCTP carries data channels, for tests and benchmarks: a key of `_SCTP`."""
+
+SctpKind = Literal["aiortc", "own"]
+
+_SCTP: Final[dict[str, type[BundlingSctpTransport] | type[AssociationTransport]]] = {
+    "aiortc": BundlingSctpTransport,
+    "own": AssociationTransport,
+}
+
 
 class _Connection(RTCPeerConnection):
     """aiortc's, which gives every transport that it makes the class that this library has for it.
@@ -43,16 +55,22 @@ class _Connection(RTCPeerConnection):
         capabilities: What it offers and takes, in the place of aiortc's tables.
         settings: Of its ICE connections.
         adopt: Is told of each of them.
+        sctp: Whose SCTP it has.
     """
 
     def __init__(
-        self, capabilities: Capabilities, settings: IceSettings, adopt: Callable[[IceConnection], None]
+        self,
+        capabilities: Capabilities,
+        settings: IceSettings,
+        adopt: Callable[[IceConnection], None],
+        sctp: SctpKind,
     ) -> None:
         # Without a configuration aiortc would ask a public STUN server.
         policy = RTCIceTransportPolicy.RELAY if settings.options.relay_only else RTCIceTransportPolicy.ALL
         super().__init__(RTCConfiguration(iceServers=[], iceTransportPolicy=policy))
         self.settings = settings
         self.adopt_path = adopt
+        self.sctp_kind = sctp
         self._tables = {
             "CODECS": capabilities.codecs,
             "HEADER_EXTENSIONS": capabilities.extensions,
@@ -84,8 +102,8 @@ class _Connection(RTCPeerConnection):
     def _RTCPeerConnection__createSctpTransport(self) -> None:
         super()._RTCPeerConnection__createSctpTransport()  # type: ignore[misc]
         assert self.sctp is not None
-        BundlingSctpTransport.adopt(self.sctp)
-        assert isinstance(self.sctp, BundlingSctpTransport)
+        _SCTP[self.sctp_kind].adopt(self.sctp)
+        assert isinstance(self.sctp, BundlingSctpTransport | AssociationTransport)
         self.sctp.on_goodbye = self._on_goodbye
 
     def _on_goodbye(self, goodbye: Goodbye) -> None:
@@ -105,6 +123,11 @@ class PeerConnection:
         ice: Which addresses, ports and servers to use; None: what there is.
         ask_servers: Asks for the STUN and TURN servers; None: those of `ice`.
         candidates: How many candidates of the peer are taken; None: all.
+        sctp: Whose SCTP carries data channels: ``"aiortc"`` or this library's ``"own"``. Defaults to what `SCTP_VARIABLE`
+            says, and without it to ``"aiortc"``.
+
+    Raises:
+        ValueError: There is no such SCTP.
     """
 
     def __init__(
@@ -113,12 +136,13 @@ class PeerConnection:
         ice: IceOptions | None = None,
         ask_servers: Callable[[], Awaitable[tuple[IceServer, ...]]] | None = None,
         candidates: int | None = None,
+        sctp: SctpKind | None = None,
     ) -> None:
         self._capabilities = capabilities
         options = IceOptions() if ice is None else ice
         self._settings = IceSettings(options, () if options.asks_for_servers else options.ask_servers(), candidates)
         self._ask_servers = ask_servers
-        self._connection = _Connection(capabilities, self._settings, self._adopt)
+        self._connection = _Connection(capabilities, self._settings, self._adopt, _sctp_kind(sctp))
         self._transceivers: dict[object, Transceiver] = {}
         self._candidate_function: Callable[[str, str], None] | None = None
         self._gathered_function: Callable[[], None] | None = None
@@ -179,7 +203,7 @@ class PeerConnection:
     def data(self) -> DataTransport | None:
         """The SCTP association; None where the session has no data section."""
         sctp = self._connection.sctp
-        return sctp if isinstance(sctp, BundlingSctpTransport) else None
+        return sctp if isinstance(sctp, BundlingSctpTransport | AssociationTransport) else None
 
     def create_channel(self, options: ChannelOptions) -> WireChannel:
         """Create a data channel."""
@@ -352,7 +376,7 @@ class PeerConnection:
             The reason, or None if it can be used.
         """
         sctp = self._connection.sctp
-        if isinstance(sctp, BundlingSctpTransport) and sctp.has_ended and sctp.mid == mid:
+        if isinstance(sctp, BundlingSctpTransport | AssociationTransport) and sctp.has_ended and sctp.mid == mid:
             return "its data channels were closed"
         known = (each for each in self._connection.getTransceivers() if each.mid == mid)
         transceiver = next(known, None)
@@ -378,7 +402,7 @@ class PeerConnection:
     async def refuse_data(self) -> None:
         """Have no data channels: the peer takes none. Those that there are, are closed."""
         sctp = self._connection.sctp
-        if not isinstance(sctp, BundlingSctpTransport):
+        if not isinstance(sctp, BundlingSctpTransport | AssociationTransport):
             return
         await sctp.refuse()
         private: Any = self._connection
@@ -408,6 +432,13 @@ class PeerConnection:
     async def close(self) -> None:
         """Close the connection; what is not sent is lost."""
         await self._connection.close()
+
+
+def _sctp_kind(given: SctpKind | None) -> SctpKind:
+    kind = given or os.environ.get(SCTP_VARIABLE) or "aiortc"
+    if kind not in _SCTP:
+        raise ValueError(f"the SCTP must be one of {', '.join(_SCTP)}, not {kind!r}: see ${SCTP_VARIABLE}")
+    return cast(SctpKind, kind)
 
 
 def _told(candidates: Iterable[Candidate]) -> list[str]:

@@ -43,7 +43,7 @@ from .eager import run_eagerly
 from .sack import DelayedSacks
 from .stream_resets import StreamResets
 
-__all__ = ["BundlingSctpTransport"]
+__all__ = ["MAX_PACKET", "BundlingSctpTransport", "ChannelUser"]
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ _MAX_BEYOND_WINDOW: Final = 2**20
 goes beyond by what was under way, a hostile one sends a message without an end."""
 
 
-class _User(Protocol):
+class ChannelUser(Protocol):
     """What has a channel, and counts what becomes of its messages."""
 
     expired: int
@@ -100,7 +100,7 @@ class BundlingSctpTransport(DelayedSacks):
     """
 
     peer_reads_dates: bool
-    users: dict[RTCDataChannel, _User]
+    users: dict[RTCDataChannel, ChannelUser]
     _ages: MessageAges
     goodbye: Goodbye | None
     on_goodbye: Callable[[Goodbye], None] | None

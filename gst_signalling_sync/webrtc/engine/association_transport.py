@@ -1,0 +1,625 @@
+"""`AssociationTransport`: this library's SCTP (`webrtc.sctp`) in the place of aiortc's, for the same data channels.
+
+An `RTCPeerConnection` and its `RTCDataChannel` objects go on as they are: what they ask of their `RTCSctpTransport` is asked of
+an `Association`, which this drives: datagrams and the time go in, packets and events come out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCSctpCapabilities, RTCSctpTransport
+
+from ...threads import clock
+from ..message import Message
+from ..message_age import DATED_BINARY, DATED_STRING, MessageAges, dated, undated
+from ..sctp import (
+    Acknowledged,
+    Association,
+    Closed,
+    Established,
+    Event,
+    Expired,
+    HeartbeatAnswered,
+    IncomingReset,
+    MalformedPacket,
+    OutgoingReset,
+    PeerLeft,
+    Received,
+    Sent,
+    Settings,
+    State,
+)
+from ..sctp.dcep import (
+    ACK,
+    BINARY,
+    BINARY_EMPTY,
+    DCEP,
+    STRING,
+    STRING_EMPTY,
+    MalformedOpen,
+    Open,
+    is_ack,
+    is_open,
+)
+from .data import Goodbye
+from .eager import run_eagerly
+from .sctp import MAX_PACKET, ChannelUser
+from .stream_resets import StreamResets
+
+__all__ = ["AssociationTransport"]
+
+logger = logging.getLogger(__name__)
+
+_MAX_STREAM: Final = 65534
+"""RFC 8832 section 6."""
+
+
+class _Outgoing(NamedTuple):
+    """A message as a channel sent it."""
+
+    channel: RTCDataChannel
+    kind: int
+    data: bytes
+    date: float | None
+    """When the program sent it, on `threads.clock`, where its lifetime is limited."""
+    is_dated: bool
+    """Whether the peer is told that, if it reads dates."""
+
+    @property
+    def message(self) -> Message:
+        """What the program sent."""
+        if self.kind in (STRING, STRING_EMPTY):
+            return self.data.decode() if self.kind == STRING else ""
+        return self.data if self.kind == BINARY else b""
+
+    @property
+    def expires_at(self) -> float | None:
+        """When it is given up, on `threads.clock`."""
+        if self.date is None or self.channel.maxPacketLifeTime is None:
+            return None
+        return self.date + self.channel.maxPacketLifeTime / 1000
+
+
+class AssociationTransport(RTCSctpTransport):
+    """An SCTP transport that has its association from `webrtc.sctp`; lives on the loop.
+
+    Made by `adopt` from aiortc's own, hence no constructor.
+    """
+
+    peer_reads_dates: bool
+    users: dict[RTCDataChannel, ChannelUser]
+    goodbye: Goodbye | None
+    on_goodbye: Callable[[Goodbye], None] | None
+    _ages: MessageAges
+    _resets: StreamResets
+    # What waits for the association, and for streams of its channels.
+    _queued: deque[_Outgoing]
+    _untold: deque[Event]
+    _heartbeats: dict[int, asyncio.Future[float]]
+    # Streams of channels that are closed here, whose reset has to wait.
+    _closing: list[int]
+    _core: Association | None = None
+    _told_state = "new"
+    _alarm: asyncio.TimerHandle | None = None
+    _alarm_at = 0.0
+    _reset_timer: asyncio.TimerHandle | None = None
+    _is_driving = False
+    _drives_again = False
+    _has_complained = False
+    # Held here because asyncio holds tasks only weakly.
+    _drive_task: asyncio.Task[None] | None = None
+
+    @classmethod
+    def adopt(cls, transport: RTCSctpTransport) -> None:
+        """Give one of aiortc's transports this class; before it is started."""
+        transport.__class__ = cls
+        assert isinstance(transport, cls)
+        transport.peer_reads_dates = False
+        transport.users = {}
+        transport.goodbye = None
+        transport.on_goodbye = None
+        transport._ages = MessageAges()
+        transport._resets = StreamResets()
+        transport._queued = deque()
+        transport._untold = deque()
+        transport._heartbeats = {}
+        transport._closing = []
+
+    # What the engine asks of it; see `DataTransport` and `WireChannel`.
+
+    @property
+    def state(self) -> str:
+        """``"new"``, ``"connecting"``, ``"connected"`` or ``"closed"``."""
+        return self._told_state
+
+    @property
+    def association(self) -> Association | None:
+        """The association, None before it has begun."""
+        return self._core
+
+    @property
+    def maxChannels(self) -> int | None:
+        """How many channels there can be at once."""
+        return _MAX_STREAM + 1 if self._core is not None else None
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether the peer's SCTP has acknowledged everything that was sent."""
+        return not self._queued and (self._core is None or self._core.is_acknowledged)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether there was an association, which ended; no other one begins."""
+        return self._told_state == "closed" and self._core is not None
+
+    def unacknowledged(self, channel: RTCDataChannel) -> list[Message]:
+        """The messages of a channel that the peer's SCTP has not acknowledged, in the order sent; also after the end."""
+        now = clock.now()
+        sent = [] if self._core is None else [message.context for message in self._core.unacknowledged]
+        return [
+            each.message
+            for each in [*sent, *self._queued]
+            if isinstance(each, _Outgoing)
+            and each.channel is channel
+            and each.kind != DCEP
+            and (each.expires_at is None or each.expires_at >= now)
+        ]
+
+    async def refuse(self) -> None:
+        """Close every channel, also those that the peer has not been told of."""
+        unannounced = {each.channel for each in self._queued if each.channel.id is None}
+        self._queued.clear()
+        await self.stop()
+        for channel in unannounced:
+            channel._setReadyState("closed")
+
+    async def heartbeat(self, seconds: float) -> float | None:
+        """Ask the peer's SCTP for a sign of life (RFC 9260 section 8.3).
+
+        Args:
+            seconds: How long to wait for the answer.
+
+        Returns:
+            The round trip in seconds, or None if there was no answer in time.
+        """
+        if self._core is None or self._core.state is not State.ESTABLISHED:
+            return None
+        number = self._core.heartbeat(clock.now())
+        answered = self._heartbeats[number] = asyncio.get_running_loop().create_future()
+        try:
+            self._drive()
+            return await asyncio.wait_for(answered, seconds)
+        except TimeoutError:
+            return None
+        finally:
+            del self._heartbeats[number]
+
+    def enqueue(
+        self, channel: RTCDataChannel, message: str | bytes, date: float | None = None, is_dated: bool = False
+    ) -> None:
+        """Queue a message of an open channel; `flush` sends what is queued.
+
+        Args:
+            channel: The channel.
+            message: The message.
+            date: When the program sent it, on `threads.clock`; None: now.
+            is_dated: Whether to tell the peer, if it reads dates.
+        """
+        if isinstance(message, str):
+            data = message.encode()
+            kind = STRING if data else STRING_EMPTY
+        else:
+            data = message
+            kind = BINARY if data else BINARY_EMPTY
+        if channel.maxPacketLifeTime is None:
+            date = None
+        elif date is None:
+            date = clock.now()
+        # SCTP has no empty messages (RFC 8831 section 6.6).
+        outgoing = _Outgoing(channel, kind, data or b"\0", date, is_dated)
+        channel._addBufferedAmount(len(outgoing.data))
+        self._queued.append(outgoing)
+
+    def flush(self) -> None:
+        """Send what is queued, at once as far as the network takes it."""
+        core = self._core
+        if core is None or core.state is not State.ESTABLISHED:
+            return
+        while self._queued:
+            self._send_one(core, self._queued.popleft())
+        self._drive()
+
+    def _send_one(self, core: Association, outgoing: _Outgoing) -> None:
+        channel, kind, data, date, is_dated = outgoing
+        stream = channel.id if channel.id is not None else self._assign_stream(channel)
+        if stream is None:
+            return
+        if kind == DCEP:
+            core.send(stream, DCEP, data, context=outgoing)
+            return
+        if is_dated and date is not None and self.peer_reads_dates:
+            is_empty = kind in (STRING_EMPTY, BINARY_EMPTY)
+            data = dated(b"" if is_empty else data, date)
+            kind = DATED_STRING if kind in (STRING, STRING_EMPTY) else DATED_BINARY
+        core.send(
+            stream,
+            kind,
+            data,
+            ordered=channel.ordered,
+            expires_at=outgoing.expires_at,
+            max_retransmits=channel.maxRetransmits,
+            context=outgoing,
+        )
+
+    def _assign_stream(self, channel: RTCDataChannel) -> int | None:
+        # Even or odd by the DTLS role (RFC 8832 section 6).
+        stream = self._data_channel_id
+        assert stream is not None, "established without a role"
+        while stream in self._data_channels:
+            stream += 2
+        if stream > _MAX_STREAM:
+            channel._setReadyState("closed")
+            return None
+        self._data_channels[stream] = channel
+        channel._setId(stream)
+        return stream
+
+    def drop_waiting(self, channel: RTCDataChannel) -> None:
+        """Give up the messages of a channel that are not chunks yet."""
+        dropped = [each for each in self._queued if each.channel is channel and each.kind != DCEP]
+        self._queued = deque(each for each in self._queued if each.channel is not channel or each.kind == DCEP)
+        if self._core is not None and channel.id is not None:
+            messages = self._core.drop(lambda message: message.identifier != DCEP, channel.id)
+            dropped += [message.context for message in messages if isinstance(message.context, _Outgoing)]
+        for each in dropped:
+            self._count_expired(channel)
+            channel._addBufferedAmount(-len(each.data))
+
+    def _count_expired(self, channel: RTCDataChannel) -> None:
+        user = self.users.get(channel)
+        if user is not None:
+            user.expired += 1
+
+    # What aiortc's peer connection and data channels ask of it.
+
+    async def start(self, remoteCaps: RTCSctpCapabilities | None, remotePort: int) -> None:
+        """Begin the association; both ends do (RFC 8841 section 9.3)."""
+        if self._told_state != "new":
+            return
+        self._told_state = "connecting"
+        if remoteCaps is not None:
+            self._remote_max_message_size = remoteCaps.maxMessageSize
+        self._data_channel_id = 1 if self.is_server else 0
+        # Whether a peer that does not answer is gone is for those to say who watch the session.
+        self._core = Association(
+            Settings(
+                port=self.port,
+                peer_port=remotePort,
+                max_packet=MAX_PACKET,
+                max_init_retransmits=None,
+                max_retransmits=None,
+            )
+        )
+        self.transport._register_data_receiver(self)
+        self._core.connect(clock.now())
+        self._drive()
+
+    async def stop(self) -> None:
+        """End the association now."""
+        if self._core is not None:
+            self._core.abort()
+            self._drive()
+        self.transport._unregister_data_receiver(self)
+        self._close()
+
+    async def _handle_data(self, data: bytes) -> None:
+        core = self._core
+        if core is None:
+            return
+        try:
+            core.receive(data, clock.now())
+        except MalformedPacket as error:
+            logger.debug("dropped a packet of SCTP: %s", error)
+        self._drive()
+
+    def _data_channel_add_negotiated(self, channel: RTCDataChannel) -> None:
+        self._register(channel)
+        if self._told_state == "connected":
+            channel._setReadyState("open")
+
+    def _data_channel_open(self, channel: RTCDataChannel) -> None:
+        if channel.id is not None:
+            self._register(channel)
+        announced = Open(
+            channel.label, channel.protocol, channel.ordered, channel.maxRetransmits, channel.maxPacketLifeTime
+        )
+        self._queued.append(_Outgoing(channel, DCEP, announced.serialize(), None, False))
+        self.flush()
+
+    def _register(self, channel: RTCDataChannel) -> None:
+        assert channel.id is not None
+        if channel.id in self._data_channels:
+            raise ValueError(f"Data channel with ID {channel.id} already registered")
+        self._data_channels[channel.id] = channel
+
+    def _data_channel_send(self, channel: RTCDataChannel, data: bytes | str) -> None:
+        size = len(data.encode() if isinstance(data, str) else data)
+        # 0: of any size (RFC 8841 section 6.1).
+        if self._remote_max_message_size and size > self._remote_max_message_size:
+            raise ValueError(
+                f"Cannot send message of {size} bytes, the remote party only supports messages up to"
+                f" {self._remote_max_message_size} bytes"
+            )
+        self.enqueue(channel, data)
+        self.flush()
+
+    def _data_channel_close(self, channel: RTCDataChannel) -> None:
+        if channel.readyState in ("closing", "closed"):
+            return
+        channel._setReadyState("closing")
+        if self._told_state == "connected" and channel.id is not None:
+            self._closing.append(channel.id)
+            self._reset_streams()
+            return
+        self._queued = deque(each for each in self._queued if each.channel is not channel)
+        if channel.id is not None:
+            self._data_channels.pop(channel.id, None)
+        channel._setReadyState("closed")
+
+    # Closing channels (RFC 8831 section 6.7).
+
+    def _reset_streams(self) -> None:
+        if self._core is None or self._reset_timer is not None or not self._closing:
+            return
+        closing = [self._data_channels[stream] for stream in self._closing if stream in self._data_channels]
+        now = asyncio.get_running_loop().time()
+        seconds = 0.0
+        # A peer of this library hands messages on before it resets a stream.
+        if not self.peer_reads_dates:
+            contexts = (message.context for message in self._core.unacknowledged)
+            channels = (each.channel for each in contexts if isinstance(each, _Outgoing) and each.kind != DCEP)
+            seconds = self._resets.seconds_until(closing, channels, now)
+        if not seconds:
+            streams, self._closing = self._closing, []
+            self._core.reset(streams)
+            self._drive()
+        elif seconds != float("inf"):
+            self._reset_timer = asyncio.get_running_loop().call_later(seconds, self._reset_late)
+
+    def _reset_late(self) -> None:
+        self._reset_timer = None
+        self._reset_streams()
+
+    def _on_incoming_reset(self, event: IncomingReset) -> None:
+        for stream in event.streams or list(self._data_channels):
+            channel = self._data_channels.get(stream)
+            if channel is not None:
+                self._data_channel_inbound_reset.add(stream)
+                self._data_channel_close(channel)
+                self._close_if_reset(stream)
+
+    def _on_outgoing_reset(self, event: OutgoingReset) -> None:
+        for stream in event.streams:
+            if stream not in self._data_channels:
+                continue
+            self._data_channel_outbound_reset.add(stream)
+            if not event.is_performed:
+                # The peer does not know how; the channel is closed here at least.
+                self._data_channel_inbound_reset.add(stream)
+            self._close_if_reset(stream)
+
+    def _close_if_reset(self, stream: int) -> None:
+        if stream in self._data_channel_inbound_reset and stream in self._data_channel_outbound_reset:
+            self._forget(stream)
+
+    def _forget(self, stream: int) -> None:
+        self._data_channel_inbound_reset.discard(stream)
+        self._data_channel_outbound_reset.discard(stream)
+        channel = self._data_channels.pop(stream)
+        self._resets.forget(channel)
+        channel._setReadyState("closed")
+
+    # Driving the association.
+
+    def _drive(self) -> None:
+        """Send what the association has to send, and tell what has happened."""
+        if self._is_driving:
+            self._drives_again = True
+            return
+        self._drive_task = run_eagerly(self._drive_once())
+
+    async def _drive_once(self) -> None:
+        core = self._core
+        assert core is not None
+        self._is_driving = True
+        try:
+            while True:
+                self._drives_again = False
+                # What is sent in answer shares its packet with the acknowledgement.
+                self._tell(core)
+                for packet in core.take_packets(clock.now()):
+                    await self.transport._send_data(packet)
+                self._tell(core)
+                if not self._drives_again:
+                    break
+        except ConnectionError:
+            # The transport below closed first, which ends this one too.
+            self._cancel()
+            return
+        finally:
+            self._is_driving = False
+        self._set_alarm(core)
+
+    def _set_alarm(self, core: Association) -> None:
+        at = core.next_timeout()
+        # To find nothing due costs less than to cancel and set a timer for every message.
+        if at is None or (self._alarm is not None and self._alarm_at <= at):
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_at = at
+        self._alarm = asyncio.get_running_loop().call_later(max(0.0, at - clock.now()), self._on_alarm)
+
+    def _on_alarm(self) -> None:
+        self._alarm = None
+        if self._core is not None:
+            self._core.handle_timeout(clock.now())
+            self._drive()
+
+    def _cancel(self) -> None:
+        for timer in (self._alarm, self._reset_timer):
+            if timer is not None:
+                timer.cancel()
+        self._alarm = self._reset_timer = None
+
+    def _close(self) -> None:
+        if self._told_state == "closed":
+            return
+        self._told_state = "closed"
+        self._cancel()
+        for stream in list(self._data_channels):
+            self._forget(stream)
+        # No more events follow; their listeners are let go.
+        self.remove_all_listeners()
+
+    # What the association tells.
+
+    def _tell(self, core: Association) -> None:
+        events = self._untold
+        events.extend(core.take_events())
+        while events:
+            # Taken before, so that a receiver that raises costs no other event.
+            self._on_event(events.popleft())
+
+    def _on_event(self, event: Event) -> None:
+        match event:
+            case Received():
+                self._on_received(event)
+            case Sent(messages):
+                for message in messages:
+                    outgoing = message.context
+                    if isinstance(outgoing, _Outgoing) and outgoing.kind != DCEP:
+                        outgoing.channel._addBufferedAmount(-len(outgoing.data))
+            case Acknowledged(streams):
+                now = asyncio.get_running_loop().time()
+                for stream in streams:
+                    channel = self._data_channels.get(stream)
+                    if channel is not None:
+                        self._resets.acknowledged(channel, now)
+                self._reset_streams()
+            case Expired(messages):
+                for message in messages:
+                    outgoing = message.context
+                    if isinstance(outgoing, _Outgoing) and outgoing.kind != DCEP:
+                        self._count_expired(outgoing.channel)
+                        if message.offset < len(message.data):
+                            outgoing.channel._addBufferedAmount(-len(outgoing.data))
+            case Established():
+                self._on_established()
+            case IncomingReset():
+                self._on_incoming_reset(event)
+            case OutgoingReset():
+                self._on_outgoing_reset(event)
+            case HeartbeatAnswered(number, round_trip):
+                answered = self._heartbeats.get(number)
+                if answered is not None and not answered.done():
+                    answered.set_result(round_trip)
+            case PeerLeft(by):
+                self.goodbye = by
+                if self.on_goodbye is not None:
+                    self.on_goodbye(by)
+            case Closed(error):
+                if error is not None:
+                    logger.warning("%s: its data channels are closed", error)
+                self._close()
+
+    def _on_established(self) -> None:
+        self._told_state = "connected"
+        for channel in list(self._data_channels.values()):
+            if channel.negotiated and channel.readyState != "open":
+                channel._setReadyState("open")
+        self.flush()
+
+    def _on_received(self, received: Received) -> None:
+        stream, kind, data = received
+        channel = self._data_channels.get(stream)
+        if kind == DCEP:
+            self._on_dcep(stream, data, channel)
+        elif channel is None:
+            logger.debug("dropped a message of stream %d, which has no channel", stream)
+        elif kind == BINARY:
+            channel.emit("message", data)
+        elif kind == STRING:
+            self._on_string(channel, data)
+        elif kind == STRING_EMPTY:
+            channel.emit("message", "")
+        elif kind == BINARY_EMPTY:
+            channel.emit("message", b"")
+        elif kind in (DATED_STRING, DATED_BINARY):
+            self._on_dated(channel, kind, data)
+
+    def _on_string(self, channel: RTCDataChannel, data: bytes) -> None:
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as error:
+            self._complain(error)
+            return
+        channel.emit("message", text)
+
+    def _on_dated(self, channel: RTCDataChannel, kind: int, data: bytes) -> None:
+        user = self.users.get(channel)
+        read = undated(data)
+        if user is None or read is None:
+            return
+        payload, sent = read
+        age = self._ages.age(sent, clock.now())
+        if not user.accepts_age(age):
+            return
+        user.message_age = age
+        try:
+            if kind == DATED_STRING:
+                self._on_string(channel, payload)
+            else:
+                channel.emit("message", payload)
+        finally:
+            user.message_age = 0.0
+
+    def _on_dcep(self, stream: int, data: bytes, channel: RTCDataChannel | None) -> None:
+        if is_ack(data):
+            # A closing channel is not opened again (W3C WebRTC section 6.2.2).
+            if channel is not None and channel.readyState == "connecting":
+                channel._setReadyState("open")
+            return
+        if not is_open(data) or channel is not None:
+            logger.debug("dropped a message of DCEP on stream %d", stream)
+            return
+        try:
+            announced = Open.parse(data)
+        except MalformedOpen as error:
+            self._complain(error)
+            return
+        parameters = RTCDataChannelParameters(
+            label=announced.label,
+            maxPacketLifeTime=announced.life_time,
+            maxRetransmits=announced.max_retransmits,
+            ordered=announced.ordered,
+            protocol=announced.protocol,
+            id=stream,
+        )
+        opened = RTCDataChannel(self, parameters, False)
+        opened._setReadyState("open")
+        self._data_channels[stream] = opened
+        self._queued.append(_Outgoing(opened, DCEP, ACK, None, False))
+        self.flush()
+        self.emit("datachannel", opened)
+
+    def _complain(self, error: Exception) -> None:
+        # Once per connection: a peer shall not fill the log of this machine.
+        level = logging.DEBUG if self._has_complained else logging.WARNING
+        self._has_complained = True
+        logger.log(level, "dropped a malformed message: %r", error)

@@ -1,0 +1,15 @@
+"""Whose SCTP carries the data channels of these tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from gst_signalling_sync.webrtc.engine.peer_connection import SCTP_VARIABLE
+
+
+@pytest.fixture(params=["aiortc", "own"])
+def either_sctp(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """aiortc's, and this library's."""
+    kind: str = request.param
+    monkeypatch.setenv(SCTP_VARIABLE, kind)
+    return kind

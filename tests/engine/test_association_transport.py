@@ -1,0 +1,171 @@
+"""This library's SCTP in the place of aiortc's."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aiortc import RTCDataChannel
+
+from gst_signalling_sync.webrtc.channel_options import ChannelOptions
+from gst_signalling_sync.webrtc.engine.association_transport import AssociationTransport
+from gst_signalling_sync.webrtc.engine.data import WireChannel
+from gst_signalling_sync.webrtc.engine.peer_connection import SCTP_VARIABLE, PeerConnection, SctpKind
+from gst_signalling_sync.webrtc.engine.sctp import BundlingSctpTransport
+from gst_signalling_sync.webrtc.media.codecs import CAPABILITIES
+from gst_signalling_sync.webrtc.message import Message
+
+from .pairs import SECONDS, Observer, connect, connected_pair, until
+
+MIXED: list[tuple[SctpKind, SctpKind]] = [("own", "aiortc"), ("aiortc", "own")]
+
+
+def sctp_of(connection: PeerConnection) -> object:
+    connection.create_channel(ChannelOptions("data"))
+    return connection.data
+
+
+def test_sctp_is_chosen_by_argument_and_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        for argument, variable, expected in (
+            (None, None, BundlingSctpTransport),
+            (None, "own", AssociationTransport),
+            ("aiortc", "own", BundlingSctpTransport),
+            ("own", "aiortc", AssociationTransport),
+        ):
+            monkeypatch.delenv(SCTP_VARIABLE, raising=False)
+            if variable is not None:
+                monkeypatch.setenv(SCTP_VARIABLE, variable)
+            connection = PeerConnection(CAPABILITIES, sctp=argument)  # type: ignore[arg-type]
+            assert isinstance(sctp_of(connection), expected)
+            await connection.close()
+
+    asyncio.run(main())
+
+
+def test_unknown_sctp_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SCTP_VARIABLE, "usrsctp")
+
+    with pytest.raises(ValueError, match="aiortc, own"):
+        PeerConnection(CAPABILITIES)
+
+
+@pytest.mark.parametrize("sctp", MIXED, ids=["own offers", "aiortc offers"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ChannelOptions("data"),
+        ChannelOptions("data", ordered=False),
+        ChannelOptions("data", max_retransmits=2, protocol="p"),
+        ChannelOptions("däta", ordered=False, max_packet_life_time=5000),
+    ],
+    ids=["reliable", "unordered", "retransmits", "lifetime"],
+)
+def test_both_understand_each_other(sctp: tuple[SctpKind, SctpKind], options: ChannelOptions) -> None:
+    async def main() -> None:
+        async with connected_pair(options, sctp=sctp) as pair:
+            messages: list[Message] = ["text", b"bytes", "", b"", bytes(60_000), *(f"{n}" for n in range(300))]
+            for sending, receiving in ((pair.sending, pair.receiving), (pair.receiving, pair.sending)):
+                sending.wire.transmit(messages)
+                received = [await receiving.next() for _ in messages]
+                if options.ordered:
+                    assert received == messages
+                else:
+                    assert sorted(map(repr, received)) == sorted(map(repr, messages))
+            assert pair.receiving.wire.label == options.label
+            pair.receiving.wire.close()
+            await asyncio.wait_for(pair.sending.closed.wait(), SECONDS)
+            await asyncio.wait_for(pair.receiving.closed.wait(), SECONDS)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("sctp", MIXED, ids=["own offers", "aiortc offers"])
+def test_streams_are_used_again(sctp: tuple[SctpKind, SctpKind]) -> None:
+    async def main() -> None:
+        async with connected_pair(sctp=sctp) as pair:
+            opened: asyncio.Queue[WireChannel] = asyncio.Queue()
+            pair.answerer.on_channel(opened.put_nowait)
+            used = set()
+            for number in range(5):
+                channel = Observer(pair.offerer.create_channel(ChannelOptions(f"channel {number}")))
+                await asyncio.wait_for(channel.opened.wait(), SECONDS)
+                other = Observer(await asyncio.wait_for(opened.get(), SECONDS))
+                channel.wire.transmit([f"first of {number}", b"second"])
+                assert [await other.next(), await other.next()] == [f"first of {number}", b"second"]
+                used.add(channel.wire.id)
+                channel.wire.close()
+                await asyncio.wait_for(channel.closed.wait(), SECONDS)
+                await asyncio.wait_for(other.closed.wait(), SECONDS)
+            assert len(used) == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("sctp", MIXED, ids=["own offers", "aiortc offers"])
+def test_end_of_one_is_told_to_the_other(sctp: tuple[SctpKind, SctpKind]) -> None:
+    async def main() -> None:
+        async with connected_pair(sctp=sctp) as pair:
+            await pair.answerer.close()
+
+            await asyncio.wait_for(pair.sending.closed.wait(), SECONDS)
+            assert pair.offerer.data is not None
+            assert pair.offerer.data.goodbye == "abort"
+
+    asyncio.run(main())
+
+
+def test_aiortcs_own_objects_go_on_working() -> None:
+    async def main() -> None:
+        offerer, answerer = PeerConnection(CAPABILITIES, sctp="own"), PeerConnection(CAPABILITIES, sctp="own")
+        received: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        negotiated = offerer.aiortc.createDataChannel("negotiated", negotiated=True, id=7)
+        other = answerer.aiortc.createDataChannel("negotiated", negotiated=True, id=7)
+
+        def on_channel(channel: RTCDataChannel) -> None:
+            channel.on("message", received.set_result)
+
+        answerer.aiortc.on("datachannel", on_channel)
+        channel = offerer.aiortc.createDataChannel("data")
+        channel.on("open", lambda: channel.send("hello"))
+        try:
+            await connect(offerer, answerer)
+            assert await asyncio.wait_for(received, SECONDS) == "hello"
+            await until(lambda: negotiated.readyState == other.readyState == "open", "the negotiated channel opened")
+            with pytest.raises(ValueError, match="already registered"):
+                offerer.aiortc.createDataChannel("again", negotiated=True, id=7)
+            sctp = offerer.aiortc.sctp
+            assert sctp is not None
+            assert (sctp.state, sctp.maxChannels) == ("connected", 65535)
+            with pytest.raises(ValueError, match="only supports messages up to"):
+                channel.send(bytes(300_000))
+        finally:
+            await offerer.close()
+            await answerer.close()
+        assert channel.readyState == negotiated.readyState == "closed"
+
+    asyncio.run(main())
+
+
+def test_malformed_messages_cost_nothing_but_themselves(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with connected_pair(sctp=("own", "own")) as pair:
+            transport = pair.offerer.data
+            assert isinstance(transport, AssociationTransport)
+            core = transport.association
+            assert core is not None
+            stream = pair.sending.wire.id
+            assert stream is not None
+            core.send(stream, 51, b"\xff\xff")
+            core.send(100, 50, b"\x03short")
+            core.send(102, 51, b"nobody's")
+            core.send(stream, 50, b"\x07")
+            core.send(stream, 1000, b"of an unknown kind")
+            pair.sending.wire.transmit(["well-formed"])
+
+            assert await pair.receiving.next() == "well-formed"
+
+    asyncio.run(main())
+    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert "malformed" in warnings[0].getMessage()
