@@ -189,6 +189,15 @@ class TestChromium:
                 hear(session, 550)
                 assert session.video.codec == codec
 
+    @pytest.mark.parametrize("layers", ["L2T1", "L1T3"])
+    def test_layers_of_vp9(self, embedded_server: SignallingServer, browser: Browser, layers: str) -> None:
+        media = BrowserMedia(codec="VP9", frequency=None, layers=layers, width=640, height=480)
+        with browser.producer(embedded_server.uri, "page", media) as page:
+            page.wait_for("registered")
+            with connect(embedded_server.uri, name="page") as session:
+                see(session, lambda picture: picture.shape == (480, 640, 3) and has_colour_bars(picture))
+                assert [each["scalabilityMode"] for each in page.stats() if each["kind"] == "video"] == [layers]
+
     def test_each_consumer_gets_the_codec_that_it_takes(self, signalling_uri: str, browser: Browser) -> None:
         with Producer(signalling_uri, name="robot") as producer, filming(producer.add_video()), ExitStack() as stack:
             for codec in ("H264", "VP8"):

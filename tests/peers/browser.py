@@ -56,6 +56,9 @@ class BrowserMedia:
     ``H264 packetization-mode=0``: of its forms those alone that have this in ``a=fmtp``.
     """
 
+    layers: str | None = None
+    """The W3C's scalability mode that video is sent in, such as ``L2T1`` for two spatial layers; None: the browser's choice."""
+
     width: int = 320
     height: int = 240
     fps: int = 30
@@ -120,7 +123,14 @@ class Browser(PeerProcess):
         number = next(self._numbers)
         size = {"width": media.width, "height": media.height, "fps": media.fps}
         send = {"video": size if media.video else None, "frequency": media.frequency}
-        options = {"uri": uri, "name": name, "codec": media.codec, "send": send, "iceServers": self._ice_servers}
+        options = {
+            "uri": uri,
+            "name": name,
+            "codec": media.codec,
+            "layers": media.layers,
+            "send": send,
+            "iceServers": self._ice_servers,
+        }
         self.request("open", _START_SECONDS, page=number, role=role, **options)
         return BrowserPage(self, number)
 

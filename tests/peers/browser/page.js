@@ -68,6 +68,21 @@ function preferCodec(codec) {
   }
 }
 
+// Likewise of a scalability mode, such as "L2T1".
+function scale(scalabilityMode) {
+  const original = RTCPeerConnection.prototype.setLocalDescription;
+  RTCPeerConnection.prototype.setLocalDescription = async function withLayers(...values) {
+    await original.apply(this, values);
+    for (const { sender } of this.getTransceivers()) {
+      const parameters = sender.getParameters();
+      if (sender.track?.kind === "video" && parameters.encodings.length) {
+        parameters.encodings[0].scalabilityMode = scalabilityMode;
+        await sender.setParameters(parameters);
+      }
+    }
+  };
+}
+
 function capabilities(codec) {
   // Such as "H264 packetization-mode=0".
   const [name, parameter = ""] = codec.split(" ");
@@ -193,9 +208,12 @@ function describe(report, reports) {
 }
 
 window.peer = {
-  async start({ role, codec, ...options }) {
+  async start({ role, codec, layers, ...options }) {
     if (codec) {
       preferCodec(codec);
+    }
+    if (layers) {
+      scale(layers);
     }
     await (role === "producer" ? startProducer(options) : startConsumer(options));
   },
