@@ -21,6 +21,7 @@ from gst_signalling_sync import Producer, Session, SignallingServer, connect
 from gst_signalling_sync.webrtc.media.pictures import to_array
 
 from .media import frequency_of, has_colour_bars, number_in, numbered_picture, tone
+from .playing import write_file
 from .test_examples import SECONDS, example
 
 pytestmark = pytest.mark.slow
@@ -76,6 +77,16 @@ def test_camera_example_shows_a_moving_square_without_a_camera(embedded_server: 
     assert pictures[0].shape == (480, 640, 3)
     (row, column), (later_row, later_column) = yellow_centre(pictures[0]), yellow_centre(pictures[-1])
     assert abs(later_row - row) + abs(later_column - column) > 20
+
+
+def test_ip_camera_example_passes_a_film_through(embedded_server: SignallingServer, tmp_path: Path) -> None:
+    film = write_file(tmp_path / "film.mp4", seconds=5)
+    with example(embedded_server, "ip_camera.py", f"front={film}") as camera:
+        camera.expect("front: video, as it is")
+        camera.expect("front: audio, encoded here")
+        with connect(embedded_server.uri, name="cameras") as session:
+            assert number_in(session.videos["front"].read()) is not None
+        camera.interrupt()
 
 
 def test_camera_example_shows_what_opencv_reads(

@@ -82,6 +82,7 @@ def main(pipeline: str) -> None:
     """Serve until standard input ends."""
     import gi
 
+    gi.require_version("Gst", "1.0")
     gi.require_version("GstRtspServer", "1.0")
     from gi.repository import GLib, Gst, GstRtspServer
 
