@@ -189,6 +189,14 @@ class TestChromium:
                 hear(session, 550)
                 assert session.video.codec == codec
 
+    def test_profile_2_of_vp9(self, embedded_server: SignallingServer, browser: Browser) -> None:
+        media = BrowserMedia(codec="VP9 profile-id=2", frequency=None)
+        with browser.producer(embedded_server.uri, "page", media) as page:
+            page.wait_for("registered")
+            with connect(embedded_server.uri, name="page") as session:
+                see(session, has_colour_bars)
+                assert "profile-id=2" in answer_of(session)
+
     @pytest.mark.parametrize("layers", ["L2T1", "L1T3"])
     def test_layers_of_vp9(self, embedded_server: SignallingServer, browser: Browser, layers: str) -> None:
         media = BrowserMedia(codec="VP9", frequency=None, layers=layers, width=640, height=480)
