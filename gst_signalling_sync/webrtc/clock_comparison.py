@@ -15,8 +15,9 @@ from .media.sending.sender_clock import told_time
 
 __all__ = ["ClockComparison"]
 
+_FIRST_SECONDS: Final = 0.1
 _FIRST_QUESTIONS: Final = 20
-_FIRST_INTERVAL: Final = 0.1
+_FIRST_INTERVAL: Final = 0.5
 """Seconds between the first questions: where round trips vary, the quickest ways there and back are found soon."""
 
 _INTERVAL: Final = 10.0
@@ -57,7 +58,7 @@ class ClockComparison:
 
     def start(self) -> None:
         """Begin to ask, as the connection is made."""
-        self._timer = asyncio.get_running_loop().call_later(_FIRST_INTERVAL, self._ask)
+        self._timer = asyncio.get_running_loop().call_later(_FIRST_SECONDS, self._ask)
 
     def stop(self) -> None:
         """Ask no more; idempotent."""
