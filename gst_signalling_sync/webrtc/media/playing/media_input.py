@@ -9,8 +9,7 @@ import re
 import stat
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 import av
@@ -78,7 +77,7 @@ class Location:
     is_remote: bool
     name: str
     pipe: str | int | None = None
-    options: Mapping[str, str] = MappingProxyType({})
+    options: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
