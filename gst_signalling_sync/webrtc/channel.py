@@ -169,7 +169,8 @@ class DataChannel:
     @property
     def buffered_amount(self) -> int:
         """Bytes that were sent here and not yet given to the network."""
-        return self._outgoing_bytes + (0 if self.is_suspended else self._wire.buffered_amount)
+        # `is_suspended`, written out: this is asked several times for each message.
+        return self._outgoing_bytes + (0 if self._observer is None else self._wire.buffered_amount)
 
     def send(self, data: str | bytes | bytearray | memoryview, timeout: float | None = None) -> None:
         """Queue a message; while the channel is still connecting it waits for the opening.
@@ -209,7 +210,8 @@ class DataChannel:
         with self._changed:
             if self._state in ("closing", "closed"):
                 raise ChannelClosed(f"cannot send on {self._named}: {self._reason}")
-            self._drop_expired()
+            if self._life_time is not None:
+                self._drop_expired()
             if self._is_full:
                 return False
             flush_is_due = self._queue(message, size)
@@ -463,7 +465,7 @@ class DataChannel:
     def _flush(self) -> None:
         """Hand messages to SCTP until it has enough of them."""
         # One that is suspended may still be open: its peer connection is being closed.
-        if self.is_suspended or self._wire.state != "open":
+        if self._observer is None or self._wire.state != "open":
             with self._changed:
                 self._flush_is_due = False
             return
@@ -471,7 +473,8 @@ class DataChannel:
         messages: list[Message] = []
         dates: list[float] = []
         with self._changed:
-            self._drop_expired()
+            if self._life_time is not None:
+                self._drop_expired()
             while self._outgoing and room > 0:
                 message, size, date = self._outgoing.popleft()
                 self._outgoing_bytes -= size

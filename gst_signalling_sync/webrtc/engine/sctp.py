@@ -297,7 +297,8 @@ class BundlingSctpTransport(DelayedSacks):
         channel._addBufferedAmount(-len(data))
 
     async def _transmit_reconfig(self) -> None:
-        if self._reset_timer is not None:
+        # Called for every message.
+        if not self._reconfig_queue or self._reset_timer is not None:
             return
         seconds = self._seconds_until_reset()
         if not seconds:
@@ -306,8 +307,7 @@ class BundlingSctpTransport(DelayedSacks):
             self._reset_timer = asyncio.get_running_loop().call_later(seconds, self._reset_late)
 
     def _seconds_until_reset(self) -> float:
-        if not self._reconfig_queue or self.peer_reads_dates:
-            # A peer of this library hands messages on before it resets a stream.
+        if self.peer_reads_dates:
             return 0.0
         closing = [self._data_channels[stream] for stream in self._reconfig_queue if stream in self._data_channels]
         unacknowledged = (channel for _, channel, _, _ in self._unacknowledged)
@@ -467,9 +467,13 @@ class BundlingSctpTransport(DelayedSacks):
         # Before aiortc goes on to send: what follows is not acknowledged by this one.
         unacknowledged, cumulative_tsn = self._unacknowledged, chunk.cumulative_tsn
         # aiortc's uint32_gte, which this does for every message, written out.
-        now = asyncio.get_running_loop().time()
+        # A peer of this library hands messages on before it resets a stream.
+        resets = None if self.peer_reads_dates else self._resets
+        now = 0.0 if resets is None else asyncio.get_running_loop().time()
         while unacknowledged and (cumulative_tsn - unacknowledged[0][0]) & 0xFFFFFFFF < 0x80000000:
-            self._resets.acknowledged(unacknowledged.popleft()[1], now)
+            channel = unacknowledged.popleft()[1]
+            if resets is not None:
+                resets.acknowledged(channel, now)
         await super()._receive_sack_chunk(chunk)
 
     async def _receive_chunk(self, chunk: Chunk) -> None:
