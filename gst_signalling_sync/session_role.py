@@ -148,7 +148,7 @@ class SessionRole(RoleObject):
         Args:
             fps: Frames per second at the most.
             codecs: What it may be encoded in, the preferred one first; each session gets the first that its peer takes. Also
-                ``"VP9"``, which takes about twice the processor time of VP8 for the same bitrate, and looks better.
+                ``"VP9"`` and ``"AV1"``, which look better at the same bitrate and take more of a processor.
             bitrate: Bits per second: the highest, or the lowest and the highest. None: by the size of the frames, 0.08 per
                 pixel. Within the limits it follows the links: it is the lowest of what they carry, but at least half of what
                 the median of them does, so that one bad link does not take the video from the others.

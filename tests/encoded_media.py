@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -43,11 +44,18 @@ SUFFIXES: Final = ("mp4", "mkv", "webm")
 
 RATE: Final = 48_000
 
-_VIDEO_ENCODERS: Final = {"VP8": "libvpx", "H264": "libx264", "VP9": "libvpx-vp9", "H265": "libx265"}
+_VIDEO_ENCODERS: Final = {
+    "VP8": "libvpx",
+    "H264": "libx264",
+    "VP9": "libvpx-vp9",
+    "H265": "libx265",
+    "AV1": "libsvtav1",
+}
 _VIDEO_OPTIONS: Final = {
     "VP8": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
     "H264": {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline"},
     "VP9": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
+    "AV1": {"preset": "12", "svtav1-params": "pred-struct=1:rc=2:lookahead=0:rtc=1:lp=1"},
     "H265": {
         "preset": "ultrafast",
         "tune": "zerolatency",
@@ -201,6 +209,8 @@ def recorder_of(
 @functools.cache
 def encoded_pictures(codec: str, size: tuple[int, int]) -> list[tuple[bytes, bool]]:
     """A loop of numbered pictures with a keyframe every second: access units, and whether each is a keyframe."""
+    # SVT-AV1 writes to the standard error output otherwise.
+    os.environ.setdefault("SVT_LOG", "0")
     encoder = av.CodecContext.create(_VIDEO_ENCODERS[codec], "w")
     assert isinstance(encoder, VideoCodecContext)
     encoder.width, encoder.height = size

@@ -39,7 +39,7 @@ def producer(signalling_uri: str) -> Iterator[Producer]:
         yield started
 
 
-@pytest.mark.parametrize("codec", ["VP8", "H264", "VP9"])
+@pytest.mark.parametrize("codec", ["VP8", "H264", "VP9", "AV1"])
 def test_a_picture_arrives_as_it_was_written(producer: Producer, codec: str) -> None:
     with filming(producer.add_video(codecs=(codec,))), connect(producer.uri, name="robot") as session:
         picture = session.video.read()
@@ -153,7 +153,7 @@ def test_every_format_can_be_written_and_read(producer: Producer, format: str) -
             assert has_colour_bars(read, format)
 
 
-@pytest.mark.parametrize("codec", ["VP8", "H264", "VP9"])
+@pytest.mark.parametrize("codec", ["VP8", "H264", "VP9", "AV1"])
 @pytest.mark.parametrize("pixel_format", ["bgr24", "yuvj420p"])
 def test_brightness_arrives_as_it_was_written(producer: Producer, codec: str, pixel_format: str) -> None:
     frame = av.VideoFrame(320, 240, pixel_format)

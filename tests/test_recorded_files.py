@@ -16,7 +16,7 @@ from .waiting import wait_until
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("video", ["VP8", "H264", "VP9", "H265"])
+@pytest.mark.parametrize("video", ["VP8", "H264", "VP9", "H265", "AV1"])
 @pytest.mark.parametrize("audio", ["opus", "PCMU", "PCMA", "G722"])
 def test_pictures_and_sound_of_a_recording(tmp_path: Path, suffix: str, video: str, audio: str) -> None:
     robot = Robot(video, audio)
@@ -45,6 +45,9 @@ def test_pictures_and_sound_of_a_recording(tmp_path: Path, suffix: str, video: s
         ("webm", "VP8", "opus", {"vp8", "opus"}, ()),
         ("mp4", "VP9", "opus", {"vp9", "opus"}, ()),
         ("mkv", "VP9", "opus", {"vp9", "opus"}, ()),
+        ("mp4", "AV1", "opus", {"libdav1d", "opus"}, ()),
+        ("mkv", "AV1", "opus", {"libdav1d", "opus"}, ()),
+        ("webm", "AV1", "opus", {"libdav1d", "opus"}, ()),
         ("mp4", "H265", "opus", {"hevc", "opus"}, ()),
         ("mkv", "H265", "opus", {"hevc", "opus"}, ()),
         ("webm", "H265", "opus", {"vp8", "opus"}, ("H265 to VP8",)),

@@ -79,8 +79,11 @@ SEEDS: Final = {
         _packets(2, "8a80010800" + _VP9_KEYFRAME, "84800100"),
         _packets(2, "aa8001000130014000f0028001e0" + _VP9_KEYFRAME, "ec8001030186"),
         _packets(2, "f8800103030486"),
-        _packets(3, "600100034001aa00034201bb00034401cc", "620193aabb", "620113cc", "620153dd"),
-        _packets(3, "4601050201aa", "0201bb"),
+        _packets(3, "280a0a00000024f4ffff8000", "90aabb"),
+        _packets(3, "68020801043000aa", "c0aabb", "80cc"),
+        _packets(3, "00030800000230aa"),
+        _packets(4, "600100034001aa00034201bb00034401cc", "620193aabb", "620113cc", "620153dd"),
+        _packets(4, "4601050201aa", "0201bb"),
     ],
 }
 """By the target's name."""

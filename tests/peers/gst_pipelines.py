@@ -16,6 +16,7 @@ __all__ = [
     "raw_video",
     "rtp_branches",
     "saving_branches",
+    "video_for_webrtcsink",
 ]
 
 RATE: Final = 48_000
@@ -47,13 +48,20 @@ _ENCODERS: Final = {
     ),
 }
 
+_ENCODED_FOR_WEBRTCSINK: Final = {
+    "AV1": (
+        "video/x-raw,format=I420 ! av1enc usage-profile=realtime cpu-used=8 end-usage=cbr target-bitrate=1000 "
+        "min-quantizer=2 max-quantizer=56 keyframe-max-dist=30 lag-in-frames=0 ! av1parse"
+    ),
+}
+
 
 @dataclass(frozen=True)
 class SentMedia:
     """What a peer sends: colour bars, which `pictures.has_smpte_bars` recognises, and a tone."""
 
     video: str | None = "VP8"
-    """The codec, ``VP8``, ``H264``, ``VP9`` or ``H265``; None: no video."""
+    """The codec, ``VP8``, ``H264``, ``VP9`` or ``H265``, of webrtcsink ``AV1`` too; None: no video."""
 
     frequency: float | None = 440.0
     """Of the tone, Hz; None: no audio."""
@@ -70,6 +78,12 @@ def raw_video(media: SentMedia) -> str:
     """The colour bars in real time, with a corner of noise, so that no picture is like the one before."""
     caps = f"video/x-raw,width={media.width},height={media.height},framerate={media.fps}/1"
     return f"videotestsrc is-live=true pattern=smpte ! {caps} ! queue ! videoconvert"
+
+
+def video_for_webrtcsink(media: SentMedia) -> str:
+    """The colour bars as webrtcsink takes them: raw, but in AV1, whose encoder it leaves at a speed that is none."""
+    encoder = _ENCODED_FOR_WEBRTCSINK.get(media.video or "")
+    return raw_video(media) if encoder is None else f"{raw_video(media)} ! {encoder}"
 
 
 def raw_audio(media: SentMedia) -> str:

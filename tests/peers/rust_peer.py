@@ -11,7 +11,7 @@ from pathlib import Path
 from gst_signalling_sync import Listener
 
 from ..waiting import wait_until
-from .gst_pipelines import SentMedia, raw_audio, raw_video, saving_branches
+from .gst_pipelines import SentMedia, raw_audio, saving_branches, video_for_webrtcsink
 from .peer_process import PeerProcess, peers_directory
 from .received import SavedMedia
 
@@ -41,7 +41,7 @@ def run_webrtcsink(uri: str, name: str, media: SentMedia = _DEFAULT, properties:
     codec = "" if media.video is None else f"video-caps=video/x-{media.video.lower()} "
     branches = [f'webrtcsink name=sink signaller::uri={uri} meta="meta,name=\\"{name}\\"" {codec}{properties}']
     if media.video is not None:
-        branches.append(f"{raw_video(media)} ! sink.")
+        branches.append(f"{video_for_webrtcsink(media)} ! sink.")
     if media.frequency is not None:
         branches.append(f"{raw_audio(media)} ! sink.")
     return WebRTCSink(" ".join(branches), uri)

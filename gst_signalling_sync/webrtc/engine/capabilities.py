@@ -19,7 +19,6 @@ from aiortc.rtcrtpparameters import (
     RTCRtpCodecParameters,
     RTCRtpHeaderExtensionParameters,
 )
-from aiortc.rtp import DYNAMIC_PAYLOAD_TYPES
 
 __all__ = ["Capabilities", "CodecForm", "Parameters", "rebound"]
 
@@ -27,6 +26,9 @@ Parameters = Mapping[str, int | str | None]
 """The ``a=fmtp`` of a payload type, by name."""
 
 _RETRANSMISSION: Final = "rtx"
+
+_STATIC_PAYLOAD_TYPES: Final = range(35)
+"""Those of RFC 3551; browsers use what is above where the dynamic ones of RFC 3551 are all taken (RFC 5761 section 4)."""
 
 _MAX_IDENTIFIER: Final = 14
 """That has a header of one byte (RFC 8285 section 4.2)."""
@@ -204,7 +206,7 @@ class Capabilities:
                 continue
             (local,) = (each for each in local_codecs if each.payloadType == form.payload_type)
             codec = copy.deepcopy(local)
-            if offered.payloadType in DYNAMIC_PAYLOAD_TYPES:
+            if offered.payloadType not in _STATIC_PAYLOAD_TYPES:
                 codec.payloadType = offered.payloadType
             codec.parameters = dict(answer)
             codec.rtcpFeedback = [each for each in codec.rtcpFeedback if each in offered.rtcpFeedback]

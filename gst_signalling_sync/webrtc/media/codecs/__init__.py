@@ -12,6 +12,7 @@ import av
 
 from ...engine.capabilities import Capabilities
 from ...engine.header_extensions import ABS_CAPTURE_TIME, ABS_SEND_TIME, AUDIO_LEVEL, MID, TRANSPORT_SEQUENCE_NUMBER
+from .av1 import AV1
 from .codec import AudioCodec, VideoCodec
 from .g711 import PCMA, PCMU
 from .g722 import G722
@@ -23,7 +24,7 @@ from .vp9 import VP9
 
 __all__ = ["AUDIO", "CAPABILITIES", "CODECS", "DEFAULT_VIDEO", "VIDEO", "sent_video"]
 
-VIDEO: Final[dict[str, VideoCodec]] = {each.name: each for each in (VP8(), H264(), VP9(), H265())}
+VIDEO: Final[dict[str, VideoCodec]] = {each.name: each for each in (VP8(), H264(), VP9(), AV1(), H265())}
 """By name, in the order in which they are offered."""
 
 DEFAULT_VIDEO: Final = tuple(name for name, codec in VIDEO.items() if codec.is_preferred)

@@ -64,8 +64,8 @@ class VideoSource:
 
     Args:
         fps: Frames per second at the most; frames that are written faster are left out.
-        codecs: Some of ``"VP8"``, ``"H264"`` and ``"VP9"``, the preferred one first. Each session gets the first that its
-            other end takes. By default ``"VP8"`` and ``"H264"``, which take less of a processor than the others.
+        codecs: Some of ``"VP8"``, ``"H264"``, ``"VP9"`` and ``"AV1"``, the preferred one first. Each session gets the first
+            that its other end takes. By default ``"VP8"`` and ``"H264"``, which take less of a processor than the others.
         bitrate: Bits per second: the highest, or the lowest and the highest. None: by the size of the frames, 0.08 per pixel.
         degradation: What is given up where a link is too thin for the frames, see `Degradation`.
         name: By which the other end knows the track, see `checked_name`; None: it has none.

@@ -32,8 +32,9 @@ fn run() -> Result<(), Box<dyn Error>> {
         .nth(1)
         .ok_or("usage: gst-media-peer PIPELINE")?;
     gst::init()?;
-    gstrswebrtc::plugin_register_static()?;
+    // First: webrtcsink and webrtcsrc look for payloaders, as that of AV1, when they are registered.
     gstrsrtp::plugin_register_static()?;
+    gstrswebrtc::plugin_register_static()?;
     let pipeline = gst::parse::launch(&description)?
         .downcast::<gst::Pipeline>()
         .map_err(|_| "not a pipeline: one element alone")?;
