@@ -85,13 +85,11 @@ def test_offset_is_within_its_bounds_where_the_clocks_drift_apart(
         asked = now + pause
         received = (asked + there) * (1 + drift)
         now = asked + there + back
-        # Its own drift on the way back is small beside the way, and is counted as a part of that.
         bounds.add(asked, received, received, now)
 
         found = bounds.at(now)
         assert found is not None
-        allowed = 200e-6 * (there + back) + 1e-6
-        assert found[0] - allowed <= now * drift <= found[1] + allowed
+        assert found[0] - 1e-6 <= now * drift <= found[1] + 1e-6
 
 
 def test_nothing_is_known_before_the_first_answer() -> None:
@@ -102,8 +100,8 @@ def test_uncertainty_grows_with_time() -> None:
     bounds = OffsetBounds()
     now = ask(bounds, 5.0, 0.0, 0.01, 0.01)
 
-    assert bounds.at(now) == pytest.approx((4.99, 5.01))
-    assert bounds.at(now + 100.0) == pytest.approx((4.97, 5.03))
+    assert bounds.at(now) == pytest.approx((4.99, 5.01), abs=1e-5)
+    assert bounds.at(now + 100.0) == pytest.approx((4.97, 5.03), abs=1e-5)
 
 
 def test_quickest_way_of_each_direction_counts() -> None:

@@ -55,6 +55,9 @@ class OffsetBounds:
         if not lower <= upper:
             # No such round trip is possible, hence nothing that the peer says here can be believed.
             return
+        # The offset when the question was received may be another one by now.
+        drift = _DRIFT * (heard - asked)
+        lower, upper = lower - drift, upper + drift
         before = self.at(heard)
         if before is not None:
             lower_before, upper_before = before
