@@ -38,9 +38,9 @@ def write_film(path: Path) -> Path:
             "x264-params": "scenecut=0",
         }
         for number in range(_SECONDS * FPS):
-            picture = np.roll(grey, 8 * number, axis=1)
-            picture[: height // 4, : width // 4] += np.roll(noise, 5 * number, axis=0)
-            frame = av.VideoFrame.from_ndarray(picture, "gray8").reformat(format="yuv420p")
+            image = np.roll(grey, 8 * number, axis=1)
+            image[: height // 4, : width // 4] += np.roll(noise, 5 * number, axis=0)
+            frame = av.VideoFrame.from_ndarray(image, "gray8").reformat(format="yuv420p")
             frame.pts, frame.time_base = number, Fraction(1, FPS)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

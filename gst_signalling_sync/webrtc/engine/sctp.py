@@ -315,7 +315,7 @@ class BundlingSctpTransport(DelayedSacks):
 
     def _reset_late(self) -> None:
         self._reset_timer = None
-        # The queue is empty then, and what is left is the reset.
+        # Which ends by looking at the resets that are due.
         self.flush()
 
     def _data_channel_closed(self, stream_id: int) -> None:
@@ -466,10 +466,10 @@ class BundlingSctpTransport(DelayedSacks):
             self._may_retransmit = True
         # Before aiortc goes on to send: what follows is not acknowledged by this one.
         unacknowledged, cumulative_tsn = self._unacknowledged, chunk.cumulative_tsn
-        # aiortc's uint32_gte, which this does for every message, written out.
         # A peer of this library hands messages on before it resets a stream.
         resets = None if self.peer_reads_dates else self._resets
         now = 0.0 if resets is None else asyncio.get_running_loop().time()
+        # aiortc's uint32_gte, which this does for every message, written out.
         while unacknowledged and (cumulative_tsn - unacknowledged[0][0]) & 0xFFFFFFFF < 0x80000000:
             channel = unacknowledged.popleft()[1]
             if resets is not None:

@@ -79,6 +79,8 @@ class PlayedTrack(ABC):
         span: What the input says about its time stamps.
     """
 
+    is_sound: ClassVar[bool] = False
+
     def __init__(self, name: str, stream: Stream, source: PlayedInto, span: Span) -> None:
         keep_in_child(self)
         self._stream = stream
@@ -97,8 +99,6 @@ class PlayedTrack(ABC):
             self.items.extend(self._decode(packet))
         except Exception as error:  # noqa: BLE001 - reported; what follows may be better
             self._failures.add(f"decode some of its {self._stream.type}", error, time.monotonic())
-
-    is_sound: ClassVar[bool] = False
 
     def write(self, captured: float | None = None) -> None:
         """Give the first item to the source.

@@ -59,6 +59,10 @@ class RecordedVideo:
         """Leave out so many seconds, in which the recording paused."""
         self._clock.skip(seconds)
 
+    def await_keyframe(self) -> None:
+        """Leave out what comes before the next keyframe, as frames are missing that it builds on."""
+        self._source = ""
+
     def packets(self, frame: EncodedFrame, now: float) -> list[Packet]:
         """The next frame, as the file holds it.
 

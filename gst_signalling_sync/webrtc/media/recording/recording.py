@@ -209,6 +209,8 @@ class Recording:
                 each.skip(pause)
         if kind == "video":
             self._write(kind, frame)
+        elif self._video is not None:
+            self._video.await_keyframe()
         self._sound_after_pause = []
         # What was captured before the frame that the recording goes on with lies before what was written, and is left out.
         for sound in waiting:

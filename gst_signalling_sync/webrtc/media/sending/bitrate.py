@@ -22,14 +22,12 @@ _RATE_SECONDS: Final = 2.0
 _MIN_CHANGE: Final = 0.03
 """As a part of the bitrate: encoders need some frames to keep to a new one."""
 
-
-_SECONDS_BETWEEN_ANNOUNCED_INCREASES: Final = 1.0
-
 _MIN_STEP: Final = 0.15
 """Likewise, for one that is opened again."""
 
 _SECONDS_BETWEEN_CHANGES: Final = 1.0
 _SECONDS_BETWEEN_INCREASES: Final = 5.0
+_SECONDS_BETWEEN_ANNOUNCED_INCREASES: Final = 1.0
 _LARGE_INCREASE: Final = 0.5
 """One that is worth a keyframe soon."""
 

@@ -130,7 +130,8 @@ class PassedFrames:
                 return
             self._on_the_way += 1
         if not loop.call(self._deliver, passed):
-            self._on_the_way = 0
+            with self._lock:
+                self._on_the_way = 0
 
     # What follows is for senders, on the loop.
 
