@@ -8,11 +8,12 @@ import pytest
 
 from gst_signalling_sync import SignallingServer, connect
 
-from .peers.browser import Browser, BrowserMedia, find_browser
+from .peers.browser import Browser, BrowserMedia, BrowserPage, find_browser
 from .peers.gst_signalling import find_gst_signalling, gst_consumer
 from .peers.require import require
 from .peers.rust_peer import find_media_peer, run_webrtcsink
 from .test_track_names import robot
+from .waiting import wait_until
 
 pytestmark = pytest.mark.interop
 
@@ -30,12 +31,15 @@ def uri(embedded_server: SignallingServer) -> Iterator[str]:
         yield embedded_server.uri
 
 
+def received(page: BrowserPage) -> set[str]:
+    return {each["trackIdentifier"] for each in page.stats() if each["type"] == "inbound-rtp"}
+
+
 def test_chromium_has_them_as_track_ids(uri: str, browser: Browser) -> None:
     with browser.consumer(uri, name="robot") as page:
-        page.wait_for("picture")
-        page.codec("audio")
-        names = {each["trackIdentifier"] for each in page.stats() if each["type"] == "inbound-rtp"}
-        assert names == {"front", "wrist", "back", "ears"}
+        # W3C's getStats has a report of a track from its first packet on, and each track has its own.
+        wait_until(lambda: len(received(page)) == 4, "packets of four tracks", timeout=20)
+        assert received(page) == {"front", "wrist", "back", "ears"}
 
 
 def test_gstreamer_has_them_as_msids(uri: str) -> None:
