@@ -69,6 +69,7 @@ def assert_is_part_of(part: list[bytes], whole: list[bytes]) -> None:
     assert any(part == whole[begin : begin + len(part)] for begin in begins)
 
 
+@pytest.mark.usefixtures("_ahead_of_other_programs")
 @codecs
 def test_who_comes_between_two_keyframes_sees_at_once(producer: Producer, codec: str) -> None:
     video = producer.add_encoded_video(codec)

@@ -53,6 +53,7 @@ def test_camera_over_udp(producer: Producer) -> None:
 
 
 @pytest.mark.interop
+@pytest.mark.usefixtures("_ahead_of_other_programs")
 def test_consumer_that_comes_between_two_keyframes_sees_within_a_second(producer: Producer) -> None:
     with rtsp_camera(camera_pipeline(keyframes=300)) as url:
         player = producer.add_player(url)
