@@ -18,6 +18,7 @@ from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
 from gst_signalling_sync.threads.callbacks import Callbacks
+from gst_signalling_sync.threads.scheduling import without_real_time
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame, MediaKind
 from gst_signalling_sync.webrtc.media.recording.recorder import Recorder
 
@@ -221,6 +222,8 @@ def encoded_pictures(codec: str, size: tuple[int, int]) -> list[tuple[bytes, boo
     encoder.bit_rate = 400_000
     encoder.thread_count = 1
     encoder.options = _VIDEO_OPTIONS[codec]
+    with without_real_time():
+        encoder.open()
     units = []
     for number in range(LOOP_SECONDS * FPS):
         picture = av.VideoFrame.from_ndarray(numbered_picture(number, *size), format="bgr24").reformat(format="yuv420p")

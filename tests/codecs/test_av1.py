@@ -267,20 +267,25 @@ def test_configurations(header: str, start: str) -> None:
 
 
 ENCODE = """
+import os
+
 import av
 from gst_signalling_sync.webrtc.media.codecs import VIDEO
 from gst_signalling_sync.webrtc.media.sending.video_encoder import VideoEncoder
 
 frame = av.VideoFrame(128, 96, "yuv420p")
-print(len(VideoEncoder(VIDEO["AV1"].send_form({})).encode(frame, 0, 0.0, 400_000, 30, True).data) > 0)
+encoder = VideoEncoder(VIDEO["AV1"].send_form({}))
+print(len(encoder.encode(frame, 0, 0.0, 400_000, 30, True).data) > 0)
+print({os.sched_getscheduler(int(thread)) for thread in os.listdir("/proc/self/task")})
 """
 
 
-def test_encoder_writes_nothing_to_the_standard_error_output() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_encoder_writes_nothing_to_the_standard_error_output_and_makes_no_real_time_threads() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "SVT_LOG"}
     ran = subprocess.run([sys.executable, "-c", ENCODE], capture_output=True, text=True, env=environment, check=True)
 
-    assert (ran.stdout, ran.stderr) == ("True\n", "")
+    assert (ran.stdout, ran.stderr) == (f"True\n{ {os.SCHED_OTHER} }\n", "")
 
 
 # Negotiation

@@ -11,6 +11,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
+from ....threads.scheduling import without_real_time
 from ..codecs import VIDEO
 from ..codecs.codec import SendForm
 from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
@@ -149,5 +150,8 @@ class VideoEncoder:
         context.gop_size = _NO_PERIODIC_KEYFRAMES
         context.thread_count = 1 if width * height <= _ONE_THREAD_PIXELS else min(4, os.cpu_count() or 1)
         context.options = {**self._codec.encoder_options(self._bitrate), **dict(self._form.options)}
+        # SVT-AV1 in a process of root's makes the thread that opens it, and its own, real-time ones of the highest priority.
+        with without_real_time():
+            context.open()
         logger.debug("%s encoder: %dx%d, %d bit/s", self._codec.name, width, height, self._bitrate)
         return context
