@@ -86,10 +86,13 @@ def _interruptible() -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
-    """Fail a test that leaves one of our threads, a socket, a pipe or an event loop's descriptor behind."""
+    """Fail a test that leaves one of our threads, a socket, a pipe, an event loop's descriptor or a priority behind."""
     threads = set(threading.enumerate())
     descriptors = _descriptors()
+    policy = os.sched_getscheduler(0)
     yield
+    if os.sched_getscheduler(0) != policy:
+        pytest.fail(f"left behind: the scheduling policy {os.sched_getscheduler(0)}", pytrace=False)
     deadline = time.monotonic() + LEAK_SECONDS
     # What ends in the background may take a moment.
     while left := _left_behind(threads, descriptors):
