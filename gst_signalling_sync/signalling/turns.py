@@ -10,8 +10,10 @@ _WORK_SECONDS: Final = 0.002
 """How long a reader works without a pause. CPython gives the interpreter to another thread after 5 ms, and a loop that sends a
 frame gives it back with every packet."""
 
-PAUSE_SECONDS: Final = 0.001
-"""How long a pause is. A reader that has more to do than this leaves it two thirds of the time."""
+PAUSE_SECONDS: Final = 0.0002
+"""How long a pause is: enough for another thread to wake and take the interpreter. While a crowd asks a producer for sessions,
+five times as much would change nothing for the session that runs, and keep who asks behind the crowd waiting for half as long
+again."""
 
 _IDLE_SECONDS: Final = 0.0005
 
