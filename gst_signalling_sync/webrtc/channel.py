@@ -60,7 +60,6 @@ class DataChannel:
     Signals:
         message(channel, data): A message arrived, str or bytes.
         resumed(channel, unconfirmed): The session was resumed and the channel is open again; see `resumed`.
-        resumed(channel, unconfirmed): The session was resumed, and the channel is open again.
         closed(channel): The channel is closed; nothing follows.
     """
 
