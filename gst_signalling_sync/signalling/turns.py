@@ -11,9 +11,8 @@ _WORK_SECONDS: Final = 0.002
 frame gives it back with every packet."""
 
 PAUSE_SECONDS: Final = 0.0002
-"""How long a pause is: enough for another thread to wake and take the interpreter. While a crowd asks a producer for sessions,
-five times as much would change nothing for the session that runs, and keep who asks behind the crowd waiting for half as long
-again."""
+"""How long a pause is: enough for another thread to wake and take the interpreter. A pause of 1 ms does not help the session
+that runs any more than this, and delays a consumer whose request waits behind a crowd's by half as much again."""
 
 _IDLE_SECONDS: Final = 0.0005
 

@@ -1,4 +1,4 @@
-"""`without_real_time`: native code that would make threads real-time ones does not get to."""
+"""`without_real_time`: keeps native code from giving threads a real-time scheduling policy (sched(7))."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _Capabilities = _Word * 2
 
 @contextlib.contextmanager
 def without_real_time() -> Iterator[None]:
-    """Have neither the calling thread nor those that are begun meanwhile become real-time ones.
+    """Keep the calling thread, and the threads that it starts in the block, from a real-time scheduling policy.
 
-    A thread of root's may ask for that, and gets it: all of the processor, before the robot's control loop and the system's own
+    In a process of root's, native code may ask for one and gets it, before the robot's control loop and the system's own
     threads. On Linux this takes the capability to ask, ``CAP_SYS_NICE`` (capabilities(7)), from the calling thread alone, until
     the end of the block. Elsewhere, and for other users than root, there is nothing to take.
     """
