@@ -39,15 +39,17 @@ def producer(signalling_uri: str) -> Iterator[Producer]:
         yield started
 
 
-@pytest.mark.parametrize("codec", ["VP8", "H264", "VP9", "AV1"])
-def test_a_picture_arrives_as_it_was_written(producer: Producer, codec: str) -> None:
+# SVT-AV1 may leave blocks of an even picture as they were, for up to two frames: docs/codecs.rst.
+@pytest.mark.parametrize(("codec", "tries"), [("VP8", 1), ("H264", 1), ("VP9", 1), ("AV1", 10)])
+def test_a_picture_arrives_as_it_was_written(producer: Producer, codec: str, tries: int) -> None:
     with filming(producer.add_video(codecs=(codec,))), connect(producer.uri, name="robot") as session:
-        picture = session.video.read()
+        pictures = [session.video.read() for _ in range(tries)]
 
-        assert picture.shape == (240, 320, 3)
-        assert picture.dtype == np.uint8
-        assert has_colour_bars(picture)
-        assert number_in(picture) is not None
+        for picture in pictures:
+            assert picture.shape == (240, 320, 3)
+            assert picture.dtype == np.uint8
+            assert has_colour_bars(picture)
+        assert any(number_in(picture) is not None for picture in pictures)
         assert session.video.codec == codec
         assert session.video.size == (320, 240)
 
