@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .webrtc.media.sending.encoded_video_source import EncodedVideoSource
     from .webrtc.media.sending.video_source import VideoSource
     from .webrtc.media.stills import encode_still, save_still
+    from .webrtc.message import ReceivedMessage
     from .webrtc.quality import Quality
     from .webrtc.session import Session
 
@@ -97,6 +98,7 @@ _MODULES = {
     "webrtc.media.sending.encoded_video_source": ("EncodedVideoSource",),
     "webrtc.media.sending.video_source": ("VideoSource",),
     "webrtc.media.stills": ("encode_still", "save_still"),
+    "webrtc.message": ("ReceivedMessage",),
     "webrtc.quality": ("Quality",),
     "webrtc.session": ("Session",),
 }
@@ -129,6 +131,7 @@ __all__ = [
     "ProtocolError",
     "Quality",
     "Rate",
+    "ReceivedMessage",
     "Recorder",
     "RecordingError",
     "Retry",

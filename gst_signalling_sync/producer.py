@@ -120,6 +120,7 @@ class Producer(SessionRole):
         protocol: str = "",
         *,
         max_age: float | None = None,
+        dated: bool = False,
     ) -> BroadcastChannel:
         """Add a data channel that every session gets, those that run already too.
 
@@ -132,6 +133,8 @@ class Producer(SessionRole):
             max_age: Deliver no message that is older, in seconds, at either end; None: whatever its age. What has waited longer
                 at the sender is dropped there; so is what arrives late, where both ends are this library's, and what waits
                 longer for a receiver or `recv`. `DataChannel.expired` counts. At most 65.535.
+            dated: Whether the other end, if it is this library's, is told when each message was sent, which
+                `DataChannel.recv_message` gives. 16 bytes a message. Having heard one, it does the same for its own.
 
         Returns:
             The channel, to send to all sessions and to hear from any.
@@ -141,7 +144,7 @@ class Producer(SessionRole):
             RuntimeError: The producer was inherited by `fork`.
         """
         self._owner.check()
-        options = ChannelOptions(label, ordered, max_retransmits, max_packet_life_time, protocol, max_age)
+        options = ChannelOptions(label, ordered, max_retransmits, max_packet_life_time, protocol, max_age, dated)
         if any(channel.label == label for channel in self._channels):
             raise ValueError(f"there is a channel {label!r} already")
         channel = BroadcastChannel(options, lambda: self.sessions, self._owns, self._timeout)

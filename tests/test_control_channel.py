@@ -18,7 +18,7 @@ from gst_signalling_sync.protocol.control import (
 )
 from gst_signalling_sync.protocol.messages import SdpType
 from gst_signalling_sync.webrtc.control_channel import ControlChannel
-from gst_signalling_sync.webrtc.engine.data import ChannelObserver, ChannelState
+from gst_signalling_sync.webrtc.engine.data import ChannelObserver, ChannelState, SentMessage
 from gst_signalling_sync.webrtc.message import Message
 
 from .waiting import Heard
@@ -34,10 +34,12 @@ class Wire:
     ordered = True
     max_retransmits = max_packet_life_time = max_age = None
     message_age = 0.0
+    message_sent_at = None
+    tells_time = False
     expired = 0
     state: ChannelState = "open"
     buffered_amount = 0
-    unacknowledged: list[Message] = []  # noqa: RUF012 - the protocol's attribute
+    unacknowledged: list[SentMessage] = []  # noqa: RUF012 - the protocol's attribute
 
     def __init__(self) -> None:
         self.sent: list[Message] = []

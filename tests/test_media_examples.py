@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
+import sys
 import threading
 import time
 import urllib.error
@@ -14,15 +17,18 @@ from typing import IO
 
 import av
 import numpy as np
+import pyarrow.parquet as parquet  # type: ignore[import-untyped,unused-ignore]
 import pytest
 from numpy.typing import NDArray
 
 from gst_signalling_sync import Producer, Session, SignallingServer, connect
+from gst_signalling_sync.testing import LinkProfile
+from gst_signalling_sync.testing.network import SimulatedNetwork
 from gst_signalling_sync.webrtc.media.pictures import to_array
 
 from .media import frequency_of, has_colour_bars, number_in, numbered_picture, tone
 from .playing import write_file
-from .test_examples import SECONDS, example
+from .test_examples import EXAMPLES, SECONDS, example, running
 
 pytestmark = pytest.mark.slow
 
@@ -282,3 +288,41 @@ def test_page_says_that_a_robot_is_unknown(web_page: str) -> None:
     with raised.value as error:
         assert error.code == 404
         assert "nobody" in error.read().decode()
+
+
+def hand_angle(picture: NDArray[np.uint8]) -> float:
+    """By which angle the hand of `robot.py` has gone round."""
+    rows, columns = np.nonzero(picture.max(axis=2) > 150)
+    assert len(rows), "no hand"
+    height, width, _ = picture.shape
+    return math.atan2(rows.mean() - (height - 1) / 2, columns.mean() - (width - 1) / 2)
+
+
+def test_data_set_has_for_each_frame_the_joints_of_that_moment(
+    embedded_server: SignallingServer, tmp_path: Path
+) -> None:
+    python = Path(sys.executable)
+    with (
+        SimulatedNetwork(embedded_server.uri, LinkProfile(delay=0.05, jitter=0.02)) as network,
+        running(network.uri, python, EXAMPLES / "robot.py") as robot,
+        example(embedded_server, "dataset.py", "--seconds", "3", str(tmp_path), python=python) as writer,
+    ):
+        writer.expect("90 frames of left, right in ")
+        writer.wait()
+        robot.interrupt()
+
+    rows = parquet.read_table(tmp_path / "data" / "chunk-000" / "episode_000000.parquet").to_pylist()
+    info = json.loads((tmp_path / "meta" / "info.json").read_text())
+    assert [row["frame_index"] for row in rows] == list(range(90))
+    assert info["total_frames"] == 90
+    assert info["features"]["observation.images.left"]["shape"] == [240, 320, 3]
+    for camera in ("left", "right"):
+        path = tmp_path / "videos" / "chunk-000" / f"observation.images.{camera}" / "episode_000000.mp4"
+        with av.open(str(path)) as video:
+            seen = [hand_angle(to_array(frame, "bgr24")) for frame in video.decode(video=0)]
+        assert len(seen) == 90
+        told = [row["observation.state"][0] for row in rows]
+        # It goes round by 1 rad/s; a frame lasts 33 ms, which is what the second camera may be off.
+        errors = [abs(math.remainder(each - joint, math.tau)) for each, joint in zip(seen, told, strict=True)]
+        assert np.median(errors) < (0.015 if camera == "left" else 0.04)
+        assert np.percentile(errors, 95) < 0.06

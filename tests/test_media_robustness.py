@@ -20,7 +20,7 @@ from gst_signalling_sync.testing import LinkProfile
 from gst_signalling_sync.testing.network import SimulatedNetwork
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.receiving.video_receiver import VideoReceiver
-from gst_signalling_sync.webrtc.media.sending.sender_clock import ntp_time
+from gst_signalling_sync.webrtc.sender_clock import ntp_time
 
 from .filming import Camera, filming, humming, milliseconds
 from .media import has_colour_bars, number_in, numbered_picture

@@ -1,4 +1,4 @@
-"""Messages older than they may be are not delivered: dates on the wire, what waits at either end, and a peer that freezes."""
+"""Messages older than they may be are not delivered: what waits at either end, and a peer that freezes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gst_signalling_sync.threads.callbacks import Callbacks
 from gst_signalling_sync.webrtc.channel_options import ChannelOptions
 from gst_signalling_sync.webrtc.engine.peer_connection import PeerConnection
 from gst_signalling_sync.webrtc.inbox import Inbox
-from gst_signalling_sync.webrtc.message_age import MessageAges, dated, undated
+from gst_signalling_sync.webrtc.message_age import MessageAges
 
 from .engine.pairs import connected_pair
 from .processes import exit_of, start_script
@@ -32,19 +32,6 @@ FROZEN_SECONDS = 6.0
 
 
 # The age
-
-
-@given(st.binary(max_size=100), st.floats(0, 1e9))
-def test_date_comes_back_as_it_was(data: bytes, sent: float) -> None:
-    read = undated(dated(data, sent))
-
-    assert read is not None
-    assert read[0] == data
-    assert read[1] == pytest.approx(sent, abs=1e-6)
-
-
-def test_payload_without_room_for_a_date_is_none() -> None:
-    assert undated(b"1234567") is None
 
 
 @given(st.floats(-1e6, 1e6), st.lists(st.floats(0, 10), min_size=1))
@@ -96,8 +83,8 @@ def inbox() -> Iterator[Inbox]:
 
 
 def test_message_that_waited_too_long_for_recv_is_dropped_and_counted(inbox: Inbox) -> None:
-    inbox.put_until("old", clock.now() - 1)
-    inbox.put_until("new", clock.now() + 60)
+    inbox.put_noted("old", until=clock.now() - 1)
+    inbox.put_noted("new", until=clock.now() + 60)
 
     assert inbox.take(1) == "new"
     assert (inbox.expired, inbox.waiting, inbox.waiting_size) == (1, 0, 0)
@@ -105,8 +92,8 @@ def test_message_that_waited_too_long_for_recv_is_dropped_and_counted(inbox: Inb
 
 @pytest.mark.parametrize("thread", [None, "motion"])
 def test_message_that_waited_too_long_for_a_receiver_is_dropped_and_counted(inbox: Inbox, thread: str | None) -> None:
-    inbox.put_until("old", clock.now() - 1)
-    inbox.put_until("new", clock.now() + 60)
+    inbox.put_noted("old", until=clock.now() - 1)
+    inbox.put_noted("new", until=clock.now() + 60)
     inbox.message.connect(lambda sender, data: told.append(data), thread=thread)
     told: list[object] = []
     wait_until(lambda: told, "it is told")

@@ -16,7 +16,7 @@ import gst_signalling_sync
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "gst_signalling_sync"
 SENDERS = {"Producer": "producer", "Consumer": "consumer", "Listener": "listener"}
-INBOX_SIGNALS = {"message": "(channel, data)"}
+INBOX_SIGNALS = {"message": "(channel, data)", "received": "(channel, message)"}
 """What a `DataChannel` has of its inbox."""
 
 Signals = dict[str, dict[str, str]]

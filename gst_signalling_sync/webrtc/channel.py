@@ -7,6 +7,7 @@ filled by `send` and emptied on the loop, whose lock guards the state too, and t
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -22,9 +23,9 @@ from ..threads.loop_thread import LoopThread
 from ..threads.owner import Owner
 from ..threads.waiting import Deadline, wait_for
 from .channel_options import ChannelOptions
-from .engine.data import ChannelState, WireChannel
+from .engine.data import ChannelState, SentMessage, WireChannel
 from .inbox import Inbox
-from .message import Message, as_message, message_size
+from .message import Message, ReceivedMessage, as_message, message_size
 
 if TYPE_CHECKING:
     from .session import Session
@@ -59,6 +60,8 @@ class DataChannel:
 
     Signals:
         message(channel, data): A message arrived, str or bytes.
+        received(channel, message): A message arrived; a `ReceivedMessage`, which knows when it was sent. Who connects to both
+            signals is told twice.
         resumed(channel, unconfirmed): The session was resumed and the channel is open again; see `resumed`.
         closed(channel): The channel is closed; nothing follows.
     """
@@ -94,12 +97,15 @@ class DataChannel:
         self._messages_sent = self._bytes_sent = 0
 
         self._expired = 0
-        # Seconds after which a message is given up here; None: never, and the time of sending need not be known.
+        # Seconds after which a message is given up here; None: never.
         self._life_time = _life_time(wire)
+        # Whether it has to be known when a message was sent.
+        self._keeps_dates = self._life_time is not None or wire.tells_time
         self._inbox = Inbox(self, callbacks)
         self.is_given_out = False
         """Whether a caller has it; for its session."""
         self.message = self._inbox.message
+        self.received = self._inbox.received
         self.resumed = Signal(
             "The session was resumed and the channel is open again: ``(channel, unconfirmed)``, with the list of the messages"
             " that the other end's SCTP had not acknowledged, in the order sent."
@@ -151,6 +157,14 @@ class DataChannel:
         Of a channel that the other end created with ``max_age`` it is known from the first message on.
         """
         return self._wire.max_age
+
+    @property
+    def dated(self) -> bool:
+        """Whether this end tells the other one when each message was sent, if that one is of this library.
+
+        Of a channel that the other end created with ``dated=True`` it is known, and done, from the first message on.
+        """
+        return self._wire.tells_time
 
     @property
     def expired(self) -> int:
@@ -219,7 +233,7 @@ class DataChannel:
         return True
 
     def recv(self, timeout: float | None = None) -> str | bytes:
-        """Wait for the next message that no `message` receiver got.
+        """Wait for the next message that no receiver of `message` or `received` got.
 
         Args:
             timeout: Seconds; None: the session's default.
@@ -232,17 +246,49 @@ class DataChannel:
             ChannelClosed: The channel is closed, and all that had arrived was received.
             RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
         """
-        self._owner.check()
-        if self._loop.is_current and self._inbox.is_empty:
-            raise RuntimeError("recv() on the event loop thread would wait for itself forever")
-        seconds = self._timeout if timeout is None else timeout
+        seconds = self._seconds_to_wait(timeout)
         try:
             message = self._inbox.take(seconds)
         except Empty:
-            raise WaitTimeout(f"waiting for a message on {self._named}: none within {seconds:g} s") from None
+            raise self._nothing_came(seconds) from None
         if message is None:
-            raise ChannelClosed(f"no more messages on {self._named}: {self._reason}")
+            raise self._nothing_follows()
         return message
+
+    def recv_message(self, timeout: float | None = None) -> ReceivedMessage:
+        """As `recv`, with when the message was sent.
+
+        Args:
+            timeout: Seconds; None: the session's default.
+
+        Returns:
+            The message; of a channel that was created with ``dated=True`` with its time, where both ends are this library's.
+
+        Raises:
+            WaitTimeout: None came in time.
+            ChannelClosed: The channel is closed, and all that had arrived was received.
+            RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
+        """
+        seconds = self._seconds_to_wait(timeout)
+        try:
+            message = self._inbox.take_with_time(seconds)
+        except Empty:
+            raise self._nothing_came(seconds) from None
+        if message is None:
+            raise self._nothing_follows()
+        return message
+
+    def _seconds_to_wait(self, timeout: float | None) -> float:
+        self._owner.check()
+        if self._loop.is_current and self._inbox.is_empty:
+            raise RuntimeError("recv() on the event loop thread would wait for itself forever")
+        return self._timeout if timeout is None else timeout
+
+    def _nothing_came(self, seconds: float) -> WaitTimeout:
+        return WaitTimeout(f"waiting for a message on {self._named}: none within {seconds:g} s")
+
+    def _nothing_follows(self) -> ChannelClosed:
+        return ChannelClosed(f"no more messages on {self._named}: {self._reason}")
 
     def __iter__(self) -> Iterator[str | bytes]:
         """Yield messages as they arrive, without a timeout, until the channel is closed."""
@@ -307,16 +353,16 @@ class DataChannel:
         if self._observer is not None:
             self._observer.forget()
             self._observer = None
-        unacknowledged = self._wire.unacknowledged
+        under_way = self._wire.unacknowledged
         is_reliable = self._life_time is None and self.max_retransmits is None
         with self._changed:
-            queued = list(self._outgoing)
-            unconfirmed = [*unacknowledged, *(message for message, _, _ in queued)]
+            sent = [*under_way, *(SentMessage(message, date) for message, _, date in self._outgoing)]
+            unconfirmed = [message for message, _ in sent]
             self._outgoing.clear()
             self._outgoing_bytes = 0
             if resend and is_reliable:
-                for message in unconfirmed:
-                    self._outgoing.append((message, message_size(message), 0.0))
+                for message, date in sent:
+                    self._outgoing.append((message, message_size(message), date or 0.0))
                     self._outgoing_bytes += message_size(message)
                 self._unconfirmed = unconfirmed
             else:
@@ -330,6 +376,7 @@ class DataChannel:
         """Go on with the wire of another peer connection."""
         self._wire = wire
         self._life_time = _life_time(wire)
+        self._keeps_dates = self._life_time is not None or wire.tells_time
         self._observe(wire)
         if wire.state == "open":
             self.on_open()
@@ -403,10 +450,14 @@ class DataChannel:
 
     def on_message(self, message: Message) -> None:
         """Put a message into the inbox."""
-        if (max_age := self._wire.max_age) is None:
+        wire = self._wire
+        if (max_age := wire.max_age) is None and wire.message_sent_at is None:
             self._inbox.put(message)
         else:
-            self._inbox.put_until(message, clock.now() + max_age - self._wire.message_age)
+            # A channel that the other end created may be known only now to tell times.
+            self._keeps_dates |= wire.tells_time
+            until = math.inf if max_age is None else clock.now() + max_age - wire.message_age
+            self._inbox.put_noted(message, until, wire.message_sent_at)
         self._unlooked += len(message) + _MESSAGE_COST
         if self._unlooked > _LOOK_BYTES:
             self._unlooked = 0
@@ -482,7 +533,7 @@ class DataChannel:
                 dates.append(date)
             # With messages left, SCTP has so many that `on_room` is to come and brings us back.
             self._flush_is_due = bool(self._outgoing)
-        self._wire.transmit(messages, dates if self._life_time is not None else ())
+        self._wire.transmit(messages, dates if self._keeps_dates else ())
         if self.buffered_amount <= _ROOM_AGAIN and len(self._outgoing) <= _SEND_MESSAGES // 2:
             with self._changed:
                 self._changed.notify_all()
@@ -530,7 +581,7 @@ class DataChannel:
 
     def _queue(self, message: Message, size: int) -> bool:
         """Queue a message, and tell whether a flush was due already; `_changed` is held."""
-        self._outgoing.append((message, size, 0.0 if self._life_time is None else clock.now()))
+        self._outgoing.append((message, size, clock.now() if self._keeps_dates else 0.0))
         self._outgoing_bytes += size
         self._messages_sent += 1
         self._bytes_sent += size

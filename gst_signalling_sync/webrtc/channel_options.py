@@ -24,6 +24,7 @@ class ChannelOptions:
         max_packet_life_time: Give a message up after so many milliseconds; None: never.
         protocol: The name of a subprotocol, up to 65535 bytes in UTF-8.
         max_age: Deliver no message that is older, in seconds, at either end; None: whatever its age.
+        dated: Whether the other end is told when each message was sent.
 
     Raises:
         ValueError: More than one limit is given, one is out of range, or a text is too long.
@@ -35,6 +36,7 @@ class ChannelOptions:
     max_packet_life_time: int | None = None
     protocol: str = ""
     max_age: float | None = None
+    dated: bool = False
 
     def __post_init__(self) -> None:
         limits = ("max_retransmits", "max_packet_life_time", "max_age")

@@ -11,7 +11,7 @@ from ..protocol.control import ClockAnswer, ClockQuestion
 from ..threads import clock
 from .clock_offset import ClockOffset, OffsetBounds
 from .control_channel import ControlChannel
-from .media.sending.sender_clock import told_time
+from .sender_clock import told_time
 
 __all__ = ["ClockComparison"]
 

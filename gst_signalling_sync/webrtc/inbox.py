@@ -9,6 +9,7 @@ A message that may not grow older than it does before the first of these gets to
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from ..signals import Signal
 from ..threads import clock
 from ..threads.callbacks import Callbacks
 from ..threads.waiting import MAX_WAIT_SECONDS, Deadline
-from .message import Message
+from .message import Message, ReceivedMessage
 
 __all__ = ["Inbox"]
 
@@ -34,15 +35,17 @@ class _End:
 
 
 @dataclass(frozen=True, slots=True)
-class _Perishable:
-    """A message that is dropped when nobody has got it by a moment."""
+class _Noted:
+    """A message of which more is known than what it says."""
 
     message: Message
     until: float
-    """On `threads.clock`."""
+    """It is dropped when nobody has got it by then, on `threads.clock`."""
+    sent_at: float | None
+    """As of `ReceivedMessage`."""
 
 
-_Entry = Message | _Perishable
+_Entry = Message | _Noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,14 @@ class _Outlet:
     signal: Signal
     sender: object
     named: dict[str, object]
+    tells_times: bool = False
+    """Whether its receivers get a `ReceivedMessage`."""
+
+    def arguments(self, entry: _Entry) -> dict[str, object]:
+        """What its receivers are called with."""
+        if self.tells_times:
+            return self.named | {"message": _with_time(entry)}
+        return self.named | {"data": entry.message if isinstance(entry, _Noted) else entry}
 
 
 class Inbox:
@@ -64,6 +75,12 @@ class Inbox:
 
     def __init__(self, sender: object, callbacks: Callbacks) -> None:
         self.message = Signal("A message arrived: ``(channel, data)``, str or bytes.", self.refresh, self.refresh)
+        self.received = Signal(
+            "A message arrived: ``(channel, message)``, a `ReceivedMessage`, which knows when it was sent.",
+            self._tell_times,
+            self.refresh,
+        )
+        self._sender = sender
         self._outlets = [_Outlet(self.message, sender, {})]
         self._callbacks = callbacks
         # For recv: those that came while there was no receiver, and those that receivers left.
@@ -112,14 +129,15 @@ class Inbox:
         """Add a message; on the loop."""
         self._add(message, message)
 
-    def put_until(self, message: Message, until: float) -> None:
-        """Add a message that nobody gets after a moment; on the loop.
+    def put_noted(self, message: Message, until: float = math.inf, sent_at: float | None = None) -> None:
+        """Add a message of which more is known; on the loop.
 
         Args:
             message: The message.
-            until: The moment, on `threads.clock`.
+            until: After this moment, on `threads.clock`, nobody gets it.
+            sent_at: When it was sent, as Unix time by the other end's clock; None: not told.
         """
-        self._add(message, _Perishable(message, until))
+        self._add(message, _Noted(message, until, sent_at))
 
     def _add(self, message: Message, entry: _Entry) -> None:
         self.messages += 1
@@ -149,10 +167,16 @@ class Inbox:
             sender: Its sender.
             **named: Passed to its receivers, beside ``data``.
         """
+        self._add_outlet(_Outlet(signal, sender, named))
+
+    def _tell_times(self) -> None:
+        # Only now: each outlet costs something per message.
+        self._add_outlet(_Outlet(self.received, self._sender, {}, tells_times=True))
+
+    def _add_outlet(self, added: _Outlet) -> None:
         with self._lock:
-            if any(outlet.signal is signal for outlet in self._outlets):
-                return
-            self._outlets = [*self._outlets, _Outlet(signal, sender, named)]
+            if all(outlet.signal is not added.signal for outlet in self._outlets):
+                self._outlets = [*self._outlets, added]
         self.refresh()
 
     def refresh(self) -> None:
@@ -174,6 +198,15 @@ class Inbox:
         Raises:
             Empty: None came in time.
         """
+        entry = self._take_entry(seconds)
+        return entry.message if isinstance(entry, _Noted) else entry
+
+    def take_with_time(self, seconds: float) -> ReceivedMessage | None:
+        """As `take`, with when the message was sent."""
+        entry = self._take_entry(seconds)
+        return None if entry is None else _with_time(entry)
+
+    def _take_entry(self, seconds: float) -> _Entry | None:
         deadline = Deadline(seconds)
         while True:
             entry = self._get(deadline)
@@ -188,7 +221,7 @@ class Inbox:
                 self._gone_size += len(message)
                 self.expired += has_expired
             if not has_expired:
-                return message
+                return entry
 
     def _get(self, deadline: Deadline) -> _Entry | _End:
         while True:
@@ -204,15 +237,15 @@ class Inbox:
         """Call a thread's receivers with all messages up to a number that it has not got; on that thread."""
         is_last = False
         while not is_last and (taken := self._take_for(thread, number)) is not None:
-            message, calls, is_last = taken
+            entry, calls, is_last = taken
             for outlet, receiver in calls:
-                outlet.signal.call(receiver, outlet.sender, outlet.named | {"data": message})
+                outlet.signal.call(receiver, outlet.sender, outlet.arguments(entry))
 
     # From here on: the lock is held, or taken first.
 
     def _take_for(
         self, thread: str | None, number: int
-    ) -> tuple[Message, list[tuple[_Outlet, Callable[..., Any]]], bool] | None:
+    ) -> tuple[_Entry, list[tuple[_Outlet, Callable[..., Any]]], bool] | None:
         """The next message for a thread's receivers, with these, and whether it is the last up to a number."""
         with self._lock:
             calls = [
@@ -227,7 +260,7 @@ class Inbox:
             end = min(number + 1, self._end_of_log)
             while (mine := self._next.setdefault(thread, self._untaken)) < end:
                 entry = self._log[mine - self._first]
-                message, has_expired = _opened(entry) if isinstance(entry, _Perishable) else (entry, False)
+                has_expired = isinstance(entry, _Noted) and clock.now() > entry.until
                 self._next[thread] = mine + 1
                 if mine == self._untaken:
                     self._untaken += 1
@@ -237,7 +270,7 @@ class Inbox:
                 if self._has_ended:
                     self._tell_end()
                 if not has_expired:
-                    return message, calls, mine + 1 == end
+                    return entry, calls, mine + 1 == end
             return None
 
     @property
@@ -288,7 +321,7 @@ class Inbox:
         while self._first < oldest:
             entry = self._log.popleft()
             self._gone += 1
-            self._gone_size += len(entry.message if isinstance(entry, _Perishable) else entry)
+            self._gone_size += len(entry.message if isinstance(entry, _Noted) else entry)
             self._first += 1
 
     def _tell_end(self) -> None:
@@ -299,6 +332,10 @@ class Inbox:
 
 def _opened(entry: _Entry) -> tuple[Message, bool]:
     """A message, and whether it is too old to be given to anybody."""
-    if isinstance(entry, _Perishable):
+    if isinstance(entry, _Noted):
         return entry.message, clock.now() > entry.until
     return entry, False
+
+
+def _with_time(entry: _Entry) -> ReceivedMessage:
+    return ReceivedMessage(entry.message, entry.sent_at) if isinstance(entry, _Noted) else ReceivedMessage(entry, None)

@@ -1,24 +1,10 @@
-"""How old a message is that a peer of this library has dated, without a common clock; and the date on the wire.
-
-Peers that announce the in-band channel (`protocol.control`) read dates. A dated message has a payload protocol identifier of
-its own (RFC 9260 section 3.3.1), and its payload begins with the sender's clock in microseconds, 8 bytes, big endian. Peers
-that do not read dates get none.
-"""
+"""How old a message is that a peer of this library has dated (`message_dates`), without a common clock."""
 
 from __future__ import annotations
 
-import struct
 from typing import Final
 
-__all__ = ["DATED_BINARY", "DATED_STRING", "MessageAges", "dated", "undated"]
-
-DATED_STRING: Final = 0x67737301
-"""Payload protocol identifier of a dated string, in the range that IANA leaves to whoever comes first."""
-
-DATED_BINARY: Final = 0x67737302
-"""Payload protocol identifier of dated bytes."""
-
-_DATE: Final = struct.Struct("!Q")
+__all__ = ["MessageAges"]
 
 _DRIFT: Final = 200e-6
 """Seconds by which two clocks may drift apart in a second; crystals do by a quarter of that."""
@@ -53,20 +39,3 @@ class MessageAges:
             self._offset = min(allowed, offset)
         self._at = now
         return offset - self._offset
-
-
-def dated(data: bytes, sent: float) -> bytes:
-    """A payload with its date.
-
-    Args:
-        data: The payload.
-        sent: Seconds, on the sender's clock.
-    """
-    return _DATE.pack(round(sent * 1e6)) + data
-
-
-def undated(payload: bytes) -> tuple[bytes, float] | None:
-    """The payload without its date, and the date in seconds; None where it is too short for one."""
-    if len(payload) < _DATE.size:
-        return None
-    return payload[_DATE.size :], _DATE.unpack_from(payload)[0] / 1e6

@@ -276,6 +276,7 @@ class Session:
         timeout: float | None = None,
         *,
         max_age: float | None = None,
+        dated: bool = False,
     ) -> DataChannel:
         """Create a data channel. It can be sent on at once: messages wait for its opening.
 
@@ -288,6 +289,7 @@ class Session:
             timeout: Seconds; None: the role object's default.
             max_age: Deliver no message that is older, in seconds, at either end; None: whatever its age. See
                 `Producer.add_channel`.
+            dated: Whether the other end is told when each message was sent. See there.
 
         Returns:
             The channel, connecting.
@@ -300,7 +302,7 @@ class Session:
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
         self._owner.check()
-        options = ChannelOptions(label, ordered, max_retransmits, max_packet_life_time, protocol, max_age)
+        options = ChannelOptions(label, ordered, max_retransmits, max_packet_life_time, protocol, max_age, dated)
         if self._state is SessionState.CLOSED:
             raise self.closed_error(f"creating data channel {label!r}")
 

@@ -32,6 +32,8 @@ class Observer:
         self.wire = wire
         self.opened = asyncio.Event()
         self.closed = asyncio.Event()
+        self.sent_at: list[float | None] = []
+        """When each message that came was sent, see `WireChannel.message_sent_at`."""
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         if wire.state == "open":
             self.opened.set()
@@ -45,6 +47,7 @@ class Observer:
         self.opened.set()
 
     def on_message(self, message: Message) -> None:
+        self.sent_at.append(self.wire.message_sent_at)
         self._messages.put_nowait(message)
 
     def on_room(self) -> None:

@@ -61,7 +61,7 @@ def test_unacknowledged_messages_are_the_last_ones_also_after_the_end() -> None:
             await until(lambda: len(pair.sending.wire.unacknowledged) < len(messages), "some were acknowledged")
 
             await pair.offerer.close()
-            left = pair.sending.wire.unacknowledged
+            left = [message for message, _ in pair.sending.wire.unacknowledged]
 
             assert arrived == messages[:4]
             assert 0 < len(left) < len(messages)
@@ -79,8 +79,8 @@ def test_unacknowledged_messages_are_of_one_channel() -> None:
             pair.sending.wire.transmit(["here"])
             other.transmit([b"there"])
 
-            assert pair.sending.wire.unacknowledged == ["here"]
-            assert other.unacknowledged == [b"there"]
+            assert pair.sending.wire.unacknowledged == [("here", None)]
+            assert other.unacknowledged == [(b"there", None)]
 
     asyncio.run(main())
 

@@ -16,7 +16,8 @@ from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCSctpCapabilities
 
 from ...threads import clock
 from ..message import Message
-from ..message_age import DATED_BINARY, DATED_STRING, MessageAges, dated, undated
+from ..message_age import MessageAges
+from ..message_dates import IDENTIFIERS, DatedPayload, Dating, dated, undated
 from ..sctp import (
     Acknowledged,
     Association,
@@ -46,7 +47,8 @@ from ..sctp.dcep import (
     is_ack,
     is_open,
 )
-from .data import Goodbye
+from ..sender_clock import told_time_of_date
+from .data import Goodbye, SentMessage
 from .eager import run_eagerly
 from .sctp import MAX_PACKET, ChannelUser
 from .stream_resets import StreamResets
@@ -66,9 +68,9 @@ class _Outgoing(NamedTuple):
     kind: int
     data: bytes
     date: float | None
-    """When the program sent it, on `threads.clock`, where its lifetime is limited."""
-    is_dated: bool
-    """Whether the peer is told that, if it reads dates."""
+    """When the program sent it, on `threads.clock`, where its lifetime is limited or the peer is told."""
+    dating: Dating
+    """What the peer is told of that, if it reads dates."""
 
     @property
     def message(self) -> Message:
@@ -157,12 +159,12 @@ class AssociationTransport(RTCSctpTransport):
         """Whether there was an association, which ended; no other one begins."""
         return self._told_state == "closed" and self._core is not None
 
-    def unacknowledged(self, channel: RTCDataChannel) -> list[Message]:
+    def unacknowledged(self, channel: RTCDataChannel) -> list[SentMessage]:
         """The messages of a channel that the peer's SCTP has not acknowledged, in the order sent; also after the end."""
         now = clock.now()
         sent = [] if self._core is None else [message.context for message in self._core.unacknowledged]
         return [
-            each.message
+            SentMessage(each.message, each.date)
             for each in [*sent, *self._queued]
             if isinstance(each, _Outgoing)
             and each.channel is channel
@@ -200,7 +202,11 @@ class AssociationTransport(RTCSctpTransport):
             del self._heartbeats[number]
 
     def enqueue(
-        self, channel: RTCDataChannel, message: str | bytes, date: float | None = None, is_dated: bool = False
+        self,
+        channel: RTCDataChannel,
+        message: str | bytes,
+        date: float | None = None,
+        dating: Dating = Dating.NONE,
     ) -> None:
         """Queue a message of an open channel; `flush` sends what is queued.
 
@@ -208,7 +214,7 @@ class AssociationTransport(RTCSctpTransport):
             channel: The channel.
             message: The message.
             date: When the program sent it, on `threads.clock`; None: now.
-            is_dated: Whether to tell the peer, if it reads dates.
+            dating: What to tell the peer of that, if it reads dates.
         """
         if isinstance(message, str):
             data = message.encode()
@@ -216,12 +222,12 @@ class AssociationTransport(RTCSctpTransport):
         else:
             data = message
             kind = BINARY if data else BINARY_EMPTY
-        if channel.maxPacketLifeTime is None:
+        if channel.maxPacketLifeTime is None and dating is not Dating.TIME:
             date = None
         elif date is None:
             date = clock.now()
         # SCTP has no empty messages (RFC 8831 section 6.6).
-        outgoing = _Outgoing(channel, kind, data or b"\0", date, is_dated)
+        outgoing = _Outgoing(channel, kind, data or b"\0", date, dating)
         channel._addBufferedAmount(len(outgoing.data))
         self._queued.append(outgoing)
 
@@ -235,17 +241,18 @@ class AssociationTransport(RTCSctpTransport):
         self._drive()
 
     def _send_one(self, core: Association, outgoing: _Outgoing) -> None:
-        channel, kind, data, date, is_dated = outgoing
+        channel, kind, data, date, dating = outgoing
         stream = channel.id if channel.id is not None else self._assign_stream(channel)
         if stream is None:
             return
         if kind == DCEP:
             core.send(stream, DCEP, data, context=outgoing)
             return
-        if is_dated and date is not None and self.peer_reads_dates:
+        if dating is not Dating.NONE and date is not None and self.peer_reads_dates:
+            is_text = kind in (STRING, STRING_EMPTY)
             is_empty = kind in (STRING_EMPTY, BINARY_EMPTY)
-            data = dated(b"" if is_empty else data, date)
-            kind = DATED_STRING if kind in (STRING, STRING_EMPTY) else DATED_BINARY
+            sent_at = told_time_of_date(date) if dating is Dating.TIME else None
+            kind, data = dated(DatedPayload(b"" if is_empty else data, is_text, date, sent_at))
         core.send(
             stream,
             kind,
@@ -338,7 +345,7 @@ class AssociationTransport(RTCSctpTransport):
         announced = Open(
             channel.label, channel.protocol, channel.ordered, channel.maxRetransmits, channel.maxPacketLifeTime
         )
-        self._queued.append(_Outgoing(channel, DCEP, announced.serialize(), None, False))
+        self._queued.append(_Outgoing(channel, DCEP, announced.serialize(), None, Dating.NONE))
         self.flush()
 
     def _register(self, channel: RTCDataChannel) -> None:
@@ -560,7 +567,7 @@ class AssociationTransport(RTCSctpTransport):
             channel.emit("message", "")
         elif kind == BINARY_EMPTY:
             channel.emit("message", b"")
-        elif kind in (DATED_STRING, DATED_BINARY):
+        elif kind in IDENTIFIERS:
             self._on_dated(channel, kind, data)
 
     def _on_string(self, channel: RTCDataChannel, data: bytes) -> None:
@@ -573,21 +580,17 @@ class AssociationTransport(RTCSctpTransport):
 
     def _on_dated(self, channel: RTCDataChannel, kind: int, data: bytes) -> None:
         user = self.users.get(channel)
-        read = undated(data)
+        read = undated(kind, data)
         if user is None or read is None:
             return
-        payload, sent = read
-        age = self._ages.age(sent, clock.now())
-        if not user.accepts_age(age):
-            return
-        user.message_age = age
         try:
-            if kind == DATED_STRING:
-                self._on_string(channel, payload)
-            else:
-                channel.emit("message", payload)
+            if user.accepts(read, self._ages.age(read.sent, clock.now())):
+                if read.is_text:
+                    self._on_string(channel, read.data)
+                else:
+                    channel.emit("message", read.data)
         finally:
-            user.message_age = 0.0
+            user.forget_date()
 
     def _on_dcep(self, stream: int, data: bytes, channel: RTCDataChannel | None) -> None:
         if is_ack(data):
@@ -614,7 +617,7 @@ class AssociationTransport(RTCSctpTransport):
         opened = RTCDataChannel(self, parameters, False)
         opened._setReadyState("open")
         self._data_channels[stream] = opened
-        self._queued.append(_Outgoing(opened, DCEP, ACK, None, False))
+        self._queued.append(_Outgoing(opened, DCEP, ACK, None, Dating.NONE))
         self.flush()
         self.emit("datachannel", opened)
 

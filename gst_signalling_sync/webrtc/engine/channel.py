@@ -9,8 +9,9 @@ from aiortc import RTCDataChannel, RTCPeerConnection
 
 from ..channel_options import ChannelOptions
 from ..message import Message
+from ..message_dates import DatedPayload, Dating
 from .association_transport import AssociationTransport
-from .data import ChannelObserver, ChannelState
+from .data import ChannelObserver, ChannelState, SentMessage
 from .sctp import BundlingSctpTransport
 
 __all__ = ["AiortcChannel"]
@@ -31,6 +32,8 @@ class AiortcChannel:
         self._max_age: float | None = None
         self.expired = 0
         self.message_age = 0.0
+        self.message_sent_at: float | None = None
+        self.tells_time = False
         self.label = str.__str__(channel.label)
         self.protocol = str.__str__(channel.protocol)
         self.ordered = channel.ordered
@@ -50,6 +53,7 @@ class AiortcChannel:
         created = cls(channel)
         created._is_ours = True
         created._max_age = options.max_age
+        created.tells_time = options.dated
         if options.max_age is not None:
             created.max_packet_life_time = None
         return created
@@ -75,7 +79,7 @@ class AiortcChannel:
         return self._channel.bufferedAmount
 
     @property
-    def unacknowledged(self) -> list[Message]:
+    def unacknowledged(self) -> list[SentMessage]:
         """The messages that the peer's SCTP has not acknowledged."""
         return self._transport.unacknowledged(self._channel)
 
@@ -105,8 +109,10 @@ class AiortcChannel:
         channel, enqueue = self._channel, self._transport.enqueue
         # Whether the peer, if it created the channel, dates its messages is not known before its first.
         is_dated = channel.maxPacketLifeTime is not None and (self._max_age is not None or not self._is_ours)
+        dating = Dating.TIME if self.tells_time else Dating.AGE if is_dated else Dating.NONE
         for number, message in enumerate(messages):
-            enqueue(channel, message, dates[number] if dates else None, is_dated)
+            # 0: it was not known then that the date would matter.
+            enqueue(channel, message, (dates[number] or None) if dates else None, dating)
         self._transport.flush()
 
     def drop_waiting(self) -> None:
@@ -115,12 +121,19 @@ class AiortcChannel:
 
     # Called by the transport.
 
-    def accepts_age(self, age: float) -> bool:
-        """Take note of a dated message's age.
+    def accepts(self, message: DatedPayload, age: float) -> bool:
+        """Take note of when the message that comes next was sent.
+
+        Args:
+            message: The message.
+            age: Its age in seconds.
 
         Returns:
             Whether it is to be delivered.
         """
+        self.message_age, self.message_sent_at = age, message.sent_at
+        if message.sent_at is not None:
+            self.tells_time = True
         if self._max_age is None and not self._is_ours and self._channel.maxPacketLifeTime is not None:
             self._max_age = self._channel.maxPacketLifeTime / 1000
             self.max_packet_life_time = None
@@ -128,6 +141,10 @@ class AiortcChannel:
             self.expired += 1
             return False
         return True
+
+    def forget_date(self) -> None:
+        """What comes next is not dated."""
+        self.message_age, self.message_sent_at = 0.0, None
 
     def close(self) -> None:
         """Close the channel at both ends, behind what was sent."""

@@ -7,17 +7,29 @@ another one later: of another peer connection, where its session is resumed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from ..message import Message
 
-__all__ = ["ChannelObserver", "ChannelState", "DataTransport", "Goodbye", "WireChannel"]
+__all__ = ["ChannelObserver", "ChannelState", "DataTransport", "Goodbye", "SentMessage", "WireChannel"]
 
 ChannelState = Literal["connecting", "open", "closing", "closed"]
 
 Goodbye = Literal["close_notify", "abort", "shutdown"]
 """How a peer said in-band that it leaves: DTLS close_notify (RFC 8446 section 6.1), SCTP ABORT or SHUTDOWN (RFC 9260
 section 9)."""
+
+
+class SentMessage(NamedTuple):
+    """A message that a program has sent.
+
+    Attributes:
+        message: The message.
+        date: When it was sent, on `threads.clock`; None where it does not matter.
+    """
+
+    message: Message
+    date: float | None
 
 
 class ChannelObserver(Protocol):
@@ -74,6 +86,17 @@ class WireChannel(Protocol):
     def message_age(self) -> float:
         """The age in seconds of the message that the observer is being told of, 0 where it has no date."""
 
+    @property
+    def message_sent_at(self) -> float | None:
+        """When the message that the observer is being told of was sent, as Unix time by the peer's clock; None: not told."""
+
+    @property
+    def tells_time(self) -> bool:
+        """Whether the peer is told when each message was sent, if it reads dates.
+
+        Of a channel that the peer created it is known from the peer's first message with a time on.
+        """
+
     expired: int
     """Messages that were given up, or dropped on arrival, for their age or for the interruption of the link."""
 
@@ -86,7 +109,7 @@ class WireChannel(Protocol):
         """Bytes that `transmit` took and that are not chunks of SCTP yet."""
 
     @property
-    def unacknowledged(self) -> list[Message]:
+    def unacknowledged(self) -> list[SentMessage]:
         """The messages that the peer's SCTP has not acknowledged, in the order of `transmit`; also after the end.
 
         A message counts as acknowledged when everything before it is too (the cumulative TSN): what an SCTP holds back
@@ -112,7 +135,7 @@ class WireChannel(Protocol):
 
         Args:
             messages: In the order to send them in.
-            dates: When each was sent by the program, on `threads.clock`: what its age and lifetime count from. None: now.
+            dates: When each was sent by the program, on `threads.clock`: what its age and lifetime count from. 0, or none: now.
         """
 
     def drop_waiting(self) -> None:
@@ -134,7 +157,7 @@ class DataTransport(Protocol):
         """Whether the peer's SCTP has acknowledged everything that was sent."""
 
     peer_reads_dates: bool
-    """Whether the peer takes dated messages, see `message_age`."""
+    """Whether the peer takes dated messages, see `message_dates`."""
 
     goodbye: Goodbye | None
     """How the peer ended the association, if it did: ``"abort"`` or ``"shutdown"``."""

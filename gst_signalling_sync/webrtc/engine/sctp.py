@@ -36,9 +36,11 @@ from aiortc.rtcsctptransport import (
 
 from ...threads import clock
 from ..message import Message
-from ..message_age import DATED_BINARY, DATED_STRING, MessageAges, dated, undated
+from ..message_age import MessageAges
+from ..message_dates import IDENTIFIERS, DatedPayload, Dating, dated, undated
+from ..sender_clock import told_time_of_date
 from .capabilities import rebound
-from .data import Goodbye
+from .data import Goodbye, SentMessage
 from .eager import run_eagerly
 from .sack import DelayedSacks
 from .stream_resets import StreamResets
@@ -73,10 +75,12 @@ class ChannelUser(Protocol):
     """What has a channel, and counts what becomes of its messages."""
 
     expired: int
-    message_age: float
 
-    def accepts_age(self, age: float) -> bool:
-        """Whether a message of that age is to be delivered."""
+    def accepts(self, message: DatedPayload, age: float) -> bool:
+        """Take note of when the message that comes next was sent; whether it is to be delivered."""
+
+    def forget_date(self) -> None:
+        """What comes next is not dated."""
 
 
 class _Waiting(bytes):
@@ -85,8 +89,8 @@ class _Waiting(bytes):
     date: float
     """When the program sent it, on `threads.clock`."""
 
-    is_dated: bool
-    """Whether the peer is told that."""
+    dating: Dating
+    """What the peer is told of that."""
 
 
 _send: Final = rebound(RTCSctpTransport._send, RTCSctpTransport, USERDATA_MAX_LENGTH=MAX_USER_DATA).__func__
@@ -140,14 +144,14 @@ class BundlingSctpTransport(DelayedSacks):
         """Whether there was an association, which ended; aiortc begins no other one."""
         return self.state == "closed" and self._data_channel_id is not None
 
-    def unacknowledged(self, channel: RTCDataChannel) -> list[Message]:
+    def unacknowledged(self, channel: RTCDataChannel) -> list[SentMessage]:
         """The messages of a channel that the peer's SCTP has not acknowledged, in the order sent; also after the end."""
         life_time = math.inf if channel.maxPacketLifeTime is None else channel.maxPacketLifeTime / 1000
         oldest = clock.now() - life_time
         under_way = [(kind, data) for _, each, kind, data in self._unacknowledged if each is channel]
         waiting = [(kind, data) for each, kind, data in self._data_channel_queue if each is channel]
         return [
-            _message(kind, data)
+            SentMessage(_message(kind, data), data.date if isinstance(data, _Waiting) else None)
             for kind, data in under_way + waiting
             if kind != WEBRTC_DCEP and not (isinstance(data, _Waiting) and data.date < oldest)
         ]
@@ -187,7 +191,11 @@ class BundlingSctpTransport(DelayedSacks):
         return loop.time() - sent
 
     def enqueue(
-        self, channel: RTCDataChannel, message: str | bytes, date: float | None = None, is_dated: bool = False
+        self,
+        channel: RTCDataChannel,
+        message: str | bytes,
+        date: float | None = None,
+        dating: Dating = Dating.NONE,
     ) -> None:
         """Queue a message of an open channel; `flush` sends what is queued.
 
@@ -195,7 +203,7 @@ class BundlingSctpTransport(DelayedSacks):
             channel: The channel.
             message: The message.
             date: When the program sent it, on `threads.clock`; None: now.
-            is_dated: Whether to tell the peer, if it reads dates.
+            dating: What to tell the peer of that, if it reads dates.
         """
         if isinstance(message, str):
             data = message.encode()
@@ -205,10 +213,10 @@ class BundlingSctpTransport(DelayedSacks):
             kind = WEBRTC_BINARY if data else WEBRTC_BINARY_EMPTY
         # SCTP has no empty messages (RFC 8831 section 6.6).
         data = data or b"\0"
-        if channel.maxPacketLifeTime is not None:
+        if channel.maxPacketLifeTime is not None or dating is Dating.TIME:
             data = _Waiting(data)
             data.date = clock.now() if date is None else date
-            data.is_dated = is_dated
+            data.dating = dating
         channel._addBufferedAmount(len(data))
         self._data_channel_queue.append((channel, kind, data))
 
@@ -272,17 +280,18 @@ class BundlingSctpTransport(DelayedSacks):
             return
         expiry: float | None = None
         payload, identifier = data, protocol
-        if isinstance(data, _Waiting) and channel.maxPacketLifeTime is not None:
-            expiry = data.date + channel.maxPacketLifeTime / 1000
-            if expiry < clock.now():
-                self._count_expired(channel)
-                channel._addBufferedAmount(-len(data))
-                return
-            if data.is_dated and self.peer_reads_dates:
-                is_string = protocol in (WEBRTC_STRING, WEBRTC_STRING_EMPTY)
+        if isinstance(data, _Waiting):
+            if channel.maxPacketLifeTime is not None:
+                expiry = data.date + channel.maxPacketLifeTime / 1000
+                if expiry < clock.now():
+                    self._count_expired(channel)
+                    channel._addBufferedAmount(-len(data))
+                    return
+            if data.dating is not Dating.NONE and self.peer_reads_dates:
+                is_text = protocol in (WEBRTC_STRING, WEBRTC_STRING_EMPTY)
                 is_empty = protocol in (WEBRTC_STRING_EMPTY, WEBRTC_BINARY_EMPTY)
-                payload = dated(b"" if is_empty else data, data.date)
-                identifier = DATED_STRING if is_string else DATED_BINARY
+                sent_at = told_time_of_date(data.date) if data.dating is Dating.TIME else None
+                identifier, payload = dated(DatedPayload(b"" if is_empty else data, is_text, data.date, sent_at))
         # A moment on `threads.clock`, which `_maybe_abandon` knows.
         await _send(
             self,
@@ -430,24 +439,20 @@ class BundlingSctpTransport(DelayedSacks):
             user.expired += 1
 
     async def _data_channel_receive(self, stream_id: int, pp_id: int, data: bytes) -> None:
-        if pp_id not in (DATED_STRING, DATED_BINARY):
+        if pp_id not in IDENTIFIERS:
             await super()._data_channel_receive(stream_id, pp_id, data)
             return
         channel = self._data_channels.get(stream_id)
         user = None if channel is None else self.users.get(channel)
-        read = undated(data)
+        read = undated(pp_id, data)
         if user is None or read is None:
             return
-        payload, sent = read
-        age = self._ages.age(sent, clock.now())
-        if not user.accepts_age(age):
-            return
-        user.message_age = age
         try:
-            kind = WEBRTC_STRING if pp_id == DATED_STRING else WEBRTC_BINARY
-            await super()._data_channel_receive(stream_id, kind, payload)
+            if user.accepts(read, self._ages.age(read.sent, clock.now())):
+                kind = WEBRTC_STRING if read.is_text else WEBRTC_BINARY
+                await super()._data_channel_receive(stream_id, kind, read.data)
         finally:
-            user.message_age = 0.0
+            user.forget_date()
 
     def _ensure_retransmission_timer(self) -> None:
         if self._t3_handle is None:

@@ -19,6 +19,7 @@ from ....threads.interruptible import Condition
 from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
 from ....threads.waiting import Deadline
+from ...sender_clock import capture_time
 from ..codecs.codec import SendForm
 from ..encoded_frame import AUDIO_CLOCK_RATE
 from ..failures import Failures
@@ -26,7 +27,6 @@ from ..track_names import checked_name
 from .audio_encoder import OPUS, AudioEncoder
 from .fan_out import FanOut, Sink
 from .samples import to_int16
-from .sender_clock import capture_time
 from .sound_timeline import SoundTimeline
 from .source_thread import SourceThread
 

@@ -9,13 +9,13 @@ from typing import Final
 from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
 from ....threads.waiting import Deadline
+from ...sender_clock import capture_time
 from ..codecs.codec import SendForm
 from ..codecs.opus import samples_of
 from ..encoded_frame import AUDIO_CLOCK_RATE, EncodedFrame
 from ..track_names import checked_name
 from .audio_encoder import OPUS
 from .fan_out import FanOut, Sink
-from .sender_clock import capture_time
 
 __all__ = ["EncodedAudioSource"]
 

@@ -19,6 +19,7 @@ from ....signals import Signal
 from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
 from ....threads.waiting import Deadline
+from ...sender_clock import capture_time
 from ..codecs import VIDEO
 from ..codecs.access_unit import VideoFormat
 from ..codecs.codec import SendForm
@@ -31,7 +32,6 @@ from .keyframe_requests import KeyframeRequests
 from .keyframe_watch import KeyframeWatch
 from .merged_signal import CallbackThreads, MergedSignal
 from .passed_frames import PassedFrames
-from .sender_clock import capture_time
 from .source import Choice, Negotiated, StreamSink
 from .stream_choice import choose_for
 from .transcoder import Transcoder

@@ -8,7 +8,7 @@ from typing import Final
 
 from ...engine.codecs import RTCRtpSendParameters
 from ...engine.header_extensions import ABS_CAPTURE_TIME, ABS_SEND_TIME, MID, TRANSPORT_SEQUENCE_NUMBER
-from .sender_clock import ntp_time
+from ...sender_clock import ntp_time
 
 __all__ = ["HeaderExtensions"]
 

@@ -42,12 +42,12 @@ from ...engine.stats import (
     RTCStatsReport,
     current_datetime,
 )
+from ...sender_clock import ntp_time
 from ..codecs import CODECS, VIDEO
 from ..encoded_frame import EncodedFrame, MediaKind
 from ..failures import Failures
 from .bitrate import LinkEstimate, SendRate
 from .header_extensions import HeaderExtensions
-from .sender_clock import ntp_time
 from .sent_packets import SentPacket, SentPackets
 from .source import AnySource, Choice, Feed, Negotiated, StreamSource
 

@@ -19,6 +19,7 @@ from ....threads.interruptible import Condition
 from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
 from ....threads.waiting import Deadline
+from ...sender_clock import capture_time
 from ..codecs import DEFAULT_VIDEO, sent_video
 from ..codecs.codec import SendForm
 from ..encoded_frame import VIDEO_CLOCK_RATE
@@ -28,7 +29,6 @@ from ..track_names import checked_name
 from .degradation import Degradation, DegradationPreference
 from .encoding import FRAME_TOLERANCE, MIN_BITRATE, Encoding, lowest_bitrate
 from .fan_out import FanOut, Sink
-from .sender_clock import capture_time
 from .source_thread import SourceThread
 
 __all__ = ["Bitrate", "VideoSource"]

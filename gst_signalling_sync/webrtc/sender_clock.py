@@ -1,11 +1,13 @@
-"""The clock that all sources of this process are told by to the other ends."""
+"""The clock by which the other ends are told of moments of this process: of frames, sound and messages."""
 
 from __future__ import annotations
 
 import time
 from typing import Final
 
-__all__ = ["capture_time", "ntp_time", "told_time"]
+from ..threads import clock
+
+__all__ = ["capture_time", "ntp_time", "told_time", "told_time_of_date"]
 
 _WALL_CLOCK_OFFSET: Final = time.time() - time.monotonic()
 _NTP_EPOCH_OFFSET: Final = 2_208_988_800
@@ -42,6 +44,11 @@ def told_time(monotonic: float) -> float:
     It does not follow a wall clock that is set meanwhile, which would tear sound from video.
     """
     return monotonic + _WALL_CLOCK_OFFSET
+
+
+def told_time_of_date(date: float) -> float:
+    """As `told_time`, of a moment of `threads.clock`, since which this machine may have slept."""
+    return told_time(time.monotonic() - (clock.now() - date))
 
 
 def ntp_time(monotonic: float) -> int:
