@@ -30,6 +30,7 @@ from .door import Door
 from .fan_out import FanOut
 from .framing import Framer
 from .mailbox import Mailbox
+from .memory import Departures, give_back
 from .metrics import Snapshot, metrics_page
 from .page import Page
 from .reception import Reception, Visitor
@@ -140,6 +141,7 @@ class Switchboard:
         self._acceptors: list[Acceptor] = []
         self._tick_timer: asyncio.TimerHandle | None = None
         self._tick_due: float | None = None
+        self._departures = Departures()
         self._nobody_left = asyncio.Event()
         close_all_in_child(self)
 
@@ -329,6 +331,7 @@ class Switchboard:
         else:
             self._nobody_left.clear()
             self._connections[connection] = None
+            self._departures.came(len(self._connections))
             if counted is not None:
                 self._count(connection, counted)
             connecting = self._loop.create_task(self._connect(connection, accepted))
@@ -437,7 +440,7 @@ class Switchboard:
             self._remove(listener_id)
 
     def _tick(self) -> None:
-        """Ping those that are due, and give up those whose leases are over."""
+        """Ping those that are due, give up those whose leases are over, and give memory back."""
         now = self._commons.clock()
         if self._tick_due is not None:
             self._commons.tally.lateness.add(max(0.0, now - self._tick_due))
@@ -451,6 +454,8 @@ class Switchboard:
             connection = self._open.get(peer_id)
             if connection is not None:
                 connection.ping()
+        if self._departures.are_over(len(self._connections), now):
+            give_back()
         self._commons.breather.breathe()
         pause = 0.0 if len(due) == PINGS_AT_ONCE else min(MAX_TICK_SECONDS, self._lease / 10)
         self._tick_due = self._commons.clock() + pause

@@ -91,6 +91,10 @@ class DecoderThread:
         if self._thread is None:
             self._start()
 
+    def skip(self) -> None:
+        """Take note that frames are left out, so that the next one that is put has to be a keyframe; on the loop."""
+        self._needs_keyframe = True
+
     def end(self) -> None:
         """Have the thread end after the frame that it is at; idempotent. On the loop, or when there is none any more."""
         self._is_ending = True

@@ -52,7 +52,7 @@ class TrackReceiver:
         self._error: Exception | None = None
 
         self._decoder = DecoderThread(f"{rtp.kind}-decoder", self._decode, self.feed.request_keyframe)
-        self.feed.add_tap(self._decoder.put)
+        self.feed.add_tap(self._take)
 
     def __repr__(self) -> str:
         state = (
@@ -95,7 +95,11 @@ class TrackReceiver:
         """Packets that were missing, and came after all; always 0 of audio, which is not asked for again."""
         return self.feed.packets_repaired
 
-    # These two are called on the loop.
+    # These three are called on the loop.
+
+    def _take(self, frame: EncodedFrame) -> None:
+        """Take the next frame of the feed."""
+        self._decoder.put(frame)
 
     def end(self, error: Exception | None) -> None:
         """Tell readers that nothing more comes, because the session ended; idempotent.
@@ -103,13 +107,13 @@ class TrackReceiver:
         Args:
             error: Why, None where it was closed in order.
         """
-        self.feed.remove_tap(self._decoder.put)
-        self._decoder.end()
         with self._changed:
             if not self._has_ended:
                 self._has_ended = True
                 self._error = error
             self._changed.notify_all()
+        self.feed.remove_tap(self._take)
+        self._decoder.end()
 
     async def wait_ended(self, seconds: float) -> None:
         """Wait until the decoder's thread has ended; after `end`.

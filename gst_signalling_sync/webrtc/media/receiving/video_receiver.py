@@ -29,6 +29,10 @@ __all__ = ["VideoReceiver"]
 
 _AV_NAMES: Final = {"gray8": "gray"}
 
+_UNREAD_SECONDS: Final = 10.0
+"""How long a track is decoded that nobody asks for. So whoever reads from the beginning gets the keyframe that a stream begins
+with, and costs the sender no other."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Decoded:
@@ -57,6 +61,9 @@ class VideoReceiver(TrackReceiver):
     Only the newest frame is kept. Each is read once: with several readers, each frame goes to one of them. Reading,
     `latest` and the signal do not take frames away from one another.
 
+    A track that nobody uses is not decoded after its first 10 s. From the first call, or the first receiver of `frame`, on it
+    is, beginning with a keyframe, for which the sender is asked; `fps` and the counts of packets do not need that.
+
     A sender whose source writes nothing sends its last frame again every second, so frames alone do not tell that a camera
     lives: `age`, and `Frame.repeated` of `read_frame`, do.
 
@@ -75,18 +82,25 @@ class VideoReceiver(TrackReceiver):
         self._emissions_due: set[str | None] = set()
         self._rate = FrameRate()
         self._frames_dropped = 0
+        # Whether anybody has asked for a frame, or for what is known of it.
+        self._is_wanted = False
+        # The loop's: when the first frame came, and whether frames are left out.
+        self._first_time: float | None = None
+        self._is_asleep = False
         # The decoder thread's.
         self._video_decoder = VideoDecoder()
 
         self.frame = Signal(
             "A frame arrived: ``(receiver, frame)``, an `av.VideoFrame`. A slow callback gets fewer of them, and always the"
-            " newest."
+            " newest.",
+            self._want,
         )
         super().__init__(named, rtp, loop, callbacks, timeout)
 
     @property
     def size(self) -> tuple[int, int] | None:
         """Width and height of the newest frame, in pixels; None before the first."""
+        self._want()
         newest = self._newest
         return None if newest is None else (newest.image.width, newest.image.height)
 
@@ -96,6 +110,7 @@ class VideoReceiver(TrackReceiver):
 
         None before the first frame. It grows when the camera has died as it does when the network has; `fps` tells which.
         """
+        self._want()
         newest = self._newest
         return None if newest is None else time.monotonic() - newest.fresh_since
 
@@ -109,6 +124,12 @@ class VideoReceiver(TrackReceiver):
         self._owner.check()
         with self._changed:
             return self._rate.per_second(time.monotonic())
+
+    @property
+    def frames_received(self) -> int:
+        """Frames that were decoded."""
+        self._want()
+        return self._frames_received
 
     @property
     def frames_dropped(self) -> int:
@@ -159,6 +180,7 @@ class VideoReceiver(TrackReceiver):
         self._owner.check()
         check_format(format)
         check_size(size)
+        self._want()
         with self._changed:
             self._wait_until(lambda: not self._is_read, f"waiting for a frame of {self._named}", timeout)
             newest = self._newest
@@ -201,6 +223,7 @@ class VideoReceiver(TrackReceiver):
         self._owner.check()
         check_format(format)
         check_size(size)
+        self._want()
         with self._changed:
             newest = self._newest
             self._is_seen = True
@@ -213,6 +236,34 @@ class VideoReceiver(TrackReceiver):
                 yield self.read(timeout=FOR_EVER)
             except SessionClosed:
                 return
+
+    def _want(self) -> None:
+        """Have frames decoded from now on."""
+        if self._is_wanted:
+            return
+        self._is_wanted = True
+        if self._is_asleep:
+            # The next frame would ask for it too, but a source that pauses has one a second.
+            self.feed.request_keyframe()
+
+    def _take(self, frame: EncodedFrame) -> None:
+        if self._is_wanted:
+            self._is_asleep = False
+            super()._take(frame)
+            return
+        if self._first_time is None:
+            self._first_time = frame.time
+        if frame.time - self._first_time <= _UNREAD_SECONDS:
+            super()._take(frame)
+            return
+        if not self._is_asleep:
+            self._is_asleep = True
+            self._decoder.skip()
+        with self._changed:
+            self._rate.add(time.monotonic())
+            # It would be taken for a new one for ever.
+            self._newest = None
+            self._is_read = self._is_seen = True
 
     def _decode(self, frame: EncodedFrame) -> None:
         for image in self._video_decoder.decode(frame):
