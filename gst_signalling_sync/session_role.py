@@ -232,6 +232,8 @@ class SessionRole(RoleObject):
         format: str | None = None,
         options: Mapping[str, str] | None = None,
         pass_through: bool = True,
+        size: tuple[int, int] | None = None,
+        fps: float | None = None,
     ) -> Player:
         """Add the video and audio of a file, a camera or a stream. It plays in real time from `start` to `close`.
 
@@ -246,12 +248,16 @@ class SessionRole(RoleObject):
                 an RTSP camera. None: none; RTSP goes over TCP where the camera has it.
             pass_through: Whether video that is H264 or VP8 already and sound that is Opus are sent as they are, to those that
                 take them. False: all is encoded, and its bitrate follows the links.
+            size: Width and height in pixels of the video. A camera is asked for it; what has another size is scaled, and hence
+                encoded. None: as it is.
+            fps: Frames per second at the most. A camera is asked for it; of what has more some are left out, and the others
+                encoded. None: as many as there are, up to 60.
 
         Returns:
             The player, which this object closes.
 
         Raises:
-            ValueError: The name is no such name or that of another track.
+            ValueError: The name is no such name or that of another track, or the size or frame rate is out of range.
             TypeError: The options are no strings.
             MediaError: It cannot be opened, or has neither video nor audio that can be decoded.
             RuntimeError: The object was inherited by `fork`.
@@ -261,7 +267,16 @@ class SessionRole(RoleObject):
         self._owner.check()
         for kind in MEDIA_KINDS:
             self._check_name(name, kind)
-        player = Player(path, loop, name=name, format=format, options=options, pass_through=pass_through)
+        player = Player(
+            path,
+            loop,
+            name=name,
+            format=format,
+            options=options,
+            pass_through=pass_through,
+            size=size,
+            fps=fps,
+        )
         self._sources.extend(player.sources)
         self._players.append(player)
         if self._plays:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ from av.stream import Disposition
 from gst_signalling_sync import EncodedVideoSource, MediaError, Producer, SignallingServer, WaitTimeout, connect
 from gst_signalling_sync.webrtc.media.pictures import to_array
 from gst_signalling_sync.webrtc.media.playing import playback
-from gst_signalling_sync.webrtc.media.playing.media_input import Location, MediaInput
+from gst_signalling_sync.webrtc.media.playing.media_input import Location, MediaInput, Wish
 from gst_signalling_sync.webrtc.media.playing.player import Player
 from gst_signalling_sync.webrtc.media.sending.audio_source import AudioSource
+from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
 from .media import beeps, frequency_of, number_in, numbered_picture, onsets, tone
 from .playing import CLOSE_SECONDS, FPS, RATE, SECONDS, Chunks, Written, http_server, playing, write_file
@@ -190,6 +192,38 @@ def test_source_has_the_frame_rate_of_the_file(tmp_path: Path) -> None:
         (source,) = player.sources
         assert isinstance(source, EncodedVideoSource)
         assert source.fps == pytest.approx(FPS)
+
+
+def test_size_and_rate_are_as_asked_for(embedded_server: SignallingServer, tmp_path: Path) -> None:
+    producer = Producer(embedded_server.uri, name="robot")
+    producer.add_player(write_file(tmp_path / "film.mp4", seconds=10, audio=None), loop=True, size=(160, 100), fps=10)
+    with producer, connect(embedded_server.uri, name="robot") as session:
+        numbers = [number_in(session.video.read()) for _ in range(20)]
+
+        assert session.video.size == (160, 100)
+    assert None not in numbers
+    # Every third of the file's frames: it plays in real time. One that the machine is late for may be another.
+    steps = [after - before for before, after in pairwise(numbers) if before is not None and after is not None]
+    assert np.median(steps) == 3
+
+
+def test_what_has_the_size_and_the_rate_is_passed_on(tmp_path: Path) -> None:
+    with closing_player(Player(write_file(tmp_path / "film.mp4"), size=(320, 240), fps=FPS)) as player:
+        assert isinstance(player.sources[0], EncodedVideoSource)
+
+
+@pytest.mark.parametrize("wish", [{"size": (160, 120)}, {"fps": 29.0}])
+def test_what_has_another_size_or_rate_is_encoded(tmp_path: Path, wish: dict[str, Any]) -> None:
+    with closing_player(Player(write_file(tmp_path / "film.mp4"), **wish)) as player:
+        assert isinstance(player.sources[0], VideoSource)
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"), [({"size": (0, 120)}, "width and height"), ({"fps": 0}, "more than 0"), ({"fps": 1e9}, "at most")]
+)
+def test_size_or_rate_out_of_range_is_refused(tmp_path: Path, wish: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Player(write_file(tmp_path / "film.mp4"), **wish)
 
 
 def test_cover_of_a_record_is_no_video(tmp_path: Path) -> None:
@@ -443,6 +477,23 @@ def test_file_name_may_look_like_a_url(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_character_device_is_a_camera() -> None:
     assert Location.of("/dev/null").format == "v4l2"
+
+
+@pytest.mark.parametrize(("path", "format"), [("/dev/null", None), ("desktop:0", "x11grab")])
+def test_device_is_asked_for_a_size_and_a_rate(path: str, format: str | None) -> None:
+    wish = Wish((1280, 720), 29.97)
+
+    assert Location.of(path, format, wish=wish).options == {"video_size": "1280x720", "framerate": "29.97"}
+    # What is given by FFmpeg's own names goes first.
+    given = {"video_size": "640x480", "input_format": "mjpeg"}
+    assert Location.of(path, format, given, wish).options == {**given, "framerate": "29.97"}
+
+
+def test_file_is_asked_for_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    path.touch()
+
+    assert Location.of(path, wish=Wish((1280, 720), 30)).options == {}
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from ....errors import MediaError
 from ..ffmpeg_in_children import keep_in_child
 from .pipe_input import PipeInput
 
-__all__ = ["OPEN_SECONDS", "READ_SECONDS", "Location", "MediaInput", "Span"]
+__all__ = ["OPEN_SECONDS", "READ_SECONDS", "Location", "MediaInput", "Span", "Wish"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,9 @@ _TEXT_FORMATS: Final = ("tty", "bin")
 _RTSP_CHOICES: Final = ("rtsp_transport", "rtsp_flags")
 _RTSP_DEFAULTS: Final = {"rtsp_flags": "prefer_tcp"}
 
+_CAPTURE_FORMATS: Final = ("avfoundation", "dshow", "gdigrab", "v4l2", "x11grab")
+"""What reads devices and screens, and can be asked for a size and a frame rate."""
+
 _SEGMENTED_FORMATS: Final = ("hls", "dash")
 """These have no end, and yet they bring seconds at a time."""
 
@@ -55,6 +58,32 @@ _ADVICE: Final = {
     errno.EIO: "the device or the connection is gone",
     errno.ETIMEDOUT: "check the address, and that it is sending",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How video is to be shown, however the input has it.
+
+    Attributes:
+        size: Width and height in pixels; None: as it is.
+        fps: Frames per second at the most; None: as many as there are.
+    """
+
+    size: tuple[int, int] | None = None
+    fps: float | None = None
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What a device is asked for, by FFmpeg's names."""
+        options = {}
+        if self.size is not None:
+            options["video_size"] = "{}x{}".format(*self.size)
+        if self.fps is not None:
+            options["framerate"] = f"{self.fps:g}"
+        return options
+
+
+_AS_IT_IS: Final = Wish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +110,11 @@ class Location:
 
     @classmethod
     def of(
-        cls, path: str | os.PathLike[str], format: str | None = None, options: Mapping[str, str] | None = None
+        cls,
+        path: str | os.PathLike[str],
+        format: str | None = None,
+        options: Mapping[str, str] | None = None,
+        wish: Wish = _AS_IT_IS,
     ) -> Self:
         """Tell a file from a camera and from a URL.
 
@@ -89,6 +122,7 @@ class Location:
             path: Of a file or a camera, or a URL.
             format: FFmpeg's name of what reads it. None: by its content.
             options: Of that, by FFmpeg's names. None: none.
+            wish: What a device is asked for where the options do not say it.
 
         Raises:
             TypeError: It is no path, or the options are no strings.
@@ -103,6 +137,8 @@ class Location:
         # Packets that UDP loses would be missing in what is passed on; who asks for UDP gets it.
         if text.startswith(("rtsp:", "rtsps:")) and given.keys().isdisjoint(_RTSP_CHOICES):
             given = {**_RTSP_DEFAULTS, **given}
+        if format in _CAPTURE_FORMATS:
+            given = {**wish.options, **given}
         try:
             mode = os.stat(text.removeprefix("file:")).st_mode
         except (OSError, ValueError) as error:
@@ -114,7 +150,7 @@ class Location:
             name = re.sub(r"(?<=://)[^/@]*@", "", text)
             return cls(text, format, False, "://" in text, name, None, given)
         if stat.S_ISCHR(mode):
-            return cls(text, format or "v4l2", False, False, text, None, given)
+            return cls(text, format or "v4l2", False, False, text, None, {**wish.options, **given})
         file = text.removeprefix("file:")
         # Else FFmpeg would take a name with a colon for a URL.
         pipe_path = file if stat.S_ISFIFO(mode) else None

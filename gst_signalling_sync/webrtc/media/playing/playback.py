@@ -41,6 +41,7 @@ class Playback:
         media: The input, at its beginning.
         video: What frames are written to.
         audio: What sound is written to.
+        size: Width and height in pixels that frames are scaled to; None: none are.
     """
 
     def __init__(
@@ -49,12 +50,13 @@ class Playback:
         media: MediaInput,
         video: VideoSource | EncodedVideoSource | None,
         audio: AudioSource | EncodedAudioSource | None,
+        size: tuple[int, int] | None = None,
     ) -> None:
         self._name = name
         self._packets = media.packets()
         self._tracks: dict[int, PlayedTrack] = {}
         if media.video is not None and video is not None:
-            self._tracks[media.video.index] = _played_video(name, media.video, video, media.span)
+            self._tracks[media.video.index] = _played_video(name, media.video, video, media.span, size)
         if media.audio is not None and audio is not None:
             self._tracks[media.audio.index] = _played_audio(name, media.audio, audio, media.span)
         self._queued = 0
@@ -159,11 +161,11 @@ class Playback:
 
 
 def _played_video(
-    name: str, stream: VideoStream, source: VideoSource | EncodedVideoSource, span: Span
+    name: str, stream: VideoStream, source: VideoSource | EncodedVideoSource, span: Span, size: tuple[int, int] | None
 ) -> PlayedVideo | PassedVideo:
     if isinstance(source, EncodedVideoSource):
         return PassedVideo(name, stream, source, span)
-    return PlayedVideo(name, stream, source, span)
+    return PlayedVideo(name, stream, source, span, size)
 
 
 def _played_audio(

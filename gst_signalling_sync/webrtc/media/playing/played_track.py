@@ -15,6 +15,7 @@ import av
 import numpy as np
 from av.audio.stream import AudioStream
 from av.stream import Stream
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -138,11 +139,17 @@ class PlayedVideo(PlayedTrack):
         stream: Of the input.
         source: What they are written to.
         span: What the input says about its time stamps.
+        size: Width and height in pixels that they are scaled to; None: they are not.
     """
 
-    def __init__(self, name: str, stream: VideoStream, source: VideoSource, span: Span) -> None:
+    def __init__(
+        self, name: str, stream: VideoStream, source: VideoSource, span: Span, size: tuple[int, int] | None = None
+    ) -> None:
         super().__init__(name, stream, source, span)
-        self._interval = 1 / source.fps
+        # The source may take fewer than there are.
+        self._interval = float(1 / (stream.average_rate or source.fps))
+        self._size = size
+        self._reformatter = VideoReformatter()
 
     def _decode(self, packet: av.Packet[Stream]) -> Iterator[Item]:
         for frame in packet.decode():
@@ -150,6 +157,8 @@ class PlayedVideo(PlayedTrack):
             start = self._place(frame.time)
             lasts = float((frame.duration or 0) * (frame.time_base or 0))
             self._expected = end = start + (lasts if 0 < lasts < self._longest_jump else self._interval)
+            if self._size is not None and (frame.width, frame.height) != self._size:
+                frame = self._reformatter.reformat(frame, *self._size, threads=1)  # noqa: PLW2901 - the same frame
             yield Item(frame, start, end, due=start)
 
 

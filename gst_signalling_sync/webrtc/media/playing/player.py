@@ -15,11 +15,12 @@ from ....threads.interruptible import Condition, Future
 from ....threads.owner import Owner
 from ....threads.waiting import Deadline, result_of, wait_for
 from ..encoded_frame import AUDIO_CLOCK_RATE
+from ..pictures import check_size
 from ..sending.audio_source import AudioSource
 from ..sending.encoded_audio_source import EncodedAudioSource
 from ..sending.encoded_video_source import EncodedVideoSource
-from ..sending.video_source import VideoSource
-from .media_input import OPEN_SECONDS, READ_SECONDS, Location, MediaInput
+from ..sending.video_source import VideoSource, check_fps
+from .media_input import OPEN_SECONDS, READ_SECONDS, Location, MediaInput, Wish
 from .passing import codec_passed, is_sound_passed
 from .playback import Playback
 
@@ -30,6 +31,9 @@ logger = logging.getLogger(__name__)
 _DEFAULT_FPS: Final = 30.0
 _MIN_FPS: Final = 1.0
 _MAX_FPS: Final = 60.0
+
+_NEAR: Final = 1.01
+"""A rate that is so little above another one is not reduced."""
 
 _RETRY_SECONDS: Final = 1.0
 
@@ -57,11 +61,15 @@ class Player:
             has it.
         pass_through: Whether video that is H264 or VP8 without B-frames already, and sound that is Opus, are sent as they are,
             see `EncodedVideoSource`. False: all is encoded, and follows the links.
+        size: Width and height in pixels in which video is shown. A device is asked for it; what has another one is scaled, and
+            encoded. None: as it is.
+        fps: Frames per second at the most. A device is asked for it; of what has more, some are left out, and the others
+            encoded. None: as many as there are, up to 60.
 
     Raises:
         MediaError: It cannot be opened, or has neither video nor audio that can be decoded.
         TypeError: It is no path, or the options are no strings.
-        ValueError: The name is none that a track may have.
+        ValueError: The name is none that a track may have, or the size or frame rate is out of range.
     """
 
     def __init__(
@@ -73,8 +81,15 @@ class Player:
         format: str | None = None,
         options: Mapping[str, str] | None = None,
         pass_through: bool = True,
+        size: tuple[int, int] | None = None,
+        fps: float | None = None,
     ) -> None:
-        self._location = Location.of(path, format, options)
+        check_size(size)
+        if fps is not None:
+            check_fps(fps)
+        wish = Wish(size, fps)
+        self._location = Location.of(path, format, options, wish)
+        self._size = size
         self._loop = loop
         self._owner = Owner(f"player of {self._location.name}")
         # Guards what follows; notified when it changes. The thread owns the input that it plays.
@@ -89,7 +104,7 @@ class Player:
         self._stop = threading.Event()
         self._unplayed: MediaInput | None = _open(self._location, self._stop)
         self._opened_at = time.monotonic()
-        self._video = _video_source(self._unplayed, name, pass_through)
+        self._video = _video_source(self._unplayed, name, pass_through, wish)
         self._audio = _audio_source(self._unplayed, name, pass_through)
 
     def __repr__(self) -> str:
@@ -255,7 +270,7 @@ class Player:
 
     def _play_once(self, media: MediaInput, begin: float | None) -> float | None:
         """When what follows is to begin; None: that does not matter."""
-        playback = Playback(self._location.name, media, self._video, self._audio)
+        playback = Playback(self._location.name, media, self._video, self._audio, self._size)
         if not media.is_live:
             return playback.play_in_time(begin, self._wait_until)
         playback.play_at_once(self._goes_on)
@@ -313,11 +328,17 @@ def _discard(opened: concurrent.futures.Future[MediaInput]) -> None:
         opened.result().close()
 
 
-def _video_source(media: MediaInput, name: str | None, pass_through: bool) -> VideoSource | EncodedVideoSource | None:
+def _video_source(
+    media: MediaInput, name: str | None, pass_through: bool, wish: Wish
+) -> VideoSource | EncodedVideoSource | None:
     if media.video is None:
         return None
     rate = max(_MIN_FPS, min(float(media.video.average_rate or _DEFAULT_FPS), _MAX_FPS))
-    codec = codec_passed(media.video) if pass_through else None
+    context = media.video.codec_context
+    fits = wish.size in (None, (context.width, context.height)) and (wish.fps is None or rate <= _NEAR * wish.fps)
+    codec = codec_passed(media.video) if pass_through and fits else None
+    if wish.fps is not None:
+        rate = min(rate, wish.fps)
     return VideoSource(rate, name=name) if codec is None else EncodedVideoSource(codec.name, rate, name=name)
 
 

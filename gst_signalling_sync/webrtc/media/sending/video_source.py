@@ -31,7 +31,7 @@ from .encoding import FRAME_TOLERANCE, MIN_BITRATE, Encoding, lowest_bitrate
 from .fan_out import FanOut, Sink
 from .source_thread import SourceThread
 
-__all__ = ["Bitrate", "VideoSource"]
+__all__ = ["Bitrate", "VideoSource", "check_fps"]
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,16 @@ _BURST: Final = 3
 """Frames that may come early: who writes at about `fps`, and several at once after a stall, must not wait ever after."""
 
 _POLL_SECONDS: Final = 0.005
+
+
+def check_fps(fps: float) -> None:
+    """Refuse a frame rate that no source has.
+
+    Raises:
+        ValueError: It is not more than 0, or too high.
+    """
+    if not 0 < fps <= _MAX_FPS:
+        raise ValueError(f"fps={fps!r}: frames per second are more than 0 and at most {_MAX_FPS}")
 
 
 class _Written:
@@ -86,8 +96,7 @@ class VideoSource:
         degradation: DegradationPreference = "balanced",
         name: str | None = None,
     ) -> None:
-        if not 0 < fps <= _MAX_FPS:
-            raise ValueError(f"fps={fps!r}: frames per second are more than 0 and at most {_MAX_FPS}")
+        check_fps(fps)
         self.name: Final = checked_name(name, self.kind)
         self.fps = float(fps)
         self.codecs = _checked_codecs(codecs)
