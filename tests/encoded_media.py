@@ -97,6 +97,7 @@ class FakeTrack:
 
     def __init__(self, kind: MediaKind, clock_rate: float) -> None:
         self.kind = kind
+        self.name = f"the {kind}"
         self.clock = FakeClock(clock_rate)
         self.taps: list[Callable[[EncodedFrame], None]] = []
         self.keyframe_requests = 0

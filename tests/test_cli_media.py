@@ -29,6 +29,7 @@ from gst_signalling_sync.cli.demo.picture import HEIGHT, WIDTH, MovingPicture, s
 from gst_signalling_sync.cli.demo.processor import ProcessorUse
 from gst_signalling_sync.cli.demo.screen import drawing
 from gst_signalling_sync.cli.demo.tone import RATE, Tone, frequency_of
+from gst_signalling_sync.cli.recorder_group import files_of_all
 from gst_signalling_sync.webrtc.media.pictures import to_array
 
 from .filming import filming, humming
@@ -184,6 +185,23 @@ class TestErrors:
 
 
 class TestRecord:
+    @pytest.mark.parametrize(
+        ("videos", "audios", "files"),
+        [
+            ("", "", []),
+            ("f", "", [("f", None)]),
+            ("", "r", [(None, "r")]),
+            ("f", "r", [("f", "r")]),
+            ("fw", "r", [("f", "r"), ("w", None)]),
+            ("fw", "wr", [("f", "r"), ("w", "w")]),
+            ("fw", "fr", [("f", "f"), ("w", "r")]),
+            ("fw", "fwr", [("f", "f"), ("w", "w"), (None, "r")]),
+            ("f", "rs", [("f", "r"), (None, "s")]),
+        ],
+    )
+    def test_files_of_all(self, videos: str, audios: str, files: list[tuple[str | None, str | None]]) -> None:
+        assert files_of_all(list(videos), list(audios)) == files
+
     @pytest.mark.parametrize("suffix", SUFFIXES)
     def test_records_so_many_seconds(self, uri: str, robot: Producer, tmp_path: Path, suffix: str) -> None:
         file = tmp_path / f"drive.{suffix}"
@@ -221,6 +239,27 @@ class TestRecord:
         contents = [play(file) for file in files]
         assert document["frames"] == sum(len(content.pictures) for content in contents)
         assert all(content.pictures for content in contents)
+
+    def test_all_tracks_have_files_of_their_own(self, uri: str, tmp_path: Path) -> None:
+        robot = Producer(uri, name="robot")
+        cameras = [robot.add_video(name=name) for name in ("front", "wrist")]
+        microphones = [robot.add_audio(name=name) for name in ("wrist", "room")]
+        with ExitStack() as stack:
+            stack.enter_context(robot)
+            for camera in cameras:
+                stack.enter_context(filming(camera))
+            for microphone in microphones:
+                stack.enter_context(humming(microphone))
+            arguments = ("--all", "--seconds", "2", "--json")
+            finished = run("record", "robot", str(tmp_path / "drive.mkv"), "--uri", uri, *arguments)
+
+        assert finished.returncode == 0
+        document: dict[str, Any] = json.loads(finished.stdout)
+        tracks = {"front": {"video": "front", "audio": "room"}, "wrist": {"video": "wrist", "audio": "wrist"}}
+        assert document["files"] == [str(tmp_path / f"drive-{name}.mkv") for name in tracks]
+        for name, expected in tracks.items():
+            with av.open(str(tmp_path / f"drive-{name}.mkv")) as file:
+                assert {each.type: each.metadata["title"] for each in file.streams} == expected
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_signal_ends_it_with_a_whole_file(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import time
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import pytest
 
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
@@ -101,6 +104,35 @@ def test_it_begins_with_the_first_keyframe_and_the_sound_of_that_moment(tmp_path
     assert file.pictures[0][:2] == (0, FPS)
     assert file.first_sound == pytest.approx(0, abs=0.021)
     assert_in_sync(file)
+
+
+@pytest.mark.parametrize("begin", [0.0, 0.4])
+@pytest.mark.parametrize(("suffix", "precision"), [("mkv", 1e-6), ("webm", 1e-6), ("mp4", 1.0)])
+def test_it_tells_when_it_begins_and_the_names_of_its_tracks(
+    tmp_path: Path, suffix: str, precision: float, begin: float
+) -> None:
+    robot = Robot(wall=1_700_000_000.25)
+    with recorder_of(robot, tmp_path / f"drive.{suffix}") as recorder:
+        robot.send(begin, 4)
+    with av.open(str(recorder.path)) as file:
+        told = datetime.fromisoformat(str(file.metadata["creation_time"])).timestamp()
+        names = [stream.metadata.get("title", stream.metadata.get("handler_name")) for stream in file.streams]
+
+    # That of the first keyframe, of which there is one in a second.
+    assert told == pytest.approx(1_700_000_000.25 + (1.0 if begin else 0.0), abs=precision)
+    assert names == ["the video", "the audio"]
+
+
+def test_it_tells_when_it_arrived_where_the_sender_tells_no_clock(tmp_path: Path) -> None:
+    robot = Robot()
+    robot.video_track.clock.has_report = robot.audio_track.clock.has_report = False
+    began_at = time.time()
+    with recorder_of(robot, tmp_path / "drive.mkv") as recorder:
+        robot.send(0, 4)
+    with av.open(str(recorder.path)) as file:
+        told = datetime.fromisoformat(str(file.metadata["creation_time"])).timestamp()
+
+    assert told == pytest.approx(began_at, abs=2.0)
 
 
 @pytest.mark.parametrize(("video_delay", "audio_delay"), [(0.8, 0.02), (0.05, 0.6)])

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import click
 
@@ -17,11 +17,9 @@ from .numbers import SECONDS, FiniteRange
 from .output import json_option, print_json, printable, stdout_is_terminal
 from .producers import departure
 from .program import treat_sigterm_as_interrupt
+from .recorder_group import RecorderGroup, recorders_of_all
 from .recording_screen import Figures, Lines, LiveLine, Screen, Silence
 from .session_options import SessionOptions, session_options
-
-if TYPE_CHECKING:
-    from .. import Recorder
 
 __all__ = ["record"]
 
@@ -41,6 +39,7 @@ Examples:
   gst-signalling-sync record robot drive.mkv --seconds 60
   gst-signalling-sync record robot drive.webm --seconds 5 --json
   gst-signalling-sync record robot drive.mkv --segment 60
+  gst-signalling-sync record robot drive.mkv --all
 """,
 )
 @click.argument("name")
@@ -57,6 +56,12 @@ Examples:
     metavar="SECONDS",
     help="Begin another file at the first keyframe after so many seconds: FILE's name with -000, -001 and so on.",
 )
+@click.option(
+    "--all",
+    "has_all",
+    is_flag=True,
+    help="Record every track: a file for each camera, named after it: FILE's name with -wrist and so on.",
+)
 @json_option("Print one JSON object at the end.")
 @session_options
 def record(
@@ -65,22 +70,28 @@ def record(
     options: SessionOptions,
     seconds: float | None,
     segment_seconds: float | None,
+    has_all: bool,
     as_json: bool,
 ) -> None:
     """Record what producer NAME, a name or a peer id, sends into FILE: MP4, MKV or WebM, by its suffix.
 
-    The first video and the first audio track are recorded, in sync, without re-encoding where the file can hold what came. A
-    file that is there is overwritten. Whatever ends the recording, the file plays. A producer that crashes, restarts or is not
-    heard any more is waited for, and the file goes on; fails when the producer ends the session before.
+    The first video and the first audio track are recorded, in sync, without re-encoding where the file can hold what came.
+    With --all each camera has a file of its own, with the sound of its name, else the first with the first sound; each file
+    tells when it begins. A file that is there is overwritten. Whatever ends the recording, the files play. A producer that
+    crashes, restarts or is not heard any more is waited for, and the recording goes on; fails when the producer ends the
+    session before.
     """
     treat_sigterm_as_interrupt()
     check_directory(file)
     producer = options.find(name)
     timeout = options.timeout
     with options.connect(producer, resume=True) as session:
-        recorder = session.record(file, segment_seconds=segment_seconds)
+        if has_all:
+            recorder = RecorderGroup(recorders_of_all(session, file, segment_seconds))
+        else:
+            recorder = RecorderGroup([session.record(file, segment_seconds=segment_seconds)])
         recorder.start()
-        figures = Figures(session, recorder)
+        figures = Figures(session, recorder, None if has_all else 1)
         screen: Screen = Silence() if as_json else LiveLine() if stdout_is_terminal() and not verbosity() else Lines()
         with screen.showing(printable(f"recording {name} ({producer.id}) at {options.endpoint.uri} into {file}")):
             end = _wait_for_end(recorder, figures, screen, math.inf if seconds is None else seconds, timeout)
@@ -101,7 +112,7 @@ def record(
         raise SessionClosed(f"{departure(name, session)}; {file} has the {recorder.seconds:.1f} s until then")
 
 
-def _wait_for_end(recorder: Recorder, figures: Figures, screen: Screen, seconds: float, timeout: float) -> End:
+def _wait_for_end(recorder: RecorderGroup, figures: Figures, screen: Screen, seconds: float, timeout: float) -> End:
     """Show the recording until it ends.
 
     Returns:
@@ -109,7 +120,7 @@ def _wait_for_end(recorder: Recorder, figures: Figures, screen: Screen, seconds:
     """
     started = time.monotonic()
     try:
-        while recorder.state == "recording":
+        while recorder.is_recording:
             if recorder.seconds >= seconds:
                 return "seconds"
             waited = time.monotonic() - started
@@ -123,7 +134,7 @@ def _wait_for_end(recorder: Recorder, figures: Figures, screen: Screen, seconds:
     return "failed" if isinstance(recorder.error, RecordingError) else "left"
 
 
-def _close(recorder: Recorder, file: Path) -> RecordingError | None:
+def _close(recorder: RecorderGroup, file: Path) -> RecordingError | None:
     """Complete the file.
 
     Returns:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from rich.live import Live
 
-    from .. import Recorder, Session
+    from .. import Session
+    from .recorder_group import RecorderGroup
 
 __all__ = ["Figures", "Lines", "LiveLine", "Screen", "Silence"]
 
@@ -38,23 +39,24 @@ class Figures:
     Args:
         session: What is recorded.
         recorder: Who records it.
+        most: How many tracks of each kind are; None: all.
     """
 
-    def __init__(self, session: Session, recorder: Recorder) -> None:
+    def __init__(self, session: Session, recorder: RecorderGroup, most: int | None) -> None:
         self._session = session
-        self._videos = session.videos[:1]
-        self._audios = session.audios[:1]
+        self._videos = session.videos[:most]
+        self._audios = session.audios[:most]
         self.recorder = recorder
 
     @property
     def packets_lost(self) -> int:
-        """Of both tracks."""
+        """Of all tracks."""
         return sum(track.packets_lost for track in (*self._videos, *self._audios))
 
     @property
     def has_begun(self) -> bool:
         """Whether anything came at all."""
-        return any(track.frames_received for track in (*self._videos, *self._audios))
+        return any(track.codec for track in (*self._videos, *self._audios))
 
     @property
     def absence(self) -> str | None:

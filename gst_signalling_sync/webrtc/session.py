@@ -313,11 +313,24 @@ class Session:
 
         return self._loop.run(create(), self._deadline(timeout), f"creating data channel {label!r} on {self.named}")
 
-    def record(self, path: str | os.PathLike[str], *, segment_seconds: float | None = None) -> Recorder:
-        """Record the first video and the first audio track into a file, or into one after the other.
+    def record(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        segment_seconds: float | None = None,
+        video: str | bool = True,
+        audio: str | bool = True,
+    ) -> Recorder:
+        """Record a video and an audio track into a file, or into one after the other.
+
+        Several recorders may record at the same time, each another camera: what their files begin with was captured at the time
+        that each of them tells as its creation, by the clock of `Frame.captured_at`. Of MKV and WebM it is exact, of MP4 to the
+        second.
 
         Args:
             path: Ends in ``.mp4``, ``.mkv`` or ``.webm``; a file that is there is overwritten.
+            video: The name of a track, as of `videos`. True: the first, if there is any; False: none.
+            audio: Likewise, of `audios`.
             segment_seconds: Length after which the next keyframe begins another file, without a lost frame; None: there is one
                 file. Those of ``drive.mkv`` are ``drive-000.mkv``, ``drive-001.mkv`` and so on.
 
@@ -325,17 +338,21 @@ class Session:
             The recorder, a context manager that records until it or the session is closed.
 
         Raises:
-            ValueError: The file name has another suffix, or a segment is to be shorter than a second.
-            TrackNotFound: The other end sends neither video nor audio.
+            ValueError: The file name has another suffix, a segment is to be shorter than a second, or nothing is to be
+                recorded.
+            TrackNotFound: The other end sends neither video nor audio, or no track of that name.
             SessionClosed: The session is closed.
             RuntimeError: The session was inherited by `fork`.
         """
         self._owner.check()
         if self._state is SessionState.CLOSED:
             raise self.closed_error(f"recording {os.fspath(path)}")
-        if not (self.media.videos or self.media.audios):
+        if video is False and audio is False:
+            raise ValueError("video=False, audio=False: there is nothing to record")
+        tracks = [*_chosen(self.videos, video), *_chosen(self.audios, audio)]
+        if not tracks:
             raise self._no_track("video or audio")
-        return self.media.record(path, self.named, segment_seconds)
+        return self.media.record(path, tracks, self.named, segment_seconds)
 
     def stats(self, timeout: float | None = None) -> Statistics:
         """The W3C's statistics of this end: of streams, transports, the selected candidate pair and data channels.
@@ -658,6 +675,13 @@ class Session:
         if self._loop.is_current and not predicate():
             raise RuntimeError(f"{self.named}: a blocking call on the event loop thread would wait for itself forever")
         wait_for(self._changed, predicate, deadline)
+
+
+def _chosen(receivers: NamedTracks[Receiver], wanted: str | bool) -> list[Receiver]:
+    """The track of a name, or the first one, or none."""
+    if isinstance(wanted, str):
+        return [receivers[wanted]]
+    return list(receivers[:1]) if wanted else []
 
 
 def _first(receivers: list[Receiver], error: TrackNotFound) -> Receiver:

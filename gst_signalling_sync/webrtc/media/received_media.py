@@ -16,10 +16,10 @@ from ...threads.callbacks import Callbacks
 from ...threads.loop_thread import LoopThread
 from ...threads.waiting import Deadline
 from .receiving.media_receiver import MediaReceiver
-from .receiving.track_feed import TrackFeed
 
 if TYPE_CHECKING:
     from .receiving.audio_receiver import AudioReceiver
+    from .receiving.track_receiver import TrackReceiver
     from .receiving.video_receiver import VideoReceiver
     from .recording.recorder import Recorder
 
@@ -97,8 +97,20 @@ class ReceivedMedia:
                 self.add(successor.rtp, named)
         resumed.end(None)
 
-    def record(self, path: str | os.PathLike[str], named: str, segment_seconds: float | None) -> Recorder:
-        """Make a recorder of the first track of each kind.
+    def record(
+        self,
+        path: str | os.PathLike[str],
+        tracks: Sequence[TrackReceiver],
+        named: str,
+        segment_seconds: float | None,
+    ) -> Recorder:
+        """Make a recorder.
+
+        Args:
+            path: Of the file.
+            tracks: One of each kind at most.
+            named: The session as errors and log lines name it.
+            segment_seconds: As of `Recorder`.
 
         Raises:
             ValueError: The file name has another suffix than those of containers, or a segment is too short.
@@ -106,8 +118,8 @@ class ReceivedMedia:
         """
         from .recording.recorder import Recorder
 
-        tracks: Sequence[TrackFeed] = [each.feed for each in (*self._videos[:1], *self._audios[:1])]
-        recorder = Recorder(path, tracks, named, self._timeout, self._callbacks, self._loop, segment_seconds)
+        feeds = [each.feed for each in tracks]
+        recorder = Recorder(path, feeds, named, self._timeout, self._callbacks, self._loop, segment_seconds)
         with self._lock:
             if self._has_ended:
                 raise SessionClosed(f"recording {os.fspath(path)}: {named} is closed")

@@ -23,6 +23,8 @@ class TrackFeed:
 
     def __init__(self, rtp: MediaReceiver) -> None:
         self.kind: Final[MediaKind] = rtp.kind
+        self.name: Final = rtp.name
+        """By which the session knows the track."""
         self._rtp = rtp
         # Of the peer connections before.
         self._packets_received = self._packets_lost = self._packets_repaired = self._frames_received = 0

@@ -12,10 +12,13 @@ from typing import Final
 from ..codecs import VIDEO
 from .matroska import MatroskaMuxer
 from .mp4 import Mp4Muxer
-from .muxer import Muxer, Template
+from .muxer import About, Muxer, Template
 from .recording_file import RecordingFile
 
 __all__ = ["Container", "container_of"]
+
+
+MuxerMaker = Callable[[RecordingFile, Template | None, bool, About], Muxer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +26,16 @@ class Container:
     """A kind of file.
 
     Attributes:
-        muxer: Begins one, from the file, the template of its video if it has any, and whether it has sound.
+        muxer: Begins one, from the file, the template of its video if it has any, whether it has sound, and what it says of
+            itself.
         video: The codecs that are written as they come. What comes in another one is re-encoded to the first of them.
     """
 
-    muxer: Callable[[RecordingFile, Template | None, bool], Muxer]
+    muxer: MuxerMaker
     video: tuple[str, ...]
 
 
-_MUXERS: Final[dict[str, Callable[[RecordingFile, Template | None, bool], Muxer]]] = {
+_MUXERS: Final[dict[str, MuxerMaker]] = {
     ".mp4": Mp4Muxer,
     ".mkv": partial(MatroskaMuxer, "matroska"),
     ".webm": partial(MatroskaMuxer, "webm"),

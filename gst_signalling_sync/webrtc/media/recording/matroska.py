@@ -13,7 +13,7 @@ from typing import Final
 
 from ..encoded_frame import AUDIO_CLOCK_RATE, MediaKind
 from .ebml import UNKNOWN_SIZE, element, number, real, text, void
-from .muxer import LOST_SECONDS, OPUS_HEAD, Muxer, Packet, Template
+from .muxer import LOST_SECONDS, OPUS_HEAD, About, Muxer, Packet, Template
 from .recording_file import RecordingFile
 
 __all__ = ["MatroskaMuxer"]
@@ -35,6 +35,9 @@ _MAX_CLUSTER_BYTES: Final = 2 * 1024 * 1024
 _SEEK_HEAD_BYTES: Final = 96
 _DURATION_BYTES: Final = 11
 
+_EPOCH_SECONDS: Final = 978_307_200
+"""From 1970 to 2001 (RFC 8794 section 7.6)."""
+
 _TRACK_NUMBERS: Final[dict[MediaKind, int]] = {"video": 1, "audio": 2}
 
 _TRACK_TYPES: Final[dict[MediaKind, int]] = {"video": 1, "audio": 2}
@@ -42,9 +45,16 @@ _TRACK_TYPES: Final[dict[MediaKind, int]] = {"video": 1, "audio": 2}
 # RFC 8794 section 11.2, RFC 9559 section 5.1.
 _EBML, _DOCUMENT_TYPE, _DOCUMENT_VERSION, _DOCUMENT_READ_VERSION = 0x1A45DFA3, 0x4282, 0x4287, 0x4285
 _SEGMENT, _SEEK_HEAD, _SEEK, _SEEK_ID, _SEEK_POSITION = 0x18538067, 0x114D9B74, 0x4DBB, 0x53AB, 0x53AC
-_INFO, _TIMESTAMP_SCALE, _DURATION, _MUXING_APP, _WRITING_APP = 0x1549A966, 0x2AD7B1, 0x4489, 0x4D80, 0x5741
+_INFO, _TIMESTAMP_SCALE, _DURATION, _DATE, _MUXING_APP, _WRITING_APP = (
+    0x1549A966,
+    0x2AD7B1,
+    0x4489,
+    0x4461,
+    0x4D80,
+    0x5741,
+)
 _TRACKS, _TRACK_ENTRY, _TRACK_NUMBER, _TRACK_UID, _TRACK_TYPE = 0x1654AE6B, 0xAE, 0xD7, 0x73C5, 0x83
-_FLAG_LACING, _LANGUAGE, _CODEC_ID, _CODEC_PRIVATE = 0x9C, 0x22B59C, 0x86, 0x63A2
+_FLAG_LACING, _NAME, _LANGUAGE, _CODEC_ID, _CODEC_PRIVATE = 0x9C, 0x536E, 0x22B59C, 0x86, 0x63A2
 _CODEC_DELAY, _SEEK_PRE_ROLL, _AUDIO, _SAMPLING_FREQUENCY, _CHANNELS = 0x56AA, 0x56BB, 0xE1, 0xB5, 0x9F
 _VIDEO, _PIXEL_WIDTH, _PIXEL_HEIGHT = 0xE0, 0xB0, 0xBA
 _CLUSTER, _TIMESTAMP, _SIMPLE_BLOCK = 0x1F43B675, 0xE7, 0xA3
@@ -69,12 +79,15 @@ class MatroskaMuxer(Muxer):
         file: Where to.
         video: From `template_of`; None: the file has no video.
         has_audio: Whether it has a track of Opus.
+        about: What it says of itself.
 
     Raises:
         OSError: The file could not be written.
     """
 
-    def __init__(self, document_type: str, file: RecordingFile, video: Template | None, has_audio: bool) -> None:
+    def __init__(
+        self, document_type: str, file: RecordingFile, video: Template | None, has_audio: bool, about: About
+    ) -> None:
         self._file = file
         self._has_video = video is not None
         self._block_data = _as_it_is if video is None else video.codec.recorded.matroska_data
@@ -88,14 +101,14 @@ class MatroskaMuxer(Muxer):
 
         application = text(_MUXING_APP, "gst-signalling-sync") + text(_WRITING_APP, "gst-signalling-sync")
         scale = number(_TIMESTAMP_SCALE, _NANOSECONDS_PER_TICK)
-        info = element(_INFO, scale + application + void(_DURATION_BYTES))
+        info = element(_INFO, scale + _date(about.began_at) + application + void(_DURATION_BYTES))
         header = _document_header(document_type) + element(_SEGMENT, b"", UNKNOWN_SIZE)
         self._segment_begin = len(header)
         self._info_position = _SEEK_HEAD_BYTES
         self._tracks_position = self._info_position + len(info)
         self._duration_position = self._segment_begin + self._tracks_position - _DURATION_BYTES
-        entries = [] if video is None else [_video_entry(video)]
-        entries += [_audio_entry()] if has_audio else []
+        entries = [] if video is None else [_video_entry(video, about.names.get("video"))]
+        entries += [_audio_entry(about.names.get("audio"))] if has_audio else []
         file.write(header + void(_SEEK_HEAD_BYTES) + info + element(_TRACKS, b"".join(entries)))
 
     @property
@@ -190,29 +203,34 @@ def _document_header(document_type: str) -> bytes:
     return element(_EBML, text(_DOCUMENT_TYPE, document_type) + written_by + read_by)
 
 
-def _track(kind: MediaKind, codec: str, rest: bytes) -> bytes:
+def _date(unix: float) -> bytes:
+    """When the recording begins (RFC 9559 section 5.1.2.11): nanoseconds since 2001."""
+    return element(_DATE, round((unix - _EPOCH_SECONDS) * 1e9).to_bytes(8, "big", signed=True))
+
+
+def _track(kind: MediaKind, name: str | None, codec: str, rest: bytes) -> bytes:
     track = _TRACK_NUMBERS[kind]
     head = number(_TRACK_NUMBER, track) + number(_TRACK_UID, track) + number(_TRACK_TYPE, _TRACK_TYPES[kind])
-    return element(
-        _TRACK_ENTRY, head + number(_FLAG_LACING, 0) + text(_LANGUAGE, "und") + text(_CODEC_ID, codec) + rest
-    )
+    named = text(_NAME, name) if name else b""
+    language = text(_LANGUAGE, "und")
+    return element(_TRACK_ENTRY, head + number(_FLAG_LACING, 0) + named + language + text(_CODEC_ID, codec) + rest)
 
 
-def _video_entry(video: Template) -> bytes:
+def _video_entry(video: Template, name: str | None) -> bytes:
     stream, recorded = video.stream, video.codec.recorded
     size = element(_VIDEO, number(_PIXEL_WIDTH, stream.width) + number(_PIXEL_HEIGHT, stream.height))
     private = recorded.matroska_private(stream.codec_context.extradata or b"")
-    return _track("video", recorded.matroska_codec, (element(_CODEC_PRIVATE, private) if private else b"") + size)
+    return _track("video", name, recorded.matroska_codec, (element(_CODEC_PRIVATE, private) if private else b"") + size)
 
 
 def _as_it_is(unit: bytes) -> bytes:
     return unit
 
 
-def _audio_entry() -> bytes:
+def _audio_entry(name: str | None) -> bytes:
     sound = element(_AUDIO, real(_SAMPLING_FREQUENCY, AUDIO_CLOCK_RATE) + number(_CHANNELS, 2))
     delays = number(_CODEC_DELAY, 0) + number(_SEEK_PRE_ROLL, _CONVERGENCE_NANOSECONDS)
-    return _track("audio", "A_OPUS", element(_CODEC_PRIVATE, OPUS_HEAD) + delays + sound)
+    return _track("audio", name, "A_OPUS", element(_CODEC_PRIVATE, OPUS_HEAD) + delays + sound)
 
 
 def _seek(target: int, position: int) -> bytes:

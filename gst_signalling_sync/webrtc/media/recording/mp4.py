@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Final
 
@@ -17,7 +18,7 @@ from av.video.stream import VideoStream
 
 from ..encoded_frame import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, MediaKind
 from ..ffmpeg_in_children import keep_in_child
-from .muxer import LOST_SECONDS, OPUS_HEAD, Muxer, Packet, Template
+from .muxer import LOST_SECONDS, OPUS_HEAD, About, Muxer, Packet, Template
 from .recording_file import RecordingFile
 
 __all__ = ["Mp4Muxer"]
@@ -40,12 +41,13 @@ class Mp4Muxer(Muxer):
         file: Where to.
         video: From `template_of`; None: the file has no video.
         has_audio: Whether it has a track of Opus.
+        about: What it says of itself; of the time, whole seconds.
 
     Raises:
         av.FFmpegError: FFmpeg refused the streams.
     """
 
-    def __init__(self, file: RecordingFile, video: Template | None, has_audio: bool) -> None:
+    def __init__(self, file: RecordingFile, video: Template | None, has_audio: bool, about: About) -> None:
         keep_in_child(self)
         self._file = file
         self._container: OutputContainer = av.open(file, "w", format="mp4", container_options=_OPTIONS)
@@ -56,8 +58,11 @@ class Mp4Muxer(Muxer):
             audio = self._container.add_stream_from_template(_opus_template(), opaque=True)
             audio.codec_context.extradata = OPUS_HEAD
             self._streams["audio"] = audio
+        self._container.metadata["creation_time"] = datetime.fromtimestamp(about.began_at, UTC).isoformat()
         for kind, stream in self._streams.items():
             stream.time_base = Fraction(1, _RATES[kind])
+            if name := about.names.get(kind):
+                stream.metadata["handler_name"] = name
         self._header_size: int | None = None
         self._is_closed = False
         self._seconds = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ from ..codecs.codec import VideoCodec
 from ..encoded_frame import AUDIO_CLOCK_RATE, MediaKind
 from ..receiving.video_decoder import MAX_PIXELS
 
-__all__ = ["LOST_SECONDS", "OPUS_HEAD", "Muxer", "Packet", "Template", "audio_packets", "template_of"]
+__all__ = ["LOST_SECONDS", "OPUS_HEAD", "About", "Muxer", "Packet", "Template", "audio_packets", "template_of"]
 
 LOST_SECONDS: Final = 0.5
 """Of media that a muxer holds in memory, and that are lost when the process is killed."""
@@ -26,6 +26,19 @@ LOST_SECONDS: Final = 0.5
 OPUS_HEAD: Final = struct.pack("<8sBBHIhB", b"OpusHead", 1, 2, 0, AUDIO_CLOCK_RATE, 0, 0)
 """RFC 7845 section 5.1. Two channels, which is what WebRTC negotiates (RFC 7587 section 7), whatever the packets hold. No
 pre-skip: what came over the network begins in the middle of something."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a file says of itself beside what is in it.
+
+    Attributes:
+        began_at: When what it begins with was captured, as Unix time by the sender's clock.
+        names: Of the tracks.
+    """
+
+    began_at: float
+    names: Mapping[MediaKind, str]
 
 
 @dataclass(frozen=True, slots=True)

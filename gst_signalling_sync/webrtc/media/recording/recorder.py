@@ -47,7 +47,7 @@ _POLL_SECONDS: Final = 0.1
 
 
 class Recorder:
-    """Records the first video and the first audio track of a session; made by `Session.record`. A context manager.
+    """Records a video and an audio track of a session; made by `Session.record`. A context manager.
 
     It records from `start`, or the beginning of the ``with`` block, until `close`, its end, or the end of the session.
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final, Protocol
 
 from ....errors import RecordingError
 from ..encoded_frame import EncodedFrame, MediaKind
 from .container import Container
-from .muxer import Muxer, Packet, Template, audio_packets, template_of
+from .muxer import About, Muxer, Packet, Template, audio_packets, template_of
 from .recorded_tracks import RecordedAudio, RecordedVideo
 from .recording_clock import CaptureClock, RecordingClock, Zero
 from .recording_file import RecordingFile
@@ -43,6 +44,10 @@ _HALF_SILENT: Final = 0.021
 
 class RecordableTrack(Protocol):
     """What a recorder needs of a `MediaReceiver`; every method may be called from any thread."""
+
+    @property
+    def name(self) -> str:
+        """By which the session knows it."""
 
     @property
     def kind(self) -> str:
@@ -85,6 +90,7 @@ class Recording:
         self._video: RecordedVideo | None = None
         self._audio: RecordedAudio | None = None
         self._muxer: Muxer | None = None
+        self._about = About(0.0, {kind: track.name for kind, track in tracks.items()})
         # After a pause, until there is a frame that the recording can go on with; sound waits for it.
         self._is_resuming = False
         self._sound_after_pause: list[EncodedFrame] = []
@@ -231,7 +237,9 @@ class Recording:
         return True
 
     def _begin(self) -> None:
-        self._open_tracks(self._zero())
+        zero = self._zero()
+        self._about = replace(self._about, began_at=_unix_time(zero))
+        self._open_tracks(zero)
         began = time.monotonic()
         # What was held is not late for that.
         packets = [
@@ -249,7 +257,7 @@ class Recording:
         if not packets:
             return
         packets.sort(key=lambda each: each[1].time)
-        self._muxer = self._container.muxer(self._file, template, self._audio is not None)
+        self._muxer = self._container.muxer(self._file, template, self._audio is not None, self._about)
         begins_with_sound = any(kind == "audio" and packet.time < _HALF_SILENT for kind, packet in packets)
         if self._audio is not None and not begins_with_sound:
             self._muxer.write("audio", _SILENCE)
@@ -301,7 +309,7 @@ class Recording:
         path = self._file.path
         file = RecordingFile(path.with_name(f".{path.name}.part"))
         try:
-            muxer = self._container.muxer(file, template, True)
+            muxer = self._container.muxer(file, template, True, self._about)
             for packet in audio_packets(path):
                 muxer.write("audio", packet)
             file.rename(path)
@@ -309,3 +317,8 @@ class Recording:
             file.discard()
             raise
         self._file, self._muxer = file, muxer
+
+
+def _unix_time(zero: Zero) -> float:
+    """When the recording begins, by the sender's clock; by this machine's where that is not known."""
+    return time.time() - (time.monotonic() - zero.arrival) if zero.capture is None else zero.capture

@@ -1,0 +1,137 @@
+"""`RecorderGroup`: several recorders of one session, which begin and end together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import RecordingError
+
+if TYPE_CHECKING:
+    from .. import Recorder, Session
+
+__all__ = ["RecorderGroup", "files_of_all", "recorders_of_all"]
+
+
+class RecorderGroup:
+    """What ``record`` needs of its recorders, as if they were one.
+
+    Args:
+        recorders: One or more.
+    """
+
+    def __init__(self, recorders: Sequence[Recorder]) -> None:
+        self._recorders = recorders
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether none has ended."""
+        return all(each.state == "recording" for each in self._recorders)
+
+    @property
+    def error(self) -> Exception | None:
+        """What ended the first that was ended; None: all go on, or ended in order."""
+        return next((each.error for each in self._recorders if each.error is not None), None)
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files so far."""
+        return [path for each in self._recorders for path in each.paths]
+
+    @property
+    def seconds(self) -> float:
+        """Length of the longest."""
+        return max(each.seconds for each in self._recorders)
+
+    @property
+    def size(self) -> int:
+        """Bytes written."""
+        return sum(each.size for each in self._recorders)
+
+    @property
+    def frames(self) -> int:
+        """Frames written."""
+        return sum(each.frames for each in self._recorders)
+
+    @property
+    def frames_dropped(self) -> int:
+        """Frames and packets of sound left out, because the disk, or the re-encoding, was too slow."""
+        return sum(each.frames_dropped for each in self._recorders)
+
+    @property
+    def transcodes(self) -> list[str]:
+        """What had to be re-encoded, as ``"VP8 to H264"``."""
+        return list(dict.fromkeys(note for each in self._recorders for note in each.transcodes))
+
+    def start(self) -> None:
+        """Open the files and record, see `Recorder.start`."""
+        for each in self._recorders:
+            each.start()
+
+    def close(self) -> None:
+        """Finish the files.
+
+        Raises:
+            RecordingError: One of the recordings failed; of several, the first.
+            WaitTimeout: The disk is too slow.
+        """
+        failure: RecordingError | None = None
+        for each in self._recorders:
+            try:
+                each.close()
+            except RecordingError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+
+def recorders_of_all(session: Session, file: Path, segment_seconds: float | None) -> list[Recorder]:
+    """A recorder for each file that `files_of_all` says.
+
+    Args:
+        session: What is recorded.
+        file: What the files are named after: ``drive-wrist.mkv`` where it is ``drive.mkv``.
+        segment_seconds: As of `Session.record`.
+
+    Raises:
+        TrackNotFound: There is nothing to record.
+    """
+    pairs = files_of_all([each.name for each in session.videos], [each.name for each in session.audios])
+    if not pairs:
+        # Which says that there are none.
+        return [session.record(file, segment_seconds=segment_seconds)]
+    return [
+        session.record(
+            _named_after(file, video or audio or ""),
+            segment_seconds=segment_seconds,
+            video=video or False,
+            audio=audio or False,
+        )
+        for video, audio in pairs
+    ]
+
+
+def files_of_all(videos: Sequence[str], audios: Sequence[str]) -> list[tuple[str | None, str | None]]:
+    """Which tracks are in a file together: a video and the sound of its name; of what is left, the first of each.
+
+    Args:
+        videos: Names.
+        audios: Names.
+
+    Returns:
+        For each file the name of its video and of its sound; None: it has none.
+    """
+    others = [name for name in audios if name not in videos]
+    first = next((name for name in videos if name not in audios), None)
+    sounds = {name: name for name in videos if name in audios}
+    if first is not None and others:
+        sounds[first] = others.pop(0)
+    return [*((name, sounds.get(name)) for name in videos), *((None, name) for name in others)]
+
+
+def _named_after(file: Path, track: str) -> Path:
+    # The peer has named the track.
+    harmless = re.sub(r"[^\w.+-]", "_", track)
+    return file.with_name(f"{file.stem}-{harmless}{file.suffix}")

@@ -1,0 +1,86 @@
+"""Recordings of several cameras of one session: which track is in which file, and how the files lie to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import av
+import pytest
+
+from gst_signalling_sync import Producer, Session, SignallingServer, TrackNotFound, connect
+from gst_signalling_sync.webrtc.media.pictures import to_array
+
+from .filming import filming, humming
+from .media import number_in
+from .waiting import wait_until
+
+CAMERAS = ("front", "left", "wrist")
+
+
+@contextmanager
+def session_with_cameras(server: SignallingServer) -> Iterator[Session]:
+    with ExitStack() as stack:
+        producer = Producer(server.uri, name="robot")
+        for name in CAMERAS:
+            stack.enter_context(filming(producer.add_video(name=name)))
+        stack.enter_context(humming(producer.add_audio(name="room")))
+        stack.enter_context(producer)
+        yield stack.enter_context(connect(server.uri, name="robot"))
+
+
+def capture_errors(path: Path) -> list[float]:
+    """When each frame was captured by the file, less by the number in it, in seconds, for all that can be read."""
+    with av.open(str(path)) as file:
+        began_at = datetime.fromisoformat(str(file.metadata["creation_time"])).timestamp()
+        frames = [
+            (began_at + float(frame.time or 0), number_in(to_array(frame, "bgr24"))) for frame in file.decode(video=0)
+        ]
+    return [at - number / 1000 for at, number in frames if number is not None]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("segment_seconds", [None, 1.0])
+def test_frames_of_all_cameras_are_placed_within_one_frame(
+    embedded_server: SignallingServer, tmp_path: Path, segment_seconds: float | None
+) -> None:
+    with session_with_cameras(embedded_server) as session:
+        recorders = [
+            session.record(tmp_path / f"{name}.mkv", video=name, audio=False, segment_seconds=segment_seconds)
+            for name in CAMERAS
+        ]
+        for recorder in recorders:
+            recorder.start()
+        wait_until(lambda: all(each.seconds > 4 for each in recorders), "they have recorded", 30)
+        paths = [path for each in recorders for path in each.paths]
+
+    errors = [error for path in paths for error in capture_errors(path)]
+    assert len(paths) == len(CAMERAS) if segment_seconds is None else len(paths) > len(CAMERAS)
+    assert len(errors) > 200
+    # The number is taken before the picture is drawn.
+    assert max(errors) - min(errors) < 1 / 30
+
+
+def test_track_is_chosen_by_its_name(embedded_server: SignallingServer, tmp_path: Path) -> None:
+    with session_with_cameras(embedded_server) as session:
+        with session.record(tmp_path / "wrist.mkv", video="wrist") as recorder:
+            wait_until(lambda: recorder.seconds > 0.5, "it has recorded")
+        with session.record(tmp_path / "room.mkv", video=False, audio="room") as recorder:
+            wait_until(lambda: recorder.seconds > 0.5, "it has recorded")
+
+    with av.open(str(tmp_path / "wrist.mkv")) as file:
+        assert [each.metadata["title"] for each in file.streams] == ["wrist", "room"]
+    with av.open(str(tmp_path / "room.mkv")) as file:
+        assert [(each.type, each.metadata["title"]) for each in file.streams] == [("audio", "room")]
+
+
+def test_what_is_not_there_is_told(embedded_server: SignallingServer, tmp_path: Path) -> None:
+    with session_with_cameras(embedded_server) as session:
+        with pytest.raises(TrackNotFound, match="its tracks: video 'front', video 'left', video 'wrist', audio 'room'"):
+            session.record(tmp_path / "a.mkv", video="rear")
+        with pytest.raises(ValueError, match="nothing to record"):
+            session.record(tmp_path / "a.mkv", video=False, audio=False)
+
+    assert not list(tmp_path.iterdir())
