@@ -18,7 +18,7 @@ from gst_signalling_sync.threads.loop_thread import LoopThread
 
 from .peers.reference import ReferenceServer, run_reference_server
 
-pytest_plugins = ["tests.running"]
+pytest_plugins = ["tests.running", "tests.figures"]
 
 LEAK_SECONDS = 5.0
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from ..figures import Figures
 from ..peers.library import library_consumer, library_producer, library_server
 from ..peers.peer_process import PeerProcess
 from ..proofs import short_and_long
-from .figures import Figures
 from .network import Machine, Network, require_namespaces
 
 # Four programs are started, on a machine that may have much else to do.

@@ -12,9 +12,9 @@ import pytest
 from benchmarks.tcp_relay import TcpRelay
 from gst_signalling_sync import Consumer, Listener, Producer, Retry, Session, SignallingServer
 
+from ..figures import Figures, Stopwatch
 from ..negotiation.edited_peer import EditedPeer
 from ..waiting import Heard, wait_until
-from .figures import Figures, Stopwatch
 
 LABEL = "state"
 SECONDS = 20.0

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from ..figures import Figures
 from ..peers.gst_pipelines import SentMedia
 from ..peers.gst_signalling import find_gst_signalling, gst_producer
 from ..peers.library import library_consumer, library_producer, library_server
 from ..peers.peer_process import PeerProcess
 from ..peers.require import require
 from ..peers.rust_peer import find_media_peer, run_webrtcsink
-from .figures import Figures
 from .network import Machine, Network, require_namespaces
 
 pytestmark = pytest.mark.slow

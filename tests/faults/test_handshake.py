@@ -12,9 +12,9 @@ import pytest
 
 from gst_signalling_sync import Consumer, Producer, SessionClosed, connect
 
+from ..figures import Figures, Stopwatch
 from ..peers.peer_process import ROOT
 from ..waiting import wait_until
-from .figures import Figures, Stopwatch
 from .mortal_peer import POINTS
 
 KNOWS_SECONDS = 10.0

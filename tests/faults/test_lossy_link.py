@@ -10,9 +10,9 @@ from gst_signalling_sync import Consumer, Producer, Session, SignallingServer
 from gst_signalling_sync.testing import LinkProfile
 from gst_signalling_sync.testing.network import SimulatedNetwork
 
+from ..figures import Stopwatch
 from ..filming import filming
 from ..waiting import Heard, wait_until
-from .figures import Stopwatch
 
 pytestmark = pytest.mark.slow
 

@@ -15,9 +15,9 @@ import pytest
 
 from gst_signalling_sync import Session, SessionClosed, SignallingServer
 
+from ..figures import Figures, Stopwatch
 from ..waiting import Heard, wait_until
 from . import scenes
-from .figures import Figures, Stopwatch
 from .scenes import Scene
 
 pytestmark = pytest.mark.slow

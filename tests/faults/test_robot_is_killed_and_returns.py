@@ -23,11 +23,11 @@ from gst_signalling_sync import (
     connect,
 )
 
+from ..figures import Figures
 from ..life.servers import mortal_server
 from ..processes import exit_of, start_script
 from ..proofs import short_and_long
 from ..waiting import Heard, wait_until
-from .figures import Figures
 
 pytestmark = pytest.mark.slow
 

@@ -14,10 +14,10 @@ import pytest
 
 from gst_signalling_sync import Consumer, Listener, Producer, Retry, Session
 
+from ..figures import Figures
 from ..filming import filming
 from ..proofs import short_and_long
 from ..waiting import Heard, wait_until
-from .figures import Figures
 from .flow import Flow
 from .server_process import SERVERS, ServerProcess, server_process
 

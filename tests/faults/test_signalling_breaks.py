@@ -10,8 +10,8 @@ from benchmarks.tcp_relay import TcpRelay
 from gst_signalling_sync import ConnectionLost, Consumer, Producer, Session
 from gst_signalling_sync.webrtc.liveness import DOUBT_SECONDS
 
+from ..figures import Figures, Stopwatch
 from ..waiting import Heard, wait_until
-from .figures import Figures, Stopwatch
 
 LABEL = "state"
 

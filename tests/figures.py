@@ -1,0 +1,70 @@
+"""What tests have measured, for the list at the end of a test run; a plugin of pytest's."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+__all__ = ["Figures", "Stopwatch", "figures", "pytest_terminal_summary"]
+
+_NAME = "figure"
+
+
+class Figures:
+    """The figures of one test.
+
+    Args:
+        request: Of the test.
+    """
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        self._node = request.node
+
+    def add(self, what: str, seconds: float, limit: float) -> None:
+        """Note a figure, and assert that it keeps to its limit.
+
+        Args:
+            what: Was measured.
+            seconds: The figure.
+            limit: Seconds.
+        """
+        shown, most = (
+            (f"{seconds:.2f} s", f"{limit:g} s") if limit >= 1 else (f"{1e3 * seconds:.2f} ms", f"{1e3 * limit:g} ms")
+        )
+        self._node.user_properties.append((_NAME, f"{what}: {shown} (at most {most})"))
+        assert seconds <= limit, f"{what}: {shown}, more than {most}"
+
+
+class Stopwatch:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """So far."""
+        return time.monotonic() - self._began
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> Figures:
+    """Takes note of how long things took."""
+    return Figures(request)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List the figures."""
+    lines = [
+        f"{report.nodeid.partition('::')[2]}: {value}"
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, value in report.user_properties
+        if name == _NAME
+    ]
+    if lines:
+        terminalreporter.section("figures")
+        for line in sorted(lines):
+            terminalreporter.write_line(line)
