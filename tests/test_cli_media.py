@@ -145,7 +145,7 @@ class TestHelp:
         assert "Usage:" in result.output
 
     def test_wrong_suffix_is_told_with_those_there_are(self) -> None:
-        assert ".mp4, .mkv or .webm" in CliRunner().invoke(main, ["record", "robot", "drive.avi"]).output
+        assert ".mp4, .mkv, .webm or .mcap" in CliRunner().invoke(main, ["record", "robot", "drive.avi"]).output
 
 
 @pytest.mark.parametrize(("command", "file"), [("record", "robot.mp4"), ("snapshot", "robot.png")])

@@ -23,7 +23,7 @@ from .session_options import SessionOptions, session_options
 
 __all__ = ["record"]
 
-_SUFFIXES: Final = (".mp4", ".mkv", ".webm")
+_SUFFIXES: Final = (".mp4", ".mkv", ".webm", ".mcap")
 
 _REFRESH_SECONDS: Final = 0.1
 
@@ -73,13 +73,13 @@ def record(
     has_all: bool,
     as_json: bool,
 ) -> None:
-    """Record what producer NAME, a name or a peer id, sends into FILE: MP4, MKV or WebM, by its suffix.
+    """Record what producer NAME, a name or a peer id, sends into FILE: MP4, MKV, WebM or MCAP, by its suffix.
 
     The first video and the first audio track are recorded, in sync, without re-encoding where the file can hold what came.
     With --all each camera has a file of its own, with the sound of its name, else the first with the first sound; each file
-    tells when it begins. A file that is there is overwritten. Whatever ends the recording, the files play. A producer that
-    crashes, restarts or is not heard any more is waited for, and the recording goes on; fails when the producer ends the
-    session before.
+    tells when it begins. MCAP has the messages of the data channels too. A file that is there is overwritten. Whatever ends the
+    recording, the files play. A producer that crashes, restarts or is not heard any more is waited for, and the recording goes
+    on; fails when the producer ends the session before.
     """
     treat_sigterm_as_interrupt()
     check_directory(file)

@@ -458,6 +458,10 @@ class DataChannel:
             self._keeps_dates |= wire.tells_time
             until = math.inf if max_age is None else clock.now() + max_age - wire.message_age
             self._inbox.put_noted(message, until, wire.message_sent_at)
+        if recorders := self._session.media.message_recorders:
+            at = self._session.sent_at(wire.message_sent_at)
+            for recorder in recorders:
+                recorder.add_message(self._label, message, at)
         self._unlooked += len(message) + _MESSAGE_COST
         if self._unlooked > _LOOK_BYTES:
             self._unlooked = 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections import Counter, deque
 from collections.abc import Callable
 from types import TracebackType
@@ -328,7 +329,8 @@ class Session:
         second.
 
         Args:
-            path: Ends in ``.mp4``, ``.mkv`` or ``.webm``; a file that is there is overwritten.
+            path: Ends in ``.mp4``, ``.mkv``, ``.webm`` or ``.mcap``; a file that is there is overwritten. MCAP, which
+                needs the extra ``[mcap]``, holds the messages of data channels too.
             video: The name of a track, as of `videos`. True: the first, if there is any; False: none.
             audio: Likewise, of `audios`.
             segment_seconds: Length after which the next keyframe begins another file, without a lost frame; None: there is one
@@ -523,6 +525,17 @@ class Session:
     def named(self) -> str:
         """The session as errors and log lines name it."""
         return f"session {self.id or '(requested)'} with peer {self.peer_id}"
+
+    def sent_at(self, told: float | None) -> float:
+        """When a message that has just come was sent, as Unix time by the peer's clock; for its channels.
+
+        Args:
+            told: What the peer says; None: nothing, so that its arrival counts.
+        """
+        if told is not None:
+            return told
+        offset = self.clock_offset
+        return time.time() + (0.0 if offset is None else offset.seconds)
 
     def check_message_size(self, size: int) -> None:
         """Raise `MessageTooLarge` for a message of more bytes than the other end accepts."""

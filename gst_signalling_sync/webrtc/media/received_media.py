@@ -45,6 +45,8 @@ class ReceivedMedia:
         # Guards what follows: a recorder that is made in the moment of the end must hear of the end.
         self._lock = threading.Lock()
         self._recorders: list[Recorder] = []
+        self.message_recorders: tuple[Recorder, ...] = ()
+        """Those that record what comes on data channels. Replaced, never changed."""
         self._has_ended = False
 
     @property
@@ -125,6 +127,7 @@ class ReceivedMedia:
                 raise SessionClosed(f"recording {os.fspath(path)}: {named} is closed")
             self._recorders = [each for each in self._recorders if each.state != "closed"]
             self._recorders.append(recorder)
+            self.message_recorders = tuple(each for each in self._recorders if each.takes_messages)
         return recorder
 
     def end(self, error: Exception | None) -> None:

@@ -128,7 +128,7 @@ class AV1(VideoCodec):
     marks_begin = False
     taken = "Main profile"
     recorded = Recorded(
-        suffixes=(".mkv", ".webm", ".mp4"),
+        suffixes=(".mkv", ".webm", ".mp4", ".mcap"),
         probe_format="ivf",
         probe_file=_ivf,
         matroska_codec="V_AV1",

@@ -66,7 +66,7 @@ class H264(VideoCodec):
     stream_filter = "h264_mp4toannexb"
     taken = "Baseline, Main and High profile in packetization mode 0 or 1"
     recorded = Recorded(
-        suffixes=(".mp4", ".mkv"),
+        suffixes=(".mp4", ".mkv", ".mcap"),
         probe_format="h264",
         probe_file=lambda keyframe: keyframe,
         matroska_codec="V_MPEG4/ISO/AVC",

@@ -69,7 +69,7 @@ class H265(VideoCodec):
     marks_begin = False
     taken = "Main and Main 10 profile, received only"
     recorded = Recorded(
-        suffixes=(".mp4", ".mkv"),
+        suffixes=(".mp4", ".mkv", ".mcap"),
         probe_format="hevc",
         probe_file=lambda keyframe: keyframe,
         matroska_codec="V_MPEGH/ISO/HEVC",

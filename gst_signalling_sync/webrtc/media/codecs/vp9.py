@@ -86,7 +86,7 @@ class VP9(VideoCodec):
     repeats_first_keyframe = False
     taken = "profile 0 or 2"
     recorded = Recorded(
-        suffixes=(".mkv", ".webm", ".mp4"),
+        suffixes=(".mkv", ".webm", ".mp4", ".mcap"),
         probe_format="ivf",
         probe_file=_ivf,
         matroska_codec="V_VP9",

@@ -1,4 +1,4 @@
-"""`Container`: the three kinds of file that a recorder writes, and what fits into each."""
+"""`Container`: the kinds of file that a recorder writes, and what fits into each."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import PurePath
 from typing import Final
 
@@ -18,6 +19,8 @@ from .recording_file import RecordingFile
 __all__ = ["Container", "container_of"]
 
 
+_MCAP_PACKAGES: Final = ("mcap", "mcap_protobuf", "foxglove_schemas_protobuf")
+
 MuxerMaker = Callable[[RecordingFile, Template | None, bool, About], Muxer]
 
 
@@ -29,20 +32,34 @@ class Container:
         muxer: Begins one, from the file, the template of its video if it has any, whether it has sound, and what it says of
             itself.
         video: The codecs that are written as they come. What comes in another one is re-encoded to the first of them.
+        has_messages: Whether it holds messages of data channels.
     """
 
     muxer: MuxerMaker
     video: tuple[str, ...]
+    has_messages: bool
+
+
+def _mcap_muxer(file: RecordingFile, video: Template | None, has_audio: bool, about: About) -> Muxer:
+    # Its libraries are an extra.
+    from .mcap import McapMuxer
+
+    return McapMuxer(file, video, has_audio, about)
 
 
 _MUXERS: Final[dict[str, MuxerMaker]] = {
     ".mp4": Mp4Muxer,
     ".mkv": partial(MatroskaMuxer, "matroska"),
     ".webm": partial(MatroskaMuxer, "webm"),
+    ".mcap": _mcap_muxer,
 }
 
 _BY_SUFFIX: Final = {
-    suffix: Container(muxer, tuple(codec.name for codec in VIDEO.values() if suffix in codec.recorded.suffixes))
+    suffix: Container(
+        muxer,
+        tuple(codec.name for codec in VIDEO.values() if suffix in codec.recorded.suffixes),
+        has_messages=suffix == ".mcap",
+    )
     for suffix, muxer in _MUXERS.items()
 }
 
@@ -51,9 +68,11 @@ def container_of(path: str | os.PathLike[str]) -> Container:
     """The kind of file that a name asks for, by its suffix.
 
     Raises:
-        ValueError: The suffix is none of the three.
+        ValueError: The suffix is none of them, or what writes such files is not installed.
     """
-    try:
-        return _BY_SUFFIX[PurePath(path).suffix.lower()]
-    except KeyError:
-        raise ValueError(f"cannot record to {os.fspath(path)!r}: the name must end in .mp4, .mkv or .webm") from None
+    suffix = PurePath(path).suffix.lower()
+    if suffix not in _BY_SUFFIX:
+        raise ValueError(f"cannot record to {os.fspath(path)!r}: the name must end in .mp4, .mkv, .webm or .mcap")
+    if suffix == ".mcap" and not all(map(find_spec, _MCAP_PACKAGES)):
+        raise ValueError(f"cannot record to {os.fspath(path)!r}: MCAP needs `pip install 'gst-signalling-sync[mcap]'`")
+    return _BY_SUFFIX[suffix]

@@ -18,7 +18,17 @@ from ..codecs.codec import VideoCodec
 from ..encoded_frame import AUDIO_CLOCK_RATE, MediaKind
 from ..receiving.video_decoder import MAX_PIXELS
 
-__all__ = ["LOST_SECONDS", "OPUS_HEAD", "About", "Muxer", "Packet", "Template", "audio_packets", "template_of"]
+__all__ = [
+    "LOST_SECONDS",
+    "OPUS_HEAD",
+    "About",
+    "Muxer",
+    "Packet",
+    "RecordedMessage",
+    "Template",
+    "audio_packets",
+    "template_of",
+]
 
 LOST_SECONDS: Final = 0.5
 """Of media that a muxer holds in memory, and that are lost when the process is killed."""
@@ -58,6 +68,26 @@ class Packet:
     keyframe: bool
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedMessage:
+    """A message that came on a data channel.
+
+    Attributes:
+        label: Of the channel.
+        content: A text or bytes.
+        at: When it was sent, as Unix time by the sender's clock.
+    """
+
+    label: str
+    content: str | bytes
+    at: float
+
+    @property
+    def data(self) -> bytes:
+        """In UTF-8 where it is a text."""
+        return self.content.encode() if isinstance(self.content, str) else self.content
+
+
 class Muxer(abc.ABC):
     """Writes one file, which it does not close; used by one thread.
 
@@ -81,6 +111,21 @@ class Muxer(abc.ABC):
         Raises:
             OSError: The file could not be written; it is to be abandoned.
             av.FFmpegError: FFmpeg refused the packet; likewise.
+        """
+
+    def add_video(self, template: Template) -> bool:
+        """Begin the video, which comes later than the beginning of the file, where that is possible.
+
+        Returns:
+            Whether it is.
+        """
+        return False
+
+    def write_message(self, message: RecordedMessage) -> None:  # noqa: B027 - most files hold none
+        """Add a message, where the file holds such.
+
+        Raises:
+            OSError: The file could not be written; it is to be abandoned.
         """
 
     @abc.abstractmethod

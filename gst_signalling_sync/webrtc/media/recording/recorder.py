@@ -26,6 +26,7 @@ from ....threads.owner import Owner
 from ....threads.waiting import Deadline, wait_for
 from ..encoded_frame import EncodedFrame, MediaKind
 from .container import container_of
+from .muxer import RecordedMessage
 from .recording import RecordableTrack, Recording
 from .recording_file import RecordingFile
 from .recording_queue import RESUMED, RecordingQueue
@@ -57,6 +58,9 @@ class Recorder:
     frames per second; when it is 2 s behind, frames are dropped up to the next keyframe. Frames of more than 4096x2304 are not
     re-encoded. Frames whose size changes keep their new size in the file.
 
+    MCAP holds each frame, packet of sound and message of a data channel with its time by the sender's clock, in Foxglove's
+    schemas; of video all but VP8, which becomes H264. It needs the extra ``[mcap]``.
+
     The recording begins with the first keyframe, and sound and video are in sync by the sender's clock. So the first few
     seconds are held in memory until the sender has told its clock: three at the most, then the time of arrival counts. A
     track that sends nothing for three seconds is not waited for; it takes its place in the file whenever it comes.
@@ -71,7 +75,7 @@ class Recorder:
         segment_ended(recorder, path): A file of a recording in segments is whole; of the last one too, before ``ended``.
 
     Args:
-        path: Ends in ``.mp4``, ``.mkv`` or ``.webm``; a file that is there is overwritten.
+        path: Ends in ``.mp4``, ``.mkv``, ``.webm`` or ``.mcap``; a file that is there is overwritten.
         tracks: The first of each kind is recorded.
         named: The session, as errors name it.
         timeout: Seconds that `close` may take by default.
@@ -81,7 +85,8 @@ class Recorder:
             ``drive.mkv`` are ``drive-000.mkv``, ``drive-001.mkv`` and so on.
 
     Raises:
-        ValueError: The path has another suffix, or a segment is to be shorter than a second.
+        ValueError: The path has another suffix, or one that needs the extra ``[mcap]``, or a segment is to be shorter than a
+            second.
     """
 
     def __init__(
@@ -268,6 +273,22 @@ class Recorder:
         if isinstance(error, RecordingError):
             raise error
 
+    @property
+    def takes_messages(self) -> bool:
+        """Whether its file holds messages of data channels."""
+        return self._container.has_messages
+
+    def add_message(self, label: str, content: str | bytes, at: float) -> None:
+        """Record a message of a data channel, while it records; on the loop.
+
+        Args:
+            label: Of the channel.
+            content: A text or bytes.
+            at: When it was sent, as Unix time by the sender's clock.
+        """
+        if self._state == "recording" and not self._is_paused:
+            self._queue.put_message(RecordedMessage(label, content, at))
+
     def wait_finished(self, deadline: Deadline) -> bool:
         """Wait until the file is finished, for whatever reason, without ending the recording.
 
@@ -435,6 +456,10 @@ class Recorder:
             for each in frames:
                 if each is RESUMED:
                     recording.resume()
+                    continue
+                if isinstance(each, RecordedMessage):
+                    recording.add_message(each)
+                    self._queue.written(each)
                     continue
                 kind, frame = each
                 recording.add(kind, frame)

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 from ....errors import RecordingError
 from ..encoded_frame import EncodedFrame, MediaKind
 from .container import Container
-from .muxer import About, Muxer, Packet, Template, audio_packets, template_of
+from .muxer import About, Muxer, Packet, RecordedMessage, Template, audio_packets, template_of
 from .recorded_tracks import RecordedAudio, RecordedVideo
 from .recording_clock import CaptureClock, RecordingClock, Zero
 from .recording_file import RecordingFile
@@ -84,6 +84,7 @@ class Recording:
         self._tracks = tracks
         self._held: list[tuple[MediaKind, EncodedFrame]] = []
         self._held_size = 0
+        self._held_messages: list[RecordedMessage] = []
         self._first_held: dict[MediaKind, EncodedFrame] = {}
         self._needs_keyframe = "video" in tracks
         self._asked_at = time.monotonic()
@@ -141,6 +142,18 @@ class Recording:
         self._first_held.setdefault(kind, frame)
         self._held.append((kind, frame))
         self._held_size += len(frame.data)
+
+    def add_message(self, message: RecordedMessage) -> None:
+        """Take a message of a data channel; one that waits for the file to begin makes it begin no sooner.
+
+        Raises:
+            OSError: The file could not be written.
+        """
+        if self._muxer is not None:
+            self._muxer.write_message(message)
+        elif self._held_size <= _MAX_HELD:
+            self._held_messages.append(message)
+            self._held_size += len(message.content)
 
     def resume(self) -> None:
         """Have what comes next follow at once on what was written, from a keyframe on, because there was a pause.
@@ -263,6 +276,9 @@ class Recording:
             self._muxer.write("audio", _SILENCE)
         for kind, packet in packets:
             self._mux(kind, packet)
+        held, self._held_messages = self._held_messages, []
+        for message in held:
+            self._muxer.write_message(message)
 
     def _zero(self) -> Zero:
         kind, first = next((each for each in self._held if each[0] == "video"), self._held[0])
@@ -303,9 +319,11 @@ class Recording:
 
     def _add_video(self, template: Template) -> None:
         assert self._muxer is not None
+        self._needs_keyframe = False
+        if self._muxer.add_video(template):
+            return
         self._muxer.close()
         self._file.close()
-        self._needs_keyframe = False
         path = self._file.path
         file = RecordingFile(path.with_name(f".{path.name}.part"))
         try:

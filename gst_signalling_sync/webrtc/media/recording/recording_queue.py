@@ -6,8 +6,12 @@ from typing import Final
 
 from ....threads.interruptible import Condition
 from ..encoded_frame import EncodedFrame, MediaKind
+from .muxer import RecordedMessage
 
-__all__ = ["RESUMED", "RecordingQueue"]
+__all__ = ["RESUMED", "Entry", "RecordingQueue"]
+
+Entry = tuple[MediaKind, EncodedFrame] | RecordedMessage | None
+"""A frame of a track, a message, or `RESUMED`."""
 
 RESUMED: Final = None
 """Stands between what came before a pause and what came after it."""
@@ -30,7 +34,7 @@ class RecordingQueue:
         self._most_bytes = most_bytes
         # Guards all of it: the loop fills, the writing thread empties, any thread ends the queue.
         self._changed = Condition()
-        self._waiting: list[tuple[MediaKind, EncodedFrame] | None] = []
+        self._waiting: list[Entry] = []
         self._size = 0
         self._has_ended = False
         self._is_full = False
@@ -60,6 +64,18 @@ class RecordingQueue:
             self._size += len(frame.data) + _FRAME_BYTES
             self._changed.notify()
 
+    def put_message(self, message: RecordedMessage) -> None:
+        """Add a message, or drop it; does not wait. After the end it is ignored."""
+        with self._changed:
+            if self._has_ended:
+                return
+            if self._size > self._most_bytes:
+                self.dropped += 1
+                return
+            self._waiting.append(message)
+            self._size += len(message.content) + _FRAME_BYTES
+            self._changed.notify()
+
     def put_resumed(self) -> None:
         """Note that what follows came after a pause. After the end it is ignored."""
         with self._changed:
@@ -67,7 +83,7 @@ class RecordingQueue:
                 self._waiting.append(RESUMED)
                 self._changed.notify()
 
-    def take(self, seconds: float | None) -> list[tuple[MediaKind, EncodedFrame] | None] | None:
+    def take(self, seconds: float | None) -> list[Entry] | None:
         """Wait for frames.
 
         Args:
@@ -83,10 +99,11 @@ class RecordingQueue:
             taken, self._waiting = self._waiting, []
             return taken
 
-    def written(self, frame: EncodedFrame) -> None:
-        """Make room for others by a frame that was taken and is written now."""
+    def written(self, entry: EncodedFrame | RecordedMessage) -> None:
+        """Make room for others by what was taken and is written now."""
+        content = entry.content if isinstance(entry, RecordedMessage) else entry.data
         with self._changed:
-            self._size -= len(frame.data) + _FRAME_BYTES
+            self._size -= len(content) + _FRAME_BYTES
 
     def end(self, drop: bool = False) -> None:
         """Take nothing more; idempotent.

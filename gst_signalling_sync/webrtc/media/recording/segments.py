@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..encoded_frame import EncodedFrame, MediaKind
+from .muxer import RecordedMessage
 from .recording import KEYFRAME_SECONDS, RecordableTrack, Recording
 
 __all__ = ["Segments", "segment_path"]
@@ -137,6 +138,14 @@ class Segments:
         if not self._is_due and self._current.seconds >= self._seconds:
             self._is_due = True
             self._ask(frame.time)
+
+    def add_message(self, message: RecordedMessage) -> None:
+        """Take a message of a data channel.
+
+        Raises:
+            OSError: The file could not be written.
+        """
+        self._current.add_message(message)
 
     def resume(self) -> None:
         """Have what comes next follow at once on what was written, as `Recording.resume` does.

@@ -1,0 +1,139 @@
+"""`McapMuxer`: video, Opus and the messages of data channels in MCAP, by Foxglove's libraries and in its schemas.
+
+Every entry has its time, by the sender's clock: the one that all of the file's times are of, so that what a robot has seen and
+what it has said at that moment lie side by side. The file is a sequence of chunks of half a second, each written at once and
+whole, so that it can be read at any time; the end adds the index.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from foxglove_schemas_protobuf.CompressedAudio_pb2 import CompressedAudio
+from foxglove_schemas_protobuf.CompressedVideo_pb2 import CompressedVideo
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from mcap.writer import CompressionType, Writer
+from mcap_protobuf.schema import register_schema
+
+from ..encoded_frame import MediaKind
+from .muxer import LOST_SECONDS, About, Muxer, Packet, RecordedMessage, Template
+from .recording_file import RecordingFile
+
+__all__ = ["McapMuxer"]
+
+_CHUNK_BYTES: Final = 2 * 1024 * 1024
+_NO_SCHEMA: Final = 0
+_NANOSECONDS: Final = 1_000_000_000
+
+
+class McapMuxer(Muxer):
+    """Writes one MCAP file.
+
+    Args:
+        file: Where to.
+        video: From `template_of`; None: the file has no video.
+        has_audio: Whether it has a track of Opus.
+        about: When it begins, and the names of the tracks, which become topics: ``/video/wrist``.
+
+    Raises:
+        OSError: The file could not be written.
+    """
+
+    def __init__(self, file: RecordingFile, video: Template | None, has_audio: bool, about: About) -> None:
+        self._file = file
+        self._codec = ""
+        self._about = about
+        self._writer = Writer(file, chunk_size=_CHUNK_BYTES, compression=CompressionType.NONE)  # type: ignore[arg-type]
+        self._writer.start(library="gst-signalling-sync")
+        # The identifiers that the file has for the tracks, and for the data channels by their labels.
+        self._tracks: dict[MediaKind, int] = {}
+        self._channels: dict[str, int] = {}
+        if video is not None:
+            self.add_video(video)
+        if has_audio:
+            self._tracks["audio"] = self._add_topic("audio", about.names["audio"], CompressedAudio)
+        self._seconds = 0.0
+        # Where the chunk begins that is not in the file yet, in seconds of the recording.
+        self._chunk_begin: float | None = None
+        self._is_closed = False
+
+    @property
+    def seconds(self) -> float:
+        """Where the last packet ends."""
+        return self._seconds
+
+    @property
+    def has_video(self) -> bool:
+        """Whether there is a stream for it."""
+        return "video" in self._tracks
+
+    def add_video(self, template: Template) -> bool:
+        """Begin the video, see `Muxer`."""
+        self._codec = template.codec.name.lower()
+        self._tracks["video"] = self._add_topic("video", self._about.names["video"], CompressedVideo)
+        return True
+
+    def write(self, kind: MediaKind, packet: Packet) -> None:
+        """Add a packet, see `Muxer`."""
+        at = self._about.began_at + packet.time
+        if kind == "video":
+            frame_id = self._about.names["video"]
+            entry: Message = CompressedVideo(
+                timestamp=_timestamp(at), frame_id=frame_id, data=packet.data, format=self._codec
+            )
+        else:
+            entry = CompressedAudio(timestamp=_timestamp(at), data=packet.data, format="opus")
+        self._add(self._tracks[kind], at, entry.SerializeToString())
+        self._seconds = max(self._seconds, packet.time + packet.duration)
+
+    def write_message(self, message: RecordedMessage) -> None:
+        """Add a message of a data channel, see `Muxer`."""
+        if message.label not in self._channels:
+            topic = f"/channels/{message.label}"
+            self._channels[message.label] = self._writer.register_channel(
+                topic, _encoding_of(message.content), _NO_SCHEMA
+            )
+        self._add(self._channels[message.label], message.at, message.data)
+
+    def close(self) -> None:
+        """Write the index, see `Muxer`."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._writer.finish()  # type: ignore[no-untyped-call]
+        self._file.commit()
+
+    def abandon(self) -> None:
+        """Write nothing more, see `Muxer`."""
+        self._is_closed = True
+
+    def _add_topic(self, kind: MediaKind, name: str, schema: type[Message]) -> int:
+        return self._writer.register_channel(f"/{kind}/{name}", "protobuf", register_schema(self._writer, schema))
+
+    def _add(self, channel: int, at: float, data: bytes) -> None:
+        nanoseconds = max(0, round(at * _NANOSECONDS))
+        self._writer.add_message(channel, log_time=nanoseconds, data=data, publish_time=nanoseconds)
+        if self._chunk_begin is None:
+            self._chunk_begin = at
+        elif abs(at - self._chunk_begin) >= LOST_SECONDS:
+            self._chunk_begin = None
+            self._writer.flush()  # type: ignore[no-untyped-call]
+            self._file.commit()
+
+
+def _timestamp(at: float) -> Timestamp:
+    seconds, nanoseconds = divmod(max(0, round(at * _NANOSECONDS)), _NANOSECONDS)
+    return Timestamp(seconds=seconds, nanos=nanoseconds)
+
+
+def _encoding_of(content: str | bytes) -> str:
+    """What MCAP calls the form of a channel's messages, by the first of them."""
+    if isinstance(content, bytes):
+        return "application/octet-stream"
+    try:
+        json.loads(content)
+    except ValueError:
+        return "text/plain"
+    return "json"
