@@ -25,7 +25,7 @@ from gst_signalling_sync.cli import main
 from gst_signalling_sync.cli.pinger import RoundTrips
 
 from .ports import reserved_port
-from .processes import run_script
+from .processes import interruptible_environment, run_script
 from .raw_peer import RawPeer
 
 SECONDS = 60.0
@@ -68,7 +68,12 @@ class Command:
             # What a shell starts in the background ignores Ctrl-C, and so would all that is started here.
             signal.signal(signal.SIGINT, signal.default_int_handler)
         self.process = subprocess.Popen(
-            [*prefix, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*prefix, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=interruptible_environment(),
         )
         self._lines: SimpleQueue[str | None] = SimpleQueue()
         self._errors: list[str] = []
@@ -155,7 +160,7 @@ class Terminal:
             stdin=subprocess.DEVNULL,
             stdout=theirs,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "COLUMNS": str(columns), "TERM": "xterm"},
+            env={**interruptible_environment(), "COLUMNS": str(columns), "TERM": "xterm"},
         )
         os.close(theirs)
 

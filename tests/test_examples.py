@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -25,6 +24,7 @@ from gst_signalling_sync import Producer, SignallingServer, list_producers
 from .life.servers import mortal_server
 from .peers.gst_signalling import find_gst_signalling
 from .peers.require import require
+from .processes import interruptible_environment
 from .waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
@@ -42,7 +42,8 @@ class Program:
     """
 
     def __init__(self, uri: str, *arguments: str | Path) -> None:
-        environment = {**os.environ, "GST_SIGNALLING_URI": uri, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
+        told = {"GST_SIGNALLING_URI": uri, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
+        environment = {**interruptible_environment(), **told}
         self._process = subprocess.Popen(
             arguments,
             env=environment,
