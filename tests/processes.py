@@ -46,8 +46,8 @@ def start_script(script: str, *arguments: str) -> subprocess.Popen[str]:
 def interruptible_environment() -> dict[str, str]:
     """The environment of a program that may be interrupted, where coverage measures it.
 
-    What coverage has of Python for ``sys.monitoring`` is interrupted by a Ctrl-C like the program itself: with its lock held, so
-    that each thread waits for it forever, or at a ``try:``, whose ``except`` then does not count. What it has in C is not.
+    What coverage has of Python for ``sys.monitoring`` is interrupted by a Ctrl-C like the program itself: with its lock held,
+    so that each thread waits for it forever, or at a ``try:``, whose ``except`` then does not count. What it has in C is not.
     """
     return {**os.environ, "COVERAGE_CORE": "ctrace"}
 
