@@ -107,6 +107,31 @@ def test_messages_have_the_form_and_the_time_that_they_were_sent_in(tmp_path: Pa
     }
 
 
+@pytest.mark.parametrize("at", [-1.0, 1e300, 2.0**64])
+def test_time_that_no_clock_shows_ends_no_recording(tmp_path: Path, at: float) -> None:
+    robot = Robot(wall=WALL)
+    with recorder_of(robot, tmp_path / "drive.mcap") as recorder:
+        recorder.add_message("joints", "[1, 2]", at)
+        robot.send(0, 4)
+
+    assert len(Read(recorder.path).entries["/channels/joints"]) == 1
+
+
+def test_messages_that_wait_for_the_first_frame_take_so_much_memory_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gst_signalling_sync.webrtc.media.recording.recording._MAX_HELD", 25_600)
+    robot = Robot(wall=WALL)
+    with recorder_of(robot, tmp_path / "drive.mcap") as recorder:
+        for _ in range(500):
+            recorder.add_message("joints", "", WALL)
+        wait_until(lambda: recorder.frames_dropped, "some are dropped")
+        robot.send(0, 4)
+
+    kept = len(Read(recorder.path).entries["/channels/joints"])
+    assert (kept, recorder.frames_dropped) == (101, 399)
+
+
 def test_other_files_hold_no_messages(tmp_path: Path) -> None:
     robot = Robot()
     with recorder_of(robot, tmp_path / "drive.mkv") as recorder:

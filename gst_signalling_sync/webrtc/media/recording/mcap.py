@@ -27,6 +27,9 @@ _CHUNK_BYTES: Final = 2 * 1024 * 1024
 _NO_SCHEMA: Final = 0
 _NANOSECONDS: Final = 1_000_000_000
 
+_MAX_SECONDS: Final = 1.8e10
+"""What a time of MCAP holds: nanoseconds in 64 bits."""
+
 
 class McapMuxer(Muxer):
     """Writes one MCAP file.
@@ -113,7 +116,8 @@ class McapMuxer(Muxer):
         return self._writer.register_channel(f"/{kind}/{name}", "protobuf", register_schema(self._writer, schema))
 
     def _add(self, channel: int, at: float, data: bytes) -> None:
-        nanoseconds = max(0, round(at * _NANOSECONDS))
+        # The peer says it.
+        nanoseconds = round(min(max(0.0, at), _MAX_SECONDS) * _NANOSECONDS)
         self._writer.add_message(channel, log_time=nanoseconds, data=data, publish_time=nanoseconds)
         if self._chunk_begin is None:
             self._chunk_begin = at

@@ -187,7 +187,7 @@ class Recorder:
 
     @property
     def frames_dropped(self) -> int:
-        """Frames and packets of sound left out, because the disk, or the re-encoding, was too slow."""
+        """Frames, packets of sound and messages left out, because the disk, or the re-encoding, was too slow."""
         return self._queue.dropped + (0 if self._recording is None else self._recording.frames_dropped)
 
     @property

@@ -32,6 +32,9 @@ _HOLD_SECONDS: Final = 3.0
 _MAX_HELD: Final = 24 * 1024 * 1024
 """Bytes held at which nothing is waited for."""
 
+_MESSAGE_BYTES: Final = 256
+"""What a message takes of memory beside its own length, about."""
+
 KEYFRAME_SECONDS: Final = 1.0
 """Between requests for a keyframe that a recording waits for; one may get lost."""
 
@@ -85,6 +88,7 @@ class Recording:
         self._held: list[tuple[MediaKind, EncodedFrame]] = []
         self._held_size = 0
         self._held_messages: list[RecordedMessage] = []
+        self._messages_dropped = 0
         self._first_held: dict[MediaKind, EncodedFrame] = {}
         self._needs_keyframe = "video" in tracks
         self._asked_at = time.monotonic()
@@ -114,8 +118,8 @@ class Recording:
 
     @property
     def frames_dropped(self) -> int:
-        """Frames that were not re-encoded because that took too long."""
-        return 0 if self._video is None else self._video.dropped
+        """Frames that were not re-encoded because that took too long, and messages that waited in vain for a first frame."""
+        return self._messages_dropped + (0 if self._video is None else self._video.dropped)
 
     @property
     def is_waiting(self) -> bool:
@@ -153,7 +157,9 @@ class Recording:
             self._muxer.write_message(message)
         elif self._held_size <= _MAX_HELD:
             self._held_messages.append(message)
-            self._held_size += len(message.content)
+            self._held_size += len(message.content) + _MESSAGE_BYTES
+        else:
+            self._messages_dropped += 1
 
     def resume(self) -> None:
         """Have what comes next follow at once on what was written, from a keyframe on, because there was a pause.
