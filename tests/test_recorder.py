@@ -80,7 +80,7 @@ def test_a_file_is_written_by_one_recorder_at_a_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["drive", "drive.avi", ".mp4", "mp4"])
 def test_other_suffixes(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match=r"\.mp4, \.mkv or \.webm"):
+    with pytest.raises(ValueError, match=r"\.mp4, \.mkv, \.webm or \.mcap"):
         recorder_of(Robot(), tmp_path / name)
 
 
