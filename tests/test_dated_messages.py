@@ -29,6 +29,7 @@ from gst_signalling_sync.testing.network import SimulatedNetwork
 from gst_signalling_sync.threads import clock
 from gst_signalling_sync.webrtc.channel_options import ChannelOptions
 from gst_signalling_sync.webrtc.engine.peer_connection import PeerConnection, SctpKind
+from gst_signalling_sync.webrtc.engine.sctp import BundlingSctpTransport
 from gst_signalling_sync.webrtc.message_dates import IDENTIFIERS, DatedPayload, dated, undated
 
 from .engine.pairs import connected_pair
@@ -135,6 +136,22 @@ def test_what_is_unacknowledged_keeps_its_date(kind: SctpKind) -> None:
             pair.sending.wire.transmit(["here", "there"], [5.0, 6.0])
 
             assert pair.sending.wire.unacknowledged == [("here", 5.0), ("there", 6.0)]
+
+    asyncio.run(main())
+
+
+def test_retransmission_timeout_drops_no_message_of_a_reliable_channel() -> None:
+    async def main() -> None:
+        async with connected_pair(ChannelOptions("state", dated=True), read_dates, ("aiortc", "aiortc")) as pair:
+            messages = [f"message {number}" for number in range(5000)]
+            pair.sending.wire.transmit(messages)
+            transport = pair.offerer.aiortc.sctp
+            assert isinstance(transport, BundlingSctpTransport)
+            transport._t3_cancel()
+            transport._t3_expired()
+
+            assert [await pair.receiving.next() for _ in messages] == messages
+            assert pair.sending.wire.expired == 0
 
     asyncio.run(main())
 

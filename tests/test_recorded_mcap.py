@@ -153,6 +153,21 @@ def test_video_that_comes_later_has_its_place(tmp_path: Path) -> None:
     assert times == pytest.approx([number / FPS for number in range(5 * FPS, 8 * FPS)], abs=0.05)
 
 
+def test_times_after_a_pause_are_the_senders(tmp_path: Path) -> None:
+    robot = Robot("H264", wall=WALL)
+    with recorder_of(robot, tmp_path / "drive.mcap") as recorder:
+        robot.send(0, 4)
+        wait_until(lambda: recorder.seconds > 3.9, "it is written")
+        recorder.pause()
+        robot.send(4, 6)
+        recorder.resume()
+        robot.send(6, 8)
+
+    times = [at - WALL for at, _ in Read(recorder.path).entries["/video/the video"]]
+    numbers = [*range(4 * FPS), *range(6 * FPS, 8 * FPS)]
+    assert times == pytest.approx([number / FPS for number in numbers], abs=0.05)
+
+
 def test_it_can_be_read_before_its_end(tmp_path: Path) -> None:
     robot = Robot("H264", wall=WALL)
     with recorder_of(robot, tmp_path / "drive.mcap") as recorder:

@@ -462,8 +462,9 @@ class BundlingSctpTransport(DelayedSacks):
         self._may_retransmit = True
         # The window may stay closed for long: what has waited in vain must not keep room from what is sent now.
         now = clock.now()
-        for channel in {channel for channel, _, data in self._data_channel_queue if isinstance(data, _Waiting)}:
-            self.drop_waiting(channel, before=now - (channel.maxPacketLifeTime or 0) / 1000)
+        for channel in {channel for channel, *_ in self._data_channel_queue}:
+            if channel.maxPacketLifeTime is not None:
+                self.drop_waiting(channel, before=now - channel.maxPacketLifeTime / 1000)
         super()._t3_expired()
 
     async def _receive_sack_chunk(self, chunk: SackChunk) -> None:

@@ -261,7 +261,7 @@ class VideoReceiver(TrackReceiver):
             self._decoder.skip()
         with self._changed:
             self._rate.add(time.monotonic())
-            # It would be taken for a new one for ever.
+            # It would be taken for a new one forever.
             self._newest = None
             self._is_read = self._is_seen = True
 

@@ -33,11 +33,13 @@ class Container:
             itself.
         video: The codecs that are written as they come. What comes in another one is re-encoded to the first of them.
         has_messages: Whether it holds messages of data channels.
+        has_times: Whether each entry has the time at which it was captured or sent, instead of its place in the file.
     """
 
     muxer: MuxerMaker
     video: tuple[str, ...]
     has_messages: bool
+    has_times: bool
 
 
 def _mcap_muxer(file: RecordingFile, video: Template | None, has_audio: bool, about: About) -> Muxer:
@@ -59,6 +61,7 @@ _BY_SUFFIX: Final = {
         muxer,
         tuple(codec.name for codec in VIDEO.values() if suffix in codec.recorded.suffixes),
         has_messages=suffix == ".mcap",
+        has_times=suffix == ".mcap",
     )
     for suffix, muxer in _MUXERS.items()
 }

@@ -227,7 +227,8 @@ class Recording:
         first = frame if kind == "video" else waiting[0]
         track = self._video if kind == "video" else self._audio
         assert track is not None
-        pause = track.position(first) - self._muxer.seconds
+        # Where each entry has a time of its own, a pause stays one.
+        pause = 0.0 if self._container.has_times else track.position(first) - self._muxer.seconds
         self._is_resuming = self._needs_keyframe = False
         for each in (self._video, self._audio):
             if each is not None:
