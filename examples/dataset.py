@@ -80,12 +80,12 @@ class Video:
         self._stream.pix_fmt = "yuv420p"
         self.shape: tuple[int, ...] = ()
 
-    def add(self, picture: NDArray[np.uint8]) -> None:
+    def add(self, image: NDArray[np.uint8]) -> None:
         """Add a frame, ``(height, width, 3)`` in BGR."""
         if not self.shape:
-            self.shape = picture.shape
-            self._stream.height, self._stream.width, _ = picture.shape
-        self._file.mux(self._stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+            self.shape = image.shape
+            self._stream.height, self._stream.width, _ = image.shape
+        self._file.mux(self._stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
 
     def close(self) -> None:
         """End the file."""
@@ -110,16 +110,16 @@ class Episode:
         }
         self.rows: list[dict[str, Any]] = []
 
-    def add(self, captured_at: float, joints: list[float], pictures: dict[str, NDArray[np.uint8]]) -> None:
+    def add(self, captured_at: float, joints: list[float], images: dict[str, NDArray[np.uint8]]) -> None:
         """Add a row.
 
         Args:
             captured_at: When the frame that gives the beat was captured, by the robot's clock.
             joints: The state next to it.
-            pictures: Of each camera, the one next to it.
+            images: Of each camera, the one next to it.
         """
-        for name, picture in pictures.items():
-            self._videos[name].add(picture)
+        for name, image in images.items():
+            self._videos[name].add(image)
         number = len(self.rows)
         self.rows.append(
             {
@@ -193,9 +193,9 @@ def main() -> None:
                         continue
                     state = states.nearest(frame.captured_at)
                     seen = {name: frames.nearest(frame.captured_at) for name, frames in cameras.items()}
-                    pictures = {name: found[1].array for name, found in seen.items() if found is not None}
-                    if state is not None and len(pictures) == len(cameras):
-                        episode.add(frame.captured_at, state[1], {first: frame.array, **pictures})
+                    images = {name: found[1].array for name, found in seen.items() if found is not None}
+                    if state is not None and len(images) == len(cameras):
+                        episode.add(frame.captured_at, state[1], {first: frame.array, **images})
         finally:
             episode.close()
     print(f"{len(episode.rows)} frames of {', '.join([first, *others])} in {options.directory}", flush=True)

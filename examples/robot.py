@@ -36,7 +36,7 @@ def angles(now: float) -> tuple[float, float]:
     return math.remainder(now, math.tau), math.sin(now)
 
 
-def picture(camera: str, now: float) -> NDArray[np.uint8]:
+def view(camera: str, now: float) -> NDArray[np.uint8]:
     """What a camera sees at a moment: the hand on its way round."""
     seen = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
     first, _ = angles(now)
@@ -51,7 +51,7 @@ def film(camera: str, video: VideoSource, stop: threading.Event) -> None:
     while not stop.wait(1 / FPS):
         now = time.monotonic()
         # A driver that knows better when the frame was captured says so.
-        video.write(picture(camera, now), captured=now)
+        video.write(view(camera, now), captured=now)
 
 
 def main() -> None:
