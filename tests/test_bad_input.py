@@ -261,7 +261,7 @@ def test_welcome_without_a_usable_peer_id(peer_id: Any, caplog: pytest.LogCaptur
     with signalling_server(welcome) as uri, pytest.raises(ConnectTimeout, match="no welcome"):
         SignallingClient(uri).connect(timeout=1)
 
-    assert "'peerId' must be a text" in caplog.text
+    assert "'peerId' must be a string" in caplog.text
 
 
 # What a server may send that makes no sense

@@ -110,7 +110,7 @@ def test_table_of_a_file() -> None:
         ({"token": 7}, "token must be a string"),
         ({"hash": "md5:0"}, "hash must be 'sha256:'"),
         ({"hash": [hashed("a"), 7]}, "hash must be 'sha256:'"),
-        ({"hash": hashed("a"), "role": []}, "'role' is unknown; there are roles, names"),
+        ({"hash": hashed("a"), "role": []}, "'role' is unknown; the known fields are roles, names"),
         ({"hash": hashed("a"), "roles": ["driver"]}, "roles must hold"),
         ({"hash": hashed("a"), "expires": datetime.datetime(2027, 1, 1)}, "offset from UTC"),
         ({"hash": hashed("a"), "expires": datetime.date(2027, 1, 1)}, "expires must be a number"),

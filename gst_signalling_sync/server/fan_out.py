@@ -24,7 +24,7 @@ class FanOut:
         announcements: What they are to be told.
         connections: Of the peers, by id.
         framer: Makes frames of the statuses.
-        most_unread: How many statuses a listener may lag behind; None: any number.
+        max_unread: How many statuses a listener may lag behind; None: any number.
         on_lagging: Is given the id of a listener that lags behind more.
         turns: Where it waits for its turn.
         tally: Counts what is sent.
@@ -35,7 +35,7 @@ class FanOut:
         announcements: Announcements,
         connections: Mapping[str, Connection],
         framer: Framer,
-        most_unread: int | None,
+        max_unread: int | None,
         on_lagging: Callable[[str], object],
         turns: Turns,
         tally: Tally,
@@ -43,7 +43,7 @@ class FanOut:
         self._announcements = announcements
         self._connections = connections
         self._framer = framer
-        self._most_unread = most_unread
+        self._max_unread = max_unread
         self._on_lagging = on_lagging
         self._turns = turns
         self._tally = tally
@@ -85,17 +85,17 @@ class FanOut:
 
     def _begin_round(self) -> None:
         self._begun = self._announcements.last
-        if self._most_unread is not None:
-            for listener_id in self._announcements.lagging(self._most_unread):
+        if self._max_unread is not None:
+            for listener_id in self._announcements.lagging(self._max_unread):
                 self._on_lagging(listener_id)
         self._round.extend(self._announcements.listeners)
 
-    def _tell(self, listener_id: str, most: int, up_to: int | None = None) -> bool:
+    def _tell(self, listener_id: str, maximum: int, up_to: int | None = None) -> bool:
         """Tell a listener some statuses; whether there are more that it would read."""
         connection = self._connections.get(listener_id)
         if connection is None or connection.is_stuck or not self._announcements.is_behind(listener_id, up_to):
             return False
-        if announcements := self._announcements.take(listener_id, most, up_to):
+        if announcements := self._announcements.take(listener_id, maximum, up_to):
             connection.send(b"".join(map(self._framed, announcements)))
             self._tally.messages_out += len(announcements)
         return self._announcements.is_behind(listener_id, up_to)
