@@ -457,7 +457,7 @@ def test_frame_that_claims_to_be_enormous_ends_the_connection() -> None:
     with signalling_server(claim) as uri, SignallingClient(uri) as client:
         begin = time.monotonic()
 
-        with pytest.raises(ConnectionLost, match="too large"):
+        with pytest.raises(ConnectionLost, match="at most 16777216 bytes"):
             client.list_producers(timeout=3)
 
         assert time.monotonic() - begin < 4
@@ -474,7 +474,7 @@ def test_message_without_an_end_ends_the_connection() -> None:
     with (
         signalling_server(go_on_for_ever) as uri,
         SignallingClient(uri) as client,
-        pytest.raises(ConnectionLost, match="too large"),
+        pytest.raises(ConnectionLost, match="at most 16777216 bytes"),
     ):
         client.list_producers(timeout=3)
 
@@ -620,7 +620,7 @@ def test_session_with_an_unknown_name(consumer: Consumer, client: SignallingClie
 
 
 def test_session_with_anybody_where_there_is_nobody(consumer: Consumer) -> None:
-    with pytest.raises(PeerWaitTimeout, match=r"any producer.*no producers at all"):
+    with pytest.raises(PeerWaitTimeout, match=r"any producer.*there are no producers"):
         consumer.start_session(timeout=1)
 
 

@@ -33,7 +33,8 @@ def new_token() -> str:
 def hashed(token: str) -> str:
     """The hash of a token, which a file holds in its place and which does not reveal it.
 
-    SHA-256 without salt and stretching is right for random tokens of `new_token`, and wrong for passwords that people made up.
+    SHA-256 without salt and stretching is right for random tokens, as ``gst-signalling-sync token`` makes them, and wrong for
+    passwords that people made up.
 
     Example:
         SignallingServer(tokens={hashed(token): Grant(subject="arm-7")})
