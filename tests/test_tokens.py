@@ -255,7 +255,7 @@ def test_public_keys_are_files_of_which_one_may_go(tmp_path: Path) -> None:
         ("algorithms = ['HS256']\naudience = 'a'", "algorithms, and key"),
         ("algorithms = ['HS256']\nkey = 'short'\naudience = 'a'", "at least 32 bytes"),
         (f"algorithms = ['HS256']\nkey = '{SECRET}'", "audience must be a string"),
-        (f"algorithms = ['RS256']\nkey = '{SECRET}'\naudience = 'a'", "a key is none of RS256"),
+        (f"algorithms = ['RS256']\nkey = '{SECRET}'\naudience = 'a'", "a key must be one for RS256"),
         (f"algorithms = ['HS256']\nkey = '{SECRET}'\naudience = 'a'\nissuer = 7", "issuer must be a string"),
         (f"algorithm = 'HS256'\nkey = '{SECRET}'\naudience = 'a'", "'algorithm' is unknown"),
         ("algorithms = 'HS256'\nkey = 7\naudience = 'a'", "key must be a string"),

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 COVERED = (
     "gst_signalling_sync/errors.py",
     "gst_signalling_sync/protocol",
+    "gst_signalling_sync/server",
     "gst_signalling_sync/signalling",
     "gst_signalling_sync/signals.py",
     "gst_signalling_sync/threads",

@@ -1,4 +1,4 @@
-"""`FanOut`: what the registry announces, sent to every listener, a few statuses at a time."""
+"""`FanOut`: sends the registry's announcements to every listener, a few at a time."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ STATUSES_IN_A_TURN: Final = 64
 
 
 class FanOut:
-    """Takes turns to tell listeners; one that does not read is told when it does.
+    """Sends announcements in turns. A listener that does not read gets them when it reads again.
 
     Args:
-        announcements: What they are to be told.
+        announcements: The announcements.
         connections: Of the peers, by id.
         framer: Makes frames of the statuses.
-        max_unread: How many statuses a listener may lag behind; None: any number.
-        on_lagging: Is given the id of a listener that lags behind more.
-        turns: Where it waits for its turn.
+        max_unread: Maximum number of statuses by which a listener may lag behind; None: any number.
+        on_lagging: Called with the id of a listener that lags behind more.
+        turns: The queue in which it waits for its turn.
         tally: Counts what is sent.
     """
 
@@ -53,19 +53,23 @@ class FanOut:
         self._announced = 0
 
     def begin(self) -> None:
-        """Tell all listeners what was announced since the last time, soon."""
+        """Schedule the announcements since the last call for all listeners."""
         self._announced = self._announcements.last
         if self._begun != self._announced:
             self._wait()
 
     def resume(self, listener_id: str) -> None:
-        """Go on telling a listener that did not read."""
+        """Continue with a listener that did not read."""
         if self._announcements.is_behind(listener_id):
             self._round.append(listener_id)
             self._wait()
 
     def take_turn(self) -> bool:
-        """Tell the next listener a few statuses."""
+        """Send a few statuses to the next listener.
+
+        Returns:
+            Whether there is more to send, in another turn.
+        """
         if not self._round:
             self._begin_round()
         if self._round:
@@ -76,9 +80,9 @@ class FanOut:
         return self._is_waiting
 
     def catch_up(self, listener_id: str) -> None:
-        """Tell a listener all that it has not been told, if it reads, because something later follows.
+        """Send a listener everything that was announced before the last `begin`, because a later message follows.
 
-        What was announced since `begin` is not earlier than that.
+        A listener that does not read gets it when it reads again.
         """
         while self._tell(listener_id, STATUSES_IN_A_TURN, self._announced):
             continue
@@ -91,7 +95,11 @@ class FanOut:
         self._round.extend(self._announcements.listeners)
 
     def _tell(self, listener_id: str, maximum: int, up_to: int | None = None) -> bool:
-        """Tell a listener some statuses; whether there are more that it would read."""
+        """Send a listener some statuses.
+
+        Returns:
+            Whether there are more, and it reads.
+        """
         connection = self._connections.get(listener_id)
         if connection is None or connection.is_stuck or not self._announcements.is_behind(listener_id, up_to):
             return False
