@@ -25,7 +25,7 @@ from gst_signalling_sync import Producer, SignallingServer, encode_still, save_s
 from gst_signalling_sync.cli import main
 from gst_signalling_sync.cli.demo.children import Child
 from gst_signalling_sync.cli.demo.measurement import Measurement
-from gst_signalling_sync.cli.demo.picture import HEIGHT, WIDTH, MovingPicture, seconds_since
+from gst_signalling_sync.cli.demo.pattern import HEIGHT, WIDTH, MovingPattern, seconds_since
 from gst_signalling_sync.cli.demo.processor import ProcessorUse
 from gst_signalling_sync.cli.demo.screen import drawing
 from gst_signalling_sync.cli.demo.tone import RATE, Tone, frequency_of
@@ -486,7 +486,7 @@ class TestDemo:
 
 
 def test_moving_picture_tells_its_age() -> None:
-    picture = MovingPicture()
+    picture = MovingPattern()
     for drawn in (0.0, 1.5, 1677.7, 1677.75, 98765.4321):
         grey = picture.draw(drawn).mean(axis=2).astype(np.uint8)
         assert grey.shape == (HEIGHT, WIDTH)
@@ -494,7 +494,7 @@ def test_moving_picture_tells_its_age() -> None:
 
 
 def test_picture_without_squares_tells_no_age() -> None:
-    grey = MovingPicture().draw(3.0).mean(axis=2).astype(np.uint8)
+    grey = MovingPattern().draw(3.0).mean(axis=2).astype(np.uint8)
     assert seconds_since(255 - grey, 3.0) is None
     assert seconds_since(grey[:-2], 3.0) is None
 

@@ -136,7 +136,7 @@ def test_uri_excludes_host_and_port(other: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
 def test_impossible_port_is_named(port: int) -> None:
-    with pytest.raises(ValueError, match=f"{port}.*65535"):
+    with pytest.raises(ValueError, match=f"must be in 1..65535, not {port}"):
         resolve_uri(host="host", port=port)
 
 
@@ -286,7 +286,7 @@ def test_cafile_of_the_environment_yields_to_what_is_given(monkeypatch: pytest.M
     ],
 )
 def test_several_credentials_are_refused(several: Callable[[], Endpoint]) -> None:
-    with pytest.raises(ValueError, match="one way to authorise"):
+    with pytest.raises(ValueError, match="one kind of credentials"):
         several()
 
 
@@ -325,13 +325,13 @@ def test_headers_of_a_mapping_or_of_pairs() -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "a:b", "a\r\nb", "\xe4"])
 def test_name_that_no_header_has_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="cannot be the name of a header"):
+    with pytest.raises(ValueError, match="name must be a token"):
         Endpoint("ws://robot", headers={name: "value"})
 
 
 @pytest.mark.parametrize("name", ["Connection", "upgrade", "Sec-WebSocket-Key", "Transfer-Encoding"])
 def test_header_of_the_handshake_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} belongs to the WebSocket handshake"):
+    with pytest.raises(ValueError, match=f"must not hold {name}, which belongs to the WebSocket handshake"):
         Endpoint("ws://robot", headers={name: "value"})
 
 

@@ -19,13 +19,20 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 COVERED = (
+    "gst_signalling_sync/addresses.py",
+    "gst_signalling_sync/cli",
+    "gst_signalling_sync/endpoint.py",
     "gst_signalling_sync/errors.py",
+    "gst_signalling_sync/ice_options.py",
     "gst_signalling_sync/protocol",
+    "gst_signalling_sync/redaction.py",
     "gst_signalling_sync/server",
     "gst_signalling_sync/signalling",
     "gst_signalling_sync/signals.py",
     "gst_signalling_sync/threads",
     "gst_signalling_sync/tls_trust.py",
+    "gst_signalling_sync/webrtc/bwe",
+    "gst_signalling_sync/webrtc/ice",
 )
 """Directories with all Python files and documents below them, and single files."""
 

@@ -1,6 +1,7 @@
-"""`Allocation`: a relay of a TURN server (RFC 8656) and what keeps it, its permissions and its channels alive.
+"""`Allocation`: a TURN allocation (RFC 8656), with its refreshes, permissions and channel bindings.
 
-No I/O and no clock: whoever has it sends what `take_outgoing` gives, hands in what arrives, and calls `advance` at `next_time`.
+No I/O and no clock: the driver sends the messages of `take_outgoing`, calls `receive` with what arrives, and `advance` at
+`next_time`.
 """
 
 from __future__ import annotations
@@ -18,27 +19,27 @@ from .stun import Address, Attribute, Kind, Message, Method, is_channel_data, lo
 __all__ = ["Allocation", "AllocationState", "TurnError"]
 
 REQUESTED_LIFETIME: Final = 600
-"""Seconds; the default of RFC 8656 section 3.2."""
+"""Seconds: the default of RFC 8656 section 3.2."""
 
 PERMISSION_SECONDS: Final = 300.0
-"""How long a permission lives (RFC 8656 section 9). Binding a channel again renews it, and the channel, which lives 600 s."""
+"""Lifetime of a permission (RFC 8656 section 9). Another ChannelBind renews it, and the channel, whose lifetime is 600 s."""
 
 REBINDING_SECONDS: Final = 240.0
-"""How often a channel is bound again."""
+"""Interval of ChannelBind requests for a channel."""
 
 ANSWER_SECONDS: Final = 8.0
-"""How long an answer is waited for."""
+"""How long to wait for a response."""
 
 FIRST_RETRANSMISSION_SECONDS: Final = 0.25
-"""libwebrtc's; doubled with every retransmission."""
+"""The RTO of libwebrtc, doubled with every retransmission."""
 
 MAX_RETRANSMISSION_SECONDS: Final = 2.0
 
 REFUSED_SECONDS: Final = 5.0
-"""How long after the server refused a channel to a peer it is asked again."""
+"""Time until a refused channel is asked for again."""
 
 WAITING_PACKETS: Final = 32
-"""Packets that wait for the channel to a peer; the oldest is dropped for another, as a network would."""
+"""Maximum number of packets that wait for the channel to a peer; beyond it the oldest is dropped, as a network would."""
 
 _FIRST_CHANNEL: Final = 0x4000
 _LAST_CHANNEL: Final = 0x4FFF
@@ -46,23 +47,23 @@ _CHANNEL_HEADER: Final = struct.Struct("!HH")
 _UDP: Final = (Attribute.REQUESTED_TRANSPORT, bytes((17, 0, 0, 0)))
 _IPV6: Final = bytes((2, 0, 0, 0))
 _ATTEMPTS: Final = 4
-"""Times that a request is sent again with other credentials."""
+"""Maximum number of times that a request is sent with other credentials."""
 
 _FAMILIES: Final[tuple[tuple[tuple[int, bytes], ...], ...]] = (
     ((Attribute.ADDITIONAL_ADDRESS_FAMILY, _IPV6),),
     (),
     ((Attribute.REQUESTED_ADDRESS_FAMILY, _IPV6),),
 )
-"""What is asked for, one after another: IPv4 and IPv6; what the server has by default, which is IPv4; IPv6."""
+"""Address families to ask for, one after another: IPv4 and IPv6; the server's default, which is IPv4; IPv6."""
 
 _NO_SUCH_FAMILY: Final = (400, 420, 440, 508)
-"""Bad request, unknown attribute, address family not supported, insufficient capacity: of that family."""
+"""Bad request, unknown attribute, address family not supported, insufficient capacity: try the next address family."""
 
 _UNAUTHORIZED, _STALE_NONCE = 401, 438
 
 
 class AllocationState(enum.Enum):
-    """What an allocation is."""
+    """The state of an allocation."""
 
     NEW = "new"
     ALLOCATING = "allocating"
@@ -72,11 +73,11 @@ class AllocationState(enum.Enum):
 
 
 class TurnError(Exception):
-    """What a TURN server refused, or did not answer.
+    """A TURN server refused a request, or did not answer.
 
     Attributes:
-        code: Of RFC 8656 section 17, None where there was no answer.
-        alternate: The server that it names instead (300 Try Alternate).
+        code: The error code (RFC 8656 section 19, RFC 8489 section 14.8); None: there was no answer.
+        alternate: The server to use instead (300 Try Alternate); None: the server names no other one.
     """
 
     def __init__(self, text: str, code: int | None = None, alternate: Address | None = None) -> None:
@@ -116,22 +117,22 @@ class Allocation:
     """One allocation, from its request to its release.
 
     Args:
-        username: Of the long-term credentials.
-        password: Likewise.
-        is_reliable: Whether what carries the messages delivers them (TCP, TLS): nothing is sent twice, and ChannelData is
-            padded.
+        username: The user of the long-term credentials.
+        password: The password of the long-term credentials.
+        is_reliable: Whether the transport is reliable (TCP, TLS), so that there are no retransmissions, and ChannelData is
+            padded. Defaults to False.
     """
 
     def __init__(self, username: str, password: str, *, is_reliable: bool = False) -> None:
         self.state = AllocationState.NEW
         self.error: TurnError | None = None
-        """Why it ended, None where it was released."""
+        """Why it ended; None: it was released."""
         self.relayed: dict[int, Address] = {}
         """The relayed addresses, by the version of IP."""
         self.mapped: Address | None = None
         """This end's address as the server sees it."""
         self.refusals: dict[Address, TurnError] = {}
-        """Peers that the server does not relay to."""
+        """The peers that the server does not relay to, with its errors."""
         self._username = username
         self._password = password
         self._is_reliable = is_reliable
@@ -149,7 +150,7 @@ class Allocation:
 
     @property
     def next_time(self) -> float:
-        """When `advance` is to be called; infinite where nothing is due."""
+        """The time for the next `advance`; infinite where nothing is due."""
         times = [request.due for request in self._requests.values()]
         times += [peer.rebind_at for peer in self._peers.values()]
         if self.state is AllocationState.ALLOCATED:
@@ -157,7 +158,7 @@ class Allocation:
         return min(times, default=math.inf)
 
     def take_outgoing(self) -> list[bytes]:
-        """What is to be sent to the server now, in this order."""
+        """Take the messages to send to the server now, in this order."""
         outgoing, self._outgoing = self._outgoing, []
         return outgoing
 
@@ -169,7 +170,7 @@ class Allocation:
         self._ask(message, now, self._on_allocated, self._on_not_allocated)
 
     def release(self, now: float) -> None:
-        """Give the allocation back; the answer, or that there is none, ends it."""
+        """Release the allocation, which ends with the server's answer, or when that does not come in time."""
         was_allocated = self.state is AllocationState.ALLOCATED
         if self.state in (AllocationState.RELEASING, AllocationState.ENDED):
             return
@@ -187,17 +188,20 @@ class Allocation:
         )
 
     def fail(self, error: TurnError) -> None:
-        """Take note that the server cannot be reached any more."""
+        """End the allocation, because the server cannot be reached any more."""
         if self.state is not AllocationState.ENDED:
             self._end(error)
 
     def frame(self, data: bytes, peer: Address, now: float) -> bytes | None:
-        """What carries a datagram to a peer; None where it waits for the channel to it, or is dropped.
+        """The ChannelData message of a datagram to a peer.
 
         Args:
             data: The datagram.
-            peer: Where it is to go.
-            now: The time in seconds.
+            peer: The address of the peer.
+            now: The time, in seconds.
+
+        Returns:
+            The message; None: the datagram waits for the channel to the peer, or is dropped.
         """
         known = self._peers.get(peer) or self._add_peer(peer)
         if known is None:
@@ -212,10 +216,10 @@ class Allocation:
         return None
 
     def receive(self, data: bytes, now: float) -> tuple[bytes, Address] | None:
-        """Take a message of the server's.
+        """Handle a message of the server.
 
         Returns:
-            A datagram of a peer's, and where it comes from; None where it was another message.
+            A datagram, and the peer that sent it; None: it was another message.
         """
         if is_channel_data(data):
             number, length = _CHANNEL_HEADER.unpack_from(data)
@@ -264,12 +268,12 @@ class Allocation:
             if peer.used_at > now - self._binding_seconds:
                 self._bind(peer, now)
             else:
-                # Nobody asks for this peer any more. Its channel number stays its own.
+                # The peer has not been used for a while. Its channel number stays reserved.
                 peer.is_bound = False
 
     @property
     def _binding_seconds(self) -> float:
-        # The server tells the lifetime of the allocation alone. One that grants less than usual may do so for the others.
+        # The server tells only the lifetime of the allocation. If it is short, those of channels may be short too.
         return min(REBINDING_SECONDS, self._lifetime / 2)
 
     def _add_peer(self, address: Address) -> _Peer | None:
@@ -308,7 +312,7 @@ class Allocation:
             self.refusals[peer.address] = error
             peer.waiting.clear()
 
-        # While the channel lives, datagrams go by it, and it is asked for again and again.
+        # As long as the channel exists, datagrams use it, and the request is retransmitted.
         self._ask(message, now, bound, refused, max(ANSWER_SECONDS, peer.expires_at - now))
 
     def _indicated(self, message: Message) -> tuple[bytes, Address] | None:
@@ -316,7 +320,7 @@ class Allocation:
         peers = message.addresses(Attribute.XOR_PEER_ADDRESS)
         if message.method != Method.DATA or data is None or not peers:
             return None
-        # From a host without a permission it cannot come from the server (RFC 8656 section 11.4).
+        # A server relays nothing from a host without a permission (RFC 8656 section 11.4).
         return (data, peers[0]) if any(peer[0] == peers[0][0] for peer in self._peers) else None
 
     def _ask(
@@ -357,13 +361,13 @@ class Allocation:
     def _answer(self, request: _Request, message: Message, now: float) -> None:
         code, phrase = message.error or (0, "")
         if message.kind is Kind.ERROR and code in (_UNAUTHORIZED, _STALE_NONCE):
-            # These need not be signed (RFC 8489 section 9.2.5).
+            # These responses need no MESSAGE-INTEGRITY (RFC 8489 section 9.2.5).
             del self._requests[request.message.transaction]
             if not self._take_challenge(request, message, code):
                 request.on_error(TurnError(_told(code, phrase), code), now)
                 return
             fresh = Message.request(Method(request.message.method)).transaction
-            # XOR attributes are made with the transaction identifier.
+            # XOR attributes depend on the transaction ID.
             request.message = _with_transaction(request.message, fresh)
             request.attempts += 1
             self._send(request, now)
@@ -378,10 +382,10 @@ class Allocation:
             request.on_error(TurnError(_told(code, phrase), code, alternate), now)
 
     def _take_challenge(self, request: _Request, message: Message, code: int) -> bool:
-        """Take the realm and the nonce of an answer.
+        """Use the realm and the nonce of a response.
 
         Returns:
-            Whether the request may now succeed.
+            Whether the request may succeed with them.
         """
         nonce, realm = message.value(Attribute.NONCE), message.text(Attribute.REALM)
         if nonce is None or request.attempts >= _ATTEMPTS:
@@ -396,7 +400,7 @@ class Allocation:
         return not is_refused
 
     def _on_allocated(self, message: Message, now: float) -> None:
-        # coturn tells of 0.0.0.0:0 where it has no address of a version of IP.
+        # coturn returns 0.0.0.0:0 where it has no address of a version of IP.
         relayed = [address for address in message.addresses(Attribute.XOR_RELAYED_ADDRESS) if address[1]]
         if not relayed:
             self._end(TurnError("the server allocated no address"))
@@ -447,13 +451,13 @@ _PHRASES: Final = {
 
 
 def _told(code: int, phrase: str) -> str:
-    # The server's own words may be anything.
+    # The server's own phrase may be anything.
     said = f"{code} {_PHRASES.get(code) or phrase[:60] or 'unknown error'}"
     return f"{said}: the user or the password is wrong" if code in (_UNAUTHORIZED, 441) else said
 
 
 def _with_transaction(message: Message, transaction: bytes) -> Message:
-    """A message with another transaction identifier, which its XOR attributes depend on."""
+    """A message with another transaction ID, on which its XOR attributes depend."""
     peers = message.addresses(Attribute.XOR_PEER_ADDRESS)
     plain = tuple(each for each in message.attributes if each[0] != Attribute.XOR_PEER_ADDRESS)
     changed = Message(message.method, message.kind, transaction, plain)
