@@ -89,7 +89,7 @@ Examples:
   gst-signalling-sync demo                    See it work, on this machine
   gst-signalling-sync serve                   Run a signalling server
   gst-signalling-sync list                    List the producers
-  gst-signalling-sync listen                  Print peers that come and leave
+  gst-signalling-sync listen                  Print peers as they change
   gst-signalling-sync ping robot              Measure the round trip
   gst-signalling-sync record robot x.mp4      Record its video and sound
   gst-signalling-sync snapshot robot x.png    Save one frame
