@@ -53,7 +53,7 @@ def _class(name: str, cls: type) -> Iterator[str]:
         yield from (f"    {member.name} = {member.value!r}" for member in cls)
         return
     if "__init__" in {member for each in _own(cls) for member in vars(each)}:
-        yield f"    {name}{_signature(cls.__init__, is_method=True)}"  # type: ignore[misc]
+        yield f"    {name}{_signature(cls.__init__, is_method=True)}"
     members: dict[str, str] = {}
     for each in reversed(_own(cls)):
         members |= dict(_attributes(each))

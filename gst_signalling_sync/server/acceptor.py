@@ -113,7 +113,7 @@ class Acceptor:
         self._clock = clock
         self._has_time = has_time
         self._warnings = TokenBucket(_WARNINGS)
-        self._spare: int | None = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._spare: int | None = _open_spare()
         self._retry: asyncio.TimerHandle | None = None
         loop.add_reader(listening, self._accept)
 
@@ -173,7 +173,7 @@ class Acceptor:
             connection.setblocking(False)
             turn_away(connection)
         with contextlib.suppress(OSError):
-            self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            self._spare = _open_spare()
         return True
 
     def _pause(self, error: OSError) -> None:
@@ -185,12 +185,17 @@ class Acceptor:
         self._retry = None
         if self._spare is None:
             with contextlib.suppress(OSError):
-                self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+                self._spare = _open_spare()
         self._loop.add_reader(self._listening, self._accept)
 
     def _warn(self, message: str) -> None:
         level = logging.WARNING if self._warnings.take(1, self._clock()) else logging.DEBUG
         logger.log(level, "signalling server: %s", message)
+
+
+def _open_spare() -> int:
+    # Windows has no such flag: its descriptors are not inherited by default.
+    return os.open(os.devnull, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
 
 
 def _open_descriptors() -> int:
