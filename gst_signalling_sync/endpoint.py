@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
-from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
+from .access import Access, Token, checked_token
 from .addresses import SCHEMES, address_uri, checked_proxy, split_address
-from .redaction import MASK, redacted, secret_parameters, shown_uri, without_secret_parameters
+from .redaction import MASK, redacted, shown_uri, without_secret_parameters
 
 __all__ = [
     "CAFILE_VARIABLE",
@@ -21,6 +21,7 @@ __all__ = [
     "Endpoint",
     "Headers",
     "Token",
+    "access_of",
     "address_uri",
     "checked_proxy",
     "redacted",
@@ -33,9 +34,6 @@ CAFILE_VARIABLE: Final = "GST_SIGNALLING_CAFILE"
 DEFAULT_PORT: Final = 8443
 DEFAULT_URI: Final = f"ws://127.0.0.1:{DEFAULT_PORT}"
 """The default of all GStreamer WebRTC clients."""
-
-Token: TypeAlias = str | Callable[[], str]
-"""A bearer token, or a callable that returns one."""
 
 Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 """Names and values of HTTP headers."""
@@ -51,8 +49,6 @@ _HEADER_VALUE: Final = re.compile(r"[\x20-\x7e\t]*")
 
 _HANDSHAKE_HEADERS: Final = ("connection", "upgrade", "content-length", "transfer-encoding")
 """Headers that the WebSocket handshake sets itself, as every ``Sec-WebSocket-`` header."""
-
-_TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 
 
 class Endpoint:
@@ -90,14 +86,12 @@ class Endpoint:
     """
 
     __slots__ = (
-        "_credentials",
+        "_access",
         "cafile",
         "headers",
         "insecure",
         "peer_id",
         "proxy",
-        "proxy_uri",
-        "request_uri",
         "token",
     )
 
@@ -111,13 +105,9 @@ class Endpoint:
     """The peer that GStreamer's ``gstwebrtc://host:port?peer-id=ID`` names; None: it names no peer."""
     proxy: str | None
     """The proxy without its password; ``""``: no proxy, not even that of the environment; None: that of the environment."""
-    proxy_uri: str | None
-    """The proxy with its password."""
-    request_uri: str
-    """The ``ws://`` or ``wss://`` URI to connect to, with its query, which may hold secrets."""
     token: Token | None
     """The bearer token, or a callable that returns one; None: there is no token."""
-    _credentials: tuple[str, str] | None
+    _access: Access
 
     def __init__(
         self,
@@ -136,7 +126,7 @@ class Endpoint:
         if token is None and (credentials is None or not uri) and not has_own_authorization:
             token = os.environ.get(TOKEN_VARIABLE) or None
         if token is not None and not callable(token):
-            token = _checked_token(token) if token != "" else None
+            token = checked_token(token) if token != "" else None
         if sum((token is not None, credentials is not None, has_own_authorization)) > 1:
             raise ValueError(
                 "there must be one kind of credentials, not several: give either token= (or"
@@ -146,84 +136,39 @@ class Endpoint:
         netloc = parts.netloc.rpartition("@")[2]
         query = "" if is_gstreamer else parts.query
         proxy_uri, shown_proxy = checked_proxy(_text_or_none("proxy", proxy))
+        request_uri = urlunsplit((SCHEMES[parts.scheme], netloc, parts.path, query, ""))
         self._set(
-            request_uri=urlunsplit((SCHEMES[parts.scheme], netloc, parts.path, query, "")),
+            _access=Access(request_uri, credentials, token, own_headers, proxy_uri),
             peer_id=parse_qs(parts.query).get("peer-id", [None])[0] if is_gstreamer else None,
-            _credentials=credentials,
             token=token,
             headers=own_headers,
             cafile=os.fspath(cafile if cafile is not None else os.environ.get(CAFILE_VARIABLE, "")) or None,
             insecure=bool(insecure),
-            proxy_uri=proxy_uri,
             proxy=shown_proxy,
         )
 
     @property
     def uri(self) -> str:
         """The ``ws://`` or ``wss://`` URI without user and password, and without the secrets of its query."""
-        return without_secret_parameters(self.request_uri)
+        return without_secret_parameters(self._access.request_uri)
 
     @property
     def is_secure(self) -> bool:
         """Whether the scheme is ``wss://``."""
-        return self.request_uri.startswith("wss:")
+        return self._access.request_uri.startswith("wss:")
 
     @property
     def host(self) -> str:
         """The host's name or address; an IPv6 address without brackets, optionally with its zone."""
-        host = urlsplit(self.request_uri).hostname
+        host = urlsplit(self._access.request_uri).hostname
         assert host is not None
         return host
 
     @property
     def port(self) -> int:
         """The TCP port. Defaults to 80 for ``ws://`` and 443 for ``wss://``."""
-        parts = urlsplit(self.request_uri)
+        parts = urlsplit(self._access.request_uri)
         return parts.port or _DEFAULT_PORTS[parts.scheme]
-
-    @property
-    def asks_for_token(self) -> bool:
-        """Whether a callable returns a token for each connection, so that a valid one may follow a refused one."""
-        return callable(self.token)
-
-    def authorization(self) -> str | None:
-        """The value of the ``Authorization`` header. Calls the token's callable, which may take a while.
-
-        Returns:
-            The header's value; None: there are no credentials.
-
-        Raises:
-            ValueError: The callable returned a string that cannot be sent.
-            TypeError: The callable did not return a string.
-            Exception: Raised by the callable.
-        """
-        if self._credentials is not None:
-            return "Basic " + base64.b64encode(":".join(self._credentials).encode()).decode()
-        if self.token is None:
-            return None
-        token = self.token() if callable(self.token) else self.token
-        return f"Bearer {_checked_token(token)}"
-
-    def secrets(self) -> tuple[str, ...]:
-        """All strings that must not be shown, in every form in which they travel, for `redacted`."""
-        forms: list[str] = []
-        if self._credentials is not None:
-            user, password = self._credentials
-            forms += [user, quote(user, safe=""), password, quote(password, safe="")]
-            forms.append(base64.b64encode(":".join(self._credentials).encode()).decode())
-        if isinstance(self.token, str):
-            forms.append(self.token)
-        forms += [value for _, value in self.headers]
-        forms += [unquote(match) for match in secret_parameters(self.request_uri)]
-        forms += secret_parameters(self.request_uri)
-        if self.proxy_uri:
-            parts = urlsplit(self.proxy_uri)
-            for part in (parts.username, parts.password):
-                forms += [part, unquote(part)] if part else []
-            if parts.username is not None:
-                credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-                forms.append(base64.b64encode(credentials.encode()).decode())
-        return tuple(form for form in forms if form)
 
     def _set(self, **values: object) -> None:
         for name, value in values.items():
@@ -246,7 +191,7 @@ class Endpoint:
 
     def __repr__(self) -> str:
         shown = [repr(self.uri)]
-        if self._credentials is not None:
+        if self._access.credentials is not None:
             shown.append(f"user={MASK!r}")
         if self.token is not None:
             shown.append("token=<callable>" if callable(self.token) else f"token={MASK!r}")
@@ -265,6 +210,11 @@ class Endpoint:
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self._set(**state)
+
+
+def access_of(endpoint: Endpoint) -> Access:
+    """The secrets of an endpoint, for the connection to it."""
+    return endpoint._access
 
 
 def resolve_endpoint(uri: str | Endpoint | None = None, host: str | None = None, port: int | None = None) -> Endpoint:
@@ -294,16 +244,6 @@ def _text_or_none(name: str, value: Any) -> str | None:
     if value is not None and not isinstance(value, str):
         raise TypeError(f"{name} must be a string, not {type(value).__name__}")
     return value
-
-
-def _checked_token(token: Any) -> str:
-    if not isinstance(token, str):
-        raise TypeError(f"a token must be a string, not {type(token).__name__}")
-    if not _TOKEN.fullmatch(token):
-        raise ValueError(
-            "a token must consist of printable ASCII characters without spaces; was a line's end left on it?"
-        )
-    return token
 
 
 def _checked_headers(headers: Headers | None) -> tuple[tuple[str, str], ...]:

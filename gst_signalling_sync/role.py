@@ -359,6 +359,6 @@ class _RoleWork:
 
     def is_final(self, error: Exception) -> bool:
         if isinstance(error, ConnectError) and error.status in _REFUSALS:
-            return not self._role._endpoint.asks_for_token
+            return not callable(self._role._endpoint.token)
         # What is registered cannot be, whoever is asked.
         return isinstance(error, ProtocolError)

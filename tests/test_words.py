@@ -19,6 +19,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 COVERED = (
+    "gst_signalling_sync/access.py",
     "gst_signalling_sync/addresses.py",
     "gst_signalling_sync/cli",
     "gst_signalling_sync/endpoint.py",

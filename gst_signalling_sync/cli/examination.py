@@ -92,7 +92,7 @@ class Examination:
         seconds = time.perf_counter() - began
         text = f"{endpoint.uri} answers in {_milliseconds(seconds)}, {counted(len(producers), 'producer')}"
         yield Finding("server", True, text, {"uri": endpoint.uri, "seconds": seconds})
-        if endpoint.asks_for_token or endpoint.token is not None:
+        if endpoint.token is not None:
             yield Finding("token", True, "accepted", {"given": True})
         else:
             yield Finding("token", None, "none given, none required", {"given": False})

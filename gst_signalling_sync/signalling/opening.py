@@ -11,7 +11,7 @@ import ssl
 from typing import Final, NoReturn
 from urllib.parse import urljoin
 
-from ..endpoint import Endpoint, redacted
+from ..endpoint import Endpoint, access_of, redacted
 from ..errors import ConnectError, ConnectTimeout
 from ..threads.interruption import Interruption
 from ..threads.waiting import Deadline
@@ -72,11 +72,12 @@ class Opening:
         resumption_key: ResumptionKey | None = None,
     ) -> None:
         self._endpoint = endpoint
+        self._access = access_of(endpoint)
         self._deadline = deadline
         self._interruption = interruption
         self._resumption_key = resumption_key
         self._doing = f"connecting to the signalling server {endpoint.uri}"
-        self._secrets = endpoint.secrets()
+        self._secrets = self._access.secrets()
         if resumption_key is not None and resumption_key.secret is not None:
             self._secrets = (*self._secrets, resumption_key.secret)
         self._has_credentials = False
@@ -107,11 +108,10 @@ class Opening:
             raise
 
     def _authorization(self) -> str | None:
-        endpoint = self._endpoint
-        if not endpoint.asks_for_token:
-            authorization = endpoint.authorization()
+        if not self._access.asks_for_token:
+            authorization = self._access.authorization()
         else:
-            where = endpoint.uri.split("//", 1)[1]
+            where = self._endpoint.uri.split("//", 1)[1]
             try:
                 answer = self._interruption.call(self._ask_for_token, f"token-{where}", self._deadline)
             except TimeoutError:
@@ -126,7 +126,7 @@ class Opening:
 
     def _ask_for_token(self) -> str | Exception | None:
         try:
-            return self._endpoint.authorization()
+            return self._access.authorization()
         except Exception as error:  # noqa: BLE001 - raised as the error of this attempt
             return error
 
@@ -254,7 +254,7 @@ class Opening:
             headers.append(self._resumption_key.header)
         try:
             answered = shake_hands(
-                endpoint.request_uri,
+                self._access.request_uri,
                 self._host_header(),
                 headers,
                 send=lambda data: stream.send(data, self._deadline),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ..endpoint import Endpoint, checked_proxy
+from ..endpoint import Endpoint, access_of, checked_proxy
 from ..threads.waiting import Deadline
 from .http_head import HttpHead
 from .stream import Stream
@@ -74,8 +74,9 @@ def proxy_of(endpoint: Endpoint, environment: Mapping[str, str]) -> Proxy | None
     Raises:
         ValueError: The environment names a proxy by something that is not its URI.
     """
-    if endpoint.proxy_uri is not None:
-        return _proxy(endpoint.proxy_uri, "") if endpoint.proxy_uri else None
+    proxy_uri = access_of(endpoint).proxy_uri
+    if proxy_uri is not None:
+        return _proxy(proxy_uri, "") if proxy_uri else None
     if is_this_machine(endpoint.host) or _is_exempt(endpoint.host, endpoint.port, environment):
         return None
     for name in ("https_proxy" if endpoint.is_secure else "http_proxy", "all_proxy"):
