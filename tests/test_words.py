@@ -34,6 +34,9 @@ COVERED = (
     "gst_signalling_sync/tls_trust.py",
     "gst_signalling_sync/webrtc/bwe",
     "gst_signalling_sync/webrtc/ice",
+    "tests/ice",
+    "tests/limits",
+    "tests/signalling",
 )
 """Directories with all Python files and documents below them, and single files."""
 
