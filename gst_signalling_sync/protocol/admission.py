@@ -1,4 +1,4 @@
-"""`Admission`: which of the sessions that other peers ask for begin, and when. No I/O and no clock.
+"""`SessionAdmission`: which of the sessions that other peers ask for begin, and when. No I/O and no clock.
 
 Sessions of the peer with the fewest recent requests begin first, and those of the peer with the most make room for others. So a
 peer that asks once does not notice another peer that asks without end.
@@ -15,7 +15,7 @@ from .limits import Rate
 from .quota import TokenBucket
 from .session_limits import SessionLimits
 
-__all__ = ["PATIENCE_SECONDS", "YIELD_SECONDS", "Admission", "Due", "Refusal"]
+__all__ = ["PATIENCE_SECONDS", "YIELD_SECONDS", "Due", "Refusal", "SessionAdmission"]
 
 PATIENCE_SECONDS: Final = 10.0
 """How long a session may wait until it begins. The peer that asked for it has given up by then."""
@@ -65,7 +65,7 @@ class Due:
         end: Sessions to end, to make room for these.
         refuse: Sessions to refuse, because they have waited too long.
         met: The limits because of which a session waits or ends: each limit once per session.
-        wait: Seconds until `Admission.due` must be called again even if nothing happens; None: never.
+        wait: Seconds until `SessionAdmission.due` must be called again even if nothing happens; None: never.
     """
 
     begin: list[str] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Due:
     wait: float | None = None
 
 
-class Admission:
+class SessionAdmission:
     """The sessions that other peers asked a role for, from the request to the end.
 
     Args:

@@ -10,13 +10,13 @@ import enum
 import ipaddress
 import math
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from .stun import Address, Attribute, Kind, Message, Method, is_channel_data, long_term_key
+from .stun import Address, Attribute, Kind, Message, Method, is_channel_data
+from .transactions import ANSWER_SECONDS, Transactions, TurnError
 
-__all__ = ["Allocation", "AllocationState", "TurnError"]
+__all__ = ["ANSWER_SECONDS", "Allocation", "AllocationState", "TurnError"]
 
 REQUESTED_LIFETIME: Final = 600
 """Seconds: the default of RFC 8656 section 3.2."""
@@ -26,14 +26,6 @@ PERMISSION_SECONDS: Final = 300.0
 
 REBINDING_SECONDS: Final = 240.0
 """Interval of ChannelBind requests for a channel."""
-
-ANSWER_SECONDS: Final = 8.0
-"""How long to wait for a response."""
-
-FIRST_RETRANSMISSION_SECONDS: Final = 0.25
-"""The RTO of libwebrtc, doubled with every retransmission."""
-
-MAX_RETRANSMISSION_SECONDS: Final = 2.0
 
 REFUSED_SECONDS: Final = 5.0
 """Time until a refused channel is asked for again."""
@@ -46,9 +38,6 @@ _LAST_CHANNEL: Final = 0x4FFF
 _CHANNEL_HEADER: Final = struct.Struct("!HH")
 _UDP: Final = (Attribute.REQUESTED_TRANSPORT, bytes((17, 0, 0, 0)))
 _IPV6: Final = bytes((2, 0, 0, 0))
-_ATTEMPTS: Final = 4
-"""Maximum number of times that a request is sent with other credentials."""
-
 _FAMILIES: Final[tuple[tuple[tuple[int, bytes], ...], ...]] = (
     ((Attribute.ADDITIONAL_ADDRESS_FAMILY, _IPV6),),
     (),
@@ -59,8 +48,6 @@ _FAMILIES: Final[tuple[tuple[tuple[int, bytes], ...], ...]] = (
 _NO_SUCH_FAMILY: Final = (400, 420, 440, 508)
 """Bad request, unknown attribute, address family not supported, insufficient capacity: try the next address family."""
 
-_UNAUTHORIZED, _STALE_NONCE = 401, 438
-
 
 class AllocationState(enum.Enum):
     """The state of an allocation."""
@@ -70,34 +57,6 @@ class AllocationState(enum.Enum):
     ALLOCATED = "allocated"
     RELEASING = "releasing"
     ENDED = "ended"
-
-
-class TurnError(Exception):
-    """A TURN server refused a request, or did not answer.
-
-    Attributes:
-        code: The error code (RFC 8656 section 19, RFC 8489 section 14.8); None: there was no answer.
-        alternate: The server to use instead (300 Try Alternate); None: the server names no other one.
-    """
-
-    def __init__(self, text: str, code: int | None = None, alternate: Address | None = None) -> None:
-        super().__init__(text)
-        self.code = code
-        self.alternate = alternate
-
-
-@dataclass(slots=True, eq=False)
-class _Request:
-    message: Message
-    began: float
-    on_success: Callable[[Message, float], None]
-    on_error: Callable[[TurnError, float], None]
-    patience: float = ANSWER_SECONDS
-    key: bytes | None = None
-    attempts: int = 0
-    retransmissions: int = 0
-    due: float = math.inf
-    data: bytes = b""
 
 
 @dataclass(slots=True, eq=False)
@@ -133,14 +92,9 @@ class Allocation:
         """This end's address as the server sees it."""
         self.refusals: dict[Address, TurnError] = {}
         """The peers that the server does not relay to, with its errors."""
-        self._username = username
-        self._password = password
         self._is_reliable = is_reliable
-        self._realm: str | None = None
-        self._nonce: bytes | None = None
-        self._key: bytes | None = None
         self._outgoing: list[bytes] = []
-        self._requests: dict[bytes, _Request] = {}
+        self._transactions = Transactions(username, password, self._send, is_reliable=is_reliable)
         self._families = list(_FAMILIES)
         self._lifetime = float(REQUESTED_LIFETIME)
         self._expires_at = math.inf
@@ -151,7 +105,7 @@ class Allocation:
     @property
     def next_time(self) -> float:
         """The time for the next `advance`; infinite where nothing is due."""
-        times = [request.due for request in self._requests.values()]
+        times = [self._transactions.next_time]
         times += [peer.rebind_at for peer in self._peers.values()]
         if self.state is AllocationState.ALLOCATED:
             times += [self._refresh_at, self._expires_at]
@@ -167,20 +121,20 @@ class Allocation:
         self.state = AllocationState.ALLOCATING
         lifetime = (Attribute.LIFETIME, REQUESTED_LIFETIME.to_bytes(4))
         message = Message.request(Method.ALLOCATE, _UDP, lifetime, *self._families[0])
-        self._ask(message, now, self._on_allocated, self._on_not_allocated)
+        self._transactions.ask(message, now, self._on_allocated, self._on_not_allocated)
 
     def release(self, now: float) -> None:
         """Release the allocation, which ends with the server's answer, or when that does not come in time."""
         was_allocated = self.state is AllocationState.ALLOCATED
         if self.state in (AllocationState.RELEASING, AllocationState.ENDED):
             return
-        self._requests.clear()
+        self._transactions.clear()
         self._peers.clear()
         if not was_allocated:
             self._end(None)
             return
         self.state = AllocationState.RELEASING
-        self._ask(
+        self._transactions.ask(
             Message.request(Method.REFRESH, (Attribute.LIFETIME, bytes(4))),
             now,
             lambda message, now: self._end(None),
@@ -235,19 +189,12 @@ class Allocation:
             return None
         if message.kind is Kind.INDICATION:
             return self._indicated(message)
-        request = self._requests.get(message.transaction)
-        if request is not None and message.kind in (Kind.SUCCESS, Kind.ERROR):
-            self._answer(request, message, now)
+        self._transactions.receive(message, now)
         return None
 
     def advance(self, now: float) -> None:
         """Do what is due."""
-        for request in [each for each in self._requests.values() if each.due <= now]:
-            if now >= request.began + request.patience:
-                del self._requests[request.message.transaction]
-                request.on_error(TurnError(f"no answer within {request.patience:g} s"), now)
-            else:
-                self._transmit(request, now)
+        self._transactions.advance(now)
         if self.state is not AllocationState.ALLOCATED:
             return
         if now >= self._expires_at:
@@ -256,7 +203,7 @@ class Allocation:
         if now >= self._refresh_at:
             self._refresh_at = math.inf
             lifetime = (Attribute.LIFETIME, REQUESTED_LIFETIME.to_bytes(4))
-            self._ask(
+            self._transactions.ask(
                 Message.request(Method.REFRESH, lifetime),
                 now,
                 self._on_refreshed,
@@ -270,6 +217,9 @@ class Allocation:
             else:
                 # The peer has not been used for a while. Its channel number stays reserved.
                 peer.is_bound = False
+
+    def _send(self, message: bytes) -> None:
+        self._outgoing.append(message)
 
     @property
     def _binding_seconds(self) -> float:
@@ -313,7 +263,7 @@ class Allocation:
             peer.waiting.clear()
 
         # As long as the channel exists, datagrams use it, and the request is retransmitted.
-        self._ask(message, now, bound, refused, max(ANSWER_SECONDS, peer.expires_at - now))
+        self._transactions.ask(message, now, bound, refused, max(ANSWER_SECONDS, peer.expires_at - now))
 
     def _indicated(self, message: Message) -> tuple[bytes, Address] | None:
         data = message.value(Attribute.DATA)
@@ -322,82 +272,6 @@ class Allocation:
             return None
         # A server relays nothing from a host without a permission (RFC 8656 section 11.4).
         return (data, peers[0]) if any(peer[0] == peers[0][0] for peer in self._peers) else None
-
-    def _ask(
-        self,
-        message: Message,
-        now: float,
-        on_success: Callable[[Message, float], None],
-        on_error: Callable[[TurnError, float], None],
-        patience: float = ANSWER_SECONDS,
-    ) -> None:
-        self._send(_Request(message, now, on_success, on_error, patience), now)
-
-    def _send(self, request: _Request, now: float) -> None:
-        message = request.message
-        if self._key is not None and self._realm is not None and self._nonce is not None:
-            credentials = (
-                (Attribute.USERNAME, self._username.encode()),
-                (Attribute.REALM, self._realm.encode()),
-                (Attribute.NONCE, self._nonce),
-            )
-            message = Message(message.method, message.kind, message.transaction, (*message.attributes, *credentials))
-        request.key = self._key
-        request.data = message.encode(self._key)
-        request.retransmissions = 0
-        self._requests[message.transaction] = request
-        self._transmit(request, now)
-
-    def _transmit(self, request: _Request, now: float) -> None:
-        end = request.began + request.patience
-        if self._is_reliable and request.retransmissions:
-            request.due = end
-            return
-        wait = min(FIRST_RETRANSMISSION_SECONDS * 2**request.retransmissions, MAX_RETRANSMISSION_SECONDS)
-        request.retransmissions += 1
-        request.due = min(end, math.inf if self._is_reliable else now + wait)
-        self._outgoing.append(request.data)
-
-    def _answer(self, request: _Request, message: Message, now: float) -> None:
-        code, phrase = message.error or (0, "")
-        if message.kind is Kind.ERROR and code in (_UNAUTHORIZED, _STALE_NONCE):
-            # These responses need no MESSAGE-INTEGRITY (RFC 8489 section 9.2.5).
-            del self._requests[request.message.transaction]
-            if not self._take_challenge(request, message, code):
-                request.on_error(TurnError(_told(code, phrase), code), now)
-                return
-            fresh = Message.request(Method(request.message.method)).transaction
-            # XOR attributes depend on the transaction ID.
-            request.message = _with_transaction(request.message, fresh)
-            request.attempts += 1
-            self._send(request, now)
-            return
-        if request.key is not None and not message.is_signed_with(request.key):
-            return
-        del self._requests[request.message.transaction]
-        if message.kind is Kind.SUCCESS:
-            request.on_success(message, now)
-        else:
-            alternate = next(iter(message.addresses(Attribute.ALTERNATE_SERVER)), None)
-            request.on_error(TurnError(_told(code, phrase), code, alternate), now)
-
-    def _take_challenge(self, request: _Request, message: Message, code: int) -> bool:
-        """Use the realm and the nonce of a response.
-
-        Returns:
-            Whether the request may succeed with them.
-        """
-        nonce, realm = message.value(Attribute.NONCE), message.text(Attribute.REALM)
-        if nonce is None or request.attempts >= _ATTEMPTS:
-            return False
-        is_refused = code == _UNAUTHORIZED and request.key is not None and realm in (None, self._realm)
-        self._nonce = nonce
-        if realm is not None:
-            self._realm = realm
-        if self._realm is None:
-            return False
-        self._key = long_term_key(self._username, self._realm, self._password)
-        return not is_refused
 
     def _on_allocated(self, message: Message, now: float) -> None:
         # coturn returns 0.0.0.0:0 where it has no address of a version of IP.
@@ -428,39 +302,6 @@ class Allocation:
     def _end(self, error: TurnError | None) -> None:
         self.state = AllocationState.ENDED
         self.error = error
-        self._requests.clear()
+        self._transactions.clear()
         self._peers.clear()
         self._channels.clear()
-
-
-_PHRASES: Final = {
-    300: "Try Alternate",
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    420: "Unknown Attribute",
-    437: "Allocation Mismatch",
-    438: "Stale Nonce",
-    440: "Address Family not Supported",
-    441: "Wrong Credentials",
-    442: "Unsupported Transport Protocol",
-    486: "Allocation Quota Reached",
-    500: "Server Error",
-    508: "Insufficient Capacity",
-}
-
-
-def _told(code: int, phrase: str) -> str:
-    # The server's own phrase may be anything.
-    said = f"{code} {_PHRASES.get(code) or phrase[:60] or 'unknown error'}"
-    return f"{said}: the user or the password is wrong" if code in (_UNAUTHORIZED, 441) else said
-
-
-def _with_transaction(message: Message, transaction: bytes) -> Message:
-    """A message with another transaction ID, on which its XOR attributes depend."""
-    peers = message.addresses(Attribute.XOR_PEER_ADDRESS)
-    plain = tuple(each for each in message.attributes if each[0] != Attribute.XOR_PEER_ADDRESS)
-    changed = Message(message.method, message.kind, transaction, plain)
-    for peer in peers:
-        changed = changed.address(Attribute.XOR_PEER_ADDRESS, peer)
-    return changed
