@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .webrtc.media.sending.video_source import VideoSource
     from .webrtc.media.stills import encode_still, save_still
     from .webrtc.message import ReceivedMessage
+    from .webrtc.probe import ServerAnswer, ask_ice_servers
     from .webrtc.quality import Quality
     from .webrtc.session import Session
 
@@ -99,6 +100,7 @@ _MODULES = {
     "webrtc.media.sending.video_source": ("VideoSource",),
     "webrtc.media.stills": ("encode_still", "save_still"),
     "webrtc.message": ("ReceivedMessage",),
+    "webrtc.probe": ("ServerAnswer", "ask_ice_servers"),
     "webrtc.quality": ("Quality",),
     "webrtc.session": ("Session",),
 }
@@ -136,6 +138,7 @@ __all__ = [
     "RecordingError",
     "Retry",
     "RoleState",
+    "ServerAnswer",
     "ServerError",
     "ServerLimits",
     "Session",
@@ -149,6 +152,7 @@ __all__ = [
     "VideoSource",
     "WaitTimeout",
     "__version__",
+    "ask_ice_servers",
     "connect",
     "encode_still",
     "find_producer",

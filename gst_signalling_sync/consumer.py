@@ -19,8 +19,9 @@ from .resumption import Resumption
 from .session_requests import SessionRequest
 from .session_role import SessionRole
 from .session_terms import SessionTerms
-from .signalling import DEFAULT_TIMEOUT, SignallingClient
+from .signalling import DEFAULT_TIMEOUT
 from .signalling.answers import SessionEvent
+from .signalling.role_client import RoleClient
 from .threads import clock
 from .threads.waiting import Deadline, wait_for
 from .webrtc.liveness import DEFAULT_INTERRUPTED_AFTER
@@ -302,7 +303,7 @@ class Consumer(SessionRole):
         race.check_time()
         return None
 
-    def _listen(self, client: SignallingClient, deadline: Deadline) -> bool:
+    def _listen(self, client: RoleClient, deadline: Deadline) -> bool:
         """Hear of producers from now on; the answer to the registration is what the directory begins with.
 
         Returns:

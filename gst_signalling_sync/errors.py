@@ -1,4 +1,4 @@
-"""The exceptions that this library raises, each also the builtin a caller would catch."""
+"""The exceptions of this library, each also a builtin exception that a caller would catch."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ __all__ = [
 
 
 SessionClosedReason = Literal["left", "rejected", "lost", "not connected", "incompatible", "busy", "expired", "limit"]
-"""What `SessionClosed.reason` can be."""
+"""The values of `SessionClosed.reason`."""
 
 SESSION_CLOSED_REASONS: Final[tuple[SessionClosedReason, ...]] = get_args(SessionClosedReason)
 
 
 class SignallingError(Exception):
-    """Base of every error that this library raises on purpose."""
+    """Base class of every error that this library raises on purpose."""
 
 
 class ConnectError(SignallingError, ConnectionError):
     """No connection could be made to the signalling server.
 
     Attributes:
-        status: The HTTP status by which the server, or a proxy on the way, refused the connection, such as 401; None where
-            it did not come to that.
+        status: The HTTP status by which the server, or a proxy on the way, refused the connection, such as 401; None: there was
+            no HTTP response.
     """
 
     def __init__(self, message: str = "", status: int | None = None) -> None:
@@ -55,11 +55,11 @@ class ConnectError(SignallingError, ConnectionError):
 
 
 class ConnectionLost(SignallingError, ConnectionError):
-    """The connection to the signalling server, or the object it belonged to, is gone."""
+    """The connection to the signalling server is lost, or the object that it belonged to is closed."""
 
 
 class WaitTimeout(SignallingError, TimeoutError):
-    """What a blocking call waited for did not happen within its timeout."""
+    """A blocking call did not succeed within its timeout."""
 
 
 class ConnectTimeout(ConnectError, WaitTimeout):
@@ -79,19 +79,19 @@ class SessionClosed(SignallingError, ConnectionError):
 
     Args:
         message: What was tried, with whom, and what came instead.
-        reason: As the attribute.
+        reason: As the attribute. Defaults to ``"left"``.
 
     Attributes:
-        reason: ``"left"``: the peer went, in order or because its process ended. ``"rejected"``: the producer refused it.
-            ``"lost"``: nothing was heard from the peer any more. ``"not connected"``: no connection came about.
+        reason: ``"left"``: the peer left, in order or because its process ended. ``"rejected"``: the producer rejected the
+            session. ``"lost"``: nothing was heard from the peer any more. ``"not connected"``: no connection could be made.
             ``"incompatible"``: the two ends have no codec in common, or one sent what the other cannot use. ``"busy"``: the
-            producer has as many sessions as it takes. ``"expired"``: its permission ran out. ``"limit"``: it went beyond a
+            producer has its maximum number of sessions. ``"expired"``: a grant has ended. ``"limit"``: this end exceeded a
             limit of the other end or of the server.
     """
 
     def __init__(self, message: str = "", reason: SessionClosedReason = "left") -> None:
         super().__init__(message)
-        # In `__dict__`, hence pickled and copied.
+        # In `__dict__`, so that it is pickled and copied.
         self.reason: SessionClosedReason = reason
 
 
@@ -100,26 +100,26 @@ class ChannelClosed(SignallingError, ConnectionError):
 
 
 class MessageTooLarge(SignallingError, ValueError):
-    """The message is larger than the other end said it accepts (``a=max-message-size``, RFC 8841 section 6)."""
+    """The message is larger than the other end's maximum (``a=max-message-size``, RFC 8841 section 6)."""
 
 
 class TrackNotFound(SignallingError, LookupError):
-    """The session has no track of that kind."""
+    """The session has no such track."""
 
 
 class MediaError(SignallingError, ValueError):
-    """What was to be played or sent is not media that can be read or encoded here."""
+    """Media cannot be read or encoded here."""
 
 
 class RecordingError(SignallingError, OSError):
-    """A recording could not be written, or not to its end; what was written stays."""
+    """A recording could not be written, at least not to its end. What was written is kept."""
 
 
 class ServerError(SignallingError):
-    """The signalling server refused a request; the message ends in its own words.
+    """The signalling server refused a request; the message ends with the server's own words.
 
     Attributes:
-        details: The server's text, unchanged.
+        details: The server's words, unchanged.
     """
 
     def __init__(self, message: str, details: str) -> None:
@@ -131,4 +131,4 @@ class ServerError(SignallingError):
 
 
 class ProtocolError(SignallingError, ValueError):
-    """A message that is not part of the signalling protocol, or an unusable description in one."""
+    """A message violates the signalling protocol, or holds an unusable session description."""

@@ -1,4 +1,4 @@
-"""`IceOptions`: how sessions find their way through networks: STUN and TURN servers, UDP ports and network interfaces."""
+"""`IceOptions`: STUN and TURN servers (RFC 7064, RFC 7065), UDP ports and network interfaces of sessions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _DEFAULT_PORTS: Final = {"stun": 3478, "turn": 3478, "stuns": 5349, "turns": 534
 
 _FORM: Final = (
     "stun:host:port, stuns:host:port, turn://user:password@host:port or turns://user:password@host:port, the last two with"
-    " ?transport=udp or ?transport=tcp perhaps"
+    " optional ?transport=udp or ?transport=tcp"
 )
 
 _W3C_MEMBERS: Final = frozenset(("urls", "url", "username", "credential", "credentialType"))
@@ -51,10 +51,9 @@ class IceServer:
         scheme: ``"stun"``, ``"stuns"``, ``"turn"`` or ``"turns"``.
         host: A name or an address; an IPv6 address without brackets.
         port: 1 to 65535.
-        transport: What carries the messages to the server, ``"udp"`` or ``"tcp"``; below it, with an ``s`` in the scheme,
-            is DTLS or TLS.
-        username: Of a TURN server.
-        password: Of a TURN server; `repr` and `str` do not show it.
+        transport: The transport to the server, ``"udp"`` or ``"tcp"``; with DTLS or TLS over it where the scheme ends in ``s``.
+        username: The user of a TURN server; None for a STUN server.
+        password: The password of a TURN server; `repr` and `str` do not show it.
     """
 
     scheme: IceScheme
@@ -71,7 +70,7 @@ class IceServer:
 
     @property
     def is_secure(self) -> bool:
-        """Whether the way to it is encrypted."""
+        """Whether the transport to it is encrypted."""
         return self.scheme in ("stuns", "turns")
 
     def __str__(self) -> str:
@@ -91,16 +90,16 @@ def parse_ice_servers(given: GivenServers) -> tuple[IceServer, ...]:
 
     Args:
         given: One or several of ``stun:host:port``, ``stuns:host:port``, ``turn://user:password@host:port`` and
-            ``turns://user:password@host:port``, the last two with ``?transport=udp`` or ``?transport=tcp`` perhaps; an IPv6
-            address in brackets, special characters in user and password percent-encoded; or the W3C's
+            ``turns://user:password@host:port``, the last two optionally with ``?transport=udp`` or ``?transport=tcp``. IPv6
+            addresses are in brackets, special characters in user and password percent-encoded. Or the W3C's dicts,
             ``{"urls": [...], "username": ..., "credential": ...}``.
 
     Returns:
-        The servers, each once, in their order.
+        The servers in their order, without duplicates.
 
     Raises:
-        ValueError: One is not of that form.
-        TypeError: One is neither a string nor a mapping.
+        ValueError: A server is malformed.
+        TypeError: A server is neither a string nor a mapping.
     """
     servers = (given,) if isinstance(given, str | Mapping) else given
     return tuple(dict.fromkeys(server for each in servers for server in _parse(each)))
@@ -112,19 +111,19 @@ def _parse(given: GivenServer) -> list[IceServer]:
     if not isinstance(given, Mapping):
         raise TypeError(f"an ICE server must be a string or a dict as the W3C's RTCIceServer, not {given!r:.100}")
     if unknown := sorted(set(given) - _W3C_MEMBERS):
-        raise ValueError(f"ICE server with {unknown[0]!r}: a dict may have urls, username and credential")
+        raise ValueError(f"an ICE server must have urls, username and credential, not {unknown[0]!r}")
     if given.get("credentialType", "password") != "password":
-        raise ValueError(f"ICE server with credentialType {given['credentialType']!r}: it must be 'password'")
+        raise ValueError(f"credentialType of an ICE server must be 'password', not {given['credentialType']!r}")
     urls = given.get("urls", given.get("url"))
     if not urls:
-        raise ValueError('an ICE server as a dict needs "urls"')
+        raise ValueError('an ICE server as a dict must have "urls"')
     username, credential = given.get("username"), given.get("credential")
     return [_parse_uri(url, username, credential) for url in ((urls,) if isinstance(urls, str) else urls)]
 
 
 def _parse_uri(uri: str, username: str | None, password: str | None) -> IceServer:
     shown = _CREDENTIALS.sub("//***@", uri) if isinstance(uri, str) else repr(uri)
-    # The RFC 7064 form has no slashes; with them the rest parses like any URI.
+    # The form of RFC 7064 has no slashes; with them it parses like any URI.
     scheme, _, rest = uri.partition(":")
     try:
         parts = urlsplit(f"{scheme}://{rest.removeprefix('//')}")
@@ -133,7 +132,7 @@ def _parse_uri(uri: str, username: str | None, password: str | None) -> IceServe
         raise ValueError(f"ICE server {shown!r}: {error}") from None
     known = next((each for each in _SCHEMES if each == scheme.lower()), None)
     if known is None or not host or parts.path or port == 0:
-        raise ValueError(f"ICE server {shown!r} is not of the form {_FORM}")
+        raise ValueError(f"an ICE server must be of the form {_FORM}, not {shown!r}")
     if ":" in host:
         _check_ipv6(host, shown)
     is_relay = known in ("turn", "turns")
@@ -155,7 +154,7 @@ def _check_ipv6(host: str, shown: str) -> None:
     try:
         ipaddress.IPv6Address(host)
     except ValueError:
-        raise ValueError(f"ICE server {shown!r}: {host!r} is no IPv6 address") from None
+        raise ValueError(f"ICE server {shown!r}: the host must be an IPv6 address, not {host!r}") from None
 
 
 def _transport(scheme: IceScheme, query: str, shown: str) -> IceTransport:
@@ -175,48 +174,50 @@ def _transport(scheme: IceScheme, query: str, shown: str) -> IceTransport:
             " is TLS, or turn: with ?transport=udp; what the peers send is encrypted in any case"
         )
     if transport == "tcp" and scheme == "stun":
-        raise ValueError(f"ICE server {shown!r}: what a STUN server tells over TCP is of no use to UDP")
+        raise ValueError(
+            f"ICE server {shown!r}: a STUN server must be asked over UDP: the address over TCP is of no use to it"
+        )
     return transport
 
 
 class IceOptions:
-    """How sessions find their way through networks. An immutable value, which roles and `connect` take as ``ice=``.
+    """The ICE servers, ports and interfaces of sessions. An immutable value, which roles and `connect` take as ``ice=``.
 
     .. code-block:: python
 
         robot = Producer(name="robot", ice=IceOptions(["stun:stun.example", "turns://user:secret@relay.example"]))
 
     Args:
-        servers: STUN and TURN servers, all of which are asked at the same time: URIs such as ``"stun:host:3478"``,
-            ``"turn://user:password@host?transport=tcp"`` and ``"turns://user:password@[2001:db8::1]"``; dicts of the W3C's
-            form, ``{"urls": [...], "username": ..., "credential": ...}``; or a callable without arguments that returns such
-            a list. The callable is called for each session, on a thread of its own and within the session's timeout: for
-            credentials that expire. Defaults to ``$GST_SIGNALLING_ICE_SERVERS``, URIs separated by spaces.
-        relay_only: Whether everything goes through a TURN server, so that the peer does not learn this machine's addresses.
+        servers: STUN and TURN servers, which are all asked at the same time: URIs such as ``"stun:host:3478"``,
+            ``"turn://user:password@host?transport=tcp"`` and ``"turns://user:password@[2001:db8::1]"``; the W3C's dicts,
+            ``{"urls": [...], "username": ..., "credential": ...}``; or a callable without arguments that returns such a list,
+            for credentials that expire. It is called for each session, on its own thread and within the session's timeout.
+            Defaults to ``$GST_SIGNALLING_ICE_SERVERS``, URIs separated by spaces.
+        relay_only: Whether all packets go through a TURN server, so that the peer does not learn this machine's addresses.
             Defaults to ``$GST_SIGNALLING_RELAY_ONLY``.
-        udp_ports: The first and the last UDP port to use, such as ``(40000, 40100)``, for firewalls. A session uses one per
-            address of this machine. Defaults to what the system picks.
-        interfaces: Which network interfaces or networks to use: names, which may have wildcards, such as ``"eth0"`` and
-            ``"wlan*"``; networks such as ``"10.0.0.0/8"``; each with ``!`` before it to leave it out: ``"!docker*"``. Where
-            only such are given, all others are used. Defaults to all but the loopback.
-        cafile: A file of CA certificates in PEM format that are trusted instead of the system's when connecting to a
-            ``turns:`` server, for one with a private CA. Defaults to ``$GST_SIGNALLING_ICE_CAFILE``.
+        udp_ports: The first and the last UDP port to use, such as ``(40000, 40100)``, for firewalls. A session uses one port
+            per address of this machine. Defaults to ports that the system picks.
+        interfaces: The network interfaces or networks to use: names with optional wildcards, such as ``"eth0"`` and
+            ``"wlan*"``, and networks such as ``"10.0.0.0/8"``; with ``!`` before it, an entry is left out: ``"!docker*"``. If
+            all entries have it, the other interfaces are used. Defaults to all but the loopback.
+        cafile: A file of CA certificates in PEM format to trust for ``turns:`` servers instead of the system's. Defaults to
+            ``$GST_SIGNALLING_ICE_CAFILE``.
 
     Raises:
-        ValueError: A server is not of its form, the ports are not a range, or an interface is empty.
+        ValueError: A server is malformed, the ports are not a range, or an interface is empty.
         TypeError: A value is of another type.
     """
 
     __slots__ = ("cafile", "interfaces", "relay_only", "servers", "udp_ports")
 
     servers: tuple[IceServer, ...] | Callable[[], GivenServers]
-    """The servers, or what is asked for them."""
+    """The servers, or the callable that returns them."""
     relay_only: bool
-    """Whether everything goes through a TURN server."""
+    """Whether all packets go through a TURN server."""
     udp_ports: tuple[int, int] | None
-    """The first and the last UDP port; None: what the system picks."""
+    """The first and the last UDP port; None: the system picks ports."""
     interfaces: tuple[str, ...]
-    """Patterns of names, and networks; none: all."""
+    """Patterns of names, and networks; empty: all interfaces."""
     cafile: str | None
     """The file of CA certificates; None: the system's."""
 
@@ -252,31 +253,31 @@ class IceOptions:
             object.__setattr__(self, name, value)
 
     def ask_servers(self) -> tuple[IceServer, ...]:
-        """The servers for one session; asks the callable, which may take its time.
+        """The servers for one session. Calls the callable, which may take a while.
 
         Raises:
-            ValueError: The callable returned what is not of the form of servers, or none where only relays are wanted.
-            TypeError: It returned no list.
-            Exception: Whatever the callable raised.
+            ValueError: The callable returned a malformed server, or no TURN server although `relay_only` is set.
+            TypeError: The callable did not return a list.
+            Exception: Raised by the callable.
         """
         if not callable(self.servers):
             return self.servers
         servers = parse_ice_servers(self.servers())
         if self.relay_only and not any(server.is_relay for server in servers):
-            raise ValueError("relay_only needs a TURN server, and the callable returned none")
+            raise ValueError("relay_only needs a TURN server, but the callable returned no such server")
         return servers
 
     @property
     def asks_for_servers(self) -> bool:
-        """Whether each session has servers of its own."""
+        """Whether a callable returns the servers of each session."""
         return callable(self.servers)
 
     def uses(self, interface: str, address: str) -> bool:
-        """Whether an address of this machine is to be used.
+        """Whether to use an address of this machine.
 
         Args:
-            interface: Its name.
-            address: Numeric.
+            interface: The name of its interface.
+            address: The numeric address.
         """
         wanted = [each for each in self.interfaces if not each.startswith("!")]
         unwanted = [each.removeprefix("!") for each in self.interfaces if each.startswith("!")]
@@ -285,10 +286,10 @@ class IceOptions:
         return not wanted or any(_matches(each, interface, address) for each in wanted)
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"IceOptions cannot be changed: make others with {name}=")
+        raise AttributeError(f"IceOptions are immutable: make others with {name}=")
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"IceOptions cannot be changed: {name} cannot be deleted")
+        raise AttributeError(f"IceOptions are immutable: {name} cannot be deleted")
 
     def _values(self) -> tuple[object, ...]:
         return (self.servers, self.relay_only, self.udp_ports, self.interfaces, self.cafile)
@@ -330,8 +331,8 @@ def resolve_ice(ice: IceOptions | None, ice_servers: GivenServers = ()) -> IceOp
         The options; without arguments, those of the environment.
 
     Raises:
-        ValueError: Both are given, or a server is not of its form.
-        TypeError: `ice` is something else.
+        ValueError: Both are given, or a server is malformed.
+        TypeError: `ice` is not an `IceOptions`.
     """
     if ice is None:
         return IceOptions(ice_servers)

@@ -15,8 +15,9 @@ from .protocol.backoff import DEFAULT_RETRY, Retry
 from .protocol.messages import Event, Peer, Role
 from .protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
 from .role_thread import RoleThread
-from .signalling import DEFAULT_TIMEOUT, SignallingClient
+from .signalling import DEFAULT_TIMEOUT
 from .signalling.resumption_key import ResumptionKey
+from .signalling.role_client import RoleClient
 from .signals import Signal
 from .threads import clock
 from .threads.at_exit import CLOSED_FIRST
@@ -84,8 +85,8 @@ class RoleObject:
         # A role that does not connect again is better gone at once than expected back.
         self._resumption_key = None if retry is None else ResumptionKey()
         # The newest connection, and the same while it is being made; written by the role's own thread.
-        self._signalling: SignallingClient | None = None
-        self._connecting: SignallingClient | None = None
+        self._signalling: RoleClient | None = None
+        self._connecting: RoleClient | None = None
         self.state_changed = Signal("The state changed: ``(role, state, error)``, with the reason where there is one.")
         self.connection_lost = Signal(
             "The signalling connection was lost: ``(role, error)``; once per loss. Sessions that are connected go on."
@@ -226,7 +227,7 @@ class RoleObject:
         """
         self._owner.check()
 
-    def _client(self) -> SignallingClient:
+    def _client(self) -> RoleClient:
         """The newest connection, whatever its state; does not wait.
 
         Raises:
@@ -238,7 +239,7 @@ class RoleObject:
             raise ConnectionLost(f"the {self._kind} is not started: use it in a `with` statement, or call start()")
         return client
 
-    def _registered_client(self, deadline: Deadline, doing: str) -> SignallingClient:
+    def _registered_client(self, deadline: Deadline, doing: str) -> RoleClient:
         """The connection of a role that is registered, waiting for it while the role is suspended.
 
         Raises:
@@ -254,7 +255,7 @@ class RoleObject:
         self._open()
         self._drop_client(Deadline(0.0))
         deadline = Deadline(max(0.0, attempt.until - clock.now()))
-        client = SignallingClient(
+        client = RoleClient(
             self._endpoint,
             timeout=self._timeout,
             callbacks=self._callbacks,
@@ -358,6 +359,6 @@ class _RoleWork:
 
     def is_final(self, error: Exception) -> bool:
         if isinstance(error, ConnectError) and error.status in _REFUSALS:
-            return not self._role._endpoint.asks_for_token
+            return not callable(self._role._endpoint.token)
         # What is registered cannot be, whoever is asked.
         return isinstance(error, ProtocolError)

@@ -1,6 +1,6 @@
 """`SessionRequests`: the sessions that other peers ask a role for, until they begin or are refused.
 
-`Admission` decides. What arrives for a session that has not begun is kept for it here, and costs no peer connection.
+`SessionAdmission` decides. What arrives for a session that has not begun is kept for it here, and costs no peer connection.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from .limit_counts import LimitCounts
-from .protocol.admission import Admission
+from .protocol.admission import SessionAdmission
 from .protocol.limits import Rate
 from .protocol.messages import Event, IceMessage, SessionRequested, SessionStarted
 from .protocol.quota import TokenBucket
@@ -82,7 +82,7 @@ class SessionRequests:
         self._role = role
         # Guards what follows. Held while sessions are begun, so that what the reader brings for one finds it here or begun.
         self._lock = threading.RLock()
-        self._admission = Admission(limits)
+        self._admission = SessionAdmission(limits)
         self._waiting: dict[str, _Waiting] = {}
         self._loop: LoopThread | None = None
         # The loop's own; and when it is to fire, math.inf where there is none.

@@ -1,4 +1,4 @@
-"""Signals: what an object tells plain functions, which it holds strongly and whose errors it survives."""
+"""`Signal`: calls connected functions, which it holds strongly and whose exceptions it survives."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Receiver = TypeVar("Receiver", bound=Callable[..., Any])
 
 
 class _InOrder(MutableSet[Any]):
-    """A set in the order of insertion, which is then the order in which receivers are called."""
+    """A set in the order of insertion, in which receivers are then called."""
 
     def __init__(self, elements: Iterable[Any] = ()) -> None:
         self._elements = dict.fromkeys(elements)
@@ -46,13 +46,13 @@ class _InOrder(MutableSet[Any]):
 
 
 class Signal(blinker.Signal):
-    """A `blinker.Signal` whose receivers are held strongly, are called in the order connected, and cannot break it.
+    """A `blinker.Signal` that holds its receivers strongly, calls them in the order connected, and survives their exceptions.
 
     Receivers are called ``receiver(sender, **named)`` on a callback thread of the role object that the sender belongs to.
-    They may block and may call any method of this library.
+    They may block, and may call any method of this library.
 
     Args:
-        doc: What the signal tells, and the names of the arguments.
+        doc: What the signal means, and the names of its arguments.
         on_connect: Called after a receiver was connected.
         on_disconnect: Called after a receiver was disconnected by `disconnect`.
         has_threads: Whether receivers may be connected to named threads.
@@ -72,9 +72,9 @@ class Signal(blinker.Signal):
         self._on_connect = on_connect
         self._on_disconnect = on_disconnect
         self._has_threads = has_threads
-        # Whether there was a receiver for the signals of some objects alone.
+        # Whether any receiver was connected for a particular sender.
         self._knows_senders = False
-        # The receivers on named threads. Never changed, but replaced, because several threads read it without a lock.
+        # The threads of receivers on named threads. Replaced and never changed, because threads read it without a lock.
         self._threads: dict[Hashable, str] = {}
         # Held while it is replaced.
         self._lock = threading.Lock()
@@ -97,10 +97,10 @@ class Signal(blinker.Signal):
         *,
         thread: str | None = None,
     ) -> Callable[..., Any]:
-        """Have a function called whenever the signal is emitted; usable as a decorator, with and without arguments.
+        """Connect a function to the signal. Usable as a decorator, with and without arguments.
 
-        Receivers on one thread are called one after another, in the order in which things happened. Those on different
-        threads do not wait for each other::
+        Receivers on one thread are called one after another, in the order of the events. Receivers on different threads do not
+        wait for each other::
 
             @channel.message.connect(thread="motion")
             def move(channel, session, data): ...  # may take seconds
@@ -110,18 +110,18 @@ class Signal(blinker.Signal):
             def halt(channel, session, data): ...  # is called at once
 
         Args:
-            receiver: Called as ``receiver(sender, **named)``. Left out: a decorator is returned.
-            sender: Call only for signals of this object.
-            weak: Forget the receiver when nobody else holds it, as blinker does by default.
-            thread: The name of a callback thread, which all receivers of the role object share that name it. It runs from
-                the first callback until the role object is closed. None: the role object's default thread. A receiver that
-                is connected again moves to the thread named last.
+            receiver: Called as ``receiver(sender, **named)``. Defaults to None: a decorator is returned.
+            sender: The object whose signals are delivered. Defaults to every sender.
+            weak: Whether to hold the receiver weakly, as blinker does by default. Defaults to False.
+            thread: The name of a callback thread, shared by all receivers of the role object that name it. It runs from the
+                first callback until the role object is closed. A receiver that is connected again moves to the new thread.
+                Defaults to None: the role object's default thread.
 
         Returns:
             The receiver.
 
         Raises:
-            TypeError: The receiver cannot be called, or is a coroutine function, which nothing here would await.
+            TypeError: The receiver cannot be called, or is a coroutine function, which would never be awaited.
             ValueError: The thread's name is not a string or is empty, or the signal has no threads.
         """
         if thread is not None:
@@ -129,11 +129,11 @@ class Signal(blinker.Signal):
         if receiver is None:
             return lambda function: self.connect(function, sender, weak, thread=thread)
         if not callable(receiver):
-            raise TypeError(f"{receiver!r} cannot be called; a receiver is a function")
+            raise TypeError(f"a receiver must be a function, not {receiver!r}")
         if inspect.iscoroutinefunction(receiver):
-            raise TypeError(f"{receiver!r} is a coroutine function; a receiver must be a plain function")
+            raise TypeError(f"a receiver must be a plain function, not the coroutine function {receiver!r}")
         self._knows_senders |= sender is not blinker.ANY
-        # Before it can be called.
+        # The thread must be known before the receiver can be called.
         self._set_thread(receiver, thread)
         super().connect(receiver, sender, weak)
         if self._on_connect is not None:
@@ -141,11 +141,11 @@ class Signal(blinker.Signal):
         return receiver
 
     def disconnect(self, receiver: Callable[..., Any], sender: Any = blinker.ANY) -> None:
-        """Have a function no longer called.
+        """Disconnect a function.
 
         Args:
             receiver: As it was connected.
-            sender: No longer for signals of this object; ANY: for none.
+            sender: The object whose signals are no longer delivered. Defaults to every sender.
         """
         super().disconnect(receiver, sender)
         if sender is blinker.ANY:
@@ -154,17 +154,17 @@ class Signal(blinker.Signal):
             self._on_disconnect()
 
     def emit(self, sender: object, **named: object) -> None:
-        """Call every receiver here and now; one that raises is logged, reported by `callback_failed`, and stops nobody else.
+        """Call every receiver on the calling thread. An exception is logged and emitted as `callback_failed`.
 
         Args:
-            sender: The object that the signal is about.
+            sender: The object that emits the signal.
             **named: Passed to each receiver.
         """
         for receiver in list(self.receivers_for(sender)):
             self.call(receiver, sender, named)
 
     def threads_for(self, sender: object) -> tuple[str | None, ...]:
-        """The threads that a signal of an object has receivers on; None: the default one."""
+        """The names of the threads with receivers for a sender; None stands for the default thread."""
         if not self.receivers:
             return ()
         threads = self._threads
@@ -173,14 +173,14 @@ class Signal(blinker.Signal):
         return tuple(dict.fromkeys(threads.get(_key(receiver)) for receiver in self.receivers_for(sender)))
 
     def receivers_on(self, thread: str | None, sender: object) -> list[Callable[..., Any]]:
-        """The receivers of one thread for signals of an object, in the order connected."""
+        """The receivers on one thread for a sender, in the order connected."""
         threads = self._threads
         if not threads:
             return list(self.receivers_for(sender)) if thread is None else []
         return [receiver for receiver in self.receivers_for(sender) if threads.get(_key(receiver)) == thread]
 
     def emit_on(self, thread: str | None, sender: object, named: dict[str, object]) -> None:
-        """Call the receivers of one thread, as `emit` does."""
+        """Call the receivers on one thread, as `emit` does."""
         for receiver in self.receivers_on(thread, sender):
             self.call(receiver, sender, named)
 
@@ -188,7 +188,7 @@ class Signal(blinker.Signal):
         """Call one receiver, as `emit` does."""
         try:
             receiver(sender, **named)
-        # A callback may even call sys.exit(); it must not take its thread, and every later callback, with it.
+        # Not even sys.exit() in a callback may end the thread, and with it every later callback.
         except BaseException as error:
             logger.error("callback %r of %r raised", receiver, sender, exc_info=error)
             if self is not callback_failed:
@@ -196,9 +196,11 @@ class Signal(blinker.Signal):
 
     def _check_thread(self, thread: str) -> None:
         if not self._has_threads:
-            raise ValueError("this signal is emitted where it arises; its receivers cannot have a thread")
+            raise ValueError(
+                "thread must not be given for this signal, whose receivers are called where the event happens"
+            )
         if not isinstance(thread, str) or not thread:
-            raise ValueError(f"thread must be a name, not {thread!r:.100}")
+            raise ValueError(f"thread must be a non-empty string, not {thread!r:.100}")
 
     def _set_thread(self, receiver: Callable[..., Any], thread: str | None) -> None:
         key = _key(receiver)
@@ -213,15 +215,15 @@ class Signal(blinker.Signal):
 
 
 def _key(receiver: Callable[..., Any]) -> Hashable:
-    """What tells receivers apart: a bound method is another object each time it is looked up."""
+    """An identity of a receiver: a bound method is another object at each look-up."""
     if inspect.ismethod(receiver):
         return id(receiver.__func__), id(receiver.__self__)
     return id(receiver)
 
 
 callback_failed = Signal(
-    "A receiver of some signal raised: ``(sender, error, receiver)``, with the sender of that signal, the exception and"
-    " the receiver. Emitted on the thread where it happened.",
+    "A receiver of a signal raised: ``(sender, error, receiver)``, with the sender of that signal, the exception and the"
+    " receiver. Emitted on the thread of the receiver.",
     has_threads=False,
 )
 """Emitted when a receiver of any signal raises."""

@@ -1,4 +1,4 @@
-"""TLS (RFC 8446) of clients: which certificates are trusted, and what a failed handshake means, whatever server it is with."""
+"""TLS (RFC 8446) of clients: the certificates to trust, and the meaning of failed handshakes, for all kinds of servers."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _NO_TLS: Final = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "P
 
 
 def trusting_context(cafile: str | os.PathLike[str] | None) -> ssl.SSLContext:
-    """What a client needs to speak TLS.
+    """A TLS context for clients.
 
     Args:
-        cafile: A file of CA certificates to trust, in PEM format, or a directory as OpenSSL makes it; None: the system's.
+        cafile: A file of CA certificates in PEM format, or a directory as OpenSSL's ``rehash`` makes it; None: the system's.
 
     Raises:
         OSError: The file cannot be read, or holds no certificates.
@@ -52,13 +52,13 @@ def trusting_context(cafile: str | os.PathLike[str] | None) -> ssl.SSLContext:
 
 
 def explain(error: ssl.SSLError, host: str, *, how_to_trust: str, plain: str) -> str:
-    """What a failed handshake means, and what to do.
+    """The meaning of a failed handshake, and what to do.
 
     Args:
-        error: What the handshake raised.
+        error: Raised by the handshake.
         host: The name or address that the certificate had to be for.
-        how_to_trust: How to trust a CA that is not known.
-        plain: How an address begins whose server speaks no TLS, such as ``ws://``.
+        how_to_trust: How to trust an unknown CA.
+        plain: The beginning of an address without TLS, such as ``ws://``.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
         if error.verify_code in _UNKNOWN_CA:

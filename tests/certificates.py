@@ -1,4 +1,4 @@
-"""Certificates as servers have them: of a private CA, expired, for another host."""
+"""Certificates of servers: of a private CA, expired, for another host."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SIGNS_CERTIFICATES = x509.KeyUsage(
 
 @dataclass
 class PrivateCA:
-    """A certificate authority that no system knows.
+    """A certificate authority that the system does not trust.
 
     Attributes:
         folder: Where its files are written.
@@ -55,18 +55,18 @@ class PrivateCA:
         self.cafile.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def client(self) -> ssl.SSLContext:
-        """What a client that trusts it needs."""
+        """A TLS context for a client that trusts the CA."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(self.cafile)
         return context
 
     def server(self, *hosts: str, age: int = 0, names_issuer: bool = True) -> ssl.SSLContext:
-        """What a server needs to speak TLS.
+        """A TLS context for a server.
 
         Args:
-            *hosts: Names and addresses that its certificate is for.
-            age: Days by which it lies back.
-            names_issuer: Whether its certificate has an authority key identifier, as RFC 5280 requires.
+            *hosts: Names and addresses of the certificate.
+            age: Age of the certificate in days.
+            names_issuer: Whether the certificate has an authority key identifier, as RFC 5280 requires.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.datetime.now(datetime.UTC) - age * DAY
@@ -91,7 +91,7 @@ class PrivateCA:
         return context
 
     def file_of(self, *hosts: str, age: int = 0) -> Path:
-        """Where `server` writes a certificate and its key."""
+        """The file in which `server` writes a certificate and its key."""
         return self.folder / f"server-{'-'.join(hosts).replace(':', '_')}-{age}.pem"
 
     def _builder(

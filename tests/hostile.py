@@ -1,4 +1,4 @@
-"""The hostile other end: signalling servers that misbehave by script, each connection in a thread of its own."""
+"""Hostile signalling servers, which misbehave by script, with a thread per connection."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Admit = Callable[[str | None], HTTPStatus | None]
 
 
 class Conversation:
-    """A server's end of one WebSocket connection, for a script to misbehave on.
+    """A server's end of one WebSocket connection, for a script.
 
     It reads, and so answers pings and the closing handshake, only while it waits for a message.
     """
@@ -70,7 +70,7 @@ class Conversation:
         self.send_raw(frame(FIN | TEXT, text.encode()))
 
     def send_raw(self, data: bytes) -> None:
-        """Send bytes beneath the WebSocket protocol."""
+        """Send raw bytes below the WebSocket protocol."""
         self._socket.sendall(data)
 
     def receive(self) -> dict[str, Any]:
@@ -90,14 +90,14 @@ class Conversation:
         return message
 
     def serve(self, ignored: tuple[str, ...] = ()) -> None:
-        """Answer lists as an empty but honest server does, until the client leaves."""
+        """Answer lists as an empty server does, until the client leaves."""
         while True:
             type_ = self.receive()["type"]
             if type_ in _ANSWERS and type_ not in ignored:
                 self.send_text(json.dumps(_ANSWERS[type_]))
 
     def hold(self) -> None:
-        """Say nothing until the client leaves, whom the closing handshake is granted."""
+        """Send nothing until the client leaves, then answer its closing handshake."""
         self.expect("nothing that a client says")
 
     def _read(self) -> None:
@@ -118,12 +118,12 @@ class Conversation:
 
 
 def frame(opcode: int, payload: bytes, length: int | None = None) -> bytes:
-    """A WebSocket frame of a server (RFC 6455 section 5.2), not masked.
+    """An unmasked WebSocket frame, as of a server (RFC 6455 section 5.2).
 
     Args:
         opcode: Also with other bits than a valid one; `FIN` is not added.
-        payload: What follows the header.
-        length: What the header claims; None: the truth.
+        payload: The bytes after the header.
+        length: The length in the header. Defaults to that of the payload.
     """
     size = len(payload) if length is None else length
     if size < 126:
@@ -140,7 +140,7 @@ def signalling_server(script: Callable[[Conversation], object], admit: Admit | N
     """A WebSocket server that runs a script for each connection; gives its URI.
 
     Args:
-        script: What it does.
+        script: Called for each connection.
         admit: Called with the Authorization header of each request; returns the HTTP status to refuse it with, or None.
     """
     with tcp_server(lambda connection: script(Conversation(connection, admit))) as uri:
@@ -149,7 +149,7 @@ def signalling_server(script: Callable[[Conversation], object], admit: Admit | N
 
 @contextlib.contextmanager
 def tcp_server(script: Callable[[socket.socket], object]) -> Iterator[str]:
-    """A TCP server that runs a script for each connection; gives the URI that a client is told."""
+    """A TCP server that runs a script for each connection; gives a URI for clients."""
     threads: list[threading.Thread] = []
     connections: list[socket.socket] = []
 

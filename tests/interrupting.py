@@ -1,8 +1,8 @@
-"""Interrupts a condition, an event or a future at a moment that nobody knows, again and again.
+"""Interrupts a condition, an event or a future at random moments, again and again.
 
     python -m tests.interrupting condition_taken
 
-A program of its own, since `KeyboardInterrupt` may be raised anywhere in it, and a test runner would have to survive that too.
+A separate program, since `KeyboardInterrupt` may be raised anywhere in it, and a test runner would have to survive that too.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ TRIALS = {trial.__name__: trial for trial in (condition_taken, condition_waited_
 
 
 def main() -> None:
-    """Say how many rounds were survived; the first that is not ends it."""
+    """Print the number of rounds that were survived, up to the first one that was not."""
     # SIGALRM does what Ctrl-C does, and can be told when to come.
     signal.signal(signal.SIGALRM, interrupt)
     trial = TRIALS[sys.argv[1]]

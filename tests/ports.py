@@ -11,9 +11,9 @@ __all__ = ["reserved_port"]
 
 @contextlib.contextmanager
 def reserved_port() -> Iterator[int]:
-    """A port of the loopback that nothing listens on, and that nobody is given who asks for any free one.
+    """A port of the loopback that nothing listens on, and that the system assigns to no other socket.
 
-    Who asks for this one and sets SO_REUSEADDR, as servers do, can have it.
+    A server that asks for this port and sets SO_REUSEADDR gets it.
     """
     with socket.socket() as reservation:
         reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

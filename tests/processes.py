@@ -1,4 +1,4 @@
-"""Other processes: forked children, and scripts in an interpreter of their own."""
+"""Other processes: forked children, and scripts in their own interpreters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECONDS = 60.0
 
 
 def in_child(function: Callable[[], object]) -> bool:
-    """Whether a function returned something true in a forked child, in time."""
+    """Whether a function returns something true in a forked child, within the timeout."""
     child = os.fork()
     if child == 0:
         status = 1
@@ -37,7 +37,7 @@ def in_child(function: Callable[[], object]) -> bool:
 
 
 def start_script(script: str, *arguments: str) -> subprocess.Popen[str]:
-    """Start a Python script in a process of its own, with pipes for its standard streams."""
+    """Start a Python script in its own process, with pipes for its standard streams."""
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", textwrap.dedent(script), *arguments]
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=interruptible_environment())
@@ -53,14 +53,14 @@ def interruptible_environment() -> dict[str, str]:
 
 
 def run_script(script: str, *arguments: str) -> tuple[int, str, str]:
-    """The exit code, the standard output and the standard error of a script that ends by itself."""
+    """Run a script, and return its exit code, standard output and standard error."""
     with start_script(script, *arguments) as process:
         output, errors = exit_of(process)
         return process.returncode, output, errors
 
 
 def exit_of(process: subprocess.Popen[str], seconds: float = SECONDS) -> tuple[str, str]:
-    """What a process that is about to exit still says on standard output and error; it is killed when it does not."""
+    """The rest of a process's standard output and error until its exit; it is killed if it does not exit."""
     try:
         return process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:

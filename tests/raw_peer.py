@@ -1,4 +1,4 @@
-"""A peer that speaks the signalling protocol by hand, so that a test shows what goes over the wire."""
+"""`RawPeer`: a peer that sends and receives the protocol's JSON itself, so that a test shows the wire."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class RawPeer:
         return self.receive()
 
     def hears_nothing(self) -> bool:
-        """Whether the answer to a request made now is the next message, so that nothing came before."""
+        """Whether no message has arrived, by the answer to a request that is made now."""
         return bool(self.request("list")["type"] == "list")
 
     def register(self, *roles: str, meta: Any = None) -> Self:
-        """Register, and wait until the server has done it."""
+        """Register, and wait until the server has registered the peer."""
         self.send("setPeerStatus", roles=roles, meta=meta)
         if "listener" in roles:
             assert self.receive()["peerId"] == self.id
@@ -54,7 +54,7 @@ class RawPeer:
         self.socket.close()
 
     def vanish(self) -> None:
-        """Disconnect without a word."""
+        """Disconnect without a closing handshake."""
         self.socket.shutdown()
 
     def __enter__(self) -> Self:

@@ -6,22 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gst_signalling_sync.protocol.admission import PATIENCE_SECONDS, YIELD_SECONDS, Admission
+from gst_signalling_sync.protocol.admission import PATIENCE_SECONDS, YIELD_SECONDS, SessionAdmission
 from gst_signalling_sync.protocol.limits import Rate
 from gst_signalling_sync.protocol.session_limits import SessionLimits
 
 
-def admission(**limits: object) -> Admission:
+def admission(**limits: object) -> SessionAdmission:
     """One that has only these limits."""
-    return Admission(SessionLimits(**{**dict.fromkeys(SessionLimits.__slots__), **limits}))  # type: ignore[arg-type]
+    return SessionAdmission(SessionLimits(**{**dict.fromkeys(SessionLimits.__slots__), **limits}))  # type: ignore[arg-type]
 
 
-def ask(core: Admission, peer_id: str, count: int, now: float = 0.0) -> list[str | None]:
+def ask(core: SessionAdmission, peer_id: str, count: int, now: float = 0.0) -> list[str | None]:
     """Ask for sessions; returns which are refused."""
     return [ask_once(core, f"{peer_id}{number}", peer_id, now) for number in range(count)]
 
 
-def ask_once(core: Admission, session_id: str, peer_id: str, now: float, interrupted: int = 0) -> str | None:
+def ask_once(core: SessionAdmission, session_id: str, peer_id: str, now: float, interrupted: int = 0) -> str | None:
     assert core.may_ask(peer_id, now)
     refusal = core.ask(session_id, peer_id, now, interrupted)
     return None if refusal is None else refusal.session_id
@@ -180,7 +180,7 @@ def test_what_was_asked_is_forgiven() -> None:
 )
 def test_whatever_happens_the_limits_hold_and_nothing_is_lost(steps: list[tuple[str, int, float]]) -> None:
     limits = SessionLimits(sessions=3, connecting=2, connecting_per_peer=1, requests=3, session_starts=Rate(2, burst=2))
-    core, now, asked = Admission(limits), 0.0, 0
+    core, now, asked = SessionAdmission(limits), 0.0, 0
     waiting: set[str] = set()
     connecting: list[tuple[str, str]] = []
     connected: set[str] = set()

@@ -13,8 +13,8 @@ def status(peer_id: str, meta: object = None) -> PeerStatusChanged:
     return PeerStatusChanged(peer_id, (Role.PRODUCER,), meta)
 
 
-def told(announcements: Announcements, listener_id: str, most: int = 1000) -> list[PeerStatusChanged]:
-    return [announcement.event for announcement in announcements.take(listener_id, most)]
+def told(announcements: Announcements, listener_id: str, maximum: int = 1000) -> list[PeerStatusChanged]:
+    return [announcement.event for announcement in announcements.take(listener_id, maximum)]
 
 
 def test_listener_is_told_what_was_announced_since_it_joined() -> None:
@@ -45,9 +45,9 @@ def test_few_at_a_time() -> None:
     for peer_id in "abc":
         announcements.announce(status(peer_id))
 
-    assert told(announcements, "listener", most=2) == [status("a"), status("b")]
+    assert told(announcements, "listener", maximum=2) == [status("a"), status("b")]
     assert announcements.is_behind("listener")
-    assert told(announcements, "listener", most=2) == [status("c")]
+    assert told(announcements, "listener", maximum=2) == [status("c")]
 
 
 def test_no_further_than_told() -> None:
@@ -98,8 +98,8 @@ def test_listener_that_lags_too_far_behind_is_found() -> None:
         if number == 1500:
             announcements.join("reader")
 
-    assert announcements.lagging(most=1000) == ["stuck"]
-    assert announcements.lagging(most=5000) == []
+    assert announcements.lagging(maximum=1000) == ["stuck"]
+    assert announcements.lagging(maximum=5000) == []
 
 
 def test_who_left_is_told_nothing_and_holds_nothing_up() -> None:
@@ -125,8 +125,8 @@ def test_listener_ends_up_with_the_newest_status_of_every_peer_and_never_goes_ba
     newest: dict[str, int] = {}
     heard: dict[str, int] = {}
 
-    def hear(most: int) -> None:
-        for event in told(announcements, "listener", most):
+    def hear(maximum: int) -> None:
+        for event in told(announcements, "listener", maximum):
             assert heard.get(event.peer_id, -1) < event.meta
             heard[event.peer_id] = event.meta
 

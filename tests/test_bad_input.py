@@ -261,7 +261,7 @@ def test_welcome_without_a_usable_peer_id(peer_id: Any, caplog: pytest.LogCaptur
     with signalling_server(welcome) as uri, pytest.raises(ConnectTimeout, match="no welcome"):
         SignallingClient(uri).connect(timeout=1)
 
-    assert "'peerId' must be a text" in caplog.text
+    assert "'peerId' must be a string" in caplog.text
 
 
 # What a server may send that makes no sense
@@ -457,7 +457,7 @@ def test_frame_that_claims_to_be_enormous_ends_the_connection() -> None:
     with signalling_server(claim) as uri, SignallingClient(uri) as client:
         begin = time.monotonic()
 
-        with pytest.raises(ConnectionLost, match="too large"):
+        with pytest.raises(ConnectionLost, match="at most 16777216 bytes"):
             client.list_producers(timeout=3)
 
         assert time.monotonic() - begin < 4
@@ -474,7 +474,7 @@ def test_message_without_an_end_ends_the_connection() -> None:
     with (
         signalling_server(go_on_for_ever) as uri,
         SignallingClient(uri) as client,
-        pytest.raises(ConnectionLost, match="too large"),
+        pytest.raises(ConnectionLost, match="at most 16777216 bytes"),
     ):
         client.list_producers(timeout=3)
 
@@ -620,7 +620,7 @@ def test_session_with_an_unknown_name(consumer: Consumer, client: SignallingClie
 
 
 def test_session_with_anybody_where_there_is_nobody(consumer: Consumer) -> None:
-    with pytest.raises(PeerWaitTimeout, match=r"any producer.*no producers at all"):
+    with pytest.raises(PeerWaitTimeout, match=r"any producer.*there are no producers"):
         consumer.start_session(timeout=1)
 
 
@@ -1202,7 +1202,7 @@ def test_timeout_that_is_no_number_is_refused(stage: Stage) -> None:
 
 @pytest.mark.parametrize("receiver", [7, "print"])
 def test_receiver_that_cannot_be_called_is_refused(stage: Stage, receiver: Any) -> None:
-    with pytest.raises(TypeError, match="cannot be called"):
+    with pytest.raises(TypeError, match="must be a function"):
         stage.echo.closed.connect(receiver)
 
 

@@ -266,12 +266,12 @@ def test_receivers_of_one_sender_alone(callbacks: Callbacks) -> None:
 
 @pytest.mark.parametrize("thread", ["", 7])
 def test_name_that_is_none_is_refused(thread: object) -> None:
-    with pytest.raises(ValueError, match="thread must be a name"):
+    with pytest.raises(ValueError, match="thread must be a non-empty string"):
         Signal("``(sender)``").connect(print, thread=thread)  # type: ignore[call-overload]
 
 
 def test_callback_failed_has_no_threads() -> None:
-    with pytest.raises(ValueError, match="emitted where it arises"):
+    with pytest.raises(ValueError, match="thread must not be given"):
         callback_failed.connect(print, thread="errors")
 
 

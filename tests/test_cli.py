@@ -21,8 +21,9 @@ import pytest
 from click.testing import CliRunner
 
 from gst_signalling_sync import BroadcastChannel, Consumer, Producer, Session, SignallingServer
-from gst_signalling_sync.cli import main
+from gst_signalling_sync.cli import echo, main
 from gst_signalling_sync.cli.pinger import RoundTrips
+from gst_signalling_sync.echo import ECHO_PROTOCOL, ECHO_REFUSAL
 
 from .ports import reserved_port
 from .processes import interruptible_environment, run_script
@@ -708,3 +709,7 @@ def is_running(process_id: int) -> bool:
         return Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_ping_speaks_the_echo_of_producers() -> None:
+    assert (echo.ECHO_LABEL, echo.ECHO_PROTOCOL, echo.ECHO_REFUSAL) == ("ping", ECHO_PROTOCOL, ECHO_REFUSAL)

@@ -1,4 +1,4 @@
-"""``record``, ``snapshot`` and the pictures of ``demo``, run as their users run them."""
+"""``record``, ``snapshot`` and the frames of ``demo``, run as their users run them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from gst_signalling_sync import Producer, SignallingServer, encode_still, save_s
 from gst_signalling_sync.cli import main
 from gst_signalling_sync.cli.demo.children import Child
 from gst_signalling_sync.cli.demo.measurement import Measurement
-from gst_signalling_sync.cli.demo.picture import HEIGHT, WIDTH, MovingPicture, seconds_since
+from gst_signalling_sync.cli.demo.pattern import HEIGHT, WIDTH, MovingPattern, seconds_since
 from gst_signalling_sync.cli.demo.processor import ProcessorUse
 from gst_signalling_sync.cli.demo.screen import drawing
 from gst_signalling_sync.cli.demo.tone import RATE, Tone, frequency_of
@@ -62,14 +62,14 @@ class Content:
     """What a recorded file contains, decoded to its end."""
 
     def __init__(self, file: Path) -> None:
-        self.pictures: list[NDArray[np.uint8]] = []
+        self.frames: list[NDArray[np.uint8]] = []
         to_mono = av.AudioResampler(format="s16", layout="mono", rate=48_000)
         sounds: list[NDArray[Any]] = []
         with av.open(file) as container:
             self.seconds = (container.duration or 0) / av.time_base
             for frame in container.decode():
                 if isinstance(frame, av.VideoFrame):
-                    self.pictures.append(to_array(frame))
+                    self.frames.append(to_array(frame))
                 elif isinstance(frame, av.AudioFrame):
                     sounds.extend(mono.to_ndarray()[0] for mono in to_mono.resample(frame))
         sound = np.concatenate(sounds)
@@ -105,8 +105,8 @@ def lonely_robot(uri: str) -> Iterator[subprocess.Popen[str]]:
 def play(file: Path) -> Content:
     """Decode a file of a robot's, and see that it is one."""
     content = Content(file)
-    numbers = [number_in(picture) for picture in content.pictures]
-    assert all(map(has_colour_bars, content.pictures))
+    numbers = [number_in(frame) for frame in content.frames]
+    assert all(map(has_colour_bars, content.frames))
     assert numbers == sorted(number for number in numbers if number is not None)
     assert content.frequency == pytest.approx(440, abs=3)
     return content
@@ -139,7 +139,7 @@ class TestHelp:
             ("record", "robot", "."),
             ("snapshot", "robot", "robot.gif"),
             ("snapshot", "robot", "-"),
-            ("demo", "--save", "picture.mp4"),
+            ("demo", "--save", "frame.mp4"),
         ],
     )
     def test_wrong_usage_exits_with_2(self, arguments: tuple[str, ...]) -> None:
@@ -216,7 +216,7 @@ class TestRecord:
         content = play(file)
         # What has arrived when the time is over is written, which is more where the program was held up.
         assert LEAST_SECONDS < content.seconds < 6
-        assert len(content.pictures) > 15
+        assert len(content.frames) > 15
 
     def test_json_is_one_document(self, uri: str, robot: Producer, tmp_path: Path) -> None:
         file = tmp_path / "drive.mkv"
@@ -226,7 +226,7 @@ class TestRecord:
         content = play(file)
         assert document["seconds"] == pytest.approx(content.seconds, abs=0.1)
         assert document["bytes"] == file.stat().st_size
-        assert document["frames"] == len(content.pictures)
+        assert document["frames"] == len(content.frames)
         assert (document["file"], document["name"], document["id"]) == (str(file), "robot", robot.peer_id)
         assert document["end"] == "seconds"
         assert (document["video"], document["audio"], document["transcodes"]) == ("VP8", "opus", [])
@@ -240,8 +240,8 @@ class TestRecord:
         assert document["files"] == [str(file) for file in files]
         assert len(files) >= 2
         contents = [play(file) for file in files]
-        assert document["frames"] == sum(len(content.pictures) for content in contents)
-        assert all(content.pictures for content in contents)
+        assert document["frames"] == sum(len(content.frames) for content in contents)
+        assert all(content.frames for content in contents)
 
     def test_all_tracks_have_files_of_their_own(self, uri: str, tmp_path: Path) -> None:
         robot = Producer(uri, name="robot")
@@ -316,7 +316,7 @@ class TestRecord:
             assert record.exit_code() == 1
             assert is_one_line(record.errors)
             assert str(file) in record.errors
-        assert len(play(file).pictures) > 5
+        assert len(play(file).frames) > 5
 
     def test_sound_alone_is_recorded(self, uri: str, tmp_path: Path) -> None:
         file = tmp_path / "words.webm"
@@ -363,15 +363,15 @@ class TestRecord:
 
 class TestSnapshot:
     @pytest.mark.parametrize("suffix", ["png", "jpg", "jpeg", "PNG"])
-    def test_saves_a_picture(self, uri: str, robot: Producer, tmp_path: Path, suffix: str) -> None:
+    def test_saves_a_frame(self, uri: str, robot: Producer, tmp_path: Path, suffix: str) -> None:
         file = tmp_path / f"robot.{suffix}"
         finished = run("snapshot", "robot", str(file), "--uri", uri)
         assert (finished.returncode, finished.stderr) == (0, "")
         assert finished.stdout.startswith(f"{file}: 320x240, ")
-        picture = picture_in(file)
-        assert picture.shape == (240, 320, 3)
-        assert has_colour_bars(picture)
-        assert number_in(picture) is not None
+        frame = frame_in(file)
+        assert frame.shape == (240, 320, 3)
+        assert has_colour_bars(frame)
+        assert number_in(frame) is not None
 
     def test_json_is_one_document(self, uri: str, robot: Producer, tmp_path: Path) -> None:
         file = tmp_path / "robot.png"
@@ -395,7 +395,7 @@ class TestSnapshot:
 
 
 class TestDemo:
-    def test_measures_pictures_and_hears_the_tone(self) -> None:
+    def test_measures_frames_and_hears_the_tone(self) -> None:
         began = time.monotonic()
         finished = run("demo", "--seconds", "3", "--json")
         seconds = time.monotonic() - began
@@ -457,16 +457,16 @@ class TestDemo:
         use.take(2, seconds / 2)
         assert said in use.explanation(2.0, load)
 
-    def test_save_keeps_a_picture(self, tmp_path: Path) -> None:
-        file = tmp_path / "picture.png"
+    def test_save_keeps_a_frame(self, tmp_path: Path) -> None:
+        file = tmp_path / "frame.png"
         finished = run("demo", "--seconds", "1", "--consumers", "1", "--save", str(file))
         assert finished.returncode == 0
-        assert f"A picture is in {file}." in finished.stdout
-        grey = picture_in(file).mean(axis=2).astype(np.uint8)
+        assert f"A frame is in {file}." in finished.stdout
+        grey = frame_in(file).mean(axis=2).astype(np.uint8)
         assert seconds_since(grey, 0) is not None
 
     def test_absent_directory_exits_with_1_before_it_begins(self) -> None:
-        finished = run("demo", "--save", "/nowhere/at/all/picture.png")
+        finished = run("demo", "--save", "/nowhere/at/all/frame.png")
         assert (finished.returncode, finished.stdout) == (1, "")
         assert is_one_line(finished.stderr)
 
@@ -485,16 +485,16 @@ class TestDemo:
         assert max(map(len, drawn.splitlines())) <= columns
 
 
-def test_moving_picture_tells_its_age() -> None:
-    picture = MovingPicture()
+def test_moving_pattern_tells_its_age() -> None:
+    pattern = MovingPattern()
     for drawn in (0.0, 1.5, 1677.7, 1677.75, 98765.4321):
-        grey = picture.draw(drawn).mean(axis=2).astype(np.uint8)
+        grey = pattern.draw(drawn).mean(axis=2).astype(np.uint8)
         assert grey.shape == (HEIGHT, WIDTH)
         assert seconds_since(grey, drawn + 0.0123) == pytest.approx(0.0123, abs=0.0002)
 
 
-def test_picture_without_squares_tells_no_age() -> None:
-    grey = MovingPicture().draw(3.0).mean(axis=2).astype(np.uint8)
+def test_frame_without_squares_tells_no_age() -> None:
+    grey = MovingPattern().draw(3.0).mean(axis=2).astype(np.uint8)
     assert seconds_since(255 - grey, 3.0) is None
     assert seconds_since(grey[:-2], 3.0) is None
 
@@ -512,10 +512,10 @@ class TestStills:
     @pytest.mark.parametrize("suffix", [".png", ".jpg"])
     @pytest.mark.parametrize("size", [(1, 1), (3, 17), (240, 320)])
     def test_any_size_can_be_saved(self, tmp_path: Path, suffix: str, size: tuple[int, int]) -> None:
-        picture = np.full((*size, 3), (40, 90, 200), np.uint8)
+        frame = np.full((*size, 3), (40, 90, 200), np.uint8)
         file = tmp_path / f"still{suffix}"
-        assert save_still(file, picture) == file.stat().st_size
-        assert np.abs(picture_in(file).astype(int) - picture).max() <= (0 if suffix == ".png" else 6)
+        assert save_still(file, frame) == file.stat().st_size
+        assert np.abs(frame_in(file).astype(int) - frame).max() <= (0 if suffix == ".png" else 6)
 
     def test_formats_of_arrays(self) -> None:
         grey = np.arange(64, dtype=np.uint8).reshape(8, 8)
@@ -523,15 +523,15 @@ class TestStills:
         assert encode_still(grey.repeat(3).reshape(8, 8, 3), "jpeg", "rgb24").startswith(b"\xff\xd8")
 
     def test_bad_input_is_refused(self, tmp_path: Path) -> None:
-        picture = np.zeros((8, 8, 3), np.uint8)
+        frame = np.zeros((8, 8, 3), np.uint8)
         with pytest.raises(ValueError, match="png or jpeg"):
-            encode_still(picture, "gif")
+            encode_still(frame, "gif")
         with pytest.raises(ValueError, match="shape"):
-            encode_still(picture[0])
+            encode_still(frame[0])
         with pytest.raises(ValueError, match=r"\.png, \.jpg"):
-            save_still(tmp_path / "still.gif", picture)
+            save_still(tmp_path / "still.gif", frame)
         with pytest.raises(FileNotFoundError):
-            save_still(tmp_path / "absent" / "still.png", picture)
+            save_still(tmp_path / "absent" / "still.png", frame)
 
 
 def drawn_at(columns: int) -> str:
@@ -547,6 +547,6 @@ def drawn_at(columns: int) -> str:
     return drawn.getvalue()
 
 
-def picture_in(file: Path) -> NDArray[np.uint8]:
+def frame_in(file: Path) -> NDArray[np.uint8]:
     with av.open(file) as container:
         return to_array(next(container.decode(video=0)))

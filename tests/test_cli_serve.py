@@ -68,12 +68,12 @@ def test_limits_are_taken_from_the_command_line() -> None:
     ("limit", "complaint"),
     [
         ("cups=3", "'cups' is not a limit"),
-        ("connections=many", "must be a positive whole number or none"),
-        ("connections=0", "must be a positive whole number or none"),
+        ("connections=many", "must be a positive integer or none"),
+        ("connections=0", "must be a positive integer or none"),
         ("messages=5", "must be PER_SECOND:BURST, two positive numbers, or none"),
         ("handshake_seconds=none", "must be a positive number"),
-        ("message_bytes=none", "must be a positive whole number"),
-        ("message_bytes", "must be a positive whole number"),
+        ("message_bytes=none", "must be a positive integer"),
+        ("message_bytes", "must be a positive integer"),
     ],
 )
 def test_limit_that_is_none_is_wrong_usage(limit: str, complaint: str) -> None:

@@ -106,7 +106,7 @@ def test_what_cannot_be_meant_is_refused(text: str) -> None:
 
 
 def test_bytes_are_refused() -> None:
-    with pytest.raises(ProtocolError, match="not a string"):
+    with pytest.raises(ProtocolError, match="must be a string, not"):
         parse_control(b"{}")
 
 

@@ -40,23 +40,23 @@ def test_servers_as_the_w3c_has_them() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("http://host", "is not of the form stun:host:port"),
-        ("stun:", "is not of the form"),
-        ("stun:host/path", "is not of the form"),
-        ("stun:host:0", "is not of the form"),
+        ("http://host", "must be of the form stun:host:port"),
+        ("stun:", "must be of the form"),
+        ("stun:host/path", "must be of the form"),
+        ("stun:host:0", "must be of the form"),
         ("stun:host:99999", "Port out of range"),
-        ("", "is not of the form"),
+        ("", "must be of the form"),
         ("turn://host:3478", "needs a user and a password"),
         ("turn://user@host:3478", "needs a user and a password"),
         ("turn://u:p@[::1:3478", "Invalid IPv6 URL"),
         ("turn://u:p@host?transport=tls", "transport must be udp or tcp; for TLS write turns:"),
         ("turn://u:p@host?lifetime=3", "only \\?transport= may follow"),
-        ("stun:host?transport=tcp", "of no use to UDP"),
+        ("stun:host?transport=tcp", "must be asked over UDP"),
         ("stuns:host", "not supported: write stun: instead"),
         ("turns://u:p@host?transport=udp", "write turns: with \\?transport=tcp"),
-        ({"url": ""}, 'needs "urls"'),
+        ({"url": ""}, 'must have "urls"'),
         ({"urls": "turn:host", "username": "u"}, "needs a user and a password"),
-        ({"urls": "stun:host", "user": "u"}, "ICE server with 'user'"),
+        ({"urls": "stun:host", "user": "u"}, "must have urls, username and credential, not 'user'"),
         ({"urls": "turn:host", "credentialType": "oauth"}, "must be 'password'"),
     ],
 )
@@ -138,7 +138,7 @@ def test_defaults_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) 
 def test_relay_only_needs_a_relay() -> None:
     with pytest.raises(ValueError, match="relay_only needs a TURN server"):
         IceOptions("stun:host", relay_only=True)
-    with pytest.raises(ValueError, match="the callable returned none"):
+    with pytest.raises(ValueError, match="the callable returned no such server"):
         IceOptions(lambda: ["stun:host"], relay_only=True).ask_servers()
 
 

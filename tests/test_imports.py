@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import aiortc
@@ -19,6 +20,9 @@ ENGINES_OWN = {"aioice", "OpenSSL", "pylibsrtp"}
 """Libraries that only the engine imports."""
 
 LIBRARIES = ("aiortc", "aioice", "av", "OpenSSL", "pylibsrtp", "websocket", "websockets")
+
+PUBLIC_MODULES = (PACKAGE.name, f"{PACKAGE.name}.server")
+"""Modules whose `__all__` is the public API."""
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 OUTSIDE_THE_ENGINE = sorted(path for path in PACKAGE.rglob("*.py") if ENGINE not in path.parents)
@@ -103,11 +107,36 @@ def is_own_object(node: ast.expr) -> bool:
     return False
 
 
+def own_imports(path: Path) -> Iterator[tuple[str, str]]:
+    """What a module of the package imports from it: each module by its full name, and the name that is taken from it."""
+    package = [PACKAGE.name, *path.relative_to(PACKAGE).parent.parts]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names if alias.name.partition(".")[0] == PACKAGE.name)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            if module.partition(".")[0] == PACKAGE.name:
+                yield from ((module, alias.name) for alias in node.names)
+
+
 @pytest.mark.parametrize("path", sorted((PACKAGE / "threads").glob("*.py")), ids=lambda path: path.name)
 def test_threads_know_nothing_of_the_project(path: Path) -> None:
-    above = [
-        node.module
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ImportFrom) and node.level > 1
-    ]
-    assert above == []
+    threads = f"{PACKAGE.name}.threads"
+    for module, name in own_imports(path):
+        assert module == threads or module.startswith(f"{threads}."), f"{module}.{name} is of the project"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE / "cli").rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE))
+)
+def test_the_command_line_uses_the_public_api_alone(path: Path) -> None:
+    cli = f"{PACKAGE.name}.cli"
+    for module, name in own_imports(path):
+        if module == cli or module.startswith(f"{cli}."):
+            continue
+        assert module in PUBLIC_MODULES, f"{module} is not public: take {name} from {PACKAGE.name}, or do without it"
+        if name:
+            assert name in import_module(module).__all__ or f"{module}.{name}" == cli, (
+                f"{name} is not public in {module}"
+            )

@@ -30,7 +30,7 @@ class Life:
             self.now += 0.5
             for peer_id in self.leases.over(self.now):
                 self.gone[peer_id] = self.now
-            for peer_id in self.leases.to_ping(self.now, most=100):
+            for peer_id in self.leases.to_ping(self.now, maximum=100):
                 self.pinged.append((self.now, peer_id))
                 if peer_id in answering:
                     self.leases.renew(peer_id, self.now)
@@ -99,7 +99,7 @@ def test_pings_of_many_are_spread() -> None:
     now, counts = 0.0, []
     while now < LEASE / 2 + 1:
         now += 0.5
-        counts.append(len(leases.to_ping(now, most=100)))
+        counts.append(len(leases.to_ping(now, maximum=100)))
 
     assert counts[-4:] == [0, 100, 100, 50]
 
@@ -112,7 +112,7 @@ def test_who_is_gone_is_not_heard_again() -> None:
     leases.renew("robot", 1)
 
     assert leases.over(100) == []
-    assert leases.to_ping(100, most=10) == []
+    assert leases.to_ping(100, maximum=10) == []
 
 
 @given(st.lists(st.tuples(st.floats(0, 2), st.sampled_from("abc"), st.booleans()), max_size=80))

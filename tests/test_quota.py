@@ -118,7 +118,7 @@ def test_limit_that_is_not_positive_is_refused(options: dict[str, int]) -> None:
 
 
 def test_rate_that_is_not_positive_is_refused() -> None:
-    with pytest.raises(ValueError, match="a rate must be positive"):
+    with pytest.raises(ValueError, match="per_second and burst must be positive"):
         Rate(0, burst=1)
 
 

@@ -49,7 +49,7 @@ class TellingRegistry(Registry):
 
     def _told(self) -> Outgoing:
         announcements = self.announcements
-        return [(id_, told.event) for id_ in announcements.listeners for told in announcements.take(id_, most=1000)]
+        return [(id_, told.event) for id_ in announcements.listeners for told in announcements.take(id_, maximum=1000)]
 
 
 @pytest.fixture

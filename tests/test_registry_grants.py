@@ -42,7 +42,7 @@ def names_listed(registry: Registry, peer_id: str) -> list[str | None]:
 
 def told(registry: Registry, listener_id: str) -> list[tuple[str | None, bool]]:
     """The names that a listener is told of, and whether each is there."""
-    taken = registry.announcements.take(listener_id, most=1000)
+    taken = registry.announcements.take(listener_id, maximum=1000)
     return [(Peer(a.event.peer_id, a.event.meta).name, bool(a.event.roles)) for a in taken]
 
 
@@ -143,7 +143,7 @@ def test_listener_that_may_be_told_of_nothing_gets_through_what_there_is() -> No
     turns = 0
     taken: list[str] = []
     while announcements.is_behind("listener"):
-        taken += [announcement.event.peer_id for announcement in announcements.take("listener", most=10)]
+        taken += [announcement.event.peer_id for announcement in announcements.take("listener", maximum=10)]
         turns += 1
 
     assert taken == ["last"]
@@ -173,7 +173,7 @@ def test_key_of_another_subject_opens_nothing() -> None:
     assert registry.objection_to_return("key", robot) is None
     assert registry.objection_to_return("key", stranger) == (
         "resumption",
-        "its resumption key is another one's, so it is a new peer",
+        "its resumption key belongs to another identity, so it is a new peer",
     )
     stranger_id, _ = registry.add_peer(1, resumption=Resumption("key", "next"), admission=stranger)
 

@@ -417,7 +417,7 @@ def test_mark_of_a_client_is_not_passed_on(embedded_server: SignallingServer) ->
 
 
 def test_session_that_is_none_cannot_be_ended(embedded_server: SignallingServer) -> None:
-    with pytest.raises(LookupError, match="no session 'X'"):
+    with pytest.raises(LookupError, match="cannot end session 'X'"):
         embedded_server.end_session("X")
 
 

@@ -164,7 +164,7 @@ def test_close_is_bounded_while_a_stranger_does_not_speak_tls(certificate: tuple
 
 
 def test_key_without_a_certificate_is_refused(certificate: tuple[Path, Path]) -> None:
-    with pytest.raises(ValueError, match="key must come with cert"):
+    with pytest.raises(ValueError, match="key must be given together with cert"):
         SignallingServer(key=certificate[1])
 
 

@@ -462,7 +462,7 @@ def test_server_closes_in_time_while_a_callable_does_not_return() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({}, "everybody who reaches"),
+        ({}, "anybody who can reach"),
         ({"tokens": {"x": Grant()}}, "tokens travel unencrypted"),
         ({"tokens": {"x": Grant()}, "trusted_proxies": ["10.0.0.1"]}, None),
         ({"authorize": lambda request: None}, "tokens travel unencrypted"),

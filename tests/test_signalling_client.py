@@ -352,7 +352,7 @@ def test_producer_not_found_by_name_tells_who_is_there(producer: SignallingClien
 
 
 def test_producer_not_found_on_an_empty_server(signalling_uri: str) -> None:
-    with pytest.raises(PeerNotFound, match="no producers at all"):
+    with pytest.raises(PeerNotFound, match="there are no producers"):
         find_producer("robot", signalling_uri)
 
 

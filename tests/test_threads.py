@@ -121,7 +121,7 @@ def test_loop_gives_up_in_time_and_cancels_the_coroutine(loop: LoopThread) -> No
             cancelled.set()
 
     begin = time.monotonic()
-    with pytest.raises(TimeoutError, match=r"waiting for Godot: nothing within 0\.05 s"):
+    with pytest.raises(TimeoutError, match=r"waiting for Godot: no result within 0\.05 s"):
         loop.run(hang(), Deadline(0.05), "waiting for Godot")
 
     assert time.monotonic() - begin < 4
@@ -246,7 +246,7 @@ def test_event_loop_can_be_chosen(monkeypatch: pytest.MonkeyPatch, name: str) ->
 def test_unknown_event_loop_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(EVENT_LOOP_VARIABLE, "twisted")
 
-    with pytest.raises(ValueError, match=r"twisted.*asyncio.*uvloop"):
+    with pytest.raises(ValueError, match=r"must be .asyncio. or .uvloop., not .twisted."):
         LoopThread("test")
 
 

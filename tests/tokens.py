@@ -15,10 +15,10 @@ __all__ = ["TokensFile", "bearer", "peer_with"]
 
 
 class TokensFile:
-    """A file of tokens that changes as its operator likes.
+    """A file of tokens that a test changes.
 
     Args:
-        folder: Where it is.
+        folder: Its directory.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -27,18 +27,18 @@ class TokensFile:
         self._write()
 
     def add(self, subject: str, fields: str = "") -> str:
-        """Add a token, or replace it; returns it."""
+        """Add or replace a token; returns it."""
         token = f"token-of-{subject}-{os.urandom(8).hex()}"
         return self.put(subject, token, fields)
 
     def put(self, subject: str, token: str, fields: str = "") -> str:
-        """Say what a token may do, in TOML; returns it."""
+        """Set what a token may do, in TOML; returns the token."""
         self._entries[subject] = f"hash = '{hashed(token)}'\n{fields}\n"
         self._write()
         return token
 
     def remove(self, subject: str) -> None:
-        """Take a token back."""
+        """Revoke a token."""
         del self._entries[subject]
         self._write()
 
@@ -51,10 +51,10 @@ class TokensFile:
 
 
 def bearer(token: str) -> dict[str, Any]:
-    """The options of a WebSocket with a token."""
+    """Options of a WebSocket that presents a token."""
     return {"header": [f"Authorization: Bearer {token}"]}
 
 
 def peer_with(server: SignallingServer, token: str, **options: Any) -> RawPeer:
-    """A peer of the server with a token."""
+    """A peer that presents a token to the server."""
     return RawPeer(server.uri, **bearer(token), **options)

@@ -1,4 +1,4 @@
-"""Waiting for what callbacks tell, never for time to pass."""
+"""Waits for events, never for time to pass."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SECONDS = 10.0
 
 
 class Heard:
-    """Collects what a signal tells, as dictionaries of its named arguments.
+    """Collects the emissions of a signal, as dictionaries of its named arguments.
 
     Args:
-        signal: What to listen to.
+        signal: The signal.
     """
 
     def __init__(self, signal: Signal) -> None:
@@ -26,12 +26,12 @@ class Heard:
         signal.connect(self.on_signal)
 
     def next(self, timeout: float = SECONDS) -> dict[str, Any]:
-        """The next that was told, in order."""
+        """The next emission, in order."""
         return self._told.get(timeout=timeout)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits to be taken by `next`."""
+        """Whether `next` would have to wait."""
         return self._told.empty()
 
     def on_signal(self, sender: object, **named: Any) -> None:
@@ -40,7 +40,7 @@ class Heard:
 
 
 def wait_until(condition: Callable[[], object], what: str, timeout: float = SECONDS) -> None:
-    """Wait for something that no signal tells; fail after the timeout."""
+    """Wait for a condition that no signal reports; fail after the timeout."""
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout:g} s: {what}"

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from benchmarks.video.workload import PRODUCER
 from gst_signalling_sync import SignallingClient, find_producer
-from gst_signalling_sync.protocol.messages import Event, IceMessage, SdpMessage, SdpType
+from gst_signalling_sync.protocol.messages import IceMessage, SdpMessage, SdpType
 
 __all__ = ["ServerSignalling", "Signalling", "SocketSignalling", "connect"]
 
@@ -55,7 +55,9 @@ class ServerSignalling:
         self._loop = asyncio.get_running_loop()
         # A message may come before `join` knows its session.
         self._messages: defaultdict[str, asyncio.Queue[SdpMessage | IceMessage]] = defaultdict(asyncio.Queue)
-        self._client = SignallingClient(address, on_event=self._on_event)
+        self._client = SignallingClient(address)
+        self._client.sdp_received.connect(self._on_sdp)
+        self._client.ice_received.connect(self._on_ice)
         self._producer_id = ""
 
     @classmethod
@@ -82,9 +84,14 @@ class ServerSignalling:
         """End all sessions."""
         await asyncio.to_thread(self._client.close)
 
-    def _on_event(self, event: Event) -> None:
-        if isinstance(event, SdpMessage | IceMessage):
-            self._loop.call_soon_threadsafe(lambda: self._messages[event.session_id].put_nowait(event))
+    def _on_sdp(self, client: SignallingClient, session_id: str, type: SdpType, sdp: str) -> None:  # noqa: A002 - the signal's
+        self._put(SdpMessage(session_id, type, sdp))
+
+    def _on_ice(self, client: SignallingClient, session_id: str, candidate: str, sdp_m_line_index: int) -> None:
+        self._put(IceMessage(session_id, candidate, sdp_m_line_index))
+
+    def _put(self, message: SdpMessage | IceMessage) -> None:
+        self._loop.call_soon_threadsafe(lambda: self._messages[message.session_id].put_nowait(message))
 
 
 class SocketSignalling:

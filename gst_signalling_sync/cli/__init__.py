@@ -1,6 +1,6 @@
-"""The command ``gst-signalling-sync``: each of its commands is a module here, and `commands` puts them together.
+"""The program ``gst-signalling-sync``: each of its commands is a module here, and `commands` puts them together.
 
-They load on first use, so that `entry` can see to a Ctrl-C before they do.
+The modules load on first use, so that `entry` can handle Ctrl-C before they do.
 """
 
 from __future__ import annotations

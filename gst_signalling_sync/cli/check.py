@@ -1,4 +1,4 @@
-"""``gst-signalling-sync check``: what is between this machine and a producer, and what is wrong with it."""
+"""``gst-signalling-sync check``: examines the path to a producer and says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PLAIN_WIDTH: Final = 1000
 
 
 @click.command(
-    short_help="Examine the way to a producer.",
+    short_help="Examine the path to a producer.",
     epilog="""\b
 Examples:
   gst-signalling-sync check robot
@@ -42,10 +42,10 @@ Examples:
 @json_option("Print one JSON object: ok, and findings with step, ok, text and details.")
 @session_options
 def check(name: str, seconds: float, options: SessionOptions, as_json: bool) -> None:
-    """Examine the way to producer NAME, a name or a peer id, like a doctor.
+    """Examine the path to producer NAME, a name or a peer id.
 
-    Looks at the signalling server and its token, each STUN and TURN server by itself, the candidates, the route that a session
-    takes, its round trip, loss and bit rates. Fails where there is no session, or an ICE server that was given is of no use.
+    Checks the signalling server and its token, each STUN and TURN server by itself, the candidates, the route that a session
+    takes, its round trip, loss and bit rates. Fails where no session is possible, or a given ICE server is unusable.
     """
     treat_sigterm_as_interrupt()
     examination = Examination(name, options, seconds)

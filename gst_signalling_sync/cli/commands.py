@@ -1,7 +1,7 @@
 """The program with all its commands.
 
-The names of `gst_signalling_sync` load on first use, so a command module names them only where it uses them: what needs no
-WebRTC does not wait for aiortc. `rich` is imported where it draws, for the same reason.
+The names of `gst_signalling_sync` load on first use, and the modules here use them only in functions: a command without WebRTC
+does not wait for aiortc. For the same reason, `rich` is imported where it draws.
 """
 
 from __future__ import annotations

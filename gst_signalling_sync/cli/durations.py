@@ -1,4 +1,4 @@
-"""`Durations`: statistics of times that were measured."""
+"""`Durations`: statistics of measured times."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _REMEMBERED: Final = 100_000
 
 
 class Durations:
-    """Statistics of durations, in seconds; percentiles are those of the newest 100,000."""
+    """Statistics of durations in seconds. Percentiles are those of the newest 100,000."""
 
     def __init__(self) -> None:
         self._newest: deque[float] = deque(maxlen=_REMEMBERED)
@@ -22,7 +22,7 @@ class Durations:
         self.max = 0.0
 
     def add(self, seconds: float) -> None:
-        """Take one more into account."""
+        """Add a duration."""
         self._newest.append(seconds)
         self._sum += seconds
         self._sum_of_squares += seconds * seconds
@@ -31,21 +31,21 @@ class Durations:
         self.max = max(self.max, seconds)
 
     def merge(self, other: Durations) -> None:
-        """Take all that another one remembers into account."""
+        """Add the durations that another object remembers."""
         for seconds in other._newest:
             self.add(seconds)
 
     @property
     def mean(self) -> float:
-        """Their arithmetic mean."""
+        """The arithmetic mean."""
         return self._sum / self.count
 
     @property
     def deviation(self) -> float:
-        """Their standard deviation, which ping(8) calls mdev."""
+        """The standard deviation, which ping(8) calls mdev."""
         return math.sqrt(max(0.0, self._sum_of_squares / self.count - self.mean**2))
 
     def percentile(self, percent: float) -> float:
-        """The smallest that so many percent of them do not exceed."""
+        """The smallest duration that a percentage of all durations does not exceed."""
         ranked = sorted(self._newest)
         return ranked[max(0, math.ceil(percent / 100 * len(ranked)) - 1)]

@@ -1,4 +1,4 @@
-"""Where ``gst-signalling-sync`` begins: a Ctrl-C ends it without a traceback, also before there is any command to end."""
+"""The entry point of ``gst-signalling-sync``: Ctrl-C ends it without a traceback, even before the commands are loaded."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Final
 __all__ = ["INTERRUPTED", "run"]
 
 INTERRUPTED: Final = 128 + signal.SIGINT
-"""The exit code that a shell reports of a program that Ctrl-C ended."""
+"""The exit code of a program that Ctrl-C ended, as a shell reports it."""
 
 
 def run() -> None:
     """Run the program that the command line asks for, and exit."""
-    # An exception would not do: it can be lost in an import, which may also report it in its own way.
+    # Not by an exception, which can be lost in an import, or reported there in another way.
     _exit_when_interrupted()
     from . import main
 
@@ -24,7 +24,7 @@ def run() -> None:
             _raise_when_interrupted()
             main()
         finally:
-            # Who is tired of waiting while the interpreter exits gets no traceback either.
+            # A Ctrl-C while the interpreter exits must not show a traceback either.
             _exit_when_interrupted()
     except KeyboardInterrupt:
         _exit(signal.SIGINT, None)
@@ -32,7 +32,7 @@ def run() -> None:
 
 def _exit_when_interrupted() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        # What is ignored, as in a shell's background job, stays so, and so does what ends a process anyway.
+        # An ignored signal, as in a shell's background job, stays ignored, and the system's default stays too.
         if signal.getsignal(number) is signal.default_int_handler:
             signal.signal(number, _exit)
 
@@ -44,6 +44,6 @@ def _raise_when_interrupted() -> None:
 
 def _exit(number: int, frame: FrameType | None) -> None:
     if os.isatty(2):
-        # The shell's prompt shall not stand behind the terminal's ``^C``.
+        # The shell's prompt must not follow the terminal's ``^C`` on one line.
         os.write(2, b"\n")
     os._exit(INTERRUPTED)

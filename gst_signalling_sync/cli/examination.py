@@ -1,4 +1,4 @@
-"""What ``gst-signalling-sync check`` finds out, step by step, as values."""
+"""`Examination`: the steps of ``gst-signalling-sync check`` and their findings, as values."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import gst_signalling_sync
 
-from ..echo import ECHO_PROTOCOL, ECHO_REFUSAL
-from ..errors import ChannelClosed, ConnectError, SignallingError, WaitTimeout
+from .. import ChannelClosed, ConnectError, SignallingError, WaitTimeout
+from .echo import ECHO_PROTOCOL, ECHO_REFUSAL
 from .output import counted
 from .pinger import EchoRefused
 from .session_options import SessionOptions
@@ -32,10 +32,10 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        step: What was looked at.
-        is_good: Whether it is as it should be; None: it is only told.
-        text: What was found.
-        details: The same for programs.
+        step: The name of the step.
+        is_good: Whether the finding is as it should be; None: it is neither good nor bad.
+        text: The finding in words.
+        details: The finding for programs.
     """
 
     step: str
@@ -45,11 +45,11 @@ class Finding:
 
 
 class Examination:
-    """Looks at everything between this machine and one producer.
+    """Examines everything between this machine and one producer.
 
     Args:
-        name: Of the producer, or its peer id.
-        options: The way to it.
+        name: The name or the peer id of the producer.
+        options: How to reach it.
         seconds: How long bit rates are measured.
     """
 
@@ -58,13 +58,13 @@ class Examination:
         self._options = options
         self._seconds = seconds
         self.failure: SignallingError | None = None
-        """What ended the examination early."""
+        """The error that ended the examination early."""
 
     def run(self) -> Iterator[Finding]:
-        """Go from step to step, as far as it goes.
+        """Go from step to step, as far as possible.
 
         Yields:
-            What was found, as it is.
+            Each finding as it is made.
         """
         producer: Peer | None = None
         try:
@@ -92,20 +92,17 @@ class Examination:
         seconds = time.perf_counter() - began
         text = f"{endpoint.uri} answers in {_milliseconds(seconds)}, {counted(len(producers), 'producer')}"
         yield Finding("server", True, text, {"uri": endpoint.uri, "seconds": seconds})
-        if endpoint.asks_for_token or endpoint.token is not None:
+        if endpoint.token is not None:
             yield Finding("token", True, "accepted", {"given": True})
         else:
-            yield Finding("token", None, "none given, none wanted", {"given": False})
+            yield Finding("token", None, "none given, none required", {"given": False})
 
     def _ice_servers(self) -> Iterator[Finding]:
-        from ..webrtc.probe import ask_ice_servers
-
         try:
-            servers = self._options.ice.ask_servers()
+            answers, candidates = gst_signalling_sync.ask_ice_servers(self._options.ice)
         except (ValueError, TypeError, OSError) as error:
             yield Finding("ICE server", False, str(error))
             return
-        answers, candidates = ask_ice_servers(self._options.ice, servers)
         for answer in answers:
             in_time = "" if answer.seconds is None else f" in {_milliseconds(answer.seconds)}"
             details = {"server": answer.server, "outcome": answer.outcome, "seconds": answer.seconds}
@@ -121,7 +118,7 @@ class Examination:
             seconds = time.perf_counter() - began
             yield Finding("session", True, f"connected in {_milliseconds(seconds)}", {"seconds": seconds})
             if session.videos:
-                # Rates of frames are those of the last second.
+                # Frame rates are those of the last second.
                 session.video.read(timeout=self._options.timeout)
                 time.sleep(self._seconds)
             quality = session.quality(self._options.timeout)
@@ -170,7 +167,7 @@ def _round_trips(channel: DataChannel) -> Iterator[float]:
 
 
 def _bitrate(channel: DataChannel, seconds: float, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Bits per second that come back, while no more is under way than the peer's queue takes."""
+    """Bits per second that come back, with no more bytes under way than the peer's queue takes."""
     message = bytes(_MESSAGE_BYTES)
     began, sent, received = clock(), 0, 0
     while clock() < began + seconds:

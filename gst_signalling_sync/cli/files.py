@@ -9,16 +9,16 @@ from typing import Any
 
 import click
 
-from ..errors import RecordingError
+from .. import RecordingError
 
 __all__ = ["MediaFile", "check_directory"]
 
 
 class MediaFile(click.Path):
-    """The type of an argument that names a file to write, whose suffix says in which format.
+    """The type of an argument that names a file to write, with a suffix for its format.
 
     Args:
-        suffixes: Those there are, in lower case.
+        suffixes: The possible suffixes, in lower case.
     """
 
     def __init__(self, suffixes: Sequence[str]) -> None:
@@ -26,7 +26,7 @@ class MediaFile(click.Path):
         self._suffixes = suffixes
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Path:
-        """Take it from the command line; another suffix is wrong usage."""
+        """Convert a value of the command line; another suffix is a usage error."""
         file = Path(os.fsdecode(super().convert(value, parameter, context)))
         if file.suffix.lower() not in self._suffixes:
             *others, last = self._suffixes
@@ -35,13 +35,13 @@ class MediaFile(click.Path):
 
 
 def check_directory(file: Path) -> None:
-    """Find out whether a file can be written before anybody is bothered for its contents.
+    """Check whether a file can be written, before a producer is asked for its contents.
 
     Args:
-        file: Its directory is looked at.
+        file: The file; its directory is checked.
 
     Raises:
-        RecordingError: There is no such directory, or it may not be written into.
+        RecordingError: The directory does not exist, or must not be written.
     """
     if not file.parent.is_dir():
         raise RecordingError(f"cannot write {file}: there is no directory {file.parent}")

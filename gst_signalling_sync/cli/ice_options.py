@@ -1,4 +1,4 @@
-"""The options that say how a session finds its way through networks."""
+"""The options for the networks of a session: ICE servers and interfaces."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from gst_signalling_sync.ice_options import IceOptions
+from .. import IceOptions
 
 __all__ = ["ice_options"]
 
@@ -21,21 +21,21 @@ def ice_options(function: Callable[..., None]) -> Callable[..., None]:
         "servers",
         multiple=True,
         metavar="URI",
-        help="A STUN or TURN server, stun:host or turn://user:password@host; may be given again.  [env var:"
+        help="A STUN or TURN server, stun:host or turn://user:password@host; may be repeated.  [env var:"
         " GST_SIGNALLING_ICE_SERVERS, URIs separated by spaces, which other users of this machine do not see]",
     )
-    @click.option("--relay-only", is_flag=True, help="Go through a TURN server, whatever the network is.")
+    @click.option("--relay-only", is_flag=True, help="Go through a TURN server in any case.")
     @click.option(
         "--interface",
         "interfaces",
         multiple=True,
         metavar="NAME",
-        help="Use this network interface, or network, only; with ! before it: not this one. May be given again.",
+        help="Use only this network interface or network; with ! before it: all but this one. May be repeated.",
     )
     @click.option(
         "--ice-cafile",
         metavar="FILE",
-        help="CA certificates in PEM format that a turns: server is trusted by, instead of the system's.  [env var:"
+        help="CA certificates in PEM format to trust for a turns: server, instead of the system's.  [env var:"
         " GST_SIGNALLING_ICE_CAFILE]",
     )
     @functools.wraps(function)

@@ -1,4 +1,4 @@
-"""``--limit``: the limits of a server, or of what peers may use of a session, on the command line."""
+"""``--limit``: the limits of a server or of a session on the command line."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ..protocol.limits import Rate, ServerLimits
-from ..protocol.session_limits import SessionLimits
+from .. import Rate, ServerLimits, SessionLimits
 
 __all__ = ["LimitType", "session_limits_option"]
 
@@ -24,10 +23,10 @@ else:
 
 
 class LimitType(_ParamType):
-    """The type of an option that sets one limit: ``NAME=NUMBER``, ``NAME=PER_SECOND:BURST`` of a rate, or ``NAME=none``.
+    """The type of an option that sets one limit: ``NAME=NUMBER``, ``NAME=PER_SECOND:BURST`` for a rate, or ``NAME=none``.
 
     Args:
-        kind: Has the limits.
+        kind: The class of the limits.
     """
 
     name = "NAME=VALUE"
@@ -37,11 +36,11 @@ class LimitType(_ParamType):
         self._defaults: Final = {field.name: getattr(kind(), field.name) for field in fields(kind)}
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
-        """Take it from the command line; an unknown name, or a value that is none, is wrong usage."""
+        """Convert a value of the command line; an unknown name or a malformed value is a usage error."""
         name, _, text = str(value).partition("=")
         if name not in self._defaults:
             known = ", ".join(f"{known}={_written(default)}" for known, default in self._defaults.items())
-            self.fail(f"{name!r} is not a limit. There are, with their defaults: {known}.", param, ctx)
+            self.fail(f"{name!r} is not a limit. The limits are, with their defaults: {known}.", param, ctx)
         default = self._defaults[name]
         try:
             limit = _parsed(text, default)
@@ -55,7 +54,7 @@ class LimitType(_ParamType):
         if isinstance(default, Rate):
             form = "PER_SECOND:BURST, two positive numbers,"
         else:
-            form = "a positive number" if isinstance(default, float) else "a positive whole number"
+            form = "a positive number" if isinstance(default, float) else "a positive integer"
         return f"{form} or none" if self._may_be_off(name) else form
 
     def _may_be_off(self, name: str) -> bool:
@@ -76,7 +75,7 @@ def session_limits_option(function: Callable[..., None]) -> Callable[..., None]:
         multiple=True,
         type=LimitType(SessionLimits),
         help="Set a limit of what peers may use of this end, such as channels=8, descriptions=2:8 (per second, at once) or"
-        " unread_bytes=none; may be repeated. '--limit help' names all.",
+        " unread_bytes=none; may be repeated. '--limit help' lists all.",
     )
     @functools.wraps(function)
     def command(given: tuple[tuple[str, Any], ...], **others: Any) -> None:

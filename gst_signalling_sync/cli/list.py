@@ -1,4 +1,4 @@
-"""``gst-signalling-sync list``: the producers, or the passive consumers, that there are."""
+"""``gst-signalling-sync list``: lists the producers, or the passive consumers, of a signalling server."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ Examples:
   gst-signalling-sync list --json | jq -r '.[].name'
 """,
 )
-@click.option("--consumers", is_flag=True, help="The passive consumers instead, which producers start sessions with.")
+@click.option("--consumers", is_flag=True, help="List the passive consumers, which producers start sessions with.")
 @json_option("Print one JSON array of objects with id, name and meta.")
 @server_options
 @verbose_option
 def list_(endpoint: Endpoint, timeout: float, consumers: bool, as_json: bool) -> None:
     """List the producers of a signalling server.
 
-    Into a pipe it prints one line per producer: id, name and the rest of its meta, separated by tabs.
+    In a pipe it prints one line per producer: id, name and the rest of its meta, separated by tabs.
     """
     if consumers:
         peers = gst_signalling_sync.list_consumers(endpoint, timeout=timeout)

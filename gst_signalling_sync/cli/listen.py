@@ -1,4 +1,4 @@
-"""``gst-signalling-sync listen``: prints peers as they come, change and go."""
+"""``gst-signalling-sync listen``: prints peers as they come, change and leave."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import click
 
 import gst_signalling_sync
 
-from ..protocol.messages import Role
 from .limits import session_limits_option
 from .logs import verbose_option
 from .output import (
@@ -34,7 +33,7 @@ _COLOURS: Final = {"came": "green", "changed": "yellow", "left": "red"}
 
 
 @click.command(
-    short_help="Print who comes, changes and goes.",
+    short_help="Print peers that come, change and leave.",
     epilog="""\b
 Examples:
   gst-signalling-sync listen
@@ -47,10 +46,10 @@ Examples:
 @session_limits_option
 @verbose_option
 def listen(endpoint: Endpoint, timeout: float, limits: SessionLimits, as_json: bool) -> None:
-    """Print peers as they come, change and go, until Ctrl-C.
+    """Print peers as they come, change and leave, until Ctrl-C.
 
-    The producers that are there already come first. A peer without a role, such as an ordinary consumer, is not
-    announced by signalling servers and not shown. When the server restarts, listen connects again and prints what changed.
+    The producers that are there already are printed first. A peer without a role, such as an ordinary consumer, is not
+    announced by signalling servers and not shown. When the server restarts, listen connects again and prints what has changed.
     """
     treat_sigterm_as_interrupt()
     try:
@@ -67,7 +66,7 @@ def listen(endpoint: Endpoint, timeout: float, limits: SessionLimits, as_json: b
             with listener:
                 listener.serve_forever()
         except gst_signalling_sync.ConnectionLost:
-            # It was closed, by a callback, before its start was complete.
+            # A callback closed it before its start was complete.
             if log.failure is None:
                 raise
         if log.failure is not None:
@@ -77,10 +76,10 @@ def listen(endpoint: Endpoint, timeout: float, limits: SessionLimits, as_json: b
 
 
 class _PeerLog:
-    """Tells comings from changes; lives on the listener's callback thread.
+    """Prints peers, and tells new ones from changed ones; used on the listener's callback thread.
 
     Args:
-        as_json: How to print.
+        as_json: Whether to print JSON.
     """
 
     def __init__(self, as_json: bool) -> None:
@@ -89,13 +88,13 @@ class _PeerLog:
         self.failure: OSError | None = None
 
     def on_producer(self, listener: Listener, peer: Peer) -> None:
-        # One that comes later was told of by its status, just before.
+        # A producer that comes later was printed by its status, just before.
         if peer.id not in self._roles:
             self.on_status(listener, peer, ("producer",))
 
     def on_producer_removed(self, listener: Listener, peer: Peer) -> None:
-        # One that left while the server was away; any other was told of by its status, just before.
-        if Role.PRODUCER in self._roles.get(peer.id, ()):
+        # A producer that left while the server was away; any other one was printed by its status, just before.
+        if "producer" in self._roles.get(peer.id, ()):
             self.on_status(listener, peer, ())
 
     def on_status(self, listener: Listener, peer: Peer, roles: tuple[str, ...]) -> None:
@@ -110,7 +109,7 @@ class _PeerLog:
         try:
             self._print(event, peer, roles)
         except OSError as error:
-            # Nobody reads any more, and only the main thread can end the program.
+            # The output is closed, and only the main thread can end the program.
             self.failure = error
             listener.close()
 

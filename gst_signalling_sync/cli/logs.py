@@ -20,20 +20,20 @@ _FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def verbose_option(function: Function) -> Function:
-    """The option ``-v``, understood before and after the name of a command."""
+    """Add the option ``-v``, which works before and after the name of a command."""
     option = click.option(
         "-v",
         "--verbose",
         count=True,
         expose_value=False,
         callback=_add_verbosity,
-        help="Logs on stderr; twice: every message of the library, three times: of aiortc and all others too.",
+        help="Log to stderr; twice: every message of the library, three times: those of aiortc and all others too.",
     )
     return option(function)
 
 
 def verbosity() -> int:
-    """How many ``-v`` the running command was given."""
+    """The number of ``-v`` options of the running command."""
     return int(click.get_current_context().meta.get(_KEY, 0))
 
 
@@ -41,7 +41,7 @@ def show_logs(level: int) -> None:
     """Write logs to stderr.
 
     Args:
-        level: The least severe that is shown.
+        level: The minimum level that is shown.
     """
     logging.basicConfig(level=level, format=_FORMAT, force=True)
 
@@ -69,7 +69,7 @@ class _JsonFormatter(logging.Formatter):
 def _add_verbosity(ctx: click.Context, parameter: click.Parameter, count: int) -> None:
     total = ctx.meta[_KEY] = ctx.meta.get(_KEY, 0) + count
     if not total:
-        # Without any handler Python would print warnings, and what fails is told in one line.
+        # Without any handler Python would print warnings, but a failure is reported in one line.
         logging.getLogger().addHandler(logging.NullHandler())
         return
     show_logs(logging.DEBUG if total > 2 else logging.WARNING)

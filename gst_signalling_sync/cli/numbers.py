@@ -1,4 +1,4 @@
-"""Numbers on the command line."""
+"""Types of options that are numbers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ __all__ = ["SECONDS", "FiniteRange"]
 
 
 class FiniteRange(click.FloatRange):
-    """The type of an option that takes seconds, or a rate: within a range, and neither infinite nor NaN.
+    """The type of an option for seconds or a rate: within a range, and neither infinite nor NaN.
 
-    No comparison with NaN is true, so that it is within any range, and nothing that waits that long ends as it should.
+    click itself accepts NaN in any range, because no comparison with NaN is true.
     """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Take it from the command line; what is not finite is wrong usage."""
+        """Convert a value of the command line; a number that is not finite is a usage error."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
-            self.fail(f"{number} is not a finite number.", param, ctx)
+            self.fail(f"it must be a finite number, not {number}.", param, ctx)
         return number
 
 
@@ -29,4 +29,4 @@ class _Seconds(FiniteRange):
 
 
 SECONDS: Final = _Seconds(min=0, min_open=True)
-"""The type of an option that takes how long something may last, or lasts."""
+"""The type of an option for a duration."""

@@ -1,4 +1,4 @@
-"""How commands print: for people on a terminal, plainly into a pipe, as JSON for programs."""
+"""How commands print: for people on a terminal, plainly in a pipe, as JSON for programs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def json_option(help: str) -> Callable[[Function], Function]:  # noqa: A002 - click's name
-    """The option ``--json``.
+    """Add the option ``--json``.
 
     Args:
         help: What it prints.
@@ -40,12 +40,12 @@ def json_option(help: str) -> Callable[[Function], Function]:  # noqa: A002 - cl
 
 
 def stdout_is_terminal() -> bool:
-    """Whether a person looks at the output."""
+    """Whether the output goes to a terminal."""
     return sys.stdout.isatty()
 
 
 def end_interrupted_line() -> None:
-    """End the line on which a terminal shows ``^C``, so that neither what follows nor the shell's prompt stands there."""
+    """End the line on which a terminal shows ``^C``, so that the next output or the shell's prompt begins a line."""
     for stream in (sys.stdout, sys.stderr):
         if stream.isatty():
             click.echo(file=stream)
@@ -53,7 +53,7 @@ def end_interrupted_line() -> None:
 
 
 def print_json(document: Any) -> None:
-    """Print a JSON value on one line, in ASCII, so that any terminal and any program takes it."""
+    """Print a JSON value on one line, in ASCII, so that any terminal and any program can read it."""
     click.echo(json.dumps(document))
 
 
@@ -68,17 +68,17 @@ def remark(event: str) -> None:
 
 
 def printable(text: str) -> str:
-    """A text from elsewhere without what would move the cursor or colour the terminal, which any peer could send."""
+    """A string with its control characters escaped, by which any peer could move the cursor or colour the terminal."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def counted(number: int, noun: str) -> str:
-    """Such as ``1 session`` and ``2 sessions``."""
+    """A number with its noun, such as ``1 session`` and ``2 sessions``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def file_size(size: int) -> str:
-    """Such as ``512 bytes`` and ``3.9 MB``.
+    """A size in words, such as ``512 bytes`` and ``3.9 MB``.
 
     Args:
         size: In bytes.
@@ -89,12 +89,12 @@ def file_size(size: int) -> str:
 
 
 def peer_fields(peer: Peer) -> dict[str, Any]:
-    """A peer as the JSON outputs have it."""
+    """A peer as an object of JSON outputs."""
     return {"id": peer.id, "name": peer.name, "meta": peer.meta}
 
 
 def remaining_meta(peer: Peer) -> str:
-    """What a peer registered besides its name, as JSON; empty where there is nothing."""
+    """The meta of a peer without its name, as JSON; empty where there is nothing else."""
     meta = peer.meta
     if isinstance(meta, Mapping) and peer.name is not None:
         meta = {key: value for key, value in meta.items() if key != "name"}

@@ -1,15 +1,16 @@
-"""``gst-signalling-sync ping``: the round trip to a producer's data channel, as ping(8) prints it."""
+"""``gst-signalling-sync ping``: measures the round trip to a producer over a data channel, and prints it as ping(8) does."""
 
 from __future__ import annotations
 
+import contextlib
 import time
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ..echo import ECHO_LABEL, ECHO_PROTOCOL
-from ..errors import ChannelClosed, SessionClosed, SignallingError, WaitTimeout
-from ..threads.interruptible import Event
+from .. import ChannelClosed, SessionClosed, SignallingError, WaitTimeout
+from .echo import ECHO_LABEL, ECHO_PROTOCOL
 from .numbers import SECONDS, FiniteRange
 from .output import complain, end_interrupted_line, json_option, print_json, printable
 from .pinger import MIN_SIZE, EchoRefused, Ping, Pinger, RoundTrips, check_refusal
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["ping"]
 
 _LEAVE_SECONDS: Final = 5.0
-"""How much later than the end of its channel the end of a session may be known: a role waits for its other channels."""
+"""How long after its channel a session may close, because its role drains the other channels."""
 
 
 @click.command(
@@ -37,7 +38,7 @@ Examples:
 """,
 )
 @click.argument("name")
-@click.option("-c", "--count", type=click.IntRange(1), help="Stop after so many messages; without: at Ctrl-C.")
+@click.option("-c", "--count", type=click.IntRange(1), help="Stop after this number of messages.  [default: at Ctrl-C]")
 @click.option(
     "-i",
     "--interval",
@@ -45,7 +46,7 @@ Examples:
     default=1.0,
     show_default=True,
     metavar="SECONDS",
-    help="From one message to the next.",
+    help="Time from one message to the next.",
 )
 @click.option("-s", "--size", type=click.IntRange(MIN_SIZE), default=56, show_default=True, help="Bytes in a message.")
 @click.option(
@@ -54,7 +55,7 @@ Examples:
     type=SECONDS,
     default=2.0,
     show_default=True,
-    help="For each reply; a later one counts as lost.",
+    help="Time to wait for a reply; a later one counts as lost.",
 )
 @click.option(
     "--channel",
@@ -62,7 +63,7 @@ Examples:
     metavar="LABEL",
     help="Use this channel of the producer, which must send back what it receives there.",
 )
-@click.option("--text", is_flag=True, help="Send texts, for a producer that does not echo bytes.")
+@click.option("--text", is_flag=True, help="Send strings, for a producer that does not echo bytes.")
 @json_option("Print one JSON object per line: each reply, and last the summary.")
 @session_options
 def ping(
@@ -79,21 +80,24 @@ def ping(
     """Measure the round trip to producer NAME, a name or a peer id, over a WebRTC data channel.
 
     Every producer of gst-signalling-sync answers, unless its program says Producer(echo=False), on an unordered channel without
-    retransmissions that ping opens. Other producers can be measured by --channel if they echo. One that crashed is waited for.
-    Fails when nothing came back.
+    retransmissions that ping opens. Other producers can be measured with --channel if they echo. If the producer crashes, ping
+    waits for it. Fails when no reply came.
     """
     treat_sigterm_as_interrupt()
     producer = options.find(name)
     with options.connect(producer, resume=True) as session:
-        left = Event()
-        session.closed.connect(lambda session, error: left.set())
+        # A queue, because Ctrl-C may leave an event locked.
+        left: SimpleQueue[None] = SimpleQueue()
+        session.closed.connect(lambda session, error: left.put(None))
         channel = _open(session, label)
         pinger = Pinger(channel, size, text, interval, wait, count)
         report = _Report(as_json, producer, name, size)
         report.begin(options.endpoint.uri, channel)
         failure = _run(pinger, report)
-        if isinstance(failure, ChannelClosed) and left.wait(_LEAVE_SECONDS):
-            failure = SessionClosed(departure(name, session))
+        if isinstance(failure, ChannelClosed):
+            with contextlib.suppress(Empty):
+                left.get(timeout=_LEAVE_SECONDS)
+                failure = SessionClosed(departure(name, session))
         if pinger.transmitted and not isinstance(failure, EchoRefused):
             report.end(pinger.transmitted)
     if failure is not None:
@@ -113,7 +117,7 @@ def _open(session: Session, label: str | None) -> DataChannel:
     try:
         channel.wait_open()
     except WaitTimeout as error:
-        raise WaitTimeout(f"{error}; the producer may have no data channels at all") from error
+        raise WaitTimeout(f"{error}; the producer may not support data channels") from error
     except ChannelClosed:
         check_refusal(channel)
         raise
@@ -121,10 +125,10 @@ def _open(session: Session, label: str | None) -> DataChannel:
 
 
 def _run(pinger: Pinger, report: _Report) -> SignallingError | None:
-    """Ping until the end, whatever it is.
+    """Ping until the end.
 
     Returns:
-        Why it ended early, if something failed.
+        The error that ended it early; None: nothing failed.
     """
     try:
         try:
@@ -132,7 +136,7 @@ def _run(pinger: Pinger, report: _Report) -> SignallingError | None:
                 report.add(outcome)
         except KeyboardInterrupt:
             end_interrupted_line()
-            # As long as ping(8) waits: so that what was just sent does not count as lost.
+            # As ping(8) does, so that a message that was just sent does not count as lost.
             pinger.stop(wait=2 * report.round_trips.max)
             for outcome in pinger.run():
                 report.add(outcome)
@@ -142,13 +146,13 @@ def _run(pinger: Pinger, report: _Report) -> SignallingError | None:
 
 
 class _Report:
-    """What ping prints: its head, a line for each reply, and its summary.
+    """Prints the head, a line for each reply, and the summary.
 
     Args:
-        as_json: How to print.
-        producer: Who is pinged.
-        name: What the user calls it.
-        size: Of a message in bytes.
+        as_json: Whether to print JSON.
+        producer: The producer that is pinged.
+        name: The name or id that the user gave.
+        size: Bytes of a message.
     """
 
     def __init__(self, as_json: bool, producer: Peer, name: str, size: int) -> None:

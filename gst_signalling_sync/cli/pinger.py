@@ -1,4 +1,4 @@
-"""`Pinger`: sends messages to a peer that sends them back, and times each."""
+"""`Pinger`: sends messages to a peer that echoes them, and measures their round trips."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ..echo import ECHO_REFUSAL
-from ..errors import ChannelClosed, SignallingError, WaitTimeout
+from .. import ChannelClosed, SignallingError, WaitTimeout
 from .durations import Durations
+from .echo import ECHO_REFUSAL
 
 if TYPE_CHECKING:
     from .. import DataChannel
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 __all__ = ["MIN_SIZE", "EchoRefused", "Ping", "Pinger", "RoundTrips", "check_refusal"]
 
 MIN_SIZE: Final = 16
-"""Bytes that tell one ping from every other: eight digits each for the pinger and the sequence number."""
+"""Minimum size of a message: eight digits each for the pinger and for the sequence number identify it."""
 
 
 class EchoRefused(SignallingError):
-    """The producer sends nothing back."""
+    """The producer does not echo."""
 
     def __init__(self) -> None:
         super().__init__("it answers no pings: its program says Producer(echo=False)")
 
 
 def check_refusal(channel: DataChannel) -> None:
-    """Raise `EchoRefused` if that is why a channel was closed."""
+    """Raise `EchoRefused` if a channel was closed for that reason."""
     while True:
         try:
             if channel.recv(timeout=0) == ECHO_REFUSAL:
@@ -41,11 +41,11 @@ def check_refusal(channel: DataChannel) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """What became of one message.
+    """The outcome of one message.
 
     Attributes:
         sequence: Its number, from 1.
-        round_trip: Seconds until it came back; None: it did not, in time.
+        round_trip: Seconds until it came back; None: it did not come back in time.
     """
 
     sequence: int
@@ -57,15 +57,15 @@ class RoundTrips(Durations):
 
 
 class Pinger:
-    """Sends a message at each interval; in whatever order they come back, each is recognised by its content.
+    """Sends a message at each interval, and recognises it by its content when it comes back, in any order.
 
     Args:
-        channel: Open; the other end sends back what it receives there.
-        size: Of a message in bytes, at least `MIN_SIZE`.
-        text: Send texts, not bytes.
+        channel: An open channel on which the other end echoes.
+        size: Bytes of a message, at least `MIN_SIZE`.
+        text: Whether to send strings instead of bytes.
         interval: Seconds from one message to the next.
         wait: Seconds that a message may take to come back.
-        count: Stop after so many; None: go on until `stop`.
+        count: Number of messages. Defaults to None: until `stop`.
     """
 
     def __init__(
@@ -78,15 +78,15 @@ class Pinger:
         self._wait = wait
         self._count = math.inf if count is None else count
         self._token = secrets.token_hex(4)
-        # In the order sent: the number and the time of each message that is under way.
+        # Number and time of each message under way, in the order in which they were sent.
         self._under_way: dict[str | bytes, tuple[int, float]] = {}
         self.transmitted = 0
 
     def stop(self, wait: float = math.inf) -> None:
-        """Send nothing more; what is under way is still waited for.
+        """Send no more messages; those under way are still waited for.
 
         Args:
-            wait: Seconds that a message may take from now on to come back, unless it was less before.
+            wait: Seconds that a message may take to come back from now on, if that is less than before.
         """
         self._count = 0
         self._wait = min(self._wait, wait)
@@ -95,7 +95,7 @@ class Pinger:
         """Send and receive.
 
         Yields:
-            Each ping once it came back, or was given up.
+            Each message once it came back, or was given up.
 
         Raises:
             ChannelClosed: The channel or its session ended.
@@ -107,7 +107,7 @@ class Pinger:
             now = time.perf_counter()
             if self.transmitted < self._count and now >= next_send:
                 self._send(now)
-                # Not behind time by more than one interval, so that no burst makes up for a pause.
+                # At most one interval late, so that no burst follows a pause.
                 next_send = max(next_send + self._interval, now)
             if not self._under_way and self.transmitted >= self._count:
                 return
@@ -129,7 +129,7 @@ class Pinger:
         self.transmitted = sequence
 
     def _receive(self, until: float) -> Ping | None:
-        """Wait for one to come back, or for the time at which there is something else to do."""
+        """Wait for a message to come back, or for the time of the next action."""
         oldest = next(iter(self._under_way), None)
         if oldest is not None:
             until = min(until, self._under_way[oldest][1] + self._wait)

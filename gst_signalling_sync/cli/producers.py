@@ -1,4 +1,4 @@
-"""What is said of a producer that left."""
+"""`departure`: the message about a producer that left."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["departure"]
 
 
 def departure(name: str, session: Session) -> str:
-    """What to say of a producer that ended a session.
+    """The message about a producer that ended a session.
 
     Args:
-        name: What the user calls it.
-        session: The session, closed.
+        name: The name or id that the user gave.
+        session: The closed session.
     """
     reason = f": {session.error}" if session.error else ""
     return f"{name!r} left{reason}"

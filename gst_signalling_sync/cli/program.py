@@ -1,4 +1,4 @@
-"""The program itself: what all commands share, and how it ends."""
+"""The program itself: the group of all commands, and its exit codes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from ..errors import SignallingError
+from .. import SignallingError
 from .entry import INTERRUPTED
 from .logs import verbose_option
 from .output import complain, end_interrupted_line
@@ -22,33 +22,30 @@ NAME: Final = "gst-signalling-sync"
 
 _FAILED: Final = 1
 _UNREAD: Final = 128 + 13
-"""What a shell reports of a program that SIGPIPE ended, as it ends most that nobody reads; Python ignores that signal."""
+"""The exit code of a program that SIGPIPE ended, as a shell reports it; Python itself ignores that signal."""
 
 
 class _Program(click.Group):
-    """A group that ends as the design says.
-
-    0: done, 1: failed with one line on stderr, 2: usage, 130: after Ctrl-C, 141: when nobody reads its output.
-    """
+    """A group with the exit codes 0: done, 1: failed, with one line on stderr, 2: usage, 130: Ctrl-C, 141: closed output."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
         if not extra.get("prog_name"):
-            # Else it would be called `python -m gst_signalling_sync` where it is run so.
+            # Otherwise usage lines would show `python -m gst_signalling_sync`.
             extra["prog_name"] = NAME
         return super().main(*args, **extra)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        # click itself would make exit code 1 of what happens here, as of all else.
+        # For exceptions here click itself would return exit code 1.
         with _telling_the_end():
             return super().make_context(*args, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        # In the order in which a newcomer needs them, not in the alphabet's.
+        # In the order in which a newcomer needs them, not in alphabetical order.
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
         for stream in (sys.stdout, sys.stderr):
-            # Names of peers can have any character, a terminal only some.
+            # Names of peers may have characters that the terminal's encoding lacks.
             getattr(stream, "reconfigure", lambda errors: None)(errors="backslashreplace")
         with _telling_the_end():
             try:
@@ -60,7 +57,7 @@ class _Program(click.Group):
 
 @contextmanager
 def _telling_the_end() -> Iterator[None]:
-    """Make an exit code of Ctrl-C, and of output that nobody reads."""
+    """Turn Ctrl-C and closed output into exit codes."""
     try:
         yield
     except KeyboardInterrupt:
@@ -76,7 +73,7 @@ def _telling_the_end() -> Iterator[None]:
 
 
 def _give_up_output() -> None:
-    """Drop what is still to be written where nobody reads it, lest Python complain of it at exit."""
+    """Drop what cannot be written to closed output, about which Python would complain at exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -91,11 +88,11 @@ def _give_up_output() -> None:
 Examples:
   gst-signalling-sync demo                    See it work, on this machine
   gst-signalling-sync serve                   Run a signalling server
-  gst-signalling-sync list                    Which producers are there?
-  gst-signalling-sync listen                  Who comes and goes?
-  gst-signalling-sync ping robot              How long is the round trip?
-  gst-signalling-sync record robot x.mp4      Record its picture and sound
-  gst-signalling-sync snapshot robot x.png    Save one picture
+  gst-signalling-sync list                    List the producers
+  gst-signalling-sync listen                  Print peers as they change
+  gst-signalling-sync ping robot              Measure the round trip
+  gst-signalling-sync record robot x.mp4      Record its video and sound
+  gst-signalling-sync snapshot robot x.png    Save one frame
   gst-signalling-sync token robot             Make a token for a server
 """,
 )
@@ -104,14 +101,14 @@ Examples:
 def program() -> None:
     """WebRTC signalling, sessions, data channels, audio and video from the command line.
 
-    Every command that talks to a signalling server takes --uri, or the environment variable GST_SIGNALLING_URI, and
-    connects to ws://127.0.0.1:8443 without either.
+    Every command that connects to a signalling server takes --uri, or the environment variable GST_SIGNALLING_URI, and connects
+    to ws://127.0.0.1:8443 without either.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted by Ctrl-C, 141 nobody reads the output any more. Ctrl-C is
-    the normal end, 0, of serve, listen, record, ping and a running demo.
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted by Ctrl-C, 141 output closed by its reader. Ctrl-C is the
+    normal end, with exit code 0, of serve, listen, record, ping and a running demo.
     """
 
 
 def treat_sigterm_as_interrupt() -> None:
-    """Have SIGTERM end a long-running command as Ctrl-C does, in order."""
+    """Make SIGTERM end a long-running command as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)

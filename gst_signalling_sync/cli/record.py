@@ -1,4 +1,4 @@
-"""``gst-signalling-sync record``: a producer's picture and sound into a file, until somebody ends it."""
+"""``gst-signalling-sync record``: records a producer's video and sound into a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import click
 
-from ..errors import RecordingError, SessionClosed, WaitTimeout
+from .. import RecordingError, SessionClosed, WaitTimeout
 from .files import MediaFile, check_directory
 from .logs import verbosity
 from .numbers import SECONDS, FiniteRange
@@ -28,11 +28,11 @@ _SUFFIXES: Final = (".mp4", ".mkv", ".webm", ".mcap")
 _REFRESH_SECONDS: Final = 0.1
 
 End = Literal["seconds", "interrupted", "left", "silence", "failed"]
-"""What ended a recording: its length, Ctrl-C, the producer, that too little came, or that it could not be written."""
+"""What ended a recording: its length, Ctrl-C, the producer, too little media, or a write error."""
 
 
 @click.command(
-    short_help="Record a producer's picture and sound.",
+    short_help="Record a producer's video and sound.",
     epilog="""\b
 Examples:
   gst-signalling-sync record robot drive.mp4
@@ -47,14 +47,14 @@ Examples:
 @click.option(
     "--seconds",
     type=SECONDS,
-    help="Stop when the recording is that long; without: at Ctrl-C.",
+    help="Stop when the recording has this length.  [default: at Ctrl-C]",
 )
 @click.option(
     "--segment",
     "segment_seconds",
     type=FiniteRange(min=1),
     metavar="SECONDS",
-    help="Begin another file at the first keyframe after so many seconds: FILE's name with -000, -001 and so on.",
+    help="Begin another file at the first keyframe after this time: FILE's name with -000, -001 and so on.",
 )
 @click.option(
     "--all",
@@ -73,13 +73,13 @@ def record(
     has_all: bool,
     as_json: bool,
 ) -> None:
-    """Record what producer NAME, a name or a peer id, sends into FILE: MP4, MKV, WebM or MCAP, by its suffix.
+    """Record the media of producer NAME, a name or a peer id, into FILE: MP4, MKV, WebM or MCAP, by its suffix.
 
-    The first video and the first audio track are recorded, in sync, without re-encoding where the file can hold what came.
-    With --all each camera has a file of its own, with the sound of its name, else the first with the first sound; each file
-    tells when it begins. MCAP has the messages of the data channels too. A file that is there is overwritten. Whatever ends the
-    recording, the files play. A producer that crashes, restarts or is not heard any more is waited for, and the recording goes
-    on; fails when the producer ends the session before.
+    The first video and the first audio track are recorded in sync, without re-encoding where the format supports their codecs.
+    With --all each camera has its own file, together with the audio track of the same name, else the first camera with the
+    first audio track; each file has its start time. MCAP has the messages of the data channels too. An existing file is
+    overwritten. The files are playable, whatever ends the recording. If the producer crashes, restarts or is not heard any
+    more, record waits for it and continues; it fails when the producer ends the session.
     """
     treat_sigterm_as_interrupt()
     check_directory(file)
@@ -106,7 +106,8 @@ def record(
         raise failure
     if end == "silence":
         raise WaitTimeout(
-            f"{name!r} sent no more than {recorder.seconds:.1f} s in {seconds or 0:g} s and {timeout:g} more; {file} has them"
+            f"recording {name!r}: only {recorder.seconds:.1f} s of media came within {(seconds or 0) + timeout:g} s; {file} has"
+            " them"
         )
     if end == "left":
         raise SessionClosed(f"{departure(name, session)}; {file} has the {recorder.seconds:.1f} s until then")
@@ -124,7 +125,7 @@ def _wait_for_end(recorder: RecorderGroup, figures: Figures, screen: Screen, sec
             if recorder.seconds >= seconds:
                 return "seconds"
             waited = time.monotonic() - started
-            # A producer may pause, but not forever where the length is given, and it must have begun.
+            # A producer may pause, but not forever where the length is given, and its media must have begun.
             if waited > seconds + timeout or (waited > timeout and not figures.has_begun):
                 return "silence"
             screen.update(figures, seconds)
@@ -138,7 +139,7 @@ def _close(recorder: RecorderGroup, file: Path) -> RecordingError | None:
     """Complete the file.
 
     Returns:
-        Why it could not be written, or there is nothing in it.
+        Why the file could not be written, or is empty; None: it is complete.
     """
     try:
         recorder.close()

@@ -1,4 +1,4 @@
-"""`RecorderGroup`: several recorders of one session, which begin and end together."""
+"""`RecorderGroup`: several recorders of one session that start and stop together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import RecordingError
+from .. import RecordingError
 
 if TYPE_CHECKING:
     from .. import Recorder, Session
@@ -16,10 +16,10 @@ __all__ = ["RecorderGroup", "files_of_all", "recorders_of_all"]
 
 
 class RecorderGroup:
-    """What ``record`` needs of its recorders, as if they were one.
+    """Several recorders with the interface of one.
 
     Args:
-        recorders: One or more.
+        recorders: One or more recorders.
     """
 
     def __init__(self, recorders: Sequence[Recorder]) -> None:
@@ -27,12 +27,12 @@ class RecorderGroup:
 
     @property
     def is_recording(self) -> bool:
-        """Whether none has ended."""
+        """Whether all of them record."""
         return all(each.state == "recording" for each in self._recorders)
 
     @property
     def error(self) -> Exception | None:
-        """What ended the first that was ended; None: all go on, or ended in order."""
+        """The error of the first recorder that has one; None: there is no error."""
         return next((each.error for each in self._recorders if each.error is not None), None)
 
     @property
@@ -42,7 +42,7 @@ class RecorderGroup:
 
     @property
     def seconds(self) -> float:
-        """Length of the longest."""
+        """Length of the longest recording."""
         return max(each.seconds for each in self._recorders)
 
     @property
@@ -57,12 +57,12 @@ class RecorderGroup:
 
     @property
     def frames_dropped(self) -> int:
-        """Frames and packets of sound left out, because the disk, or the re-encoding, was too slow."""
+        """Video frames and audio packets that were dropped, because the disk or the re-encoding was too slow."""
         return sum(each.frames_dropped for each in self._recorders)
 
     @property
     def transcodes(self) -> list[str]:
-        """What had to be re-encoded, as ``"VP8 to H264"``."""
+        """The re-encodings, such as ``"VP8 to H264"``."""
         return list(dict.fromkeys(note for each in self._recorders for note in each.transcodes))
 
     def start(self) -> None:
@@ -71,10 +71,10 @@ class RecorderGroup:
             each.start()
 
     def close(self) -> None:
-        """Finish the files.
+        """Complete the files.
 
         Raises:
-            RecordingError: One of the recordings failed; of several, the first.
+            RecordingError: A recording failed; of several failures the first.
             WaitTimeout: The disk is too slow.
         """
         failure: RecordingError | None = None
@@ -88,19 +88,19 @@ class RecorderGroup:
 
 
 def recorders_of_all(session: Session, file: Path, segment_seconds: float | None) -> list[Recorder]:
-    """A recorder for each file that `files_of_all` says.
+    """A recorder for each file of `files_of_all`.
 
     Args:
-        session: What is recorded.
-        file: What the files are named after: ``drive-wrist.mkv`` where it is ``drive.mkv``.
-        segment_seconds: As of `Session.record`.
+        session: The session to record.
+        file: Its name is the prefix of the files: ``drive-wrist.mkv`` where it is ``drive.mkv``.
+        segment_seconds: As in `Session.record`.
 
     Raises:
-        TrackNotFound: There is nothing to record.
+        TrackNotFound: The session has no tracks.
     """
     pairs = files_of_all([each.name for each in session.videos], [each.name for each in session.audios])
     if not pairs:
-        # Which says that there are none.
+        # It raises that there are no tracks.
         return [session.record(file, segment_seconds=segment_seconds)]
     return [
         session.record(
@@ -114,14 +114,14 @@ def recorders_of_all(session: Session, file: Path, segment_seconds: float | None
 
 
 def files_of_all(videos: Sequence[str], audios: Sequence[str]) -> list[tuple[str | None, str | None]]:
-    """Which tracks are in a file together: a video and the sound of its name; of what is left, the first of each.
+    """The tracks of each file: a video track with the audio track of its name; of the rest, the first ones together.
 
     Args:
-        videos: Names.
-        audios: Names.
+        videos: Names of the video tracks.
+        audios: Names of the audio tracks.
 
     Returns:
-        For each file the name of its video and of its sound; None: it has none.
+        For each file the names of its video and its audio track; None: it has no such track.
     """
     others = [name for name in audios if name not in videos]
     first = next((name for name in videos if name not in audios), None)
@@ -132,6 +132,6 @@ def files_of_all(videos: Sequence[str], audios: Sequence[str]) -> list[tuple[str
 
 
 def _named_after(file: Path, track: str) -> Path:
-    # The peer has named the track.
+    # The name of the track comes from the peer.
     harmless = re.sub(r"[^\w.+-]", "_", track)
     return file.with_name(f"{file.stem}-{harmless}{file.suffix}")

@@ -1,4 +1,4 @@
-"""How ``record`` shows a recording while it goes on: a live line, lines in a pipe, or nothing."""
+"""How ``record`` shows a running recording: a live line on a terminal, lines in a pipe, or nothing."""
 
 from __future__ import annotations
 
@@ -23,55 +23,55 @@ __all__ = ["Figures", "Lines", "LiveLine", "Screen", "Silence"]
 _HINT: Final = "   Ctrl-C ends it"
 
 _SPARE_COLUMNS: Final = 3
-"""What stays free at the end of the live line: the terminal's ``^C`` shall not wrap it, for then a part would stay."""
+"""Free columns at the end of the live line, so that the terminal's ``^C`` does not wrap it and leave a part behind."""
 
 
 _ABSENCES: Final[Mapping[str, str]] = {
     "interrupted": "nothing is heard from the producer",
     "resuming": "the producer is gone, waiting for it",
 }
-"""What is said in each state of a session in which nothing comes."""
+"""Messages for the states of a session in which no media arrive."""
 
 
 class Figures:
-    """What is known of a recording, as it is now.
+    """The present figures of a recording.
 
     Args:
-        session: What is recorded.
-        recorder: Who records it.
-        most: How many tracks of each kind are; None: all.
+        session: The session that is recorded.
+        recorder: Its recorder.
+        tracks: Number of recorded tracks of each kind; None: all.
     """
 
-    def __init__(self, session: Session, recorder: RecorderGroup, most: int | None) -> None:
+    def __init__(self, session: Session, recorder: RecorderGroup, tracks: int | None) -> None:
         self._session = session
-        self._videos = session.videos[:most]
-        self._audios = session.audios[:most]
+        self._videos = session.videos[:tracks]
+        self._audios = session.audios[:tracks]
         self.recorder = recorder
 
     @property
     def packets_lost(self) -> int:
-        """Of all tracks."""
+        """Lost packets of all tracks."""
         return sum(track.packets_lost for track in (*self._videos, *self._audios))
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything came at all."""
+        """Whether any media arrived."""
         return any(track.codec for track in (*self._videos, *self._audios))
 
     @property
     def absence(self) -> str | None:
-        """What became of the producer, for people; None: it is there."""
+        """What happened to the producer, in words; None: it is there."""
         return _ABSENCES.get(self._session.state)
 
     def now(self) -> list[str]:
-        """Size, frame rate and losses while it goes on, or why it does not, for people."""
+        """Size, frame rate and losses of the running recording, or why no media arrive, in words."""
         if self.absence is not None:
             return [file_size(self.recorder.size), self.absence]
         rates = [f"{video.fps:.1f} fps" for video in self._videos]
         return [file_size(self.recorder.size), *rates, self._losses()]
 
     def sentence(self) -> str:
-        """All of a recording that has ended, for people."""
+        """The figures of a complete recording, in words."""
         frames = [counted(self.recorder.frames, "frame")] if self._videos else []
         notes = [f"re-encoded {what}" for what in self.recorder.transcodes]
         return ", ".join(
@@ -79,7 +79,7 @@ class Figures:
         )
 
     def document(self) -> dict[str, Any]:
-        """All of it, as a JSON object."""
+        """All figures, as a JSON object."""
         return {
             "seconds": round(self.recorder.seconds, 3),
             "bytes": self.recorder.size,
@@ -96,13 +96,13 @@ class Figures:
 
 
 class Screen(Protocol):
-    """Shows a recording while it goes on."""
+    """Shows a running recording."""
 
     def showing(self, headline: str) -> AbstractContextManager[None]:
-        """Begin, and end in order."""
+        """Show a headline, and clean up at the end."""
 
     def update(self, figures: Figures, until: float) -> None:
-        """Show the latest; `until` is how many seconds it shall become, infinity where nobody knows."""
+        """Show the present figures; `until` is the planned length in seconds, or infinity."""
 
 
 class Silence:
@@ -110,7 +110,7 @@ class Silence:
 
     @contextmanager
     def showing(self, headline: str) -> Iterator[None]:
-        """Begin, and end in order."""
+        """Show nothing."""
         yield
 
     def update(self, figures: Figures, until: float) -> None:
@@ -126,12 +126,12 @@ class Lines:
 
     @contextmanager
     def showing(self, headline: str) -> Iterator[None]:
-        """Begin, and end in order."""
+        """Print the headline."""
         click.echo(headline)
         yield
 
     def update(self, figures: Figures, until: float) -> None:
-        """Show the latest."""
+        """Print the present figures, if a second is over or the state has changed."""
         seconds = int(figures.recorder.seconds)
         absence = figures.absence
         if absence == self._absence and (absence is not None or seconds < self._next):
@@ -142,14 +142,14 @@ class Lines:
 
 
 class LiveLine:
-    """A line that changes in place, drawn by rich; it is gone when the recording is over."""
+    """A line that changes in place, drawn by rich, and disappears at the end of the recording."""
 
     def __init__(self) -> None:
         self._live: Live | None = None
 
     @contextmanager
     def showing(self, headline: str) -> Iterator[None]:
-        """Begin, and end in order."""
+        """Print the headline, and show the line until the end."""
         from rich.live import Live
 
         click.echo(headline)
@@ -157,7 +157,7 @@ class LiveLine:
             yield
 
     def update(self, figures: Figures, until: float) -> None:
-        """Show the latest."""
+        """Show the present figures."""
         from rich.text import Text
 
         if self._live is None:
@@ -175,7 +175,7 @@ class LiveLine:
 
 
 def _clock(seconds: float) -> str:
-    """Such as ``1:05`` and ``1:00:05``."""
+    """A duration such as ``1:05`` or ``1:00:05``."""
     minutes, second = divmod(int(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

@@ -39,7 +39,7 @@ Examples:
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Listen on this address; 0.0.0.0: on every one, :: with IPv6.",
+    help="Listen on this address; 0.0.0.0 for every IPv4 address, :: for those of IPv6 too.",
 )
 @click.option(
     "--port",
@@ -76,7 +76,7 @@ Examples:
     type=SECONDS,
     default=20.0,
     show_default=True,
-    help="Give a peer up that answers no ping for so long.",
+    help="Remove a peer that answers no ping for this time.",
 )
 @click.option(
     "--cert",
@@ -87,9 +87,9 @@ Examples:
 @click.option(
     "--tokens",
     type=click.Path(exists=True, dir_okay=False),
-    help="Let in only who has one of the tokens of this TOML file, which may change meanwhile.  [default: everybody]",
+    help="Let in only clients with a token of this TOML file, which may change meanwhile.  [default: everybody]",
 )
-@click.option("--unique-names", is_flag=True, help="Refuse a producer while another one of its name is registered.")
+@click.option("--unique-names", is_flag=True, help="Refuse a producer while another one with its name is registered.")
 @click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),
@@ -103,7 +103,7 @@ Examples:
     multiple=True,
     type=LimitType(gst_signalling_sync.ServerLimits),
     help="Set a limit, such as connections=200, messages=20:100 (per second, at once) or lists=none; may be repeated."
-    " '--limit help' names all.",
+    " '--limit help' lists all.",
 )
 @verbose_option
 def serve(
@@ -123,9 +123,9 @@ def serve(
     """Run a signalling server until Ctrl-C.
 
     Prints the URI that clients on this machine connect to, and warnings on stderr. SIGTERM ends it as Ctrl-C does: its peers
-    are told. SIGHUP has it read its certificate and its tokens again, or ends it where it has a terminal, which is gone then.
-    Under systemd it tells when it is ready, answers the watchdog, and serves the sockets that are handed over instead of --host
-    and --port.
+    are told. SIGHUP makes it read its certificate and its tokens again; if it runs on a terminal, which has been closed then,
+    SIGHUP ends it. Under systemd it reports when it is ready, answers the watchdog, and serves the sockets that are handed over
+    instead of --host and --port.
     """
     treat_sigterm_as_interrupt()
     supervisor = Supervisor(os.environ)
@@ -163,7 +163,7 @@ def serve(
 
 def _heed_hangup(server: SignallingServer) -> None:
     if not hasattr(signal, "SIGHUP") or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        # As nohup wants it.
+        # nohup has the signal ignored.
         return
     if sys.stdin is not None and sys.stdin.isatty():
         signal.signal(signal.SIGHUP, signal.default_int_handler)

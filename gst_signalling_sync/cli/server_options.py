@@ -1,4 +1,4 @@
-"""The options that say which signalling server a command talks to."""
+"""The options for the signalling server that a command connects to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any, Final
 import click
 
 import gst_signalling_sync
-from gst_signalling_sync.endpoint import resolve_endpoint
 
 from .logs import verbosity
 from .numbers import SECONDS
@@ -19,7 +18,7 @@ from .numbers import SECONDS
 __all__ = ["DEFAULT_SECONDS", "server_options"]
 
 DEFAULT_SECONDS: Final = 10.0
-"""How long the server and the peers may take to answer."""
+"""Default of ``--timeout``: how long the server and the peers may take to answer."""
 
 
 def server_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -31,8 +30,8 @@ def server_options(function: Callable[..., None]) -> Callable[..., None]:
         help="The signalling server: ws://, wss:// or gstwebrtc://.  [env var: GST_SIGNALLING_URI; default:"
         " ws://127.0.0.1:8443]",
     )
-    @click.option("--host", help="Its host or address, instead of --uri.")
-    @click.option("--port", type=click.IntRange(1, 65535), help="Its TCP port, instead of --uri.")
+    @click.option("--host", help="The server's host name or address, instead of --uri.")
+    @click.option("--port", type=click.IntRange(1, 65535), help="The server's TCP port, instead of --uri.")
     @click.option(
         "--token-file",
         metavar="FILE",
@@ -45,7 +44,7 @@ def server_options(function: Callable[..., None]) -> Callable[..., None]:
         help="CA certificates to trust instead of the system's.  [env var: GST_SIGNALLING_CAFILE]",
     )
     @click.option("--insecure", is_flag=True, help="Do not check the server's certificate.")
-    @click.option("--proxy", metavar="URI", help="The HTTP or SOCKS proxy to go through; '': none.")
+    @click.option("--proxy", metavar="URI", help="The HTTP or SOCKS proxy to connect through; '': no proxy.")
     @click.option(
         "--timeout",
         type=SECONDS,
@@ -78,18 +77,17 @@ def server_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _uri(uri: str | None, host: str | None, port: int | None) -> str | None:
-    """The URI that the options name; None: the environment's.
-
-    Raises:
-        ValueError: Both a URI and a host or port are given, or one of them is none.
-    """
+    """The URI that the options name; None: the environment's."""
     if host is None and port is None:
         return uri
-    return resolve_endpoint(uri, host, port).request_uri
+    if uri is not None:
+        raise click.UsageError("give either --uri, or --host and --port, not both")
+    bare = (host or "127.0.0.1").removeprefix("[").removesuffix("]")
+    return f"ws://[{bare}]:{port or 8443}" if ":" in bare else f"ws://{bare}:{port or 8443}"
 
 
 def _token(file: str) -> str | Callable[[], str]:
-    """The token in a file, which may be written again while the command runs."""
+    """The token in a file, which may change while the command runs."""
     if file == "-":
         return sys.stdin.readline().strip()
     path = Path(file)
@@ -102,7 +100,7 @@ def _token(file: str) -> str | Callable[[], str]:
     except OSError as error:
         raise click.UsageError(f"--token-file {file}: {error.strerror}") from error
     except UnicodeDecodeError:
-        raise click.UsageError(f"--token-file {file}: it is not ASCII") from None
+        raise click.UsageError(f"--token-file {file}: the token must be ASCII") from None
     if is_empty:
-        raise click.UsageError(f"--token-file {file}: it is empty")
+        raise click.UsageError(f"--token-file {file}: the file must hold a token, and is empty")
     return read

@@ -1,4 +1,4 @@
-"""`SessionOptions`: what commands that have a session with a producer are told by their options, and how they get to it."""
+"""`SessionOptions`: the options of commands that have a session with a producer, and how these connect to it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import gst_signalling_sync
 
-from ..ice_options import IceOptions
-from ..protocol.session_limits import SessionLimits
+from .. import IceOptions, SessionLimits
 from .ice_options import ice_options
 from .limits import session_limits_option
 from .logs import verbose_option
@@ -24,12 +23,12 @@ __all__ = ["SessionOptions", "session_options"]
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """The way to a producer.
+    """How to reach a producer.
 
     Attributes:
         endpoint: The signalling server.
         timeout: Seconds that the server and the producer may take to answer.
-        ice: Which ICE servers, ports and interfaces to use.
+        ice: The ICE servers, ports and interfaces to use.
         limits: What the producer may use of this end.
     """
 
@@ -48,24 +47,27 @@ class SessionOptions:
             The producer.
 
         Raises:
-            PeerNotFound: There is none; the message says which there are.
+            PeerNotFound: There is no such producer; the message lists those that there are.
             SignallingError: The server could not be asked.
         """
         for producer in gst_signalling_sync.list_producers(self.endpoint, timeout=self.timeout):
             if name in (producer.id, producer.name):
                 return producer
-        # It raises an error that says which there are; or it is there by now.
+        # It raises an error that lists the producers, unless the producer has come meanwhile.
         return gst_signalling_sync.find_producer(name, self.endpoint, timeout=self.timeout)
 
     def connect(self, producer: Peer, *, resume: bool = False) -> Session:
-        """A session with a producer, connected; closing it closes all that this opened.
+        """Connect to a producer. Closing the session closes everything that this opened.
 
         Args:
-            producer: What `find` returned.
-            resume: Whether the session goes on in a new connection when this one breaks.
+            producer: As `find` returned it.
+            resume: Whether the session resumes on a new connection when this one breaks. Defaults to False.
+
+        Returns:
+            The connected session.
 
         Raises:
-            SignallingError: As `gst_signalling_sync.connect` raises it.
+            SignallingError: As in `gst_signalling_sync.connect`.
         """
         return gst_signalling_sync.connect(
             self.endpoint,

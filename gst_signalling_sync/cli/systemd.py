@@ -1,4 +1,4 @@
-"""What systemd and a service tell each other: sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3)."""
+"""The protocol between systemd and a service: sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, MutableMapping
 from typing import Final
 
-from ..errors import ConnectError
+from .. import ConnectError
 
 __all__ = ["Supervisor", "inherited_sockets"]
 
@@ -21,10 +21,10 @@ _MICROSECONDS: Final = 1e-6
 
 
 class Supervisor:
-    """Tells systemd how the service is; does nothing where there is none.
+    """Reports the state of the service to systemd; does nothing without systemd.
 
     Args:
-        environment: Where systemd says what it wants to hear. What it says is for this process only, and taken out.
+        environment: Has systemd's variables, which are for this process only and are removed.
     """
 
     def __init__(self, environment: MutableMapping[str, str]) -> None:
@@ -36,22 +36,22 @@ class Supervisor:
         self._watchdog: threading.Thread | None = None
 
     def ready(self, status: str, is_alive: Callable[[float], bool]) -> None:
-        """The service runs.
+        """Report that the service is ready.
 
         Args:
-            status: In words.
-            is_alive: Whether it is alive, within so many seconds. Asked regularly where systemd wants to hear of it; where it
-                is not, systemd hears nothing, and restarts the service.
+            status: The state in words.
+            is_alive: Whether the service responds within a number of seconds. Called regularly where systemd has a watchdog;
+                while it returns False, systemd is not notified, and restarts the service.
         """
         self._tell(f"READY=1\nSTATUS={status}")
         if self._watchdog_seconds is not None:
-            # Twice as often as systemd wants it, as sd_watchdog_enabled(3) recommends.
+            # Twice as often as systemd requires, as sd_watchdog_enabled(3) recommends.
             arguments = (self._watchdog_seconds / 2, is_alive)
             self._watchdog = threading.Thread(target=self._watch, args=arguments, name="gss-watchdog", daemon=True)
             self._watchdog.start()
 
     def stopping(self) -> None:
-        """The service ends."""
+        """Report that the service stops."""
         self._is_over.set()
         if self._watchdog is not None:
             self._watchdog.join()
@@ -65,7 +65,7 @@ class Supervisor:
     def _tell(self, state: str) -> None:
         if not self._address:
             return
-        # An @ stands for the null byte of an abstract address.
+        # An @ stands for the null byte of an abstract socket address (unix(7)).
         address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notifying:
@@ -78,10 +78,10 @@ def inherited_sockets(environment: MutableMapping[str, str]) -> list[socket.sock
     """The sockets that systemd has opened for this process.
 
     Args:
-        environment: Where it says how many. What it says is for this process only, and taken out.
+        environment: Has systemd's variables, which are for this process only and are removed.
 
     Raises:
-        ConnectError: One of them is no socket.
+        ConnectError: A descriptor that systemd names is not a socket.
     """
     count, pid = environment.pop("LISTEN_FDS", ""), environment.pop("LISTEN_PID", "")
     environment.pop("LISTEN_FDNAMES", None)
@@ -94,6 +94,6 @@ def _inherited(descriptor: int) -> socket.socket:
     try:
         inherited = socket.socket(fileno=descriptor)
     except OSError as error:
-        raise ConnectError(f"no socket was handed over at descriptor {descriptor}: {error.strerror}") from error
+        raise ConnectError(f"descriptor {descriptor} must be a socket from systemd: {error.strerror}") from error
     inherited.set_inheritable(False)
     return inherited

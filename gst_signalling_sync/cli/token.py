@@ -1,15 +1,16 @@
-"""``gst-signalling-sync token``: a token, and what the file of a server holds of it."""
+"""``gst-signalling-sync token``: makes a token, and its entry for a server's file."""
 
 from __future__ import annotations
 
 import datetime
 import json
+import secrets
 from typing import Any, Final
 
 import click
 
-from ..protocol.messages import Role
-from ..protocol.tokens import hashed, new_token
+from .. import Grant
+from ..server import hashed
 from .numbers import FiniteRange
 from .output import json_option, print_json
 
@@ -18,6 +19,9 @@ __all__ = ["token"]
 _SECONDS_PER_DAY: Final = 86_400
 
 _MAX_DAYS: Final = 36_500
+
+_TOKEN_BYTES: Final = 32
+"""Random bytes of a token: 256 bits cannot be guessed."""
 
 
 @click.command(
@@ -32,7 +36,7 @@ Examples:
     "--role",
     "roles",
     multiple=True,
-    type=click.Choice([str(role) for role in Role]),
+    type=click.Choice([str(role) for role in Grant().roles]),
     help="Let it register as this; may be repeated.  [default: everything]",
 )
 @click.option(
@@ -53,9 +57,9 @@ Examples:
     "--expires-in",
     type=FiniteRange(min=0, max=_MAX_DAYS, min_open=True),
     metavar="DAYS",
-    help="How long it lets in, from now on.  [default: forever]",
+    help="How long it is valid, from now on.  [default: forever]",
 )
-@click.option("--connections", type=click.IntRange(min=1), help="The maximum number of peers with it at once.")
+@click.option("--connections", type=click.IntRange(min=1), help="Maximum number of peers with it at the same time.")
 @click.option("--metrics", is_flag=True, help="Let it read /metrics.")
 @json_option("Print one JSON object with token, hash and entry.")
 def token(
@@ -70,10 +74,10 @@ def token(
 ) -> None:
     """Make a token for serve --tokens.
 
-    Prints the token of SUBJECT, an empty line, and its entry for the file, which does not give the token away. The peer has the
-    token in GST_SIGNALLING_TOKEN, in a --token-file, or in Endpoint(token=...).
+    Prints the token of SUBJECT, an empty line, and its entry for the file, which does not reveal the token. The peer gets the
+    token by GST_SIGNALLING_TOKEN, a --token-file, or Endpoint(token=...).
     """
-    secret = new_token()
+    secret = secrets.token_urlsafe(_TOKEN_BYTES)
     digest = hashed(secret)
     fields: dict[str, Any] = {"hash": digest}
     for field, values in {"roles": roles, "names": names, "peers": peers}.items():
@@ -100,5 +104,5 @@ def _moment(days: float) -> datetime.datetime:
 def _toml(value: Any) -> str:
     if isinstance(value, datetime.datetime):
         return value.isoformat().replace("+00:00", "Z")
-    # Strings, numbers, truth and lists of strings are written as in JSON, but for DEL, which TOML wants escaped.
+    # Strings, numbers, booleans and lists of strings are written as in JSON, but TOML requires DEL to be escaped.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,1 +1,1 @@
-"""The signalling protocol without I/O: its messages, and the server's decisions about them."""
+"""The signalling protocol without I/O and without a clock: its messages, and the server's decisions about them."""

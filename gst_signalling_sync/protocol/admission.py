@@ -1,7 +1,7 @@
-"""`Admission`: which of the sessions that other peers ask for begin, and when; without I/O and without a clock.
+"""`SessionAdmission`: which of the sessions that other peers ask for begin, and when. No I/O and no clock.
 
-The peer that has asked the least lately comes first, and the one that has asked the most makes room for others. So a peer that
-asks once does not notice another one that asks without end.
+Sessions of the peer with the fewest recent requests begin first, and those of the peer with the most make room for others. So a
+peer that asks once does not notice another peer that asks without end.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from .limits import Rate
 from .quota import TokenBucket
 from .session_limits import SessionLimits
 
-__all__ = ["PATIENCE_SECONDS", "YIELD_SECONDS", "Admission", "Due", "Refusal"]
+__all__ = ["PATIENCE_SECONDS", "YIELD_SECONDS", "Due", "Refusal", "SessionAdmission"]
 
 PATIENCE_SECONDS: Final = 10.0
-"""How long a session may wait for its beginning. Whoever asked for it has given up by then."""
+"""How long a session may wait until it begins. The peer that asked for it has given up by then."""
 
 YIELD_SECONDS: Final = 1.0
-"""How old a session must be that is not connected, to make room for that of a peer that has asked less."""
+"""Minimum age of an unconnected session that makes room for a session of a peer with fewer requests."""
 
 _REMEMBERED: Final = Rate(0.2, burst=64)
-"""What counts as little and much where peers may ask without limit."""
+"""The rate by which requests are compared where peers may ask without limit."""
 
 _MAX_PEERS: Final = 1024
-"""Peers whose requests are remembered."""
+"""Maximum number of peers whose requests are remembered."""
 
 
 @dataclass(slots=True)
 class _Asked:
-    """A session that was asked for."""
+    """A session that a peer asked for."""
 
     session_id: str
     peer_id: str
     at: float
-    """When it was asked for; once it has begun, when it began."""
+    """When the peer asked for it; once it has begun, when it began."""
     is_connected: bool = False
     held_by: set[str] = field(default_factory=set)
     """The limits that have made it wait."""
@@ -48,8 +48,8 @@ class Refusal:
     """A session that is refused.
 
     Attributes:
-        session_id: Of this one, or of one that has waited and makes room for it.
-        limit: The name of the limit that it meets.
+        session_id: Of the new session, or of a waiting one that makes room for it.
+        limit: The name of the limit that is met.
     """
 
     session_id: str
@@ -58,14 +58,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What is to be done.
+    """The actions that are due.
 
     Attributes:
-        begin: Sessions that begin now.
-        end: Sessions that have begun and make room for these.
-        refuse: Sessions that have waited too long.
-        met: The limits that one more session meets, which waits or is ended: each once per session.
-        wait: Seconds after which to ask again even if nothing happens; None: not at all.
+        begin: Sessions to begin now.
+        end: Sessions to end, to make room for these.
+        refuse: Sessions to refuse, because they have waited too long.
+        met: The limits because of which a session waits or ends: each limit once per session.
+        wait: Seconds until `SessionAdmission.due` must be called again even if nothing happens; None: never.
     """
 
     begin: list[str] = field(default_factory=list)
@@ -75,17 +75,17 @@ class Due:
     wait: float | None = None
 
 
-class Admission:
+class SessionAdmission:
     """The sessions that other peers asked a role for, from the request to the end.
 
     Args:
-        limits: `sessions` to `session_starts` of them.
+        limits: Its limits from `sessions` to `session_starts` apply.
     """
 
     def __init__(self, limits: SessionLimits) -> None:
         self._limits = limits
         self._starts = None if limits.session_starts is None else TokenBucket(limits.session_starts)
-        # In the order of their requests.
+        # In the order of the requests.
         self._waiting: dict[str, _Asked] = {}
         self._begun: dict[str, _Asked] = {}
         self._connecting: Counter[str] = Counter()
@@ -96,7 +96,7 @@ class Admission:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether it matters how many sessions are interrupted."""
+        """Whether the number of interrupted sessions matters."""
         return self._limits.sessions is not None and len(self._begun) >= self._limits.sessions
 
     @property
@@ -105,10 +105,10 @@ class Admission:
         return self._waiting.keys()
 
     def may_ask(self, peer_id: str, now: float) -> bool:
-        """Whether a peer has not asked too often; if so, this counts as once more, and `ask` follows.
+        """Whether a peer has not asked too often. If True, the request is counted, and `ask` must follow.
 
         Args:
-            peer_id: Who asks.
+            peer_id: The peer that asks.
             now: The time, in seconds.
         """
         requests = self._limits.requests_per_peer
@@ -123,16 +123,16 @@ class Admission:
         return bucket.take(1, now)
 
     def ask(self, session_id: str, peer_id: str, now: float, interrupted: int = 0) -> Refusal | None:
-        """Take a request of a peer that `may_ask`.
+        """Add a request of a peer that `may_ask`.
 
         Args:
-            session_id: A new one.
-            peer_id: Who asks.
+            session_id: Of the new session.
+            peer_id: The peer that asks.
             now: The time, in seconds.
-            interrupted: How many sessions are.
+            interrupted: Number of interrupted sessions. Defaults to 0.
 
         Returns:
-            What is refused; None: there is room.
+            The session to refuse; None: there is room.
         """
         if self._limits.sessions is not None and self.is_crowded:
             connected = len(self._begun) - self._connecting.total()
@@ -141,17 +141,17 @@ class Admission:
         self._waiting[session_id] = _Asked(session_id, peer_id, now)
         if self._limits.requests is None or len(self._waiting) <= self._limits.requests:
             return None
-        # Of one peer's, and of those of peers that have asked as often, the newest.
+        # The newest of the peer that has asked most often.
         last = max(reversed(self._waiting.values()), key=self._debt)
         del self._waiting[last.session_id]
         return Refusal(last.session_id, "requests")
 
     def due(self, now: float, interrupted: int = 0) -> Due:
-        """What is to be done now; it is taken note of as done.
+        """The actions that are due now, which are recorded as done.
 
         Args:
             now: The time, in seconds.
-            interrupted: How many sessions are.
+            interrupted: Number of interrupted sessions. Defaults to 0.
         """
         due = Due()
         for asked in [each for each in self._waiting.values() if each.at + PATIENCE_SECONDS <= now]:
@@ -192,7 +192,7 @@ class Admission:
         return replace(due, wait=min(waits, default=None))
 
     def connected(self, session_id: str) -> None:
-        """Take note that a session is connected, which its peer has not asked for in vain; others do not count."""
+        """Record that a session is connected, so that its request no longer counts. Unknown sessions are ignored."""
         asked = self._begun.get(session_id)
         if asked is not None and not asked.is_connected:
             asked.is_connected = True
@@ -201,7 +201,7 @@ class Admission:
                 self._buckets[asked.peer_id].give_back(1)
 
     def ended(self, session_id: str) -> None:
-        """Take note that a session has ended, whether it had begun or not."""
+        """Record that a session has ended, whether it had begun or not."""
         self._waiting.pop(session_id, None)
         asked = self._begun.pop(session_id, None)
         if asked is not None and not asked.is_connected:
@@ -213,16 +213,16 @@ class Admission:
             del self._connecting[asked.peer_id]
 
     def _first(self) -> _Asked | None:
-        """The one that begins next, if there is room."""
+        """The session that begins next, if there is room."""
         return min(filter(self._is_ready, self._waiting.values()), key=self._debt, default=None)
 
     def _is_ready(self, asked: _Asked) -> bool:
-        """Whether not too many sessions of its peer are being connected."""
+        """Whether its peer may have another session that is being connected."""
         limit = self._limits.connecting_per_peer
         return limit is None or self._connecting[asked.peer_id] < limit
 
     def _full_by(self, interrupted: int) -> str | None:
-        """The limit by which no more sessions may begin."""
+        """The limit that keeps further sessions from beginning."""
         limits = self._limits
         if limits.connecting is not None and self._connecting.total() >= limits.connecting:
             return "connecting"
@@ -231,11 +231,11 @@ class Admission:
         return None
 
     def _hold(self, limit: str, met: list[str]) -> None:
-        """Take note of what makes those wait that wait now.
+        """Record for each waiting session the limit that makes it wait.
 
         Args:
-            limit: For those whose own peer does not keep them from beginning.
-            met: Gets the limits that have not made a session wait before.
+            limit: The limit of sessions that are not held by the number of their own peer's.
+            met: Gets each limit that makes a session wait for the first time.
         """
         for asked in self._waiting.values():
             holding = limit if self._is_ready(asked) else "connecting_per_peer"
@@ -248,12 +248,12 @@ class Admission:
         return min(interrupted, self._limits.sessions)
 
     def _debt(self, asked: _Asked) -> float:
-        """How much a peer has asked lately: when that is forgotten."""
+        """How much a peer has asked recently, as the time at which its bucket is full again."""
         bucket = self._buckets.get(asked.peer_id)
         return 0.0 if bucket is None else bucket.full_at
 
     def _forget_peers(self) -> None:
-        """Forget half of the peers, those that have asked the least lately."""
+        """Forget the half of the peers with the fewest recent requests."""
         ranked = sorted(self._buckets, key=lambda peer_id: self._buckets[peer_id].full_at)
         for peer_id in ranked[: _MAX_PEERS // 2]:
             del self._buckets[peer_id]

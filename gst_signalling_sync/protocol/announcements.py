@@ -1,4 +1,4 @@
-"""`Announcements`: statuses for all listeners, without I/O: each listener gets every peer's newest, at its own pace."""
+"""`Announcements`: peers' statuses for all listeners, without I/O: each gets every peer's newest status, at its own pace."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["Announcement", "Announcements"]
 _number = attrgetter("number")
 
 Sees = Callable[[str, PeerStatusChanged], bool]
-"""Whether the listener of an id may be told of a status."""
+"""Whether the listener with an id may be told of a status."""
 
 _LOOKED_AT: Final = 8
-"""Entries that are looked at for each that a listener may be told at once, so that those that it may not are no long work."""
+"""Entries that are looked at per status that may be taken, so that entries which a listener may not see cost little time."""
 
 _SMALL: Final = 256
-"""Entries that are kept without asking whether anybody still needs them; else it is asked when they have doubled."""
+"""Number of entries up to which none are dropped; above it, unneeded ones are dropped whenever the log has doubled."""
 
 
 @dataclass(slots=True)
@@ -31,9 +31,9 @@ class Announcement:
     Attributes:
         number: Its place in the order of all.
         event: The status.
-        renamed: The status that follows under another name, where this one only tells that the peer lost its name of before;
-            None: it has its name. Those who may be told of both are not told of this one.
-        frame: What goes over the wire, for whoever sends it first to keep; it is the same for every listener.
+        renamed: The status under the new name, where `event` only says that the peer lost its former name; None: the name is
+            the same. A listener that may see both is not told of `event`.
+        frame: The WebSocket frame, the same for every listener, kept here by the first sender.
     """
 
     number: int
@@ -43,20 +43,20 @@ class Announcement:
 
     @property
     def key(self) -> Hashable:
-        """What is the same for all of which a listener needs only the newest."""
+        """Equal for announcements of which a listener needs only the newest."""
         if self.renamed is None:
             return self.event.peer_id
         return self.event.peer_id, Peer(self.event.peer_id, self.event.meta).name
 
 
 class Announcements:
-    """A log that all listeners share, of which each has read up to some place.
+    """A log that all listeners share, and that each of them has read up to its own position.
 
-    A status that a newer one of the same peer has replaced is skipped, so that a listener which is told late is told less.
-    What nobody still needs is dropped.
+    A status is skipped once a newer one of the same peer has replaced it, so a slow listener is told less. Entries that no
+    listener needs any more are dropped.
 
     Args:
-        sees: Which listener may be told of which status. Defaults to all of all.
+        sees: Which listener may be told of which status. Defaults to every status for every listener.
     """
 
     def __init__(self, sees: Sees = lambda listener_id, event: True) -> None:
@@ -68,7 +68,7 @@ class Announcements:
         self._drop_at = _SMALL
 
     def __len__(self) -> int:
-        """How many are kept for somebody, or not dropped yet."""
+        """The number of entries in the log."""
         return len(self._log)
 
     @property
@@ -82,21 +82,21 @@ class Announcements:
         return self._read.keys()
 
     def join(self, listener_id: str) -> None:
-        """Tell a listener of what is announced from now on; one that has joined already goes on."""
+        """Begin to keep announcements for a listener; one that has joined already keeps its position."""
         self._read.setdefault(listener_id, self._last)
 
     def leave(self, listener_id: str) -> None:
-        """Tell a listener no more."""
+        """Keep no more announcements for a listener."""
         self._read.pop(listener_id, None)
         if not self._read:
             self._drop_unneeded()
 
     def announce(self, event: PeerStatusChanged, renamed: PeerStatusChanged | None = None) -> None:
-        """Tell listeners of a status, in the place of what they have not been told of the same peer.
+        """Add a status, which replaces earlier ones of the same peer for listeners that have not taken them yet.
 
         Args:
             event: The status.
-            renamed: The status that follows under another name; those who may be told of that one are not told of this one.
+            renamed: The status under a new name, if there is one; listeners that may see it do not get `event`.
         """
         if not self._read:
             return
@@ -108,24 +108,25 @@ class Announcements:
             self._drop_unneeded()
 
     def is_behind(self, listener_id: str, up_to: int | None = None) -> bool:
-        """Whether there is something that a listener has not been told; False of one that is none.
+        """Whether there are announcements that a listener has not taken; False for a peer that has not joined.
 
         Args:
             listener_id: Of the peer.
-            up_to: The number of the last that counts; None: the newest.
+            up_to: The number of the last announcement that counts. Defaults to the newest.
         """
         return self._read.get(listener_id, self._last) < (self._last if up_to is None else up_to)
 
-    def take(self, listener_id: str, most: int, up_to: int | None = None) -> list[Announcement]:
-        """What to tell a listener next.
+    def take(self, listener_id: str, maximum: int, up_to: int | None = None) -> list[Announcement]:
+        """Take the next announcements of a listener.
 
         Args:
             listener_id: Of a peer that has joined.
-            most: How many at once.
-            up_to: The number of the last; None: the newest.
+            maximum: Maximum number to return.
+            up_to: The number of the last announcement to return. Defaults to the newest.
 
         Returns:
-            Statuses in their order, one of each peer. None although there are more means that it may not be told of the next.
+            Announcements in their order, one per peer. The list may be empty although the listener `is_behind`: it may not see
+            the next ones.
 
         Raises:
             KeyError: The peer has not joined.
@@ -134,13 +135,13 @@ class Announcements:
         read = self._read[listener_id]
         last = self._last if up_to is None else up_to
         begin, end = bisect_right(self._log, read, key=_number), bisect_right(self._log, last, key=_number)
-        stop = min(end, begin + _LOOKED_AT * most)
+        stop = min(end, begin + _LOOKED_AT * maximum)
         for index in range(begin, stop):
             announcement = self._log[index]
             read = announcement.number
             if self._newest[announcement.key] == read and self._is_for(listener_id, announcement):
                 taken.append(announcement)
-                if len(taken) == most:
+                if len(taken) == maximum:
                     break
         else:
             if stop == end:
@@ -148,18 +149,18 @@ class Announcements:
         self._read[listener_id] = read
         return taken
 
-    def lagging(self, most: int) -> list[str]:
-        """The listeners that have more to be told than a number of statuses.
+    def lagging(self, maximum: int) -> list[str]:
+        """The listeners that have too many announcements to take.
 
         Args:
-            most: That number.
+            maximum: The number that a listener may lag behind.
         """
-        if len(self._log) <= most:
+        if len(self._log) <= maximum:
             return []
         self._drop_unneeded()
-        if len(self._log) <= most:
+        if len(self._log) <= maximum:
             return []
-        oldest = self._log[-most].number
+        oldest = self._log[-maximum].number
         return [listener_id for listener_id, read in self._read.items() if read < oldest - 1]
 
     def _is_for(self, listener_id: str, announcement: Announcement) -> bool:

@@ -1,6 +1,6 @@
-"""`Retry`, how often a lost connection is tried again, and `Backoff`, when the next attempt is due: exponential, with jitter.
+"""`Retry` and `Backoff`: exponential backoff with jitter for connections that are made again.
 
-The clock is the caller's: every method that depends on time takes `now`.
+No clock: every method that depends on time takes `now`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Retry:
     """How a role connects to its signalling server again; a value that any number of roles may share.
 
     The interval before attempt *n*, counted from 0, is ``min(maximum, first * factor ** n)``. The delay is drawn from its upper
-    part, ``interval * (1 - jitter)`` to ``interval``, so that a fleet does not come back at the same moment.
+    part, ``interval * (1 - jitter)`` to ``interval``, so that a fleet does not reconnect at the same moment.
 
     Example::
 
@@ -35,7 +35,7 @@ class Retry:
 
     Args:
         first: Seconds before the first attempt. Defaults to 0.25.
-        factor: What the interval is multiplied by after each attempt, 1 or more. Defaults to 2.
+        factor: Factor by which the interval grows after each attempt, 1 or more. Defaults to 2.
         maximum: Maximum interval in seconds. Defaults to 5.
         jitter: Share of the interval that is random, 0 to 1. Defaults to 0.5; 1 is the "full jitter" of the literature.
         give_up_after: Seconds after the loss at which the role gives up and is closed. Defaults to None: never.
@@ -43,7 +43,7 @@ class Retry:
 
     Raises:
         ValueError: A number is out of its range.
-        TypeError: It is not a number.
+        TypeError: A value is not a number.
     """
 
     first: float = 0.25
@@ -79,15 +79,15 @@ class Retry:
 
 
 DEFAULT_RETRY: Final = Retry()
-"""How roles connect again by default."""
+"""How roles reconnect by default."""
 
 
 class Backoff:
-    """When the next attempt is due, from a loss to the next success.
+    """When the next attempt is due, from the loss of a connection to the next success.
 
     Args:
         retry: The intervals.
-        random: Gives numbers in ``[0, 1)``, from which the jitter is drawn.
+        random: Returns numbers in ``[0, 1)``, from which the jitter is drawn.
     """
 
     def __init__(self, retry: Retry, random: Callable[[], float]) -> None:
@@ -98,14 +98,14 @@ class Backoff:
         self._succeeded_at: float | None = None
 
     def lost(self, now: float, *, begins_again: bool = False) -> None:
-        """Take note of a loss.
+        """Record that the connection was lost.
 
-        A connection that did not live for the maximum interval does not begin the intervals again: a server that takes
-        connections and drops them at once is not asked ever faster.
+        A connection that lasted less than the maximum interval does not reset the intervals: a server that accepts connections
+        and drops them at once must not be asked ever faster.
 
         Args:
-            now: The time.
-            begins_again: Whether the intervals begin again in any case, because the loss was none of the server's.
+            now: The time, in seconds.
+            begins_again: Whether to reset the intervals in any case, because the server did not cause the loss.
         """
         if begins_again or self._succeeded_at is None or now - self._succeeded_at >= self._retry.maximum:
             self._attempt = 0
@@ -113,7 +113,7 @@ class Backoff:
         self._succeeded_at = None
 
     def succeeded(self, now: float) -> None:
-        """Take note of a connection that was made."""
+        """Record that a connection was made."""
         self._lost_at = None
         self._succeeded_at = now
 
@@ -121,10 +121,10 @@ class Backoff:
         """Draw the time of the next attempt.
 
         Args:
-            now: Of the loss, or of the failure of the attempt before.
+            now: The time of the loss, or of the last attempt's failure.
 
         Returns:
-            The time on the caller's clock; None where the time to give up has come before it.
+            The time on the caller's clock; None where `Retry.give_up_after` is over before it.
         """
         interval = self._retry.interval(self._attempt)
         self._attempt += 1

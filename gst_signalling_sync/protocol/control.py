@@ -1,15 +1,15 @@
-"""What two peers of this library say to each other in-band, over a data channel that no program sees.
+"""The control channel: in-band messages of two peers of this library, over a data channel that programs do not see.
 
 Both announce it by a session-level attribute of their session descriptions, ``a=x-gst-signalling-sync:1``, which every other
-peer ignores (RFC 8866 section 5.13). The number is the version: a peer speaks the lower one of the two. The channel is
-negotiated (RFC 8832 section 4) on stream `CONTROL_STREAM`, reliable and ordered. Each message is one JSON object, tagged by
-``type``; unknown types and keys are ignored, so that versions can differ.
+peer ignores (RFC 8866 section 5.13). The number is the version: both speak the lower one. The channel is negotiated (RFC 8832
+section 4) on stream `CONTROL_STREAM`, reliable and ordered. Each message is one JSON object, tagged by ``type``. Unknown types
+and keys are ignored, so that versions can differ.
 
 ===============  ====================================  ====================================================================
 ``type``         keys                                  means
 ===============  ====================================  ====================================================================
 ``goodbye``      ``reason``, ``text`` (optional)       The sender ends the session, for a reason of `SessionClosed`.
-``description``  ``kind``, ``sdp``                     An offer or an answer, while the server knows the session no more.
+``description``  ``kind``, ``sdp``                     An offer or an answer, once the server has forgotten the session.
 ``candidate``    ``candidate``, ``sdpMLineIndex``      A trickled candidate, likewise.
 ``clock``        ``number``                            The sender asks for the time; it numbers its questions.
 ``clockAnswer``  ``number``, ``received``,             The answer to that question: when it was received and when answered, as
@@ -44,19 +44,19 @@ __all__ = [
 ]
 
 CONTROL_STREAM: Final = 65534
-"""The highest stream identifier (RFC 8831 section 6.5), the last that either end would come to use."""
+"""The highest stream identifier (RFC 8831 section 6.5), which either end would assign last."""
 
 CONTROL_VERSION: Final = 1
 
 MAX_CONTROL_BYTES: Final = 65536
-"""Of one message: what every peer accepts (RFC 8841 section 6.1). A description with ten cameras has some 20,000."""
+"""Maximum of one message, which every peer accepts (RFC 8841 section 6.1). A description of ten cameras has about 20,000."""
 
 MAX_GOODBYE_CHARACTERS: Final = 500
 
 _MAX_CANDIDATE_CHARACTERS: Final = 4096
 
 _MAX_NUMBER: Final = 2**53
-"""What JSON's readers keep exactly (RFC 8259 section 6)."""
+"""Integers up to this one are interoperable in JSON (RFC 8259 section 6)."""
 
 _MAX_TIME: Final = 2.0**36
 """In the year 4147."""
@@ -84,7 +84,7 @@ class InBandDescription:
 
 @dataclass(frozen=True, slots=True)
 class InBandCandidate:
-    """A trickled candidate of the sender; empty text: there are no more."""
+    """A trickled candidate of the sender; an empty string ends the candidates."""
 
     candidate: str
     sdp_m_line_index: int
@@ -99,7 +99,7 @@ class ClockQuestion:
 
 @dataclass(frozen=True, slots=True)
 class ClockAnswer:
-    """The time, in seconds since 1970: when the question came, and when this was said."""
+    """The time, in seconds since 1970: when the question was received, and when it was answered."""
 
     number: int
     received: float
@@ -110,7 +110,7 @@ ControlMessage = Goodbye | InBandDescription | InBandCandidate | ClockQuestion |
 
 
 def announce_control(sdp: str) -> str:
-    """The same session description with the attribute that announces the control channel."""
+    """A session description with the attribute that announces the control channel."""
     if control_version(sdp):
         return sdp
     line = f"a={_ATTRIBUTE}:{CONTROL_VERSION}\r\n"
@@ -133,7 +133,7 @@ def serialise_control(message: ControlMessage) -> str:
     """
     match message:
         case Goodbye(reason, text):
-            # It may be a text of the user's that no peer could read.
+            # A program's own string may have lone surrogates.
             told = text[:MAX_GOODBYE_CHARACTERS].encode(errors="replace").decode()
             fields: dict[str, Any] = {"type": "goodbye", "reason": reason, **({"text": told} if told else {})}
         case InBandDescription(kind, sdp):
@@ -154,7 +154,7 @@ def serialise_control(message: ControlMessage) -> str:
 
 
 def parse_control(message: str | bytes) -> ControlMessage | None:
-    """Parse what came on the control channel. The peer is not trusted.
+    """Parse a message of the control channel. The peer is not trusted.
 
     Returns:
         The message; None where its type is unknown, as a later version's may be.
@@ -163,15 +163,15 @@ def parse_control(message: str | bytes) -> ControlMessage | None:
         ProtocolError: It is too large, not a JSON object with a ``type``, or a key is missing or of the wrong type.
     """
     if isinstance(message, bytes):
-        raise ProtocolError(f"{len(message)} bytes, and not a string")
+        raise ProtocolError(f"a control message must be a string, not {len(message)} bytes")
     if len(message) > MAX_CONTROL_BYTES:
-        raise ProtocolError(f"{len(message)} characters, more than {MAX_CONTROL_BYTES}")
+        raise ProtocolError(f"a control message must have at most {MAX_CONTROL_BYTES} characters, not {len(message)}")
     try:
         fields = json.loads(message)
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"not JSON: {error}: {message!r:.100}") from error
+        raise ProtocolError(f"a control message must be JSON: {error}: {message!r:.100}") from error
     if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
-        raise ProtocolError(f"not a JSON object with a type: {message!r:.100}")
+        raise ProtocolError(f"a control message must be a JSON object with a type, not {message!r:.100}")
     parser = _PARSERS.get(fields["type"])
     return None if parser is None else parser(fields)
 
@@ -195,7 +195,9 @@ def _parse_candidate(fields: Mapping[str, Any]) -> InBandCandidate:
     candidate = _string(fields, "candidate")
     index = _integer(fields, "sdpMLineIndex", 2**16)
     if len(candidate) > _MAX_CANDIDATE_CHARACTERS:
-        raise ProtocolError(f"a candidate of {len(candidate)} characters")
+        raise ProtocolError(
+            f"a candidate must have at most {_MAX_CANDIDATE_CHARACTERS} characters, not {len(candidate)}"
+        )
     return InBandCandidate(candidate, index)
 
 

@@ -1,4 +1,4 @@
-"""`Grant`: what the bearer of a token may do at a signalling server."""
+"""`Grant`: what the bearer of a token (RFC 6750) may do at a signalling server."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from .messages import Role
 __all__ = ["EVERYBODY", "Grant", "grant_of", "matches"]
 
 EVERYBODY: Final = ("*",)
-"""The patterns that match every name, and peers without one."""
+"""The patterns that match every name, and peers without a name."""
 
 _FIELDS: Final = ("roles", "names", "peers", "expires", "metrics", "connections")
-"""What a table or a claim can say of a grant."""
+"""The fields of a grant in a file's table or in a token's claim."""
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class Grant:
     """What the bearer of a token may do at a `SignallingServer`.
 
-    Names are compared with patterns as a shell does, case included: ``*`` is any characters, ``?`` one, ``[ab]`` one of these.
+    Patterns of names are those of a shell, and case-sensitive: ``*`` matches any characters, ``?`` one, ``[ab]`` one of these.
     A peer without a name is matched by patterns that match the empty string, such as ``"*"``.
 
     Example:
         Grant(subject="arm-7", roles=["producer"], names=["arm-7"], peers=[], expires=time.time() + 3600)
 
     Attributes:
-        subject: Who it is, for logs, and to tell that a peer which comes back is the same. Defaults to None: the token itself.
-        roles: What it may register as: ``"producer"``, ``"listener"``, ``"consumer"``. A consumer that asks for sessions
+        subject: The bearer's identity, in logs and for recognising a peer that reconnects. Defaults to None: the token itself.
+        roles: The roles that it may register: ``"producer"``, ``"listener"``, ``"consumer"``. A consumer that asks for sessions
             itself needs none. Defaults to all.
         names: Patterns of the ``name`` in the meta that it registers. Defaults to every name.
-        peers: Patterns of the names of those that it may list, be told of, and start sessions with. Defaults to every name.
-        expires: When it ends, in seconds as of `time.time`. Defaults to None: never.
+        peers: Patterns of the names of peers that it may list, be told of, and start sessions with. Defaults to every name.
+        expires: When the grant ends, in seconds as of `time.time`. Defaults to None: never.
         metrics: Whether it may read ``/metrics``. Defaults to False.
-        connections: The maximum number of peers with this subject at once. Defaults to None:
+        connections: Maximum number of peers with this subject at the same time. Defaults to None:
             `ServerLimits.connections_per_token`.
 
     Raises:
-        ValueError: A role is none, `expires` is no finite number, or `connections` is not positive.
+        ValueError: A role is unknown, `expires` is not finite, or `connections` is not positive.
         TypeError: A single string is given instead of several, or a value is of another type.
     """
 
@@ -82,22 +82,22 @@ class Grant:
 
 
 def grant_of(subject: str, fields: dict[str, Any]) -> Grant:
-    """The grant that a table of a file, or a claim of a token, describes.
+    """The grant that a file's table or a token's claim describes.
 
     Args:
-        subject: Who it is for.
-        fields: Arguments of `Grant`, of which each may be missing.
+        subject: The bearer.
+        fields: Arguments of `Grant`; each may be missing.
 
     Returns:
         The grant.
 
     Raises:
-        ValueError: A field is unknown, or its value is none that `Grant` takes.
+        ValueError: A field is unknown, or `Grant` refuses its value.
         TypeError: A value is of another type.
     """
     unknown = sorted(fields.keys() - set(_FIELDS))
     if unknown:
-        raise ValueError(f"{unknown[0]!r} is unknown; there are {', '.join(_FIELDS)}")
+        raise ValueError(f"{unknown[0]!r} is unknown; the known fields are {', '.join(_FIELDS)}")
     return Grant(subject=subject, **fields)
 
 
@@ -105,8 +105,8 @@ def matches(name: str | None, patterns: Iterable[str]) -> bool:
     """Whether one of the patterns of a grant matches a name.
 
     Args:
-        name: Of a peer; None: it has none.
-        patterns: As `Grant` has them.
+        name: Of a peer; None: it has no name.
+        patterns: As in `Grant`.
     """
     return any(pattern == "*" or fnmatchcase(name or "", pattern) for pattern in patterns)
 
@@ -136,13 +136,13 @@ def _moment(seconds: float) -> float:
     except OverflowError:
         moment = math.inf
     if not math.isfinite(moment):
-        raise ValueError(f"expires must be a finite number of seconds, not {seconds!r:.100}")
+        raise ValueError(f"expires must be a finite number of seconds as of time.time(), not {seconds!r:.100}")
     return moment
 
 
 def _positive(number: int) -> int:
     if isinstance(number, bool) or not isinstance(number, int):
-        raise TypeError(f"connections must be a whole number, not {number!r:.100}")
+        raise TypeError(f"connections must be an integer, not {number!r:.100}")
     if number < 1:
         raise ValueError(f"connections must be at least 1, not {number}")
     return number

@@ -1,4 +1,4 @@
-"""`Keepalive`: when a connection that is silent is asked for a sign of life, and when it is dead. No I/O and no clock."""
+"""`Keepalive`: when a silent connection is pinged (RFC 6455 section 5.5.2), and when it is dead. No I/O and no clock."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Final
 __all__ = ["ANSWER_SECONDS", "Keepalive", "Verdict"]
 
 ANSWER_SECONDS: Final = 5.0
-"""What the peer may take to answer a ping."""
+"""How long the peer may take to answer a ping."""
 
 _POLL_SECONDS: Final = 1.0
-"""How often the state of the connection is looked at."""
+"""Interval at which the connection is judged."""
 
 _CONFIRM_SECONDS: Final = 0.25
-"""After which a local address that is gone must still be gone: an interface that is configured again loses it for a moment."""
+"""How long the local address must be missing: an interface that is reconfigured loses it for a moment."""
 
 _STALL_SECONDS: Final = 1.0
-"""How late a look may be; later ones mean that this process or machine stood still, in which time nothing can be heard."""
+"""How late a judgement may be. A later one means that this process or machine was stopped, and could not hear the peer."""
 
 _MAX_STALLS: Final = 3
-"""How often an answer's time begins again because of them."""
+"""How often a stall restarts the time for an answer."""
 
 
 class Verdict(enum.Enum):
-    """What is to be done about a connection."""
+    """What to do about a connection."""
 
     ALIVE = "nothing"
     ASK = "send a ping"
@@ -33,15 +33,15 @@ class Verdict(enum.Enum):
 
 
 class Keepalive:
-    """Judges one connection by what is heard on it. `judge` is called at `next_at`, or earlier.
+    """Judges one connection by the bytes that arrive on it. Call `judge` at `next_at`, or earlier.
 
-    The peer is asked after `silence`, and has `answer` to say anything at all. What this end has not delivered yet, because
-    the link is slow and the ping stands behind it, is no silence of the peer while it is on its way.
+    The peer is pinged after `silence` seconds, and has `answer` seconds to send anything at all. While a slow link still
+    delivers what was sent before the ping, the time for the answer does not run.
 
     Args:
-        now: The time, in seconds of a clock that counts the machine's sleep.
-        silence: Seconds without a byte from the peer after which it is asked; `math.inf`: never.
-        answer: Seconds that it has to say anything.
+        now: The time, in seconds of a clock that counts the time for which the machine is suspended.
+        silence: Seconds without a byte from the peer after which it is pinged; `math.inf`: never.
+        answer: Seconds that the peer may take to send anything. Defaults to 5.
     """
 
     def __init__(self, now: float, silence: float, answer: float = ANSWER_SECONDS) -> None:
@@ -49,14 +49,14 @@ class Keepalive:
         self._answer = answer
         self._heard_at = now
         self._judged_at = now
-        # When the time for an answer began; None: the peer was not asked.
+        # When the time for an answer began; None: the peer was not pinged.
         self._asked_at: float | None = None
         self._stalls = 0
         self._missing_since: float | None = None
 
     @property
     def next_at(self) -> float:
-        """When to judge next, at the latest."""
+        """The latest time for the next `judge`."""
         looks_at = self._judged_at + (_POLL_SECONDS if self._missing_since is None else _CONFIRM_SECONDS)
         return min(looks_at, self._due_at)
 
@@ -65,26 +65,26 @@ class Keepalive:
         return self._heard_at + self._silence if self._asked_at is None else self._asked_at + self._answer
 
     def silence(self, now: float) -> float:
-        """Seconds since something was heard."""
+        """Seconds since the last byte from the peer."""
         return now - self._heard_at
 
     def heard(self, now: float) -> None:
-        """Any byte came from the peer, be it of a message that is not complete yet."""
+        """Record that bytes arrived from the peer, even of an incomplete message."""
         self._heard_at = now
         self._asked_at = None
         self._stalls = 0
 
     def delivering(self, now: float) -> None:
-        """The peer's system took some of what was sent to it, and more is on its way."""
+        """Record that the peer's system has acknowledged some bytes, and that more are under way."""
         if self._asked_at is not None:
             self._asked_at = now
 
     def judge(self, now: float, has_address: bool = True) -> Verdict:
-        """What is to be done now.
+        """What to do now.
 
         Args:
-            now: The time.
-            has_address: Whether the address of this end of the connection still exists.
+            now: The time, in seconds.
+            has_address: Whether the local address of the connection still exists. Defaults to True.
         """
         stalled = now - self._judged_at > _POLL_SECONDS + _STALL_SECONDS
         self._judged_at = now

@@ -1,4 +1,4 @@
-"""`Leases`: which peers answer pings (RFC 6455, section 5.5.2), without I/O."""
+"""`Leases`: which peers answer pings (RFC 6455 section 5.5.2). No I/O and no clock."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Final
 __all__ = ["Leases"]
 
 MAX_STEP_SECONDS: Final = 2.0
-"""What passes between two looks at the clock at most. A server that did not run for longer could not hear either."""
+"""Maximum that counts as passed between two calls. A server that did not run for longer could not hear its peers either."""
 
 
 class Leases:
     """A lease per peer, which every answer to a ping renews.
 
-    Time is an argument, and counts only while somebody looks at it: a server that was stopped, or whose machine slept, begins
-    again where it was, and does not take its own silence for that of its peers.
+    Time counts only while the methods are called: a server that was stopped, or whose machine was suspended, continues where it
+    was, and does not mistake its own silence for that of its peers.
 
     Args:
-        seconds: How long a lease lasts, in seconds. A peer is pinged in the middle of it.
+        seconds: Length of a lease. A peer is pinged after half of it.
         now: The time, in seconds.
     """
 
@@ -25,7 +25,7 @@ class Leases:
         self.seconds = seconds
         self._seen = now
         self._time = 0.0
-        # Each in the order of its times, the oldest first: what is due is at the beginning.
+        # Both in the order of their times, the oldest first: due peers are at the beginning.
         self._heard: dict[str, float] = {}
         self._pinged: dict[str, float] = {}
 
@@ -37,14 +37,14 @@ class Leases:
             times[peer_id] = time
 
     def renew(self, peer_id: str, now: float) -> float | None:
-        """Renew the lease of a peer that has answered a ping; one that has no lease gets none.
+        """Renew the lease of a peer that has answered a ping.
 
         Args:
-            peer_id: Of the peer.
+            peer_id: Of the peer; one without a lease does not get one.
             now: The time, in seconds.
 
         Returns:
-            How long ago it was pinged, in seconds; None: it has no lease.
+            Seconds since the ping; None: the peer has no lease.
         """
         if self._heard.pop(peer_id, None) is None:
             return None
@@ -52,21 +52,21 @@ class Leases:
         return time - self._pinged[peer_id]
 
     def end(self, peer_id: str) -> None:
-        """Forget a peer."""
+        """End the lease of a peer."""
         self._heard.pop(peer_id, None)
         self._pinged.pop(peer_id, None)
 
-    def to_ping(self, now: float, most: int) -> list[str]:
-        """The peers to ping now, of whom the next pings are counted from now.
+    def to_ping(self, now: float, maximum: int) -> list[str]:
+        """The peers to ping now, which counts as done.
 
         Args:
             now: The time, in seconds.
-            most: How many at once; the others are due when it is asked again.
+            maximum: Maximum number to return; the others remain due.
         """
         time = self._advance(now)
         due: list[str] = []
         for peer_id, pinged in self._pinged.items():
-            if pinged + self.seconds / 2 > time or len(due) == most:
+            if pinged + self.seconds / 2 > time or len(due) == maximum:
                 break
             due.append(peer_id)
         for peer_id in due:
@@ -75,7 +75,7 @@ class Leases:
         return due
 
     def over(self, now: float) -> list[str]:
-        """The peers whose leases are over; they are forgotten."""
+        """The peers whose leases are over, and have ended by this call."""
         time = self._advance(now)
         over = []
         for peer_id, heard in self._heard.items():

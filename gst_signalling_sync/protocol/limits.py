@@ -13,16 +13,19 @@ _MIB: Final = 2**20
 _REQUIRED: Final = frozenset(
     ("handshake_seconds", "authorizations", "authorization_seconds", "header_bytes", "message_bytes")
 )
-"""What one handshake and one message may be: there is no server without such limits."""
+"""Limits of one handshake and of one message, which cannot be switched off."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How often something may happen, as a token bucket.
+    """A maximum rate, as a token bucket.
+
+    Example:
+        Rate(20, burst=100)
 
     Attributes:
-        per_second: How often in the long run.
-        burst: How often at once, after a rest.
+        per_second: Maximum per second in the long run.
+        burst: Maximum at once, after a rest.
 
     Raises:
         ValueError: One of them is not positive.
@@ -33,7 +36,7 @@ class Rate:
 
     def __post_init__(self) -> None:
         if not (self.per_second > 0 and self.burst > 0):
-            raise ValueError(f"a rate must be positive, not {self}")
+            raise ValueError(f"per_second and burst must be positive, not {self.per_second!r} and {self.burst!r}")
 
     def __str__(self) -> str:
         return f"{self.per_second:g}/s, {self.burst:g} at once"
@@ -41,46 +44,50 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
-    """What one peer, one address and all of them together may use of a server. None: no limit.
+    """What one peer, one address and all peers together may use of a server. None: no limit.
 
-    A peer that exceeds a rate is read more slowly, and nothing else happens to it. What is beyond another limit is refused,
-    or its connection is cut off, as ``docs/limits.rst`` says for each. The log has one line per limit and connection, and
-    `SignallingServer.refusals` counts. Nobody else notices.
+    A peer that exceeds a rate is read more slowly, and nothing else happens to it. Beyond another limit, a request is refused
+    or a connection cut off, as ``docs/limits.rst`` says for each. The log has one line per limit and connection, and
+    `SignallingServer.refusals` counts them. Other peers do not notice.
 
     Example:
         SignallingServer(limits=ServerLimits(connections=200, messages=Rate(20, burst=100)))
 
     Attributes:
-        connections: In all; never more than the process has file descriptors for. Status 503.
-        connections_per_address: From one IPv4 address or IPv6 /64. The loopback and trusted proxies are exempt. Status 429.
-        connections_per_token: Peers of one subject, or token without a subject, whose `Grant` does not say. Status 429.
-        handshakes: Connections that have not shaken hands; the oldest of more is cut off.
-        handshake_seconds: How long a connection may take until it has shaken hands, in seconds.
-        authorizations: Calls of the server's ``authorize`` at once; further handshakes wait.
-        authorization_seconds: How long ``authorize`` may take, waiting included, in seconds. Status 503.
-        header_bytes: Of a request. Status 431.
-        message_bytes: Of one message. Close code 1009.
-        sdp_bytes: Of a session description; a longer one is answered by an ``error``.
-        candidate_bytes: Of an ICE candidate; a longer one is answered by an ``error``.
-        meta_bytes: Of a peer's meta as JSON; a longer one is answered by an ``error``.
-        metas_bytes: Of all metas together, so that clients can take the list of all producers; ``error``.
-        metas_bytes_per_address: Of the metas of one address, with the same exemptions; ``error``.
-        messages: WebSocket frames of one peer, pings included.
-        bytes: What one peer sends.
-        status_changes: ``setPeerStatus`` of one peer.
-        lists: ``list`` and ``listConsumers`` of one peer.
-        session_starts: ``startSession`` of one peer.
-        sessions_per_pair: Between one producer and one consumer; ``error``.
-        sessions_per_consumer: Of one consumer with all producers; ``error``.
-        sessions_per_producer: Of one producer with all consumers; ``error``.
-        unread_bytes: What waits for one peer that does not read; it is cut off.
-        unread_bytes_in_all: What waits for all of them; those with the most are cut off.
-        unread_statuses: Statuses of peers that a listener which does not read lags behind; it is cut off.
-        incomplete_bytes_in_all: Of messages that have begun to arrive; those with the most are cut off.
-        warnings: Log lines of one kind about all strangers together.
+        connections: Connections in all; never more than the process has file descriptors for. Refused with status 503.
+        connections_per_address: Connections from one IPv4 address or IPv6 /64. The loopback and trusted proxies are exempt.
+            Refused with status 429.
+        connections_per_token: Peers of one subject, or of one token without a subject, whose `Grant` does not say. Refused with
+            status 429.
+        handshakes: Connections that have not completed the WebSocket handshake; beyond it the oldest is cut off.
+        handshake_seconds: Seconds that a connection may take to complete the handshake.
+        authorizations: Calls of the server's ``authorize`` at the same time; further handshakes wait.
+        authorization_seconds: Seconds that ``authorize`` may take, waiting included. Refused with status 503.
+        header_bytes: Bytes of a request's header. Refused with status 431.
+        message_bytes: Bytes of one message. Closed with code 1009.
+        sdp_bytes: Bytes of a session description. Refused by an ``error`` message.
+        candidate_bytes: Bytes of an ICE candidate. Refused by an ``error`` message.
+        meta_bytes: Bytes of a peer's meta as JSON. Refused by an ``error`` message.
+        metas_bytes: Bytes of all metas together, so that clients can take the list of all producers. Refused by an ``error``
+            message.
+        metas_bytes_per_address: Bytes of the metas of one address, with the exemptions of `connections_per_address`. Refused by
+            an ``error`` message.
+        messages: WebSocket frames from one peer, pings included.
+        bytes: Bytes from one peer.
+        status_changes: ``setPeerStatus`` messages from one peer.
+        lists: ``list`` and ``listConsumers`` messages from one peer.
+        session_starts: ``startSession`` messages from one peer.
+        sessions_per_pair: Sessions between one producer and one consumer. Refused by an ``error`` message.
+        sessions_per_consumer: Sessions of one consumer with all producers. Refused by an ``error`` message.
+        sessions_per_producer: Sessions of one producer with all consumers. Refused by an ``error`` message.
+        unread_bytes: Bytes that wait for one peer that does not read; it is cut off.
+        unread_bytes_in_all: Bytes that wait for all peers; those with the most are cut off.
+        unread_statuses: Statuses by which a listener may lag behind; it is cut off.
+        incomplete_bytes_in_all: Bytes of messages that have begun to arrive; the connections with the most are cut off.
+        warnings: Log lines of one kind about all connections together.
 
     Raises:
-        ValueError: A limit is not positive, or one of a handshake or message is None.
+        ValueError: A limit is not positive, or a limit of a handshake or message is None.
     """
 
     connections: int | None = 32_768
@@ -121,6 +128,6 @@ class ServerLimits:
 
     @classmethod
     def unlimited(cls) -> Self:
-        """Without any limit but those of one handshake and one message, for peers that are all trusted."""
+        """No limits but those of one handshake and one message, for servers whose peers are all trusted."""
         optional: dict[str, Any] = {field.name: None for field in fields(cls) if field.name not in _REQUIRED}
         return cls(**optional)

@@ -1,4 +1,4 @@
-"""`ListSerialiser`: lists of peers as they are written, each peer serialised once per change."""
+"""`ListSerialiser`: serialises lists of peers, each peer once per change."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .wire import join_list, serialise_peer
 __all__ = ["ListSerialiser"]
 
 _SPARE: Final = 16
-"""Parts of peers that are not here any more, beyond as many as the longest list has."""
+"""Remembered parts beyond twice the length of the longest list, so that short lists are not cleaned up each time."""
 
 
 class ListSerialiser:
-    """Serialises lists, and remembers the part of each peer for the next one."""
+    """Serialises lists, and remembers the part of each peer for the next list."""
 
     def __init__(self) -> None:
         self._parts: dict[type, dict[str, tuple[Peer, str]]] = {}
@@ -27,7 +27,7 @@ class ListSerialiser:
             event: The list.
 
         Returns:
-            What `wire.serialise_event` would give.
+            The same string as `wire.serialise_event`.
         """
         parts = self._parts.setdefault(type(event), {})
         peers = event.producers if isinstance(event, ProducerList) else event.consumers
@@ -38,7 +38,7 @@ class ListSerialiser:
         listed = [parts[peer.id] for peer in peers]
         longest = self._longest[type(event)] = max(self._longest.get(type(event), 0), len(peers))
         if len(parts) > 2 * longest + _SPARE:
-            # Many are not here any more. Not every list is of all peers.
+            # Many peers have left. Not every list has all peers, so an absent one may come again.
             self._parts[type(event)] = {known[0].id: known for known in listed}
             self._longest[type(event)] = len(peers)
         return join_list(event, [part for _, part in listed])

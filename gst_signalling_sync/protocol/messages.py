@@ -40,7 +40,7 @@ __all__ = [
 
 
 class Role(StrEnum):
-    """What a peer registers as; an ordinary consumer registers as nothing."""
+    """What a peer registers as; an ordinary consumer registers no role."""
 
     PRODUCER = "producer"
     LISTENER = "listener"
@@ -75,7 +75,7 @@ class Peer:
 
     @property
     def name(self) -> str | None:
-        """The ``name`` in `meta`, or None where `meta` has no such text."""
+        """The ``name`` in `meta`; None where `meta` has no such string."""
         if not isinstance(self.meta, Mapping):
             return None
         name = self.meta.get("name")
@@ -113,9 +113,9 @@ class EndSession:
     """Ends a session (request), or tells that the other end did (event).
 
     Attributes:
-        session_id: The session's.
-        mark: A reason of `SessionClosed` that this library's server vouches for, as it ended the session by itself: an
-            expiry, a revocation, an operator's order. None where it only passes on that an end ended the session or left.
+        session_id: Of the session.
+        mark: The reason of `SessionClosed` where this library's server ended the session by itself: an expiry, a revocation, an
+            operator's order. None where one of the two peers ended the session or left.
     """
 
     session_id: str
@@ -142,7 +142,7 @@ class SdpMessage:
 
 @dataclass(frozen=True, slots=True)
 class IceMessage:
-    """An ICE candidate, relayed to the session's other end; an empty one is the end of candidates."""
+    """An ICE candidate, relayed to the session's other end; an empty string ends the candidates."""
 
     session_id: str
     candidate: str
@@ -165,7 +165,7 @@ class Welcome:
 
     Attributes:
         peer_id: The peer's id.
-        sessions: The ids of the sessions that the peer still has, where it came back by its resumption key; None: it is new.
+        sessions: The ids of the sessions that the peer still has, where it resumed by its key; None: it is a new peer.
     """
 
     peer_id: str
@@ -200,14 +200,14 @@ class SessionRequested:
 
 @dataclass(frozen=True, slots=True)
 class PeerAway:
-    """Tells a peer that may come back itself: the connection of a session's other end broke, and that end may come back."""
+    """Tells a peer with a resumption key that the connection of a session's other end broke, and that this end may resume."""
 
     session_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class PeerBack:
-    """Tells a peer that may come back itself: a session's other end has come back, perhaps from another address."""
+    """Tells a peer with a resumption key that a session's other end has resumed, perhaps from another address."""
 
     session_id: str
 

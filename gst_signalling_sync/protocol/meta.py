@@ -1,4 +1,4 @@
-"""What a peer's `meta` may be, so that every other peer can read it, alone and in a list of all."""
+"""`check_meta`: whether every other peer can read a peer's `meta`, alone and in a list of all producers."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from typing import Any, Final
 __all__ = ["META_BYTES", "META_DEPTH", "check_meta"]
 
 META_DEPTH: Final = 120
-"""How deep it may nest: serde_json, which the reference server and its clients read with, stops at 128 levels."""
+"""Maximum nesting: serde_json, which the reference server and its clients use, stops at 128 levels."""
 
 META_BYTES: Final = 64 * 1024
-"""How long it may be as JSON: a list has those of all producers in one message, and clients take so much and no more."""
+"""Maximum as JSON: one message lists the metas of all producers, and clients limit its length."""
 
 _MAX_INTEGER: Final = 2**1023
-"""What parsers read as a double where it is too large for an integer of theirs."""
+"""Maximum integer: parsers with smaller integers read it as a double, which has no larger values."""
 
 
 def check_meta(meta: Any) -> int:
-    """Refuse a meta that would make a list with it unreadable to strict JSON readers, or too long.
+    """Refuse a meta that strict JSON parsers cannot read, or that is too long.
 
     Args:
-        meta: Anything.
+        meta: Any object.
 
     Returns:
         Its length as JSON, in bytes.
 
     Raises:
-        ValueError: It is no JSON value, holds NaN, an infinity, a number that is too large or a lone surrogate, nests too
+        ValueError: It is not a JSON value, holds NaN, an infinity, a number that is too large or a lone surrogate, nests too
             deep, or is too long.
     """
     level = [meta]
     for _ in range(META_DEPTH):
         if any(isinstance(item, int) and abs(item) > _MAX_INTEGER for item in level):
-            raise ValueError("meta holds a number that is too large")
+            raise ValueError("meta must not hold integers of more than 1023 bits")
         level = [child for item in level for child in _children(item)]
     if level:
-        raise ValueError(f"meta is nested more than {META_DEPTH} deep")
+        raise ValueError(f"meta must be nested at most {META_DEPTH} deep")
     try:
         size = len(json.dumps(meta, allow_nan=False, ensure_ascii=False).encode())
     except (TypeError, ValueError) as error:
-        raise ValueError(f"meta is not representable as JSON: {error}") from None
+        raise ValueError(f"meta must be representable as JSON: {error}") from None
     if size > META_BYTES:
-        raise ValueError(f"meta has {size} bytes as JSON, more than {META_BYTES}")
+        raise ValueError(f"meta must have at most {META_BYTES} bytes as JSON, not {size}")
     return size
 
 

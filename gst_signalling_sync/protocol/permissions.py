@@ -1,4 +1,4 @@
-"""`Permissions`: which peer may do what, and until when, without I/O and without a clock."""
+"""`Permissions`: which peer may do what, and until when. No I/O and no clock."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .quota import Counts
 __all__ = ["Admission", "Permissions"]
 
 _SPARE_ENDS: Final = 64
-"""Ends of grants that are not looked through yet, beyond twice as many as there are peers."""
+"""Outdated ends of grants that are kept beyond twice the number of peers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """That somebody was let in.
+    """The identity and the grant of a client that the server lets in.
 
     Attributes:
-        identity: Who it is: the same for every connection of one subject, or of one token without a subject.
-        grant: What it may do.
-        credential: The hash of the token that it came with, by which it can be taken back; None: it cannot.
+        identity: The same for every connection of one subject, or of one token without a subject.
+        grant: What the client may do.
+        credential: The hash of its token, by which the admission can be revoked; None: it cannot.
     """
 
     identity: str
@@ -36,23 +36,23 @@ class Admission:
 
 
 class Permissions:
-    """The admissions of all peers. A peer without one may do everything, as on a server that asks for no token.
+    """The admissions of all peers. A peer without an admission may do everything, as on a server without tokens.
 
     Args:
-        limit: Peers of one identity whose grant does not say how many; None: any number.
+        limit: Maximum number of peers of one identity whose grant does not say; None: any number.
     """
 
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
         self._admissions: dict[str, Admission] = {}
         self._counts: Counts[str] = Counts(None)
-        # Of peers whose grants end, the next first. A peer that has left, or has another grant, is skipped when it comes up.
+        # A heap of the times at which grants end. An entry of a peer that has left, or has another grant, is skipped.
         self._ends: list[tuple[float, str]] = []
-        # Of peers that may not see everybody, by id.
+        # The grants of peers that may not see all others, by id.
         self._restricted: dict[str, Grant] = {}
 
     def __len__(self) -> int:
-        """How many peers have an admission."""
+        """The number of peers with an admission."""
         return len(self._admissions)
 
     @property
@@ -61,16 +61,16 @@ class Permissions:
         return bool(self._restricted)
 
     def is_full(self, admission: Admission) -> bool:
-        """Whether there may be no more peers of an identity."""
+        """Whether an identity has as many peers as it may have."""
         limit = admission.grant.connections or self._limit
         return limit is not None and self._counts.of(admission.identity) >= limit
 
     def admit(self, peer_id: str, admission: Admission) -> None:
-        """Let a peer do what a grant says, from now on.
+        """Let a peer do what its grant says, from now on.
 
         Args:
-            peer_id: Of a new peer, or of one of the same identity that came back.
-            admission: Who it is, and the grant.
+            peer_id: Of a new peer, or of a peer of the same identity that resumes.
+            admission: Its identity and its grant.
         """
         if peer_id not in self._admissions:
             self._counts.add(admission.identity)
@@ -91,15 +91,15 @@ class Permissions:
             self._restricted.pop(peer_id, None)
 
     def of(self, peer_id: str) -> Admission | None:
-        """The admission of a peer; None: it has none."""
+        """The admission of a peer; None: it has no admission."""
         return self._admissions.get(peer_id)
 
     def may_replace(self, peer_id: str, admission: Admission | None) -> bool:
-        """Whether who has just been let in is the same as a peer, and may do the same.
+        """Whether a new connection has the identity and the rights of a peer, and may take its place.
 
         Args:
             peer_id: Of the peer.
-            admission: Of the one that has just been let in.
+            admission: Of the new connection.
         """
         before = self._admissions.get(peer_id)
         if before is None or admission is None:
@@ -107,7 +107,7 @@ class Permissions:
         return before.identity == admission.identity and _lets_do_the_same(before.grant, admission.grant)
 
     def expired(self, time: float) -> list[str]:
-        """The peers whose grants have ended, each told once.
+        """The peers whose grants have ended, each returned once.
 
         Args:
             time: Seconds as of `time.time`.
@@ -121,16 +121,16 @@ class Permissions:
         return list(dict.fromkeys(expired))
 
     def revise(self, decide: Callable[[Admission], Grant | None]) -> list[str]:
-        """Ask for every peer whether its grant is still valid.
+        """Check for every peer whether its grant is still valid.
 
-        Only a grant that lets a peer do the same may take the place of another one, with another end for instance: what it
-        registered, whom it was told of and its sessions are by the grant of before.
+        A new grant takes the place of the former one only if it gives the same rights, with another end for instance: the
+        peer's registration, sessions and knowledge of other peers follow from the former one.
 
         Args:
-            decide: Returns the grant that stands for an admission now; None: there is none any more.
+            decide: Returns the present grant of an admission; None: it was revoked.
 
         Returns:
-            The peers whose grants were taken back, or let them do something else now.
+            The peers whose grants were revoked, or give other rights now.
         """
         revoked = []
         for peer_id, admission in list(self._admissions.items()):
@@ -142,31 +142,31 @@ class Permissions:
         return revoked
 
     def sees(self, peer_id: str, other_id: str, name: str | None) -> bool:
-        """Whether a peer may list, be told of and start sessions with another one.
+        """Whether a peer may list, be told of and start sessions with another peer.
 
         Args:
             peer_id: Of the peer.
-            other_id: Of the other one; everybody sees itself.
-            name: Of the other one; None: it has none.
+            other_id: Of the other peer; every peer sees itself.
+            name: Of the other peer; None: it has no name.
         """
         grant = self._restricted.get(peer_id)
         return grant is None or peer_id == other_id or matches(name, grant.peers)
 
     def sight_of(self, peer_id: str) -> tuple[str, ...] | None:
-        """The patterns of the names that a peer sees; None: it sees everybody."""
+        """The patterns of the names that a peer may see; None: it sees all peers."""
         grant = self._restricted.get(peer_id)
         return None if grant is None else grant.peers
 
     def objection(self, peer_id: str, roles: Collection[Role], name: str | None) -> str | None:
-        """Why a peer may not register so.
+        """Why a peer may not register.
 
         Args:
             peer_id: Of the peer.
-            roles: What it would be.
-            name: What it would be called; None: it names itself in no way.
+            roles: The roles to register.
+            name: The name to register; None: no name.
 
         Returns:
-            Why, in words; None: it may.
+            The reason, in words; None: it may register.
         """
         admission = self._admissions.get(peer_id)
         if admission is None:
@@ -176,11 +176,11 @@ class Permissions:
                 return f"its token does not allow the role {role}"
         is_found_by_name = not {Role.PRODUCER, Role.CONSUMER}.isdisjoint(roles)
         if (is_found_by_name or name is not None) and not matches(name, admission.grant.names):
-            return "its token wants a name" if name is None else f"its token does not allow the name {name!r:.100}"
+            return "its token requires a name" if name is None else f"its token does not allow the name {name!r:.100}"
         return None
 
     def _drop_outdated_ends(self) -> None:
-        """Keep the ends of a year's worth of peers that came and went from piling up."""
+        """Remove the ends of grants of peers that have left, once there are many."""
         if len(self._ends) > 2 * len(self._admissions) + _SPARE_ENDS:
             self._ends = [
                 (admission.grant.expires, peer_id)

@@ -1,4 +1,4 @@
-"""Quotas without I/O and without a clock: rates of one peer, counts per key, bytes that many share."""
+"""Quotas: token buckets (GCRA), counts per key, and a pool of bytes that many share. No I/O and no clock."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["Buckets", "Charge", "Counts", "Pool", "Rates", "TokenBucket"]
 Key = TypeVar("Key", bound=Hashable)
 
 Charge = Literal["messages", "bytes", "status_changes", "lists", "session_starts"]
-"""What a peer is charged for, by the name of the limit. Every message is, and an enum would be slower to look up."""
+"""The limit that a peer is charged by, as its name. Every message is charged, and an enum would be slower to look up."""
 
 
 _ROUNDING_SECONDS: Final = 1e-9
 
 
 class TokenBucket:
-    """A token bucket, kept as one number: when it would be full again (GCRA, ITU-T I.371).
+    """A token bucket, stored as the time at which it will be full again (GCRA, ITU-T I.371).
 
     Args:
         rate: How fast it fills, and how much it holds.
@@ -33,31 +33,31 @@ class TokenBucket:
 
     @property
     def full_at(self) -> float:
-        """When the bucket is full again if nothing more is taken, in seconds."""
+        """The time, in seconds, at which the bucket is full again if nothing more is taken."""
         return self._full_at
 
     def spend(self, amount: float, now: float) -> float:
-        """Take from the bucket, also what is not there.
+        """Take from the bucket, even more than it holds.
 
         Args:
             amount: How much.
             now: The time, in seconds.
 
         Returns:
-            Seconds until nothing is owed; 0 where nothing is.
+            Seconds until the debt is paid; 0: there is no debt.
         """
         self._full_at, wait = _spent(self._rate, self._full_at, amount, now)
         return wait
 
     def take(self, amount: float, now: float) -> bool:
-        """Take from the bucket if it holds so much.
+        """Take from the bucket if it holds enough.
 
         Args:
             amount: How much.
             now: The time, in seconds.
 
         Returns:
-            Whether it did.
+            Whether it held enough.
         """
         full_at, wait = _spent(self._rate, self._full_at, amount, now)
         if wait > 0:
@@ -70,21 +70,21 @@ class TokenBucket:
         self._full_at -= amount / self._rate.per_second
 
     def wait(self, amount: float, now: float) -> float:
-        """How long it takes until `take` takes so much.
+        """How long it takes until the bucket holds enough.
 
         Args:
             amount: How much.
             now: The time, in seconds.
 
         Returns:
-            Seconds; 0 where it would now.
+            Seconds; 0: it holds enough now.
         """
         return _spent(self._rate, self._full_at, amount, now)[1]
 
 
 Buckets = dict[Charge, float]
-"""When each bucket of a peer would be full again, of those that were used. A dict of numbers costs the garbage collector
-nothing, and thousands of peers have one."""
+"""The time at which each used bucket of a peer will be full again. The garbage collector ignores a dict of numbers, and
+thousands of peers have one."""
 
 
 class Rates:
@@ -94,7 +94,7 @@ class Rates:
         limits: Their rates.
 
     Attributes:
-        charged: For what there is a limit.
+        charged: The charges that have a limit.
     """
 
     def __init__(self, limits: ServerLimits) -> None:
@@ -113,12 +113,12 @@ class Rates:
 
         Args:
             buckets: Of the peer.
-            charge: For what; without a limit it costs nothing.
-            amount: How much of it.
+            charge: The limit; one that does not exist costs nothing.
+            amount: How much.
             now: The time, in seconds.
 
         Returns:
-            For how many seconds it shall not be read; 0: it may go on.
+            Seconds for which the peer must not be read; 0: it may continue.
         """
         rate = self._rates.get(charge)
         if rate is None:
@@ -130,15 +130,15 @@ class Rates:
 def _spent(rate: Rate, full_at: float, amount: float, now: float) -> tuple[float, float]:
     full_at = max(full_at, now) + amount / rate.per_second
     wait = full_at - now - rate.burst / rate.per_second
-    # What is only an error of rounding is not waited for.
+    # A rounding error is not worth a wait.
     return full_at, wait if wait > _ROUNDING_SECONDS else 0.0
 
 
 class Counts(Generic[Key]):
-    """How many there are of each key, up to a limit.
+    """Counts per key, up to a limit.
 
     Args:
-        limit: Of one key; None: none.
+        limit: Maximum per key; None: no limit.
     """
 
     __slots__ = ("_counts", "limit")
@@ -148,22 +148,22 @@ class Counts(Generic[Key]):
         self._counts: dict[Key, int] = {}
 
     def is_full(self, key: Key) -> bool:
-        """Whether there may be no more of a key."""
+        """Whether a key has reached the limit."""
         return self.limit is not None and self.of(key) >= self.limit
 
     def of(self, key: Key) -> int:
-        """How many there are of a key."""
+        """The count of a key."""
         return self._counts.get(key, 0)
 
     def add(self, key: Key) -> None:
-        """Count one more."""
+        """Add one to the count of a key."""
         self._counts[key] = self._counts.get(key, 0) + 1
 
     def remove(self, key: Key) -> None:
-        """Count one less.
+        """Subtract one from the count of a key.
 
         Raises:
-            KeyError: There is none.
+            KeyError: The count is 0.
         """
         left = self._counts[key] - 1
         if left:
@@ -173,14 +173,14 @@ class Counts(Generic[Key]):
 
 
 class Pool(Generic[Key]):
-    """An amount that many holders share; when it is exceeded, those that hold the most have to go.
+    """An amount that many holders share; when it is exceeded, the holders with the largest shares are evicted.
 
     Args:
-        limit: Of all holders together; None: none.
+        limit: Maximum of all holders together; None: no limit.
     """
 
     _KEPT: Final = 7 / 8
-    """How full it is afterwards, so that the holders are not looked through for each byte."""
+    """The share of the limit that is kept by an eviction, so that not every further byte causes another one."""
 
     __slots__ = ("_held", "_limit", "total")
 
@@ -190,14 +190,14 @@ class Pool(Generic[Key]):
         self.total = 0
 
     def hold(self, holder: Key, amount: int) -> list[Key]:
-        """Say how much a holder has now.
+        """Set how much a holder has now.
 
         Args:
             holder: Any key.
-            amount: Instead of what it had before; 0 forgets the holder.
+            amount: The new amount; 0 removes the holder.
 
         Returns:
-            The holders that have to go, and are forgotten; usually none.
+            The holders that are evicted, the largest first; usually empty.
         """
         self.total += amount - self._held.get(holder, 0)
         if amount:

@@ -1,4 +1,4 @@
-"""`ResumptionKeys`: how a peer whose connection broke shows that it is the same, without I/O."""
+"""`ResumptionKeys`: how a peer whose connection broke proves that it is the same. No I/O."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Final
 __all__ = ["HEADER", "NEW", "Resumption", "ResumptionKeys"]
 
 HEADER: Final = "Signalling-Resumption"
-"""Of the handshake's request, with the key or `NEW`, and of the answer, with the key for the next time."""
+"""HTTP header of the handshake: in the request the key or `NEW`, in the response the key for the next time."""
 
 NEW: Final = "new"
-"""What a client sends that has no key yet, and wants one."""
+"""Sent by a client that has no key yet, and wants one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """What a handshake says of it.
+    """The two keys of a handshake.
 
     Attributes:
         presented: The key that the client sent, or `NEW`.
@@ -32,28 +32,28 @@ class Resumption:
 
 
 class ResumptionKeys:
-    """Which peer a key stands for.
+    """The peers that keys stand for.
 
-    A key is good for one return. It is spent once the peer was heard on the connection that it opened, and not before: the
-    answer with the next key may have been lost together with that connection.
+    A key is valid for one resumption. It is spent once the peer was heard on the connection that the key opened, and not
+    before: the response with the next key may have been lost together with that connection.
     """
 
     def __init__(self) -> None:
-        # Of hashes, so that how long a look-up takes tells nothing of the keys.
+        # By hashes, so that the time of a look-up reveals nothing about the keys.
         self._peers: dict[bytes, str] = {}
         self._hashes: dict[str, tuple[bytes, ...]] = {}
-        # Those that have not been heard since they got their first: they may never have received it.
+        # Peers that have not been heard since they got their first key: they may never have received it.
         self._unheard: set[str] = set()
-        # The last that each peer has spent, and whose it was.
+        # The last key that each peer has spent, and its peer.
         self._spent: dict[bytes, str] = {}
         self._spent_by: dict[str, bytes] = {}
 
     def issue(self, peer_id: str, resumption: Resumption) -> None:
-        """Give a peer the key for its next return.
+        """Give a peer the key for its next resumption.
 
         Args:
             peer_id: Of the peer.
-            resumption: Its new key, and the one by which it returned.
+            resumption: Its new key, and the key that it presented.
         """
         self._drop(peer_id)
         if resumption.presented == NEW:
@@ -63,7 +63,7 @@ class ResumptionKeys:
             self._peers[key_hash] = peer_id
 
     def confirm(self, peer_id: str) -> None:
-        """The peer was heard: it has the newest key, and the one before is spent."""
+        """Record that a peer was heard: it has the newest key, and the former one is spent."""
         self._unheard.discard(peer_id)
         hashes = self._hashes.get(peer_id)
         if hashes is not None and len(hashes) > 1:
@@ -73,15 +73,15 @@ class ResumptionKeys:
             self._spent[hashes[0]], self._spent_by[peer_id] = peer_id, hashes[0]
 
     def peer_of(self, key: str) -> str | None:
-        """The peer that a key stands for; None: it is unknown, spent, or the peer is gone."""
+        """The peer that a key stands for; None: the key is unknown or spent, or the peer has left."""
         return self._peers.get(_hash(key))
 
     def is_spent(self, key: str) -> bool:
-        """Whether a key is the last that a peer has spent: only who has stolen it, or repeats a request, shows it again."""
+        """Whether a key is the last one that a peer has spent: only a thief, or a repeated request, presents it again."""
         return _hash(key) in self._spent
 
     def has(self, peer_id: str) -> bool:
-        """Whether a peer can return: it has a key, and was heard since it got its first."""
+        """Whether a peer can resume: it has a key, and was heard since it got its first one."""
         return peer_id in self._hashes and peer_id not in self._unheard
 
     def forget(self, peer_id: str) -> None:

@@ -1,4 +1,4 @@
-"""`SessionLimits`: how much of a role other peers may use, by the sessions that they ask for and by what they send in one."""
+"""`SessionLimits`: how much of a role other peers may use, by the sessions that they ask for and by what they send."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MIB: Final = 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionLimits:
-    """What peers may use of a `Producer`, a `Consumer` or a session of `connect`. None: no limit.
+    """What other peers may use of a `Producer`, a `Consumer` or a session of `connect`. None: no limit.
 
     ``docs/limits.rst`` says for each limit what happens beyond it. The log has one line per limit and session.
 
@@ -23,26 +23,26 @@ class SessionLimits:
         Producer(name="robot", limits=SessionLimits(sessions=2, channels=8))
 
     Attributes:
-        sessions: That other peers have with a role at once, those that are being connected included. A session that is
-            interrupted does not count, so that a peer that comes back need not wait until it is given up; there may be as many
-            of these.
-        connecting: Sessions that have begun and are not connected.
-        connecting_per_peer: Of these, those of one peer.
+        sessions: Sessions of a role with other peers at the same time, connecting ones included. Interrupted sessions do not
+            count, so that a peer that comes back need not wait until its former session is closed; there may be as many of
+            them again.
+        connecting: Sessions that have begun and are not connected yet.
+        connecting_per_peer: Of these, the sessions of one peer.
         requests: Sessions that were asked for and wait until they may begin.
-        requests_per_peer: How often one peer may ask for a session that is not connected then.
-        session_starts: How often sessions begin.
-        media_sections: Of a session description.
-        attributes: Lines ``a=`` of one media section.
-        descriptions: How often a peer may describe its end again, as it does to add a track.
-        candidates: Of a peer in one session.
-        channels: Data channels of a session that the peer opened, and that are not closed.
-        channel_openings: How often the peer may open one.
-        label_bytes: Of the label of a channel that the peer opens, and of its subprotocol.
-        unread_bytes: Of messages in one session that were received and nobody took.
-        unasked_bytes: Of these, those on channels that the peer opened and nobody here asked for, in a session that the peer
-            started.
+        requests_per_peer: Rate at which one peer may ask for sessions that are then not connected.
+        session_starts: Rate at which sessions begin.
+        media_sections: Media sections of a session description.
+        attributes: ``a=`` lines of one media section.
+        descriptions: Rate at which a peer may send further descriptions, as it does to add a track.
+        candidates: ICE candidates of a peer in one session.
+        channels: Open data channels of a session that the peer opened.
+        channel_openings: Rate at which the peer may open channels.
+        label_bytes: Bytes of the label of a channel that the peer opens, and of its subprotocol.
+        unread_bytes: Bytes of messages in one session that were received and not read.
+        unasked_bytes: Of these, the bytes on channels that the peer opened and nobody here asked for, in a session that the
+            peer started.
         callbacks: Calls of receivers that wait for one callback thread of a role.
-        echo_bytes: What a producer sends back to one peer that measures its round trip, with 256 bytes for each message.
+        echo_bytes: Bytes that a producer sends back to one peer that measures its round trip, plus 256 bytes per message.
 
     Raises:
         ValueError: A limit is not positive.
@@ -74,7 +74,7 @@ class SessionLimits:
 
     @classmethod
     def unlimited(cls) -> Self:
-        """Without any limit, for peers and a server that are all trusted."""
+        """No limits, for peers and a server that are all trusted."""
         optional: dict[str, Any] = {field.name: None for field in fields(cls)}
         return cls(**optional)
 

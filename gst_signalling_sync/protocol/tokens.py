@@ -1,4 +1,4 @@
-"""`TokenTable`: whose bearer token (RFC 6750) it is, without I/O."""
+"""`TokenTable`: bearer tokens (RFC 6750) and their grants. No I/O."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .permissions import Admission
 __all__ = ["TokenTable", "hashed", "identity_of", "is_hash", "new_token", "token_table"]
 
 MIN_TOKEN_CHARS: Final = 16
-"""Of a token that a person wrote: shorter ones can be guessed, at a hash at least."""
+"""Minimum of a token that a person wrote: a shorter one can be guessed from its hash."""
 
 _TOKEN_BYTES: Final = 32
 
@@ -31,9 +31,13 @@ def new_token() -> str:
 
 
 def hashed(token: str) -> str:
-    """What a file holds instead of a token, and does not give it away.
+    """The hash of a token, which a file holds in its place and which does not reveal it.
 
-    SHA-256 without salt and stretching is right for random tokens of `new_token`, and wrong for passwords that people made up.
+    SHA-256 without salt and stretching is right for random tokens, as ``gst-signalling-sync token`` makes them, and wrong for
+    passwords that people made up.
+
+    Example:
+        SignallingServer(tokens={hashed(token): Grant(subject="arm-7")})
 
     Args:
         token: The token; any string has a hash.
@@ -47,8 +51,8 @@ def hashed(token: str) -> str:
 class TokenTable:
     """Finds the grant of a token.
 
-    What is looked up is a hash of the token with a key that is random and stays in the process, so nobody outside can choose or
-    know it. How long that takes says nothing of the tokens: the comparison is constant-time, however many there are.
+    Tokens are looked up by a keyed hash (HMAC) with a random key of this process, which nobody outside can choose or know. So
+    the time of a look-up reveals nothing about the tokens.
 
     Args:
         grants: By the hash of the token, as `hashed` makes it.
@@ -60,22 +64,22 @@ class TokenTable:
         self._admissions = {self._blinded(digest): _admission(digest, grant) for digest, grant in grants.items()}
 
     def __len__(self) -> int:
-        """How many tokens there are."""
+        """The number of tokens."""
         return len(self._admissions)
 
     def find(self, token: str) -> Admission | None:
         """The admission that a token stands for.
 
         Args:
-            token: What somebody sent, of any form.
+            token: As a client sent it, of any form.
 
         Returns:
-            The admission, which may have expired; None: there is no such token.
+            The admission, which may have expired; None: the token is unknown.
         """
         return self._admissions.get(self._blinded(hashed(token)))
 
     def grant_of(self, credential: str | None) -> Grant | None:
-        """The grant that a token stands for now.
+        """The present grant of a token.
 
         Args:
             credential: Of an admission that `find` returned.
@@ -90,7 +94,7 @@ class TokenTable:
 
 
 def is_hash(text: str) -> bool:
-    """Whether a string is what `hashed` makes of a token."""
+    """Whether a string has the form that `hashed` returns."""
     return _HASH.fullmatch(text) is not None
 
 
@@ -99,17 +103,17 @@ def _admission(digest: str, grant: Grant) -> Admission:
 
 
 def identity_of(grant: Grant, credential: str) -> str:
-    """Who the bearer of a grant is.
+    """The identity of a grant's bearer.
 
     Args:
         grant: The grant.
-        credential: The hash of the token, which is who it is where the grant names no subject.
+        credential: The hash of the token, which is the identity where the grant has no subject.
     """
     return credential if grant.subject is None else f"subject {grant.subject}"
 
 
 def token_table(entries: Mapping[str, Any]) -> TokenTable:
-    """The table that the ``[tokens]`` of a file describe.
+    """The table that the ``[tokens]`` section of a file describes.
 
     Args:
         entries: By subject, each a table with ``token``, or with ``hash`` (one or a list of them), and arguments of `Grant`.
@@ -135,11 +139,13 @@ def token_table(entries: Mapping[str, Any]) -> TokenTable:
 
 def _parsed(subject: str, entry: Any) -> tuple[list[str], Grant]:
     if not isinstance(entry, dict):
-        raise TypeError("it must be a table, such as [tokens.robot] with hash = 'sha256:...' below it")
+        raise TypeError(
+            f"it must be a table, such as [tokens.robot] with hash = 'sha256:...' below it, not {type(entry).__name__}"
+        )
     fields = dict(entry)
     digests, token = fields.pop("hash", None), fields.pop("token", None)
     if (digests is None) == (token is None):
-        raise ValueError("there must be either hash or token")
+        raise ValueError("there must be either hash or token, not both or neither")
     if isinstance(expires := fields.get("expires"), datetime.datetime):
         if expires.tzinfo is None:
             raise ValueError("expires must have an offset from UTC, such as 2027-01-31T12:00:00Z")

@@ -1,4 +1,4 @@
-"""What peers use of a server's limits: sessions and metas."""
+"""`SessionUsage` and `MetaUsage`: how much of a server's limits peers use."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Excess:
     """A limit that would be exceeded.
 
     Attributes:
-        limit: Its name, of an attribute of `ServerLimits`.
-        details: In words.
+        limit: The name of an attribute of `ServerLimits`.
+        details: The explanation, in words.
     """
 
     limit: str
@@ -27,10 +27,10 @@ class Excess:
 
 
 class SessionUsage:
-    """How many sessions each pair, consumer and producer has.
+    """The number of sessions of each pair, consumer and producer.
 
     Args:
-        limits: How many they may have.
+        limits: Their maximums.
     """
 
     def __init__(self, limits: ServerLimits) -> None:
@@ -39,14 +39,14 @@ class SessionUsage:
         self._producers: Counts[str] = Counts(limits.sessions_per_producer)
 
     def excess(self, producer_id: str, consumer_id: str) -> Excess | None:
-        """Which limit one more session would exceed.
+        """The limit that another session would exceed.
 
         Args:
             producer_id: One end.
-            consumer_id: The other.
+            consumer_id: The other end.
 
         Returns:
-            The limit; None: there may be one more.
+            The limit; None: there may be another session.
         """
         if self._pairs.is_full((producer_id, consumer_id)):
             return Excess("sessions_per_pair", f"the two have {self._pairs.limit} sessions already")
@@ -70,10 +70,10 @@ class SessionUsage:
 
 
 class MetaUsage:
-    """How many bytes the metas of all peers have.
+    """The bytes of all peers' metas.
 
     Args:
-        limits: How many they may have.
+        limits: Their maximums.
     """
 
     def __init__(self, limits: ServerLimits) -> None:
@@ -84,11 +84,11 @@ class MetaUsage:
         self._address_of: dict[str, str] = {}
 
     def add_peer(self, peer_id: str, address: str | None) -> None:
-        """Take in a peer that has no meta.
+        """Add a peer without a meta.
 
         Args:
             peer_id: Of the peer.
-            address: Whose share it uses; None: nobody's.
+            address: The address whose share it uses; None: no address.
         """
         if address is not None:
             self._address_of[peer_id] = address
@@ -103,21 +103,26 @@ class MetaUsage:
 
         Args:
             peer_id: Of the peer.
-            size: Bytes of the new one, as JSON.
+            size: Bytes of the new meta, as JSON.
 
         Returns:
-            The limit that does not admit it; None: it is counted now.
+            The limit that would be exceeded; None: the new meta is counted.
         """
         limits, more = self._limits, size - self._of_peer.get(peer_id, 0)
         if limits.meta_bytes is not None and size > limits.meta_bytes:
             return Excess(
-                "meta_bytes", f"its meta has {size} bytes as JSON, the limit meta_bytes is {limits.meta_bytes}"
+                "meta_bytes", f"its meta must have at most {limits.meta_bytes} bytes as JSON (meta_bytes), not {size}"
             )
         if more > 0 and limits.metas_bytes is not None and self._total + more > limits.metas_bytes:
-            return Excess("metas_bytes", f"all metas together may have {limits.metas_bytes} bytes")
+            return Excess(
+                "metas_bytes", f"all metas together must have at most {limits.metas_bytes} bytes (metas_bytes)"
+            )
         address, share = self._address_of.get(peer_id), limits.metas_bytes_per_address
         if more > 0 and address is not None and share is not None and self._of_address.get(address, 0) + more > share:
-            return Excess("metas_bytes_per_address", f"the metas of one address may have {share} bytes")
+            return Excess(
+                "metas_bytes_per_address",
+                f"the metas of one address must have at most {share} bytes (metas_bytes_per_address)",
+            )
         self._set(peer_id, size)
         return None
 

@@ -1,23 +1,24 @@
 """The embedded signalling server.
 
-What a stranger's byte passes through, in this order:
+A stranger's byte passes through these modules, in this order:
 
 1. `listening`: the socket that the server listens on.
-2. `acceptor`: takes connections from it, or turns them away.
+2. `acceptor`: accepts connections from it, or turns them away. `connections`: how many there may be, from accept to loss.
    Where there is a certificate, TLS is next (`tls`).
-3. `connection`: one TCP connection, its WebSocket handshake, its frames and messages. Who has more to do than one turn allows
-   waits for the next in `turns`. Complete frames are taken apart by `frames`; the handshake and all other frames go through
-   the parser of `websockets` (`websocket`).
-4. `reception`: what the request gets, a WebSocket or a `page`, by the rules of `origins` and `proxies`.
-5. `door`: whether it gets that. `authorizer`: who it is, by the `credentials` of the request, and by tokens (`token_file`,
-   `json_web_tokens`) or a callable.
-6. `switchboard`: joins the connections to the decisions, which are in `protocol.registry` and do no I/O.
-7. `framing`: what goes out as a WebSocket frame. `fan_out`: what goes to all listeners.
+3. `connection`: one TCP connection, its WebSocket handshake, its frames and messages, and what it reports to its `observer`.
+   A connection with more work than one turn allows waits for the next turn in `turns`. `incoming` makes frames and messages of
+   bytes: `frames` takes whole frames apart, and the parser of `websockets` (`websocket`) handshakes and all other frames.
+4. `reception`: the response to a request, a WebSocket or a `page`, by the rules of `origins` and `proxies`.
+5. `door`: whether the client gets that. `authorizer`: its identity, by the `credentials` of the request, and by tokens
+   (`token_file`, `json_web_tokens`) or a callable.
+6. `switchboard`: connects the connections with the decisions, which are in `protocol.registry` and do no I/O.
+7. `framing`: outgoing messages as WebSocket frames. `fan_out`: statuses for all listeners. `mailbox`: messages for a peer that
+   may resume.
 
-A busy server lets the robot's threads run in between, by its `breather`. `commons` is what all connections share,
-`refusals` counts and logs what is refused, `tally` counts what passes, of which `metrics` is the page, and `reloading` reads
-files again that change. `settings` is how the server was made, `running` holds all this together between
-start and close, and `signalling_server` is what users hold.
+A busy server lets the robot's threads run in between, by its `breather`. `commons` has what all connections share. `refusals`
+counts and logs what is refused, `tally` counts what passes, and `metrics` makes a page of both. `reloading` reads files again
+that have changed. `settings` has the server's arguments, `running` all of this between start and close, and `signalling_server`
+is the public class.
 """
 
 from ..protocol.grant import Grant

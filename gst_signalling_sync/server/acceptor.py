@@ -1,4 +1,4 @@
-"""`Acceptor`: takes connections from the listening socket, also when there are more than the process can hold."""
+"""`Acceptor`: accepts connections from a listening socket, even when the process is out of file descriptors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import contextlib
 import errno
 import logging
 import os
-import resource
 import socket
 from collections.abc import Callable
 from http import HTTPStatus
@@ -19,20 +18,25 @@ from .breather import Breather
 from .page import Page
 from .turns import SLICE_SECONDS
 
-__all__ = ["Acceptor", "connections_to_be_had", "turn_away"]
+__all__ = ["Acceptor", "available_connections", "turn_away"]
+
+try:
+    import resource
+except ImportError:
+    resource = None  # type: ignore[assignment]
 
 logger = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 64
-"""Connections that are accepted until the loop looks at those that there are."""
+"""Maximum number of connections that are accepted before the loop serves the existing ones."""
 
 _AT_LEAST: Final = 2
-"""Those that are accepted although others wait for their handshakes: strangers who always do shall not keep everybody out."""
+"""Number of connections that are accepted although others wait for their handshakes, so that these keep nobody out."""
 
 _RETRY_SECONDS: Final = 1.0
 
 _SPARE_DESCRIPTORS: Final = 64
-"""What is left for the rest of the process: files, logs, and the loop itself."""
+"""File descriptors that are left for the rest of the process: files, logs, and the loop itself."""
 
 _WARNINGS: Final = Rate(1 / 60, burst=1)
 
@@ -43,15 +47,18 @@ _NO_ROOM: Final = Page(
 )
 
 
-def connections_to_be_had(limit: int | None) -> int:
-    """How many connections a server can hold.
+def available_connections(limit: int | None) -> int:
+    """The number of connections that a server can hold.
 
     Args:
-        limit: What it was told; None: nothing.
+        limit: The configured maximum; None: no limit.
 
     Returns:
-        The limit, or what this process has file descriptors for (``RLIMIT_NOFILE``) where that is less.
+        The limit, or the number that this process has file descriptors for (``RLIMIT_NOFILE``) where that is less.
     """
+    if resource is None:
+        # Windows has no such limit.
+        return limit if limit is not None else 2**31
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if descriptors == resource.RLIM_INFINITY:
         return limit if limit is not None else 2**31
@@ -60,11 +67,11 @@ def connections_to_be_had(limit: int | None) -> int:
 
 
 def turn_away(connection: socket.socket, page: Page = _NO_ROOM) -> None:
-    """Answer a connection by a page, as far as its socket takes it at once, and close it.
+    """Answer a connection by a page, as far as its socket accepts it at once, and close it.
 
     Args:
         connection: Just accepted, and not blocking.
-        page: What to answer.
+        page: The response. Defaults to status 503.
     """
     with contextlib.suppress(OSError):
         connection.send(page.response().serialize())
@@ -75,17 +82,17 @@ def turn_away(connection: socket.socket, page: Page = _NO_ROOM) -> None:
 class Acceptor:
     """Accepts connections on an event loop.
 
-    Out of file descriptors it turns connections away instead of leaving them to wait: a spare descriptor is given up to
-    accept each, so that the listening socket does not stay readable, and the loop busy, for as long as that lasts.
+    When the process is out of file descriptors, connections are turned away by means of a spare descriptor. Otherwise the
+    listening socket would stay readable and keep the loop busy for as long as that lasts.
 
     Args:
         loop: The event loop.
-        listening: A listening socket that does not block; closed by `close`.
-        on_connection: Is given each connection, and closes it.
+        listening: A non-blocking listening socket; closed by `close`.
+        on_connection: Called with each accepted socket, which it owns from then on.
         breather: Lets other threads run in between.
-        clock: The time, in seconds.
-        has_time: Whether to accept more than two now; if not, it is asked again when the loop has looked at all others.
-        is_shared: Whether others listen with the socket too, as who has handed it over may; `close` does not end that.
+        clock: Returns the time, in seconds.
+        has_time: Whether to accept more than two connections now. If not, it is asked again after the loop has served others.
+        is_shared: Whether other processes listen with the socket too, which `close` does not end. Defaults to False.
     """
 
     def __init__(
@@ -106,7 +113,7 @@ class Acceptor:
         self._clock = clock
         self._has_time = has_time
         self._warnings = TokenBucket(_WARNINGS)
-        self._spare: int | None = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._spare: int | None = _open_spare()
         self._retry: asyncio.TimerHandle | None = None
         loop.add_reader(listening, self._accept)
 
@@ -122,11 +129,11 @@ class Acceptor:
             os.close(self._spare)
 
     def _stop_listening(self) -> None:
-        """Have nobody listen any more: a child of fork has a copy until it gets to run, and the port would not be free."""
+        """Stop listening for all copies of the socket: a forked child holds the port until it runs and closes its copy."""
         try:
             self._listening.shutdown(socket.SHUT_RDWR)
         except OSError as error:
-            # Systems other than Linux do that for connections alone.
+            # Systems other than Linux can shut down only connections.
             if error.errno != errno.ENOTCONN:
                 raise
 
@@ -151,7 +158,11 @@ class Acceptor:
             self._breather.breathe()
 
     def _turn_one_away(self) -> bool:
-        """Use the spare descriptor to accept and close a connection; whether it was there to be used."""
+        """Use the spare descriptor to accept and close a connection.
+
+        Returns:
+            Whether there was a spare descriptor.
+        """
         if self._spare is None:
             return False
         self._warn("no file descriptor is left (ulimit -n), so connections are turned away with status 503")
@@ -162,7 +173,7 @@ class Acceptor:
             connection.setblocking(False)
             turn_away(connection)
         with contextlib.suppress(OSError):
-            self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            self._spare = _open_spare()
         return True
 
     def _pause(self, error: OSError) -> None:
@@ -174,12 +185,17 @@ class Acceptor:
         self._retry = None
         if self._spare is None:
             with contextlib.suppress(OSError):
-                self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+                self._spare = _open_spare()
         self._loop.add_reader(self._listening, self._accept)
 
     def _warn(self, message: str) -> None:
         level = logging.WARNING if self._warnings.take(1, self._clock()) else logging.DEBUG
         logger.log(level, "signalling server: %s", message)
+
+
+def _open_spare() -> int:
+    # Windows has no such flag: its descriptors are not inherited by default.
+    return os.open(os.devnull, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
 
 
 def _open_descriptors() -> int:

@@ -1,4 +1,4 @@
-"""`Authorizer`: whether the server lets a client in, by tokens or by a callable of the user's."""
+"""`Authorizer`: whether the server lets a client in, by bearer tokens (RFC 6750) or by a callable of the user's."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="signalling"'}
 
 _MISSING: Final = Page(
     HTTPStatus.UNAUTHORIZED,
-    "This signalling server wants a token: Authorization: Bearer TOKEN, or ?token=TOKEN from a web page.\n",
+    "This signalling server requires a token: Authorization: Bearer TOKEN, or ?token=TOKEN from a web page.\n",
     refusal="tokens",
     headers=_CHALLENGE,
 )
@@ -46,22 +46,22 @@ _REFUSED: Final = Page(
 
 
 class Tokens(Protocol):
-    """Tokens that a server takes."""
+    """The tokens that a server accepts."""
 
     def find(self, token: str) -> Admission | None:
-        """The admission that a token stands for, which may have expired; None: none."""
+        """The admission that a token stands for, which may have expired; None: the token is unknown."""
 
 
 class Authorizer:
     """Decides on clients; all calls are made on the loop.
 
-    Tokens are looked up at once. The callable runs on a thread of its own for each call, because it may ask a database, and no
-    thread can be ended: one that does not return keeps its place among those that may run at once.
+    Tokens are looked up at once. Each call of the callable has its own thread, because it may ask a database. A thread cannot
+    be stopped from outside, so a call that does not return keeps its place among those that may run at the same time.
 
     Args:
-        tokens: That the server takes; None: none.
-        authorize: Decides where `tokens` do not; None: nobody does.
-        limits: How many calls at once, and for how long.
+        tokens: The tokens that the server accepts; None: it has none.
+        authorize: Decides on clients whose token is not among `tokens`; None: these are refused.
+        limits: How many calls may run at the same time, and for how long.
         loop: The event loop.
     """
 
@@ -81,9 +81,9 @@ class Authorizer:
         """Decide on a client.
 
         Args:
-            request: What it asks for, with its credentials.
-            done: Is given the admission, or the page that refuses it, at once or later.
-            waits: Is called where the callable is asked about as many others as it may be at once.
+            request: Its request, with its credentials.
+            done: Called with the admission, or with the page that refuses it, at once or later.
+            waits: Called where the maximum number of calls already run, so that this one waits.
         """
         admission = self._tokens.find(request.token) if self._tokens is not None and request.token else None
         if admission is not None:
@@ -110,7 +110,7 @@ class Authorizer:
 
     def _run(self, call: _Call) -> None:
         outcome = call.run()
-        # A server that was closed meanwhile has no loop any more.
+        # The server may have been closed meanwhile, and its loop with it.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._finish, call, outcome)
 
@@ -136,13 +136,13 @@ class _Call:
         self.timer: asyncio.TimerHandle | None = None
 
     def run(self) -> Outcome:
-        """Call it, on a thread of its own; what it raises refuses the client."""
+        """Call the callable, on its own thread. An exception refuses the client."""
         request = self._request
         try:
             grant = self._authorize(request)
             if not isinstance(grant, Grant | None):
                 raise TypeError(f"authorize must return a Grant or None, not {type(grant).__name__}")
-        except Exception as error:  # noqa: BLE001 - it is the user's, and told in the log
+        except Exception as error:  # noqa: BLE001 - raised by the user's callable, and logged
             frame = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{frame.filename}:{frame.lineno}"
             return _failed(
@@ -154,7 +154,7 @@ class _Call:
         return _unless_expired(Admission(identity_of(grant, credential), grant))
 
     def finish(self, outcome: Outcome) -> None:
-        """Tell the outcome, unless that is done already."""
+        """Report the outcome, unless one has been reported."""
         if self.timer is not None:
             self.timer.cancel()
         done, self._done = self._done, None

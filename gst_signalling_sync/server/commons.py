@@ -19,30 +19,30 @@ __all__ = ["Commons", "Holder"]
 
 
 class Holder(Protocol):
-    """Holds bytes of what all share, and can be made to let go of them."""
+    """Holds bytes of a shared pool, and can be made to free them."""
 
     def __hash__(self) -> int:
-        """Of its identity."""
+        """The hash of its identity."""
 
     def exceed(self, rule: str, details: str) -> None:
-        """Drop the connection, because it holds the most."""
+        """Drop the connection, because it holds the most bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Commons:
-    """What a connection is given.
+    """The objects that all connections of a server share.
 
     Attributes:
-        loop: The event loop that they all run on.
-        clock: The time, in seconds.
-        limits: What they may use.
-        rates: How fast.
-        reception: What answers their requests.
-        refusals: Where it is noted what they were refused.
+        loop: The event loop.
+        clock: Returns the time, in seconds.
+        limits: What connections may use.
+        rates: The rates at which they may use it.
+        reception: Answers their requests.
+        refusals: Counts and logs what they were refused.
         breather: Lets other threads run, after each piece of work.
-        turns: Where those wait that have more to do than one turn allows.
-        comings_and_goings: Where handshakes and ends of connections wait, so that a crowd of them keeps no peer waiting.
-        unread: The bytes that wait for those that do not read.
+        turns: The queue of connections with more work than one turn allows.
+        comings_and_goings: The queue of handshakes and ends of connections, so that a crowd of them delays no peer.
+        unread: The bytes that wait for peers that do not read.
         incomplete: The bytes of messages that have begun to arrive, or wait for their turn.
         tally: Counts what passes.
     """

@@ -1,4 +1,4 @@
-"""`Credentials`: what a request says of who sends it (RFC 6750, RFC 7617)."""
+"""`Credentials`: the bearer token (RFC 6750) or user and password (RFC 7617) of a request."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from websockets.http11 import Request
 __all__ = ["AuthorizationRequest", "Credentials", "NotCredentials", "credentials_of"]
 
 _PARAMETER: Final = "token"
-"""Of the query, for web pages: a browser's WebSocket sends no header of the page's choice."""
+"""The query parameter for web pages, because a browser's WebSocket cannot send further headers."""
 
 
 class NotCredentials(ValueError):
-    """The request says in no way, or in several, who sends it; the message holds nothing of what it says."""
+    """The credentials of a request are malformed, or there are several. The message shows nothing of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class Credentials:
     """A bearer token, a user and password, or nothing.
 
     Attributes:
-        token: The bearer token; None: there is none.
-        user: Of Basic credentials; None: there are none.
-        password: Of Basic credentials.
+        token: The bearer token; None: there is no token.
+        user: The user of Basic credentials; None: there are no such credentials.
+        password: The password of Basic credentials.
     """
 
     token: str | None = field(default=None, repr=False)
@@ -36,11 +36,11 @@ class Credentials:
 
     @property
     def are_there(self) -> bool:
-        """Whether there are any."""
+        """Whether there are any credentials."""
         return self.token is not None or self.user is not None
 
     def secrets(self) -> tuple[str, ...]:
-        """What must not be shown, in every form in which it travels."""
+        """The strings that must not be shown, in every form in which they travel."""
         given = [value for value in (self.token, self.password) if value]
         if self.user is not None:
             given.append(base64.b64encode(f"{self.user}:{self.password}".encode()).decode())
@@ -49,16 +49,20 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """What the callable ``authorize`` of a `SignallingServer` decides on. Its `repr` shows no secret.
+    """The request of a client, on which the callable ``authorize`` of a `SignallingServer` decides. Its `repr` shows no secret.
+
+    Example:
+        def authorize(request: AuthorizationRequest) -> Grant | None:
+            return Grant(subject=request.user) if request.password == "secret" else None
 
     Attributes:
-        token: The bearer token, of ``Authorization: Bearer`` or, from a web page, of ``?token=``; None: there is none.
-        user: Of ``Authorization: Basic``; None: there is none.
-        password: Of ``Authorization: Basic``; None: there is none.
-        address: Of the client, as trusted proxies tell it, without a port.
-        origin: Of the web page that asks; None: it is a program.
-        path: That is asked for, without its query.
-        headers: All of the request, by their names in lower case; of several of one name the last.
+        token: The bearer token, of ``Authorization: Bearer`` or, from a web page, of ``?token=``; None: there is no token.
+        user: The user of ``Authorization: Basic``; None: there is no user.
+        password: The password of ``Authorization: Basic``; None: there is no password.
+        address: The address of the client, as trusted proxies tell it, without a port.
+        origin: The origin of the web page that asks; None: the client is a program.
+        path: The path of the request, without its query.
+        headers: All headers of the request, by their names in lower case; of several headers with one name the last.
     """
 
     token: str | None = field(repr=False)
@@ -74,10 +78,10 @@ def credentials_of(request: Request) -> Credentials:
     """The credentials of a request.
 
     Args:
-        request: Its first line and headers.
+        request: The request.
 
     Raises:
-        NotCredentials: They are of no form that is known, or there are several.
+        NotCredentials: The credentials are malformed, or there are several.
     """
     headers = request.headers.get_all("Authorization")
     tokens = _tokens_in_query(request) if "Origin" in request.headers else []

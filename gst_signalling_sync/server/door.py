@@ -18,7 +18,7 @@ __all__ = ["Door"]
 
 _TOO_MANY: Final = Page(
     HTTPStatus.TOO_MANY_REQUESTS,
-    "This signalling server takes no more connections with this token.\n",
+    "This signalling server accepts no more connections with this token.\n",
     refusal="connections_per_token",
     headers={"Retry-After": "5"},
 )
@@ -31,12 +31,12 @@ _NO_METRICS: Final = Page(
 
 
 class Door:
-    """Answers clients, at once or when it is known who they are.
+    """Answers clients, at once or when their identity is known.
 
     Args:
-        authorizer: Finds out who they are; None: nobody asks.
-        registry: The peers that there are.
-        refusals: Notes keys by which nobody comes back.
+        authorizer: Finds their identity; None: everybody comes in.
+        registry: The registered peers.
+        refusals: Counts and logs resumption keys that are not accepted.
         show_metrics: Answers a connection by the page of the metrics.
     """
 
@@ -53,11 +53,11 @@ class Door:
         self._show_metrics = show_metrics
 
     def receive(self, connection: Connection, visitor: Visitor) -> None:
-        """Have a client wait for its answer.
+        """Answer a client, at once or later.
 
         Args:
             connection: Of the client.
-            visitor: What it wants.
+            visitor: Its request.
         """
         if visitor.wants_metrics and visitor.is_local:
             self._show_metrics(connection)
@@ -67,7 +67,7 @@ class Door:
             self._authorizer.decide(
                 visitor.request,
                 lambda outcome: self._answer(connection, visitor, outcome),
-                lambda: self._refusals.note(connection, "authorizations", "waits for the decisions on others"),
+                lambda: self._refusals.note(connection, "authorizations", "waits for decisions on other clients"),
             )
 
     def _answer(self, connection: Connection, visitor: Visitor, outcome: Admission | Page | None) -> None:

@@ -1,4 +1,4 @@
-"""`FanOut`: what the registry announces, sent to every listener, a few statuses at a time."""
+"""`FanOut`: sends the registry's announcements to every listener, a few at a time."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ STATUSES_IN_A_TURN: Final = 64
 
 
 class FanOut:
-    """Takes turns to tell listeners; one that does not read is told when it does.
+    """Sends announcements in turns. A listener that does not read gets them when it reads again.
 
     Args:
-        announcements: What they are to be told.
+        announcements: The announcements.
         connections: Of the peers, by id.
         framer: Makes frames of the statuses.
-        most_unread: How many statuses a listener may lag behind; None: any number.
-        on_lagging: Is given the id of a listener that lags behind more.
-        turns: Where it waits for its turn.
+        max_unread: Maximum number of statuses by which a listener may lag behind; None: any number.
+        on_lagging: Called with the id of a listener that lags behind more.
+        turns: The queue in which it waits for its turn.
         tally: Counts what is sent.
     """
 
@@ -35,7 +35,7 @@ class FanOut:
         announcements: Announcements,
         connections: Mapping[str, Connection],
         framer: Framer,
-        most_unread: int | None,
+        max_unread: int | None,
         on_lagging: Callable[[str], object],
         turns: Turns,
         tally: Tally,
@@ -43,7 +43,7 @@ class FanOut:
         self._announcements = announcements
         self._connections = connections
         self._framer = framer
-        self._most_unread = most_unread
+        self._max_unread = max_unread
         self._on_lagging = on_lagging
         self._turns = turns
         self._tally = tally
@@ -53,19 +53,23 @@ class FanOut:
         self._announced = 0
 
     def begin(self) -> None:
-        """Tell all listeners what was announced since the last time, soon."""
+        """Schedule the announcements since the last call for all listeners."""
         self._announced = self._announcements.last
         if self._begun != self._announced:
             self._wait()
 
     def resume(self, listener_id: str) -> None:
-        """Go on telling a listener that did not read."""
+        """Continue with a listener that did not read."""
         if self._announcements.is_behind(listener_id):
             self._round.append(listener_id)
             self._wait()
 
     def take_turn(self) -> bool:
-        """Tell the next listener a few statuses."""
+        """Send a few statuses to the next listener.
+
+        Returns:
+            Whether there is more to send, in another turn.
+        """
         if not self._round:
             self._begin_round()
         if self._round:
@@ -76,26 +80,30 @@ class FanOut:
         return self._is_waiting
 
     def catch_up(self, listener_id: str) -> None:
-        """Tell a listener all that it has not been told, if it reads, because something later follows.
+        """Send a listener everything that was announced before the last `begin`, because a later message follows.
 
-        What was announced since `begin` is not earlier than that.
+        A listener that does not read gets it when it reads again.
         """
         while self._tell(listener_id, STATUSES_IN_A_TURN, self._announced):
             continue
 
     def _begin_round(self) -> None:
         self._begun = self._announcements.last
-        if self._most_unread is not None:
-            for listener_id in self._announcements.lagging(self._most_unread):
+        if self._max_unread is not None:
+            for listener_id in self._announcements.lagging(self._max_unread):
                 self._on_lagging(listener_id)
         self._round.extend(self._announcements.listeners)
 
-    def _tell(self, listener_id: str, most: int, up_to: int | None = None) -> bool:
-        """Tell a listener some statuses; whether there are more that it would read."""
+    def _tell(self, listener_id: str, maximum: int, up_to: int | None = None) -> bool:
+        """Send a listener some statuses.
+
+        Returns:
+            Whether there are more, and it reads.
+        """
         connection = self._connections.get(listener_id)
         if connection is None or connection.is_stuck or not self._announcements.is_behind(listener_id, up_to):
             return False
-        if announcements := self._announcements.take(listener_id, most, up_to):
+        if announcements := self._announcements.take(listener_id, maximum, up_to):
             connection.send(b"".join(map(self._framed, announcements)))
             self._tally.messages_out += len(announcements)
         return self._announcements.is_behind(listener_id, up_to)

@@ -1,7 +1,7 @@
-"""`short_frame`: a client's frame that is here as a whole, taken apart at once (RFC 6455, section 5.2).
+"""`short_frame`: parses a client's WebSocket frame that has arrived as a whole (RFC 6455 section 5.2).
 
-Nearly all frames of signalling are: a message in one frame, a ping or a pong. The parser of `websockets`, which takes the
-others, is a generator that may stop at any byte. It takes several times as long, and has ten objects for each connection.
+Nearly all frames of signalling arrive so: a message in one frame, a ping or a pong. The parser of `websockets`, which handles
+all others, is a generator that may stop at any byte. It takes several times as long, and has ten objects per connection.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PING: Final = 0x9
 PONG: Final = 0xA
 
 MAX_BYTES: Final = 16 * 1024
-"""Of the payload, so that one frame is a short piece of work."""
+"""Maximum of the payload, so that one frame is a short piece of work."""
 
 _FINAL: Final = 0x80
 _MASKED: Final = 0x80
@@ -31,19 +31,19 @@ ShortFrame = tuple[int, bytes, int]
 
 
 def short_frame(data: bytes, start: int, max_bytes: int = MAX_BYTES) -> ShortFrame | None:
-    """Take a frame apart.
+    """Parse a frame.
 
     Args:
-        data: What was received.
-        start: Where in it a frame begins.
-        max_bytes: Maximum of the payload.
+        data: The received bytes.
+        start: Where in them a frame begins.
+        max_bytes: Maximum of the payload. Defaults to `MAX_BYTES`.
 
     Returns:
-        The frame; None: it is not complete, too long, of another kind, or wrong, which is not for this function to say.
+        The frame; None: it is incomplete, too long, of another kind or malformed, which is for another parser to find out.
     """
     if len(data) - start < _MIN_BYTES:
         return None
-    # A fragment, an extension and a missing mask each make another number of these.
+    # Fragments, extensions and missing masks make these numbers differ from all that are accepted below.
     opcode, size = data[start] - _FINAL, data[start + 1] - _MASKED
     key = start + 2
     if opcode == TEXT:
@@ -62,14 +62,14 @@ def short_frame(data: bytes, start: int, max_bytes: int = MAX_BYTES) -> ShortFra
 
 
 def frame_bytes(data: bytes, start: int) -> int | None:
-    """How many bytes a frame has.
+    """The length of a frame.
 
     Args:
-        data: What was received.
-        start: Where in it a frame begins.
+        data: The received bytes.
+        start: Where in them a frame begins.
 
     Returns:
-        The number, with the header's; None: the bytes that tell it are not all here.
+        The number of bytes, header included; None: the header is incomplete.
     """
     available = len(data) - start
     if available < 2:
@@ -84,13 +84,13 @@ def frame_bytes(data: bytes, start: int) -> int | None:
 
 
 def control_frame(opcode: int, payload: bytes) -> bytes:
-    """A control frame of the server's.
+    """A control frame of the server (RFC 6455 section 5.5).
 
     Args:
         opcode: Such as `PING`.
         payload: At most 125 bytes.
 
     Returns:
-        The bytes to send.
+        The frame, ready to send.
     """
     return bytes((_FINAL | opcode, len(payload))) + payload

@@ -1,4 +1,4 @@
-"""`Framer`: messages of the server as WebSocket frames, which are the same for all that they are sent to."""
+"""`Framer`: messages of the server as WebSocket frames (RFC 6455 section 5.2), the same for all their receivers."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _FINAL_TEXT: Final = 0x81
 
 _LISTS: Final = 16
 _LISTS_BYTES: Final = 8 * 2**20
-"""How many lists are kept framed, and how long they may be together."""
+"""Maximum number of lists that are kept as frames, and of their bytes together."""
 
 
 def text_frame(payload: bytes) -> bytes:
-    """Frame a text (RFC 6455, section 5.2), without a mask, as servers do.
+    """A text frame without a mask, as servers send it.
 
     Args:
         payload: UTF-8.
 
     Returns:
-        The bytes to send.
+        The frame, ready to send.
     """
     size = len(payload)
     if size < 126:
@@ -36,22 +36,22 @@ def text_frame(payload: bytes) -> bytes:
 
 
 class Framer:
-    """Frames messages; a list is serialised and framed once as long as it stays the same."""
+    """Makes frames of messages. A list is serialised once until it changes."""
 
     def __init__(self) -> None:
         self._serialiser = ListSerialiser()
-        # The newest lists, the oldest of them first: those who may not see all peers have lists of their own. A tuple is kept
-        # as long as its id is the key.
+        # The newest lists, the oldest of them first. There are several, because peers with restricted grants get other lists.
+        # Each tuple is kept alive as long as its id is the key.
         self._lists: dict[int, tuple[tuple[Peer, ...], type, bytes]] = {}
 
     def frame(self, event: Event) -> bytes:
-        """Serialise a message and frame it.
+        """Serialise a message.
 
         Args:
-            event: The message; of a list that has not changed, its tuple is the same object.
+            event: The message. A list that has not changed must have the same tuple object.
 
         Returns:
-            The bytes to send.
+            The frame, ready to send.
         """
         if not isinstance(event, ProducerList | ConsumerList):
             return text_frame(serialise_event(event).encode())

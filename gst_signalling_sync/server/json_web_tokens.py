@@ -1,4 +1,4 @@
-"""`JsonWebTokens`: tokens that an issuer has signed (JSON Web Tokens, RFC 7519), by PyJWT, the extra ``[jwt]``."""
+"""`JsonWebTokens`: tokens that an issuer has signed (JSON Web Tokens, RFC 7519), by PyJWT of the extra ``[jwt]``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..protocol.tokens import identity_of
 __all__ = ["CLAIM", "JsonWebTokens"]
 
 CLAIM: Final = "signalling"
-"""The claim that says what the bearer may do: an object with the arguments of `Grant`."""
+"""The claim with what the bearer may do: an object with the arguments of `Grant`."""
 
 _ALGORITHMS: Final = (
     *("EdDSA", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"),
@@ -24,14 +24,14 @@ _ALGORITHMS: Final = (
 )
 
 MIN_SECRET_BYTES: Final = 32
-"""Of a shared secret (RFC 7518, section 3.2)."""
+"""Minimum of a shared secret (RFC 7518 section 3.2)."""
 
 _FIELDS: Final = ("algorithms", "key", "key_file", "issuer", "audience")
 
 
 @dataclass(frozen=True, slots=True)
 class _Issuer:
-    """Who signs tokens, with one key."""
+    """A signer of tokens, with one key."""
 
     name: str
     key: str = field(repr=False)
@@ -41,7 +41,7 @@ class _Issuer:
 
     @property
     def credential(self) -> str:
-        """The same as long as tokens of this key are taken; says nothing of the key."""
+        """A hash that stays the same as long as tokens of this key are accepted; reveals nothing about the key."""
         return hashlib.sha256(repr((self.key, self.algorithms, self.issuer, self.audience)).encode()).hexdigest()
 
 
@@ -49,9 +49,9 @@ class JsonWebTokens:
     """Checks JSON Web Tokens.
 
     Args:
-        entries: The ``[jwt]`` of a file: by name, each a table with ``algorithms``, ``audience``, ``key`` or ``key_file`` (one
-            or a list), and perhaps ``issuer``.
-        folder: What the names of key files are relative to.
+        entries: The ``[jwt]`` section of a file: by name, each a table with ``algorithms``, ``audience``, ``key`` or
+            ``key_file`` (a string or a list), and optionally ``issuer``.
+        folder: The directory that names of key files are relative to.
 
     Attributes:
         files: The key files that were read.
@@ -76,11 +76,11 @@ class JsonWebTokens:
         """The admission that a token stands for.
 
         Args:
-            token: What somebody sent, of any form.
+            token: As a client sent it, of any form.
 
         Returns:
-            The admission, which may have expired; None: nobody who is known here has signed the token, it is for another
-            audience or not valid yet, or it has no claim that `Grant` takes.
+            The admission, which may have expired; None: no known issuer has signed the token, it is for another audience or not
+            valid yet, or it has no claim that `Grant` accepts.
         """
         if token.count(".") != 2:
             return None
@@ -91,7 +91,7 @@ class JsonWebTokens:
         return None
 
     def knows(self, credential: str | None) -> bool:
-        """Whether tokens of an issuer are still taken.
+        """Whether tokens of an issuer are still accepted.
 
         Args:
             credential: Of an admission that `find` returned.
@@ -100,19 +100,19 @@ class JsonWebTokens:
 
     def _parsed(self, name: str, entry: Any, folder: Path) -> list[_Issuer]:
         if not isinstance(entry, dict):
-            raise TypeError("it must be a table")
+            raise TypeError(f"it must be a table, not {type(entry).__name__}")
         unknown = sorted(entry.keys() - set(_FIELDS))
         if unknown:
-            raise ValueError(f"{unknown[0]!r} is unknown; there are {', '.join(_FIELDS)}")
+            raise ValueError(f"{unknown[0]!r} is unknown; the known fields are {', '.join(_FIELDS)}")
         algorithms = _strings(entry, "algorithms")
         for algorithm in algorithms:
             if algorithm not in _ALGORITHMS:
                 raise ValueError(f"algorithms must hold {', '.join(_ALGORITHMS)}, not {algorithm!r:.100}")
         if len({algorithm.startswith("HS") for algorithm in algorithms}) > 1:
-            raise ValueError("algorithms must be all for shared secrets (HS...) or all for public keys")
+            raise ValueError("algorithms must be all for shared secrets (HS...) or all for public keys, not for both")
         audience, issuer = entry.get("audience"), entry.get("issuer")
         if not isinstance(audience, str):
-            raise ValueError("audience must be a string, so that tokens for other services are not taken")
+            raise ValueError("audience must be a string, so that tokens for other services are refused")
         if not isinstance(issuer, str | None):
             raise ValueError("issuer must be a string")
         keys = _strings(entry, "key") + [self._read(folder / file) for file in _strings(entry, "key_file")]
@@ -147,7 +147,7 @@ def _admission(token: str, issuer: _Issuer) -> Admission | None:
             algorithms=list(issuer.algorithms),
             audience=issuer.audience,
             issuer=issuer.issuer,
-            # When it ends is for the server to see, as long as the connection lasts.
+            # The server itself watches when the token expires, as long as the connection lasts.
             options={"require": ["exp", "sub"], "verify_exp": False},
         )
     except jwt.PyJWTError:
@@ -173,11 +173,11 @@ def _check_key(key: str, algorithms: list[str]) -> None:
         try:
             jwt.get_algorithm_by_name(algorithm).prepare_key(key)
         except (ValueError, TypeError, jwt.PyJWTError):
-            raise ValueError(f"a key is none of {algorithm}") from None
+            raise ValueError(f"a key must be one for {algorithm}, and is not") from None
 
 
 def _check_installed() -> None:
     try:
-        import jwt  # noqa: F401 - only whether it is there
+        import jwt  # noqa: F401 - only whether it is installed
     except ImportError:
         raise ValueError("[jwt] needs PyJWT: pip install 'gst-signalling-sync[jwt]'") from None

@@ -1,9 +1,10 @@
-"""The socket that the server listens on, and how its address is written."""
+"""`listen`: the socket that the server listens on; `authority`: its address as a URI has it (RFC 3986 section 3.2)."""
 
 from __future__ import annotations
 
 import errno
 import ipaddress
+import os
 import socket
 from typing import Final
 
@@ -13,15 +14,15 @@ from ..threads.fork import new_socket
 __all__ = ["KERNEL_BYTES", "authority", "connectable", "is_loopback", "listen", "set_options"]
 
 BACKLOG: Final = 4096
-"""Connections that the kernel holds until they are accepted, for many peers that come back at once. Linux caps it at
+"""Connections that the kernel holds until they are accepted, for many peers that reconnect at the same time. Linux caps it at
 ``net.core.somaxconn``, 4096 by default."""
 
 KERNEL_BYTES: Final = 256 * 1024
-"""Of each connection and direction; Linux would take megabytes."""
+"""Size of the kernel's buffer of each connection and direction; Linux's default grows to megabytes."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Listen on the first address of a host that works.
+    """Listen on the first usable address of a host.
 
     Args:
         host: The address or host name; empty: every IPv4 address of this machine.
@@ -51,15 +52,16 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def is_loopback(listening: socket.socket) -> bool:
-    """Whether only this machine reaches a listening socket."""
+    """Whether only this machine can reach a listening socket."""
     return ipaddress.ip_address(str(listening.getsockname()[0]).partition("%")[0]).is_loopback
 
 
 def _listen_on(family: int, address: tuple[str | int, ...] | tuple[int, bytes]) -> socket.socket:
     listening = new_socket(family, socket.SOCK_STREAM)
     try:
-        # A port whose last connections are still in TIME_WAIT is free all the same.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections in TIME_WAIT must not keep the port from being used. On Windows the option would share a port in use.
+        if os.name != "nt":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         set_options(listening)
         listening.bind(address)
         listening.listen(BACKLOG)
@@ -70,7 +72,7 @@ def _listen_on(family: int, address: tuple[str | int, ...] | tuple[int, bytes]) 
 
 
 def set_options(listening: socket.socket) -> None:
-    """Set what connections inherit: what waits in the kernel for peers that do not read, or are not read, is bounded.
+    """Set the options that accepted connections inherit: no delay, and bounded buffers in the kernel.
 
     Args:
         listening: A TCP socket.
@@ -83,7 +85,7 @@ def set_options(listening: socket.socket) -> None:
 def _explain(error: OSError) -> str:
     match error.errno:
         case errno.EADDRINUSE:
-            advice = "stop what uses it, or choose another port (0 picks a free one)"
+            advice = "stop the program that uses it, or choose another port (0 picks a free one)"
         case errno.EMFILE | errno.ENFILE:
             return "no file descriptor is left: close files, or allow more (ulimit -n)"
         case errno.EACCES | errno.EPERM:
@@ -96,13 +98,13 @@ def _explain(error: OSError) -> str:
 
 
 def connectable(host: str) -> str:
-    """Where a client of this machine connects to.
+    """The host that a client of this machine connects to.
 
     Args:
-        host: What the server listens on.
+        host: The host that the server listens on.
 
     Returns:
-        The same, or the loopback's address where the server listens on every address.
+        The same host, or the loopback's address where the server listens on every address.
     """
     if host == "":
         return "127.0.0.1"
@@ -116,13 +118,13 @@ def connectable(host: str) -> str:
 
 
 def authority(host: str, port: int) -> str:
-    """A host and port as a URI has them (RFC 3986, section 3.2).
+    """A host and port as a URI has them (RFC 3986 section 3.2).
 
     Args:
-        host: A name or address; one of IPv6 is put in brackets.
+        host: A name or address; an IPv6 address gets brackets.
         port: The TCP port.
 
     Returns:
-        The two with a colon between them.
+        Host and port with a colon between them.
     """
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

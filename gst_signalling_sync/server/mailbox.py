@@ -1,4 +1,4 @@
-"""`Mailbox`: what waits for a peer that may come back."""
+"""`Mailbox`: messages for a peer whose connection broke, and that may resume."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["Mailbox"]
 
 
 class Mailbox:
-    """Keeps frames for a peer without a connection, within what a connected one may leave unread.
+    """Keeps frames for a peer without a connection, within the limits of what a connected one may leave unread.
 
     Args:
-        limits: How much.
+        limits: The limits.
         unread: The bytes that wait for all peers.
-        on_exceeded: Is told of the limit that is exceeded, by name.
+        on_exceeded: Called with the name of the limit that is exceeded.
     """
 
     def __init__(self, limits: ServerLimits, unread: Pool[Holder], on_exceeded: Callable[[str], object]) -> None:
@@ -28,7 +28,7 @@ class Mailbox:
         self._size = 0
 
     def add(self, frames: bytes) -> None:
-        """Keep frames behind the others."""
+        """Add frames."""
         self._frames.append(frames)
         self._size += len(frames)
         if self._limit is not None and self._size > self._limit:
@@ -38,12 +38,16 @@ class Mailbox:
             holder.exceed("unread_bytes_in_all", "all peers leave too much unread, and it leaves the most")
 
     def empty(self) -> bytes:
-        """Take all frames out."""
+        """Remove all frames.
+
+        Returns:
+            The frames, ready to send.
+        """
         self._unread.hold(self, 0)
         frames, self._frames, self._size = b"".join(self._frames), [], 0
         return frames
 
     def exceed(self, rule: str, details: str) -> None:
-        """Give up, because too much waits."""
+        """Drop all frames, because too many bytes wait."""
         self.empty()
         self._on_exceeded(rule)

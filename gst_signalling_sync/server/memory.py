@@ -1,7 +1,7 @@
-"""Gives memory back to the system after many connections have gone.
+"""Returns memory to the system after many connections have gone (malloc_trim(3)).
 
-glibc keeps what is freed below the top of its heaps, so that a process stays as large as a crowd has made it, until it is told
-otherwise (malloc_trim(3)). Other C libraries give back by themselves, or have no such call.
+glibc keeps memory that is freed below the top of its heaps, so a process stays as large as a crowd of clients has made it,
+until `malloc_trim` is called. Other C libraries return memory by themselves, or have no such call.
 """
 
 from __future__ import annotations
@@ -13,31 +13,34 @@ from typing import Final, cast
 __all__ = ["Departures", "give_back"]
 
 _MANY: Final = 100
-"""Connections that are worth it: with what they may leave unread they can have held megabytes."""
+"""Number of lost connections that is worth the call: with unread bytes they may have held megabytes."""
 
 _QUIET_SECONDS: Final = 2.0
-"""So long nobody else may have gone: a crowd does not go in a moment."""
+"""How long no other connection must have gone, because a crowd does not leave in a moment."""
 
 
 class Departures:
-    """Tells when many connections have gone for good. No clock of its own."""
+    """Tells when many connections have gone for good. No clock."""
 
     def __init__(self) -> None:
-        # Since memory was given back: the most connections, and the fewest since then, with when they became so few.
+        # Since memory was returned: the maximum of connections, and the minimum since then, with the time of the latter.
         self._most = self._fewest = 0
         self._fewest_at = 0.0
 
     def came(self, connections: int) -> None:
-        """Take note of how many connections there are, with one that has just come."""
+        """Record the number of connections after one was added."""
         if connections >= self._most:
             self._most = self._fewest = connections
 
     def are_over(self, connections: int, now: float) -> bool:
-        """Take note of how many connections there are; whether it is time to give memory back.
+        """Record the present number of connections.
 
         Args:
-            connections: As of now.
-            now: Seconds, on a clock that never goes back.
+            connections: The number.
+            now: The time, in seconds.
+
+        Returns:
+            Whether it is time to return memory.
         """
         if connections < self._fewest:
             self._fewest, self._fewest_at = connections, now
@@ -48,9 +51,9 @@ class Departures:
 
 
 def give_back() -> None:
-    """Give the system what the C library keeps of freed memory, if it is glibc.
+    """Return freed memory to the system, if the C library is glibc.
 
-    It takes a few milliseconds, in which threads that allocate may wait, but others run.
+    It takes a few milliseconds, in which allocating threads may wait, but others run.
     """
     if _malloc_trim is not None:
         _malloc_trim(0)
@@ -59,7 +62,7 @@ def give_back() -> None:
 def _find_malloc_trim() -> Callable[[int], int] | None:
     try:
         return cast(Callable[[int], int], ctypes.CDLL(None).malloc_trim)
-    # Windows has no such handle.
+    # Windows has no handle of the process itself.
     except (AttributeError, OSError, TypeError):
         return None
 

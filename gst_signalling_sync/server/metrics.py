@@ -1,4 +1,4 @@
-"""`metrics_page`: how a server is, in the text format of Prometheus, by prometheus-client, the extra ``[server]``."""
+"""`metrics_page`: a server's metrics in the text format of Prometheus, by prometheus-client of the extra ``[server]``."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _MISSING: Final = Page(
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What metrics are made of.
+    """The figures that metrics are made of.
 
     Attributes:
-        connections: All that there are, those that have not shaken hands included.
-        peers: How many, by role; ``"none"``: without one.
-        sessions: How many there are.
-        sessions_started: How many there have been.
+        connections: Number of TCP connections, those with an incomplete handshake included.
+        peers: Number of peers by role; ``"none"`` counts those without a role.
+        sessions: Number of sessions.
+        sessions_started: Number of sessions that were ever started.
         refusals: How often each rule refused something.
-        tally: What has passed through.
+        tally: Counts of what has passed.
     """
 
     connections: int
@@ -46,10 +46,10 @@ def metrics_page(snapshot: Snapshot) -> Page:
     """The page ``/metrics``.
 
     Args:
-        snapshot: What it is about.
+        snapshot: The figures.
 
     Returns:
-        The page; of status 501 where prometheus-client is not installed.
+        The page; with status 501 where prometheus-client is not installed.
     """
     try:
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest

@@ -1,7 +1,7 @@
-"""`OriginRules`: which Origin (RFC 6454) and Host headers the server answers.
+"""`OriginRules`: which Origin (RFC 6454) and Host headers the server accepts.
 
-A browser lets any page open a WebSocket to any address, a robot's own loopback included, and says in ``Origin`` whose page
-it is. A page whose name was made to resolve to the server (DNS rebinding) has that name in ``Host`` as well.
+A browser lets any page open a WebSocket to any address, a robot's own loopback included, and names the page's site in
+``Origin``. A page whose name was made to resolve to the server (DNS rebinding) has that name in ``Host`` too.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ class OriginRules:
     """Decides by the Origin and Host headers of a request. Ports are not compared.
 
     Args:
-        host: What the server listens on; a name counts as one of its own.
+        host: The host that the server listens on; a name counts as one of the server's own.
         origins: Origins to accept, such as ``"https://app.example"``, ``"app.example"`` (with any scheme),
-            ``"*.app.example"`` or ``"null"``; ``"*"`` accepts every one. None: localhost, the server's own names, and the
-            name or address that the request itself was sent to, with any port. That with its very port is always accepted.
-        hosts: Names by which clients reach the server, besides localhost and every IP address, and for programs names without
-            a dot or in ``.local``; ``"*"`` accepts every one. None: the names of this machine, and `host`.
+            ``"*.app.example"`` or ``"null"``; ``"*"`` accepts every origin. None: localhost, the server's own names, and the
+            name or address that the request was sent to, with any port. The origin of the server itself is always accepted.
+        hosts: Names by which clients reach the server, besides localhost, every IP address and, for programs, names without a
+            dot or in ``.local``; ``"*"`` accepts every name. None: the names of this machine, and `host`.
 
     Raises:
         ValueError: An entry is neither a name nor an origin.
-        TypeError: A single string was given instead of a sequence of them.
+        TypeError: A single string is given instead of a sequence of strings.
     """
 
     def __init__(self, host: str, origins: Sequence[str] | None, hosts: Sequence[str] | None) -> None:
@@ -40,14 +40,14 @@ class OriginRules:
         self._origins = None if origins is None else [_split_entry(entry) for entry in _many("origins", origins)]
 
     def allows_host(self, host: str, origin: str | None = None) -> bool:
-        """Whether the server is reached by such a name.
+        """Whether the server accepts a Host header.
 
-        An IP address always is: no name of a stranger resolves to a Host header that is an address. A name without a dot,
-        or in ``.local`` (mDNS, RFC 6762), is for programs: it is of the local network, and no stranger's domain.
+        An IP address is always accepted, because DNS rebinding leaves a name in the header. A name without a dot, or in
+        ``.local`` (mDNS, RFC 6762), is accepted from programs: it belongs to the local network, and to no stranger's domain.
 
         Args:
             host: The Host header, with or without a port.
-            origin: The Origin header of the same request; None: there is none, as of programs.
+            origin: The Origin header of the same request. Defaults to None: there is no such header, as in programs' requests.
         """
         name = _host_of(host)
         if name is None:
@@ -57,17 +57,17 @@ class OriginRules:
         return origin is None and ("." not in name or name.endswith(".local"))
 
     def allows_origin(self, origin: str | None, host: str) -> bool:
-        """Whether a page of this origin may use the server.
+        """Whether a page of an origin may use the server.
 
         Args:
-            origin: The Origin header; None: there is none, so that it is not a page's request.
-            host: The Host header of the same request, which `allows_host`.
+            origin: The Origin header; None: there is no such header, so the request is not that of a page.
+            host: The Host header of the same request, accepted by `allows_host`.
         """
         if origin is None:
             return True
         scheme, name = _split_origin(origin)
         if scheme in _WEB_SCHEMES and origin.partition("://")[2].lower() == host.lower():
-            # Programs whose WebSocket library sends an Origin name the server itself; so would a page of its own.
+            # Some WebSocket libraries of programs send the server itself as the origin, as the server's own page would.
             return True
         if self._origins is not None:
             return any(
@@ -112,7 +112,7 @@ def _split_entry(entry: str) -> tuple[str | None, str]:
 
 
 def _split_origin(origin: str) -> tuple[str | None, str | None]:
-    """The scheme and the host; a host of None is an origin that names none."""
+    """The scheme and the host of an origin; None where there is no such part."""
     if origin == "null":
         return None, "null"
     try:
@@ -125,7 +125,7 @@ def _split_origin(origin: str) -> tuple[str | None, str | None]:
 
 
 def _host_of(authority: str) -> str | None:
-    """The host of ``host[:port]``, lower case, without brackets and the root's dot; None where there is none."""
+    """The host of ``host[:port]``, lower case, without brackets and the root's dot; None where there is no host."""
     authority = authority.strip().lower()
     if authority.startswith("["):
         host, bracket, port = authority[1:].partition("]")

@@ -28,12 +28,12 @@ class Page:
     """An HTTP response that is not a WebSocket.
 
     Attributes:
-        status: Its status.
-        body: Its text.
-        content_type: Of `body`.
-        refusal: Which rule of the server refused the request, by the name of the rule's option; None: no rule did.
-        headers: Added to those that every page has.
-        details: What the log says of the refusal; empty: `body`.
+        status: The HTTP status.
+        body: The body.
+        content_type: The content type of `body`.
+        refusal: The name of the rule that refused the request; None: no rule did.
+        headers: Added to the headers that every page has.
+        details: The reason for the log; empty: `body`.
     """
 
     status: HTTPStatus
@@ -44,7 +44,7 @@ class Page:
     details: str = ""
 
     def response(self, method: str = "GET") -> Response:
-        """The response to send; one to ``HEAD`` has no body."""
+        """The response to send, which has no body for ``HEAD``."""
         body = self.body.encode()
         headers = Headers(
             {**_HEADERS, "Content-Type": self.content_type, "Content-Length": str(len(body)), **self.headers}

@@ -1,4 +1,4 @@
-"""`TrustedProxies`: from which address a request really comes."""
+"""`TrustedProxies`: the address of a client behind reverse proxies, by their ``X-Forwarded-For`` headers."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ __all__ = ["TrustedProxies"]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _IPV6_SITE_BITS: Final = 64
-"""What one customer has of the IPv6 Internet, so that all of it counts as one address."""
+"""Prefix length of one customer's IPv6 network, all of which counts as one address."""
 
 
 class TrustedProxies:
     """The reverse proxies whose ``X-Forwarded-For`` is believed.
 
     Args:
-        proxies: Their addresses or networks, such as ``"10.0.0.7"`` or ``"10.0.0.0/8"``.
+        proxies: Their addresses or networks, such as ``"10.0.0.7"`` or ``"10.0.0.0/8"``. Defaults to none.
 
     Raises:
-        ValueError: An entry is neither.
-        TypeError: A single string was given instead of a sequence of them.
+        ValueError: An entry is neither an address nor a network.
+        TypeError: A single string is given instead of a sequence of strings.
     """
 
     def __init__(self, proxies: Sequence[str] = ()) -> None:
@@ -34,18 +34,18 @@ class TrustedProxies:
             raise ValueError(f"trusted_proxies must hold addresses or networks: {error}") from None
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """Whether there are trusted proxies."""
         return bool(self._networks)
 
     def client_of(self, address: str, forwarded_for: Sequence[str]) -> str:
-        """The address of the client, which is the first that no trusted proxy has.
+        """The address of the client: the last one that does not belong to a trusted proxy.
 
         Args:
             address: The address at the other end of the TCP connection.
             forwarded_for: The ``X-Forwarded-For`` headers of the request, in their order.
 
         Returns:
-            An address without a port; `address` where that is no trusted proxy's.
+            An address without a port; `address` itself where it does not belong to a trusted proxy.
         """
         client = _parsed(address)
         hops = [hop for header in forwarded_for for hop in header.split(",")]
@@ -57,18 +57,18 @@ class TrustedProxies:
         return address if client is None else str(client)
 
     def trusts(self, address: str) -> bool:
-        """Whether a trusted proxy has an address."""
+        """Whether an address belongs to a trusted proxy."""
         proxy = _parsed(address)
         return proxy is not None and self._is_trusted(proxy)
 
     def is_local(self, address: str, client: str, *, is_forwarded: bool) -> bool:
-        """Whether a request was made on this machine, as far as one can know.
+        """Whether a request was made on this machine, as far as the server can know.
 
         Args:
             address: The address at the other end of the TCP connection.
-            client: What `client_of` says.
-            is_forwarded: Whether the request says that it came through a proxy. One on this machine that is not trusted to tell
-                for whom hides who it is.
+            client: The result of `client_of`.
+            is_forwarded: Whether the request came through a proxy, by its headers. An untrusted proxy on this machine hides
+                whether its client is local.
         """
         origin = _parsed(client)
         if origin is None or not origin.is_loopback:
@@ -76,13 +76,13 @@ class TrustedProxies:
         return not is_forwarded or self.trusts(address)
 
     def limited_as(self, address: str) -> str | None:
-        """What limits per address count an address as.
+        """The key by which limits per address count an address.
 
         Args:
             address: Of a client.
 
         Returns:
-            The address, of IPv6 its first 64 bits; None for the loopback and for trusted proxies, which many share.
+            The address, of IPv6 its first 64 bits; None for the loopback and for trusted proxies, which many clients share.
         """
         client = _parsed(address)
         if client is None:

@@ -1,4 +1,4 @@
-"""`Reception`: what a request over HTTP gets, a WebSocket or a page."""
+"""`Reception`: whether an HTTP request gets a WebSocket or a page."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _WELCOME: Final = """<!DOCTYPE html>
 <meta name="color-scheme" content="light dark">
 <title>GStreamer WebRTC signalling server</title>
 <h1>This is a GStreamer WebRTC signalling server</h1>
-<p>It brings WebRTC peers together: robots, cameras, and those who watch or drive them. There is nothing more to see here:
-peers connect to it by WebSocket, at <code>{uri}</code>{with_token}.</p>
+<p>It connects WebRTC peers with each other: robots, cameras, and the programs that watch or drive them. There is nothing more
+to see here: peers connect by WebSocket, at <code>{uri}</code>{with_token}.</p>
 <p>With Python: <code>gst-signalling-sync list --uri {uri}</code>. In a web page: <code>gstwebrtc-api</code>.</p>
 </html>
 """
@@ -33,14 +33,14 @@ peers connect to it by WebSocket, at <code>{uri}</code>{with_token}.</p>
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who asks for a WebSocket, or for the metrics.
+    """A client that asks for a WebSocket, or for the metrics.
 
     Attributes:
-        wants_metrics: Whether it is the metrics.
-        is_local: Whether it asks on this machine.
-        request: What it asks for, from where, and with which credentials.
-        limited_as: What limits per address count it as; None: they do not count it.
-        resumption_key: The key by which it comes back, or `resumption.NEW`; None: it cannot come back.
+        wants_metrics: Whether it asks for the metrics.
+        is_local: Whether it runs on this machine.
+        request: Its request, with its address and credentials.
+        limited_as: The key by which limits per address count it; None: they do not count it.
+        resumption_key: The key that it presents, or `resumption.NEW`; None: it cannot resume.
     """
 
     wants_metrics: bool
@@ -51,14 +51,14 @@ class Visitor:
 
 
 class Reception:
-    """Receives requests: refuses those that the rules forbid, and shows pages to those that want no WebSocket.
+    """Answers requests: refuses those that the rules forbid, and shows pages to those that do not ask for a WebSocket.
 
     Args:
-        origins: Which Origin and Host headers are answered.
-        proxies: Whose ``X-Forwarded-For`` is believed.
-        is_secure: Whether it speaks TLS.
+        origins: Which Origin and Host headers are accepted.
+        proxies: Reverse proxies whose ``X-Forwarded-For`` is believed.
+        is_secure: Whether the server speaks TLS.
         asks_for_tokens: Whether peers need a token.
-        is_ready: Whether new peers are welcome.
+        is_ready: Whether the server accepts new peers.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class Reception:
         """Decide on a request.
 
         Args:
-            request: Its first line and headers.
+            request: The request.
             address: The address at the other end of the TCP connection.
 
         Returns:
-            What to answer, or who it is that asks for a WebSocket.
+            The page to answer with, or the client that asks for a WebSocket or the metrics.
         """
         path = request.path.partition("?")[0]
         wants_websocket = "Upgrade" in request.headers
@@ -109,7 +109,7 @@ class Reception:
         return Page(HTTPStatus.OK, _WELCOME.format(uri=uri, with_token=self._with_token), HTML)
 
     def _uri(self, host: str, address: str, request: Request) -> str:
-        """Where peers connect to, as who asks sees it."""
+        """The URI that peers connect to, as the client of the request sees it."""
         forwarded = request.headers.get_all("X-Forwarded-Proto")[-1:]
         is_secure = forwarded == ["https"] if forwarded and self._proxies.trusts(address) else self._is_secure
         return f"{'wss' if is_secure else 'ws'}://{host}"
@@ -152,7 +152,7 @@ def _asked(request: Request, address: str, credentials: Credentials) -> Authoriz
 def _forbidden(option: str, header: str, value: str) -> Page:
     return Page(
         HTTPStatus.FORBIDDEN,
-        f"The {header} {value[:200]!r} is not among those that this signalling server answers. Whoever runs it adds it by"
+        f"The {header} {value[:200]!r} is not among those that this signalling server accepts. Its operator can add it by"
         f" SignallingServer({option}=[...]), or gst-signalling-sync serve {_FLAGS[option]}.\n",
         refusal=option,
     )

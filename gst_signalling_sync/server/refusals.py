@@ -1,4 +1,4 @@
-"""`Refusals`: what the server refused, counted for good, and logged without filling the disk."""
+"""`Refusals`: counts what the server refused, and logs it without filling the disk."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ __all__ = ["Noted", "Refusals"]
 logger = logging.getLogger(__name__)
 
 _ORDINARY: Final = {"request", "ended", "late", "handshake_seconds"}
-"""Rules that honest peers run into: errors that answer a request, the end of a session that both ends ended at once, a peer
-that comes back too late, or to a server that was restarted, and a browser's connection that it made ahead and did not need."""
+"""Rules that honest peers meet too: an error that answers a request, the end of a session that both ends end at the same time,
+a peer that resumes too late or at a restarted server, and a connection that a browser opened ahead and did not use."""
 
 
 class Noted(Protocol):
-    """Whom a refusal is about: a connection, which keeps what has been noted of it."""
+    """A connection that is refused something, and that keeps the counts."""
 
     noted: Counter[str] | None
 
 
 class Refusals:
-    """Notes refusals: a line in the log for the first of each rule and connection, and not too many of one rule.
+    """Counts refusals, and logs the first of each rule and connection, within a maximum rate per rule.
 
     Args:
-        limits: How many lines.
-        clock: The time, in seconds.
+        limits: Has the maximum rate of log lines.
+        clock: Returns the time, in seconds.
     """
 
     def __init__(self, limits: ServerLimits, clock: Callable[[], float]) -> None:
@@ -42,16 +42,16 @@ class Refusals:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How often each rule refused something, by its name. A snapshot, from any thread."""
+        """How often each rule refused something, by the rule's name. A snapshot, from any thread."""
         return dict(self._counts.copy())
 
     def note(self, about: Noted, rule: str, details: str) -> None:
-        """Note a refusal.
+        """Count a refusal, and log it unless it is a repetition.
 
         Args:
             about: The connection.
-            rule: Why; a limit by its name.
-            details: In words.
+            rule: The name of the rule, for a limit its name in `ServerLimits`.
+            details: The reason in words.
         """
         self._counts[rule] += 1
         if about.noted is None:
@@ -66,7 +66,7 @@ class Refusals:
         logger.log(level, "%s: %s: %.500s%s", about, rule, details, more)
 
     def conclude(self, about: Noted) -> None:
-        """Tell the count of what was refused to a connection that is gone, where it was more than one line told."""
+        """Log the counts of a lost connection that was refused something more than once."""
         repeated = {rule: count for rule, count in (about.noted or {}).items() if count > 1}
         if repeated:
             logger.info(

@@ -1,4 +1,4 @@
-"""`Reloading`: reads a server's certificate and tokens again when their files change."""
+"""`Reloading`: reads a server's certificate and tokens again when their files have changed."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .token_file import TokenFile
 __all__ = ["Reloading"]
 
 PAUSE_SECONDS: Final = 1.0
-"""How often it is looked whether they have changed."""
+"""Interval at which the files are checked."""
 
 
 class Reloading:
-    """Looks at the files; all calls are made on the loop.
+    """Checks the files; all calls are made on the loop.
 
     Args:
-        certificate: Of the server; None: there is none.
-        tokens: Of the server; only a file is read again.
-        on_tokens: Is given the file after it was read again.
+        certificate: The server's certificate; None: it has no certificate.
+        tokens: The server's tokens; only those of a file are read again.
+        on_tokens: Called with the file after it was read again.
         loop: The event loop.
     """
 
@@ -43,7 +43,7 @@ class Reloading:
         self._is_reading = False
 
     def look(self, now: float) -> None:
-        """Read again what has changed, now and then.
+        """Read changed files again, if the interval is over.
 
         Args:
             now: The time, in seconds.
@@ -57,18 +57,18 @@ class Reloading:
             self._read_tokens(self._tokens)
 
     def reload(self) -> None:
-        """Read everything again."""
+        """Read all files again."""
         if self._certificate is not None:
             self._certificate.reload()
         if self._tokens is not None:
             self._read_tokens(self._tokens)
 
     def _read_tokens(self, tokens: TokenFile) -> None:
-        """Read the tokens again, on a thread of their own: thousands of them take a while."""
+        """Read the tokens again, on a thread of their own, because thousands of them take a while."""
 
         def read() -> None:
             tokens.reload()
-            # A server that was closed meanwhile has no loop any more.
+            # The server may have been closed meanwhile, and its loop with it.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._were_read, tokens)
 

@@ -1,4 +1,4 @@
-"""`RunningServer`: what a server holds between start and close."""
+"""`RunningServer`: a server between start and close."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from ..threads.fork import close_in_child
 from ..threads.interruptible import Event
 from ..threads.loop_thread import LoopThread
 from ..threads.waiting import Deadline
+from .connections import FAREWELL_SECONDS
 from .listening import authority, is_loopback, listen, set_options
 from .settings import Settings
-from .switchboard import FAREWELL_SECONDS, Switchboard
+from .switchboard import Switchboard
 
 __all__ = ["RunningServer"]
 
@@ -28,10 +29,10 @@ class RunningServer:
     """The socket, the thread and the switchboard of a server between start and close.
 
     Args:
-        settings: How the server was made.
+        settings: The server's settings.
 
     Attributes:
-        closed: Set when it does not run any more.
+        closed: Set when the server has stopped.
         port: The TCP port that it listens on.
         is_reachable_from_elsewhere: Whether it listens on more than the loopback.
         switchboard: Its connections, and the registry that decides for them.
@@ -50,13 +51,13 @@ class RunningServer:
         self._thread.call(self.switchboard.reload)
 
     def is_responsive(self, seconds: float) -> bool:
-        """Whether the loop gets round to something new.
+        """Whether the loop responds.
 
         Args:
-            seconds: Within which time.
+            seconds: Time within which it must respond.
         """
         try:
-            self._thread.run(asyncio.sleep(0), Deadline(seconds), "asking the signalling server whether it runs")
+            self._thread.run(asyncio.sleep(0), Deadline(seconds), "checking whether the signalling server responds")
         except (ConnectionLost, WaitTimeout):
             return False
         return True
@@ -66,11 +67,11 @@ class RunningServer:
 
         Args:
             session_id: Of the session.
-            mark: Why.
+            mark: The reason that both ends are told.
 
         Raises:
             KeyError: There is no such session.
-            WaitTimeout: The loop is held by something else.
+            WaitTimeout: The loop does not respond.
         """
         doing = f"ending session {session_id}"
         self._thread.run(self.switchboard.end_session(session_id, mark), Deadline(_CALL_SECONDS), doing)
@@ -97,13 +98,13 @@ class RunningServer:
             raise
 
     def close(self, deadline: Deadline) -> None:
-        """Tell the peers, cut off those that stay, and end the thread.
+        """Tell the peers, cut off those that stay, and stop the thread.
 
         Args:
             deadline: How long the farewell may take.
 
         Raises:
-            WaitTimeout: The loop is held by something else.
+            WaitTimeout: The loop does not respond.
         """
         try:
             self._thread.run(
@@ -121,7 +122,7 @@ def _listening(settings: Settings) -> list[socket.socket]:
         return [listen(settings.host, settings.port)]
     for listening in settings.sockets:
         set_options(listening)
-    # Copies, so that the server can be started again with the same.
+    # Copies, so that the server can be started again with the same sockets.
     return [close_in_child(listening.dup()) for listening in settings.sockets]
 
 

@@ -1,4 +1,4 @@
-"""`Settings`: how a server was made, as its parts take it."""
+"""`Settings`: the arguments of a server, as its parts take them."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ __all__ = ["Settings"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What stays the same while a server runs.
+    """The values that do not change while a server runs.
 
     Attributes:
         host: The address or host name to listen on.
         port: The TCP port; 0 picks a free one.
-        sockets: Listening sockets instead of these two; empty: none.
-        origins: Which Origin and Host headers are answered.
-        proxies: Whose ``X-Forwarded-For`` is believed.
-        limits: What strangers may use.
-        unique_names: Whether two producers may not have one name.
-        certificate: For TLS; None: connections are not encrypted.
-        tokens: The tokens that it takes; None: none.
-        authorize: Decides on clients whose token is not among these; None: nobody does.
-        lease: How long a peer may leave pings unanswered, in seconds.
+        sockets: Listening sockets in place of host and port; empty: there are none.
+        origins: Which Origin and Host headers are accepted.
+        proxies: Reverse proxies whose ``X-Forwarded-For`` is believed.
+        limits: What peers may use.
+        unique_names: Whether a producer is refused whose name another one has.
+        certificate: The certificate for TLS; None: connections are not encrypted.
+        tokens: The tokens that the server accepts; None: it has none.
+        authorize: Decides on clients whose token is not among `tokens`; None: these are refused.
+        lease: Seconds that a peer may leave pings unanswered.
     """
 
     host: str
@@ -48,5 +48,5 @@ class Settings:
 
     @property
     def asks_for_tokens(self) -> bool:
-        """Whether a client has to say who it is."""
+        """Whether a client needs credentials."""
         return self.tokens is not None or self.authorize is not None

@@ -1,4 +1,4 @@
-"""`SignallingServer`: the embedded signalling server as users hold it."""
+"""`SignallingServer`: the embedded signalling server, as users hold it."""
 
 from __future__ import annotations
 
@@ -39,54 +39,55 @@ _DEFAULT_LIMITS: Final = ServerLimits()
 class SignallingServer:
     """A signalling server inside this process, for tests, robots and small installations.
 
-    It answers as the reference server ``gst-webrtc-signalling-server`` does, and speaks protocol 1.1 as well. It runs
-    in one thread of its own, however many peers there are. Messages are not compressed. After `close` it can be started
-    again, then with no peers, and on a new port when `port` is 0.
+    It answers as the reference server ``gst-webrtc-signalling-server`` does, and speaks protocol 1.1 too. It runs in one
+    thread, however many peers there are. Messages are not compressed. After `close` it can be started again, without any
+    peers, and on a new port where `port` is 0.
 
-    A browser lets every web page open WebSockets to this machine and its network, so a request that has a foreign
-    ``Origin`` or ``Host`` header is refused with status 403. Programs send no ``Origin``.
+    A browser lets every web page open WebSockets to this machine and its network, so a request with a foreign ``Origin`` or
+    ``Host`` header is refused with status 403. Programs send no ``Origin``.
 
-    On the same port, ``/healthz`` answers 200 while the server runs, ``/readyz`` until it closes, and ``/`` with a page
-    that says what this is.
+    On the same port, ``/healthz`` answers 200 while the server runs, ``/readyz`` until it closes, and ``/`` a page that says
+    what this is.
 
     Example:
         with SignallingServer("0.0.0.0", hosts=["robot.example"], origins=["https://app.example"]) as server:
             ...
 
     Args:
-        host: The address or host name to listen on. ``"0.0.0.0"`` or ``""``: every IPv4 address of this machine;
-            ``"::"``: IPv6 too. Of a name with several addresses the first that works, as the reference server does.
-        port: The TCP port; 0 picks a free one.
+        host: The address or host name to listen on. ``"0.0.0.0"`` or ``""``: every IPv4 address of this machine; ``"::"``:
+            IPv6 too. Of a name with several addresses, the first usable one. Defaults to ``"127.0.0.1"``.
+        port: The TCP port; 0 picks a free one. Defaults to 8443.
         origins: The origins of web pages that may connect, such as ``"https://app.example"``, ``"app.example"`` (with
             any scheme), ``"*.app.example"`` or ``"null"``; ``"*"``: every page. Ports are not compared. Defaults to
             localhost, `hosts`, and the name or address that the request was sent to.
         hosts: The names by which clients reach this server, besides localhost, every IP address and, for programs, names
             without a dot or in ``.local``; ``"*"``: every name. Defaults to this machine's names, and `host`.
-        trusted_proxies: Addresses or networks of reverse proxies. The address of a client that they forward is taken
-            from the last ``X-Forwarded-For`` that none of them wrote.
-        limits: What one peer, one address and all of them together may use.
-        lease: How long a peer may leave pings unanswered, in seconds; then it is gone, whatever TCP thinks. It is pinged twice
-            in that time. A client whose connection breaks may come back within it, and keep its id, registration and
-            sessions, by a key in a header of its handshake (``docs/protocol.rst``). Defaults to 20 s.
-        cert: The file with the certificate for TLS 1.2 or newer, and those between it and the root, in PEM. Peers then
-            connect by ``wss://``. It is read again when it changes, for new connections. Defaults to no TLS.
-        key: The file with its key, in PEM. Defaults to `cert`.
-        sockets: Sockets that listen already, by TCP, instead of `host` and `port`; they stay open when the server closes. For
-            those that systemd hands over, for example.
-        unique_names: Whether a producer is refused by an ``error`` while another one of its ``name`` is registered.
-        tokens: The bearer tokens that let clients in: a TOML file of them (``docs/tokens.rst``), which is read again when it
-            changes, or a mapping from tokens, or what `hashed` makes of them, to grants. Defaults to none: everybody comes in.
-        authorize: Called with an `AuthorizationRequest` for each client whose token is not among `tokens`, on a thread of its
-            own, within `ServerLimits.authorization_seconds`. Returns a `Grant`; None refuses the client, with status 401 where
-            it sent no credentials and 403 where it did. What it raises, or that it does not return in time, refuses it with
-            status 503, and is logged.
+        trusted_proxies: Addresses or networks of reverse proxies. The address of a client behind them is the last one in
+            ``X-Forwarded-For`` that does not belong to one of them. Defaults to none.
+        limits: What one peer, one address and all peers together may use. Defaults to those of `ServerLimits()`.
+        lease: Seconds that a peer may leave pings unanswered; then it is removed, whatever TCP reports. It is pinged twice in
+            that time. A client whose connection breaks may resume within it, and keep its id, registration and sessions, by a
+            key in a header of its handshake (``docs/protocol.rst``). Defaults to 20.
+        cert: The PEM file with the certificate for TLS 1.2 or newer, and those between it and the root. Peers then connect by
+            ``wss://``. It is read again when it changes, for new connections. Defaults to no TLS.
+        key: The PEM file with the certificate's key. Defaults to `cert`.
+        sockets: Listening TCP sockets in place of `host` and `port`, for example those that systemd hands over; they stay open
+            when the server closes. Defaults to none.
+        unique_names: Whether a producer is refused by an ``error`` while another one with its ``name`` is registered. Defaults
+            to False.
+        tokens: The bearer tokens that let clients in: a TOML file (``docs/tokens.rst``), which is read again when it changes,
+            or a mapping from tokens, or their hashes as `hashed` makes them, to grants. Defaults to none: everybody comes in.
+        authorize: Called with an `AuthorizationRequest` for each client whose token is not among `tokens`, on its own thread,
+            within `ServerLimits.authorization_seconds`. Returns a `Grant`; None refuses the client, with status 401 where it
+            sent no credentials and 403 where it did. If it raises, or does not return in time, the client is refused with
+            status 503, and the reason is logged. Defaults to none.
 
     Raises:
-        ValueError: `port` is not in 0..65535, `lease` is not positive, `cert` and `key` are no
-            certificate and its key, `key` has no `cert`, `tokens` holds none, or an entry of the lists is none of what they
-            hold, or one of `sockets` does not listen.
+        ValueError: `port` is not in 0..65535, `lease` is not positive, `cert` and `key` are not a certificate and its key,
+            `key` is given without `cert`, `tokens` is malformed, an entry of a list is not of its form, or one of `sockets`
+            does not listen.
         OSError: `cert`, `key` or `tokens` cannot be read.
-        TypeError: A single string was given instead of a list, or `authorize` cannot be called.
+        TypeError: A single string is given instead of a list, or `authorize` cannot be called.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class SignallingServer:
         if not (isinstance(port, int) and 0 <= port <= 65535):
             raise ValueError(f"port must be in 0..65535, not {port!r}")
         if cert is None and key is not None:
-            raise ValueError("key must come with cert, the certificate that it belongs to")
+            raise ValueError("key must be given together with cert, the certificate that it belongs to")
         if authorize is not None and not callable(authorize):
             raise TypeError(f"authorize must be a callable, not {authorize!r:.100}")
         if not lease > 0:
@@ -130,7 +131,7 @@ class SignallingServer:
             authorize=authorize,
         )
         self._owner = Owner(f"SignallingServer on {authority(host, port)}")
-        # Held while starting and closing, so that of several threads one does it and the others find it done.
+        # Held while starting and closing, so that one of several threads does it and the others find it done.
         self._lock = threading.Lock()
         self._running: RunningServer | None = None
 
@@ -141,16 +142,16 @@ class SignallingServer:
 
     @property
     def port(self) -> int:
-        """The TCP port: while it runs the one that it listens on, else as given."""
+        """The TCP port that the server listens on; while it does not run, the argument."""
         running = self._running
         return self._settings.port if running is None else running.port
 
     @property
     def uri(self) -> str:
-        """Where a client of this machine connects to, such as ``ws://127.0.0.1:8443``.
+        """The URI that a client of this machine connects to, such as ``ws://127.0.0.1:8443``.
 
         Raises:
-            RuntimeError: The port is 0, any free one, and none was picked yet because the server does not run.
+            RuntimeError: The port is 0, and no free one was picked yet because the server does not run.
         """
         running = self._running
         port = self._settings.port if running is None else running.port
@@ -161,7 +162,7 @@ class SignallingServer:
 
     @property
     def peers(self) -> dict[str, RegisteredPeer]:
-        """The peers that are connected now, by id: each a `Peer` that has `roles` too. A snapshot; empty when closed.
+        """The peers that are connected now, by id: each a `RegisteredPeer`. A snapshot; empty when closed.
 
         Raises:
             RuntimeError: This process inherited the server by `fork`.
@@ -172,7 +173,7 @@ class SignallingServer:
 
     @property
     def sessions(self) -> dict[str, RegisteredSession]:
-        """The sessions that exist now, by id. A snapshot; empty when closed.
+        """The present sessions, by id: each a `RegisteredSession`. A snapshot; empty when closed.
 
         Raises:
             RuntimeError: This process inherited the server by `fork`.
@@ -185,7 +186,7 @@ class SignallingServer:
     def refusals(self) -> dict[str, int]:
         """How often each rule has refused something since `start`, by the rule's name. A snapshot; empty when closed.
 
-        Limits go by their names in `ServerLimits`, and options of this class by theirs; ``docs/limits.rst`` lists all.
+        A limit has its name in `ServerLimits`, and an option of this class its own; ``docs/limits.rst`` lists all rules.
 
         Raises:
             RuntimeError: This process inherited the server by `fork`.
@@ -195,7 +196,7 @@ class SignallingServer:
         return {} if running is None else running.switchboard.refusals.counts
 
     def start(self) -> Self:
-        """Listen and serve; clients can connect when this returns. A server that runs already goes on.
+        """Listen and serve; clients can connect when this returns. Does nothing if the server runs already.
 
         Returns:
             The server.
@@ -215,7 +216,7 @@ class SignallingServer:
         return self
 
     def serve_forever(self) -> None:
-        """Start unless it runs already, and block until the server is closed or interrupted.
+        """Start unless the server runs already, and block until it is closed or interrupted.
 
         Example:
             with SignallingServer("0.0.0.0") as server:
@@ -227,19 +228,19 @@ class SignallingServer:
             RuntimeError: This process inherited the server by `fork`.
         """
         running = self.start()._running
-        # In slices, because CPython may notice a signal only after the wait that it came just before.
+        # In short waits, because CPython notices a signal that arrives just before a wait only after it.
         while running is not None and not running.closed.wait(MAX_WAIT_SECONDS):
             continue
 
     def end_session(self, session_id: str, mark: SessionClosedReason = "rejected") -> None:
         """End a session between two peers, by an operator's order for example.
 
-        Both ends are told by ``endSession`` with the extra key ``mark``, by which clients of this library know that it is this
-        server that ended it, and close the session at once. Others end it as they always do.
+        Both ends are told by ``endSession`` with the extra key ``mark``. It tells clients of this library that the server ended
+        the session, and they close it at once. Other clients end it as usual.
 
         Args:
-            session_id: One of `sessions`.
-            mark: The reason that `SessionClosed` has at both ends.
+            session_id: The key of one of `sessions`.
+            mark: The reason that `SessionClosed` has at both ends. Defaults to ``"rejected"``.
 
         Raises:
             LookupError: There is no such session, or the server does not run.
@@ -248,14 +249,16 @@ class SignallingServer:
         self._owner.check()
         running = self._running
         if running is None:
-            raise LookupError(f"no session {session_id!r}: the server does not run")
+            raise LookupError(f"cannot end session {session_id!r}: the server does not run")
         try:
             running.end_session(session_id, mark)
         except KeyError:
-            raise LookupError(f"no session {session_id!r}: there are {len(self.sessions)} others") from None
+            raise LookupError(
+                f"cannot end session {session_id!r}: it is not among the {len(self.sessions)} sessions of this server"
+            ) from None
 
     def reload(self) -> None:
-        """Read the certificate and the tokens again, soon; what cannot be used is logged, and stays as it was.
+        """Schedule reading the certificate and the tokens again. An unusable file is logged, and its former content stays.
 
         Raises:
             RuntimeError: This process inherited the server by `fork`.
@@ -266,10 +269,10 @@ class SignallingServer:
             running.reload()
 
     def is_responsive(self, timeout: float = 1.0) -> bool:
-        """Whether the server runs and gets round to something new, for a watchdog.
+        """Whether the server runs and responds, for a watchdog.
 
         Args:
-            timeout: Within which time, in seconds.
+            timeout: Seconds within which it must respond. Defaults to 1.
 
         Raises:
             RuntimeError: This process inherited the server by `fork`.
@@ -281,11 +284,10 @@ class SignallingServer:
     def close(self, timeout: float | None = None) -> None:
         """Stop serving: peers get close code 1001, and those that do not answer are cut off.
 
-        Idempotent, and callable from any thread. In a process that inherited the server by `fork` this does nothing:
-        there is nothing of it there.
+        Idempotent, and callable from any thread. In a process that inherited the server by `fork` it does nothing.
 
         Args:
-            timeout: How long this may take, in seconds; None: 10 s. The server ends all the same when it is short.
+            timeout: Seconds that this may take. Defaults to 10. After a short timeout the server is closed too.
 
         Raises:
             WaitTimeout: Another thread has been starting or closing the server for that long.
@@ -294,7 +296,10 @@ class SignallingServer:
             return
         deadline = Deadline(_DEFAULT_SECONDS if timeout is None else timeout)
         if not self._lock.acquire(timeout=deadline.remaining()):
-            raise WaitTimeout(f"closing the server on {authority(self._settings.host, self.port)}: busy for {deadline}")
+            raise WaitTimeout(
+                f"closing the server on {authority(self._settings.host, self.port)}: another thread has been starting or"
+                f" closing it for {deadline}"
+            )
         try:
             running, self._running = self._running, None
             if running is not None:
@@ -314,7 +319,7 @@ class SignallingServer:
         settings = self._settings
         if not settings.asks_for_tokens:
             logger.warning(
-                "everybody who reaches %s can use this signalling server: give tokens=, or --tokens", self._where()
+                "anybody who can reach %s can use this signalling server: give tokens=, or --tokens", self._where()
             )
         elif settings.certificate is None and not settings.proxies:
             logger.warning(

@@ -9,7 +9,7 @@ __all__ = ["Stamps"]
 
 
 class Stamps:
-    """Remembers which files there were.
+    """Remembers the versions of files.
 
     Args:
         paths: Of the files.
@@ -21,7 +21,7 @@ class Stamps:
 
     @property
     def have_changed(self) -> bool:
-        """Whether one of the files is another one, or was written to."""
+        """Whether one of the files was replaced or written since."""
         return self._stamps != self._stamped()
 
     def _stamped(self) -> list[tuple[int, int, int] | None]:
@@ -29,7 +29,7 @@ class Stamps:
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:
-    """What is another one when a file is replaced or written; None where there is none at the moment."""
+    """A value that changes when a file is replaced or written; None while the file does not exist."""
     try:
         status = os.stat(path)
     except OSError:

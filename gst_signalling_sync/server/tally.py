@@ -1,4 +1,4 @@
-"""`Tally`: what passes through a server, counted as it passes, and how long things took."""
+"""`Tally`: counts of what passes through a server, and histograms of how long things took."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 
 
 class Histogram:
-    """How often what was measured fell into which bucket.
+    """A histogram of measurements.
 
     Args:
-        ends: The upper ends of the buckets, in ascending order; what is above all of them has a bucket of its own.
+        ends: The upper ends of the buckets, in ascending order; values above all of them have a bucket of their own. Defaults
+            to `SECONDS`.
 
     Attributes:
-        sum: Of all that was measured.
+        sum: The sum of all measurements.
     """
 
     def __init__(self, ends: Sequence[float] = SECONDS) -> None:
@@ -29,26 +30,26 @@ class Histogram:
         self.sum = 0.0
 
     def add(self, value: float) -> None:
-        """Take a measurement in."""
+        """Add a measurement."""
         self._counts[bisect_left(self._ends, value)] += 1
         self.sum += value
 
     @property
     def buckets(self) -> list[tuple[str, int]]:
-        """Upper ends as strings, each with how many measurements did not exceed it; the last end is ``+Inf``."""
+        """The upper ends as strings, each with the number of measurements up to it; the last end is ``+Inf``."""
         return list(zip([*map(str, self._ends), "+Inf"], accumulate(self._counts), strict=True))
 
 
 class Tally:
-    """Counts of one server since its start. Whoever passes something on adds to them; all of it happens on the loop.
+    """Counts of one server since its start, written on the loop alone.
 
     Attributes:
-        messages_in: WebSocket frames of peers, pings included.
+        messages_in: WebSocket frames from peers, pings included.
         messages_out: Messages to peers.
-        bytes_in: Of WebSocket frames.
-        bytes_out: Of WebSocket frames.
-        round_trips: Of pings, in seconds.
-        lateness: Of the event loop's timers, in seconds.
+        bytes_in: Bytes of WebSocket frames from peers.
+        bytes_out: Bytes of WebSocket frames to peers.
+        round_trips: Round trips of pings, in seconds.
+        lateness: Delays of the event loop's timers, in seconds.
     """
 
     __slots__ = ("bytes_in", "bytes_out", "lateness", "messages_in", "messages_out", "round_trips")

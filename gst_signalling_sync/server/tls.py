@@ -1,4 +1,4 @@
-"""`Certificate`: the server's end of TLS, 1.2 or newer, with a certificate that can be renewed while it runs."""
+"""`Certificate`: the server's TLS context (TLS 1.2 and newer), whose certificate can be renewed while it runs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Certificate:
     """A certificate with its key, in files.
 
     Args:
-        cert: The file with the certificate, and those between it and the root, in PEM.
-        key: The file with the key, in PEM; None: it is in `cert` too.
+        cert: The PEM file with the certificate, and those between it and the root.
+        key: The PEM file with the key; None: the key is in `cert` too.
 
     Attributes:
-        context: What connections are accepted with.
+        context: The TLS context of accepted connections.
 
     Raises:
         ValueError: The files do not hold a certificate and its key.
@@ -38,10 +38,10 @@ class Certificate:
         self._load()
 
     def reload(self) -> None:
-        """Read the files again, for connections from now on; what cannot be read is logged, and the old one stays."""
+        """Read the files again, for later connections. If they are unusable, that is logged, and the old certificate stays."""
         self._stamps = Stamps(self._paths)
         try:
-            # A context keeps the old certificate where this fails in the middle: so it is tried with another one.
+            # A failure must not leave the context with a new certificate and an old key, so another context is tried first.
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self._cert, self._key)
             self._load()
         except (OSError, ValueError) as error:
@@ -50,7 +50,7 @@ class Certificate:
             logger.info("the certificate was read again from %s", self._cert)
 
     def reload_if_changed(self) -> None:
-        """Read the files again if one of them is another one, or was written to."""
+        """Read the files again if one of them was replaced or written."""
         if self._stamps.have_changed:
             self.reload()
 

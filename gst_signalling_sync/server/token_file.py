@@ -1,4 +1,4 @@
-"""`TokenFile`: the tokens that a server takes, in a TOML file that may change while it runs."""
+"""`TokenFile`: the tokens that a server accepts, in a TOML file that may change while it runs."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class TokenFile:
         path: Of the file.
 
     Raises:
-        ValueError: It does not hold tokens; the message shows none.
-        OSError: It cannot be read, or a key file that it names.
+        ValueError: The file is malformed; the message shows no token.
+        OSError: The file, or a key file that it names, cannot be read.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -39,28 +39,28 @@ class TokenFile:
         self._tokens, self._issuers = self._read()
 
     def find(self, token: str) -> Admission | None:
-        """The admission that a token stands for; None: none."""
+        """The admission that a token stands for; None: the token is unknown."""
         return self._tokens.find(token) or self._issuers.find(token)
 
     def decide(self, admission: Admission) -> Grant | None:
-        """What an admission that `find` gave stands for now.
+        """The present grant of an admission that `find` returned.
 
         Args:
-            admission: Of a peer that is connected.
+            admission: Of a connected peer.
 
         Returns:
-            The grant; None: it was taken back.
+            The grant; None: it was revoked.
         """
         grant = self._tokens.grant_of(admission.credential)
         return admission.grant if grant is None and self._issuers.knows(admission.credential) else grant
 
     @property
     def has_changed(self) -> bool:
-        """Whether the file, or a key file that it names, is another one than when it was read."""
+        """Whether the file, or a key file that it names, was replaced or written since it was read."""
         return self._stamps.have_changed
 
     def reload(self) -> None:
-        """Read the file again; one that cannot be used is logged, and the tokens stay as they were. From any thread."""
+        """Read the file again; if it cannot be used, that is logged, and the tokens stay as they were. From any thread."""
         try:
             self._tokens, self._issuers = self._read()
         except (OSError, ValueError) as error:
@@ -69,7 +69,7 @@ class TokenFile:
             logger.info("the tokens were read again from %s: %d", self._path, len(self._tokens))
 
     def _read(self) -> tuple[TokenTable, JsonWebTokens]:
-        # Before they are read, so that what is written meanwhile is read again.
+        # Before the files are read, so that a change meanwhile is noticed.
         self._stamps = self._stamped()
         try:
             with self._path.open("rb") as file:
@@ -93,7 +93,7 @@ class TokenFile:
     def _parsed(self, content: dict[str, Any]) -> tuple[TokenTable, JsonWebTokens]:
         unknown = sorted(content.keys() - set(_TABLES))
         if unknown:
-            raise ValueError(f"{unknown[0]!r} is unknown; there are [tokens.NAME] and [jwt.NAME]")
+            raise ValueError(f"{unknown[0]!r} is unknown; the known tables are [tokens.NAME] and [jwt.NAME]")
         tables = [content.get(name, {}) for name in _TABLES]
         for name, table in zip(_TABLES, tables, strict=True):
             if not isinstance(table, dict):

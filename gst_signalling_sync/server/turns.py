@@ -1,4 +1,4 @@
-"""`Turns`: who has more to do than one turn allows waits for the next, and the event loop goes on in between."""
+"""`Turns`: a queue of workers on an event loop, which serves its sockets between two slices of their work."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from .breather import Breather
 __all__ = ["Turns", "Worker"]
 
 SLICE_SECONDS: Final = 0.002
-"""How long workers are at it until the loop looks at its sockets again. A robot's loop in the same process has to wait so
-long for the interpreter, and a peer with a single message for its answer."""
+"""How long workers run until the loop serves its sockets again. A robot's loop in the same process may have to wait that long
+for the interpreter, and a peer with a single message for its answer."""
 
 
 class Worker(Protocol):
-    """Has something to do in small pieces."""
+    """Does its work in small pieces."""
 
     def take_turn(self) -> bool:
-        """Do a piece.
+        """Do a piece of work.
 
         Returns:
-            Whether there is more to do, in another turn.
+            Whether there is more, for another turn.
         """
 
 
@@ -42,14 +42,14 @@ class Turns:
         self._is_scheduled = False
 
     def __len__(self) -> int:
-        """How many wait."""
+        """The number of waiting workers."""
         return len(self._waiting)
 
     def wait(self, worker: Worker) -> None:
-        """Have a worker take its turn, soon. It must not wait already.
+        """Put a worker at the end of the queue.
 
         Args:
-            worker: Goes behind the others.
+            worker: Must not be in the queue.
         """
         self._waiting.append(worker)
         self._schedule()

@@ -1,4 +1,4 @@
-"""`apply_mask`: masks or unmasks a frame's payload by its four bytes (RFC 6455, section 5.3)."""
+"""`apply_mask`: masks or unmasks the payload of a frame (RFC 6455 section 5.3)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ __all__ = ["apply_mask", "apply_mask_in_python"]
 
 
 def apply_mask_in_python(data: bytes, mask: bytes) -> bytes:
-    """Mask or unmask, for where `websockets` has no compiled one.
+    """Mask or unmask, where `websockets` has no compiled function for it.
 
     Args:
-        data: The payload.
+        data: The payload, masked or unmasked.
         mask: Four bytes.
 
     Returns:
-        The other one of the two.
+        The payload unmasked or masked.
     """
     size = len(data)
     masks = mask * (size // 4) + mask[: size % 4]

@@ -1,4 +1,4 @@
-"""`websocket`: the protocol class of `websockets`, for a handshake and for what `frames` leaves to it."""
+"""`websocket`: the protocol class of `websockets`, for handshakes and for frames that `frames` does not parse."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["is_traced", "websocket"]
 
 
 class _Log(logging.LoggerAdapter[logging.Logger]):
-    """Keeps tracebacks of what strangers send out of the log, unless it is at debug level."""
+    """Keeps tracebacks caused by strangers out of the log, unless it is at debug level."""
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         if not self.isEnabledFor(logging.DEBUG):
@@ -30,11 +30,11 @@ def is_traced() -> bool:
 
 
 def websocket(state: State, max_bytes: int) -> ServerProtocol:
-    """Begin to parse and write.
+    """Make a parser.
 
     Args:
-        state: Of the connection. The headers of a handshake, which are secrets in part, never go to the log.
-        max_bytes: Maximum of a message.
+        state: The state of the connection. The headers of a handshake, some of which are secrets, are never logged.
+        max_bytes: Maximum length of a message.
     """
     protocol = ServerProtocol(state=state, max_size=max_bytes, logger=_log)
     protocol.debug = state is State.OPEN and is_traced()

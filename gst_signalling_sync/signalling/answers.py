@@ -1,4 +1,4 @@
-"""What answers which request, and what refuses it: the protocol correlates nothing but by order and content."""
+"""Which message answers or refuses which request: the protocol correlates them only by order and content."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .pending import PendingRequest
 __all__ = ["SessionEvent", "list_request", "session_request", "status_request"]
 
 SessionEvent = SessionStarted | SessionRequested
-"""What answers `startSession`: the one to a consumer, the other to a producer."""
+"""The answers to `startSession`: a `SessionStarted` to a consumer, a `SessionRequested` to a producer."""
 
 Result = TypeVar("Result")
 
@@ -21,8 +21,8 @@ def list_request(kind: type[ProducerList] | type[ConsumerList], doing: str) -> P
     """A request for a list.
 
     Args:
-        kind: The list.
-        doing: What is being tried, for the error.
+        kind: The type of the list.
+        doing: What is being tried, for the error message.
 
     Returns:
         The request, whose result is the list.
@@ -31,14 +31,14 @@ def list_request(kind: type[ProducerList] | type[ConsumerList], doing: str) -> P
 
 
 def status_request(accept: Callable[[tuple[Peer, ...]], Result], doing: str) -> tuple[PendingRequest, PendingRequest]:
-    """A change of status, which the server answers only if it refuses; a list behind it tells that it did not.
+    """A change of status, which the server answers only if it refuses, and a list after it, which shows that it did not.
 
     Args:
         accept: Called on the reader with the producers just after the change.
-        doing: What is being tried, for the error.
+        doing: What is being tried, for the error message.
 
     Returns:
-        The request for the status, and the one for the list, whose result is what `accept` returned.
+        The request for the status, and the request for the list, whose result is that of `accept`.
     """
 
     def accept_list(event: Event | None) -> Result | None:
@@ -62,12 +62,12 @@ def session_request(
 
     Args:
         peer_id: The other end.
-        accept: Makes the result, on the reader.
+        accept: Called on the reader with the answer; returns the result.
         discard: Called on the reader instead, when nobody waits any more.
-        doing: What is being tried, for the error.
+        doing: What is being tried, for the error message.
 
     Returns:
-        The request, whose result is what `accept` returned.
+        The request, whose result is that of `accept`.
     """
 
     def is_answer(event: Event) -> bool:

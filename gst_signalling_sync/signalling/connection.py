@@ -1,4 +1,4 @@
-"""A WebSocket connection (RFC 6455) driven by two threads: a reader, and a writer so that sending never blocks."""
+"""`Connection`: a WebSocket connection (RFC 6455) with two threads, a reader, and a writer so that sending never blocks."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ _FOREVER: Final = float("inf")
 
 
 class Connection:
-    """A WebSocket from `open` to `close`.
+    """A WebSocket connection from `open` to `close`.
 
-    Threads: the reader owns receiving, the writer owns sending; the reader never waits for the writer, so that it notices a
-    server that takes nothing. `close`, and a failure of either, ends both by shutting the stream down.
+    The reader owns receiving, the writer owns sending. The reader never waits for the writer, so it notices a server that reads
+    nothing. `close`, and a failure of either thread, stops both by shutting the stream down.
 
     Args:
         endpoint: The server.
         on_text: Called with each text message, on the reader.
-        on_lost: Called once, last, on the reader, with the reason, or None after `close`.
-        keepalive: Seconds of silence after which the server is asked for a sign of life; `math.inf`: never.
-        resumption_key: By which the peer comes back; None: it does not.
+        on_lost: Called once, as the last call, on the reader, with the reason; with None after `close`.
+        keepalive: Seconds of silence after which the server is pinged; `math.inf`: never.
+        resumption_key: The key by which the peer resumes. Defaults to None: it does not.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class Connection:
         self._closing = False
         self._outgoing = Outgoing()
         self._stream: Stream | None = None
-        # Held by the thread that sends the closing frame, for good: a connection has one.
+        # Acquired by the thread that sends the closing frame, and never released: a connection has one such frame.
         self._closing_frame = threading.Lock()
-        # What `open` waits by, as long as it does.
+        # Interrupts `open` while it runs.
         self._interruption: Interruption | None = None
-        # The reader's own.
+        # Used by the reader alone.
         self._received = memoryview(b"")
         self._says_goodbye = False
         self._turns = Turns(0.0)
@@ -85,11 +85,11 @@ class Connection:
         """Connect, and start both threads.
 
         Args:
-            deadline: For all of it: name, TCP, proxy, TLS and the opening handshake.
+            deadline: For name resolution, TCP, proxy, TLS and the opening handshake together.
 
         Raises:
-            ConnectError: There is no way to the server, or it refused.
-            ConnectTimeout: It, or something on the way, did not answer in time.
+            ConnectError: The server cannot be reached, or refused the connection.
+            ConnectTimeout: The server, or a proxy on the way, did not answer in time.
             ConnectionLost: `interrupt` was called meanwhile.
         """
         interruption = self._interruption = Interruption()
@@ -100,11 +100,11 @@ class Connection:
             self._received = memoryview(first)
             interruption.check()
             self._stream.tcp.opened(self._keepalive_seconds + ANSWER_SECONDS)
-            # The writer first: the reader, which may end at once, waits for its end.
+            # The writer first: the reader, which may stop at once, waits for the writer to stop.
             self._writer.start()
             self._reader.start()
         except BaseException as error:
-            # There may be no more threads to be had, or a Ctrl-C landed between the two.
+            # The system may have no more threads, or Ctrl-C came between the two starts.
             self._outgoing.end()
             if self._stream is not None:
                 self._stream.tcp.shut_down()
@@ -120,27 +120,27 @@ class Connection:
             interruption.close()
 
     def interrupt(self) -> None:
-        """Have an `open` under way in another thread raise, whatever it waits for. From then on only `close` is of use."""
+        """Make an `open` in another thread raise, whatever it waits for. Afterwards only `close` may be called."""
         self._closing = True
         interruption = self._interruption
         if interruption is not None:
             interruption.trigger()
 
     def break_off(self) -> None:
-        """End without a goodbye, as if the network had: of a peer that comes back the server expects that. Returns at once."""
+        """Drop the connection without a closing handshake, so that the server lets the peer resume. Returns at once."""
         self.interrupt()
         if self._stream is not None:
             self._stream.tcp.shut_down()
 
     def send(self, text: str) -> None:
-        """Queue a text message; returns at once. On a lost connection it goes nowhere: `on_lost` has told."""
+        """Queue a text message; returns at once. On a lost connection, of which `on_lost` has told, the message is dropped."""
         self._outgoing.put(text)
 
     def close(self, seconds: float) -> None:
-        """Send what was queued, do the closing handshake, end both threads; idempotent.
+        """Send what was queued, do the closing handshake, and stop both threads; idempotent.
 
         Args:
-            seconds: How long this may take in all.
+            seconds: How long this may take in total.
         """
         deadline = Deadline(seconds)
         self._closing = True
@@ -149,13 +149,13 @@ class Connection:
         self._outgoing.end()
         self._writer.join(min(deadline.remaining(), _CLOSING_SECONDS))
         self._reader.join(min(deadline.remaining(), _CLOSING_SECONDS))
-        # From here on a server that answers nothing, or a socket that takes nothing, is not waited for.
+        # From here on nothing waits for a server that does not answer, or for a socket that is full.
         assert self._stream is not None
         self._stream.tcp.shut_down()
         self._writer.join(_CLOSING_SECONDS)
         self._reader.join(_CLOSING_SECONDS)
 
-    # The writer's.
+    # What follows runs on the writer.
 
     def _write(self) -> None:
         assert self._stream is not None
@@ -166,11 +166,11 @@ class Connection:
             if self._closing and self._closing_frame.acquire(blocking=False):
                 self._stream.send(close_frame(websocket.STATUS_NORMAL), Deadline(_FOREVER))
         except OSError as error:
-            # The reader reports the loss: shut down, its receiving ends.
+            # The shutdown ends the reader's wait, and the reader reports the loss.
             logger.debug("%s: sending failed: %s", self.uri, error)
             self._stream.tcp.shut_down()
 
-    # The reader's.
+    # What follows runs on the reader.
 
     def _read(self) -> None:
         assert self._stream is not None
@@ -202,13 +202,13 @@ class Connection:
             self._say_goodbye(close_frame(violation.code, str(violation)))
             if violation.code == websocket.STATUS_MESSAGE_TOO_BIG:
                 return _Ended(str(violation))
-            return _Ended(f"the server broke the WebSocket protocol: {violation}")
+            return _Ended(f"the server violated the WebSocket protocol: {violation}")
 
     def _receive(self, size: int, stream: Stream, keepalive: Keepalive) -> bytes:
-        """The next bytes of the server, at least one. Also judges whether it is alive, be it in the middle of a frame.
+        """The next bytes from the server, at least one. Meanwhile it judges whether the server is alive, even within a frame.
 
         Raises:
-            _Ended: There are no more.
+            _Ended: The connection has ended.
         """
         while not self._received:
             data: bytes | None = None
@@ -233,7 +233,7 @@ class Connection:
         return taken
 
     def _judge(self, keepalive: Keepalive, now: float, tcp: TcpStream) -> None:
-        """Ask for a sign of life where it is time.
+        """Ping the server if it is time.
 
         Raises:
             _Ended: The connection is lost.
@@ -248,14 +248,14 @@ class Connection:
             case Verdict.SILENT:
                 raise _Ended(f"the server was silent for {keepalive.silence(now):.0f} s and answered no ping")
             case Verdict.ADDRESS_GONE:
-                raise _Ended("the address of this end does not exist any more", AddressGone)
+                raise _Ended("the local address does not exist any more", AddressGone)
 
     def _take(self, message: Message) -> None:
-        """Take a message or control frame.
+        """Handle a message or control frame.
 
         Raises:
             _Ended: It ends the connection.
-            ProtocolViolation: It is none.
+            ProtocolViolation: It is malformed.
         """
         match message.opcode:
             case ABNF.OPCODE_TEXT:
@@ -266,7 +266,7 @@ class Connection:
                 self._outgoing.put_control("pong", frame_of(ABNF.OPCODE_PONG, message.data))
             case ABNF.OPCODE_CLOSE:
                 words = closing_words(message.data)
-                # What it said is said back (RFC 6455 section 5.5.1).
+                # The answer echoes the code (RFC 6455 section 5.5.1).
                 self._say_goodbye(frame_of(ABNF.OPCODE_CLOSE, message.data))
                 raise _Ended(f"the server closed it ({words})" if words else "the server closed it")
 
@@ -279,22 +279,22 @@ class Connection:
             ) from None
         try:
             self._on_text(text)
-        except Exception:  # noqa: BLE001 - one message must not end what all the others need
+        except Exception:  # noqa: BLE001 - one message must not end the connection
             self._warnings.warn("internal error while handling a message", text[:200], trace=True)
 
     def _say_goodbye(self, frame: bytes) -> None:
-        """Have the writer send a closing frame, unless it has sent one, before the stream is shut down."""
+        """Make the writer send a closing frame, unless it has sent one, before the stream is shut down."""
         self._says_goodbye = True
         if self._closing_frame.acquire(blocking=False):
             self._outgoing.close(frame)
 
 
 class AddressGone(ConnectionLost):
-    """The connection is lost because this end has another address now; nothing speaks against the server."""
+    """The connection is lost because the local address is gone; the server may be well."""
 
 
 class _Ended(Exception):
-    """The connection is at its end; the message says why, `error` is what it is told as."""
+    """The connection has ended. The message says why; `error` is the exception to report."""
 
     def __init__(self, message: str, error: type[ConnectionLost] = ConnectionLost) -> None:
         super().__init__(message)

@@ -1,7 +1,7 @@
 """`Exchange`: one connection to a signalling server, with its welcome, and the requests that wait for answers on it.
 
-A client that connects again begins another exchange. The reader of the one before may have been given up and still be about to
-tell something: it tells its own exchange, which is closed.
+A client that connects again makes another exchange. The reader of the former one may still run when `close` gave up waiting for
+it: it reports to its own exchange, which is closed.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ logger = logging.getLogger(__name__)
 
 
 class Exchange:
-    """Everything from `open` to `close`; a caller's thread opens and closes, the reader does what is between.
+    """One connection from `open` to `close`: a caller's thread opens and closes it, the reader handles messages.
 
     Args:
         endpoint: The server.
         on_event: Called on the reader with each message, and whether it answered a request; must not block.
-        on_lost: Called on the reader, last, when the connection ended otherwise than by `close`, before those who wait for
-            answers are told; must not block.
-        keepalive: Seconds of silence after which the server is asked for a sign of life; `math.inf`: never.
-        resumption_key: By which the peer comes back; None: it does not.
+        on_lost: Called on the reader, as the last call, when the connection ended and `close` was not called, before the
+            waiting callers are told; must not block.
+        keepalive: Seconds of silence after which the server is pinged; `math.inf`: never.
+        resumption_key: The key by which the peer resumes. Defaults to None: it does not.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Exchange:
         self._on_event = on_event
         self._on_connection_lost = on_lost
         self._connection = Connection(endpoint, self._on_text, self._on_lost, keepalive, resumption_key)
-        # Whether this peer may be one that the server knows, and that has chosen its version before.
+        # Whether the server may know this peer, which has chosen its version then.
         self._comes_back = resumption_key is not None and not resumption_key.is_new
         self._pending = PendingRequests()
         self._welcome: Future[Welcome] = Future()
@@ -59,20 +59,20 @@ class Exchange:
         """Whether `close` was called."""
         self.is_given_up = False
         """Whether `give_up` was called."""
-        # Whether it is done, after which a reader that was given up may still be there.
+        # Whether `close` has returned; the reader may still run when it took too long.
         self._is_over = False
         self.loss: ConnectionLost | None = None
-        """Why the connection ended, other than by `close`; written by the reader."""
+        """Why the connection ended, where `close` was not called; written by the reader."""
 
     @property
     def peer_id(self) -> str | None:
-        """The id that the server gave this peer, None before its welcome."""
+        """The id that the server gave this peer; None before its welcome."""
         welcome = self._welcomed
         return None if welcome is None else welcome.peer_id
 
     @property
     def is_resumed(self) -> bool:
-        """Whether the server knows this peer from a connection before."""
+        """Whether the server knows this peer from a former connection."""
         welcome = self._welcomed
         return welcome is not None and welcome.sessions is not None
 
@@ -84,10 +84,10 @@ class Exchange:
         """Connect and wait for the server's welcome.
 
         Raises:
-            ConnectError: There is no way to the server, or it refused.
-            ConnectTimeout: It, or something on the way, did not answer in time.
-            TimeoutError: It did not welcome in time.
-            ConnectionLost: It closed the connection before its welcome, or `give_up` was called.
+            ConnectError: The server cannot be reached, or refused the connection.
+            ConnectTimeout: The server, or a proxy on the way, did not answer in time.
+            TimeoutError: The server sent no welcome in time.
+            ConnectionLost: The server closed the connection before its welcome, or `give_up` was called.
         """
         self._connection.open(deadline)
         if not self._comes_back:
@@ -95,9 +95,9 @@ class Exchange:
         result_of(self._welcome, deadline)
 
     def give_up(self) -> None:
-        """Have whoever waits for something here, or is going to, be told that it is closed; `close` then says goodbye.
+        """Make every present and later wait raise that the connection is closed. From any thread; returns at once.
 
-        From any thread, returns at once.
+        The closing handshake is left to `close`.
         """
         self.is_given_up = True
         self._connection.interrupt()
@@ -105,25 +105,25 @@ class Exchange:
         self._settle_welcome(lambda: self._welcome.set_exception(self._closed_error()))
 
     def break_off(self) -> None:
-        """End without a goodbye: of a peer that comes back the server expects that. From any thread, returns at once."""
+        """Drop the connection without a closing handshake, so that the server lets the peer resume. Returns at once."""
         self._connection.break_off()
 
     def close(self, seconds: float) -> None:
-        """Send what is queued, disconnect, and have every request raise; idempotent."""
+        """Send what is queued, disconnect, and make every waiting request raise; idempotent."""
         self.is_closed = True
         self._connection.close(seconds)
         self._is_over = True
         self._pending.fail(self._closed_error())
 
     def send(self, request: Request) -> None:
-        """Queue a request that is not answered; returns at once."""
+        """Queue a request that has no answer; returns at once."""
         self._connection.send(serialise_request(request))
 
     def ask(self, requests: list[tuple[PendingRequest, Request]]) -> None:
-        """Queue requests that are answered, with none in between; returns at once.
+        """Queue requests that have answers, with no other request between them; returns at once.
 
         Raises:
-            ProtocolError: What one holds is not a JSON value.
+            ProtocolError: A request holds something that is not a JSON value.
             ConnectionLost: The connection has ended.
         """
         texts = [serialise_request(request) for _, request in requests]
@@ -135,14 +135,14 @@ class Exchange:
         self._pending.add([pending for pending, _ in requests], send)
 
     def _choose_version(self) -> None:
-        # Only as its first message may a peer choose its version. A server older than 1.1 ignores it.
+        # A peer may choose its version only as its first message. A server older than 1.1 ignores it.
         self._connection.send(serialise_request(SetProtocolVersion(ProtocolVersion.V1_1)))
 
     def _settle_welcome(self, settle: Callable[[], None]) -> bool:
-        """Tell whoever waits for the welcome what became of it; the first to do so decides.
+        """Set the outcome of the wait for the welcome, unless it is set.
 
         Returns:
-            Whether this was the first.
+            Whether this call has set it.
         """
         try:
             settle()
@@ -159,7 +159,7 @@ class Exchange:
         self.loss = error
         self._warnings.report()
         try:
-            # Before those who wait are told, who may want to connect again.
+            # Before the waiting callers are told, because they may connect again.
             if error is not None:
                 logger.warning("%s", error)
                 self._on_connection_lost(error)

@@ -1,7 +1,7 @@
-"""WebSocket frames and messages (RFC 6455 section 5): those of this end are written, those of a server read within limits.
+"""WebSocket frames and messages (RFC 6455 section 5): frames of this end are made, messages of a server read within limits.
 
-websocket-client parses and writes frames. What it leaves open is here: how much a server may send before it has said anything,
-what a control frame may be, and how fragments become a message.
+websocket-client parses and makes frames. This module adds what it leaves open: the limits of what a server may send, the rules
+for control frames, and how fragments become a message.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ __all__ = [
 ]
 
 MAX_MESSAGE_BYTES: Final = 16 * 2**20
-"""The longest message taken from a server: a list of some 50,000 producers."""
+"""Maximum length of a message from a server: a list of about 50,000 producers."""
 
 MAX_FRAGMENTS: Final = 4096
-"""The most frames that one message may come in."""
+"""Maximum number of frames of one message."""
 
 _MAX_CONTROL_BYTES: Final = 125
 
@@ -51,14 +51,14 @@ _CODE_WORDS: Final = {
     1013: "try again later",
     1014: "bad gateway",
 }
-"""What the close codes mean (RFC 6455 section 7.4.1, and IANA's registry)."""
+"""Meanings of close codes (RFC 6455 section 7.4.1, and IANA's registry)."""
 
 
 class ProtocolViolation(Exception):
-    """The server sent what it may not, or more than is taken.
+    """The server violated the protocol, or sent more than the limits allow.
 
     Attributes:
-        code: The close code that tells it so.
+        code: The close code to send.
     """
 
     def __init__(self, code: int, problem: str) -> None:
@@ -78,8 +78,8 @@ class MessageReader:
     """Reads messages, and the control frames between their fragments.
 
     Args:
-        receive: Called with a number of bytes; returns at least one and at most so many. What it raises passes through `next`,
-            after which no byte that was received is lost.
+        receive: Called with a number of bytes; returns at least one byte and at most that number. Its exceptions pass through
+            `next`, and no received byte is lost by them.
     """
 
     def __init__(self, receive: Callable[[int], bytes]) -> None:
@@ -91,8 +91,8 @@ class MessageReader:
         """Receive the next message or control frame.
 
         Raises:
-            ProtocolViolation: There is none, and the connection must end.
-            Exception: What `receive` raised.
+            ProtocolViolation: The server violated the protocol, so the connection must end.
+            Exception: Raised by `receive`.
         """
         while True:
             try:
@@ -100,13 +100,13 @@ class MessageReader:
             except websocket.WebSocketProtocolException as error:
                 raise ProtocolViolation(websocket.STATUS_PROTOCOL_ERROR, str(error)) from None
             payload = frame.data
-            # A frame that was received holds bytes, one that is sent may hold a string.
+            # A received frame holds bytes; a frame to send may hold a string.
             assert isinstance(payload, bytes)
             if frame.opcode >= ABNF.OPCODE_CLOSE:
                 return Message(frame.opcode, payload)
             if self._fragments and frame.opcode != ABNF.OPCODE_CONT:
                 raise ProtocolViolation(
-                    websocket.STATUS_PROTOCOL_ERROR, "a message began before the one before it was complete"
+                    websocket.STATUS_PROTOCOL_ERROR, "a message began before the previous one was complete"
                 )
             if not self._fragments:
                 if frame.opcode == ABNF.OPCODE_CONT:
@@ -115,7 +115,7 @@ class MessageReader:
             self._fragments.append(payload)
             if len(self._fragments) > MAX_FRAGMENTS:
                 raise ProtocolViolation(
-                    websocket.STATUS_POLICY_VIOLATION, f"a message came in more than {MAX_FRAGMENTS} fragments"
+                    websocket.STATUS_POLICY_VIOLATION, f"a message must have at most {MAX_FRAGMENTS} fragments"
                 )
             if frame.fin:
                 data = self._fragments[0] if len(self._fragments) == 1 else b"".join(self._fragments)
@@ -124,10 +124,10 @@ class MessageReader:
 
 
 class _LimitedFrames(websocket.frame_buffer):
-    """A frame buffer that judges a frame by its header, before the payload is in memory."""
+    """A frame buffer that checks a frame by its header, before its payload is in memory."""
 
     def __init__(self, receive: Callable[[int], bytes]) -> None:
-        # Text is validated once, by decoding it.
+        # UTF-8 is validated once, when the message is decoded.
         super().__init__(receive, skip_utf8_validation=True)
         self._message_size = 0
 
@@ -139,25 +139,25 @@ class _LimitedFrames(websocket.frame_buffer):
         assert length is not None
         opcode = header[_OPCODE]
         if self.has_mask():
-            raise websocket.WebSocketProtocolException("the server masks its frames (RFC 6455 section 5.1)")
+            raise websocket.WebSocketProtocolException("a server must not mask its frames (RFC 6455 section 5.1)")
         if any(header[_RESERVED]) or opcode not in ABNF.OPCODES:
-            raise websocket.WebSocketProtocolException("a frame with reserved bits or of an unknown kind")
+            raise websocket.WebSocketProtocolException("a frame has reserved bits, or an unknown opcode")
         if opcode >= ABNF.OPCODE_CLOSE:
             if length > _MAX_CONTROL_BYTES or not header[_FIN]:
-                raise websocket.WebSocketProtocolException("a control frame in fragments, or too long")
+                raise websocket.WebSocketProtocolException("a control frame is fragmented, or too long")
             return
         self._message_size += length
         if self._message_size > MAX_MESSAGE_BYTES:
             raise ProtocolViolation(
                 websocket.STATUS_MESSAGE_TOO_BIG,
-                f"a message of the server is too large: {self._message_size} bytes and more; {MAX_MESSAGE_BYTES} are taken",
+                f"a message must have at most {MAX_MESSAGE_BYTES} bytes, not {self._message_size} or more",
             )
         if header[_FIN]:
             self._message_size = 0
 
 
 def frame_of(opcode: int, data: bytes) -> bytes:
-    """A frame of this end, masked, as it goes over the wire.
+    """A masked frame of this end, ready to send.
 
     Args:
         opcode: One of `websocket.ABNF`.
@@ -167,18 +167,18 @@ def frame_of(opcode: int, data: bytes) -> bytes:
 
 
 def close_frame(code: int, reason: str = "") -> bytes:
-    """A closing frame of this end.
+    """A closing frame of this end, ready to send.
 
     Args:
         code: The close code.
-        reason: What is wrong; as much of it as a control frame holds is sent.
+        reason: What is wrong; truncated to what a control frame can hold. Defaults to none.
     """
     words = reason.encode()[: _MAX_CONTROL_BYTES - 2].decode(errors="ignore").encode()
     return frame_of(ABNF.OPCODE_CLOSE, struct.pack("!H", code) + words)
 
 
 def closing_words(payload: bytes) -> str:
-    """Code and reason of a closing frame that was received, such as ``1001 going away``; empty where it has none.
+    """Code and reason of a received closing frame, such as ``1001 going away``; empty where the frame has none.
 
     Args:
         payload: Of the frame.

@@ -1,7 +1,7 @@
-"""The opening handshake of a WebSocket (RFC 6455 section 4), done by websocket-client over a connection that is there already.
+"""The opening handshake of a WebSocket (RFC 6455 section 4), done by websocket-client over an existing connection.
 
-websocket-client makes the request and checks that the answer belongs to it. What goes over the wire, when it comes, and what an
-answer other than 101 means is decided by the caller.
+websocket-client makes the request and checks that the response belongs to it. The caller sends and receives the bytes, and
+decides what a response other than 101 means.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from .http_head import HttpHead
 __all__ = ["NotWebSocket", "shake_hands"]
 
 _NOWHERE: Final = "ws://server.invalid"
-"""Stands for the server: websocket-client uses the name only to look for cookies, which other connections may have left."""
+"""A placeholder for the server's name, by which websocket-client would find cookies of other connections."""
 
 _CHECKED_HEADERS: Final = ("upgrade", "connection", "sec-websocket-accept")
 
 _NOT_OFFERED: Final = {"sec-websocket-extensions": "an extension", "sec-websocket-protocol": "a subprotocol"}
 
 _PATH_CHARS: Final = "/%:@!$&'()*+,=~"
-"""What a path keeps as it is. A semicolon is not among it: websocket-client would leave out what follows."""
+"""Characters of a path that are not quoted. A semicolon is quoted: websocket-client would cut the path there."""
 
 _QUERY_CHARS: Final = _PATH_CHARS + ";?"
 
 
 class NotWebSocket(ValueError):
-    """The answer is no WebSocket server's; the message says what is wrong."""
+    """The response does not come from a WebSocket server; the message says what is wrong."""
 
 
 def shake_hands(
@@ -43,18 +43,18 @@ def shake_hands(
     """Do the handshake.
 
     Args:
-        uri: Whose path and query are asked for.
+        uri: Its path and query are requested.
         host: The Host header.
         headers: The further headers.
         send: Sends the request.
-        answer: Returns the head of the answer, of status 101.
+        answer: Returns the head of the response, of status 101.
 
     Returns:
-        The head of the answer, which belongs to the request.
+        The head of the response, which belongs to the request.
 
     Raises:
-        NotWebSocket: The answer does not belong to the request.
-        Exception: What `send` or `answer` raised.
+        NotWebSocket: The response does not belong to the request.
+        Exception: Raised by `send` or `answer`.
     """
     connection = _Exchange(send, answer)
     try:
@@ -67,14 +67,14 @@ def shake_hands(
             redirect_limit=0,
         )
     except websocket.WebSocketException as error:
-        # It takes a timeout for one of its own.
+        # websocket-client turns a TimeoutError into an exception of its own.
         raise (connection.failure or NotWebSocket(str(error))) from None
     assert connection.head is not None
     return connection.head
 
 
 class _Exchange:
-    """One request and its answer, in the form of the socket that websocket-client expects."""
+    """One request and its response, in the form of the socket that websocket-client expects."""
 
     def __init__(self, send: Callable[[bytes], None], answer: Callable[[], HttpHead]) -> None:
         self._send = send
@@ -84,7 +84,7 @@ class _Exchange:
         self.head: HttpHead | None = None
 
     def gettimeout(self) -> None:
-        """Waits are the caller's."""
+        """No timeout: the caller's functions have their own."""
 
     def close(self) -> None:
         """The caller closes its connection itself."""
@@ -110,10 +110,10 @@ class _Exchange:
 
 
 def _checkable(head: HttpHead) -> bytes:
-    """What of an answer websocket-client gets to see: no cookies, which it would send to other servers as well."""
+    """The response for websocket-client to check, without cookies, which it would send to other servers too."""
     for name, what in _NOT_OFFERED.items():
         if name in head.headers:
-            raise NotWebSocket(f"it chose {what} that was not offered")
+            raise NotWebSocket(f"the server chose {what} that was not offered")
     lines = [f"{name}: {head.headers[name]}" for name in _CHECKED_HEADERS if name in head.headers]
     return "\r\n".join([f"HTTP/1.1 {head.status}", *lines, "", ""]).encode()
 

@@ -1,4 +1,4 @@
-"""Happy Eyeballs (RFC 8305): in which order, and when, the addresses of a name are tried. No I/O and no clock."""
+"""Happy Eyeballs (RFC 8305): the order and the times at which the addresses of a name are tried. No I/O and no clock."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ __all__ = ["ATTEMPT_SECONDS", "Race", "interleaved"]
 Address = TypeVar("Address", bound=Hashable)
 
 ATTEMPT_SECONDS: Final = 0.25
-"""The Connection Attempt Delay (RFC 8305 section 5): what an address has for itself before the next one is tried beside it."""
+"""The Connection Attempt Delay (RFC 8305 section 5): the time until the next address is tried in parallel."""
 
 
 def interleaved(addresses: Sequence[tuple[Hashable, Address]]) -> list[Address]:
-    """Addresses so that those of different families alternate (RFC 8305 section 4).
+    """Sort addresses so that the families alternate (RFC 8305 section 4).
 
     Args:
-        addresses: Each behind its family, in the order of the system's preference.
+        addresses: Pairs of family and address, in the order of the system's preference.
 
     Returns:
-        The addresses, without repetitions, the first one still first.
+        The addresses, without duplicates; the first one remains the first.
     """
     by_family: dict[Hashable, dict[Address, None]] = {}
     for family, address in addresses:
@@ -34,7 +34,7 @@ def interleaved(addresses: Sequence[tuple[Hashable, Address]]) -> list[Address]:
 class Race(Generic[Address]):
     """Attempts at several addresses, of which the first that succeeds wins.
 
-    Whoever drives it begins what `begin` returns, and tells of each attempt that `failed`, until one succeeds or `is_lost`.
+    The driver begins each attempt that `begin` returns, and reports each one that `failed`, until one succeeds or `is_lost`.
 
     Args:
         addresses: In the order in which they are tried.
@@ -46,10 +46,10 @@ class Race(Generic[Address]):
         self._next_at: float | None = None
 
     def begin(self, now: float) -> Address | None:
-        """The address whose attempt is to begin now, if any.
+        """The address whose attempt must begin now, if any.
 
         Args:
-            now: In seconds.
+            now: The time, in seconds.
         """
         if not self._waiting or (self._running and self._next_at is not None and now < self._next_at):
             return None
@@ -59,17 +59,17 @@ class Race(Generic[Address]):
         return address
 
     def failed(self, address: Address) -> None:
-        """An attempt failed; the next one begins at once.
+        """Record that an attempt failed; the next one may begin at once.
 
         Args:
-            address: Whose attempt.
+            address: Of the attempt.
         """
         self._running.discard(address)
         self._next_at = None
 
     @property
     def next_at(self) -> float | None:
-        """When the next attempt is to begin, even if none has failed; None: none is left."""
+        """The time of the next attempt, even if no other one has failed; None: there are no more addresses."""
         return self._next_at if self._waiting else None
 
     @property

@@ -1,4 +1,4 @@
-"""The head of an HTTP response (RFC 9112): what a proxy answers to CONNECT, and a server to the WebSocket handshake."""
+"""`HttpHead`: the head of an HTTP response (RFC 9112), of a proxy to CONNECT or of a server to the WebSocket handshake."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 __all__ = ["MAX_HEAD_BYTES", "HeadTooLong", "HttpHead", "NotHttp"]
 
 MAX_HEAD_BYTES: Final = 65536
-"""The longest head that is read."""
+"""Maximum length of a head."""
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?")
 
@@ -20,7 +20,7 @@ _BEGINNINGS: Final = (b"HTTP/1.0 ", b"HTTP/1.1 ")
 
 
 class NotHttp(ValueError):
-    """What came is no HTTP response; the message shows how it begins."""
+    """The received bytes are not an HTTP response; the message shows how they begin."""
 
 
 class HeadTooLong(NotHttp):
@@ -33,9 +33,9 @@ class HttpHead:
 
     Attributes:
         status: The status code.
-        reason: The words behind it, which may be missing.
-        headers: Names in lower case, the last value of each.
-        size: Its bytes, up to where the body begins.
+        reason: The reason phrase; may be empty.
+        headers: Names in lower case, with the last value of each.
+        size: Length in bytes, up to where the body begins.
     """
 
     status: int
@@ -45,14 +45,17 @@ class HttpHead:
 
     @classmethod
     def of(cls, received: bytes) -> HttpHead | None:
-        """The head of what was received so far, or None while there is more to come.
+        """Parse the head of a response.
 
         Args:
-            received: Everything from the first byte of the response.
+            received: All bytes of the response so far.
+
+        Returns:
+            The head; None while it is incomplete.
 
         Raises:
-            NotHttp: It cannot become one.
-            HeadTooLong: It is not complete after `MAX_HEAD_BYTES`.
+            NotHttp: The bytes cannot become an HTTP response.
+            HeadTooLong: The head is incomplete after `MAX_HEAD_BYTES`.
         """
         if not any(received.startswith(each) or each.startswith(received) for each in _BEGINNINGS):
             raise NotHttp(f"it began with {received[:40]!r}")

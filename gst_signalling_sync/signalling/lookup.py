@@ -1,4 +1,4 @@
-"""One-shot questions to a signalling server: connect, ask, close."""
+"""One-shot look-ups at a signalling server: connect, ask, close."""
 
 from __future__ import annotations
 
@@ -19,20 +19,24 @@ def list_producers(
 ) -> list[Peer]:
     """The producers that are registered at a signalling server now.
 
+    Example:
+        for producer in list_producers("ws://robot.local:8443"):
+            print(producer.id, producer.name)
+
     Args:
-        uri: The server's `Endpoint` or URI; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
-        host: Instead of `uri`.
-        port: Instead of `uri`.
-        timeout: Seconds for the whole call; None: 10.
+        uri: The server's `Endpoint` or URI. Defaults to ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
+        host: The server's host, instead of `uri`.
+        port: The server's TCP port, instead of `uri`.
+        timeout: Seconds for the whole call. Defaults to 10.
 
     Returns:
         The producers, in the server's order.
 
     Raises:
-        ConnectError: There is no way to a signalling server, or it refused the connection.
-        WaitTimeout: It did not answer in time.
-        ConnectionLost: It closed the connection.
-        ValueError: The address is not one of a signalling server.
+        ConnectError: The signalling server cannot be reached, or refused the connection.
+        WaitTimeout: The server did not answer in time.
+        ConnectionLost: The server closed the connection.
+        ValueError: The address is not that of a signalling server.
     """
     with _connected(uri, host, port, timeout) as (client, deadline):
         return client.list_producers(deadline.remaining())
@@ -43,20 +47,23 @@ def list_consumers(
 ) -> list[Peer]:
     """The passive consumers that are registered at a signalling server now.
 
+    Example:
+        [consumer] = list_consumers("ws://robot.local:8443")
+
     Args:
-        uri: The server's `Endpoint` or URI; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
-        host: Instead of `uri`.
-        port: Instead of `uri`.
-        timeout: Seconds for the whole call; None: 10.
+        uri: The server's `Endpoint` or URI. Defaults to ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
+        host: The server's host, instead of `uri`.
+        port: The server's TCP port, instead of `uri`.
+        timeout: Seconds for the whole call. Defaults to 10.
 
     Returns:
         The consumers, in the server's order.
 
     Raises:
-        ConnectError: There is no way to a signalling server, or it refused the connection.
-        WaitTimeout: It did not answer in time.
-        ConnectionLost: It closed the connection.
-        ValueError: The address is not one of a signalling server.
+        ConnectError: The signalling server cannot be reached, or refused the connection.
+        WaitTimeout: The server did not answer in time.
+        ConnectionLost: The server closed the connection.
+        ValueError: The address is not that of a signalling server.
     """
     with _connected(uri, host, port, timeout) as (client, deadline):
         return client.list_consumers(deadline.remaining())
@@ -70,24 +77,27 @@ def find_producer(
     port: int | None = None,
     timeout: float | None = None,
 ) -> Peer:
-    """The producer of that name, as registered now; `Listener.wait_for_producer` waits for one to come.
+    """The producer with a name, as registered now. `Listener.wait_for_producer` waits for one to come.
+
+    Example:
+        robot = find_producer("robot", "ws://robot.local:8443")
 
     Args:
         name: The ``name`` in the producer's meta.
-        uri: The server's `Endpoint` or URI; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
-        host: Instead of `uri`.
-        port: Instead of `uri`.
-        timeout: Seconds for the whole call; None: 10.
+        uri: The server's `Endpoint` or URI. Defaults to ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
+        host: The server's host, instead of `uri`.
+        port: The server's TCP port, instead of `uri`.
+        timeout: Seconds for the whole call. Defaults to 10.
 
     Returns:
-        The first of that name in the server's order.
+        The first producer with that name in the server's order.
 
     Raises:
-        PeerNotFound: There is none.
-        ConnectError: There is no way to a signalling server, or it refused the connection.
-        WaitTimeout: It did not answer in time.
-        ConnectionLost: It closed the connection.
-        ValueError: The address is not one of a signalling server.
+        PeerNotFound: There is no such producer.
+        ConnectError: The signalling server cannot be reached, or refused the connection.
+        WaitTimeout: The server did not answer in time.
+        ConnectionLost: The server closed the connection.
+        ValueError: The address is not that of a signalling server.
     """
     with _connected(uri, host, port, timeout) as (client, deadline):
         producers = client.list_producers(deadline.remaining())
@@ -98,14 +108,14 @@ def find_producer(
 
 
 def producer_named(producers: list[Peer], name: str | None) -> Peer | None:
-    """The first producer of a name, or the first of all when the name is None; None where there is none."""
+    """The first producer with a name, or the first of all where the name is None; None: there is no such producer."""
     return next((producer for producer in producers if name is None or producer.name == name), None)
 
 
 def describe_producers(producers: list[Peer]) -> str:
-    """Which producers there are instead, for an error message."""
+    """The producers that there are, for an error message."""
     if not producers:
-        return "there are no producers at all"
+        return "there are no producers"
     shown = ", ".join(repr(producer.name) if producer.name is not None else producer.id for producer in producers[:10])
     more = f" and {len(producers) - 10} more" if len(producers) > 10 else ""
     return f"there are {shown}{more}"
@@ -115,7 +125,7 @@ def describe_producers(producers: list[Peer]) -> str:
 def _connected(
     uri: str | Endpoint | None, host: str | None, port: int | None, timeout: float | None
 ) -> Iterator[tuple[SignallingClient, Deadline]]:
-    """A client for one question, and the time that is left for it."""
+    """A client for one request, and the time that is left for it."""
     deadline = Deadline(DEFAULT_TIMEOUT if timeout is None else timeout)
     client = SignallingClient(uri, host=host, port=port)
     client.connect(deadline.remaining())

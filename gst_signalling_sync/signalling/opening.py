@@ -1,6 +1,6 @@
-"""The way to a signalling server: its name, TCP, a proxy, TLS, and the WebSocket handshake (RFC 6455 section 4).
+"""`Opening`: connects to a signalling server: name resolution, TCP, proxy, TLS, WebSocket handshake (RFC 6455 section 4).
 
-Each part has its own words when it fails, because each has its own remedy.
+Each step has its own error message, because each has its own remedy.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import ssl
 from typing import Final, NoReturn
 from urllib.parse import urljoin
 
-from ..endpoint import Endpoint, redacted
+from ..endpoint import Endpoint, access_of, redacted
 from ..errors import ConnectError, ConnectTimeout
 from ..threads.interruption import Interruption
 from ..threads.waiting import Deadline
@@ -26,7 +26,7 @@ from .tls import explain, tls_context
 __all__ = ["Opening"]
 
 _BODY_SECONDS: Final = 1.0
-"""What a server may take to say why it refuses, once it has."""
+"""How long a server may take to send the body of a refusal."""
 
 _MAX_BODY_BYTES: Final = 4096
 
@@ -34,20 +34,20 @@ _MAX_SHOWN_CHARS: Final = 200
 
 _STATUSES: Final = {
     400: "the server took it for a bad request: is this the address of a signalling server?",
-    401: "it wants credentials: Endpoint(token=...), $GST_SIGNALLING_TOKEN, --token-file, or a user and password in the URI",
+    401: "it requires credentials: Endpoint(token=...), $GST_SIGNALLING_TOKEN, --token-file, or a user and password in the URI",
     403: "it does not let this client in: ask its operator what the token, the origin or the address may do",
     404: "there is an HTTP server, but no signalling at this path: this is not a WebSocket server's",
-    426: "the server wants another version of HTTP or WebSocket",
+    426: "the server requires another version of HTTP or WebSocket",
     429: "too many connections: try again later",
     502: "the server behind it does not answer: try again later",
-    503: "it takes no more connections now: try again later",
+    503: "it accepts no more connections now: try again later",
     504: "the server behind it does not answer in time: try again later",
 }
-"""What a server means by refusing, and what to do."""
+"""The meaning of a server's refusal, and what to do, by HTTP status."""
 
 _PROXY_STATUSES: Final = {
     403: "it does not let connections through to this server",
-    407: "it wants credentials: write its URI as http://user:password@host:port",
+    407: "it requires credentials: write its URI as http://user:password@host:port",
     502: "it cannot reach the server",
     503: "it cannot reach the server now",
     504: "the server does not answer it",
@@ -59,9 +59,9 @@ class Opening:
 
     Args:
         endpoint: The server.
-        deadline: For everything.
-        interruption: Ends it from another thread.
-        resumption_key: By which the peer comes back; it is another one afterwards. None: it does not come back.
+        deadline: For all steps together.
+        interruption: Ends the attempt from another thread.
+        resumption_key: The key by which the peer resumes; updated by the response. Defaults to None: it does not resume.
     """
 
     def __init__(
@@ -72,24 +72,25 @@ class Opening:
         resumption_key: ResumptionKey | None = None,
     ) -> None:
         self._endpoint = endpoint
+        self._access = access_of(endpoint)
         self._deadline = deadline
         self._interruption = interruption
         self._resumption_key = resumption_key
         self._doing = f"connecting to the signalling server {endpoint.uri}"
-        self._secrets = endpoint.secrets()
+        self._secrets = self._access.secrets()
         if resumption_key is not None and resumption_key.secret is not None:
             self._secrets = (*self._secrets, resumption_key.secret)
         self._has_credentials = False
 
     def open(self) -> tuple[Stream, bytes]:
-        """Open it.
+        """Open the connection.
 
         Returns:
-            The stream, and what was received of the first frames already.
+            The stream, and the bytes of the first frames that were received already.
 
         Raises:
-            ConnectError: A part of the way failed, or the server refused.
-            ConnectTimeout: A part of it took too long.
+            ConnectError: A step failed, or the server refused the connection.
+            ConnectTimeout: A step took too long.
             Interrupted: The interruption was triggered.
         """
         authorization = self._authorization()
@@ -107,11 +108,10 @@ class Opening:
             raise
 
     def _authorization(self) -> str | None:
-        endpoint = self._endpoint
-        if not endpoint.asks_for_token:
-            authorization = endpoint.authorization()
+        if not self._access.asks_for_token:
+            authorization = self._access.authorization()
         else:
-            where = endpoint.uri.split("//", 1)[1]
+            where = self._endpoint.uri.split("//", 1)[1]
             try:
                 answer = self._interruption.call(self._ask_for_token, f"token-{where}", self._deadline)
             except TimeoutError:
@@ -126,8 +126,8 @@ class Opening:
 
     def _ask_for_token(self) -> str | Exception | None:
         try:
-            return self._endpoint.authorization()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this attempt's
+            return self._access.authorization()
+        except Exception as error:  # noqa: BLE001 - raised as the error of this attempt
             return error
 
     def _proxy(self) -> Proxy | None:
@@ -184,7 +184,7 @@ class Opening:
         except TimeoutError:
             raise self._timeout("the proxy did not answer") from None
         except OSError as error:
-            raise self._error(f"the proxy broke the connection: {error.strerror or error}") from error
+            raise self._error(f"the connection to the proxy broke: {error.strerror or error}") from error
         if not 200 <= head.status < 300:
             meaning = _PROXY_STATUSES.get(head.status, "it does not connect to this server")
             raise self._error(f"the proxy refused: {self._status(head)}: {meaning}", status=head.status)
@@ -227,14 +227,14 @@ class Opening:
         except TimeoutError:
             raise self._timeout(f"TLS: {whose} did not answer the handshake", "Does it speak TLS there?") from None
         except OSError as error:
-            raise self._error(f"TLS: {whose} broke the handshake: {error.strerror or error}") from error
+            raise self._error(f"TLS: {whose} broke off the handshake: {error.strerror or error}") from error
         return secured
 
     def _shake_hands(self, stream: Stream, authorization: str | None) -> bytes:
         """Do the WebSocket handshake.
 
         Returns:
-            What came behind the server's answer.
+            The bytes that were received after the server's response.
         """
         rest = b""
 
@@ -254,7 +254,7 @@ class Opening:
             headers.append(self._resumption_key.header)
         try:
             answered = shake_hands(
-                endpoint.request_uri,
+                self._access.request_uri,
                 self._host_header(),
                 headers,
                 send=lambda data: stream.send(data, self._deadline),
@@ -268,9 +268,9 @@ class Opening:
             raise self._timeout("it did not answer", "Is this a signalling server?") from None
         except OSError as error:
             hint = "" if endpoint.is_secure else ". Does it speak TLS, so that its address is wss://?"
-            raise self._error(f"the server broke the connection: {error.strerror or error}{hint}") from error
+            raise self._error(f"the server broke off the connection: {error.strerror or error}{hint}") from error
         if self._resumption_key is not None:
-            self._resumption_key.take(answered.headers)
+            self._resumption_key.update(answered.headers)
         return rest
 
     def _host_header(self) -> str:
@@ -282,13 +282,13 @@ class Opening:
         return authority.removesuffix(f":{default_port}") if self._endpoint.port == default_port else authority
 
     def _response(self, stream: Stream) -> tuple[HttpHead, bytes]:
-        """The head of the server's answer, and all that was received."""
+        """The head of the server's response, and all bytes that were received."""
         received = b""
         try:
             while (head := HttpHead.of(received)) is None:
                 data = stream.receive(self._deadline)
                 if not data:
-                    what = f"it began with {received[:40]!r}" if received else "it said nothing. Is its address wss://?"
+                    what = f"it began with {received[:40]!r}" if received else "it sent nothing. Is its address wss://?"
                     raise self._error(f"this is not a WebSocket server: it closed the connection; {self._shown(what)}")
                 received += data
         except NotHttp as error:
@@ -312,7 +312,7 @@ class Opening:
         raise self._error(f"the server refused: {self._status(head)}: {meaning}{said}", status=head.status)
 
     def _said(self, head: HttpHead, stream: Stream, body: bytes) -> str:
-        """The server's own words, where it has some for people."""
+        """The first line of the server's own explanation, where it has one for people."""
         if not head.headers.get("content-type", "").lower().startswith("text/plain"):
             return ""
         length = head.headers.get("content-length", "")
@@ -337,7 +337,7 @@ class Opening:
         return f"{host}:{self._endpoint.port}"
 
     def _shown(self, text: str) -> str:
-        """A text from elsewhere, as far as it may be shown."""
+        """A string from the network with secrets and control characters removed, and truncated."""
         text = redacted(text, self._secrets)
         printable = "".join(char if char.isprintable() else " " for char in text)
         return printable if len(printable) <= _MAX_SHOWN_CHARS else f"{printable[:_MAX_SHOWN_CHARS]}..."

@@ -1,4 +1,4 @@
-"""`Outgoing`: what waits for the writer of a connection."""
+"""`Outgoing`: the queue of a connection's writer."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..threads.interruptible import Condition
 __all__ = ["Outgoing"]
 
 _TOGETHER: Final = 16 * 2**10
-"""Characters of texts that are taken at once, unless one is longer: short ones in one packet, none behind a long one."""
+"""Characters of messages that are taken together, unless one is longer: short ones share a packet, a long one goes alone."""
 
 
 class Outgoing:
-    """Texts in their order, and control frames, which overtake them; of each kind of these only the newest waits.
+    """Text messages in their order, and control frames, which overtake them; only the newest control frame of a kind waits.
 
-    So a server that pings and does not read costs no memory: RFC 6455 section 5.5.3 lets a pong answer several pings.
+    So a server that pings and does not read costs no memory: a pong may answer several pings (RFC 6455 section 5.5.3).
     """
 
     def __init__(self) -> None:
@@ -28,18 +28,18 @@ class Outgoing:
         self._is_closed = False
 
     def put(self, text: str) -> None:
-        """Add a text; returns at once. After `close` it goes nowhere."""
+        """Add a text message; returns at once. After `close` it is dropped."""
         with self._changed:
             if not self._is_closed:
                 self._texts.append(text)
                 self._changed.notify()
 
     def put_control(self, kind: str, frame: bytes) -> None:
-        """Add a control frame, in the place of one of its kind; returns at once. After `close` it goes nowhere.
+        """Add a control frame, in place of a waiting one of its kind; returns at once. After `close` it is dropped.
 
         Args:
             kind: Such as ``"pong"``.
-            frame: As it goes over the wire.
+            frame: Ready to send.
         """
         with self._changed:
             if not self._is_closed:
@@ -47,7 +47,7 @@ class Outgoing:
                 self._changed.notify()
 
     def close(self, frame: bytes) -> None:
-        """Have `take` return a closing frame, and then None: nothing follows it (RFC 6455 section 5.5.1); returns at once."""
+        """Make `take` return a closing frame, and then None: no frame may follow it (RFC 6455 section 5.5.1)."""
         with self._changed:
             self._texts.clear()
             self._control = {"close": frame}
@@ -55,16 +55,16 @@ class Outgoing:
             self._changed.notify()
 
     def end(self) -> None:
-        """Have `take` return None once everything before is taken; returns at once."""
+        """Make `take` return None once the queue is empty; returns at once."""
         with self._changed:
             self._is_ended = True
             self._changed.notify()
 
     def take(self) -> list[str | bytes] | None:
-        """What waits, up to some length: control frames and then texts. Blocks until there is something.
+        """Take waiting control frames and then text messages, up to some length. Blocks until there are any.
 
         Returns:
-            At least one; None: `end` was called, and nothing is left.
+            At least one; None: `end` was called, and the queue is empty.
         """
         with self._changed:
             while not (self._control or self._texts):

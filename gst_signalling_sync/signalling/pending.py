@@ -1,4 +1,4 @@
-"""Requests that wait for the server's answer, matched by order: the protocol correlates nothing else."""
+"""`PendingRequests`: requests that wait for the server's answers, matched by order, as the protocol has no request ids."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from ..threads.waiting import Deadline, result_of
 __all__ = ["PendingRequest", "PendingRequests"]
 
 _RELAY_ERRORS: Final = re.compile(r"Peer .* is not part of |cannot forward offer |Invalid end session message ")
-"""How the errors begin that answer a relayed message or the end of a session, for which no caller waits."""
+"""Beginnings of errors that answer a relayed message or the end of a session, for which no caller waits."""
 
 
 @dataclass(slots=True, eq=False)
 class PendingRequest:
-    """A request whose answer somebody waits for.
+    """A request whose answer a caller waits for.
 
     Attributes:
-        is_answer: Whether an event answers it. None: the server answers it only by an `Error`, and has accepted it when
-            it answers a later request.
-        accept: Makes the future's result of the answer; called on the reader, in the order of the messages.
+        is_answer: Whether an event answers it. None: the server answers it only by an `Error`, and has accepted it when it
+            answers a later request.
+        accept: Called on the reader with the answer, in the order of the messages; returns the result.
         discard: Called on the reader instead, when nobody waits any more.
-        is_refusal: Whether the text of an `Error` can only be about this request.
+        is_refusal: Whether the details of an `Error` can only be about this request.
         future: The result. A caller that gives up cancels it; the request keeps its place until its late answer.
     """
 
@@ -42,19 +42,19 @@ class PendingRequest:
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether its caller gave up waiting; its answer may still come, or never."""
+        """Whether its caller gave up waiting; the answer may still come."""
         return self.future.cancelled()
 
     def wait(self, deadline: Deadline, doing: str) -> Any:
-        """Wait for the result; who gives up abandons the request.
+        """Wait for the result. A caller that gives up abandons the request.
 
         Args:
-            deadline: How long.
-            doing: What is tried, for the error.
+            deadline: How long to wait.
+            doing: What is being tried, for the error message.
 
         Raises:
             WaitTimeout: No answer in time.
-            SignallingError: What `accept` raised, or the connection was lost.
+            SignallingError: Raised by `accept`, or because the connection was lost.
         """
         try:
             return result_of(self.future, deadline)
@@ -67,47 +67,47 @@ class PendingRequest:
             raise
 
     def resolve(self, event: Event | None) -> None:
-        """Hand over the answer, None being silent acceptance."""
+        """Set the result by the answer; None stands for silent acceptance."""
         if not self.future.set_running_or_notify_cancel():
             self.discard(event)
             return
         try:
             self.future.set_result(self.accept(event))
-        except Exception as error:  # noqa: BLE001 - it belongs to the caller, not to the reader
+        except Exception as error:  # noqa: BLE001 - raised in the caller, not in the reader
             self.future.set_exception(error)
 
 
 class PendingRequests:
-    """Requests in the order sent."""
+    """Requests in the order in which they were sent."""
 
     def __init__(self) -> None:
-        # Guards the queue, and is held while sending: the order of the queue has to be the order on the wire.
+        # Guards the queue, and is held while sending: the order of the queue must be the order on the wire.
         self._lock = threading.Lock()
         self._pending: deque[PendingRequest] = deque()
         self._failure: Exception | None = None
 
     def add(self, requests: list[PendingRequest], send: Callable[[], None]) -> None:
-        """Remember requests and send them, with no other request in between.
+        """Add requests and send them, with no other request between them.
 
         Args:
             requests: In the order in which they are sent.
-            send: Sends them all; must not block.
+            send: Sends all of them; must not block.
 
         Raises:
-            Exception: What `fail` was called with.
+            Exception: The error that `fail` was called with.
         """
         with self._lock:
             if self._failure is not None:
-                # A new one each time: an exception raised again and again drags its tracebacks along.
+                # A new exception each time: one that is raised again and again accumulates tracebacks.
                 raise type(self._failure)(*self._failure.args)
             self._pending.extend(requests)
             send()
 
     def resolve(self, event: Event) -> bool:
-        """Hand an event to the request that it answers.
+        """Resolve the request that an event answers.
 
         Returns:
-            Whether it answered one, even one that nobody waits for any more.
+            Whether the event answered a request, even one that nobody waits for any more.
         """
         with self._lock:
             request = self._refused(event.details) if isinstance(event, Error) else self._answered(event)
@@ -122,7 +122,7 @@ class PendingRequests:
         return True
 
     def fail(self, error: Exception) -> None:
-        """Have every request raise an error, the waiting ones and those to come."""
+        """Make every request raise an error, both the waiting and the later ones."""
         with self._lock:
             self._failure = error
             pending, self._pending = self._pending, deque()
@@ -131,11 +131,11 @@ class PendingRequests:
                 request.future.set_exception(error)
 
     def _answered(self, event: Event) -> PendingRequest | None:
-        """The first request that the event answers, also one that was given up: answers come in the order of requests."""
+        """The first request that an event answers, even an abandoned one: answers come in the order of requests."""
         return next((each for each in self._pending if each.is_answer is not None and each.is_answer(event)), None)
 
     def _refused(self, details: str) -> PendingRequest | None:
-        """The request that the server refused, as far as the text of the error tells."""
+        """The request that the server refused, as far as the details of the error tell."""
         if _RELAY_ERRORS.match(details):
             return None
         for each in self._pending:

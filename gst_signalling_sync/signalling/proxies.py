@@ -1,4 +1,4 @@
-"""Which proxy a connection goes through, and how: HTTP CONNECT (RFC 9110 section 9.3.6), and SOCKS by python-socks."""
+"""Proxies of a connection: which one applies, HTTP CONNECT (RFC 9110 section 9.3.6), and SOCKS by python-socks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ..endpoint import Endpoint, checked_proxy
+from ..endpoint import Endpoint, access_of, checked_proxy
 from ..threads.waiting import Deadline
 from .http_head import HttpHead
 from .stream import Stream
@@ -26,8 +26,8 @@ class Proxy:
         scheme: ``http``, ``https``, ``socks4``, ``socks4a``, ``socks5`` or ``socks5h``.
         host: Its name or address.
         port: Its TCP port.
-        source: Where it was found, for errors; empty: it was given with the endpoint.
-        credentials: User and password, if it wants them.
+        source: The environment variable that names it, for errors; empty: it was given with the endpoint.
+        credentials: User and password, where it requires them.
     """
 
     scheme: str
@@ -47,11 +47,11 @@ class Proxy:
 
     @property
     def resolves_names(self) -> bool:
-        """Whether it is told the server's name, not its address."""
+        """Whether it gets the server's name instead of its address."""
         return self.scheme not in ("socks4", "socks5")
 
     def secrets(self) -> tuple[str, ...]:
-        """What must not be shown."""
+        """The strings that must not be shown."""
         if self.credentials is None:
             return ()
         return (*self.credentials, self._basic())
@@ -65,22 +65,22 @@ def proxy_of(endpoint: Endpoint, environment: Mapping[str, str]) -> Proxy | None
     """The proxy to go through.
 
     Args:
-        endpoint: Its own proxy comes first, also for this machine.
-        environment: Where ``https_proxy``, ``http_proxy``, ``all_proxy`` and ``no_proxy`` are looked up, in lower case and in
-            upper case.
+        endpoint: Its own proxy comes first, even for this machine.
+        environment: Has ``https_proxy``, ``http_proxy``, ``all_proxy`` and ``no_proxy``, in lower or upper case.
 
     Returns:
-        The proxy, or None: there is none.
+        The proxy; None: there is no proxy.
 
     Raises:
-        ValueError: The environment names one that is none.
+        ValueError: The environment names a proxy by something that is not its URI.
     """
-    if endpoint.proxy_uri is not None:
-        return _proxy(endpoint.proxy_uri, "") if endpoint.proxy_uri else None
+    proxy_uri = access_of(endpoint).proxy_uri
+    if proxy_uri is not None:
+        return _proxy(proxy_uri, "") if proxy_uri else None
     if is_this_machine(endpoint.host) or _is_exempt(endpoint.host, endpoint.port, environment):
         return None
     for name in ("https_proxy" if endpoint.is_secure else "http_proxy", "all_proxy"):
-        # A web server's CGI programs have HTTP_PROXY from whoever sends the header `Proxy:`.
+        # In a web server's CGI program, HTTP_PROXY is set by any client that sends the header `Proxy:`.
         spellings = (name,) if name == "http_proxy" and "REQUEST_METHOD" in environment else (name, name.upper())
         for spelling in spellings:
             if environment.get(spelling):
@@ -102,7 +102,7 @@ def _proxy(uri: str, source: str) -> Proxy:
 
 
 def is_this_machine(host: str) -> bool:
-    """Whether a name or address is certainly one of this machine's own, without asking anybody.
+    """Whether a name or address certainly belongs to this machine, without asking a resolver.
 
     Args:
         host: The name or address.
@@ -117,7 +117,7 @@ def is_this_machine(host: str) -> bool:
 
 
 def _is_exempt(host: str, port: int, environment: Mapping[str, str]) -> bool:
-    """Whether ``no_proxy`` names a host: a domain with those below it, an address, a network, each with a port perhaps."""
+    """Whether ``no_proxy`` names a host: by a domain, its parent, an address or a network, each optionally with a port."""
     entries = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     return any(_matches(entry.strip().lower(), host.lower().rstrip("."), port) for entry in entries.split(","))
 
@@ -150,21 +150,21 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def tunnel_http(stream: Stream, proxy: Proxy, authority: str, deadline: Deadline) -> HttpHead:
-    """Have an HTTP proxy connect a stream to a server.
+    """Ask an HTTP proxy to connect a stream to a server (CONNECT).
 
     Args:
-        stream: Connected to the proxy; when the answer's status is 2xx, to the server.
+        stream: Connected to the proxy; after a response of status 2xx, to the server.
         proxy: The proxy.
         authority: The server's host and port.
-        deadline: How long it may take.
+        deadline: How long the proxy may take.
 
     Returns:
-        The proxy's answer.
+        The proxy's response.
 
     Raises:
-        NotHttp: It answered something else.
-        EOFError: It closed the connection.
-        TimeoutError: It did not answer in time.
+        NotHttp: The response is not HTTP.
+        EOFError: The proxy closed the connection.
+        TimeoutError: The proxy did not answer in time.
         Interrupted: The interruption given to the stream was triggered.
         OSError: The connection broke.
     """
@@ -182,19 +182,19 @@ def tunnel_http(stream: Stream, proxy: Proxy, authority: str, deadline: Deadline
 
 
 def tunnel_socks(stream: Stream, proxy: Proxy, host: str, port: int, deadline: Deadline) -> None:
-    """Have a SOCKS proxy connect a stream to a server.
+    """Ask a SOCKS proxy to connect a stream to a server.
 
     Args:
         stream: Connected to the proxy, afterwards to the server.
         proxy: The proxy.
         host: The server's address, or its name where the proxy resolves names.
         port: The server's TCP port.
-        deadline: How long it may take.
+        deadline: How long the proxy may take.
 
     Raises:
-        ImportError: python-socks is missing.
+        ImportError: python-socks is not installed.
         python_socks.ProxyError: The proxy refused.
-        TimeoutError: It did not answer in time.
+        TimeoutError: The proxy did not answer in time.
         Interrupted: The interruption given to the stream was triggered.
         OSError: The connection broke.
     """
@@ -209,7 +209,7 @@ def tunnel_socks(stream: Stream, proxy: Proxy, host: str, port: int, deadline: D
         username=user,
         password=password,
         rdns=proxy.resolves_names,
-        # It is made for a proxy behind another one, whose part our own stream takes.
+        # Meant for a proxy behind another proxy; our stream takes the part of the other one.
         forward=_Forward(lambda: _SocketLike(stream, deadline)),  # type: ignore[arg-type]
     )
     socks.connect(host, port, timeout=max(0.001, deadline.remaining()))
@@ -217,7 +217,7 @@ def tunnel_socks(stream: Stream, proxy: Proxy, host: str, port: int, deadline: D
 
 @dataclass(frozen=True)
 class _Forward:
-    """What python-socks asks for a connection to the proxy."""
+    """The object that python-socks asks for a connection to the proxy."""
 
     make: Callable[[], _SocketLike]
 
@@ -226,7 +226,7 @@ class _Forward:
 
 
 class _SocketLike:
-    """As much of a socket as python-socks uses, by a stream, whose waits end in time and can be interrupted."""
+    """The methods of a socket that python-socks uses, over a stream, whose waits have a deadline and can be interrupted."""
 
     def __init__(self, stream: Stream, deadline: Deadline) -> None:
         self._stream = stream
@@ -243,4 +243,4 @@ class _SocketLike:
         return data
 
     def close(self) -> None:
-        """The stream is closed by its owner."""
+        """Do nothing: the owner closes the stream."""

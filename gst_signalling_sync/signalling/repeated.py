@@ -1,4 +1,4 @@
-"""`RepeatedWarnings`: neither a server nor a peer can fill the log of this machine."""
+"""`RepeatedWarnings`: keeps a server or a peer from filling the log."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["RepeatedWarnings"]
 
 
 class RepeatedWarnings:
-    """Warnings about what one server or peer sent: each kind once, and its number at the end.
+    """Warnings about messages of one server or peer: each kind is logged once, and its count at the end.
 
     Args:
-        logger: Where they go.
-        named: The server, or the session with the peer, which every line names.
+        logger: The logger to use.
+        named: The server, or the session with the peer, that every line names.
     """
 
     def __init__(self, logger: logging.Logger, named: str) -> None:
@@ -22,19 +22,19 @@ class RepeatedWarnings:
         self._counts: Counter[str] = Counter()
 
     def warn(self, kind: str, details: str, trace: bool = False) -> None:
-        """Warn, or count where that kind was warned of before.
+        """Log a warning; if it is not the first one of its kind, at debug level.
 
         Args:
-            kind: What happened, the same for all of the kind.
+            kind: What happened, the same for all warnings of the kind.
             details: What was special this time.
-            trace: Whether the present exception's traceback is logged too.
+            trace: Whether the present exception's traceback is logged too. Defaults to False.
         """
         self._counts[kind] += 1
         level = logging.WARNING if self._counts[kind] == 1 else logging.DEBUG
         self._logger.log(level, "%s: %s: %s", self._named, kind, details, exc_info=trace or None)
 
     def report(self) -> None:
-        """Say how often each kind came again."""
+        """Log the count of each kind that came more than once."""
         for kind, count in self._counts.items():
             if count > 1:
                 self._logger.warning("%s: %s: %d times in all", self._named, kind, count)

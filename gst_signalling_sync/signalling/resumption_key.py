@@ -1,7 +1,7 @@
-"""`ResumptionKey`: by which a client that connects again shows the server that it is the same peer.
+"""`ResumptionKey`: the secret by which a client that connects again proves to the server that it is the same peer.
 
-Over the wire it is a header of the WebSocket handshake and of its answer, see ``docs/protocol.rst``. A server that knows
-nothing of it answers without one.
+It travels in a header of the WebSocket handshake's request and response, see ``docs/protocol.rst``. A server without this
+extension answers without the header.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ..protocol.resumption import HEADER, NEW
 __all__ = ["ResumptionKey"]
 
 _KEY: Final = re.compile(r"[!-~]{1,256}")
-"""What is sent back to a server is nothing that could be taken for another header."""
+"""The form of a key, which could not be mistaken for another header when it is sent back."""
 
 
 class ResumptionKey:
-    """The newest key of one peer, over all of its connections. It belongs to the thread that connects."""
+    """The newest key of one peer, over all of its connections. Used by the connecting thread alone."""
 
     def __init__(self) -> None:
         self._key = NEW
@@ -29,28 +29,28 @@ class ResumptionKey:
 
     @property
     def is_new(self) -> bool:
-        """Whether the peer has none yet, so that the server takes it for a new one."""
+        """Whether the peer has no key yet, so that the server takes it for a new one."""
         return self._key == NEW
 
     @property
     def secret(self) -> str | None:
-        """The key itself; None: there is none yet."""
+        """The key itself; None: there is no key yet."""
         return None if self.is_new else self._key
 
     @property
     def header(self) -> tuple[str, str]:
-        """Name and value of the header that a handshake has."""
+        """Name and value of the handshake's header."""
         return HEADER, self._key
 
-    def take(self, headers: Mapping[str, str]) -> None:
-        """Take the key for the next connection.
+    def update(self, headers: Mapping[str, str]) -> None:
+        """Store the key for the next connection.
 
         Args:
-            headers: Of the server's answer to a handshake, by their names in lower case.
+            headers: Of the server's response to a handshake, by names in lower case.
         """
         key = headers.get(HEADER.lower(), "")
         self._key = key if _KEY.fullmatch(key) else NEW
 
     def forget(self) -> None:
-        """Be a new peer the next time."""
+        """Forget the key, so that the next connection is that of a new peer."""
         self._key = NEW

@@ -1,4 +1,4 @@
-"""`ServerSignals`: a signal for every message that a signalling server sends."""
+"""`ServerSignals`: a signal for every message of a signalling server."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ServerSignals:
         self.connection_lost = Signal("The connection ended, not by `close`: ``(client, error)``.")
 
     def _announce(self, event: Event, callbacks: Callbacks) -> None:
-        """Have the signal of a message emitted.
+        """Emit the signal of a message.
 
         Args:
             event: The message.
@@ -56,7 +56,7 @@ class ServerSignals:
     def _signal_of(self, event: Event) -> tuple[Signal, dict[str, object]] | None:
         match event:
             case PeerAway() | PeerBack():
-                # Only peers with a resumption key are told that, which roles are.
+                # Sent only to peers with a resumption key, so to roles.
                 return None
             case Welcome(peer_id):
                 return self.welcomed, {"peer_id": peer_id}

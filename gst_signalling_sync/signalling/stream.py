@@ -1,4 +1,4 @@
-"""Streams of bytes between this end and a server: TCP, and TLS over any other stream, so over one through a proxy too."""
+"""Byte streams to a server: TCP, and TLS (RFC 8446) over any other stream, such as one through a proxy."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ _ADDRESS_GONE: Final = {errno.EADDRNOTAVAIL, errno.ENODEV, errno.ENXIO}
 
 
 class Stream(ABC):
-    """What one thread may read from while another one writes to it, and any may shut down."""
+    """A stream that one thread may read while another one writes it, and that any thread may shut down."""
 
     @abstractmethod
     def receive(self, deadline: Deadline) -> bytes:
-        """The next bytes; none at the end.
+        """The next bytes; empty at the end of the stream.
 
         Args:
-            deadline: How long to wait for them.
+            deadline: How long to wait.
 
         Raises:
-            TimeoutError: None came in time.
+            TimeoutError: No bytes came in time.
             Interrupted: The interruption given to the stream was triggered.
             OSError: The connection broke.
         """
 
     @abstractmethod
     def send(self, data: bytes, deadline: Deadline) -> None:
-        """Hand bytes to the system.
+        """Send bytes, all of them.
 
         Args:
-            data: All of them are sent.
-            deadline: How long it may take to take them.
+            data: The bytes.
+            deadline: How long the system may take to accept them.
 
         Raises:
-            TimeoutError: It did not take them all in time.
+            TimeoutError: The system did not accept all of them in time.
             Interrupted: The interruption given to the stream was triggered.
             OSError: The connection broke.
         """
@@ -55,7 +55,7 @@ class Stream(ABC):
     @property
     @abstractmethod
     def tcp(self) -> TcpStream:
-        """The stream at the bottom."""
+        """The TCP stream below all others."""
 
 
 class TcpStream(Stream):
@@ -63,7 +63,7 @@ class TcpStream(Stream):
 
     Args:
         connected: A connected socket; the stream owns it.
-        interruption: What ends its waits until `opened`.
+        interruption: Ends its waits until `opened`.
     """
 
     def __init__(self, connected: socket.socket, interruption: Interruption) -> None:
@@ -72,7 +72,7 @@ class TcpStream(Stream):
         self._socket = connected
         self._interruption: Interruption | None = interruption
         self.bytes_received = 0
-        """How many bytes came, those of TLS and of incomplete messages included."""
+        """Number of bytes received, those of TLS and of incomplete messages included."""
         self._bytes_sent = 0
 
     @property
@@ -81,11 +81,11 @@ class TcpStream(Stream):
         return self
 
     def opened(self, unanswered_seconds: float) -> None:
-        """The connection is open: from now on `shut_down` alone ends waits.
+        """Record that the connection is open: from now on only `shut_down` ends waits.
 
         Args:
-            unanswered_seconds: After how long the system gives it up while bytes are not acknowledged (TCP_USER_TIMEOUT, RFC
-                5482, where there is one); `math.inf`: its own time.
+            unanswered_seconds: How long bytes may remain unacknowledged until the system gives the connection up
+                (TCP_USER_TIMEOUT, RFC 5482, where the system has it); `math.inf`: the system's own limit.
         """
         self._interruption = None
         option = getattr(socket, "TCP_USER_TIMEOUT", None)
@@ -118,21 +118,21 @@ class TcpStream(Stream):
             view = view[count:]
 
     def shut_down(self) -> None:
-        """End the connection and every wait for it; its descriptor stays until `close`. Idempotent, from any thread."""
+        """End the connection and every wait for it; idempotent, from any thread. The descriptor stays open until `close`."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Give the socket back; idempotent."""
+        """Close the socket; idempotent."""
         self._socket.close()
 
     def delivered(self) -> tuple[int, bool]:
-        """How many bytes the other end's system has acknowledged, and whether any are still on their way."""
+        """The number of bytes that the other end has acknowledged, and whether any are still under way."""
         waiting = _unacknowledged(self._socket)
         return self._bytes_sent - waiting, waiting > 0
 
     def has_address(self) -> bool:
-        """Whether the address of this end is still one of this machine's: nobody but ourselves can tell."""
+        """Whether the local address still belongs to this machine, which the system does not report by itself."""
         try:
             host, _, *rest = self._socket.getsockname()
             with socket.socket(self._socket.family, socket.SOCK_DGRAM) as probe:
@@ -154,13 +154,14 @@ class TcpStream(Stream):
 
 
 class TlsStream(Stream):
-    """TLS (RFC 8446) over another stream. Its state machine is locked for as long as it computes, never while it waits.
+    """TLS (RFC 8446) over another stream. Its state machine is locked while it computes, never while it waits.
 
-    Python's own `SSLSocket` is not safe to be read and written by two threads at once before 3.13, and cannot run over another.
+    Before Python 3.13, `SSLSocket` must not be read and written by two threads at the same time, and it cannot run over another
+    stream.
 
     Args:
-        stream: What carries it; the handshake is still to come.
-        context: What to trust.
+        stream: Carries the TLS records; the handshake is still to come.
+        context: The certificates to trust.
         host: The name or address that the certificate must be for.
     """
 
@@ -170,13 +171,13 @@ class TlsStream(Stream):
         self._outgoing = ssl.MemoryBIO()
         # Guards the state machine and both buffers.
         self._lock = threading.Lock()
-        # Held while sending: what the state machine gives out must leave in that order.
+        # Held while sending, because records must leave in the order in which the state machine makes them.
         self._sending = threading.Lock()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
 
     @property
     def tcp(self) -> TcpStream:
-        """The stream at the bottom."""
+        """The TCP stream below all others."""
         return self._stream.tcp
 
     def shake_hands(self, deadline: Deadline) -> None:
@@ -186,8 +187,8 @@ class TlsStream(Stream):
             deadline: How long it may take.
 
         Raises:
-            ssl.SSLError: The other end is not to be trusted, refused, or does not speak TLS.
-            TimeoutError: It did not end in time.
+            ssl.SSLError: The other end is not trusted, refused the handshake, or does not speak TLS.
+            TimeoutError: The handshake was not complete in time.
             Interrupted: The interruption given to the stream was triggered.
             OSError: The connection broke.
         """
@@ -216,7 +217,7 @@ class TlsStream(Stream):
                     pass
                 except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                     return b""
-            # What TLS itself has to answer goes out with what is sent next: this thread must not wait in sending.
+            # Records that TLS itself makes leave with the next `send`: this thread must not wait for sending.
             self._feed(self._stream.receive(deadline))
 
     def send(self, data: bytes, deadline: Deadline) -> None:
@@ -242,7 +243,7 @@ class TlsStream(Stream):
 
 
 def _unacknowledged(connected: socket.socket) -> int:
-    """How many bytes of a TCP connection wait here or for the other end's acknowledgement (tcp(7), SIOCOUTQ)."""
+    """The number of bytes of a TCP connection that the other end has not acknowledged (tcp(7), SIOCOUTQ)."""
     try:
         import fcntl
         import termios

@@ -1,4 +1,4 @@
-"""TCP connections by name: every address of it is tried, a slow one not alone (Happy Eyeballs, RFC 8305)."""
+"""TCP connections to a host name, whose addresses are tried in parallel (Happy Eyeballs, RFC 8305)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .happy_eyeballs import Race, interleaved
 __all__ = ["Address", "NoAddressAnswers", "addresses_of", "connect_tcp"]
 
 Address: TypeAlias = tuple[int, tuple[Any, ...]]
-"""A family of sockets, and what they connect to."""
+"""A socket family, and an address as `socket.connect` takes it."""
 
 
 class NoAddressAnswers(OSError):
-    """No address of a name could be connected to; the message tells what became of each.
+    """No connection to any address of a name could be made; the message says why for each of them.
 
     Attributes:
-        reasons: What each attempt raised.
+        reasons: The errors of the attempts.
     """
 
     def __init__(self, message: str, reasons: Sequence[OSError]) -> None:
@@ -34,7 +34,7 @@ class NoAddressAnswers(OSError):
 
     @property
     def are_refused(self) -> bool:
-        """Whether the machine was there each time, and nothing listened."""
+        """Whether every address refused the connection: the machine is there, and nothing listens."""
         return all(isinstance(reason, ConnectionRefusedError) for reason in self.reasons)
 
 
@@ -44,15 +44,15 @@ def addresses_of(host: str, port: int, deadline: Deadline, interruption: Interru
     Args:
         host: A name or address.
         port: A TCP port.
-        deadline: How long the system may take to find out.
-        interruption: Ends the waiting.
+        deadline: How long the system's resolver may take.
+        interruption: Ends the wait.
 
     Returns:
-        At least one.
+        At least one address.
 
     Raises:
-        OSError: The system knows none, or the name cannot be one.
-        TimeoutError: It did not answer in time.
+        OSError: The system knows no address, or the name is invalid.
+        TimeoutError: The resolver did not answer in time.
         Interrupted: The interruption was triggered.
     """
 
@@ -61,12 +61,12 @@ def addresses_of(host: str, port: int, deadline: Deadline, interruption: Interru
         return interleaved([(family, (family, address)) for family, _, _, _, address in found])
 
     try:
-        # Of an address nobody has to be asked.
+        # A numeric address needs no resolver.
         return resolve(socket.AI_NUMERICHOST)
     except socket.gaierror:
         pass
     except UnicodeError as error:
-        raise socket.gaierror(socket.EAI_NONAME, f"it cannot be a name: {error}") from None
+        raise socket.gaierror(socket.EAI_NONAME, f"it is not a valid name: {error}") from None
     # The system's resolver may take minutes, and nothing can interrupt it.
     return interruption.call(lambda: resolve(0), f"resolver-{host}", deadline)
 
@@ -76,17 +76,17 @@ def connect_tcp(addresses: Sequence[Address], deadline: Deadline, interruption: 
 
     Args:
         addresses: In the order in which they are tried.
-        deadline: For all of them.
-        interruption: Ends the waiting.
+        deadline: For all attempts together.
+        interruption: Ends the wait.
 
     Returns:
-        A connected socket, not blocking.
+        A connected non-blocking socket.
 
     Raises:
-        NoAddressAnswers: Each attempt failed.
-        TimeoutError: None succeeded in time.
+        NoAddressAnswers: Every attempt failed.
+        TimeoutError: No attempt succeeded in time.
         Interrupted: The interruption was triggered.
-        OSError: There are no descriptors left, for example.
+        OSError: The process has no descriptors left, for example.
     """
     race = Race(addresses)
     attempts: dict[socket.socket, Address] = {}
@@ -128,7 +128,7 @@ def connect_tcp(addresses: Sequence[Address], deadline: Deadline, interruption: 
 
 
 def _outcome(addresses: Sequence[Address], failures: dict[Address, OSError]) -> str:
-    """What became of each address."""
+    """The outcome for each address, in words."""
     told = []
     for family, address in addresses:
         failure = failures.get((family, address))

@@ -1,4 +1,4 @@
-"""TLS (RFC 8446) to a signalling server: what an endpoint says about whom to trust."""
+"""TLS (RFC 8446) to a signalling server: which certificates an endpoint trusts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["explain", "tls_context"]
 logger = logging.getLogger(__name__)
 
 _FOREIGN_VARIABLE: Final = "WEBSOCKET_CLIENT_CA_BUNDLE"
-"""What named a private CA before `Endpoint.cafile` did."""
+"""websocket-client's variable, which named a private CA before `Endpoint.cafile` did."""
 
 _HOW_TO_TRUST: Final = (
     "name the file of its CA by Endpoint(cafile=...), $GST_SIGNALLING_CAFILE or --cafile, or go unprotected by"
@@ -23,42 +23,43 @@ _HOW_TO_TRUST: Final = (
 )
 
 _warned: set[str] = set()
-"""The servers of which it was said that nothing protects the connection to them."""
+"""URIs of servers for which the warning about unchecked certificates was logged."""
 
 
 def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
-    """What to trust when connecting to an endpoint.
+    """The TLS context for connections to an endpoint.
 
     Args:
         endpoint: The endpoint.
 
     Returns:
-        A context with its CA certificates, or the system's.
+        A context with the endpoint's CA certificates, or the system's.
 
     Raises:
-        OSError: The file of CA certificates cannot be read, or holds none.
+        OSError: The file of CA certificates cannot be read, or holds no certificates.
     """
     if endpoint.insecure:
         if endpoint.uri not in _warned:
             _warned.add(endpoint.uri)
             logger.warning(
-                "%s: its certificate is not checked (insecure): anybody on the way can read and change", endpoint.uri
+                "%s: its certificate is not checked (insecure): anybody on the way can read and change messages",
+                endpoint.uri,
             )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
     context = tls_trust.trusting_context(endpoint.cafile or os.environ.get(_FOREIGN_VARIABLE) or None)
-    # The state machine would have to read in order to write.
+    # With renegotiation, the state machine would have to read in order to write.
     context.options |= ssl.OP_NO_RENEGOTIATION
     return context
 
 
 def explain(error: ssl.SSLError, host: str) -> str:
-    """What a failed handshake means, and what to do.
+    """The meaning of a failed handshake, and what to do.
 
     Args:
-        error: What the handshake raised.
+        error: Raised by the handshake.
         host: The name or address that the certificate had to be for.
     """
     return tls_trust.explain(error, host, how_to_trust=_HOW_TO_TRUST, plain="ws://")

@@ -1,4 +1,4 @@
-"""What is closed when the interpreter exits, before it would freeze daemon threads in the middle of C code."""
+"""Objects that are closed at interpreter exit, before it freezes daemon threads in the middle of C code."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ __all__ = ["CLOSED_FIRST", "CLOSED_LAST"]
 logger = logging.getLogger(__name__)
 
 _SECONDS: Final = 2.0
-"""What each may take to say goodbye."""
+"""Seconds that each object may take to close."""
 
 
 class Closable(Protocol):
-    """What can be closed within a time."""
+    """An object whose `close` is bounded in time."""
 
     def close(self, seconds: float, /) -> None:
-        """End it, in so many seconds."""
+        """Close the object within that many seconds."""
 
 
 CLOSED_FIRST: Final[weakref.WeakSet[Closable]] = weakref.WeakSet()
-"""What uses event loops, as long as it runs."""
+"""Running objects that use event loops."""
 
 CLOSED_LAST: Final[weakref.WeakSet[Closable]] = weakref.WeakSet()
-"""Event loops, as long as they run."""
+"""Running event loops."""
 
 
 @atexit.register
@@ -37,10 +37,10 @@ def _close_all() -> None:
         try:
             closable.close(seconds)
         except KeyboardInterrupt:
-            # A second Ctrl-C: the rest is closed, and waited for no more.
+            # A second Ctrl-C: the others are still closed, but no longer waited for.
             seconds = 0.0
         except Exception:
-            # The others are to be closed all the same.
+            # The others must still be closed.
             logger.exception("%r could not be closed", closable)
 
 

@@ -1,66 +1,60 @@
-"""`Callbacks`: the threads on which the functions run that users connect to signals."""
+"""`Callbacks`: the threads that run the functions which users connect to signals."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
-from typing import Final, Protocol
+from typing import Protocol
 
 from .interruptible import Condition
+from .lane import Lane, current_lane
 from .owner import Owner
-from .waiting import MAX_WAIT_SECONDS, Deadline
+from .waiting import Deadline
 
 __all__ = ["Callbacks"]
 
 logger = logging.getLogger(__name__)
-
-_MANY_CALLS: Final = 10_000
-"""Calls waiting at which a warning says that a callback takes too long."""
-
-_Call = tuple[Callable[..., object], tuple[object, ...]]
 
 
 class Emitter(Protocol):
     """A signal, as far as it concerns the threads of its receivers."""
 
     def threads_for(self, sender: object) -> tuple[str | None, ...]:
-        """The threads that there are receivers on; None: the default one."""
+        """The names of the threads that have receivers; None stands for the default thread."""
 
     def emit_on(self, thread: str | None, sender: object, named: dict[str, object]) -> None:
         """Call the receivers of one thread."""
 
 
 class Callbacks:
-    """Calls functions on a default thread and on named ones: in order on each, never two at a time on one.
+    """Calls functions on a default thread and on named threads: in order, one at a time on each thread.
 
     It lives as long as the object whose callbacks it runs, through any number of `open` and `close`. All methods may be
     called from any thread and from callbacks.
 
-    A queue that is full takes calls all the same, because to refuse one could only delay the network or lose what a program
-    relies on, such as the end of a session. What fills the queues is limited where it arises: messages by their channel, frames
-    by replacing older ones, and what other peers begin by whoever asks `is_full` first.
+    A full queue still accepts calls: refusing one would delay the network, or lose an event that a program relies on, such
+    as the end of a session. The calls are limited where they arise: messages by their channel, frames by replacing older
+    ones, and sessions that other peers ask for by a look at `is_full` before they begin.
 
     Args:
         name: Of the threads: ``gss-NAME`` is the default one, ``gss-NAME-THREAD`` are the others.
-        limit: Calls waiting for one thread at which its queue is full; None: it never is.
+        limit: Number of calls waiting for one thread at which its queue counts as full. Defaults to None: it never does.
     """
 
     def __init__(self, name: str, limit: int | None = None) -> None:
         self._name = name
         self._limit = limit
         self._owner = Owner(f"callback thread gss-{name}")
-        # Guards the lanes' beginning and end; notified when one ends, and when a callback begins to close.
+        # Guards the start and the end of lanes. Notified when a lane ends, and when a callback begins to close.
         self._changed = Condition()
         self._is_open = False
-        self._default = _Lane(f"gss-{name}", self._changed)
-        self._named: dict[str, _Lane] = {}
+        self._default = Lane(f"gss-{name}", self._changed)
+        self._named: dict[str, Lane] = {}
 
     @property
     def is_current(self) -> bool:
-        """Whether the caller is one of the callbacks."""
+        """Whether the caller runs in one of the callbacks."""
         return self._current() is not None
 
     @property
@@ -70,26 +64,26 @@ class Callbacks:
 
     @property
     def is_full(self) -> bool:
-        """Whether so many calls wait for one of the threads that nothing should begin that brings more."""
+        """Whether one of the queues has reached the limit, so that nothing should begin that adds calls."""
         limit = self._limit
         return limit is not None and any(lane.waiting >= limit for lane in self._lanes())
 
     def open(self) -> None:
-        """Accept calls; idempotent. A thread that is still busy since an earlier `close` goes on.
+        """Accept calls; idempotent. A thread that is still busy since an earlier `close` continues.
 
         Raises:
-            RuntimeError: The system has no more threads, or the object was inherited by `fork`.
+            RuntimeError: The system cannot start another thread, or the object was inherited by `fork`.
         """
         self._owner.check()
         with self._changed:
             if self._is_open:
                 return
-            # The others begin with the first call for them.
+            # The named threads start with the first call for them.
             self._default.open()
             self._is_open = True
 
     def post(self, function: Callable[..., object], *arguments: object) -> None:
-        """Have a function called on the default thread; returns at once. It is dropped while closed.
+        """Call a function on the default thread; returns at once. The call is dropped while closed.
 
         Args:
             function: An exception that it raises is logged.
@@ -98,7 +92,7 @@ class Callbacks:
         self._default.put((function, arguments))
 
     def post_to(self, thread: str | None, function: Callable[..., object], *arguments: object) -> None:
-        """Have a function called on a named thread, as by `post`.
+        """Call a function on a named thread, as `post` does on the default one.
 
         Args:
             thread: Its name; None: the default thread.
@@ -109,10 +103,10 @@ class Callbacks:
         lane.put((function, arguments))
 
     def post_next(self, thread: str | None, function: Callable[..., object], *arguments: object) -> None:
-        """Have a function called right after the callback that this is called in, before all that was posted meanwhile.
+        """Call a function right after the running callback, before everything that was posted meanwhile.
 
         Args:
-            thread: As in `post_to`, which this does when the caller is not a callback of that thread.
+            thread: As in `post_to`, which is what happens when the caller is not a callback of that thread.
             function: An exception that it raises is logged.
             *arguments: Its arguments.
         """
@@ -123,10 +117,10 @@ class Callbacks:
             lane.put((function, arguments))
 
     def post_behind_all(self, function: Callable[..., object]) -> bool:
-        """Have a function called on the thread for which the longest queue waits, behind that; returns at once.
+        """Call a function on the thread with the longest queue, at its end; returns at once.
 
         Returns:
-            Whether it will be called; not while closed.
+            Whether it will be called; False while closed.
         """
         with self._changed:
             if self._is_open:
@@ -134,14 +128,14 @@ class Callbacks:
             return self._is_open
 
     def emit(self, signal: Emitter, sender: object, **named: object) -> None:
-        """Have every receiver of a signal called on its own thread; returns at once.
+        """Call every receiver of a signal on its own thread; returns at once.
 
-        Each thread asks for its receivers when their turn comes: one that was disconnected meanwhile is left out, and on the
-        default thread one that was connected meanwhile is called as well.
+        Each thread looks its receivers up when it gets to the call. A receiver that was disconnected meanwhile is left out. On
+        the default thread, a receiver that was connected meanwhile is called as well.
 
         Args:
             signal: The signal.
-            sender: What it is about.
+            sender: The object that emits it.
             **named: Passed to each receiver.
         """
         for thread in signal.threads_for(sender):
@@ -152,7 +146,7 @@ class Callbacks:
     def emit_then(self, then: Callable[[], object], signal: Emitter, sender: object, **named: object) -> None:
         """Emit a signal, and call a function once all of its receivers have returned.
 
-        In a callback the receivers of that callback's thread are called at once: the caller is about to wait for them.
+        In a callback, the receivers of that callback's thread are called at once, because the caller is about to wait for them.
 
         Args:
             then: Called on the thread whose receivers return last.
@@ -168,7 +162,7 @@ class Callbacks:
             countdown.step()
 
         lanes = [(self._lane(thread), thread) for thread in threads]
-        # Those first that do not keep this thread.
+        # First those of other threads, which do not block this one.
         for lane, thread in lanes:
             if not lane.is_current:
                 lane.put((deliver, (thread,)))
@@ -177,16 +171,17 @@ class Callbacks:
                 deliver(thread)
 
     def close(self, seconds: float) -> bool:
-        """End the threads once what was posted before has been called; idempotent.
+        """Stop the threads once everything that was posted before has been called; idempotent.
 
-        A callback's own thread ends behind it. Nobody waits for a thread whose callback is itself in `close`, so that two
-        of them do not wait for each other. A callback that does not return in time keeps its thread until it does.
+        When called from a callback, that callback's own thread stops after the callback. A callback does not wait for a
+        thread whose callback is itself in `close`, so two callbacks never wait for each other. A callback that does not
+        return in time keeps its thread until it returns.
 
         Args:
             seconds: How long to wait for the threads.
 
         Returns:
-            Whether all have ended.
+            Whether all threads have stopped.
 
         Raises:
             RuntimeError: The object was inherited by `fork`.
@@ -195,7 +190,7 @@ class Callbacks:
         return self.join(seconds)
 
     def end(self) -> None:
-        """Accept no more calls, and have the threads end once what was posted before has been called; returns at once.
+        """Accept no more calls, and stop the threads once everything that was posted has been called; returns at once.
 
         Raises:
             RuntimeError: The object was inherited by `fork`.
@@ -207,13 +202,13 @@ class Callbacks:
                 lane.close()
 
     def join(self, seconds: float) -> bool:
-        """Wait until the threads have ended, or are wanted again; of the rest, see `close`.
+        """Wait until the threads have stopped, or `open` was called again. `close` says which threads are not waited for.
 
         Args:
             seconds: How long to wait.
 
         Returns:
-            Whether all have ended.
+            Whether all threads have stopped.
         """
         deadline = Deadline(seconds)
         current = self._current()
@@ -232,26 +227,26 @@ class Callbacks:
                     current.is_closing -= 1
         return not any(lane.is_running for lane in lanes)
 
-    def _lanes(self) -> list[_Lane]:
+    def _lanes(self) -> list[Lane]:
         return [self._default, *self._named.values()]
 
-    def _current(self) -> _Lane | None:
-        lane = _here.lane
+    def _current(self) -> Lane | None:
+        lane = current_lane()
         return lane if lane is not None and lane.changed is self._changed else None
 
-    def _lane(self, thread: str | None) -> _Lane:
+    def _lane(self, thread: str | None) -> Lane:
         if thread is None:
             return self._default
         lane = self._named.get(thread)
         if lane is not None and lane.is_open:
             return lane
         with self._changed:
-            lane = self._named.setdefault(thread, _Lane(f"gss-{self._name}-{thread}", self._changed))
+            lane = self._named.setdefault(thread, Lane(f"gss-{self._name}-{thread}", self._changed))
             if self._is_open:
                 try:
                     lane.open()
                 except RuntimeError:
-                    # No more threads: what happens must reach the receivers all the same, if later.
+                    # The system has no more threads. The call must still reach the receivers, even if late.
                     logger.exception(
                         "%s could not be started: its receivers are called on the default thread", lane.name
                     )
@@ -259,149 +254,8 @@ class Callbacks:
             return lane
 
 
-class _Lane:
-    """One thread and its queue.
-
-    Args:
-        name: The thread's.
-        changed: Guards the beginning and the end of every lane of one `Callbacks`.
-    """
-
-    def __init__(self, name: str, changed: Condition) -> None:
-        self.name = name
-        self.changed = changed
-        self.next: deque[_Call] = deque()
-        """What is to be called right after the running callback; the thread's own."""
-        self.is_closing = 0
-        """Calls of `Callbacks.close` that run on the thread."""
-        # One for each opening: what is put behind its end is never called.
-        self._queue: SimpleQueue[_Call | None] | None = None
-        self._queues: deque[SimpleQueue[_Call | None]] = deque()
-        self._thread: threading.Thread | None = None
-        self._is_late = False
-
-    @property
-    def is_open(self) -> bool:
-        """Whether calls are accepted."""
-        return self._queue is not None
-
-    @property
-    def waiting(self) -> int:
-        """How many calls wait."""
-        queue = self._queue
-        return 0 if queue is None else queue.qsize()
-
-    @property
-    def is_current(self) -> bool:
-        """Whether the caller is a callback of this thread."""
-        return _here.lane is self
-
-    @property
-    def is_running(self) -> bool:
-        """Whether there is a thread."""
-        return self._thread is not None
-
-    def open(self) -> None:
-        """Accept calls; `changed` is held.
-
-        Raises:
-            RuntimeError: The system has no more threads.
-        """
-        if self._queue is not None:
-            return
-        queue: SimpleQueue[_Call | None] = SimpleQueue()
-        self._queues.append(queue)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._main, args=(queue,), name=self.name, daemon=True)
-            try:
-                self._thread.start()
-            except RuntimeError:
-                self._thread = None
-                self._queues.clear()
-                raise
-            except BaseException:
-                # A Ctrl-C: it runs, but nobody is going to use it.
-                queue.put(None)
-                raise
-        self._queue = queue
-        self.changed.notify_all()
-
-    def close(self) -> None:
-        """Accept no more calls; `changed` is held."""
-        if self._queue is not None:
-            self._queue.put(None)
-            self._queue = None
-
-    def put(self, call: _Call) -> None:
-        """Have a call made, unless closed."""
-        queue = self._queue
-        if queue is None:
-            return
-        queue.put(call)
-        if queue.qsize() > _MANY_CALLS and not self._is_late:
-            self._is_late = True
-            logger.warning("%s: %d callbacks are waiting: a receiver takes too long", self.name, queue.qsize())
-
-    def wait(self, deadline: Deadline, is_patient: bool) -> None:
-        """Wait until the thread has ended, or is wanted again.
-
-        Args:
-            deadline: How long.
-            is_patient: Whether to wait for a callback too that waits for the end of other threads itself.
-        """
-        with self.changed:
-            thread = self._thread
-            while thread is not None and self._thread is thread and self._queue is None:
-                if self.is_closing and not is_patient:
-                    return
-                remaining = deadline.remaining()
-                if not remaining:
-                    logger.warning("%s: a callback still runs %g s after close()", self.name, deadline.seconds)
-                    return
-                self.changed.wait(min(remaining, MAX_WAIT_SECONDS))
-            has_ended = self._thread is not thread
-        if has_ended and thread is not None:
-            # It has nothing left to do but to return.
-            thread.join(deadline.remaining())
-
-    def _main(self, queue: SimpleQueue[_Call | None]) -> None:
-        _here.lane = self
-        following: SimpleQueue[_Call | None] | None = queue
-        while following is not None:
-            self._call_all(following)
-            following = self._following()
-
-    def _following(self) -> SimpleQueue[_Call | None] | None:
-        """The queue of the next opening, None at the end of the thread."""
-        with self.changed:
-            self._queues.popleft()
-            if self._queues:
-                return self._queues[0]
-            self._thread = None
-            self.changed.notify_all()
-            return None
-
-    def _call_all(self, queue: SimpleQueue[_Call | None]) -> None:
-        while (call := queue.get()) is not None:
-            self._call(call)
-            # What was delivered must not live on in this frame while the queue is empty.
-            del call
-            while self.next:
-                self._call(self.next.popleft())
-            if self._is_late and queue.empty():
-                self._is_late = False
-
-    def _call(self, call: _Call) -> None:
-        function, arguments = call
-        try:
-            function(*arguments)
-        # Whatever it was, it must not take the thread, and every later callback, with it.
-        except BaseException:
-            logger.exception("%s: internal error in the delivery of a callback", self.name)
-
-
 class _Countdown:
-    """Calls a function at the last of so many steps."""
+    """Calls a function at the last of a number of steps."""
 
     def __init__(self, steps: int, then: Callable[[], object]) -> None:
         self._steps = steps
@@ -414,12 +268,3 @@ class _Countdown:
             is_last = self._steps == 0
         if is_last:
             self._then()
-
-
-class _Here(threading.local):
-    """What this thread is."""
-
-    lane: _Lane | None = None
-
-
-_here = _Here()

@@ -1,8 +1,8 @@
-"""Event loops beside which a process may fork, and which hold up no exit: asyncio's and uvloop's.
+"""Event loops, of asyncio and uvloop, that a process may fork beside, and that do not delay its exit.
 
-libuv resolves names, even numeric ones, on a pool of threads of its own. A child of a process that has used it dies of SIGSEGV
-when it exits: libuv's destructor joins the threads of the pool, which exist in the parent alone. So these loops never have
-libuv resolve anything. Python does, and the loop is given a ready socket, which a child lets go of.
+libuv resolves names, even numeric ones, on its own thread pool. A child of a process that has used the pool dies of SIGSEGV
+when it exits: libuv's destructor joins the threads of the pool, which exist only in the parent. So these loops never let
+libuv resolve a name. Python resolves it, and the loop gets a ready socket, which a child closes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .fork import close_in_child, new_socket
 __all__ = ["EVENT_LOOP_VARIABLE", "new_event_loop"]
 
 EVENT_LOOP_VARIABLE: Final = "GST_SIGNALLING_EVENT_LOOP"
-"""Environment variable: ``asyncio`` or ``uvloop``; unset: uvloop where it is installed."""
+"""Environment variable: ``asyncio`` or ``uvloop``. Defaults to uvloop where it is installed."""
 
 Result = TypeVar("Result")
 Protocol = TypeVar("Protocol", bound=asyncio.BaseProtocol)
@@ -38,15 +38,15 @@ else:
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """An event loop: uvloop's where it is installed, unless the environment chooses.
+    """A new event loop: uvloop's where it is installed, unless ``$GST_SIGNALLING_EVENT_LOOP`` says otherwise.
 
     Raises:
-        ValueError: The environment chooses another than these two.
-        ImportError: It chooses uvloop, which is not installed.
+        ValueError: The variable is neither ``asyncio`` nor ``uvloop``.
+        ImportError: The variable is ``uvloop``, which is not installed.
     """
     choice = os.environ.get(EVENT_LOOP_VARIABLE, "")
     if choice not in ("", "asyncio", "uvloop"):
-        raise ValueError(f"${EVENT_LOOP_VARIABLE} is {choice!r}; it may be 'asyncio' or 'uvloop'")
+        raise ValueError(f"${EVENT_LOOP_VARIABLE} must be 'asyncio' or 'uvloop', not {choice!r}")
     if choice != "asyncio":
         try:
             from .uvloop_loop import UvloopLoop
@@ -59,17 +59,17 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 
 class OwnSockets(_Loop):
-    """What both loops do in place of their own: they resolve names by Python, and are given ready sockets.
+    """Overrides for both loops: names are resolved by Python, and transports get ready sockets.
 
-    What takes addresses takes ``(host, port)`` as in asyncio. Other options than those that aioice uses are not supported.
+    Addresses are ``(host, port)``, as in asyncio. Only the options that aioice uses are supported.
     """
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Executor | None, func: Callable[..., Result], *args: Any
     ) -> asyncio.Future[Result]:
-        """As in asyncio, but without an executor in a daemon thread, whose end neither `close` nor the interpreter awaits.
+        """As in asyncio, but the default executor is a daemon thread per call, which neither `close` nor exit waits for.
 
-        A resolver may take half a minute to say that it has no name server.
+        A resolver may take half a minute to report that it has no name server.
         """
         if executor is not None:
             return super().run_in_executor(executor, func, *args)
@@ -102,7 +102,7 @@ class OwnSockets(_Loop):
         proto: int = 0,
         flags: int = 0,
     ) -> list[Any]:
-        """As in asyncio; what is numeric is not waited for."""
+        """As in asyncio; a numeric address needs no thread."""
         with contextlib.suppress(socket.gaierror):
             return socket.getaddrinfo(host, port, family, type, proto, flags | _NUMERIC)
         return await self.run_in_executor(None, socket.getaddrinfo, host, port, family, type, proto, flags)
@@ -166,7 +166,7 @@ class OwnSockets(_Loop):
             ends = [
                 (family, bound, connected) for family, bound in nears for other, connected in fars if family == other
             ]
-        refused = OSError(f"no socket leads from {near} to {far}: one of them is IPv4, the other IPv6")
+        refused = OSError(f"cannot connect a socket from {near} to {far}: one of them is IPv4, the other IPv6")
         for family, bound, connected in ends:
             sock = new_socket(family, socket.SOCK_DGRAM)
             sock.setblocking(False)

@@ -1,8 +1,8 @@
-"""What a forked child does not keep of its parent's sockets.
+"""Closing the parent's sockets in a forked child.
 
 A socket is open as long as any process has it. A child that lives on would hold its parent's ports, and keep its parent's
-connections open after the parent was killed. So the child puts ``/dev/null`` in their places. The numbers stay taken, and
-what is still written to one of them in the child, or done to it when objects are deleted, has no effect on the parent.
+connections open after the parent was killed. So the child replaces the descriptors by ``/dev/null``. The numbers stay taken,
+so a write to one of them in the child, or a `close` when an object is deleted, has no effect on the parent.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ __all__ = ["HasDescriptor", "HasDescriptors", "close_all_in_child", "close_in_ch
 
 
 class HasDescriptor(Protocol):
-    """A socket, or what owns one."""
+    """A socket, or an object that owns one."""
 
     def fileno(self) -> int:
         """The file descriptor; -1 when it is closed."""
 
 
 class HasDescriptors(Protocol):
-    """What owns many sockets, each of which a reference of its own would make dearer."""
+    """An object that owns many sockets, and saves a weak reference for each of them."""
 
     def descriptors(self) -> Iterable[int]:
         """The file descriptors; -1 for one that is closed. Called in the child."""
@@ -42,43 +42,43 @@ _lock: Final = threading.RLock()
 
 
 def close_in_child(file: File) -> File:
-    """Have a child that is forked from now on let go of a file, as long as the object lives and has a descriptor.
+    """Close a file in children that are forked from now on, as long as the object lives and has a descriptor.
 
     Args:
-        file: A socket, or what owns one.
+        file: A socket, or an object that owns one.
 
     Returns:
-        The same.
+        The same object.
     """
     _files.add(file)
     return file
 
 
 def close_all_in_child(owner: HasDescriptors) -> None:
-    """Have a child that is forked from now on let go of all that an object owns then, as long as the object lives.
+    """Close all sockets of an object in children that are forked from now on, as long as the object lives.
 
     Args:
-        owner: Of sockets.
+        owner: Asked for its descriptors in the child.
     """
     _owners.add(owner)
 
 
 def new_socket(family: int, kind: int) -> socket.socket:
-    """Make a socket that children let go of.
+    """Make a socket that is closed in children.
 
     Args:
         family: Such as `socket.AF_INET`.
         kind: Such as `socket.SOCK_STREAM`.
 
     Raises:
-        OSError: There is none to be had.
+        OSError: The system has no more sockets or descriptors.
     """
     with _lock:
         return close_in_child(socket.socket(family, kind))
 
 
 def _let_go() -> None:
-    """Replace the descriptors of the parent's files; in the child, which has one thread."""
+    """Replace the descriptors of the parent's files. Runs in the child, which has one thread."""
     try:
         owned = {descriptor for owner in _owners for descriptor in owner.descriptors()}
         descriptors = ({file.fileno() for file in _files} | owned) - {-1}

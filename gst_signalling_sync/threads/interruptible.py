@@ -1,8 +1,9 @@
-"""`Condition`, `Event` and `Future` that a Ctrl-C cannot leave locked.
+"""`Condition`, `Event` and `Future` that Ctrl-C cannot leave locked.
 
-A ``with`` statement enters and leaves Python's own by methods in Python, in which the interpreter looks for signals after the
-lock was taken and before it is given back. A `KeyboardInterrupt` there leaves it locked forever, with every thread that wants
-it, the event loop's among them. Here the statement is given the methods of the lock itself, which are in C.
+A ``with`` statement enters and leaves Python's own classes by methods in Python. The interpreter looks for signals in these
+methods after the lock was acquired and before it is released. A `KeyboardInterrupt` there leaves the lock acquired forever, and
+blocks every thread that needs it, the event loop's included. Here the statement gets the methods of the lock itself, which are
+in C.
 """
 
 from __future__ import annotations
@@ -21,36 +22,36 @@ class Condition(threading.Condition):
     """Like `threading.Condition` with a lock of its own."""
 
     def __init__(self) -> None:
-        # That it tells whether this thread holds it is not known to type checkers.
+        # Any, because type checkers do not know `RLock._is_owned`.
         self._rlock: Any = threading.RLock()
         super().__init__(self._rlock)
 
     @property
     def __enter__(self) -> Callable[[], bool]:
-        """What takes the lock."""
+        """Acquires the lock."""
         enter: Callable[[], bool] = self._rlock.__enter__
         return enter
 
     @property
     def __exit__(self) -> Callable[..., None]:  # noqa: PLE0302 - it is the property that has no parameters
-        """What gives it back."""
+        """Releases the lock."""
         leave: Callable[..., None] = self._rlock.__exit__
         return leave
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until somebody notifies; the lock is held when this ends, however it does.
+        """Wait until another thread notifies; the lock is held when this returns or raises.
 
         Args:
-            timeout: Seconds; None: forever.
+            timeout: Seconds. Defaults to None: forever.
 
         Returns:
-            False when the time is over.
+            False after the timeout.
         """
         try:
             return super().wait(timeout)
         finally:
             if not self._rlock._is_owned():
-                # Interrupted between giving it back and beginning to wait.
+                # Interrupted between the release and the wait.
                 self._rlock.acquire()
 
 

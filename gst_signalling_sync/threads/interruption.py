@@ -1,4 +1,4 @@
-"""`Interruption`: ends, from any thread, what another thread waits for in sockets and in slow functions."""
+"""`Interruption`: ends, from any thread, another thread's wait for sockets or for slow functions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Interrupted", "Interruption", "Selector"]
 Result = TypeVar("Result")
 
 Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
-"""For a single wait: one that takes no descriptor of its own."""
+"""A selector for a single wait, which needs no descriptor of its own."""
 
 
 class Interrupted(Exception):
@@ -25,7 +25,7 @@ class Interrupted(Exception):
 
 
 class Interruption:
-    """What one thread waits by, and others interrupt; its two descriptors are given back by `close`.
+    """Waits of one thread that other threads can interrupt. It has two descriptors until `close`.
 
     Every wait notices Ctrl-C too, see `wait_for`.
     """
@@ -33,14 +33,14 @@ class Interruption:
     def __init__(self) -> None:
         self._woken, self._waker = map(close_in_child, socket.socketpair())
         self._waker.setblocking(False)
-        # Guards the flags, the future and the life of the waker.
+        # Guards the flags, the future, and whether the waker is open.
         self._lock = threading.Lock()
         self._is_triggered = False
         self._is_closed = False
         self._future: Future[Any] | None = None
 
     def trigger(self) -> None:
-        """End the present wait, and every later one at once; idempotent, from any thread."""
+        """End the present wait, and every later one as soon as it begins; idempotent, from any thread."""
         with self._lock:
             if self._is_triggered or self._is_closed:
                 return
@@ -50,17 +50,17 @@ class Interruption:
                 self._future.cancel()
 
     def close(self) -> None:
-        """Give back the descriptors; nothing waits by it afterwards. Idempotent."""
+        """Close the descriptors; idempotent. It cannot be used for waits any more."""
         with self._lock:
             self._is_closed = True
             self._woken.close()
             self._waker.close()
 
     def check(self) -> None:
-        """Raise if it was triggered.
+        """Raise if `trigger` was called.
 
         Raises:
-            Interrupted: It was.
+            Interrupted: `trigger` was called.
         """
         if self._is_triggered:
             raise Interrupted
@@ -69,11 +69,11 @@ class Interruption:
         """Wait for any of several sockets.
 
         Args:
-            sockets: Each with the events of `selectors` that it is waited for.
-            deadline: How long.
+            sockets: Each with the events of `selectors` to wait for.
+            deadline: How long to wait.
 
         Returns:
-            Those that are ready; none when the time is over.
+            The sockets that are ready; empty after the deadline.
 
         Raises:
             Interrupted: `trigger` was called.
@@ -91,9 +91,9 @@ class Interruption:
                     return {key.fileobj for key, _ in ready if isinstance(key.fileobj, socket.socket)}
 
     def call(self, function: Callable[[], Result], name: str, deadline: Deadline) -> Result:
-        """Call a function that may take long, on a thread of its own.
+        """Call a function that may take long, on its own thread.
 
-        One that is not waited for any more goes on until it returns: there is no way to end a thread.
+        When the wait ends early, the function still runs until it returns: a thread cannot be stopped from outside.
 
         Args:
             function: Called without arguments.
@@ -111,10 +111,10 @@ class Interruption:
         future: Future[Callable[[], Result]] = Future()
 
         def run() -> None:
-            # As a function, so that a TimeoutError of its own is not taken for one of the waiting.
+            # The outcome is a function, so that a TimeoutError of the call is not mistaken for that of the wait.
             try:
                 value = function()
-            except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            except BaseException as error:  # noqa: BLE001 - raised in the waiting thread
                 outcome = _raising(error)
             else:
                 outcome = lambda: value  # noqa: E731

@@ -1,4 +1,4 @@
-"""`LoopThread`: an event loop in a thread of its own, and how other threads have it do something."""
+"""`LoopThread`: an event loop in its own thread, and how other threads use it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _EXIT_SECONDS: Final = 2.0
 
 
 class LoopThread:
-    """An asyncio event loop in a thread of its own.
+    """An asyncio event loop in its own thread.
 
     Args:
         name: Of the thread; ``gss-`` is put before it.
-        ended: What is raised, with a message, for what a closed loop has not done.
-        late: What is raised, with a message, when a wait for the loop takes too long.
+        ended: Exception to raise, with a message, for a coroutine that a closed loop has not finished.
+        late: Exception to raise, with a message, when a wait for the loop exceeds its deadline.
     """
 
     def __init__(
@@ -39,20 +39,20 @@ class LoopThread:
         self._ended = ended
         self._late = late
         self._loop = new_event_loop()
-        # Added to by any thread: what a loop that ends has not begun it never will, and somebody waits for it.
+        # Any thread adds to it. A closing loop never starts what is left in it, and callers wait for that.
         self._submitted: set[concurrent.futures.Future[Any]] = set()
         self._thread = threading.Thread(target=self._main, name=f"gss-{name}", daemon=True)
         try:
             self._thread.start()
         except RuntimeError:
-            # No more threads to be had: do not keep the loop's descriptors as well.
+            # The system has no more threads: do not leak the loop's descriptors.
             self._loop.close()
             raise
         CLOSED_LAST.add(self)
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop, for code that already runs on it."""
+        """The event loop, for code that runs on it already."""
         return self._loop
 
     @property
@@ -61,14 +61,14 @@ class LoopThread:
         return threading.current_thread() is self._thread
 
     def call(self, function: Callable[..., object], *arguments: object) -> bool:
-        """Have a function called on the loop, soon; returns at once.
+        """Schedule a function on the loop; returns at once.
 
         Args:
-            function: Called without waiting for its result.
+            function: Its result is not waited for.
             *arguments: Its arguments.
 
         Returns:
-            False when the loop is closed: the function will not be called.
+            False when the loop is closed and the function will not be called.
         """
         try:
             self._loop.call_soon_threadsafe(function, *arguments)
@@ -82,15 +82,15 @@ class LoopThread:
         """Start a coroutine on the loop; returns at once.
 
         Args:
-            coroutine: What to run.
+            coroutine: To run.
 
         Returns:
-            Its outcome; cancelling it cancels the coroutine.
+            Its future result; cancelling it cancels the coroutine.
 
         Raises:
             Exception: `ended`: the loop is closed.
         """
-        # As `asyncio.run_coroutine_threadsafe`, whose future a Ctrl-C may leave locked, and with it the loop.
+        # As `asyncio.run_coroutine_threadsafe`, but Ctrl-C may leave the future of that one locked, and with it the loop.
         future: Future[Result] = Future()
         if not self.call(_start, coroutine, future):
             coroutine.close()
@@ -104,10 +104,10 @@ class LoopThread:
     def run(self, coroutine: Coroutine[Any, Any, Result], deadline: Deadline, doing: str) -> Result:
         """Run a coroutine on the loop and wait for its result.
 
-        An exception here, `KeyboardInterrupt` included, cancels the coroutine.
+        An exception while waiting, `KeyboardInterrupt` included, cancels the coroutine.
 
         Args:
-            coroutine: What to run.
+            coroutine: To run.
             deadline: How long to wait.
             doing: What is being tried, and with whom, for the error message.
 
@@ -115,8 +115,8 @@ class LoopThread:
             The coroutine's result.
 
         Raises:
-            TimeoutError: `late`: it took longer.
-            Exception: `ended`: the loop is closed, or was while waiting.
+            TimeoutError: `late`: no result within the deadline.
+            Exception: `ended`: the loop is closed, or was closed while waiting.
             RuntimeError: The caller runs on this very loop, which would wait for itself.
         """
         if self.is_current:
@@ -130,12 +130,12 @@ class LoopThread:
         except TimeoutError:
             if future.done() and not future.cancelled():
                 raise
-            raise self._late(f"{doing}: nothing within {deadline}") from None
+            raise self._late(f"{doing}: no result within {deadline}") from None
         finally:
             future.cancel()
 
     def close(self, seconds: float = _EXIT_SECONDS) -> None:
-        """Cancel what runs on the loop, stop it and wait for its thread; idempotent.
+        """Cancel all tasks of the loop, stop it and wait for its thread; idempotent.
 
         Args:
             seconds: How long to wait for the thread.
@@ -162,14 +162,14 @@ class LoopThread:
                 self._give_up()
 
     def _give_up(self) -> None:
-        """Tell those who wait for what a closed loop has not done."""
+        """Fail every future that a closed loop has not finished."""
         for future in list(self._submitted):
             with contextlib.suppress(concurrent.futures.InvalidStateError):
                 future.set_exception(self._ended(f"{self._thread.name} has ended"))
 
 
 def _start(coroutine: Coroutine[Any, Any, Result], future: Future[Result]) -> None:
-    """Have a future tell the outcome of a coroutine, and its cancellation cancel it; on the loop."""
+    """Connect a coroutine and a future: the outcome sets the future, and cancelling it cancels the coroutine. On the loop."""
     loop = asyncio.get_running_loop()
     task = loop.create_task(coroutine)
 
@@ -178,7 +178,7 @@ def _start(coroutine: Coroutine[Any, Any, Result], future: Future[Result]) -> No
             future.cancel()
             return
         error = task.exception()
-        # Whoever waited may have given up.
+        # The waiting caller may have given up.
         with contextlib.suppress(concurrent.futures.InvalidStateError):
             if error is None:
                 future.set_result(task.result())
@@ -187,7 +187,7 @@ def _start(coroutine: Coroutine[Any, Any, Result], future: Future[Result]) -> No
 
     def on_cancellation(future: concurrent.futures.Future[Result]) -> None:
         if future.cancelled() and not task.done():
-            # A loop that has been closed has cancelled all its tasks.
+            # A closed loop has cancelled all its tasks.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(task.cancel)
 

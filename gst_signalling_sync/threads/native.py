@@ -1,4 +1,4 @@
-"""Whether threads are threads: gevent and eventlet replace those of the standard library by greenlets."""
+"""Refuses gevent's and eventlet's patches, which replace the standard library's threads by greenlets."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _EVENTLET_MODULES: Final = ("thread", "socket", "select")
 
 
 def check_native() -> None:
-    """Refuse to work on a patched standard library, where a thread that waits for the network stops all others.
+    """Refuse to run on a patched standard library, where a thread that waits for the network blocks all others.
 
-    This costs a look into two dictionaries where neither gevent nor eventlet was imported.
+    It costs two dictionary look-ups where neither gevent nor eventlet was imported.
 
     Raises:
         RuntimeError: gevent or eventlet has patched a module that this library's threads need as it is.

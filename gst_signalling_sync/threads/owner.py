@@ -8,7 +8,7 @@ __all__ = ["Owner"]
 
 
 class _ThisProcess:
-    """Its id; asked of the system once, because every message sent or received asks for it."""
+    """The process id, cached because every message that is sent or received needs it."""
 
     def __init__(self) -> None:
         self.process = os.getpid()
@@ -24,7 +24,7 @@ class Owner:
     """Remembers the process that made an object, because threads and sockets do not survive `fork`.
 
     Args:
-        description: The object as an error message names it.
+        description: How error messages name the object.
     """
 
     __slots__ = ("_description", "_process")
@@ -35,11 +35,11 @@ class Owner:
 
     @property
     def is_here(self) -> bool:
-        """Whether this is still the process that made the object."""
+        """Whether the running process is the one that made the object."""
         return _this.process == self._process
 
     def check(self) -> None:
-        """Refuse to work in a forked child.
+        """Refuse to run in a forked child.
 
         Raises:
             RuntimeError: This process inherited the object by `fork`.
@@ -48,7 +48,7 @@ class Owner:
             raise self.error()
 
     def error(self) -> RuntimeError:
-        """What to raise in a forked child."""
+        """The exception to raise in a forked child."""
         return RuntimeError(
             f"{self._description} was made in process {self._process} and inherited by fork: its threads and"
             f" connections stayed there. Make a new one in process {_this.process}."

@@ -1,4 +1,4 @@
-"""`without_real_time`: keeps native code from giving threads a real-time scheduling policy (sched(7))."""
+"""`without_real_time`: keeps native code from giving threads a real-time scheduling policy (sched(7), capabilities(7))."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 __all__ = ["without_real_time"]
 
 _VERSION: Final = 0x20080522
-"""``_LINUX_CAPABILITY_VERSION_3``: of 64 capabilities, in two words."""
+"""``_LINUX_CAPABILITY_VERSION_3``: 64 capabilities in two words."""
 
 _SYS_NICE: Final = 1 << 23
 """``CAP_SYS_NICE`` in the first word."""
@@ -32,9 +32,9 @@ _Capabilities = _Word * 2
 def without_real_time() -> Iterator[None]:
     """Keep the calling thread, and the threads that it starts in the block, from a real-time scheduling policy.
 
-    In a process of root's, native code may ask for one and gets it, before the robot's control loop and the system's own
-    threads. On Linux this takes the capability to ask, ``CAP_SYS_NICE`` (capabilities(7)), from the calling thread alone, until
-    the end of the block. Elsewhere, and for other users than root, there is nothing to take.
+    In a root process native code can get such a policy, and then runs before the robot's control loop and the system's own
+    threads. On Linux this removes the capability ``CAP_SYS_NICE`` from the calling thread until the end of the block.
+    Elsewhere, and for other users than root, it does nothing.
     """
     libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
     if libc is None or not hasattr(libc, "capset"):

@@ -1,4 +1,4 @@
-"""The one loop of this process on which all of WebRTC runs: from its first user to its last."""
+"""The one event loop of a process on which all of its WebRTC runs, from its first user to its last."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["acquire_shared_loop", "release_shared_loop"]
 def acquire_shared_loop(
     ended: type[Exception] = ConnectionError, late: type[TimeoutError] = TimeoutError
 ) -> LoopThread:
-    """The one loop of this process on which all of WebRTC runs, started for its first user.
+    """The shared loop, started for its first user.
 
     Args:
-        ended: As of `LoopThread`; the same of all users.
-        late: As of `LoopThread`; the same of all users.
+        ended: As in `LoopThread`; the same for all users.
+        late: As in `LoopThread`; the same for all users.
 
     Returns:
-        The loop; give it back by `release_shared_loop`.
+        The loop. Call `release_shared_loop` once for each call of this function.
     """
     with _shared.lock:
         if _shared.loop is None:
@@ -30,7 +30,7 @@ def acquire_shared_loop(
 
 
 def release_shared_loop() -> None:
-    """Give the shared loop back; the last user's release ends its thread."""
+    """Give up the shared loop; the last user's call stops its thread."""
     with _shared.lock:
         _shared.users -= 1
         if _shared.users > 0 or _shared.loop is None:
@@ -40,7 +40,7 @@ def release_shared_loop() -> None:
 
 
 class _SharedLoop:
-    """The process's shared loop; `lock` guards the other two, and is held while a loop starts or ends."""
+    """The process's shared loop. `lock` guards the other two attributes, and is held while a loop starts or stops."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -51,5 +51,5 @@ class _SharedLoop:
 _shared = _SharedLoop()
 
 if hasattr(os, "register_at_fork"):
-    # The parent's lock may be held by a thread that does not exist in the child, so the attributes are made anew.
+    # The parent's lock may be held by a thread that does not exist in the child, so the child makes new attributes.
     os.register_at_fork(after_in_child=_shared.__init__)  # type: ignore[misc]

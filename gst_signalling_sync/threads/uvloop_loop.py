@@ -1,4 +1,4 @@
-"""uvloop's event loop, see `event_loops`; importing this fails where uvloop is not installed."""
+"""uvloop's event loop, see `event_loops`. The import fails where uvloop is not installed."""
 
 from __future__ import annotations
 

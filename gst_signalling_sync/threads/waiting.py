@@ -1,4 +1,4 @@
-"""How a caller's thread waits: with a deadline, and so that Ctrl-C is noticed."""
+"""Waits of a caller's thread: with a deadline, and interruptible by Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ __all__ = ["MAX_WAIT_SECONDS", "Deadline", "check_timeout", "result_of", "wait_f
 Result = TypeVar("Result")
 
 MAX_WAIT_SECONDS: Final = 0.5
-"""Of a single wait: CPython notices a signal that arrives just before a wait only after it."""
+"""Maximum of a single wait: CPython notices a signal that arrives just before a wait only after it."""
 
 _MAX_SECONDS: Final = 1e6
 """Eleven days; `poll` counts milliseconds in 32 bits."""
 
 
 def check_timeout(seconds: float) -> float:
-    """Refuse a timeout that is none.
+    """Check a timeout.
 
     Args:
         seconds: 0 or more; `math.inf`: forever.
 
     Returns:
-        The same.
+        The same number.
 
     Raises:
-        ValueError: It is negative or not a number.
-        TypeError: It is of another type.
+        ValueError: It is negative or NaN.
+        TypeError: It is not a number.
     """
-    # The usual types first: asking an abstract one takes ten times as long, and every message has a timeout.
+    # The usual types first: a check against an abstract class takes ten times as long, and every message has a timeout.
     if not isinstance(seconds, int | float) and not isinstance(seconds, Real):
-        raise TypeError(f"a timeout is a number of seconds, not {seconds!r:.100}")
+        raise TypeError(f"a timeout must be a number of seconds, not {seconds!r:.100}")
     if not seconds >= 0:
-        raise ValueError(f"a timeout is 0 seconds or more, not {seconds!r}")
+        raise ValueError(f"a timeout must be 0 seconds or more, not {seconds!r}")
     return seconds
 
 
@@ -49,8 +49,8 @@ class Deadline:
         seconds: Time from now, in seconds.
 
     Raises:
-        ValueError: It is negative or not a number.
-        TypeError: It is of another type.
+        ValueError: The time is negative or NaN.
+        TypeError: It is not a number.
     """
 
     __slots__ = ("_end", "seconds")
@@ -60,26 +60,26 @@ class Deadline:
         self._end = time.monotonic() + seconds
 
     def __str__(self) -> str:
-        # What is left of another timeout is no round number.
+        # The remainder of another timeout is not a round number.
         return f"{round(self.seconds, 2):g} s" if self.seconds >= 1 else f"{self.seconds:.2g} s"
 
     def remaining(self) -> float:
-        """Seconds left: never negative, and never more than sockets and locks take, however long the timeout is."""
+        """Seconds left: never negative, and never more than sockets and locks accept, however long the timeout is."""
         return min(max(0.0, self._end - time.monotonic()), _MAX_SECONDS)
 
 
 def wait_for(condition: Condition, predicate: Callable[[], object], deadline: Deadline) -> bool:
     """`Condition.wait_for` that notices every Ctrl-C.
 
-    CPython notices a signal that arrives just before a wait only after it, so no wait here is long.
+    CPython notices a signal that arrives just before a wait only after it, so each wait here is short.
 
     Args:
         condition: Held by the caller.
-        predicate: What is waited for.
-        deadline: How long.
+        predicate: Called until it returns something true.
+        deadline: How long to wait.
 
     Returns:
-        Whether it came true.
+        Whether the predicate came true.
     """
     while not predicate():
         remaining = deadline.remaining()
@@ -93,7 +93,8 @@ def result_of(future: concurrent.futures.Future[Result], deadline: Deadline) -> 
     """`Future.result` that notices every Ctrl-C, see `wait_for`.
 
     Raises:
-        TimeoutError: There is none in time, or the future's own exception is one.
+        TimeoutError: There is no result within the deadline, or the future's own exception is one.
+        Exception: The future's own exception.
     """
     while True:
         remaining = deadline.remaining()

@@ -1,11 +1,11 @@
-"""What STUN and TURN servers say to this machine, asked without a session."""
+"""`ask_ice_servers`: which candidates STUN and TURN servers give this machine, asked without a session."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ..errors import ConnectionLost, WaitTimeout
-from ..ice_options import IceOptions, IceServer
+from ..ice_options import IceOptions, resolve_ice
 from ..threads.shared_loop import acquire_shared_loop, release_shared_loop
 from ..threads.waiting import Deadline
 from .engine.ice import probe
@@ -17,13 +17,13 @@ _PATIENCE_SECONDS = 12.0
 
 @dataclass(frozen=True, slots=True)
 class ServerAnswer:
-    """What one server said.
+    """The answer of one STUN or TURN server.
 
     Attributes:
         server: The server, without its credentials.
-        is_usable: Whether it told of a candidate.
+        is_usable: Whether it gave a candidate.
         outcome: One line: its candidates, or what failed.
-        seconds: Until it answered; None: it did not.
+        seconds: Seconds until it answered; None: it did not answer.
     """
 
     server: str
@@ -32,19 +32,27 @@ class ServerAnswer:
     seconds: float | None
 
 
-def ask_ice_servers(options: IceOptions, servers: tuple[IceServer, ...]) -> tuple[list[ServerAnswer], list[str]]:
-    """Ask servers as a session does; the answers come at the same time, and this waits for all of them.
+def ask_ice_servers(ice: IceOptions | None = None) -> tuple[list[ServerAnswer], list[str]]:
+    """Ask all STUN and TURN servers at the same time, as a session does, and wait for their answers.
+
+    Example:
+        answers, candidates = ask_ice_servers(IceOptions(["turn://user:password@relay.example"]))
+        print(answers[0].outcome)
 
     Args:
-        options: Which addresses and ports to use.
-        servers: Those to ask.
+        ice: The servers, and the addresses and ports to use. Defaults to the environment's.
 
     Returns:
-        What each said, in their order, and this machine's candidates, such as ``"host 192.0.2.1:40000"``.
+        The answer of each server, in their order, and this machine's candidates, such as ``"host 192.0.2.1:40000"``.
 
     Raises:
-        WaitTimeout: The event loop was too busy.
+        WaitTimeout: The servers have not all been asked within 12 s.
+        ValueError: A server is not of its form.
+        TypeError: The callable for the servers returned no list.
+        Exception: Raised by the callable for the servers.
     """
+    options = resolve_ice(ice)
+    servers = options.ask_servers()
     loop = acquire_shared_loop(ConnectionLost, WaitTimeout)
     try:
         reports, candidates = loop.run(probe(options, servers), Deadline(_PATIENCE_SECONDS), "asking the ICE servers")

@@ -190,7 +190,7 @@ def foreign_peer(robot: RawPeer, operator: RawPeer) -> str:
     [
         (wrong_role, "does not allow the role producer"),
         (foreign_name, "does not allow the name 'other'"),
-        (no_name, "wants a name"),
+        (no_name, "requires a name"),
         (foreign_peer, "not found"),
     ],
 )

@@ -124,7 +124,7 @@ def _client_shakes_hands(answer: bytes) -> None:
         return
     assert head.size <= len(answer)
     key = ResumptionKey()
-    key.take(head.headers)
+    key.update(head.headers)
     name, value = key.header
     assert f"{name}: {value}".isascii()
     assert f"{name}: {value}".isprintable()

@@ -1,4 +1,4 @@
-"""A TURN server without I/O and clock, and the simulated time in which an `Allocation` meets it."""
+"""A TURN server (RFC 8656) without I/O and clock, and a simulated network between it and an `Allocation`."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ PEER: Address = ("192.0.2.7", 40000)
 
 @dataclass
 class TurnServer:
-    """As RFC 8656 has it: what is not refreshed is gone.
+    """A TURN server, on which everything that is not refreshed expires.
 
     Attributes:
-        lifetime: Of an allocation, in seconds.
+        lifetime: Lifetime of an allocation, in seconds.
         permission_lifetime: Of a permission.
         channel_lifetime: Of a channel.
-        nonce_lifetime: After so many seconds a nonce is stale.
+        nonce_lifetime: Seconds after which a nonce is stale.
         password: Of the user.
         forbidden: Peers that it does not relay to.
     """
@@ -55,7 +55,7 @@ class TurnServer:
     _nonce_at: float = 0.0
 
     def receive(self, data: bytes, now: float) -> bytes | None:
-        """Take what the client sends; the answer, if there is one."""
+        """Handle a message of the client, and return the response, if any."""
         if is_channel_data(data):
             number, length = int.from_bytes(data[:2]), int.from_bytes(data[2:4])
             peer, until = self.channels.get(number, (PEER, -math.inf))
@@ -74,7 +74,7 @@ class TurnServer:
         return self._answer(request, now).encode(key)
 
     def send(self, data: bytes, peer: Address) -> bytes:
-        """What carries a peer's datagram to the client."""
+        """The message that carries a peer's datagram to the client."""
         message = Message(Method.DATA, Kind.INDICATION, bytes(12), ((Attribute.DATA, data),))
         return message.address(Attribute.XOR_PEER_ADDRESS, peer).encode()
 
@@ -118,7 +118,7 @@ class TurnServer:
 
 
 class Simulation:
-    """An allocation and its server, joined by a network that takes its time; time passes in `run`.
+    """An allocation and its server, with a network that has a delay. Time passes in `run`.
 
     Args:
         allocation: The client.
@@ -143,7 +143,7 @@ class Simulation:
         self._random = random.Random(1)
 
     def allocate(self) -> None:
-        """Allocate, and let time pass until it is done."""
+        """Allocate, and let time pass until the allocation is complete."""
         self.allocation.allocate(self.now)
         self.run(30, until=lambda: self.allocation.state is not AllocationState.ALLOCATING)
 

@@ -1,4 +1,4 @@
-"""No limit lacks its row in the docs, its description, or its option."""
+"""Every limit has its row in the docs, its description, and its option."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LIMITS = [
 
 
 def written(limit: Any) -> str:
-    """A limit as it is given on the command line."""
+    """A limit as the command line takes it."""
     return f"{limit.per_second:.10g}:{limit.burst:.10g}" if isinstance(limit, Rate) else str(limit)
 
 
@@ -39,7 +39,7 @@ def default_of(kind: Limits, name: str) -> Any:
 
 
 def documented_defaults(kind: Limits, name: str) -> str:
-    """The defaults in the row that has a limit."""
+    """The defaults in the row of a limit."""
     for row in re.split(r"^   \* - ", TABLES[kind], flags=re.MULTILINE)[1:]:
         names, defaults, *_ = re.split(r"^     - ", row, flags=re.MULTILINE)
         if f"``{name}``" in names:
@@ -48,7 +48,7 @@ def documented_defaults(kind: Limits, name: str) -> str:
 
 
 def told(name: str, limit: Any) -> str:
-    """A default as the docs write it."""
+    """A default as the docs have it."""
     if isinstance(limit, Rate):
         return f"{told(name, limit.per_second)}/s, {told(name, limit.burst)} at once"
     for unit, size in (("MiB", 2**20), ("KiB", 2**10)):

@@ -1,4 +1,4 @@
-"""Each limit of the server counts, by its name, what met it."""
+"""The server counts each limit that is met, by its name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NO_RATES: Final = dict.fromkeys(("messages", "bytes", "status_changes", "lists")
 
 
 class Crowd(contextlib.ExitStack):
-    """Strangers at one server, who stay until the test is over.
+    """Clients of one server, which stay until the end of the test.
 
     Args:
         server: The server.
@@ -37,19 +37,19 @@ class Crowd(contextlib.ExitStack):
         self._server = server
 
     def peer(self, **options: Any) -> RawPeer:
-        """One that has come in."""
+        """A peer."""
         peer = RawPeer(self._server.uri, **options)
         self.callback(peer.vanish)
         return peer
 
     def deaf(self) -> Stranger:
-        """One that has come in, and reads nothing."""
+        """A peer that does not read."""
         stranger = Stranger(self._server.port, receive_buffer=4096)
         self.callback(stranger.close)
         return stranger
 
     def knock(self, said: bytes) -> None:
-        """Begin a connection, say something, and wait for nothing."""
+        """Begin a connection, send something, and do not wait."""
         connection = self.enter_context(socket.create_connection(("127.0.0.1", self._server.port)))
         connection.sendall(said)
 
@@ -64,11 +64,11 @@ Attack = Callable[[Crowd], object]
 
 @dataclass(frozen=True)
 class Meeting:
-    """How strangers meet a limit.
+    """How clients meet a limit.
 
     Attributes:
-        limit: Its value.
-        attack: What they do.
+        limit: The value of the limit.
+        attack: Makes them meet the limit.
         others: Other limits, where one of them would be met before.
         options: Of the server.
         is_undecided: Whether the server asks a callable that does not decide before the test is over.

@@ -12,8 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from gst_signalling_sync import Consumer, IceOptions, Producer, Session, SessionClosed, SignallingServer, connect
-from gst_signalling_sync.webrtc.probe import ask_ice_servers
+from gst_signalling_sync import (
+    Consumer,
+    IceOptions,
+    Producer,
+    Session,
+    SessionClosed,
+    SignallingServer,
+    ask_ice_servers,
+    connect,
+)
 
 from ..certificates import PrivateCA
 from ..peers.coturn import SECRET, Coturn, run_coturn
@@ -197,7 +205,7 @@ def test_stun_server_that_does_not_answer_costs_nothing(
 
 def test_stun_server_tells_of_an_address(coturn: Coturn) -> None:
     options = IceOptions(coturn.stun_uri, interfaces="lo")
-    answers, _ = ask_ice_servers(options, options.ask_servers())
+    answers, _ = ask_ice_servers(options)
 
     assert [answer.is_usable for answer in answers] == [True]
     assert answers[0].outcome.startswith("srflx 127.0.0.1:")

@@ -1,4 +1,4 @@
-"""What stands between a client and a signalling server: TLS terminators, and HTTP and SOCKS proxies, in a few lines each."""
+"""Relays between a client and a signalling server: TLS terminators, and HTTP and SOCKS proxies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECONDS = 10.0
 
 
 def pump(left: socket.socket, right: socket.socket) -> None:
-    """Carry bytes both ways until either end closes."""
+    """Forward bytes both ways until either end closes."""
 
     def carry(source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -54,7 +54,7 @@ def tls_server(context: ssl.SSLContext, script: Callable[[ssl.SSLSocket], object
 
 @contextlib.contextmanager
 def tls_terminator(context: ssl.SSLContext, server_uri: str) -> Iterator[str]:
-    """TLS in front of a server that speaks none; gives its ``wss://`` URI."""
+    """A TLS terminator in front of a server without TLS; gives its ``wss://`` URI."""
 
     def forward(secured: ssl.SSLSocket) -> None:
         with to_server(server_uri) as behind:
@@ -90,7 +90,7 @@ class HttpProxy:
     """A proxy for CONNECT.
 
     Attributes:
-        heads: The requests that it got.
+        heads: The heads of the requests that it received.
     """
 
     def __init__(self, uri: str, heads: list[str]) -> None:

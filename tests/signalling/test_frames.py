@@ -88,11 +88,11 @@ def test_frame_that_is_interrupted_by_timeouts_goes_on_where_it_was() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"\x81\x80", "masks its frames"),
-        (frame(FIN | 0x3, b""), "unknown kind"),
+        (b"\x81\x80", "must not mask its frames"),
+        (frame(FIN | 0x3, b""), "unknown opcode"),
         (frame(FIN | 0x40 | TEXT, b""), "reserved bits"),
         (frame(FIN | CONTINUATION, b""), "continues no message"),
-        (frame(TEXT, b"") + frame(FIN | TEXT, b""), "before the one before it was complete"),
+        (frame(TEXT, b"") + frame(FIN | TEXT, b""), "before the previous one was complete"),
         (frame(PING, b""), "control frame"),
         (frame(FIN | PING, b"x" * 126), "control frame"),
         (frame(FIN | CLOSE, b"\x03"), "close"),
@@ -118,7 +118,7 @@ def test_message_is_refused_by_its_announced_length(data: bytes) -> None:
     violation = violation_of(data)
 
     assert violation.code == websocket.STATUS_MESSAGE_TOO_BIG
-    assert "too large" in str(violation)
+    assert "at most" in str(violation)
 
 
 def test_limit_is_that_of_one_message() -> None:

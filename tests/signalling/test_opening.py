@@ -451,10 +451,10 @@ def refusing(answer: bytes, heads: list[str] | None = None) -> Callable[[socket.
 @pytest.mark.parametrize(
     ("line", "status", "words"),
     [
-        (b"401 Unauthorized", 401, "HTTP 401 Unauthorized: it wants credentials: Endpoint(token=...)"),
+        (b"401 Unauthorized", 401, "HTTP 401 Unauthorized: it requires credentials: Endpoint(token=...)"),
         (b"403 Forbidden", 403, "HTTP 403 Forbidden: it does not let this client in"),
         (b"404 Not Found", 404, "HTTP 404 Not Found: there is an HTTP server, but no signalling at this path"),
-        (b"503 Service Unavailable", 503, "HTTP 503 Service Unavailable: it takes no more connections now"),
+        (b"503 Service Unavailable", 503, "HTTP 503 Service Unavailable: it accepts no more connections now"),
         (b"200 OK", 200, "HTTP 200 OK: this is not a WebSocket server"),
         (b"418 I'm a teapot", 418, "HTTP 418 I'm a teapot: this is not a WebSocket server"),
     ],

@@ -118,7 +118,7 @@ def test_tls_through_a_proxy_over_tls(
 @pytest.mark.parametrize(
     ("answer", "status", "words"),
     [
-        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", 407, "it wants credentials: write its URI as"),
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", 407, "it requires credentials: write its URI as"),
         (b"HTTP/1.1 403 Filtered\r\n\r\n", 403, "HTTP 403 Filtered: it does not let connections through"),
         (b"HTTP/1.0 502 Bad Gateway\r\n\r\n", 502, "it cannot reach the server"),
         (b"SSH-2.0\r\n", None, "the proxy does not speak HTTP"),

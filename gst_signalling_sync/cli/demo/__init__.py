@@ -1,4 +1,4 @@
-"""``gst-signalling-sync demo``: a server, a producer and consumers, each in its own process, and what they measure."""
+"""``gst-signalling-sync demo``: runs a server, a producer and consumers, each in its own process, and shows their figures."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import click
 
 import gst_signalling_sync
 
-from ...errors import SessionClosed, SignallingError
+from ... import SessionClosed, SignallingError
 from ..files import MediaFile, check_directory
 from ..logs import verbose_option, verbosity
 from ..numbers import FiniteRange
 from ..output import json_option, print_json, printable, stdout_is_terminal
 from ..program import treat_sigterm_as_interrupt
-from ..snapshot import PICTURE_SUFFIXES
+from ..snapshot import IMAGE_SUFFIXES
 from .children import Child, Family
 from .measurement import Measurement
 from .peers import PRODUCER_NAME, TELEMETRY
@@ -38,7 +38,7 @@ Examples:
   gst-signalling-sync demo
   gst-signalling-sync demo --consumers 8 --seconds 30
   gst-signalling-sync demo --seconds 0 --port 8443    Until Ctrl-C
-  gst-signalling-sync demo --save picture.png         Keep a picture
+  gst-signalling-sync demo --save frame.png           Save a frame
   gst-signalling-sync demo --json | jq .round_trip_ms
 """,
 )
@@ -67,23 +67,23 @@ Examples:
 )
 @click.option(
     "--save",
-    type=MediaFile(PICTURE_SUFFIXES),
+    type=MediaFile(IMAGE_SUFFIXES),
     metavar="FILE",
-    help="Keep the last picture of a consumer: PNG or JPEG, by the suffix.",
+    help="Save the last frame of a consumer: PNG or JPEG, by the suffix.",
 )
 @json_option("Print one JSON object at the end.")
 @verbose_option
 def demo(consumers: int, seconds: float, rate: float, port: int, save: Path | None, as_json: bool) -> None:
     """See it work: a signalling server, a producer and consumers, each in its own process on this machine.
 
-    The producer sends every consumer a moving picture, a tone, and telemetry over a WebRTC data channel, and answers what they
-    send on another. Shown are the messages per second each way and the round trip times, the frame rate and the latency of
-    the frames, from drawing one to having it as an array, and the tone, all as the library's callers see them. Ctrl-C ends it
-    early, with the summary. Fails when a process does, or when a message was lost.
+    The producer sends every consumer a moving test pattern, a tone, and telemetry over a WebRTC data channel, and answers their
+    messages on another channel. The table shows the messages per second each way and their round trips, the frame rate, the
+    latency from drawing a frame to having it as an array, and the tone, all as the library's callers see them. Ctrl-C ends it
+    early, with the summary. Fails when a process fails, or a message was lost.
 
-    All processes encode and decode video in software on the same cores, so the figures include waiting for a core: they tell
-    what this machine bears, not what the network or the library takes. What counts begins one second after all are connected.
-    `gst-signalling-sync ping` measures a round trip alone.
+    All processes encode and decode video in software on the same cores, so the figures include waiting for a core: they show
+    the capacity of this machine, not the cost of the network or the library. The measurement begins one second after all
+    consumers are connected. `gst-signalling-sync ping` measures a round trip alone.
     """
     treat_sigterm_as_interrupt()
     if save is not None:
@@ -115,7 +115,7 @@ def _start(family: Family, measurement: Measurement, consumers: int, rate: float
 
 
 def _measure(family: Family, measurement: Measurement, screen: Screen, seconds: float) -> None:
-    """Take reports in until the time is over, or Ctrl-C once there is something to sum up."""
+    """Read reports until the time is over, or until Ctrl-C once the measurement runs."""
     must_connect = time.monotonic() + _START_SECONDS
     try:
         while measurement.remaining(seconds):
@@ -150,7 +150,7 @@ def _take(measurement: Measurement, child: Child, report: dict[str, Any] | None)
 
 
 def _stop(family: Family, measurement: Measurement) -> None:
-    """End the consumers, then the producer that answers them, and take their last reports."""
+    """Stop the consumers, then the producer that answers them, and read their last reports."""
     with contextlib.suppress(KeyboardInterrupt):
         consumers = [consumer.child for consumer in measurement.consumers if consumer.child is not None]
         for children in (consumers, [measurement.producer.child]):
@@ -162,7 +162,7 @@ def _print_end(measurement: Measurement, save: Path | None) -> None:
     for sentence in measurement.sentences():
         click.echo(sentence)
     if save is not None:
-        click.echo(f"A picture is in {printable(str(save))}.")
+        click.echo(f"A frame is in {printable(str(save))}.")
     click.echo(
         f"""
 Next: leave it running with `gst-signalling-sync demo --seconds 0 --port 8443`.

@@ -1,4 +1,4 @@
-"""What the demo's producer has in place of a camera and a microphone."""
+"""`Camera`: the demo's camera and microphone, a moving test pattern and a tone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from .picture import MovingPicture
+from .pattern import MovingPattern
 from .tone import RATE, Tone
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ _FPS: Final = 30
 
 
 class Camera:
-    """Sends the moving picture and the tone to all sessions, from a thread of its own.
+    """Sends the moving pattern and the tone to all sessions, from its own thread.
 
     Args:
         producer: Not started yet, so that every session gets both tracks.
-        frequency: Of the tone, in Hertz.
-        stop: Set when it is to end.
+        frequency: Of the tone, in hertz.
+        stop: Set when the camera must stop.
     """
 
     def __init__(self, producer: Producer, frequency: int, stop: threading.Event) -> None:
@@ -34,15 +34,15 @@ class Camera:
         self._thread = threading.Thread(target=self._film, name="demo-camera", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start sending."""
         self._thread.start()
 
     def _film(self) -> None:
-        picture = MovingPicture()
+        pattern = MovingPattern()
         due = time.monotonic()
         while not self._stop.wait(max(0.0, due - time.monotonic())):
             now = time.monotonic()
-            self._video.write(picture.draw(now))
+            self._video.write(pattern.draw(now))
             self._audio.write(self._tone.next(RATE // _FPS))
-            # Not behind time by more than one interval, so that no burst makes up for a pause.
+            # At most one interval late, so that no burst follows a pause.
             due = max(due + 1 / _FPS, now)

@@ -1,4 +1,4 @@
-"""`Family`: the demo's processes, their reports, and their end."""
+"""`Family`: the demo's child processes and their reports."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ..logs import verbosity
 __all__ = ["Child", "Family"]
 
 _END_SECONDS: Final = 10.0
-"""How long a process that was asked to stop may take."""
+"""How long a process may take to stop."""
 
 _KILL_SECONDS: Final = 1.0
-"""The same where the demo failed, and nobody waits for their last words."""
+"""How long it may take where the demo failed."""
 
 Report = tuple["Child", dict[str, Any] | None]
 
@@ -30,9 +30,9 @@ class Child:
     """A process that runs one of the demo's peers.
 
     Args:
-        name: For people.
-        arguments: Of `gst-signalling-sync`.
-        reports: Where its reports go, and None at the end of its output.
+        name: Shown to the user.
+        arguments: Arguments of `gst-signalling-sync`.
+        reports: The queue for its reports, and for None at the end of its output.
     """
 
     def __init__(self, name: str, arguments: Sequence[str], reports: SimpleQueue[Report]) -> None:
@@ -42,7 +42,7 @@ class Child:
             [sys.executable, "-m", "gst_signalling_sync.cli", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # The terminal's Ctrl-C is for the parent alone, which then stops them one after another.
+            # The terminal's Ctrl-C must reach only the parent, which then stops the children one after another.
             start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read, name=f"demo-{name}", daemon=True)
@@ -50,11 +50,11 @@ class Child:
 
     @property
     def process_id(self) -> int:
-        """The operating system's id of the process."""
+        """The process id."""
         return self._process.pid
 
     def exit_code(self) -> int:
-        """Wait for the process, whose output has ended."""
+        """Wait for the process, whose output has ended, and return its exit code."""
         try:
             return self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
@@ -62,13 +62,13 @@ class Child:
             return self._process.wait()
 
     def ask_to_stop(self) -> None:
-        """End the process's stdin; it takes a moment to end in order."""
+        """Ask the process to stop by closing its stdin."""
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
 
     def end(self, deadline: float) -> None:
-        """Wait for the process that was asked to stop, and kill it at the deadline."""
+        """Wait for a process that was asked to stop, and kill it at the deadline."""
         try:
             self._process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
@@ -86,7 +86,7 @@ class Child:
 
 
 class Family:
-    """All processes of a demo; a context manager that leaves none behind."""
+    """All processes of a demo. A context manager that leaves no process behind."""
 
     def __init__(self) -> None:
         self._children: list[Child] = []
@@ -96,12 +96,12 @@ class Family:
         """Start a process.
 
         Args:
-            name: For people.
+            name: Shown to the user.
             command: The command that it runs.
-            *arguments: Its options.
+            *arguments: The command's options.
 
         Returns:
-            The process, starting.
+            The process.
         """
         verbose = ["-v"] * verbosity()
         child = Child(name, [command, *arguments, *verbose], self._reports)
@@ -112,10 +112,10 @@ class Family:
         """Wait for a report.
 
         Args:
-            seconds: How long.
+            seconds: How long to wait.
 
         Yields:
-            What came, each with who sent it; None in its place when the process ended its output.
+            Pairs of a process and its report; the report is None at the end of the process's output.
         """
         with contextlib.suppress(Empty):
             yield self._reports.get(timeout=seconds)
@@ -124,10 +124,10 @@ class Family:
                 yield self._reports.get_nowait()
 
     def stop(self, children: Sequence[Child]) -> list[Report]:
-        """Stop some of the processes, in order.
+        """Stop some of the processes.
 
         Returns:
-            What they, and others, reported meanwhile.
+            The reports of all processes meanwhile.
         """
         deadline = time.monotonic() + _END_SECONDS
         for child in children:

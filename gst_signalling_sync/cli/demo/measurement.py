@@ -1,4 +1,4 @@
-"""`Measurement`: what the demo has measured so far, without a word on how it is shown."""
+"""`Measurement`: the demo's figures, independent of how they are shown."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 __all__ = ["ConsumerMeasurement", "Measurement", "ProducerMeasurement"]
 
 _RATE_SECONDS: Final = 2.0
-"""Over how long a time rates are averaged."""
+"""Time over which rates are averaged."""
 
 _SETTLING_SECONDS: Final = 1.0
-"""From when all are connected to what counts: meanwhile interpreters still import, and encoders find their bitrate."""
+"""Time from the last connection to the measurement, in which interpreters still import and encoders find their bitrate."""
 
 _TONE_TOLERANCE: Final = 5.0
-"""Hertz: a quarter of a second tells a frequency no better."""
+"""Hertz: the resolution of a quarter of a second."""
 
 
 @dataclass
 class ProducerMeasurement:
-    """What the producer reported.
+    """The figures that the producer reported.
 
     Attributes:
         child: Its process.
-        sessions: How many are connected.
+        sessions: Number of connected sessions.
     """
 
     child: Child | None = None
@@ -48,20 +48,20 @@ class ProducerMeasurement:
 
 @dataclass
 class ConsumerMeasurement:
-    """What one consumer reported.
+    """The figures that one consumer reported, since the measurement began.
 
     Attributes:
-        name: For people.
+        name: Shown to the user.
         child: Its process.
-        connected_seconds: From asking for the session until both channels were open; None before that.
-        sent: Messages to the producer, since the measurement began like all that follows.
-        received: Messages from the producer, replies to its own not counted.
+        connected_seconds: Seconds from asking for the session until both channels were open; None before that.
+        sent: Messages to the producer.
+        received: Messages from the producer, without replies.
         lost: Messages that did not arrive, or whose reply did not.
         round_trips: Of the messages to the producer and their replies.
         frames: Frames from the producer.
         latencies: From drawing a frame to having it as an array.
-        tone: The frequency heard last, in Hertz; None of silence.
-        is_stopping: Whether it sends no more, so that its rates are what they were.
+        tone: The last frequency, in hertz; None for silence.
+        is_stopping: Whether it has stopped sending, so that its rates do not change any more.
     """
 
     name: str
@@ -98,7 +98,7 @@ class ConsumerMeasurement:
             self._note_rate()
 
     def begin(self) -> None:
-        """Count from here on. A message that is lost counts whenever it was."""
+        """Count from now on. Lost messages are counted from the beginning."""
         sent, received, frames = self._before
         self._before = (sent + self.sent, received + self.received, frames + self.frames)
         self.sent = self.received = self.frames = 0
@@ -107,29 +107,29 @@ class ConsumerMeasurement:
 
     @property
     def sent_per_second(self) -> float:
-        """The rate of messages to the producer, lately."""
+        """The recent rate of messages to the producer."""
         return self._rate(1)
 
     @property
     def received_per_second(self) -> float:
-        """The rate of messages from the producer, lately."""
+        """The recent rate of messages from the producer."""
         return self._rate(2)
 
     @property
     def frames_per_second(self) -> float:
-        """The rate of frames from the producer, lately."""
+        """The recent rate of frames from the producer."""
         return self._rate(3)
 
     @property
     def hears_tone(self) -> bool:
-        """Whether the tone heard last is the producer's."""
+        """Whether the last tone is that of the producer."""
         return self.tone is not None and abs(self.tone - TONE_FREQUENCY) < _TONE_TOLERANCE
 
     def summary(self, seconds: float) -> dict[str, Any]:
-        """All of it, as a JSON object.
+        """All figures, as a JSON object.
 
         Args:
-            seconds: How long it was measured.
+            seconds: Length of the measurement.
         """
         return {
             "name": self.name,
@@ -159,11 +159,11 @@ class ConsumerMeasurement:
 
 
 class Measurement:
-    """What all processes reported.
+    """The figures of all processes.
 
     Args:
         uri: Of the signalling server.
-        consumers: How many there are.
+        consumers: Number of consumers.
     """
 
     def __init__(self, uri: str, consumers: int) -> None:
@@ -179,7 +179,7 @@ class Measurement:
         """Take a report of a process."""
         everyone: list[ProducerMeasurement | ConsumerMeasurement] = [self.producer, *self.consumers]
         for measured in everyone:
-            # While the consumers end, their sessions do, which says nothing about what was measured.
+            # The sessions end together with the consumers, which must not change the figures.
             if measured.child is child and not (measured is self.producer and self._finished):
                 measured.take(report)
         if "cpu_seconds" in report and not self._finished:
@@ -198,24 +198,24 @@ class Measurement:
 
     @property
     def connected(self) -> int:
-        """How many consumers have got their session."""
+        """Number of consumers that have connected."""
         return sum(consumer.connected_seconds is not None for consumer in self.consumers)
 
     @property
     def is_running(self) -> bool:
-        """Whether all consumers are connected, and have been for a second, so that the clock runs."""
+        """Whether the measurement runs, because all consumers have been connected for a second."""
         return self._started is not None
 
     @property
     def seconds(self) -> float:
-        """Since the clock runs, until the end of the measurement."""
+        """Seconds since the measurement began, until its end."""
         if self._started is None:
             return 0.0
         return (time.monotonic() if self._finished is None else self._finished) - self._started
 
     @property
     def frames_per_second(self) -> float:
-        """Of a consumer, in the mean of all and of the time that was measured."""
+        """Frame rate per consumer, averaged over all of them and over the measurement."""
         frames = sum(consumer.frames for consumer in self.consumers)
         return frames / len(self.consumers) / self.seconds if self.seconds else 0.0
 
@@ -226,15 +226,15 @@ class Measurement:
 
     @property
     def cores_used(self) -> float:
-        """How many cores the processes keep busy, in the mean."""
+        """Average number of cores that the processes keep busy."""
         return self.processors.cores_used(self.seconds)
 
     def remaining(self, seconds: float) -> float:
-        """How many seconds are left when it is to run that long; 0: forever."""
+        """Seconds left of a planned length; 0 stands for forever."""
         return max(0.0, seconds - self.seconds) if seconds else math.inf
 
     def summary(self) -> dict[str, Any]:
-        """All of it, as a JSON object."""
+        """All figures, as a JSON object."""
         child = self.producer.child
         return {
             "uri": self.uri,
@@ -255,7 +255,7 @@ class Measurement:
         }
 
     def sentences(self) -> list[str]:
-        """The most of it, for people."""
+        """The main figures, in words."""
         summary = self.summary()
         messages = summary["messages_to_producer"] + summary["messages_from_producer"]
         listeners = [consumer for consumer in self.consumers if consumer.hears_tone]

@@ -1,7 +1,7 @@
-"""What runs in the demo's processes: one producer, and consumers.
+"""The hidden commands of the demo's processes: one producer, and consumers.
 
-They report on stdout, one JSON object per line, and stop when stdin ends, so that they never outlive the process that
-started them, however that ended.
+They report on stdout, one JSON object per line, and stop at the end of stdin, so that they never outlive the process that
+started them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ import click
 
 import gst_signalling_sync
 
-from ...errors import SignallingError
-from ...threads.interruptible import Event
+from ... import SignallingError
 from ..logs import verbose_option
 from ..output import print_json
 from ..pinger import Pinger
@@ -36,7 +35,7 @@ TELEMETRY: Final = "telemetry"
 """The channel on which the producer sends to every consumer."""
 
 CONTROL: Final = "control"
-"""The channel on which it sends back what a consumer sent."""
+"""The channel on which the producer echoes messages of a consumer."""
 
 TONE_FREQUENCY: Final = 440
 """Hertz: the concert pitch, ISO 16."""
@@ -47,7 +46,7 @@ _REPLY_SECONDS: Final = 5.0
 _CONNECT_SECONDS: Final = 30.0
 
 _GRACE_SECONDS: Final = 10.0
-"""How long a process may take to end in order after its stdin did."""
+"""How long a process may take to exit after the end of its stdin."""
 
 _uri_option = click.option("--uri", required=True)
 _rate_option = click.option("--rate", type=float, required=True)
@@ -92,7 +91,7 @@ def _produce(uri: str, rate: float, stop: threading.Event) -> None:
             now = time.monotonic()
             telemetry.send(_telemetry(sequence))
             sequence += 1
-            # Not behind time by more than one interval, so that no burst makes up for a pause.
+            # At most one interval late, so that no burst follows a pause.
             next_send = max(next_send + 1 / rate, now)
             if now >= next_report:
                 print_json({"sessions": len(producer.sessions), "cpu_seconds": time.process_time()})
@@ -143,7 +142,7 @@ def _send_and_report(pinger: Pinger, received: _Received, viewer: Viewer, stop: 
 
 
 class _Received:
-    """Counts telemetry, and what is missing in it; written by the callback thread, read by the main one."""
+    """Counts received and missing telemetry; written by the callback thread, read by the main thread."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -153,7 +152,7 @@ class _Received:
     def on_message(self, channel: DataChannel, data: str | bytes) -> None:
         sequence: int = json.loads(data)["sequence"]
         if self._next is not None:
-            # What is out of order counts too: nothing may be on this channel.
+            # A message out of order counts too, because the channel is ordered.
             self.missing += abs(sequence - self._next)
         self._next = sequence + 1
         self.count += 1
@@ -167,7 +166,7 @@ def _report_failure(work: Callable[[], None]) -> None:
     try:
         work()
     except BrokenPipeError:
-        # The parent is gone; with nobody to tell, not even Python's flush at exit may complain.
+        # The parent is gone, so not even Python's flush at exit may complain.
         os._exit(1)
     except (SignallingError, OSError) as error:
         failure: dict[str, Any] = {"error": str(error)}
@@ -176,8 +175,8 @@ def _report_failure(work: Callable[[], None]) -> None:
 
 
 def _parent_gone() -> threading.Event:
-    """An event that is set when stdin ends: the parent asks to stop, or is gone."""
-    gone = Event()
+    """An event that is set at the end of stdin: the parent asks to stop, or is gone."""
+    gone = threading.Event()
 
     def watch() -> None:
         sys.stdin.buffer.read()

@@ -1,4 +1,4 @@
-"""`ProcessorUse`: how much of the machine's processor time the demo's processes take, which is what its figures are made of."""
+"""`ProcessorUse`: the processor time of the demo's processes, on which its figures depend."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Final
 __all__ = ["ProcessorUse", "available_cores", "other_load"]
 
 _BUSY: Final = 0.75
-"""The part of the cores from which on threads often wait for one."""
+"""Share of busy cores from which on threads often wait for one."""
 
 
 class ProcessorUse:
     """The processor time of several processes over the same time.
 
     Args:
-        cores: How many the processes may run on.
+        cores: Number of cores that the processes may run on.
     """
 
     def __init__(self, cores: int) -> None:
@@ -25,19 +25,19 @@ class ProcessorUse:
 
     @property
     def processes(self) -> int:
-        """How many have told."""
+        """Number of processes that have reported."""
         return len(self._latest)
 
     def take(self, process_id: int, seconds: float) -> None:
-        """Take note of the processor time that a process has had since it began."""
+        """Record the processor time of a process since its start."""
         self._latest[process_id] = seconds
 
     def begin(self) -> None:
-        """Count from here on."""
+        """Count from now on."""
         self._begin = dict(self._latest)
 
     def cores_used(self, elapsed: float) -> float:
-        """How many cores the processes kept busy, in the mean.
+        """Average number of cores that the processes kept busy.
 
         Args:
             elapsed: Seconds since `begin`.
@@ -46,7 +46,7 @@ class ProcessorUse:
         return used / elapsed if elapsed > 0 else 0.0
 
     def explanation(self, elapsed: float, load: float) -> str:
-        """What the demo's figures mean on this machine, for people.
+        """The meaning of the demo's figures on this machine, in words.
 
         Args:
             elapsed: Seconds since `begin`.
@@ -60,10 +60,10 @@ class ProcessorUse:
 
 
 def available_cores() -> int:
-    """How many cores this process may run on."""
+    """Number of cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def other_load() -> float:
-    """The load average of the last minute; 0 where the system does not tell."""
+    """The load average of the last minute; 0 where the system has none."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0

@@ -1,4 +1,4 @@
-"""How the demo shows what it measures, while it does: a live table, lines in a pipe, or nothing."""
+"""How the demo shows its running measurement: a live table on a terminal, lines in a pipe, or nothing."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "Column", "Lines", "Screen", "Silence", "Table", "drawing"]
 
 _UNLIMITED: Final = 10_000
-"""Columns of a terminal on which any table fits."""
+"""Width of a terminal that fits any table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One figure of every consumer in the table.
+    """A column of the table, with one figure of each consumer.
 
     Attributes:
-        title: Its heading, in two lines.
-        cell: Gives its text.
-        importance: Where there is no room for all, those with the least are left out.
-        style: Of the text, in rich's words.
+        title: The heading, in two lines.
+        cell: Returns the content of a cell.
+        importance: Where there is no room for all columns, the least important ones are left out.
+        style: Style of the content, in rich's notation. Defaults to plain.
     """
 
     title: str
@@ -72,17 +72,17 @@ COLUMNS: Final = (
     Column("\np99 ms", _latency(99), 2, "cyan"),
     Column("tone\nHz", lambda consumer: "-" if consumer.tone is None else f"{consumer.tone:.0f}", 1),
 )
-"""What is shown of each consumer where there is room; another figure is another line here."""
+"""The columns of the table; a further figure needs a further line here."""
 
 
 class Screen(Protocol):
-    """Shows a measurement while it goes on."""
+    """Shows a running measurement."""
 
     def showing(self, measurement: Measurement) -> AbstractContextManager[None]:
-        """Begin, and end in order."""
+        """Begin to show, and clean up at the end."""
 
     def update(self, measurement: Measurement, seconds: float) -> None:
-        """Show the latest; `seconds` is how long it will go on, 0 forever."""
+        """Show the present figures; `seconds` is the planned length, 0 stands for forever."""
 
 
 class Silence:
@@ -90,7 +90,7 @@ class Silence:
 
     @contextmanager
     def showing(self, measurement: Measurement) -> Iterator[None]:
-        """Begin, and end in order."""
+        """Show nothing."""
         yield
 
     def update(self, measurement: Measurement, seconds: float) -> None:
@@ -105,12 +105,12 @@ class Lines:
 
     @contextmanager
     def showing(self, measurement: Measurement) -> Iterator[None]:
-        """Begin, and end in order."""
+        """Print the headline."""
         click.echo(_headline(measurement))
         yield
 
     def update(self, measurement: Measurement, seconds: float) -> None:
-        """Show the latest."""
+        """Print the present figures, if a second is over."""
         whole = int(measurement.seconds)
         if whole < self._next:
             return
@@ -125,14 +125,14 @@ class Lines:
 
 
 class Table:
-    """A table that changes in place, drawn by rich; it stays, with its last figures, when the demo is over."""
+    """A table that changes in place, drawn by rich, and stays with its last figures when the demo is over."""
 
     def __init__(self) -> None:
         self._live: Live | None = None
 
     @contextmanager
     def showing(self, measurement: Measurement) -> Iterator[None]:
-        """Begin, and end in order."""
+        """Show the table until the end."""
         from rich.live import Live
 
         with Live(drawing(measurement, "starting ..."), auto_refresh=False) as self._live:
@@ -140,7 +140,7 @@ class Table:
             self._live.update(drawing(measurement, ""), refresh=True)
 
     def update(self, measurement: Measurement, seconds: float) -> None:
-        """Show the latest."""
+        """Show the present figures."""
         if not measurement.is_running:
             footer = "starting ..."
         elif seconds:
@@ -161,14 +161,14 @@ def _cores(measurement: Measurement) -> str:
 
 
 def drawing(measurement: Measurement, footer: str) -> Group:
-    """The table, with a line above it and one below.
+    """The table with a headline and a footer.
 
     Args:
-        measurement: What to show.
-        footer: The line below.
+        measurement: The figures.
+        footer: The line below the table; empty: no line.
 
     Returns:
-        What rich prints; on a terminal of less than 80 columns it has the most important figures.
+        An object for rich to print, with the most important columns on a narrow terminal.
     """
     from rich.console import Group
     from rich.text import Text
@@ -181,7 +181,7 @@ class _FittingTable:
     """The table, with as many columns as the terminal has room for.
 
     Args:
-        measurement: What to show.
+        measurement: The figures.
     """
 
     def __init__(self, measurement: Measurement) -> None:

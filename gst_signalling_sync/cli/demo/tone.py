@@ -1,4 +1,4 @@
-"""The demo's tone, and which tone is heard."""
+"""`Tone`: the demo's tone; `frequency_of`: the frequency of received sound."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SILENCE: Final = 50
 
 
 class Tone:
-    """A sine that goes on where it was left.
+    """A continuous sine wave.
 
     Args:
-        frequency: Hertz.
+        frequency: In hertz.
     """
 
     def __init__(self, frequency: int) -> None:
@@ -28,15 +28,15 @@ class Tone:
         self._position = 0
 
     def next(self, samples: int) -> NDArray[np.int16]:
-        """The samples that follow.
+        """The next samples.
 
         Args:
-            samples: How many.
+            samples: Number of samples.
 
         Returns:
             ``(samples,)`` int16.
         """
-        # It is the same each second, which keeps its argument small however long it goes on.
+        # The wave repeats each second, so its argument can stay small.
         numbers = (self._position + np.arange(samples)) % RATE
         self._position = (self._position + samples) % RATE
         wave = np.sin(2 * np.pi * self._frequency / RATE * numbers)
@@ -48,16 +48,16 @@ def frequency_of(sound: NDArray[np.int16]) -> float | None:
     """The strongest frequency in a sound.
 
     Args:
-        sound: ``(samples, channels)`` at `RATE`; a quarter of a second tells it to within some Hertz.
+        sound: ``(samples, channels)`` at `RATE`; a quarter of a second has a resolution of a few hertz.
 
     Returns:
-        Hertz; None of silence.
+        The frequency in hertz; None for silence.
     """
     mono = sound.mean(axis=1)
     mono -= mono.mean()
     if np.sqrt(np.mean(mono**2)) < _SILENCE:
         return None
-    # Padded, so that the peak is found between the frequencies that fit into it.
+    # Padded with zeros, to interpolate between the frequencies of the transform.
     length = 4 * len(mono)
     spectrum = np.abs(np.fft.rfft(mono * np.hanning(len(mono)), length))
     return float(spectrum.argmax() * RATE / length)

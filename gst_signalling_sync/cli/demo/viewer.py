@@ -1,4 +1,4 @@
-"""What the demo's consumers have in place of eyes and ears."""
+"""`Viewer`: the demo's consumer of video and sound, which measures both."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import gst_signalling_sync
 
-from ...errors import SessionClosed, SignallingError, WaitTimeout
-from ...threads.interruptible import Event
-from .picture import seconds_since
+from ... import SessionClosed, SignallingError, WaitTimeout
+from .pattern import seconds_since
 from .tone import RATE, frequency_of
 
 if TYPE_CHECKING:
@@ -25,19 +24,19 @@ _SAVE_SECONDS: Final = 3.0
 
 
 class Viewer:
-    """Watches and listens, in two threads, until the session ends.
+    """Reads video and sound, in two threads, until the session ends.
 
     Args:
-        session: Connected.
-        timeout: Seconds that a picture, and sound, may take to come.
+        session: A connected session.
+        timeout: Seconds that a frame, and sound, may take to come.
     """
 
     def __init__(self, session: Session, timeout: float) -> None:
         self._video = session.video
         self._audio = session.audio
         self._timeout = timeout
-        self._has_seen = Event()
-        # Guards what follows, which the threads write and `take` takes.
+        self._has_seen = threading.Event()
+        # Guards the following, which the threads write and `take` reads.
         self._lock = threading.Lock()
         self._latencies: list[float] = []
         self._frames = 0
@@ -45,19 +44,19 @@ class Viewer:
         self._error: SignallingError | None = None
 
     def start(self) -> None:
-        """Begin."""
+        """Start both threads."""
         for name, work in (("eyes", self._watch), ("ears", self._listen)):
             threading.Thread(target=self._run, args=(work,), name=f"demo-{name}", daemon=True).start()
 
     def take(self) -> dict[str, Any]:
-        """What was seen and heard since the last call.
+        """The figures since the last call.
 
         Returns:
-            The number of `frames`, so far; the `latencies` of those that are new, in seconds from drawing one to having it as
-            an array; and the `tone` heard last in Hertz, None of silence.
+            `frames`: the number of frames so far; `latencies`: those of new frames, in seconds from drawing one to having it as
+            an array; `tone`: the last frequency in hertz, None for silence.
 
         Raises:
-            SignallingError: Nothing came in time, or it was not the demo's.
+            SignallingError: No frame or sound came in time.
         """
         with self._lock:
             if self._error is not None:
@@ -66,29 +65,29 @@ class Viewer:
             return {"frames": self._frames, "latencies": latencies, "tone": self._tone}
 
     def save(self, file: Path) -> None:
-        """Keep the latest picture; wait for the first if there is none yet.
+        """Save the latest frame; wait for the first one if there is no frame yet.
 
         Args:
-            file: Where.
+            file: The file to write.
 
         Raises:
-            WaitTimeout: None came.
+            WaitTimeout: No frame came.
             OSError: The file cannot be written.
         """
         self._has_seen.wait(_SAVE_SECONDS)
-        picture = self._video.latest()
-        if picture is None:
-            raise WaitTimeout(f"no picture to keep as {file} came within {_SAVE_SECONDS:g} s")
-        gst_signalling_sync.save_still(file, picture)
+        frame = self._video.latest()
+        if frame is None:
+            raise WaitTimeout(f"cannot save a frame as {file}: none came within {_SAVE_SECONDS:g} s")
+        gst_signalling_sync.save_still(file, frame)
 
     def _watch(self) -> None:
         while True:
-            picture = self._video.read("gray8", timeout=self._timeout)
-            seconds = seconds_since(picture, time.monotonic())
+            frame = self._video.read("gray8", timeout=self._timeout)
+            seconds = seconds_since(frame, time.monotonic())
             with self._lock:
                 self._frames += 1
                 self._has_seen.set()
-                # One that was damaged on its way counts, but tells no time.
+                # A damaged frame counts, but its time is unreadable.
                 if seconds is not None:
                     self._latencies.append(seconds)
 

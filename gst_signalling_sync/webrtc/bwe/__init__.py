@@ -1,4 +1,6 @@
-"""Bandwidth estimation: transport-wide feedback (TWCC), and what follows from it. Cores without I/O and without a clock.
+"""Bandwidth estimation (Google Congestion Control, draft-ietf-rmcat-gcc-02) by transport-wide feedback (TWCC).
 
-Receiving: an `ArrivalRecorder` makes `TransportFeedback` of the packets that come.
+No I/O and no clock. A receiver's `ArrivalRecorder` makes `TransportFeedback` of arriving packets. A sender's
+`SendSideEstimator` makes an estimate of that, by `DelayTrend`, `LossLimit`, `Throughput` and `Probing`, which its `Pacer`
+follows.
 """

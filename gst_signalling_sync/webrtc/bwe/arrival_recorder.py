@@ -1,4 +1,4 @@
-"""`ArrivalRecorder`: which packets of a transport came, and when, until that has been told its sender (TWCC)."""
+"""`ArrivalRecorder`: arrival times of a transport's packets, for transport-wide feedback (TWCC). No clock."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ _SEQUENCE_BITS: Final = 16
 _SEQUENCE_MASK: Final = (1 << _SEQUENCE_BITS) - 1
 
 _MAX_AHEAD: Final = 4096
-"""A packet that is further from the newest one is of a sender that began anew, or of one that lies."""
+"""Maximum distance from the newest packet. A packet beyond it comes from a sender that restarted, or that lies."""
 
 _REMEMBERED_SECONDS: Final = 0.5
-"""How long after the next message a late packet is still told of."""
+"""How long after the next message a late packet is still reported."""
 
 
 class ArrivalRecorder:
-    """The packets of one transport, by transport-wide sequence numbers without wrapping."""
+    """The arrivals of one transport, by unwrapped transport-wide sequence numbers."""
 
     def __init__(self) -> None:
         self._arrivals: dict[int, int] = {}
         self._newest: int | None = None
-        # What the next message begins with.
+        # The first packet of the next message.
         self._next = 0
-        # All before it may have come, and what is not remembered.
+        # The first packet that is remembered; earlier ones may have arrived.
         self._forgotten = 0
         self._number = 0
 
     @property
     def has_news(self) -> bool:
-        """Whether a packet came that no message has told of."""
+        """Whether a packet has arrived that no message has reported."""
         return bool(self._arrivals) and self._newest is not None and self._newest >= self._next
 
     def add(self, sequence_number: int, now: float) -> None:
-        """Take note of a packet.
+        """Record an arrival.
 
         Args:
-            sequence_number: 16 bits.
-            now: Seconds on a clock that does not jump.
+            sequence_number: The transport-wide sequence number, 16 bits.
+            now: The time, in seconds of a clock that does not jump.
         """
         ticks = round(now * TICKS_PER_SECOND)
         if self._newest is None:
@@ -54,17 +54,17 @@ class ArrivalRecorder:
             self._begin(sequence_number)
             number = self._newest = sequence_number
         if number < self._forgotten:
-            # A message that began here would tell that its neighbours are lost.
+            # A message that began here would report its neighbours as lost.
             return
-        # The first of a packet that comes twice is when it came.
+        # Of a packet that arrives twice, the first arrival counts.
         self._arrivals.setdefault(number, ticks)
         self._newest = max(self._newest, number)
         if number < self._next:
-            # It was told to be lost; the sender may have use for the truth.
+            # It was reported as lost, and is reported again.
             self._next = number
 
     def messages(self) -> list[TransportFeedback]:
-        """What to tell the sender now: all that came since the last time, and what is missing between."""
+        """The messages to send now, with all arrivals since the last call and the packets missing between them."""
         messages: list[TransportFeedback] = []
         while self.has_news:
             messages.append(self._message())
@@ -89,7 +89,7 @@ class ArrivalRecorder:
                 last = ticks
             arrivals.append(None if ticks is None else ticks - origin)
         while arrivals[-1] is None:
-            # What is missing at the end may be under way, and belongs to the next message.
+            # Packets that are missing at the end may be under way, and belong to the next message.
             arrivals.pop()
         self._next = begin + len(arrivals)
         self._forget(last - round(_REMEMBERED_SECONDS * TICKS_PER_SECOND))

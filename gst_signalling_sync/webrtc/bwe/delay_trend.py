@@ -1,4 +1,4 @@
-"""`DelayTrend`: whether a queue grows on the way, by the trend of delays (draft-ietf-rmcat-gcc-02 section 5)."""
+"""`DelayTrend`: the delay-based overuse detector of GCC, a trendline filter (draft-ietf-rmcat-gcc-02 section 5). No clock."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Final
 __all__ = ["DelayTrend", "Usage"]
 
 _GROUP_SECONDS: Final = 0.005
-"""Packets that were sent within this time are one group: their order on the wire says nothing of the queue."""
+"""Packets that are sent within this time are one group, because their spacing says nothing about the queue."""
 
 _BURST_SECONDS: Final = 0.1
-"""A group that was held up and came at once is no longer than this."""
+"""Maximum length of a group that was delayed and arrived at once."""
 
 _WINDOW: Final = 20
 _SMOOTHING: Final = 0.9
@@ -26,18 +26,18 @@ _THRESHOLDS: Final = (0.006, 0.6)
 _THRESHOLD_UP: Final = 8.7
 _THRESHOLD_DOWN: Final = 39.0
 _THRESHOLD_OUTLIER: Final = 0.015
-"""The rule of section 5.4, in seconds."""
+"""The adaptive threshold of section 5.4, in seconds."""
 
 _RECENT_GROUPS: Final = 6
 _BASE_SECONDS: Final = 8.0
 _MIN_QUEUE: Final = 0.01
 
 _PAUSE_SECONDS: Final = 2.0
-"""After which what came before says nothing about the queue."""
+"""A pause after which earlier packets say nothing about the queue."""
 
 
 class Usage(Enum):
-    """What the trend says of the link."""
+    """The state of the link, by the trend of delays."""
 
     UNDER = "under"
     NORMAL = "normal"
@@ -45,7 +45,7 @@ class Usage(Enum):
 
 
 class _Group:
-    """Packets that were sent together."""
+    """A group of packets that were sent together."""
 
     __slots__ = ("first_arrival", "first_sent", "last_arrival", "last_sent")
 
@@ -55,25 +55,25 @@ class _Group:
 
 
 class _Queue:
-    """How long packets have waited lately, all of them: what only some of them have is noise, as of a busy receiver."""
+    """The queueing delay that all recent packets have; delays of only some of them are noise, as of a busy receiver."""
 
     def __init__(self) -> None:
         self._recent: deque[float] = deque(maxlen=_RECENT_GROUPS)
-        self._least = self._least_before = float("inf")
+        self._minimum = self._minimum_before = float("inf")
         self._since: float | None = None
 
     def add(self, delay: float, now: float) -> None:
-        """Take note of a group's delay, by two clocks that differ by any constant."""
+        """Add the delay of a group, by two clocks that may differ by a constant."""
         if self._since is None or now - self._since > _BASE_SECONDS:
             self._since = now
-            self._least_before, self._least = self._least, float("inf")
-        self._least = min(self._least, delay)
+            self._minimum_before, self._minimum = self._minimum, float("inf")
+        self._minimum = min(self._minimum, delay)
         self._recent.append(delay)
 
     @property
     def seconds(self) -> float:
-        """By how much the least delay of the last groups is above the least of some time."""
-        return min(self._recent) - min(self._least, self._least_before)
+        """The minimum delay of the last groups, above the minimum of a longer time."""
+        return min(self._recent) - min(self._minimum, self._minimum_before)
 
 
 class DelayTrend:
@@ -93,11 +93,11 @@ class DelayTrend:
         self._threshold_at: float | None = None
 
     def add(self, sent: float, arrival: float) -> None:
-        """Take note of a packet that came.
+        """Add a packet that arrived.
 
         Args:
-            sent: Seconds on the sender's clock, ascending but for packets that overtook each other.
-            arrival: Seconds on the receiver's clock.
+            sent: When it was sent, in seconds of the sender's clock; ascending but for reordered packets.
+            arrival: When it arrived, in seconds of the receiver's clock.
         """
         group = self._group
         if group is None or arrival - group.last_arrival > _PAUSE_SECONDS:
@@ -155,7 +155,7 @@ class DelayTrend:
         if trend > self._threshold:
             begun = self._over_since is None
             self._over_since = now - sent_delta / 2 if self._over_since is None else self._over_since
-            # Once may be chance, and a trend that falls already needs no answer.
+            # A single value may be noise, and a falling trend needs no reaction.
             is_lasting = not begun and now - self._over_since > _OVERUSE_SECONDS and trend >= self._trend
             if is_lasting and self._queue.seconds > _MIN_QUEUE:
                 self.usage = Usage.OVER
@@ -166,7 +166,7 @@ class DelayTrend:
         self._adapt(abs(trend), now)
 
     def _adapt(self, trend: float, now: float) -> None:
-        """Let the threshold follow the trend slowly, so that a link with jitter or others' traffic is not starved."""
+        """Let the threshold follow the trend slowly, so that jitter or the traffic of others does not starve this flow."""
         elapsed = 0.0 if self._threshold_at is None else min(now - self._threshold_at, _MAX_STEP_SECONDS)
         self._threshold_at = now
         if trend > self._threshold + _THRESHOLD_OUTLIER:

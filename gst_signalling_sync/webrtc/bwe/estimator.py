@@ -1,4 +1,4 @@
-"""`SendSideEstimator`: what a link bears, by transport-wide feedback: delay, loss and probing (draft-ietf-rmcat-gcc-02)."""
+"""`SendSideEstimator`: GCC's estimate of a link's rate by TWCC: delay, loss and probing (draft-ietf-rmcat-gcc-02). No clock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .transport_feedback import TICKS_PER_SECOND, TransportFeedback
 __all__ = ["START_RATE", "SendSideEstimator"]
 
 START_RATE: Final = 300_000.0
-"""Bits per second, before anything is known: what hardly any link is too thin for."""
+"""The first estimate in bit/s, which hardly any link is too slow for."""
 
 _MIN_RATE: Final = 30_000.0
 _DECREASE: Final = 0.88
@@ -28,7 +28,7 @@ _PACKET_BITS: Final = 9600
 _MIN_ADDED: Final = 4000
 _MAX_ADDED: Final = 0.05
 _APPLICATION_LIMITED: Final = 0.65
-"""Who sends less than this part of the estimate learns nothing about what is beyond."""
+"""A sender that uses less than this share of the estimate learns nothing about higher rates."""
 
 _CAPACITY_WEIGHT: Final = 0.1
 _CAPACITY_SIGMAS: Final = 3.0
@@ -42,7 +42,7 @@ _RTT_WEIGHT: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A packet that was sent."""
+    """A sent packet."""
 
     time: float
     bits: int
@@ -53,17 +53,17 @@ class SendSideEstimator:
     """The estimate of one transport.
 
     Args:
-        maximum: Bits per second that are ever needed; `maximum` may be changed.
+        maximum: Maximum that is ever needed, in bit/s; the attribute may be changed. Defaults to infinity.
     """
 
     def __init__(self, maximum: float = math.inf) -> None:
         self.maximum = maximum
         self.has_feedback = False
-        """Whether the other end sends feedback at all."""
+        """Whether the other end has sent any feedback."""
         self.is_confirmed = False
-        """Whether the estimate is by what was measured, not `START_RATE`."""
+        """Whether the estimate follows from measurements, not from `START_RATE`."""
         self.round_trip = 0.1
-        """Seconds from sending a packet to hearing of it, smoothed."""
+        """Smoothed round trip in seconds, from sending a packet to its feedback."""
         self._by_delay = START_RATE
         self._loss = LossLimit()
         self._sent: dict[int, _Sent] = {}
@@ -79,12 +79,12 @@ class SendSideEstimator:
 
     @property
     def bitrate(self) -> int:
-        """Bits per second, with all headers."""
+        """The estimate in bit/s, headers included."""
         return round(max(_MIN_RATE, min(self._by_delay, self._loss.rate, self.maximum)))
 
     @property
     def usage(self) -> Usage:
-        """What the delays say."""
+        """The state of the link, by the delays."""
         return self._trend.usage
 
     def probe(self, now: float) -> Probe | None:
@@ -98,13 +98,13 @@ class SendSideEstimator:
         return self._probing.due(self.bitrate, min(self.maximum, 1e9), may_rise, now, is_limited_by_loss)
 
     def on_sent(self, number: int, size: int, now: float, probe: int | None = None) -> None:
-        """Take note of a packet.
+        """Record a sent packet.
 
         Args:
             number: Its transport-wide sequence number, 16 bits.
-            size: Bytes, with all headers.
-            now: Seconds on any clock that does not jump.
-            probe: The burst that it belongs to.
+            size: Its length in bytes, headers included.
+            now: The time, in seconds of a clock that does not jump.
+            probe: The number of the probe that it belongs to. Defaults to none.
         """
         if len(self._sent) >= _HISTORY:
             oldest = next(iter(self._sent))
@@ -116,11 +116,11 @@ class SendSideEstimator:
         self._send_rate.add(now, size * 8)
 
     def on_feedback(self, message: TransportFeedback, now: float) -> None:
-        """Take note of when packets came.
+        """Update the estimate by a feedback message.
 
         Args:
-            message: From the receiver.
-            now: Seconds on the clock of `on_sent`.
+            message: The message of the receiver.
+            now: The time, by the clock of `on_sent`.
         """
         self.has_feedback = True
         newest: _Sent | None = None
@@ -133,7 +133,7 @@ class SendSideEstimator:
                 if number not in self._missed:
                     self._missed.add(number)
                     self._loss.add(is_lost=True)
-                # It may be told of later, as come.
+                # A later message may report it as arrived.
                 self._sent[number] = packet
                 continue
             if number in self._missed:
@@ -181,15 +181,15 @@ class SendSideEstimator:
         rates = [each for each in (self._throughput.rate, self._throughput.recent_rate) if each is not None]
         if not rates or now - self._decreased < max(_DECREASE_SECONDS, self.round_trip):
             return
-        # What the link loses whatever is sent came out of its rate too.
+        # The link's own losses, which do not depend on the rate, are part of what it carried.
         borne = max(rates) / (1 - self._loss.own_share)
         if borne * _DECREASE >= self._by_delay:
             return
         self._decreased = now
         self.is_confirmed = True
-        # Little was sent, so that little came through: the queue may be others', or the receiver's.
-        least = _CAUTIOUS_DECREASE * self._by_delay if self._is_application_limited else _MIN_RATE
-        self._by_delay = max(_MIN_RATE, least, borne * _DECREASE)
+        # If little was sent, little came through: the queue may be that of other flows, or the receiver's.
+        minimum = _CAUTIOUS_DECREASE * self._by_delay if self._is_application_limited else _MIN_RATE
+        self._by_delay = max(_MIN_RATE, minimum, borne * _DECREASE)
         if self._is_application_limited:
             return
         if self._capacity is None or abs(borne - self._capacity) > _CAPACITY_SIGMAS * self._deviation * self._capacity:
@@ -204,7 +204,7 @@ class SendSideEstimator:
         if self._is_application_limited:
             return
         if self._capacity is not None and rate > self._capacity * (1 + _CAPACITY_SIGMAS * self._deviation):
-            # More comes through than the link was thought to bear.
+            # The throughput exceeds the former estimate of the capacity.
             self._capacity = None
         if self._capacity is not None and rate > 0.7 * self._capacity:
             added = min(max(_MIN_ADDED, _PACKET_BITS / (self.round_trip + 0.1)), _MAX_ADDED * self._by_delay)
@@ -215,7 +215,7 @@ class SendSideEstimator:
         self._by_delay = min(raised, limit, max(self._by_delay, 2 * self.maximum))
 
     def _seconds(self, ticks: int) -> float:
-        """Seconds on the receiver's clock, which its reference time tells without what is above 24 bits."""
+        """Seconds on the receiver's clock, whose reference time wraps at 24 bits."""
         if self._ticks is None:
             self._ticks = ticks
         self._ticks += step(self._ticks, ticks, _TICKS_BITS)

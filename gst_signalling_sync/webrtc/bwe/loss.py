@@ -1,4 +1,4 @@
-"""`LossLimit`: what a link bears by its losses, told from losses that have nothing to do with the rate."""
+"""`LossLimit`: the loss-based limit of the estimate (GCC), without losses that do not depend on the rate. No clock."""
 
 from __future__ import annotations
 
@@ -12,57 +12,57 @@ _WINDOW_PACKETS: Final = 30
 
 _MAX_WINDOW_SECONDS: Final = 1.5
 _MIN_PACKETS: Final = 6
-"""A slow flow is judged by fewer packets, so that it is not slow forever."""
+"""Minimum number of packets after a longer time, so that a slow flow does not stay slow forever."""
 
 _HIGH: Final = 0.04
 _LOW: Final = 0.02
 _INCREASE_PER_SECOND: Final = 1.1
 _UNLIMITED: Final = 1.5
-"""A limit above this multiple of the estimate by delay is none."""
+"""A limit above this multiple of the estimate is removed."""
 
 _OUTAGE_PACKETS: Final = 10
-"""A longer run of lost packets is an outage of the link, such as a fading radio, and says nothing about its rate."""
+"""Maximum run of lost packets; a longer one is an outage of the link, as of a fading radio, and says nothing about its rate."""
 
 _BORNE: Final = 0.98
 _MIN_BORNE: Final = 0.9
-"""Of what came through; bursts make it look like more."""
+"""Share of the measured throughput, which bursts make look higher than it is."""
 
 _TRIAL: Final = 0.8
 _TRIAL_PACKETS: Final = 60
 _MAX_OWN: Final = 0.25
 _PROPORTIONAL: Final = 0.25
-"""Of the way from what came through in proportion to what came through before: up to here it was in proportion."""
+"""Position between a proportional and an unchanged throughput, up to which the throughput counts as proportional."""
 
 _FORGETTING: Final = 0.2
 _FOLLOWING: Final = 0.1
 _NOISE: Final = 1.5
-"""Standard deviations of a share that was counted."""
+"""Number of standard deviations by which a counted share may be wrong."""
 
 
 class LossLimit:
     """The limit of one transport.
 
-    A link that drops what is over its rate loses less when less is sent. One that loses as much afterwards loses by itself:
-    that share is taken for its own from then on, and the rate is what it was before.
+    A link that drops packets above its rate loses fewer when less is sent. A link that loses the same share at a lower rate has
+    losses of its own: that share is ignored from then on, and the former rate is restored.
     """
 
     def __init__(self) -> None:
         self.rate = math.inf
-        """Bits per second; infinite: there is no limit."""
+        """The limit in bit/s; infinite: there is no limit."""
         self.own_share = 0.0
-        """What the link loses whatever is sent."""
+        """The share of packets that the link loses at any rate."""
         self.is_clean = True
-        """Whether little more than that was lost since the limit was last changed."""
+        """Whether little more than that was lost since the last change of the limit."""
         self._heard = self._lost = 0
         self._run = 0
         self._since: float | None = None
-        # The rate, the loss and what came through before the rate was lowered, and what was heard and lost since it is low
-        # enough to compare.
+        # Rate, loss and throughput before the rate was lowered, and the packets reported and lost since it is low enough to
+        # compare.
         self._trial: tuple[float, float, float | None] | None = None
         self._trial_heard = self._trial_lost = 0
 
     def add(self, is_lost: bool) -> None:
-        """Take note of a packet, in the order of sending."""
+        """Record the outcome of a packet, in the order of sending."""
         if is_lost:
             self._run += 1
             return
@@ -70,23 +70,23 @@ class LossLimit:
         self._heard += 1
 
     def came_late(self) -> None:
-        """Take note that a packet which was taken for lost came after all."""
+        """Record that a packet which was reported as lost has arrived."""
         self._lost = max(0, self._lost - 1)
 
     def bears(self, rate: float) -> None:
-        """Take note that a burst came through: the limit is no lower than its rate, in bits per second."""
+        """Raise the limit to the rate of a probe that came through, in bit/s."""
         if rate > self.rate:
             self.rate = rate
-            # What a burst shows may be the depth of a policer's bucket.
+            # The probe may have shown only the depth of a policer's token bucket.
             self.is_clean = False
 
     def judge(self, current: float, delivered: float | None, now: float) -> bool:
-        """Draw conclusions, if enough is known.
+        """Update the limit, if enough packets were reported.
 
         Args:
-            current: The estimate, bits per second.
-            delivered: What came through, bits per second; None: unknown.
-            now: Seconds.
+            current: The estimate in bit/s.
+            delivered: The throughput in bit/s; None: unknown.
+            now: The time, in seconds.
 
         Returns:
             Whether the limit was lowered.
@@ -104,7 +104,7 @@ class LossLimit:
         excess = share - self.own_share
         lowered = excess > _HIGH + noise
         if lowered and delivered is not None and delivered > current:
-            # More was sent than the estimate, so that the losses do not tell against it as such.
+            # More was sent than the estimate, so the losses do not disprove the estimate itself.
             self.rate = max(current * (1 - excess), min(current, delivered * _MIN_BORNE))
         elif lowered:
             if self._trial is None:
@@ -112,14 +112,14 @@ class LossLimit:
                 self._trial_heard = self._trial_lost = 0
             self.rate = max(current * (1 - excess), min(current, (delivered or 0.0) * _BORNE))
             if share == self._trial[1]:
-                # The first step is far enough to tell the two kinds of link apart.
+                # The first step is large enough to tell the two kinds of link apart.
                 self.rate = min(self.rate, current * _TRIAL)
         elif excess < _LOW + noise:
             self.rate *= _INCREASE_PER_SECOND**elapsed
             if self.rate > _UNLIMITED * current:
                 self.rate = math.inf
         self.is_clean = excess < _LOW + noise
-        # Only down: a share that followed more losses up would take those of a rate that is too high for the link's own.
+        # Only down: if the share followed losses up, it would absorb those of a rate that is too high.
         if excess < 0:
             self.own_share += (_FOLLOWING if -excess <= noise + _LOW else _FORGETTING) * excess
         self._heard = self._lost = 0
@@ -143,9 +143,9 @@ class LossLimit:
             return
         found = self._trial_lost / self._trial_heard
         self._trial = None
-        # What a link that drops only what is over its rate would lose now.
+        # The loss now of a link that drops only packets above its rate.
         expected = max(0.0, 1 - (1 - share) * rate / current)
-        # As much comes through such a link at either rate; through one that loses by itself, less in the same proportion.
+        # Such a link has the same throughput at both rates; one with losses of its own has less, in proportion to the rate.
         is_proportional = (
             delivered is not None
             and delivered_before is not None

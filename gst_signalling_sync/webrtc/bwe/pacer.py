@@ -1,4 +1,4 @@
-"""`Pacer`: spreads packets over time, so that a frame does not overflow the queue of a thin link. No clock."""
+"""`Pacer`: paces packets, so that a frame does not overflow the queue of a slow link. No clock."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Final
 __all__ = ["Pacer"]
 
 _FACTOR: Final = 2.0
-"""By which packets are faster than the estimate: a keyframe is larger than others, and must not be late by much."""
+"""Pace as a multiple of the estimate: a keyframe is larger than other frames, and must not be much delayed."""
 
 _BURST_SECONDS: Final = 0.02
-"""What is sent at once, at the pace: a frame of usual size, at 25 a second, which waits at the thin link of the way anyhow."""
+"""Burst that is sent at once, in seconds at the pace: a frame of usual size at 25 fps, which waits at the slow link anyway."""
 
 _MIN_SECONDS: Final = 0.0005
 
 
 class Pacer:
-    """When the next packet of a transport may be sent."""
+    """The pacer of one transport."""
 
     def __init__(self) -> None:
         self._rate = math.inf
@@ -25,14 +25,14 @@ class Pacer:
         self._at = 0.0
 
     def pace(self, estimate: float) -> None:
-        """Follow the estimate of the link, in bits per second."""
+        """Follow the estimate of the link, in bit/s."""
         self._rate = estimate * _FACTOR
 
     def wait(self, now: float) -> float:
-        """Seconds until a packet may be sent, 0 if it may now.
+        """Seconds until a packet may be sent; 0: now.
 
         Args:
-            now: Seconds on any clock that does not jump.
+            now: The time, in seconds of a clock that does not jump.
         """
         if math.isinf(self._rate):
             return 0.0
@@ -41,7 +41,7 @@ class Pacer:
         return wait if wait > _MIN_SECONDS else 0.0
 
     def sent(self, bits: int, now: float) -> None:
-        """Take note of a packet."""
+        """Record a sent packet."""
         self._settle(now)
         self._debt += bits
 

@@ -1,4 +1,4 @@
-"""`Probing`: when to try whether a link bears more, by a short burst of padding, and what each burst found."""
+"""`Probing`: bandwidth probes, short bursts of padding that show whether a link has a higher rate. No clock."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ __all__ = ["Probe", "Probing"]
 _FIRST_FACTORS: Final = (3.0, 6.0)
 _FURTHER_FACTOR: Final = 2.0
 _CAUTIOUS_FACTOR: Final = 1.5
-"""Where losses limit the rate: policers let a burst through that they do not bear for long."""
+"""Factor where losses limit the rate: policers let bursts through at rates that they do not sustain."""
 
 _FURTHER_SHARE: Final = 0.7
-"""Of the rate of a burst: one that found more is followed by the next."""
+"""Share of a probe's rate that must come through for another probe to follow at once."""
 
 _PERIOD_SECONDS: Final = 5.0
 _MAX_PERIOD_SECONDS: Final = 60.0
 _PUNISHED_SECONDS: Final = 2.0
-"""A link that loses packets so soon after a burst was followed is left in peace for twice the time."""
+"""Losses within this time after a raised estimate double the period."""
 
 _EARLY_PERIOD_SECONDS: Final = 0.7
-"""While the link has never shown that it bears no more."""
+"""Period as long as the link has never shown its limit."""
 
 _BURST_SECONDS: Final = 0.03
 _MIN_PACKETS: Final = 7
@@ -29,20 +29,23 @@ _ANSWER_SECONDS: Final = 1.0
 _SATURATED_SHARE: Final = 0.9
 _CAUTION: Final = 0.95
 _COMPLETE: Final = 0.75
-"""Of the bits of a burst: some are lost."""
+"""Share of a probe's bits that must arrive, as some may be lost."""
 _IMPLAUSIBLE: Final = 1.5
-"""Bursts that came faster than they were sent, by this factor, were held up on the way and came at once."""
+"""A probe that arrives faster than it was sent, by this factor, was delayed and arrived at once."""
 
 
 @dataclass
 class Probe:
-    """One burst.
+    """One probe.
 
     Attributes:
-        number: Identifies it.
-        rate: Bits per second at which it is to be sent.
-        bits: That it has at least.
-        packets: That it has at least: of fewer the time between them tells nothing.
+        number: Its number.
+        rate: Rate at which to send it, in bit/s.
+        bits: Minimum number of its bits.
+        began: When it began.
+        packets: Minimum number of its packets: the spacing of fewer packets tells nothing.
+        sent: Unused by the core; for the sender.
+        came: Times of sending and arrival, and bits, of packets that arrived.
     """
 
     number: int
@@ -55,7 +58,7 @@ class Probe:
 
 
 class Probing:
-    """The bursts of one transport."""
+    """The probes of one transport."""
 
     def __init__(self) -> None:
         self._number = 0
@@ -69,14 +72,14 @@ class Probing:
     def due(
         self, estimate: float, maximum: float, may_rise: bool, now: float, is_limited_by_loss: bool = False
     ) -> Probe | None:
-        """The burst to send now, if any.
+        """The probe to send now, if any.
 
         Args:
-            estimate: Bits per second.
-            maximum: Bits per second that are ever needed.
-            may_rise: Whether nothing tells against a higher rate at present.
-            now: Seconds.
-            is_limited_by_loss: Whether the estimate is what it is because packets were lost.
+            estimate: The estimate in bit/s.
+            maximum: Maximum that is ever needed, in bit/s.
+            may_rise: Whether nothing at present speaks against a higher rate.
+            now: The time, in seconds.
+            is_limited_by_loss: Whether the estimate is limited by losses. Defaults to False.
         """
         self._factor = _CAUTIOUS_FACTOR if is_limited_by_loss else _FURTHER_FACTOR
         if self._current is not None and now - self._current.began > _ANSWER_SECONDS:
@@ -102,10 +105,10 @@ class Probing:
         return self._current
 
     def on_arrival(self, number: int, sent: float, arrival: float, bits: int) -> float | None:
-        """Take note of a packet of a burst that came.
+        """Record the arrival of a packet of a probe.
 
         Returns:
-            Bits per second that the link bears, once the burst is complete.
+            The rate of the link in bit/s, once the probe is complete; else None.
         """
         probe = self._current
         if probe is None or probe.number != number:
@@ -117,19 +120,19 @@ class Probing:
         return self._result(probe)
 
     def raised(self, now: float) -> None:
-        """Take note that the estimate follows what a burst has found."""
+        """Record that the estimate was raised by the result of a probe."""
         if self._raised > float("-inf"):
-            # Nothing told against the one before.
+            # No losses followed the former one.
             self._period = min(self._period, _PERIOD_SECONDS)
         self._raised = now
 
     def stop(self) -> None:
-        """Try nothing more for a while: the link has shown what it bears."""
+        """Pause probing, because the link has shown its limit."""
         self._wanted = []
         self._period = max(self._period, _PERIOD_SECONDS)
 
     def stop_for_losses(self, now: float) -> None:
-        """Likewise, because packets were lost."""
+        """Pause probing, because packets were lost."""
         self.stop()
         if now - self._raised < _PUNISHED_SECONDS:
             self._period = min(2 * self._period, _MAX_PERIOD_SECONDS)

@@ -1,4 +1,4 @@
-"""`RepairRate`: what sending lost packets again takes of a link. No clock and no I/O."""
+"""`RepairRate`: the rate of retransmissions (RTX, RFC 4588). No I/O and no clock."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Final
 __all__ = ["RepairRate"]
 
 _SECONDS: Final = 1.0
-"""After which a packet counts for little."""
+"""Time constant of the average."""
 
 
 class RepairRate:
-    """The rate of one transport's retransmissions, older ones count less."""
+    """The rate of one transport's retransmissions, as an exponential average."""
 
     def __init__(self) -> None:
         self._bits = 0.0
         self._at = -math.inf
 
     def add(self, bits: int, now: float) -> None:
-        """Take note of a packet that is sent again.
+        """Record a retransmission.
 
         Args:
-            bits: Of its length with all headers.
-            now: Seconds on any clock that does not jump.
+            bits: Length of the packet in bits, headers included.
+            now: The time, in seconds of a clock that does not jump.
         """
         self._bits = self.rate(now) * _SECONDS + bits
         self._at = now
 
     def rate(self, now: float) -> float:
-        """Bits per second, about the last second."""
+        """The rate of about the last second, in bit/s."""
         return self._bits / _SECONDS * math.exp((self._at - now) / _SECONDS)

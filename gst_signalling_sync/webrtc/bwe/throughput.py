@@ -1,4 +1,4 @@
-"""`Throughput`: how many bits per second come through, by the times of arrival."""
+"""`Throughput`: the acknowledged bitrate of a link, by arrival times. No clock."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ _MIN_PACKETS: Final = 8
 _MIN_SECONDS: Final = 0.02
 
 _MAX_SECONDS: Final = 2.0
-"""How long a slow flow may take for the packets that it is told by."""
+"""Window of a slow flow, which has too few packets in the shorter one."""
 
 
 class Throughput:
-    """What the receiver got for about the last half second, or longer where that was less than eight packets."""
+    """The received bitrate of about the last half second, or longer where that has fewer than eight packets."""
 
     def __init__(self) -> None:
         self._came: deque[tuple[float, int]] = deque()
 
     def add(self, arrival: float, bits: int) -> None:
-        """Take note of a packet.
+        """Record an arrival.
 
         Args:
-            arrival: Seconds on the receiver's clock.
-            bits: Of its length with all headers.
+            arrival: The time, in seconds of the receiver's clock.
+            bits: Length of the packet in bits, headers included.
         """
         came = self._came
         came.append((arrival, bits))
-        # Those of a slow flow are kept for longer.
+        # Packets of a slow flow are kept for longer.
         while came[0][0] < arrival - (_SECONDS if len(came) > _MIN_PACKETS else _MAX_SECONDS):
             came.popleft()
 
     @property
     def rate(self) -> float | None:
-        """Bits per second; None: too little is known."""
+        """The bitrate in bit/s; None: too few packets arrived."""
         return self._rate(_SECONDS)
 
     @property
     def recent_rate(self) -> float | None:
-        """The same of a shorter time: while a queue grows, this is what the link bears, though little was sent before."""
+        """The bitrate of a shorter time: while a queue grows, it is the rate of the link, even if little was sent before."""
         return self._rate(_SHORT_SECONDS)
 
     def _rate(self, seconds: float) -> float | None:
@@ -55,5 +55,5 @@ class Throughput:
         if len(recent) < _MIN_PACKETS:
             recent = list(itertools.islice(reversed(came), _MIN_PACKETS))
         span = end - recent[-1][0]
-        # The first one only marks the time from which the others came.
+        # The first packet only marks the beginning of the time.
         return sum(bits for _, bits in recent[:-1]) / span if span > _MIN_SECONDS else None

@@ -1,6 +1,6 @@
 """`TransportFeedback`: the RTCP message of TWCC (draft-holmer-rmcat-transport-wide-cc-extensions-01).
 
-A receiver tells of each packet of a transport, whichever stream it belongs to, when it came, or that it did not.
+A receiver reports for each packet of a transport, whichever stream it belongs to, its arrival time, or that it is missing.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Final
 __all__ = ["MAX_PACKETS", "TICKS_PER_SECOND", "TransportFeedback"]
 
 TICKS_PER_SECOND: Final = 4000
-"""Times of arrival are in units of 250 us."""
+"""Unit of arrival times: 250 us."""
 
 _REFERENCE_TICKS: Final = 256
-"""The reference time is in units of 64 ms."""
+"""Unit of the reference time: 64 ms."""
 
 _REFERENCE_MASK: Final = (1 << 24) - 1
 
 MAX_PACKETS: Final = 400
-"""That one message tells of here: at most a kilobyte; the format has room for more than fit into a datagram."""
+"""Maximum number of packets of one message, which then has at most a kilobyte; the format would exceed a datagram."""
 
 _HEADER: Final = struct.Struct("!HHI")
 
@@ -40,14 +40,14 @@ _MAX_DELTA: Final = (1 << 15) - 1
 
 @dataclass(frozen=True, slots=True)
 class TransportFeedback:
-    """When the packets of a transport came.
+    """The arrival times of a transport's packets.
 
     Attributes:
         base: Transport-wide sequence number of the first packet, 16 bits.
-        number: Of this message, 8 bits.
-        reference: A time near the first arrival, in units of 64 ms, 24 bits.
-        arrivals: For each packet from the first on: its arrival in ticks after the reference, or None if it has not come.
-            Those of packets that follow each other differ by less than 8 s.
+        number: Feedback packet count, 8 bits.
+        reference: Reference time near the first arrival, in units of 64 ms, 24 bits.
+        arrivals: For each packet from the first on: its arrival in ticks after the reference; None: it has not arrived.
+            Successive arrivals differ by less than 8 s.
     """
 
     base: int
@@ -59,10 +59,10 @@ class TransportFeedback:
         """The feedback control information (RFC 4585 section 6.1), a multiple of four bytes.
 
         Raises:
-            ValueError: Two arrivals lie too far apart, or there are too many.
+            ValueError: Two successive arrivals are too far apart, or there are too many packets.
         """
         if not 0 < len(self.arrivals) <= 0xFFFF:
-            raise ValueError(f"feedback is on 1 to 65535 packets, not on {len(self.arrivals)}")
+            raise ValueError(f"feedback must be on 1 to 65535 packets, not on {len(self.arrivals)}")
         symbols: list[int] = []
         deltas: list[bytes] = []
         last = 0
@@ -78,26 +78,26 @@ class TransportFeedback:
                 symbols.append(_LARGE)
                 deltas.append(struct.pack("!h", delta))
             else:
-                raise ValueError(f"arrivals lie {delta} ticks apart, more than {_MAX_DELTA}")
+                raise ValueError(f"successive arrivals must be at most {_MAX_DELTA} ticks apart, not {delta}")
         head = _HEADER.pack(self.base, len(self.arrivals), (self.reference & _REFERENCE_MASK) << 8 | self.number & 0xFF)
         body = head + b"".join(struct.pack("!H", chunk) for chunk in _chunks(symbols)) + b"".join(deltas)
         return body + bytes(-len(body) % 4)
 
     @classmethod
     def parse(cls, data: bytes) -> TransportFeedback:
-        """Read feedback control information of any content.
+        """Parse feedback control information. The sender is not trusted.
 
         Raises:
-            ValueError: It is cut off, or has symbols that are reserved.
+            ValueError: It is truncated, or has reserved symbols.
         """
         if len(data) < _HEADER.size:
-            raise ValueError("transport-wide feedback is cut off")
+            raise ValueError("transport-wide feedback is truncated")
         base, count, times = _HEADER.unpack_from(data)
         symbols: list[int] = []
         position = _HEADER.size
         while len(symbols) < count:
             if position + 2 > len(data):
-                raise ValueError("transport-wide feedback is cut off in its packet chunks")
+                raise ValueError("transport-wide feedback is truncated in its packet chunks")
             symbols += _symbols(data[position] << 8 | data[position + 1])
             position += 2
         arrivals: list[int | None] = []
@@ -105,7 +105,7 @@ class TransportFeedback:
         for symbol in symbols[:count]:
             size = (0, 1, 2, 0)[symbol]
             if symbol == _SMALL | _LARGE or position + size > len(data):
-                raise ValueError("transport-wide feedback is cut off in its deltas, or has reserved symbols")
+                raise ValueError("transport-wide feedback is truncated in its deltas, or has reserved symbols")
             last += int.from_bytes(data[position : position + size], "big", signed=symbol == _LARGE)
             arrivals.append(None if symbol == _LOST else last)
             position += size
@@ -113,14 +113,14 @@ class TransportFeedback:
 
     @property
     def ticks(self) -> Iterator[tuple[int, int | None]]:
-        """Each packet's sequence number, 16 bits, and its arrival in ticks, which wrap as `reference` does."""
+        """The sequence number of each packet, 16 bits, and its arrival in ticks, which wrap as `reference` does."""
         origin = self.reference * _REFERENCE_TICKS
         for index, arrival in enumerate(self.arrivals):
             yield (self.base + index) & 0xFFFF, None if arrival is None else origin + arrival
 
 
 def _chunks(symbols: Sequence[int]) -> Iterator[int]:
-    """Packet chunks (sections 3.1.3 and 3.1.4): runs where these are no longer than vectors."""
+    """Packet chunks (sections 3.1.3 and 3.1.4): run lengths where these are not longer than status vectors."""
     position = 0
     while position < len(symbols):
         first = symbols[position]

@@ -1,4 +1,4 @@
-"""What a session asks STUN and TURN servers: messages (RFC 8489), relays (RFC 8656) and the ways to the servers.
+"""Clients of STUN (RFC 8489) and TURN (RFC 8656) servers.
 
-`stun` and `turn` are without I/O and without a clock; `links` and `relay` are thin drivers of them on the event loop.
+`stun`, `transactions` and `turn` have no I/O and no clock; `links` and `relay` are thin drivers of them on the event loop.
 """

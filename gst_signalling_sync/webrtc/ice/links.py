@@ -1,4 +1,4 @@
-"""The ways to a STUN or TURN server: UDP, TCP and TLS, as whole messages. On the event loop."""
+"""Links to STUN and TURN servers over UDP, TCP and TLS, which carry whole messages. On the event loop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["DatagramHandler", "Link", "LinkError", "bound_socket", "open_link", 
 RECEIVE_BUFFER_BYTES: Final = 256 * 1024
 
 MAX_UNSENT_BYTES: Final = 256 * 1024
-"""What may wait for a slow TCP connection before packets are dropped, as a network would drop them."""
+"""Maximum that waits for a slow TCP connection; further packets are dropped, as a network would drop them."""
 
 _MAX_MESSAGE: Final = 65536
 
@@ -27,40 +27,40 @@ _HOW_TO_TRUST: Final = "name the file of its CA by IceOptions(cafile=...), $GST_
 
 
 class LinkError(Exception):
-    """There is no way to a server; the message says which part failed."""
+    """A server cannot be reached; the message says which step failed."""
 
 
 class DatagramHandler(Protocol):
-    """What is told of a link's messages; must not block."""
+    """Handles the events of a link; must not block."""
 
     def on_message(self, data: bytes) -> None:
         """A message arrived."""
 
     def on_refused(self) -> None:
-        """The machine at the other end says that nothing listens there (ICMP port unreachable)."""
+        """Nothing listens at the server's port (ICMP port unreachable)."""
 
     def on_lost(self, error: Exception | None) -> None:
-        """The link is gone; nothing follows."""
+        """The link is lost; no other call follows."""
 
 
 class Link(Protocol):
-    """A way to one server."""
+    """A transport of messages to one server."""
 
     is_reliable: bool
     """Whether messages are delivered, in order, until the link is lost."""
 
     def send(self, data: bytes) -> None:
-        """Send a message, or drop it where the link is gone or too slow."""
+        """Send a message; it is dropped where the link is lost or too slow."""
 
     def close(self) -> None:
-        """Close the link; the handler is told nothing more."""
+        """Close the link; the handler is not called any more."""
 
 
 async def resolve(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
     """The addresses of a server.
 
     Returns:
-        Families of sockets, and addresses as these take them.
+        Socket families, and addresses as `socket.connect` takes them.
 
     Raises:
         LinkError: The name is unknown.
@@ -73,18 +73,18 @@ async def resolve(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
 
 
 def bound_socket(family: int, host: str, ports: tuple[int, int] | None) -> socket.socket:
-    """A UDP socket that is bound.
+    """A bound UDP socket.
 
     Args:
         family: Of the socket.
-        host: The address to bind to; ``""``: any.
-        ports: The first and the last port that may be taken; None: what the system picks.
+        host: The address to bind to; ``""``: any address.
+        ports: The first and the last port to try; None: the system picks a port.
 
     Returns:
-        The socket, which does not block.
+        The socket, non-blocking.
 
     Raises:
-        OSError: There is none to be had, for instance because no port of the range is free.
+        OSError: No socket can be bound, for instance because no port of the range is free.
     """
     choices = [0] if ports is None else random.sample(range(ports[0], ports[1] + 1), ports[1] - ports[0] + 1)
     refused: OSError | None = None
@@ -111,18 +111,18 @@ async def open_link(
     cafile: str | None,
     handler: DatagramHandler,
 ) -> Link:
-    """Open a way to a server at one of its addresses.
+    """Open a link to a server at one of its addresses.
 
     Args:
         server: The server.
         family: Of the address.
-        address: As sockets take it.
+        address: As `socket.connect` takes it.
         ports: As in `bound_socket`.
         cafile: CA certificates to trust; None: the system's.
-        handler: Is told what arrives.
+        handler: Handles the events of the link.
 
     Raises:
-        LinkError: There is no way.
+        LinkError: The server cannot be reached.
     """
     loop = asyncio.get_running_loop()
     try:
@@ -155,7 +155,7 @@ async def open_link(
         plain = f"{server.scheme.removesuffix('s')}:"
         raise LinkError(explain(error, server.host, how_to_trust=_HOW_TO_TRUST, plain=plain)) from error
     except OSError as error:
-        # asyncio's own text has the address instead of the reason.
+        # asyncio's own message has the address instead of the reason.
         raise LinkError((os.strerror(error.errno) if error.errno else str(error)).lower()) from error
 
 

@@ -1,4 +1,4 @@
-"""`Relay`: an `Allocation` of a TURN server on the event loop, as datagram transports that send by it."""
+"""`Relay`: drives an `Allocation` of a TURN server (RFC 8656) on the event loop, as datagram transports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MIN_WAIT_SECONDS: Final = 0.001
 
 
 class _Receiver(Protocol):
-    """What has a transport, as `asyncio.DatagramProtocol`."""
+    """The user of a transport, as in `asyncio.DatagramProtocol`."""
 
     def datagram_received(self, data: bytes, addr: Address) -> None: ...
 
@@ -29,18 +29,18 @@ class _Receiver(Protocol):
 
 
 class Relay:
-    """An allocation; lives on the loop.
+    """An allocation; used on the loop alone.
 
     Args:
         server: The TURN server.
-        cafile: CA certificates that it is trusted by over TLS; None: the system's.
+        cafile: CA certificates to trust over TLS. Defaults to the system's.
     """
 
     def __init__(self, server: IceServer, cafile: str | None = None) -> None:
         self.server = server
         self._cafile = cafile
         self.transports: dict[int, RelayTransport] = {}
-        """What sends by the relayed addresses, by the version of IP."""
+        """The transports of the relayed addresses, by the version of IP."""
         self._link: Link | None = None
         self._allocation: Allocation | None = None
         self._alarm: asyncio.TimerHandle | None = None
@@ -50,7 +50,7 @@ class Relay:
 
     @property
     def refusals(self) -> dict[Address, TurnError]:
-        """Peers that the server does not relay to."""
+        """The peers that the server does not relay to, with its errors."""
         return {} if self._allocation is None else self._allocation.refusals
 
     @property
@@ -63,12 +63,12 @@ class Relay:
 
         Args:
             family: Of the server's address.
-            address: The server's, as sockets take it.
-            ports: UDP ports of this machine that may be used.
+            address: The server's address, as `socket.connect` takes it.
+            ports: The first and the last UDP port of this machine to use; None: the system picks one.
 
         Raises:
-            LinkError: There is no way to the server.
-            TurnError: It refused, or did not answer.
+            LinkError: The server cannot be reached.
+            TurnError: The server refused, or did not answer.
         """
         server = self.server
         try:
@@ -103,12 +103,12 @@ class Relay:
             self._pump()
 
     def close(self) -> None:
-        """Release the allocation; the transports are told once it is done."""
+        """Release the allocation; the transports are told when it is released."""
         if self._closing is None:
             self._closing = asyncio.ensure_future(self._close())
 
     def on_message(self, data: bytes) -> None:
-        """Take a message of the server's; called by the link."""
+        """Handle a message of the server; called by the link."""
         allocation = self._allocation
         if allocation is None:
             return
@@ -122,13 +122,13 @@ class Relay:
                 transport.deliver(payload, peer)
 
     def on_refused(self) -> None:
-        """Take note that nothing listens there; called by the link. An allocation that there is may outlive it."""
+        """Fail if nothing listens at the server; called by the link. An existing allocation may survive that."""
         if self._allocation is not None and self._allocation.state is AllocationState.ALLOCATING:
             self._allocation.fail(TurnError("nothing listens there"))
             self._stop()
 
     def on_lost(self, error: Exception | None) -> None:
-        """Take note that the link is gone; called by the link."""
+        """Fail because the link is lost; called by the link."""
         if self._allocation is not None:
             self._allocation.fail(TurnError("the server closed the connection"))
         self._stop()
@@ -143,7 +143,7 @@ class Relay:
             await self._changed
 
     def _pump(self) -> None:
-        """Send what is to be sent, and set the alarm."""
+        """Send the allocation's messages, and set the timer."""
         allocation, link = self._allocation, self._link
         if allocation is None or link is None:
             return
@@ -191,11 +191,11 @@ class Relay:
 
 
 class RelayTransport:
-    """Sends by one relayed address; has the part of `asyncio.DatagramTransport` that ICE uses.
+    """Sends from one relayed address; has the methods of `asyncio.DatagramTransport` that ICE uses.
 
     Args:
-        relay: Whose address it is.
-        relayed: The address.
+        relay: The relay of the address.
+        relayed: The relayed address.
     """
 
     def __init__(self, relay: Relay, relayed: Address) -> None:
@@ -205,7 +205,7 @@ class RelayTransport:
         self._is_closing = False
 
     def attach(self, receiver: _Receiver) -> None:
-        """Have a receiver told what arrives, and when the address is gone."""
+        """Set the receiver of datagrams, which is also told when the address is lost."""
         self._receiver = receiver
 
     def sendto(self, data: bytes, addr: Address) -> None:
@@ -219,7 +219,7 @@ class RelayTransport:
         self.relay.close()
 
     def is_closing(self) -> bool:
-        """Whether nothing is sent any more."""
+        """Whether the transport is closed."""
         return self._is_closing
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -227,12 +227,12 @@ class RelayTransport:
         return self.relayed if name == "sockname" else default
 
     def deliver(self, data: bytes, peer: Address) -> None:
-        """Hand on what a peer has sent; called by the relay."""
+        """Deliver a datagram of a peer; called by the relay."""
         if self._receiver is not None:
             self._receiver.datagram_received(data, peer)
 
     def lose(self, error: Exception | None) -> None:
-        """Tell that the address is gone; called by the relay."""
+        """Report that the address is lost; called by the relay."""
         self._is_closing = True
         receiver, self._receiver = self._receiver, None
         if receiver is not None:

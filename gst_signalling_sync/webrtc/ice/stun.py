@@ -1,4 +1,4 @@
-"""STUN messages (RFC 8489) with the attributes of TURN (RFC 8656), as bytes."""
+"""STUN messages (RFC 8489), with the attributes of TURN (RFC 8656): parsing and encoding."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _IPV4, _IPV6 = 1, 2
 
 
 class Method(enum.IntEnum):
-    """What a message is about."""
+    """The method of a message (RFC 8489 section 18.2, RFC 8656 section 17)."""
 
     BINDING = 0x001
     ALLOCATE = 0x003
@@ -39,7 +39,7 @@ class Method(enum.IntEnum):
 
 
 class Kind(enum.IntEnum):
-    """The class of a message."""
+    """The class of a message (RFC 8489 section 5)."""
 
     REQUEST = 0x000
     INDICATION = 0x010
@@ -48,7 +48,7 @@ class Kind(enum.IntEnum):
 
 
 class Attribute(enum.IntEnum):
-    """The attributes that are used here."""
+    """The attributes in use here (RFC 8489 section 14, RFC 8656 section 18, RFC 8445 section 16.1)."""
 
     USERNAME = 0x0006
     MESSAGE_INTEGRITY = 0x0008
@@ -70,7 +70,7 @@ class Attribute(enum.IntEnum):
     ICE_CONTROLLED = 0x8029
     ICE_CONTROLLING = 0x802A
     FILLING = 0xFFF0
-    """Not assigned, and of the range that is ignored by whoever does not know it (RFC 8489 section 14)."""
+    """An unassigned type of the range that receivers ignore if they do not know it (RFC 8489 section 14)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +78,11 @@ class Message:
     """A STUN message.
 
     Attributes:
-        method: What it is about.
-        kind: Its class.
-        transaction: Twelve bytes, which the answer repeats.
+        method: The method.
+        kind: The class.
+        transaction: The transaction ID of twelve bytes, which the response repeats.
         attributes: Types and values, in their order, up to MESSAGE-INTEGRITY.
-        signed: What MESSAGE-INTEGRITY covers, as it was received, and its value; None where there is none.
+        signed: The received bytes that MESSAGE-INTEGRITY covers, and its value; None: there is no MESSAGE-INTEGRITY.
     """
 
     method: int
@@ -93,18 +93,18 @@ class Message:
 
     @classmethod
     def request(cls, method: Method, *attributes: tuple[int, bytes]) -> Message:
-        """A request with a new transaction identifier."""
+        """A request with a new transaction ID."""
         return cls(method, Kind.REQUEST, os.urandom(12), attributes)
 
     @classmethod
     def parse(cls, data: bytes) -> Message:
-        """Read a message.
+        """Parse a message.
 
         Raises:
-            ValueError: It is none.
+            ValueError: The bytes are not a STUN message.
         """
         if len(data) < HEADER_BYTES:
-            raise ValueError("a STUN message has 20 bytes at least")
+            raise ValueError(f"a STUN message must have at least {HEADER_BYTES} bytes, not {len(data)}")
         head, length, cookie, transaction = _HEADER.unpack_from(data)
         if cookie != _COOKIE or head & 0xC000 or HEADER_BYTES + length != len(data) or length % 4:
             raise ValueError("not a STUN message")
@@ -119,7 +119,7 @@ class Message:
             if kind == Attribute.MESSAGE_INTEGRITY:
                 covered = position + _INTEGRITY_BYTES - HEADER_BYTES
                 signed = (data[:2] + struct.pack("!H", covered) + data[4:position], value)
-                # What follows is not authenticated (RFC 8489 section 14.5).
+                # Later attributes are not authenticated (RFC 8489 section 14.5).
                 break
             attributes.append((kind, value))
             position += 4 + size + -size % 4
@@ -129,7 +129,7 @@ class Message:
         """The message as bytes.
 
         Args:
-            key: What it is signed with (MESSAGE-INTEGRITY); None: it is not.
+            key: The key of MESSAGE-INTEGRITY. Defaults to None: the message has none.
         """
         body = b"".join(
             _ATTRIBUTE.pack(kind, len(value)) + value + bytes(-len(value) % 4) for kind, value in self.attributes
@@ -141,42 +141,42 @@ class Message:
         return covered + _ATTRIBUTE.pack(Attribute.MESSAGE_INTEGRITY, 20) + _signature(covered, key)
 
     def encode_check(self, key: bytes, size: int) -> bytes:
-        """A connectivity check (RFC 8445 section 7.1.1) as bytes, filled up to a size.
+        """A connectivity check (RFC 8445 section 7.1.1) as bytes, padded to a size.
 
         Args:
-            key: What it is signed with.
-            size: Bytes, a multiple of four.
+            key: The key of MESSAGE-INTEGRITY.
+            size: Number of bytes, a multiple of four.
         """
         room = size - len(self.encode(key)) - 2 * _ATTRIBUTE.size - 4
         filled = Message(
             self.method, self.kind, self.transaction, (*self.attributes, (Attribute.FILLING, bytes(max(room, 0))))
         )
         signed = filled.encode(key)
-        # The length that the fingerprint covers has the fingerprint in it (section 14.7 of RFC 8489).
+        # The length field that FINGERPRINT covers includes FINGERPRINT itself (RFC 8489 section 14.7).
         covered = signed[:2] + (len(signed) - HEADER_BYTES + 8).to_bytes(2) + signed[4:]
         fingerprint = zlib.crc32(covered) ^ _FINGERPRINT_MASK
         return covered + _ATTRIBUTE.pack(Attribute.FINGERPRINT, 4) + fingerprint.to_bytes(4)
 
     def is_signed_with(self, key: bytes) -> bool:
-        """Whether the message has a MESSAGE-INTEGRITY that was made with a key."""
+        """Whether the message has a MESSAGE-INTEGRITY of a key."""
         return self.signed is not None and hmac.compare_digest(_signature(self.signed[0], key), self.signed[1])
 
     def value(self, kind: Attribute) -> bytes | None:
-        """The value of the first attribute of a type, None where there is none."""
+        """The value of the first attribute of a type; None: there is no such attribute."""
         return next((value for each, value in self.attributes if each == kind), None)
 
     def text(self, kind: Attribute) -> str | None:
-        """The string of an attribute, None where there is none."""
+        """The string of an attribute; None: there is no such attribute."""
         value = self.value(kind)
         return None if value is None else value.decode(errors="replace")
 
     def number(self, kind: Attribute) -> int | None:
-        """The 32-bit number of an attribute, None where there is none."""
+        """The 32-bit number of an attribute; None: there is no such attribute."""
         value = self.value(kind)
         return int.from_bytes(value) if value is not None and len(value) == 4 else None
 
     def addresses(self, kind: Attribute) -> list[Address]:
-        """The addresses of all attributes of a type, without those that cannot be read."""
+        """The addresses of all attributes of a type, without malformed ones."""
         is_plain = kind == Attribute.ALTERNATE_SERVER
         found = (
             _unpack_address(value, b"" if is_plain else self.transaction)
@@ -187,14 +187,14 @@ class Message:
 
     @property
     def error(self) -> tuple[int, str] | None:
-        """The code and the phrase of ERROR-CODE, None where there is none."""
+        """The code and the reason phrase of ERROR-CODE; None: there is no such attribute."""
         value = self.value(Attribute.ERROR_CODE)
         if value is None or len(value) < 4:
             return None
         return (value[2] & 7) * 100 + value[3], value[4:].decode(errors="replace")
 
     def address(self, kind: Attribute, address: Address) -> Message:
-        """The message with an address as XOR attribute, last."""
+        """The message with an address as its last attribute, in the XOR form of RFC 8489 section 14.2."""
         return Message(
             self.method,
             self.kind,
@@ -214,9 +214,9 @@ def is_channel_data(data: bytes) -> bool:
 
 
 def message_length(head: bytes) -> int:
-    """The length of the message that begins with four bytes, as a stream from a TURN server has it.
+    """The length of a message in a stream from a TURN server, by its first four bytes.
 
-    ChannelData is padded there (RFC 8656 section 12.5).
+    ChannelData is padded in streams (RFC 8656 section 12.5).
     """
     _, length = _ATTRIBUTE.unpack_from(head)
     if is_channel_data(head):

@@ -1,6 +1,7 @@
-"""`Allocation`: a relay of a TURN server (RFC 8656) and what keeps it, its permissions and its channels alive.
+"""`Allocation`: a TURN allocation (RFC 8656), with its refreshes, permissions and channel bindings.
 
-No I/O and no clock: whoever has it sends what `take_outgoing` gives, hands in what arrives, and calls `advance` at `next_time`.
+No I/O and no clock: the driver sends the messages of `take_outgoing`, calls `receive` with what arrives, and `advance` at
+`next_time`.
 """
 
 from __future__ import annotations
@@ -9,94 +10,53 @@ import enum
 import ipaddress
 import math
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from .stun import Address, Attribute, Kind, Message, Method, is_channel_data, long_term_key
+from .stun import Address, Attribute, Kind, Message, Method, is_channel_data
+from .transactions import ANSWER_SECONDS, Transactions, TurnError
 
-__all__ = ["Allocation", "AllocationState", "TurnError"]
+__all__ = ["ANSWER_SECONDS", "Allocation", "AllocationState", "TurnError"]
 
 REQUESTED_LIFETIME: Final = 600
-"""Seconds; the default of RFC 8656 section 3.2."""
+"""Seconds: the default of RFC 8656 section 3.2."""
 
 PERMISSION_SECONDS: Final = 300.0
-"""How long a permission lives (RFC 8656 section 9). Binding a channel again renews it, and the channel, which lives 600 s."""
+"""Lifetime of a permission (RFC 8656 section 9). Another ChannelBind renews it, and the channel, whose lifetime is 600 s."""
 
 REBINDING_SECONDS: Final = 240.0
-"""How often a channel is bound again."""
-
-ANSWER_SECONDS: Final = 8.0
-"""How long an answer is waited for."""
-
-FIRST_RETRANSMISSION_SECONDS: Final = 0.25
-"""libwebrtc's; doubled with every retransmission."""
-
-MAX_RETRANSMISSION_SECONDS: Final = 2.0
+"""Interval of ChannelBind requests for a channel."""
 
 REFUSED_SECONDS: Final = 5.0
-"""How long after the server refused a channel to a peer it is asked again."""
+"""Time until a refused channel is asked for again."""
 
 WAITING_PACKETS: Final = 32
-"""Packets that wait for the channel to a peer; the oldest is dropped for another, as a network would."""
+"""Maximum number of packets that wait for the channel to a peer; beyond it the oldest is dropped, as a network would."""
 
 _FIRST_CHANNEL: Final = 0x4000
 _LAST_CHANNEL: Final = 0x4FFF
 _CHANNEL_HEADER: Final = struct.Struct("!HH")
 _UDP: Final = (Attribute.REQUESTED_TRANSPORT, bytes((17, 0, 0, 0)))
 _IPV6: Final = bytes((2, 0, 0, 0))
-_ATTEMPTS: Final = 4
-"""Times that a request is sent again with other credentials."""
-
 _FAMILIES: Final[tuple[tuple[tuple[int, bytes], ...], ...]] = (
     ((Attribute.ADDITIONAL_ADDRESS_FAMILY, _IPV6),),
     (),
     ((Attribute.REQUESTED_ADDRESS_FAMILY, _IPV6),),
 )
-"""What is asked for, one after another: IPv4 and IPv6; what the server has by default, which is IPv4; IPv6."""
+"""Address families to ask for, one after another: IPv4 and IPv6; the server's default, which is IPv4; IPv6."""
 
 _NO_SUCH_FAMILY: Final = (400, 420, 440, 508)
-"""Bad request, unknown attribute, address family not supported, insufficient capacity: of that family."""
-
-_UNAUTHORIZED, _STALE_NONCE = 401, 438
+"""Bad request, unknown attribute, address family not supported, insufficient capacity: try the next address family."""
 
 
 class AllocationState(enum.Enum):
-    """What an allocation is."""
+    """The state of an allocation."""
 
     NEW = "new"
     ALLOCATING = "allocating"
     ALLOCATED = "allocated"
     RELEASING = "releasing"
     ENDED = "ended"
-
-
-class TurnError(Exception):
-    """What a TURN server refused, or did not answer.
-
-    Attributes:
-        code: Of RFC 8656 section 17, None where there was no answer.
-        alternate: The server that it names instead (300 Try Alternate).
-    """
-
-    def __init__(self, text: str, code: int | None = None, alternate: Address | None = None) -> None:
-        super().__init__(text)
-        self.code = code
-        self.alternate = alternate
-
-
-@dataclass(slots=True, eq=False)
-class _Request:
-    message: Message
-    began: float
-    on_success: Callable[[Message, float], None]
-    on_error: Callable[[TurnError, float], None]
-    patience: float = ANSWER_SECONDS
-    key: bytes | None = None
-    attempts: int = 0
-    retransmissions: int = 0
-    due: float = math.inf
-    data: bytes = b""
 
 
 @dataclass(slots=True, eq=False)
@@ -116,30 +76,25 @@ class Allocation:
     """One allocation, from its request to its release.
 
     Args:
-        username: Of the long-term credentials.
-        password: Likewise.
-        is_reliable: Whether what carries the messages delivers them (TCP, TLS): nothing is sent twice, and ChannelData is
-            padded.
+        username: The user of the long-term credentials.
+        password: The password of the long-term credentials.
+        is_reliable: Whether the transport is reliable (TCP, TLS), so that there are no retransmissions, and ChannelData is
+            padded. Defaults to False.
     """
 
     def __init__(self, username: str, password: str, *, is_reliable: bool = False) -> None:
         self.state = AllocationState.NEW
         self.error: TurnError | None = None
-        """Why it ended, None where it was released."""
+        """Why it ended; None: it was released."""
         self.relayed: dict[int, Address] = {}
         """The relayed addresses, by the version of IP."""
         self.mapped: Address | None = None
         """This end's address as the server sees it."""
         self.refusals: dict[Address, TurnError] = {}
-        """Peers that the server does not relay to."""
-        self._username = username
-        self._password = password
+        """The peers that the server does not relay to, with its errors."""
         self._is_reliable = is_reliable
-        self._realm: str | None = None
-        self._nonce: bytes | None = None
-        self._key: bytes | None = None
         self._outgoing: list[bytes] = []
-        self._requests: dict[bytes, _Request] = {}
+        self._transactions = Transactions(username, password, self._send, is_reliable=is_reliable)
         self._families = list(_FAMILIES)
         self._lifetime = float(REQUESTED_LIFETIME)
         self._expires_at = math.inf
@@ -149,15 +104,15 @@ class Allocation:
 
     @property
     def next_time(self) -> float:
-        """When `advance` is to be called; infinite where nothing is due."""
-        times = [request.due for request in self._requests.values()]
+        """The time for the next `advance`; infinite where nothing is due."""
+        times = [self._transactions.next_time]
         times += [peer.rebind_at for peer in self._peers.values()]
         if self.state is AllocationState.ALLOCATED:
             times += [self._refresh_at, self._expires_at]
         return min(times, default=math.inf)
 
     def take_outgoing(self) -> list[bytes]:
-        """What is to be sent to the server now, in this order."""
+        """Take the messages to send to the server now, in this order."""
         outgoing, self._outgoing = self._outgoing, []
         return outgoing
 
@@ -166,20 +121,20 @@ class Allocation:
         self.state = AllocationState.ALLOCATING
         lifetime = (Attribute.LIFETIME, REQUESTED_LIFETIME.to_bytes(4))
         message = Message.request(Method.ALLOCATE, _UDP, lifetime, *self._families[0])
-        self._ask(message, now, self._on_allocated, self._on_not_allocated)
+        self._transactions.ask(message, now, self._on_allocated, self._on_not_allocated)
 
     def release(self, now: float) -> None:
-        """Give the allocation back; the answer, or that there is none, ends it."""
+        """Release the allocation, which ends with the server's answer, or when that does not come in time."""
         was_allocated = self.state is AllocationState.ALLOCATED
         if self.state in (AllocationState.RELEASING, AllocationState.ENDED):
             return
-        self._requests.clear()
+        self._transactions.clear()
         self._peers.clear()
         if not was_allocated:
             self._end(None)
             return
         self.state = AllocationState.RELEASING
-        self._ask(
+        self._transactions.ask(
             Message.request(Method.REFRESH, (Attribute.LIFETIME, bytes(4))),
             now,
             lambda message, now: self._end(None),
@@ -187,17 +142,20 @@ class Allocation:
         )
 
     def fail(self, error: TurnError) -> None:
-        """Take note that the server cannot be reached any more."""
+        """End the allocation, because the server cannot be reached any more."""
         if self.state is not AllocationState.ENDED:
             self._end(error)
 
     def frame(self, data: bytes, peer: Address, now: float) -> bytes | None:
-        """What carries a datagram to a peer; None where it waits for the channel to it, or is dropped.
+        """The ChannelData message of a datagram to a peer.
 
         Args:
             data: The datagram.
-            peer: Where it is to go.
-            now: The time in seconds.
+            peer: The address of the peer.
+            now: The time, in seconds.
+
+        Returns:
+            The message; None: the datagram waits for the channel to the peer, or is dropped.
         """
         known = self._peers.get(peer) or self._add_peer(peer)
         if known is None:
@@ -212,10 +170,10 @@ class Allocation:
         return None
 
     def receive(self, data: bytes, now: float) -> tuple[bytes, Address] | None:
-        """Take a message of the server's.
+        """Handle a message of the server.
 
         Returns:
-            A datagram of a peer's, and where it comes from; None where it was another message.
+            A datagram, and the peer that sent it; None: it was another message.
         """
         if is_channel_data(data):
             number, length = _CHANNEL_HEADER.unpack_from(data)
@@ -231,19 +189,12 @@ class Allocation:
             return None
         if message.kind is Kind.INDICATION:
             return self._indicated(message)
-        request = self._requests.get(message.transaction)
-        if request is not None and message.kind in (Kind.SUCCESS, Kind.ERROR):
-            self._answer(request, message, now)
+        self._transactions.receive(message, now)
         return None
 
     def advance(self, now: float) -> None:
         """Do what is due."""
-        for request in [each for each in self._requests.values() if each.due <= now]:
-            if now >= request.began + request.patience:
-                del self._requests[request.message.transaction]
-                request.on_error(TurnError(f"no answer within {request.patience:g} s"), now)
-            else:
-                self._transmit(request, now)
+        self._transactions.advance(now)
         if self.state is not AllocationState.ALLOCATED:
             return
         if now >= self._expires_at:
@@ -252,7 +203,7 @@ class Allocation:
         if now >= self._refresh_at:
             self._refresh_at = math.inf
             lifetime = (Attribute.LIFETIME, REQUESTED_LIFETIME.to_bytes(4))
-            self._ask(
+            self._transactions.ask(
                 Message.request(Method.REFRESH, lifetime),
                 now,
                 self._on_refreshed,
@@ -264,12 +215,15 @@ class Allocation:
             if peer.used_at > now - self._binding_seconds:
                 self._bind(peer, now)
             else:
-                # Nobody asks for this peer any more. Its channel number stays its own.
+                # The peer has not been used for a while. Its channel number stays reserved.
                 peer.is_bound = False
+
+    def _send(self, message: bytes) -> None:
+        self._outgoing.append(message)
 
     @property
     def _binding_seconds(self) -> float:
-        # The server tells the lifetime of the allocation alone. One that grants less than usual may do so for the others.
+        # The server tells only the lifetime of the allocation. If it is short, those of channels may be short too.
         return min(REBINDING_SECONDS, self._lifetime / 2)
 
     def _add_peer(self, address: Address) -> _Peer | None:
@@ -308,95 +262,19 @@ class Allocation:
             self.refusals[peer.address] = error
             peer.waiting.clear()
 
-        # While the channel lives, datagrams go by it, and it is asked for again and again.
-        self._ask(message, now, bound, refused, max(ANSWER_SECONDS, peer.expires_at - now))
+        # As long as the channel exists, datagrams use it, and the request is retransmitted.
+        self._transactions.ask(message, now, bound, refused, max(ANSWER_SECONDS, peer.expires_at - now))
 
     def _indicated(self, message: Message) -> tuple[bytes, Address] | None:
         data = message.value(Attribute.DATA)
         peers = message.addresses(Attribute.XOR_PEER_ADDRESS)
         if message.method != Method.DATA or data is None or not peers:
             return None
-        # From a host without a permission it cannot come from the server (RFC 8656 section 11.4).
+        # A server relays nothing from a host without a permission (RFC 8656 section 11.4).
         return (data, peers[0]) if any(peer[0] == peers[0][0] for peer in self._peers) else None
 
-    def _ask(
-        self,
-        message: Message,
-        now: float,
-        on_success: Callable[[Message, float], None],
-        on_error: Callable[[TurnError, float], None],
-        patience: float = ANSWER_SECONDS,
-    ) -> None:
-        self._send(_Request(message, now, on_success, on_error, patience), now)
-
-    def _send(self, request: _Request, now: float) -> None:
-        message = request.message
-        if self._key is not None and self._realm is not None and self._nonce is not None:
-            credentials = (
-                (Attribute.USERNAME, self._username.encode()),
-                (Attribute.REALM, self._realm.encode()),
-                (Attribute.NONCE, self._nonce),
-            )
-            message = Message(message.method, message.kind, message.transaction, (*message.attributes, *credentials))
-        request.key = self._key
-        request.data = message.encode(self._key)
-        request.retransmissions = 0
-        self._requests[message.transaction] = request
-        self._transmit(request, now)
-
-    def _transmit(self, request: _Request, now: float) -> None:
-        end = request.began + request.patience
-        if self._is_reliable and request.retransmissions:
-            request.due = end
-            return
-        wait = min(FIRST_RETRANSMISSION_SECONDS * 2**request.retransmissions, MAX_RETRANSMISSION_SECONDS)
-        request.retransmissions += 1
-        request.due = min(end, math.inf if self._is_reliable else now + wait)
-        self._outgoing.append(request.data)
-
-    def _answer(self, request: _Request, message: Message, now: float) -> None:
-        code, phrase = message.error or (0, "")
-        if message.kind is Kind.ERROR and code in (_UNAUTHORIZED, _STALE_NONCE):
-            # These need not be signed (RFC 8489 section 9.2.5).
-            del self._requests[request.message.transaction]
-            if not self._take_challenge(request, message, code):
-                request.on_error(TurnError(_told(code, phrase), code), now)
-                return
-            fresh = Message.request(Method(request.message.method)).transaction
-            # XOR attributes are made with the transaction identifier.
-            request.message = _with_transaction(request.message, fresh)
-            request.attempts += 1
-            self._send(request, now)
-            return
-        if request.key is not None and not message.is_signed_with(request.key):
-            return
-        del self._requests[request.message.transaction]
-        if message.kind is Kind.SUCCESS:
-            request.on_success(message, now)
-        else:
-            alternate = next(iter(message.addresses(Attribute.ALTERNATE_SERVER)), None)
-            request.on_error(TurnError(_told(code, phrase), code, alternate), now)
-
-    def _take_challenge(self, request: _Request, message: Message, code: int) -> bool:
-        """Take the realm and the nonce of an answer.
-
-        Returns:
-            Whether the request may now succeed.
-        """
-        nonce, realm = message.value(Attribute.NONCE), message.text(Attribute.REALM)
-        if nonce is None or request.attempts >= _ATTEMPTS:
-            return False
-        is_refused = code == _UNAUTHORIZED and request.key is not None and realm in (None, self._realm)
-        self._nonce = nonce
-        if realm is not None:
-            self._realm = realm
-        if self._realm is None:
-            return False
-        self._key = long_term_key(self._username, self._realm, self._password)
-        return not is_refused
-
     def _on_allocated(self, message: Message, now: float) -> None:
-        # coturn tells of 0.0.0.0:0 where it has no address of a version of IP.
+        # coturn returns 0.0.0.0:0 where it has no address of a version of IP.
         relayed = [address for address in message.addresses(Attribute.XOR_RELAYED_ADDRESS) if address[1]]
         if not relayed:
             self._end(TurnError("the server allocated no address"))
@@ -424,39 +302,6 @@ class Allocation:
     def _end(self, error: TurnError | None) -> None:
         self.state = AllocationState.ENDED
         self.error = error
-        self._requests.clear()
+        self._transactions.clear()
         self._peers.clear()
         self._channels.clear()
-
-
-_PHRASES: Final = {
-    300: "Try Alternate",
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    420: "Unknown Attribute",
-    437: "Allocation Mismatch",
-    438: "Stale Nonce",
-    440: "Address Family not Supported",
-    441: "Wrong Credentials",
-    442: "Unsupported Transport Protocol",
-    486: "Allocation Quota Reached",
-    500: "Server Error",
-    508: "Insufficient Capacity",
-}
-
-
-def _told(code: int, phrase: str) -> str:
-    # The server's own words may be anything.
-    said = f"{code} {_PHRASES.get(code) or phrase[:60] or 'unknown error'}"
-    return f"{said}: the user or the password is wrong" if code in (_UNAUTHORIZED, 441) else said
-
-
-def _with_transaction(message: Message, transaction: bytes) -> Message:
-    """A message with another transaction identifier, which its XOR attributes depend on."""
-    peers = message.addresses(Attribute.XOR_PEER_ADDRESS)
-    plain = tuple(each for each in message.attributes if each[0] != Attribute.XOR_PEER_ADDRESS)
-    changed = Message(message.method, message.kind, transaction, plain)
-    for peer in peers:
-        changed = changed.address(Attribute.XOR_PEER_ADDRESS, peer)
-    return changed

@@ -5,6 +5,7 @@ FFmpeg's own way to read a pipe waits in the system for as long as its writer is
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import threading
@@ -25,10 +26,12 @@ class PipeInput:
         stop: Ends reading, when it is set, as if the writer had.
 
     Raises:
-        OSError: There is no such pipe or descriptor.
+        OSError: There is no such pipe or descriptor, or the system cannot wait for pipes (Windows).
     """
 
     def __init__(self, pipe: str | int, stop: threading.Event) -> None:
+        if not hasattr(select, "poll"):
+            raise OSError(errno.ENOTSUP, "this system cannot wait for pipes (poll): play a file or a URL instead")
         self._stop = stop
         # Without O_NONBLOCK the opening of a named pipe waits for its writer.
         self._descriptor = (

@@ -13,6 +13,7 @@ import os
 import stat
 import threading
 from pathlib import Path
+from typing import Final
 
 from ....threads.owner import Owner
 
@@ -160,14 +161,24 @@ class RecordingFile:
     def _write_at(self, position: int, data: bytes) -> None:
         view = memoryview(data)
         while view:
-            written = os.pwrite(self._descriptor, view, position)
+            written = _write_bytes_at(self._descriptor, view, position)
             view = view[written:]
             position += written
 
 
+def _write_after_seek(descriptor: int, data: memoryview, position: int) -> int:
+    os.lseek(descriptor, position, os.SEEK_SET)
+    return os.write(descriptor, data)
+
+
+# Windows has neither pwrite nor the first two flags, and would translate line ends without the third.
+_write_bytes_at: Final = getattr(os, "pwrite", _write_after_seek)
+_OPTIONAL_FLAGS: Final = sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+
+
 def _open_empty(path: Path) -> int:
     # Without O_NONBLOCK the opening of a pipe that nobody reads would never return.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _OPTIONAL_FLAGS, 0o666)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "not a regular file")

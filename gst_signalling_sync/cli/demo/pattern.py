@@ -1,6 +1,6 @@
-"""The demo's moving picture, which carries the moment at which it was drawn.
+"""`MovingPattern`: the demo's test pattern, in which each frame carries the time at which it was drawn.
 
-That moment stands along its lower edge, in a row of light and dark squares that survives any encoder. Its clock is
+The time is encoded along the lower edge, as a row of light and dark squares that survives any encoder. Its clock is
 `time.monotonic`, which all processes of a machine share.
 """
 
@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HEIGHT", "WIDTH", "MovingPicture", "seconds_since"]
+__all__ = ["HEIGHT", "WIDTH", "MovingPattern", "seconds_since"]
 
 WIDTH: Final = 640
 HEIGHT: Final = 480
@@ -25,13 +25,13 @@ _SQUARE: Final = WIDTH // _SQUARES
 
 _TICKS_PER_SECOND: Final = 10_000
 _TICKS: Final = 1 << 24
-"""After so many, in 28 minutes, they begin anew: far longer than any picture is under way."""
+"""The count wraps after 28 minutes, far longer than any frame is under way."""
 
 _LIGHT: Final = 230
 _DARK: Final = 25
 
 _DRIFT_SECONDS: Final = 16.0
-"""How long the sky takes to pass by."""
+"""Period of the sky."""
 
 _ORBIT_SECONDS: Final = 4.0
 _BALL: Final = 64
@@ -40,15 +40,15 @@ _BALL: Final = 64
 _BALL_BGR: Final = (140, 220, 255)
 
 
-class MovingPicture:
-    """A ball that circles before a sky that drifts by: copies of what was drawn once, so that it costs next to nothing."""
+class MovingPattern:
+    """A ball that circles in front of a drifting sky. Both are drawn once and copied, so a frame costs very little."""
 
     def __init__(self) -> None:
         self._sky = _sky()
         self._ball, self._ball_colour = _ball()
 
     def draw(self, now: float) -> Array:
-        """Draw it as it is at a moment.
+        """Draw the frame of a moment.
 
         Args:
             now: `time.monotonic`.
@@ -57,33 +57,33 @@ class MovingPicture:
             ``(HEIGHT, WIDTH, 3)`` uint8 bgr24.
         """
         left = int(now / _DRIFT_SECONDS % 1 * WIDTH)
-        picture = self._sky[:, left : left + WIDTH].copy()
-        self._draw_ball(picture, 2 * math.pi * (now / _ORBIT_SECONDS % 1))
-        picture[-_SQUARE:] = _squares_of(now)
-        return picture
+        frame = self._sky[:, left : left + WIDTH].copy()
+        self._draw_ball(frame, 2 * math.pi * (now / _ORBIT_SECONDS % 1))
+        frame[-_SQUARE:] = _squares_of(now)
+        return frame
 
-    def _draw_ball(self, picture: Array, angle: float) -> None:
+    def _draw_ball(self, frame: Array, angle: float) -> None:
         left = int((WIDTH - _BALL) * (0.5 + 0.4 * math.sin(angle)))
         top = int((HEIGHT - _SQUARE - _BALL) * (0.5 - 0.4 * math.cos(angle)))
-        under = picture[top : top + _BALL, left : left + _BALL]
+        under = frame[top : top + _BALL, left : left + _BALL]
         under[:] = under * (1 - self._ball) + self._ball_colour
 
 
-def seconds_since(picture: Array, now: float) -> float | None:
-    """How old a picture is, by the squares in it.
+def seconds_since(frame: Array, now: float) -> float | None:
+    """The age of a received frame, by its squares.
 
     Args:
-        picture: ``(HEIGHT, WIDTH)`` uint8 gray8, as it arrived.
+        frame: ``(HEIGHT, WIDTH)`` uint8 gray8.
         now: `time.monotonic`.
 
     Returns:
-        Seconds from when it was drawn; None when the squares cannot be read.
+        Seconds since it was drawn; None: the squares are unreadable.
     """
-    if picture.shape != (HEIGHT, WIDTH):
+    if frame.shape != (HEIGHT, WIDTH):
         return None
-    # The middle of each square, which its neighbours' blur does not reach.
+    # Only the middle of each square, which is not blurred by its neighbours.
     margin = _SQUARE // 4
-    row = picture[-_SQUARE + margin : -margin].reshape(-1, _SQUARES, _SQUARE)
+    row = frame[-_SQUARE + margin : -margin].reshape(-1, _SQUARES, _SQUARE)
     light = row[:, :, margin:-margin].mean(axis=(0, 2)) > (_LIGHT + _DARK) / 2
     word = int.from_bytes(np.packbits(light).tobytes(), "big")
     ticks, check = word >> 8, word & 0xFF
@@ -102,12 +102,12 @@ def _squares_of(now: float) -> Array:
 
 
 def _check_of(ticks: int) -> int:
-    """A checksum of eight bits, so that a damaged picture does not tell a wrong time."""
+    """A checksum of eight bits, so that a damaged frame does not tell a wrong time."""
     return ticks * 0x9E3779B1 >> 24 & 0xFF
 
 
 def _sky() -> Array:
-    """Two pictures wide, and the same at every multiple of one, so that any window of it is a picture."""
+    """The sky, twice as wide as a frame and periodic in its width, so that any window of it is a frame."""
     across = np.linspace(0, 4 * np.pi, 2 * WIDTH, endpoint=False)
     down = np.linspace(0, 1, HEIGHT)[:, np.newaxis]
     colours = [
@@ -118,7 +118,7 @@ def _sky() -> Array:
 
 
 def _ball() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """How much the ball covers at each of its pixels, and its colour there times that."""
+    """The ball's opacity at each of its pixels, and its colour times the opacity."""
     offsets = np.arange(_BALL, dtype=np.float32) - (_BALL - 1) / 2
     radii = np.hypot(offsets[:, np.newaxis], offsets)
     cover = np.clip(_BALL / 2 - radii, 0, 1)[:, :, np.newaxis].astype(np.float32)

@@ -1,0 +1,132 @@
+"""Words that the project does not use, looked for in docstrings, comments, strings, names of constants and documents.
+
+A word is in `WORDS` only where it is certainly not meant: another one is the RFC's, the W3C's or ordinary English. The glossary
+is in CONTRIBUTING.rst.
+
+To cover another directory or file, add it to `COVERED` and run this test: it prints each place with what to write there.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+COVERED = (
+    "gst_signalling_sync/access.py",
+    "gst_signalling_sync/addresses.py",
+    "gst_signalling_sync/cli",
+    "gst_signalling_sync/endpoint.py",
+    "gst_signalling_sync/errors.py",
+    "gst_signalling_sync/ice_options.py",
+    "gst_signalling_sync/protocol",
+    "gst_signalling_sync/redaction.py",
+    "gst_signalling_sync/server",
+    "gst_signalling_sync/signalling",
+    "gst_signalling_sync/signals.py",
+    "gst_signalling_sync/threads",
+    "gst_signalling_sync/tls_trust.py",
+    "gst_signalling_sync/webrtc/bwe",
+    "gst_signalling_sync/webrtc/ice",
+    "tests/ice",
+    "tests/limits",
+    "tests/signalling",
+)
+"""Directories with all Python files and documents below them, and single files."""
+
+WORDS = {
+    r"\bfor ever\b": "forever",
+    r"\b[Aa]new\b": "again",
+    r"\b[Aa]nyhow\b": "anyway",
+    r"\bat the (most|least)\b": "at most, at least",
+    r"\bthe (most|least) that\b": "the maximum, the minimum",
+    r"\b[Pp]ictures?\b(?! [Ll]oss)": "frame (av.VideoFrame), or image where it is a file",
+    r"\b([Aa]|an empty) text\b(?! (frame|message|file|format|line)\b)|\b[Tt]exts\b": "string",
+    r"(?<!there )\b(is|are|was|were) none\b(?! of\b)": "what it must be, or what it is instead",
+    r"(^|[.;] )[Ww]ho(ever)? [^.?:;]*\.": "the noun: 'a peer that ...' (no free relative clause as a subject)",
+}
+"""Patterns of what is not written, and what is written instead."""
+
+NAMES = {r"^_?(MOST|LEAST)(_|$)": "MAX_, MIN_"}
+"""The same of identifiers."""
+
+
+def documents() -> list[Path]:
+    """Everything that is looked at."""
+    paths = [ROOT / each for each in COVERED]
+    assert all(path.exists() for path in paths), "a path in COVERED has moved"
+    found = (path.rglob("*") if path.is_dir() else [path] for path in paths)
+    return sorted(path for each in found for path in each if path.suffix in (".py", ".rst"))
+
+
+def prose(path: Path) -> Iterator[tuple[int, str]]:
+    """The prose of a file, each piece with the line on which it begins.
+
+    Comments that follow each other on lines are one piece, since sentences go on.
+    """
+    if path.suffix != ".py":
+        yield 1, path.read_text()
+        return
+    comment: list[str] = []
+    begin = end = 0
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
+        line = token.start[0]
+        if token.type == tokenize.COMMENT:
+            if comment and line != end + 1:
+                yield begin, " ".join(comment)
+                comment = []
+            begin, end = (begin if comment else line), line
+            comment.append(token.string.lstrip("# "))
+        elif token.type == tokenize.STRING or tokenize.tok_name[token.type] == "FSTRING_MIDDLE":
+            yield line, token.string.strip("rfb\"'")
+    if comment:
+        yield begin, " ".join(comment)
+
+
+def identifiers(path: Path) -> Iterator[tuple[int, str]]:
+    """The names in a file of Python."""
+    if path.suffix == ".py":
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
+            if token.type == tokenize.NAME:
+                yield token.start[0], token.string
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_file_has_a_word_that_means_another_one(path: Path) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {match[0]!r}: write {instead}"
+        for pieces, words in ((prose(path), WORDS), (identifiers(path), NAMES))
+        for line, text in pieces
+        for pattern, instead in words.items()
+        for match in re.finditer(pattern, " ".join(text.split()))
+    ]
+    assert not found, "\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It waits for ever.",
+        "It holds\n    a text.",
+        "For ten seconds at the most.",
+        "A moving picture.",
+        "A timeout that is none.",
+        "It is closed. Who comes back finds it open.",
+    ],
+)
+def test_words_are_found_wherever_lines_break(text: str) -> None:
+    assert any(re.search(pattern, " ".join(text.split())) for pattern in WORDS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Called for every one.", "A text message.", "Picture Loss Indication.", "None where there is none.", "Who asks?"],
+)
+def test_ordinary_sentences_pass(text: str) -> None:
+    assert not any(re.search(pattern, " ".join(text.split())) for pattern in WORDS)
