@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from .tables import shrunk
+
 __all__ = ["Leases"]
 
 MAX_STEP_SECONDS: Final = 2.0
@@ -55,6 +57,10 @@ class Leases:
         """End the lease of a peer."""
         self._heard.pop(peer_id, None)
         self._pinged.pop(peer_id, None)
+
+    def shrink(self) -> None:
+        """Give back the memory of leases that have ended."""
+        self._heard, self._pinged = shrunk(self._heard), shrunk(self._pinged)
 
     def to_ping(self, now: float, maximum: int) -> list[str]:
         """The peers to ping now, which counts as done.

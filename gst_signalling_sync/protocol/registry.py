@@ -51,6 +51,7 @@ from .registered import RegisteredPeer, RegisteredSession
 from .resumption import NEW, Resumption, ResumptionKeys
 from .roster import Roster
 from .session_table import SessionTable
+from .tables import shrunk
 from .unique_names import UniqueNames
 from .usage import Excess, MetaUsage
 
@@ -108,7 +109,7 @@ class Registry:
         self._roster = Roster()
         self._sessions = SessionTable(limits)
         self._meta_usage = MetaUsage(limits)
-        # Peers that have not sent a message yet. All idle peers are in it, and the table of a set grows to four times its size.
+        # Peers that have not sent a message yet, among them all idle ones.
         self._silent: dict[str, None] = {}
         # Peers without a connection.
         self._away: set[str] = set()
@@ -294,6 +295,11 @@ class Registry:
         outgoing = self._end_sessions(peer_id, self._sessions.of(peer_id))
         self.announcements.announce(PeerStatusChanged(peer_id, (), peer.meta))
         return outgoing
+
+    def shrink(self) -> None:
+        """Give back the memory of peers that were removed."""
+        self._peers, self._silent = shrunk(self._peers), shrunk(self._silent)
+        self._leases.shrink()
 
     def expel(self, peer_id: str, mark: SessionClosedReason) -> Outgoing:
         """Remove a peer by the server's own decision, and end its sessions.

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 from ..protocol.quota import Counts
+from ..protocol.tables import shrunk
 from ..threads.fork import close_all_in_child
 from .acceptor import available_connections, turn_away
 from .commons import Commons
@@ -145,6 +146,10 @@ class Connections:
     def have_departed(self, now: float) -> bool:
         """Whether many connections have gone for good, so that it is time to give memory back."""
         return self._departures.are_over(len(self._connections), now)
+
+    def shrink(self) -> None:
+        """Give back the memory of connections that have gone."""
+        self._connections = shrunk(self._connections)
 
     async def say_goodbye(self, seconds: float) -> None:
         """Tell every peer with code 1001 that the server stops, and cut off those that stay.

@@ -348,6 +348,8 @@ class Switchboard:
             if connection is not None:
                 connection.ping()
         if self._connections.have_departed(now):
+            self._connections.shrink()
+            self.registry.shrink()
             give_back()
         self._commons.breather.breathe()
         pause = 0.0 if len(due) == PINGS_AT_ONCE else min(MAX_TICK_SECONDS, self._lease / 10)
