@@ -191,7 +191,8 @@ def test_what_is_not_there_is_told(embedded_server: SignallingServer, tmp_path: 
     with session_with_cameras(embedded_server) as session:
         with pytest.raises(TrackNotFound, match="its tracks: video 'front', video 'left', video 'wrist', audio 'room'"):
             session.record(tmp_path / "a.mkv", video="rear")
-        for nothing in (False, []):
+        nothings: tuple[bool | list[str], ...] = (False, [])
+        for nothing in nothings:
             with pytest.raises(ValueError, match="nothing to record"):
                 session.record(tmp_path / "a.mkv", video=nothing, audio=False)
 

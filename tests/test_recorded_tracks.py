@@ -52,6 +52,7 @@ def shown(path: Path) -> dict[str, list[SHOWN]]:
             videos[stream.metadata["title"]] = []
         for packet in file.demux(*file.streams.video):
             for frame in packet.decode():
+                assert isinstance(frame, av.VideoFrame)
                 number = number_in(frame.to_ndarray(format="bgr24"))
                 assert number is not None
                 videos[packet.stream.metadata["title"]].append((float(frame.time or 0), number))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 
+from gst_signalling_sync.webrtc.media.receiving.payload_formats import Carried
 from gst_signalling_sync.webrtc.media.receiving.reordering import AudioReordering
 from gst_signalling_sync.webrtc.media.receiving.timeline import Timeline
 
@@ -141,4 +143,82 @@ def test_any_stream_keeps_the_order(ordered: Ordered, stream: Stream, seed: int)
         given += len(ordered.wait(0.02))
 
     assert given > 3000
+    assert ordered.timestamps == sorted(set(ordered.timestamps))
+
+
+# What packets bring of earlier ones
+
+
+def carried(packets: Iterable[Packet]) -> list[Carried]:
+    return [Carried(packet.codec, packet.timestamp, packet.payload) for packet in packets]
+
+
+def repair(ordered: Ordered, packet: Packet, earlier: Iterable[Packet]) -> list[bytes]:
+    """Give what a packet brings of earlier ones, and then the packet."""
+    frames = ordered.reordering.repair(packet.sequence_number, carried(earlier), ordered.now)
+    ordered.timestamps += [frame.timestamp for frame in frames]
+    return [frame.data for frame in frames] + ordered.give([packet])
+
+
+def test_lost_packet_comes_with_the_next_one_at_once(ordered: Ordered, stream: Stream) -> None:
+    packets = [stream.sound() for _ in range(4)]
+    ordered.give(packets[:1])
+
+    assert repair(ordered, packets[2], packets[1:2]) == payloads(packets[1:3])
+    assert (ordered.reordering.packets_repaired, ordered.reordering.packets_lost) == (1, 0)
+    assert not ordered.reordering.is_waiting
+    assert [each - ordered.timestamps[0] for each in ordered.timestamps] == [0, 960, 1920]
+
+
+def test_two_lost_packets_come_with_a_later_one(ordered: Ordered, stream: Stream) -> None:
+    packets = [stream.sound() for _ in range(5)]
+    ordered.give(packets[:1])
+
+    assert repair(ordered, packets[3], packets[1:3]) == payloads(packets[1:4])
+    assert ordered.reordering.packets_repaired == 2
+
+
+def test_what_came_already_is_not_given_twice(ordered: Ordered, stream: Stream) -> None:
+    packets = [stream.sound() for _ in range(6)]
+    ordered.give(packets[:1])
+    given = [data for before, packet in pairwise(packets) for data in repair(ordered, packet, [before])]
+
+    assert given == payloads(packets[1:])
+    assert ordered.reordering.packets_repaired == 0
+
+
+def test_packet_that_was_only_late_is_not_given_twice(ordered: Ordered, stream: Stream) -> None:
+    packets = [stream.sound() for _ in range(4)]
+    ordered.give(packets[:1])
+
+    assert repair(ordered, packets[2], packets[1:2]) == payloads(packets[1:3])
+    assert ordered.give([packets[1], packets[3]]) == payloads(packets[3:])
+
+
+def test_repetition_of_another_packet_than_the_one_before(ordered: Ordered, stream: Stream) -> None:
+    packets = [stream.sound() for _ in range(4)]
+    ordered.give(packets[:1])
+
+    # What was lost is the first of two, and the second is never repeated.
+    assert repair(ordered, packets[3], packets[1:2]) == []
+    assert ordered.wait(0.06) == payloads([packets[1], packets[3]])
+    assert [each - ordered.timestamps[0] for each in ordered.timestamps] == [0, 960, 2880]
+
+
+def test_first_packet_brings_nothing_of_before(ordered: Ordered, stream: Stream) -> None:
+    packets = [stream.sound() for _ in range(2)]
+
+    assert repair(ordered, packets[1], packets[:1]) == payloads(packets[1:])
+
+
+def test_repetitions_of_a_hostile_peer_take_no_memory_and_no_time_back(ordered: Ordered, stream: Stream) -> None:
+    ordered.give([stream.sound()])
+    ticks = random.Random(3)
+    for number in range(500):
+        earlier = [Carried("opus", ticks.randrange(1 << 32), bytes(number % 3)) for _ in range(7)]
+        ordered.timestamps += [
+            frame.timestamp for frame in ordered.reordering.repair(ticks.randrange(1 << 16), earlier, ordered.now)
+        ]
+        assert len(ordered.reordering._waiting) <= 50
+
     assert ordered.timestamps == sorted(set(ordered.timestamps))

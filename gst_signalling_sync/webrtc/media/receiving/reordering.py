@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from ...wrapping import step
 from ..encoded_frame import EncodedFrame
+from .payload_formats import Carried
 from .stray_packets import MAX_AHEAD, StrayPackets
 from .timeline import Timeline
 
@@ -18,6 +19,17 @@ _PATIENCE_SECONDS: Final = 0.06
 _MAX_WAITING: Final = 50
 
 _SEQUENCE_BITS: Final = 16
+_TIMESTAMP_BITS: Final = 32
+
+
+class _Waiting(NamedTuple):
+    """A packet that waits for those before it, or what another brought of it."""
+
+    codec: str
+    timestamp: int
+    payload: bytes
+    arrival: float
+    is_repair: bool
 
 
 class AudioReordering:
@@ -30,14 +42,17 @@ class AudioReordering:
     """
 
     wants_keyframe: Final = False
-    packets_repaired: Final = 0
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self.packets_lost = 0
+        self.packets_repaired = 0
+        """Packets that did not come, and of which a later one brought the payload."""
         self._next: int | None = None
-        # In the order of arrival: codec, timestamp, payload and arrival by sequence number without wrapping.
-        self._waiting: dict[int, tuple[str, int, bytes, float]] = {}
+        # In the order of arrival, by sequence number without wrapping.
+        self._waiting: dict[int, _Waiting] = {}
+        # Of the frame that was given out last, 32 bits.
+        self._timestamp: int | None = None
         self._strays = StrayPackets()
 
     @property
@@ -50,12 +65,11 @@ class AudioReordering:
         """When `on_time` has something to do next; None: when packets come."""
         if not self._waiting:
             return None
-        *_, arrival = next(iter(self._waiting.values()))
-        return arrival + _PATIENCE_SECONDS
+        return next(iter(self._waiting.values())).arrival + _PATIENCE_SECONDS
 
     def begin_anew(self) -> None:
         """Drop everything; the next packet is of another stream."""
-        self._next = None
+        self._next = self._timestamp = None
         self._waiting.clear()
 
     def add(
@@ -94,11 +108,34 @@ class AudioReordering:
         elif self._strays.run:
             self._strays.run = 0
         number = self._next + ahead
-        self._waiting.setdefault(number, (codec, timestamp, payload, now))
+        self._waiting.setdefault(number, _Waiting(codec, timestamp, payload, now, False))
         if not ahead:
             self._drain(frames)
         while len(self._waiting) > _MAX_WAITING:
             self._give_up(frames)
+        return frames
+
+    def repair(self, sequence_number: int, earlier: Sequence[Carried], now: float) -> Sequence[EncodedFrame]:
+        """Take what a packet brings of earlier ones, before the packet itself.
+
+        Args:
+            sequence_number: Of the packet, 16 bits.
+            earlier: The oldest first; as a rule of the packets just before.
+            now: As of `add`.
+
+        Returns:
+            The frames that are next, in order.
+        """
+        frames: list[EncodedFrame] = []
+        if self._next is None or self._timestamp is None:
+            return frames
+        for distance, each in enumerate(reversed(earlier), 1):
+            ahead = step(self._next, (sequence_number - distance) & 0xFFFF, _SEQUENCE_BITS)
+            is_new = step(self._timestamp, each.timestamp, _TIMESTAMP_BITS) > 0
+            if 0 <= ahead < _MAX_WAITING and is_new and each.payload:
+                repair = _Waiting(each.codec, each.timestamp, each.payload, now, True)
+                self._waiting.setdefault(self._next + ahead, repair)
+        self._drain(frames)
         return frames
 
     def missing(self, now: float) -> list[int]:
@@ -127,6 +164,8 @@ class AudioReordering:
         assert self._next is not None
         while (packet := self._waiting.pop(self._next, None)) is not None:
             self._next += 1
-            codec, timestamp, payload, arrival = packet
-            if payload:
-                frames.append(EncodedFrame(codec, payload, self._timeline.advance(timestamp, arrival), True, arrival))
+            if packet.payload:
+                self.packets_repaired += packet.is_repair
+                self._timestamp = packet.timestamp
+                position = self._timeline.advance(packet.timestamp, packet.arrival)
+                frames.append(EncodedFrame(packet.codec, packet.payload, position, True, packet.arrival))
