@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gst_signalling_sync.webrtc.media.receiving.patience import MAX_SECONDS, MIN_SECONDS, Patience
 from gst_signalling_sync.webrtc.media.receiving.payload_formats import Carried
 from gst_signalling_sync.webrtc.media.receiving.reordering import AudioReordering
 from gst_signalling_sync.webrtc.media.receiving.timeline import Timeline
@@ -222,3 +225,79 @@ def test_repetitions_of_a_hostile_peer_take_no_memory_and_no_time_back(ordered: 
         assert len(ordered.reordering._waiting) <= 50
 
     assert ordered.timestamps == sorted(set(ordered.timestamps))
+
+
+# How long is waited
+
+
+def waits(ordered: Ordered, stream: Stream) -> float:
+    """How long a packet is waited for that does not come."""
+    stream.sound()
+    ordered.give([stream.sound()])
+    due_at = ordered.reordering.due_at
+    assert due_at is not None
+    waited = due_at - ordered.now
+    assert ordered.wait(waited + 1e-6)
+    return waited
+
+
+def test_packets_that_come_late_are_waited_for_longer(ordered: Ordered, stream: Stream) -> None:
+    ordered.give([stream.sound()])
+    late, next_one = stream.sound(), stream.sound()
+    ordered.give([next_one])
+    assert ordered.wait(0.06) == [next_one.payload]
+    ordered.wait(0.04)
+    # It needed 100 ms, and is heard no more.
+    assert ordered.give([late]) == []
+
+    assert waits(ordered, stream) == pytest.approx(0.13, abs=0.001)
+    late, next_one = stream.sound(), stream.sound()
+    ordered.give([next_one])
+    ordered.wait(0.1)
+    assert ordered.give([late]) == payloads([late, next_one])
+
+
+def test_what_never_comes_late_is_waited_for_less_and_less(ordered: Ordered, stream: Stream) -> None:
+    ordered.give([stream.sound()])
+    waited = []
+    for _ in range(8):
+        waited.append(waits(ordered, stream))
+        ordered.now += 20
+        stream.timestamp += 20 * 48000
+
+    assert waited[0] == pytest.approx(0.06)
+    assert waited == sorted(waited, reverse=True)
+    assert waited[-1] == pytest.approx(0.02, abs=0.001)
+
+
+def test_packet_that_comes_twice_is_not_late(ordered: Ordered, stream: Stream) -> None:
+    first = stream.sound()
+    ordered.give([first])
+    stream.sound()
+    ordered.give([stream.sound()])
+    ordered.wait(0.059)
+    ordered.give([first])
+    ordered.wait(0.01)
+
+    assert waits(ordered, stream) == pytest.approx(0.06, abs=0.001)
+
+
+def test_patience_has_limits(ordered: Ordered, stream: Stream) -> None:
+    ordered.give([stream.sound()])
+    late = stream.sound()
+    ordered.give([stream.sound()])
+    ordered.wait(0.5)
+    ordered.give([late])
+
+    assert waits(ordered, stream) == pytest.approx(MAX_SECONDS)
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 10)), max_size=20))
+def test_patience_keeps_to_its_limits_whatever_comes(late: list[tuple[float, float]]) -> None:
+    patience = Patience()
+    now = 0.0
+    for passed, needed in late:
+        now += passed
+        patience.came_late(needed, now)
+        assert MIN_SECONDS <= patience.seconds(now) <= MAX_SECONDS
+        assert patience.seconds(now + 1) <= patience.seconds(now)

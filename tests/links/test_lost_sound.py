@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import av
 import pytest
@@ -16,7 +17,9 @@ from gst_signalling_sync.testing.network import SimulatedNetwork
 from ..figures import Figures
 from ..filming import humming
 from ..peers.browser import Browser, BrowserMedia, find_browser
+from ..peers.gst_signalling import find_gst_signalling, gst_consumer
 from ..peers.require import require
+from ..peers.rust_peer import find_media_peer, run_webrtcsrc
 from ..waiting import wait_until
 
 LOSSY = LinkProfile(loss=0.1, delay=0.01)
@@ -131,3 +134,27 @@ def test_redundancy_of_chromium_fills_gaps(embedded_server: SignallingServer, br
             wait_until(lambda: counted.heard > 400, "sound has come", 60)
             assert session.audio.packets_repaired > 10
             assert counted.share < 0.04
+
+
+@pytest.mark.interop
+@pytest.mark.timeout(90)
+def test_webrtcsrc_hears_what_is_protected(embedded_server: SignallingServer, tmp_path: Path) -> None:
+    require("webrtcsink and webrtcsrc", find_media_peer(), ".ci/peers")
+    producer = Producer(embedded_server.uri, name="robot")
+    microphone = producer.add_audio(fec=True)
+    with producer, humming(microphone), run_webrtcsrc(embedded_server.uri, str(producer.peer_id), tmp_path) as source:
+        source.received.wait_for_tone(440)
+
+
+@pytest.mark.interop
+@pytest.mark.timeout(90)
+def test_webrtcbin_hears_what_is_protected(embedded_server: SignallingServer, tmp_path: Path) -> None:
+    require("gst-signalling 1.1.2", find_gst_signalling(), ".ci/peers")
+    producer = Producer(embedded_server.uri, name="robot")
+    microphone = producer.add_audio(fec=True)
+    with (
+        producer,
+        humming(microphone),
+        gst_consumer(embedded_server.uri, producer_id=producer.peer_id, save_to=tmp_path) as consumer,
+    ):
+        consumer.received.wait_for_tone(440)

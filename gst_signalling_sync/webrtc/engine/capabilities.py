@@ -190,12 +190,18 @@ class Capabilities:
         return [each for each in remote_extensions if each.uri in known and 0 < each.id <= _MAX_IDENTIFIER]
 
     def _with_what_they_carry(self, codecs: list[RTCRtpCodecParameters]) -> list[RTCRtpCodecParameters]:
-        """Codecs without those that carry others which are not among them."""
-        plain = {each.payloadType for each in codecs if not is_rtx(each) and each.name.lower() not in self._carriers}
+        """Codecs without those that carry others which are not among them, or count time in other ticks."""
+        clock_rates: dict[object, int] = {
+            each.payloadType: each.clockRate
+            for each in codecs
+            if not is_rtx(each) and each.name.lower() not in self._carriers
+        }
         kept = []
         for codec in codecs:
             carried_in = self._carriers.get(codec.name.lower())
-            if carried_in is None or plain.issuperset(carried_in(codec.parameters)):
+            if carried_in is None or all(
+                clock_rates.get(each) == codec.clockRate for each in carried_in(codec.parameters)
+            ):
                 kept.append(codec)
         return kept
 

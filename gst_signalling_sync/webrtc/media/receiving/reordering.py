@@ -7,16 +7,17 @@ from typing import Final, NamedTuple
 
 from ...wrapping import step
 from ..encoded_frame import EncodedFrame
+from .patience import Patience
 from .payload_formats import Carried
 from .stray_packets import MAX_AHEAD, StrayPackets
 from .timeline import Timeline
 
 __all__ = ["AudioReordering"]
 
-_PATIENCE_SECONDS: Final = 0.06
-"""How long packets wait for one that is missing: some take a longer way, and nobody is asked to send it again."""
-
 _MAX_WAITING: Final = 50
+
+_MAX_GIVEN_UP: Final = 50
+"""Packets that were given up and are known again when they come after all."""
 
 _SEQUENCE_BITS: Final = 16
 _TIMESTAMP_BITS: Final = 32
@@ -34,6 +35,8 @@ class _Waiting(NamedTuple):
 
 class AudioReordering:
     """Puts the packets of one audio track in order, each of which is a frame. Nothing waits where nothing is missing.
+
+    Nobody is asked to send again what is missing: it is waited for as long as packets have needed that took a longer way.
 
     Its methods are those of `VideoReassembly`.
 
@@ -54,6 +57,9 @@ class AudioReordering:
         # Of the frame that was given out last, 32 bits.
         self._timestamp: int | None = None
         self._strays = StrayPackets()
+        self._patience = Patience()
+        # When those that were given up last had been overtaken, by sequence number without wrapping.
+        self._given_up: dict[int, float] = {}
 
     @property
     def is_waiting(self) -> bool:
@@ -65,12 +71,14 @@ class AudioReordering:
         """When `on_time` has something to do next; None: when packets come."""
         if not self._waiting:
             return None
-        return next(iter(self._waiting.values())).arrival + _PATIENCE_SECONDS
+        arrival = next(iter(self._waiting.values())).arrival
+        return arrival + self._patience.seconds(arrival)
 
     def begin_anew(self) -> None:
         """Drop everything; the next packet is of another stream."""
         self._next = self._timestamp = None
         self._waiting.clear()
+        self._given_up.clear()
 
     def add(
         self,
@@ -100,6 +108,9 @@ class AudioReordering:
             self._next = sequence_number
         frames: list[EncodedFrame] = []
         ahead = step(self._next, sequence_number, _SEQUENCE_BITS)
+        overtaken_at = self._overtaken_at(self._next + ahead)
+        if overtaken_at is not None:
+            self._patience.came_late(now - overtaken_at, now)
         if not 0 <= ahead <= MAX_AHEAD:
             if retransmitted or not self._strays.have_moved(sequence_number, ahead, now):
                 return frames
@@ -153,9 +164,22 @@ class AudioReordering:
             self._give_up(frames)
         return frames
 
+    def _overtaken_at(self, number: int) -> float | None:
+        """When the first packet came that has overtaken one; None: none has, or it was given up long ago."""
+        if number in self._given_up:
+            return self._given_up.pop(number)
+        assert self._next is not None
+        if number < self._next or number in self._waiting:
+            return None
+        return next((each.arrival for later, each in self._waiting.items() if later > number), None)
+
     def _give_up(self, frames: list[EncodedFrame]) -> None:
         assert self._next is not None
         first = min(self._waiting)
+        overtaken_at = next(iter(self._waiting.values())).arrival
+        self._given_up |= dict.fromkeys(range(max(self._next, first - _MAX_GIVEN_UP), first), overtaken_at)
+        while len(self._given_up) > _MAX_GIVEN_UP:
+            del self._given_up[next(iter(self._given_up))]
         self.packets_lost += first - self._next
         self._next = first
         self._drain(frames)
