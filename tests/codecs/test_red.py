@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from gst_signalling_sync.webrtc.engine.codecs import RTCRtpCodecParameters
 from gst_signalling_sync.webrtc.media.codecs import CAPABILITIES, REDUNDANCY
-from gst_signalling_sync.webrtc.media.codecs.codec import RedundantBlock
 from gst_signalling_sync.webrtc.media.codecs.red import (
     MAX_BLOCK_BYTES,
     MAX_BLOCKS,
@@ -17,6 +16,7 @@ from gst_signalling_sync.webrtc.media.codecs.red import (
     pack,
     unpack,
 )
+from gst_signalling_sync.webrtc.media.codecs.redundancy_codec import RedundantBlock
 from gst_signalling_sync.webrtc.media.sending.redundancy import Redundancy
 
 BLOCKS = st.builds(RedundantBlock, st.integers(0, 127), st.integers(0, MAX_OFFSET), st.binary(max_size=MAX_BLOCK_BYTES))

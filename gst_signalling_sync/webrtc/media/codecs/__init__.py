@@ -13,13 +13,14 @@ import av
 from ...engine.capabilities import Capabilities
 from ...engine.header_extensions import ABS_CAPTURE_TIME, ABS_SEND_TIME, AUDIO_LEVEL, MID, TRANSPORT_SEQUENCE_NUMBER
 from .av1 import AV1
-from .codec import AudioCodec, RedundancyCodec, VideoCodec
+from .codec import AudioCodec, VideoCodec
 from .g711 import PCMA, PCMU
 from .g722 import G722
 from .h264 import H264
 from .h265 import H265
 from .opus import OPUS
 from .red import RED
+from .redundancy_codec import RedundancyCodec
 from .vp8 import VP8
 from .vp9 import VP9
 

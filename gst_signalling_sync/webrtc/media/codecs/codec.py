@@ -1,4 +1,4 @@
-"""`VideoCodec`, `AudioCodec`, `RedundancyCodec`: all that this library knows of one codec, which is in a file of its own."""
+"""`VideoCodec`, `AudioCodec`: all that this library knows of one codec, which is in a file of its own."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from .access_unit import UnitReader, VideoFormat
 from .fragment import Fragment
 
 __all__ = [
+    "AUDIO_FEEDBACK",
     "MAX_PAYLOAD",
     "VIDEO_FEEDBACK",
     "AudioCodec",
     "Packer",
     "Recorded",
-    "RedundancyCodec",
-    "RedundantBlock",
     "SendForm",
     "VideoCodec",
     "as_offered",
@@ -257,82 +256,6 @@ class AudioCodec:
     def send_form(self, parameters: Parameters) -> SendForm:
         """How it is sent: a packet of sound is one payload."""
         return SendForm(self.name, (), _whole_packets)
-
-
-@dataclass(frozen=True, slots=True)
-class RedundantBlock:
-    """What a packet repeats of an earlier one.
-
-    Attributes:
-        payload_type: Of its data.
-        offset: RTP ticks by which it is older than the packet.
-        data: The payload that the earlier packet had.
-    """
-
-    payload_type: int
-    offset: int
-    data: bytes
-
-
-@dataclass(frozen=True)
-class RedundancyCodec:
-    """A format of packets of sound that carry the payloads of other codecs, earlier ones too.
-
-    Attributes:
-        name: As in ``a=rtpmap``.
-        clock_rate: RTP ticks per second.
-        payload_type: As in `CodecForm`.
-        signalled_channels: In ``a=rtpmap``.
-        carries: The payload type that it carries in our offers.
-        carried_in: The payload types that packets carry, by the negotiated ``a=fmtp``.
-        pack: Makes a payload of redundant blocks, the oldest first, and payload type and data of the primary one.
-        unpack: The reverse, of any content; `ValueError` where it is no such payload.
-        max_offset: By how much a redundant block may be older, in RTP ticks.
-        max_bytes: Of a redundant block.
-    """
-
-    name: str
-    clock_rate: int
-    payload_type: int
-    signalled_channels: int
-    carries: int
-    carried_in: Callable[[Parameters], Sequence[int]]
-    pack: Callable[[Sequence[RedundantBlock], int, bytes], bytes]
-    unpack: Callable[[bytes], tuple[list[RedundantBlock], int, bytes]]
-    max_offset: int
-    max_bytes: int
-
-    kind: ClassVar[Literal["audio"]] = "audio"
-
-    @property
-    def forms(self) -> Sequence[CodecForm]:
-        """How it is offered and answered."""
-        return (
-            CodecForm(
-                self.kind,
-                self.name,
-                self.clock_rate,
-                self.payload_type,
-                self.signalled_channels,
-                {f"{self.carries}/{self.carries}": None},
-                AUDIO_FEEDBACK,
-                False,
-                self._answer,
-                carried_in=self.carried_in,
-            ),
-        )
-
-    def can_repeat(self, offset: int, data: bytes) -> bool:
-        """Whether a packet has room for what an earlier one had.
-
-        Args:
-            offset: RTP ticks by which it is older.
-            data: Its payload.
-        """
-        return 0 < offset <= self.max_offset and 0 < len(data) <= self.max_bytes
-
-    def _answer(self, offered: Parameters) -> Parameters | None:
-        return offered if self.carried_in(offered) else None
 
 
 def _whole_packets() -> Packer:

@@ -12,8 +12,8 @@ from typing import Final
 
 from ...engine.capabilities import Parameters
 from ..encoded_frame import AUDIO_CLOCK_RATE
-from .codec import RedundancyCodec, RedundantBlock
 from .opus import OPUS
+from .redundancy_codec import RedundancyCodec, RedundantBlock
 
 __all__ = ["MAX_BLOCKS", "MAX_BLOCK_BYTES", "MAX_OFFSET", "RED", "carried_in", "pack", "unpack"]
 

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from ...engine.codecs import RTCRtpCodecParameters, is_rtx
 from ..codecs import CODECS, REDUNDANCY, VIDEO
-from ..codecs.codec import RedundancyCodec, VideoCodec
+from ..codecs.codec import VideoCodec
+from ..codecs.redundancy_codec import RedundancyCodec
 
 __all__ = ["Carried", "PayloadFormat", "payload_formats", "received_video"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from ..codecs.codec import MAX_PAYLOAD, RedundancyCodec, RedundantBlock
+from ..codecs.codec import MAX_PAYLOAD
+from ..codecs.redundancy_codec import RedundancyCodec, RedundantBlock
 
 __all__ = ["Redundancy"]
 
