@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, dropwhile, pairwise
 from pathlib import Path
+from random import Random
 
 import av
 import pytest
@@ -16,6 +18,7 @@ from gst_signalling_sync.webrtc.media.recording.recorder import Recorder
 
 from .encoded_media import FPS, Robot, send_together
 from .media import number_in
+from .proofs import short_and_long
 from .waiting import Heard, wait_until
 
 SHOWN = tuple[float, int]
@@ -308,3 +311,71 @@ def test_microphones_alone_in_segments(tmp_path: Path) -> None:
 def test_files_that_hold_one_track_of_each_kind(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(ValueError, match=r"video 'front', 'left', 'wrist'.*one track of video.*mkv"):
         recorder_of_all(cameras(), tmp_path / f"drive.{suffix}")
+
+
+class Scene:
+    """Cameras with codecs, delays and silences at random, recorded in segments or in one file.
+
+    Args:
+        seed: Of all that is random.
+    """
+
+    seconds = 10.0
+
+    def __init__(self, seed: int) -> None:
+        random = Random(seed)
+        codecs = tuple(random.choice(("H264", "VP8")) for _ in range(3))
+        self.robots = cameras(codecs=codecs, sound=random.random() < 0.7)
+        for robot in self.robots:
+            robot.video_delay = random.choice((0.02, 0.2, 0.5, 1.0))
+            robot.audio_delay = random.choice((0.02, 0.4))
+        self.segment_seconds = random.choice((None, 1.0, 1.5, 3.0))
+        # A camera comes back with a keyframe, as a receiver goes on with one.
+        self._silences = {
+            id(robot): (begin, round(begin + random.uniform(0, 6)) - robot.ahead / FPS - 0.001)
+            for robot in self.robots
+            if (begin := random.uniform(0, self.seconds)) and random.random() < 0.5
+        }
+        steps = [random.uniform(0.1, 3) for _ in range(100)]
+        self._ends = [end for end in accumulate(round(step * 50) / 50 for step in steps) if end < self.seconds]
+
+    def is_silent(self, robot: Robot, at: float) -> bool:
+        """Whether a camera sends nothing at a time."""
+        begin, end = self._silences.get(id(robot), (0.0, 0.0))
+        return begin <= at < end
+
+    def send(self) -> None:
+        """Deliver all of it, in portions."""
+        for begin, end in pairwise([0.0, *self._ends, self.seconds]):
+            send_together(self.robots, begin, end, self.is_silent)
+
+    def sent(self, robot: Robot) -> list[int]:
+        """The numbers of the frames of a camera, from its first keyframe on."""
+        times = (number / FPS for number in range(round(self.seconds * FPS)))
+        sent = [(round(at * FPS) + robot.ahead) % 100 for at in times if not self.is_silent(robot, at)]
+        return list(dropwhile(lambda number: number % FPS, sent))
+
+    def assert_recorded(self, paths: Iterable[Path]) -> None:
+        """Fail unless all that was sent is in the files, each video from a keyframe on, and in its place."""
+        files = [shown(path) for path in paths]
+        for robot in self.robots:
+            recorded = [file.get(robot.video_track.name, []) for file in files]
+            assert [number for frames in recorded for number in numbers(frames)] == self.sent(robot)
+            assert all(frames[0][1] % FPS == 0 for frames in recorded if frames)
+        for file in files:
+            places = [
+                (at - (number - robot.ahead) / FPS) % 4
+                for robot in self.robots
+                for at, number in file.get(robot.video_track.name, [])
+            ]
+            # Around the circle of the loop's length.
+            assert all(abs((place - places[0] + 2) % 4 - 2) < 0.005 for place in places)
+
+
+@short_and_long("scenes", 8, 300)
+def test_whatever_cameras_do_no_frame_is_lost_and_all_lie_right(tmp_path: Path, scenes: int) -> None:
+    for seed in range(scenes):
+        scene = Scene(seed)
+        with recorder_of_all(scene.robots, tmp_path / f"{seed}.mkv", scene.segment_seconds) as recorder:
+            scene.send()
+        scene.assert_recorded(recorder.paths)

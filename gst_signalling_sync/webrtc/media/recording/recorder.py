@@ -466,6 +466,7 @@ class Recorder:
             logger.exception("%s: the file may be left in disorder", self._doing)
 
     def _write(self, recording: Recording | Segments) -> None:
+        now = time.monotonic()
         while (frames := self._queue.take(_POLL_SECONDS if recording.is_waiting else None)) is not None:
             for each in frames:
                 if each is RESUMED:
@@ -478,7 +479,9 @@ class Recorder:
                 track, frame = each
                 recording.add(track, frame)
                 self._queue.written(frame)
-            recording.proceed(time.monotonic())
+            # Of before these were taken: what came while a slow disk wrote them is no silence of its track.
+            recording.proceed(now)
+            now = time.monotonic()
         recording.finish()
 
     def _failure(self, error: Exception) -> RecordingError:
