@@ -219,11 +219,10 @@ def test_repetitions_of_a_hostile_peer_take_no_memory_and_no_time_back(ordered: 
     ticks = random.Random(3)
     for number in range(500):
         earlier = [Carried("opus", ticks.randrange(1 << 32), bytes(number % 3)) for _ in range(7)]
-        ordered.timestamps += [
-            frame.timestamp for frame in ordered.reordering.repair(ticks.randrange(1 << 16), earlier, ordered.now)
-        ]
-        assert len(ordered.reordering._waiting) <= 50
+        frames = ordered.reordering.repair(ticks.randrange(1 << 16), earlier, ordered.now)
+        ordered.timestamps += [frame.timestamp for frame in frames]
 
+    assert len(ordered.wait(1000.0)) <= 50
     assert ordered.timestamps == sorted(set(ordered.timestamps))
 
 

@@ -17,6 +17,7 @@ from gst_signalling_sync.webrtc.media.codecs.red import (
     unpack,
 )
 from gst_signalling_sync.webrtc.media.codecs.redundancy_codec import RedundantBlock
+from gst_signalling_sync.webrtc.media.receiving.payload_formats import Carried, payload_formats
 from gst_signalling_sync.webrtc.media.sending.redundancy import Redundancy
 
 BLOCKS = st.builds(RedundantBlock, st.integers(0, 127), st.integers(0, MAX_OFFSET), st.binary(max_size=MAX_BLOCK_BYTES))
@@ -113,6 +114,26 @@ def test_offer_has_it_behind_opus() -> None:
     offer = CAPABILITIES.preferred_codecs(LOCAL, CAPABILITIES.preferences("audio", ("opus",)))
 
     assert [(each.name, each.parameters) for each in offer] == [("opus", {}), ("red", {"96/96": None})]
+
+
+# What is received
+
+
+def test_packet_is_opened_with_the_timestamps_of_what_it_repeats() -> None:
+    payload = pack([RedundantBlock(96, 1920, b"first"), RedundantBlock(96, 960, b"second")], 96, b"third")
+
+    form, primary, earlier = payload_formats(LOCAL)[63].opened(payload, 1000)
+
+    assert (form.codec, primary) == ("opus", b"third")
+    assert earlier == [Carried("opus", (1000 - 1920) % 2**32, b"first"), Carried("opus", 40, b"second")]
+
+
+def test_what_was_not_negotiated_is_left_out_or_refused() -> None:
+    form = payload_formats(LOCAL)[63]
+
+    assert form.opened(pack([RedundantBlock(111, 960, b"other")], 96, b"opus"), 1000)[2] == []
+    with pytest.raises(ValueError, match="payload type 111, which was not negotiated"):
+        form.opened(pack([], 111, b"other"), 1000)
 
 
 # What is repeated
