@@ -198,7 +198,13 @@ class SessionRole(RoleObject):
         return source
 
     def add_audio(
-        self, rate: int = 48000, channels: int = 1, *, name: str | None = None, low_delay: bool = False
+        self,
+        rate: int = 48000,
+        channels: int = 1,
+        *,
+        name: str | None = None,
+        low_delay: bool = False,
+        fec: bool | None = None,
     ) -> AudioSource:
         """Add an audio track, sent as Opus, best before `start`; see `add_video`.
 
@@ -207,6 +213,9 @@ class SessionRole(RoleObject):
             channels: 1 or 2.
             name: As of `add_video`, unique among the audio tracks.
             low_delay: Whether packets are of 10 ms instead of 20, which takes more of the link for the same sound.
+            fec: Whether each packet repeats what the one before had, so that a lost one is made good by the next, for twice
+                the bits: RED (RFC 2198) for receivers that take it, such as this library and Chromium. True: always, and
+                Opus's in-band FEC for others. None: RED while more than about 2 % of the link's packets are lost.
 
         Returns:
             What sound is written to.
@@ -219,7 +228,7 @@ class SessionRole(RoleObject):
 
         self._owner.check()
         self._check_name(name, "audio")
-        source = AudioSource(rate, channels, name=name, low_delay=low_delay)
+        source = AudioSource(rate, channels, name=name, low_delay=low_delay, fec=fec)
         self._sources.append(source)
         return source
 

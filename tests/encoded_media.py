@@ -35,6 +35,7 @@ __all__ = [
     "packet_times",
     "played",
     "recorder_of",
+    "send_together",
 ]
 
 FPS: Final = 25
@@ -133,6 +134,7 @@ class Robot:
         audio_delay: Likewise.
         audio_drift: By how much its sampling clock is fast, as a fraction.
         wall: Seconds on its wall clock at its time 0.
+        ahead: Frames by which its loop of pictures, and so its keyframes, are ahead.
     """
 
     video: str = "VP8"
@@ -142,6 +144,7 @@ class Robot:
     audio_delay: float = 0.02
     audio_drift: float = 0.0
     wall: float = 1_700_000_000.0
+    ahead: int = 0
     began: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -167,21 +170,23 @@ class Robot:
             end: Seconds.
             leave_out: Tells which frames get lost, by kind and time of capture.
         """
-        for track in (self.video_track, self.audio_track):
-            track.clock.zero = self.wall - _FIRST_TIMESTAMPS[track.kind] / track.clock.clock_rate
-        frames = [("video", *each) for each in self._pictures(begin, end)]
-        frames += [("audio", *each) for each in self._sound(begin, end)]
-        for kind, captured, frame in sorted(frames, key=lambda each: each[2].time):
-            track = self.video_track if kind == "video" else self.audio_track
+        for track, captured, frame in sorted(self.frames(begin, end), key=lambda each: each[2].time):
             if leave_out is None or not leave_out(track.kind, captured):
                 track.deliver(frame)
+
+    def frames(self, begin: float, end: float) -> list[tuple[FakeTrack, float, EncodedFrame]]:
+        """What was captured between two of its times: track, time of capture and frame of each."""
+        for track in (self.video_track, self.audio_track):
+            track.clock.zero = self.wall - _FIRST_TIMESTAMPS[track.kind] / track.clock.clock_rate
+        frames = [(self.video_track, *each) for each in self._pictures(begin, end)]
+        return frames + [(self.audio_track, *each) for each in self._sound(begin, end)]
 
     def _pictures(self, begin: float, end: float) -> Iterator[tuple[float, EncodedFrame]]:
         if not self.video:
             return
         loop = encoded_pictures(self.video, self.size)
         for number in range(round(begin * FPS), round(end * FPS)):
-            data, keyframe = loop[number % len(loop)]
+            data, keyframe = loop[(number + self.ahead) % len(loop)]
             captured = number / FPS
             arrived = self.began + captured + self.video_delay
             yield captured, EncodedFrame(self.video, data, self._timestamp("video", captured), keyframe, arrived)
@@ -199,6 +204,23 @@ class Robot:
     def _timestamp(self, kind: MediaKind, captured: float) -> int:
         rate = (self.video_track if kind == "video" else self.audio_track).clock.clock_rate
         return _FIRST_TIMESTAMPS[kind] + round(captured * rate)
+
+
+def send_together(
+    robots: list[Robot], begin: float, end: float, leave_out: Callable[[Robot, float], bool] | None = None
+) -> None:
+    """Deliver what several robots captured, as `Robot.send` does, in the order of arrival at one recorder.
+
+    Args:
+        robots: Their times begin together.
+        begin: Seconds.
+        end: Seconds.
+        leave_out: Tells what gets lost, by robot and time of capture.
+    """
+    frames = [(robot, *each) for robot in robots for each in robot.frames(begin, end)]
+    for robot, track, captured, frame in sorted(frames, key=lambda each: each[3].time):
+        if leave_out is None or not leave_out(robot, captured):
+            track.deliver(frame)
 
 
 def recorder_of(

@@ -35,6 +35,17 @@ class Figures:
         self._node.user_properties.append((_NAME, f"{what}: {shown} (at most {most})"))
         assert seconds <= limit, f"{what}: {shown}, more than {most}"
 
+    def add_share(self, what: str, share: float, limit: float) -> None:
+        """Note a figure that is a share of something, and assert that it keeps to its limit.
+
+        Args:
+            what: Was measured.
+            share: The figure, 0 to 1.
+            limit: Likewise.
+        """
+        self._node.user_properties.append((_NAME, f"{what}: {share:.1%} (at most {limit:.1%})"))
+        assert share <= limit, f"{what}: {share:.1%}, more than {limit:.1%}"
+
 
 class Stopwatch:
     """Seconds since it was made."""

@@ -155,6 +155,29 @@ def test_lost_packets_become_silence_of_their_length(robot: Robot) -> None:
     assert robot.audio.waiting == 0
 
 
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_up_to_three_lost_packets_of_opus_are_made_up(robot: Robot, lost: int) -> None:
+    packets = robot.packets(40)
+    robot.give([*packets[:20], *packets[20 + lost :]])
+
+    heard = robot.audio.read(40 * PACKET)
+
+    assert robot.audio.packets_lost == lost
+    assert loudness(heard[20 * PACKET : 21 * PACKET]) > 1000
+    # No jump where the guess begins; a tone of this loudness has none of this size.
+    steps = np.abs(np.diff(heard[19 * PACKET : 21 * PACKET, 0].astype(int)))
+    usual = np.abs(np.diff(heard[10 * PACKET : 19 * PACKET, 0].astype(int)))
+    assert steps.max() < 1.5 * usual.max()
+    assert robot.audio.waiting == 0
+
+
+def test_what_is_made_up_is_no_frame_that_arrived(robot: Robot) -> None:
+    packets = robot.packets(10)
+    robot.give([*packets[:5], *packets[6:]])
+
+    assert robot.audio.frames_received == 9
+
+
 def test_pause_of_more_than_a_second_is_not_filled(robot: Robot) -> None:
     robot.send(10)
     robot.stream.timestamp += 3 * RATE

@@ -243,7 +243,15 @@ class TestRecord:
         assert document["frames"] == sum(len(content.frames) for content in contents)
         assert all(content.frames for content in contents)
 
-    def test_all_tracks_have_files_of_their_own(self, uri: str, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("suffix", "option", "files"),
+        [
+            ("mkv", "--all", {"drive": ["front", "wrist", "wrist", "room"]}),
+            ("mkv", "--per-camera", {"drive-front": ["front", "room"], "drive-wrist": ["wrist", "wrist"]}),
+            ("webm", "--all", {"drive-front": ["front", "room"], "drive-wrist": ["wrist", "wrist"]}),
+        ],
+    )
+    def test_all_tracks(self, uri: str, tmp_path: Path, suffix: str, option: str, files: dict[str, list[str]]) -> None:
         robot = Producer(uri, name="robot")
         cameras = [robot.add_video(name=name) for name in ("front", "wrist")]
         microphones = [robot.add_audio(name=name) for name in ("wrist", "room")]
@@ -253,16 +261,15 @@ class TestRecord:
                 stack.enter_context(filming(camera))
             for microphone in microphones:
                 stack.enter_context(humming(microphone))
-            arguments = ("--all", "--seconds", "2", "--json")
-            finished = run("record", "robot", str(tmp_path / "drive.mkv"), "--uri", uri, *arguments)
+            arguments = (option, "--seconds", "2", "--json")
+            finished = run("record", "robot", str(tmp_path / f"drive.{suffix}"), "--uri", uri, *arguments)
 
         assert finished.returncode == 0
         document: dict[str, Any] = json.loads(finished.stdout)
-        tracks = {"front": {"video": "front", "audio": "room"}, "wrist": {"video": "wrist", "audio": "wrist"}}
-        assert document["files"] == [str(tmp_path / f"drive-{name}.mkv") for name in tracks]
-        for name, expected in tracks.items():
-            with av.open(str(tmp_path / f"drive-{name}.mkv")) as file:
-                assert {each.type: each.metadata["title"] for each in file.streams} == expected
+        assert document["files"] == [str(tmp_path / f"{name}.{suffix}") for name in files]
+        for name, tracks in files.items():
+            with av.open(str(tmp_path / f"{name}.{suffix}")) as file:
+                assert [each.metadata["title"] for each in file.streams] == tracks
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_signal_ends_it_with_a_whole_file(

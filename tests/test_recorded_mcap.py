@@ -17,9 +17,9 @@ from mcap.records import Message
 from mcap.stream_reader import StreamReader
 from mcap_protobuf.decoder import DecoderFactory
 
-from gst_signalling_sync import Producer, SignallingServer, connect
+from gst_signalling_sync import Producer, Recorder, SignallingServer, connect
 
-from .encoded_media import FPS, Robot, recorder_of
+from .encoded_media import FPS, Robot, recorder_of, send_together
 from .figures import Figures
 from .media import number_in, numbered_picture
 from .waiting import wait_until
@@ -81,6 +81,22 @@ def test_video_and_sound(tmp_path: Path, video: str, format: str) -> None:
         assert numbers[:FPS] == list(range(FPS))
 
 
+def test_every_camera_has_a_topic_of_its_own(tmp_path: Path) -> None:
+    robots = [Robot("H264", wall=WALL), Robot("VP9", "", wall=WALL, video_delay=0.3)]
+    robots[1].began = robots[0].began
+    robots[1].video_track.name = "wrist"
+    tracks = [robots[0].video_track, robots[1].video_track, robots[0].audio_track]
+    with Recorder(tmp_path / "drive.mcap", tracks, "session s with peer p", 10) as recorder:
+        send_together(robots, 0, 4)
+
+    read = Read(recorder.path)
+    assert set(read.topics) == {"/video/the video", "/video/wrist", "/audio/the audio"}
+    for topic, form in (("/video/the video", "h264"), ("/video/wrist", "vp9")):
+        assert {frame.format for _, frame in read.entries[topic]} == {form}
+        times = [at for at, _ in read.entries[topic]]
+        assert times == pytest.approx([WALL + number / FPS for number in range(4 * FPS)], abs=0.002)
+
+
 def test_messages_have_the_form_and_the_time_that_they_were_sent_in(tmp_path: Path) -> None:
     robot = Robot(wall=WALL)
     sent: dict[str, list[str | bytes]] = {"joints": ["[1, 2]", "[3, 4]"], "log": ["hello"], "scan": [b"\0\1"]}
@@ -120,7 +136,7 @@ def test_time_that_no_clock_shows_ends_no_recording(tmp_path: Path, at: float) -
 def test_messages_that_wait_for_the_first_frame_take_so_much_memory_and_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gst_signalling_sync.webrtc.media.recording.recording._MAX_HELD", 25_600)
+    monkeypatch.setattr("gst_signalling_sync.webrtc.media.recording.held_frames._MAX_BYTES", 25_600)
     robot = Robot(wall=WALL)
     with recorder_of(robot, tmp_path / "drive.mcap") as recorder:
         for _ in range(500):

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gst_signalling_sync.webrtc.media.receiving.patience import MAX_SECONDS, MIN_SECONDS, Patience
+from gst_signalling_sync.webrtc.media.receiving.payload_formats import Carried
 from gst_signalling_sync.webrtc.media.receiving.reordering import AudioReordering
 from gst_signalling_sync.webrtc.media.receiving.timeline import Timeline
 
@@ -142,3 +147,156 @@ def test_any_stream_keeps_the_order(ordered: Ordered, stream: Stream, seed: int)
 
     assert given > 3000
     assert ordered.timestamps == sorted(set(ordered.timestamps))
+
+
+# What packets bring of earlier ones
+
+
+def carried(packets: Iterable[Packet]) -> list[Carried]:
+    return [Carried(packet.codec, packet.timestamp, packet.payload) for packet in packets]
+
+
+def repair(ordered: Ordered, packet: Packet, earlier: Iterable[Packet]) -> list[bytes]:
+    """Give what a packet brings of earlier ones, and then the packet."""
+    frames = ordered.reordering.repair(packet.sequence_number, carried(earlier), ordered.now)
+    ordered.timestamps += [frame.timestamp for frame in frames]
+    return [frame.data for frame in frames] + ordered.give([packet])
+
+
+def test_lost_packet_comes_with_the_next_one_at_once(ordered: Ordered, stream: Stream) -> None:
+    packets = [stream.sound() for _ in range(4)]
+    ordered.give(packets[:1])
+
+    assert repair(ordered, packets[2], packets[1:2]) == payloads(packets[1:3])
+    assert (ordered.reordering.packets_repaired, ordered.reordering.packets_lost) == (1, 0)
+    assert not ordered.reordering.is_waiting
+    assert [each - ordered.timestamps[0] for each in ordered.timestamps] == [0, 960, 1920]
+
+
+def test_two_lost_packets_come_with_a_later_one(ordered: Ordered, stream: Stream) -> None:
+    packets = [stream.sound() for _ in range(5)]
+    ordered.give(packets[:1])
+
+    assert repair(ordered, packets[3], packets[1:3]) == payloads(packets[1:4])
+    assert ordered.reordering.packets_repaired == 2
+
+
+def test_what_came_already_is_not_given_twice(ordered: Ordered, stream: Stream) -> None:
+    packets = [stream.sound() for _ in range(6)]
+    ordered.give(packets[:1])
+    given = [data for before, packet in pairwise(packets) for data in repair(ordered, packet, [before])]
+
+    assert given == payloads(packets[1:])
+    assert ordered.reordering.packets_repaired == 0
+
+
+def test_packet_that_was_only_late_is_not_given_twice(ordered: Ordered, stream: Stream) -> None:
+    packets = [stream.sound() for _ in range(4)]
+    ordered.give(packets[:1])
+
+    assert repair(ordered, packets[2], packets[1:2]) == payloads(packets[1:3])
+    assert ordered.give([packets[1], packets[3]]) == payloads(packets[3:])
+
+
+def test_repetition_of_another_packet_than_the_one_before(ordered: Ordered, stream: Stream) -> None:
+    packets = [stream.sound() for _ in range(4)]
+    ordered.give(packets[:1])
+
+    # What was lost is the first of two, and the second is never repeated.
+    assert repair(ordered, packets[3], packets[1:2]) == []
+    assert ordered.wait(0.06) == payloads([packets[1], packets[3]])
+    assert [each - ordered.timestamps[0] for each in ordered.timestamps] == [0, 960, 2880]
+
+
+def test_first_packet_brings_nothing_of_before(ordered: Ordered, stream: Stream) -> None:
+    packets = [stream.sound() for _ in range(2)]
+
+    assert repair(ordered, packets[1], packets[:1]) == payloads(packets[1:])
+
+
+def test_repetitions_of_a_hostile_peer_take_no_memory_and_no_time_back(ordered: Ordered, stream: Stream) -> None:
+    ordered.give([stream.sound()])
+    ticks = random.Random(3)
+    for number in range(500):
+        earlier = [Carried("opus", ticks.randrange(1 << 32), bytes(number % 3)) for _ in range(7)]
+        frames = ordered.reordering.repair(ticks.randrange(1 << 16), earlier, ordered.now)
+        ordered.timestamps += [frame.timestamp for frame in frames]
+
+    assert len(ordered.wait(1000.0)) <= 50
+    assert ordered.timestamps == sorted(set(ordered.timestamps))
+
+
+# How long is waited
+
+
+def waits(ordered: Ordered, stream: Stream) -> float:
+    """How long a packet is waited for that does not come."""
+    stream.sound()
+    ordered.give([stream.sound()])
+    due_at = ordered.reordering.due_at
+    assert due_at is not None
+    waited = due_at - ordered.now
+    assert ordered.wait(waited + 1e-6)
+    return waited
+
+
+def test_packets_that_come_late_are_waited_for_longer(ordered: Ordered, stream: Stream) -> None:
+    ordered.give([stream.sound()])
+    late, next_one = stream.sound(), stream.sound()
+    ordered.give([next_one])
+    assert ordered.wait(0.06) == [next_one.payload]
+    ordered.wait(0.04)
+    # It needed 100 ms, and is heard no more.
+    assert ordered.give([late]) == []
+
+    assert waits(ordered, stream) == pytest.approx(0.13, abs=0.001)
+    late, next_one = stream.sound(), stream.sound()
+    ordered.give([next_one])
+    ordered.wait(0.1)
+    assert ordered.give([late]) == payloads([late, next_one])
+
+
+def test_what_never_comes_late_is_waited_for_less_and_less(ordered: Ordered, stream: Stream) -> None:
+    ordered.give([stream.sound()])
+    waited = []
+    for _ in range(8):
+        waited.append(waits(ordered, stream))
+        ordered.now += 20
+        stream.timestamp += 20 * 48000
+
+    assert waited[0] == pytest.approx(0.06)
+    assert waited == sorted(waited, reverse=True)
+    assert waited[-1] == pytest.approx(0.02, abs=0.001)
+
+
+def test_packet_that_comes_twice_is_not_late(ordered: Ordered, stream: Stream) -> None:
+    first = stream.sound()
+    ordered.give([first])
+    stream.sound()
+    ordered.give([stream.sound()])
+    ordered.wait(0.059)
+    ordered.give([first])
+    ordered.wait(0.01)
+
+    assert waits(ordered, stream) == pytest.approx(0.06, abs=0.001)
+
+
+def test_patience_has_limits(ordered: Ordered, stream: Stream) -> None:
+    ordered.give([stream.sound()])
+    late = stream.sound()
+    ordered.give([stream.sound()])
+    ordered.wait(0.5)
+    ordered.give([late])
+
+    assert waits(ordered, stream) == pytest.approx(MAX_SECONDS)
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 10)), max_size=20))
+def test_patience_keeps_to_its_limits_whatever_comes(late: list[tuple[float, float]]) -> None:
+    patience = Patience()
+    now = 0.0
+    for passed, needed in late:
+        now += passed
+        patience.came_late(needed, now)
+        assert MIN_SECONDS <= patience.seconds(now) <= MAX_SECONDS
+        assert patience.seconds(now + 1) <= patience.seconds(now)

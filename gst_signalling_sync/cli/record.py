@@ -24,6 +24,8 @@ from .session_options import SessionOptions, session_options
 __all__ = ["record"]
 
 _SUFFIXES: Final = (".mp4", ".mkv", ".webm", ".mcap")
+_SUFFIXES_OF_ALL: Final = (".mkv", ".mcap")
+"""Of files that hold any number of tracks."""
 
 _REFRESH_SECONDS: Final = 0.1
 
@@ -39,7 +41,7 @@ Examples:
   gst-signalling-sync record robot drive.mkv --seconds 60
   gst-signalling-sync record robot drive.webm --seconds 5 --json
   gst-signalling-sync record robot drive.mkv --segment 60
-  gst-signalling-sync record robot drive.mkv --all
+  gst-signalling-sync record robot drive.mp4 --per-camera
 """,
 )
 @click.argument("name")
@@ -60,7 +62,13 @@ Examples:
     "--all",
     "has_all",
     is_flag=True,
-    help="Record every track: a file for each camera, named after it: FILE's name with -wrist and so on.",
+    help="Record every track: MKV and MCAP hold them in one file anyway; of MP4 and WebM there is one for each camera.",
+)
+@click.option(
+    "--per-camera",
+    "is_per_camera",
+    is_flag=True,
+    help="Record every track, with a file for each camera, named after it: FILE's name with -wrist and so on.",
 )
 @json_option("Print one JSON object at the end.")
 @session_options
@@ -71,27 +79,29 @@ def record(
     seconds: float | None,
     segment_seconds: float | None,
     has_all: bool,
+    is_per_camera: bool,
     as_json: bool,
 ) -> None:
     """Record the media of producer NAME, a name or a peer id, into FILE: MP4, MKV, WebM or MCAP, by its suffix.
 
-    The first video and the first audio track are recorded in sync, without re-encoding where the format supports their codecs.
-    With --all each camera has its own file, together with the audio track of the same name, else the first camera with the
-    first audio track; each file has its start time. MCAP has the messages of the data channels too. An existing file is
-    overwritten. The files are playable, whatever ends the recording. If the producer crashes, restarts or is not heard any
-    more, record waits for it and continues; it fails when the producer ends the session.
+    MKV and MCAP hold all tracks, MP4 and WebM the first video and the first audio track, in sync, without re-encoding where
+    the format supports their codecs. A camera with a file of its own is recorded together with the audio track of the same
+    name, else the first camera with the first audio track; each file has its start time. MCAP has the messages of the data
+    channels too. An existing file is overwritten. The files are playable, whatever ends the recording. If the producer
+    crashes, restarts or is not heard any more, record waits for it and continues; it fails when the producer ends the session.
     """
     treat_sigterm_as_interrupt()
     check_directory(file)
     producer = options.find(name)
     timeout = options.timeout
     with options.connect(producer, resume=True) as session:
-        if has_all:
+        is_whole = file.suffix.lower() in _SUFFIXES_OF_ALL
+        if is_per_camera or (has_all and not is_whole):
             recorder = RecorderGroup(recorders_of_all(session, file, segment_seconds))
         else:
             recorder = RecorderGroup([session.record(file, segment_seconds=segment_seconds)])
         recorder.start()
-        figures = Figures(session, recorder, None if has_all else 1)
+        figures = Figures(session, recorder, None if has_all or is_per_camera or is_whole else 1)
         screen: Screen = Silence() if as_json else LiveLine() if stdout_is_terminal() and not verbosity() else Lines()
         with screen.showing(printable(f"recording {name} ({producer.id}) at {options.endpoint.uri} into {file}")):
             end = _wait_for_end(recorder, figures, screen, math.inf if seconds is None else seconds, timeout)

@@ -9,7 +9,7 @@ import logging
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
@@ -319,29 +319,35 @@ class Session:
         path: str | os.PathLike[str],
         *,
         segment_seconds: float | None = None,
-        video: str | bool = True,
-        audio: str | bool = True,
+        video: str | bool | Iterable[str] = True,
+        audio: str | bool | Iterable[str] = True,
     ) -> Recorder:
-        """Record a video and an audio track into a file, or into one after the other.
+        """Record tracks into a file, or into one after the other: MKV and MCAP hold all of them, MP4 and WebM one of each kind.
 
-        Several recorders may record at the same time, each another camera: what their files begin with was captured at the time
-        that each of them tells as its creation, by the clock of `Frame.captured_at`. Of MKV and WebM it is exact, of MP4 to the
-        second.
+        ::
+
+            with session.record("run.mkv"):
+                time.sleep(60)
+
+        Several recorders may record at the same time: what their files begin with was captured at the time that each of them
+        tells as its creation, by the clock of `Frame.captured_at`. Of MKV and WebM it is exact, of MP4 to the second.
 
         Args:
             path: Ends in ``.mp4``, ``.mkv``, ``.webm`` or ``.mcap``; a file that is there is overwritten. MCAP, which
                 needs the extra ``[mcap]``, holds the messages of data channels too.
-            video: The name of a track, as of `videos`. True: the first, if there is any; False: none.
+            video: The names of tracks, or one name, as of `videos`; the file has them in this order. True: all that there are
+                now in MKV and MCAP, the first in MP4 and WebM; False: none.
             audio: Likewise, of `audios`.
             segment_seconds: Length after which the next keyframe begins another file, without a lost frame; None: there is one
-                file. Those of ``drive.mkv`` are ``drive-000.mkv``, ``drive-001.mkv`` and so on.
+                file. Those of ``drive.mkv`` are ``drive-000.mkv``, ``drive-001.mkv`` and so on. Each video goes on in the next
+                file with its own next keyframe.
 
         Returns:
             The recorder, a context manager that records until it or the session is closed.
 
         Raises:
-            ValueError: The file name has another suffix, a segment is to be shorter than a second, or nothing is to be
-                recorded.
+            ValueError: The file name has another suffix, a segment is to be shorter than a second, nothing is to be recorded,
+                or the file does not hold so many tracks.
             TrackNotFound: The other end sends neither video nor audio, or no track of that name.
             SessionClosed: The session is closed.
             RuntimeError: The session was inherited by `fork`.
@@ -349,9 +355,13 @@ class Session:
         self._owner.check()
         if self._state is SessionState.CLOSED:
             raise self.closed_error(f"recording {os.fspath(path)}")
-        if video is False and audio is False:
-            raise ValueError("video=False, audio=False: there is nothing to record")
-        tracks = [*_chosen(self.videos, video), *_chosen(self.audios, audio)]
+        if not video and not audio:
+            raise ValueError(f"video={video!r}, audio={audio!r}: there is nothing to record")
+        # Sessions without media do without PyAV.
+        from .media.recording.container import container_of
+
+        most = None if container_of(path).has_all_tracks else 1
+        tracks = [*_chosen(self.videos, video, most), *_chosen(self.audios, audio, most)]
         if not tracks:
             raise self._no_track("video or audio")
         return self.media.record(path, tracks, self.named, segment_seconds)
@@ -690,11 +700,12 @@ class Session:
         wait_for(self._changed, predicate, deadline)
 
 
-def _chosen(receivers: NamedTracks[Receiver], wanted: str | bool) -> list[Receiver]:
-    """The track of a name, or the first one, or none."""
-    if isinstance(wanted, str):
-        return [receivers[wanted]]
-    return list(receivers[:1]) if wanted else []
+def _chosen(receivers: NamedTracks[Receiver], wanted: str | bool | Iterable[str], most: int | None) -> list[Receiver]:
+    """The tracks of some names, or the first ones, as many as there may be, or none."""
+    if isinstance(wanted, bool):
+        return list(receivers[:most]) if wanted else []
+    names = [wanted] if isinstance(wanted, str) else dict.fromkeys(wanted)
+    return [receivers[name] for name in names]
 
 
 def _first(receivers: list[Receiver], error: TrackNotFound) -> Receiver:

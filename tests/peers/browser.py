@@ -59,6 +59,9 @@ class BrowserMedia:
     layers: str | None = None
     """The W3C's scalability mode that video is sent in, such as ``L2T1`` for two spatial layers; None: the browser's choice."""
 
+    prefers_red: bool = False
+    """Whether sound is offered or accepted as RED (RFC 2198) before Opus, which has Chromium send it."""
+
     width: int = 320
     height: int = 240
     fps: int = 30
@@ -128,6 +131,7 @@ class Browser(PeerProcess):
             "name": name,
             "codec": media.codec,
             "layers": media.layers,
+            "prefersRed": media.prefers_red,
             "send": send,
             "iceServers": self._ice_servers,
         }

@@ -51,6 +51,7 @@ class CodecForm:
             is not this form.
         is_preferred: Whether an answer has it before those that are not, whatever the order of the offer.
         is_for_streams: Whether it is offered only for what was encoded elsewhere, before the other forms of its name.
+        carried_in: Of what carries the payloads of other codecs: their payload types, by the parameters.
     """
 
     kind: str
@@ -64,6 +65,7 @@ class CodecForm:
     answer: Callable[[Parameters], Parameters | None]
     is_preferred: bool = True
     is_for_streams: bool = False
+    carried_in: Callable[[Parameters], Sequence[int]] | None = None
 
 
 class Capabilities:
@@ -77,6 +79,7 @@ class Capabilities:
 
     def __init__(self, codecs: Sequence[CodecForm], extensions: Mapping[str, Mapping[str, int]]) -> None:
         self._forms = tuple(sorted(codecs, key=lambda form: not form.is_for_streams))
+        self._carriers = {form.name.lower(): form.carried_in for form in codecs if form.carried_in is not None}
         self._avoided = {form.name.lower() for form in codecs if not form.is_preferred}
         self.codecs: Mapping[str, list[RTCRtpCodecParameters]] = {
             kind: [each for form in codecs if form.kind == kind for each in _parameters(form)] for kind in extensions
@@ -96,7 +99,7 @@ class Capabilities:
         """As aiortc's ``HEADER_EXTENSIONS``."""
 
     def preferences(self, kind: str, names: Sequence[str], is_stream: bool = False) -> list[RTCRtpCodecCapability]:
-        """Codec preferences: all forms of some codecs, in that order, and retransmissions.
+        """Codec preferences: all forms of some codecs, in that order, what carries them, and retransmissions.
 
         Args:
             kind: Of media.
@@ -109,6 +112,7 @@ class Capabilities:
             for each in self.codecs[kind]
             if not is_rtx(each) and each.name.lower() == name.lower() and (is_stream or not self._is_for_streams(each))
         ]
+        wanted += [each for each in self.codecs[kind] if each.name.lower() in self._carriers]
         wanted += [each for each in self.codecs[kind] if is_rtx(each)][:1]
         return [
             RTCRtpCodecCapability(
@@ -138,7 +142,7 @@ class Capabilities:
             if codec is not None:
                 common.append(codec)
                 by_payload_type[codec.payloadType] = codec
-        return common
+        return self._with_what_they_carry(common)
 
     def preferred_codecs(
         self, codecs: Sequence[RTCRtpCodecParameters], preferred: Sequence[RTCRtpCodecCapability]
@@ -165,7 +169,11 @@ class Capabilities:
                 chosen += [each for each in codecs if is_rtx(each) and each.parameters.get("apt") == codec.payloadType][
                     :1
                 ]
-        return chosen
+        if codecs and codecs[0] in chosen and codecs[0].name.lower() in self._carriers:
+            # A peer that prefers what carries others sends it only where the answer has it first, as Chromium does.
+            chosen.remove(codecs[0])
+            chosen.insert(0, codecs[0])
+        return self._with_what_they_carry(chosen)
 
     def common_extensions(
         self,
@@ -180,6 +188,22 @@ class Capabilities:
         """
         known = {each.uri for each in local_extensions}
         return [each for each in remote_extensions if each.uri in known and 0 < each.id <= _MAX_IDENTIFIER]
+
+    def _with_what_they_carry(self, codecs: list[RTCRtpCodecParameters]) -> list[RTCRtpCodecParameters]:
+        """Codecs without those that carry others which are not among them, or count time in other ticks."""
+        clock_rates: dict[object, int] = {
+            each.payloadType: each.clockRate
+            for each in codecs
+            if not is_rtx(each) and each.name.lower() not in self._carriers
+        }
+        kept = []
+        for codec in codecs:
+            carried_in = self._carriers.get(codec.name.lower())
+            if carried_in is None or all(
+                clock_rates.get(each) == codec.clockRate for each in carried_in(codec.parameters)
+            ):
+                kept.append(codec)
+        return kept
 
     def _rank(self, codec: RTCRtpCodecParameters, codecs: Sequence[RTCRtpCodecParameters]) -> int:
         """Where a codec stands in answers; retransmissions stand with what they repeat."""

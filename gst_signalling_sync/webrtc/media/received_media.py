@@ -110,12 +110,13 @@ class ReceivedMedia:
 
         Args:
             path: Of the file.
-            tracks: One of each kind at most.
+            tracks: In the order of the file.
             named: The session as errors and log lines name it.
             segment_seconds: As of `Recorder`.
 
         Raises:
-            ValueError: The file name has another suffix than those of containers, or a segment is too short.
+            ValueError: The file name has another suffix than those of containers, a segment is too short, or such a file does
+                not hold so many tracks.
             SessionClosed: The session has ended.
         """
         from .recording.recorder import Recorder

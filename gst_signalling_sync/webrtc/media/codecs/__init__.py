@@ -1,4 +1,4 @@
-"""Codecs: one file for each, and `VIDEO` and `AUDIO`, the table that has them all.
+"""Codecs: one file for each, and `VIDEO`, `AUDIO` and `REDUNDANCY`, the tables that have them all.
 
 A codec that is added here is offered, answered, decoded and recorded; no other module decides by the name of one.
 `CAPABILITIES` is what a peer connection offers and takes.
@@ -19,10 +19,12 @@ from .g722 import G722
 from .h264 import H264
 from .h265 import H265
 from .opus import OPUS
+from .red import RED
+from .redundancy_codec import RedundancyCodec
 from .vp8 import VP8
 from .vp9 import VP9
 
-__all__ = ["AUDIO", "CAPABILITIES", "CODECS", "DEFAULT_VIDEO", "VIDEO", "sent_video"]
+__all__ = ["AUDIO", "CAPABILITIES", "CODECS", "DEFAULT_VIDEO", "REDUNDANCY", "VIDEO", "sent_video"]
 
 VIDEO: Final[dict[str, VideoCodec]] = {each.name: each for each in (VP8(), H264(), VP9(), AV1(), H265())}
 """By name, in the order in which they are offered."""
@@ -42,8 +44,11 @@ AUDIO: Final[dict[str, AudioCodec]] = {each.name: each for each in (OPUS, G722, 
 CODECS: Final[dict[str, VideoCodec | AudioCodec]] = {**VIDEO, **AUDIO}
 """All of them, by name."""
 
+REDUNDANCY: Final[dict[str, RedundancyCodec]] = {each.name: each for each in (RED,)}
+"""What carries payloads of these, earlier ones too, by name."""
+
 CAPABILITIES: Final = Capabilities(
-    [form for codec in CODECS.values() for form in codec.forms],
+    [form for codec in (*CODECS.values(), *REDUNDANCY.values()) for form in codec.forms],
     {
         "audio": {MID: 1, AUDIO_LEVEL: 2, TRANSPORT_SEQUENCE_NUMBER: 5},
         # The highest identifier that has a header of one byte (RFC 8285 section 4.2).

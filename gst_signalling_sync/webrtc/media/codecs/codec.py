@@ -15,7 +15,17 @@ from ..encoded_frame import VIDEO_CLOCK_RATE
 from .access_unit import UnitReader, VideoFormat
 from .fragment import Fragment
 
-__all__ = ["MAX_PAYLOAD", "VIDEO_FEEDBACK", "AudioCodec", "Packer", "Recorded", "SendForm", "VideoCodec", "as_offered"]
+__all__ = [
+    "AUDIO_FEEDBACK",
+    "MAX_PAYLOAD",
+    "VIDEO_FEEDBACK",
+    "AudioCodec",
+    "Packer",
+    "Recorded",
+    "SendForm",
+    "VideoCodec",
+    "as_offered",
+]
 
 MAX_PAYLOAD: Final = 1100
 """Bytes of an RTP payload: a UDP payload of 1200 bytes less what may stand around it, the RTP header with its extensions (48),
@@ -211,6 +221,7 @@ class AudioCodec:
         rate: Samples per second that it decodes to.
         layout: FFmpeg's name of the channels that it decodes to.
         is_recorded: Whether files hold it as it came.
+        concealing: Makes of the last packet one of which the decoder makes up a frame for a lost one; None: it cannot.
     """
 
     name: str
@@ -221,6 +232,7 @@ class AudioCodec:
     rate: int
     layout: str
     is_recorded: bool = False
+    concealing: Callable[[bytes], bytes] | None = None
 
     kind: ClassVar[Literal["audio"]] = "audio"
 

@@ -17,7 +17,15 @@ _HYBRID: Final = (480, 960)
 _CELT: Final = (120, 240, 480, 960)
 """Samples of a frame at 48 kHz, by the configuration (RFC 6716 section 3.1)."""
 
-OPUS: Final = AudioCodec("opus", AUDIO_CLOCK_RATE, 96, 2, "libopus", AUDIO_CLOCK_RATE, "stereo", is_recorded=True)
+
+def _concealing(packet: bytes) -> bytes:
+    # A frame of no bytes is a lost one (RFC 6716 section 3.4), for which libopus makes up what may have been.
+    return bytes([packet[0] & 0xFC])
+
+
+OPUS: Final = AudioCodec(
+    "opus", AUDIO_CLOCK_RATE, 96, 2, "libopus", AUDIO_CLOCK_RATE, "stereo", is_recorded=True, concealing=_concealing
+)
 
 
 def samples_of(packet: bytes) -> int:

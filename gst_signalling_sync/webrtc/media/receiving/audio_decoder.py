@@ -21,6 +21,9 @@ _LAYOUT: Final = "stereo"
 _FORMAT: Final = "s16"
 _TIME_BASE: Final = Fraction(1, RATE)
 
+_MAX_CONCEALED: Final = RATE * 60 // 1000
+"""Samples: more that is missing is a pause, or nothing that could be guessed."""
+
 
 class AudioDecoder:
     """The decoder of one audio track; used by one thread."""
@@ -31,6 +34,37 @@ class AudioDecoder:
         self._codec = next(iter(AUDIO.values()))
         self._context: AudioCodecContext | None = None
         self._resampler: av.AudioResampler | None = None
+        # Of the last frame: the packet, and the samples that it had and where they ended.
+        self._packet = b""
+        self._samples = 0
+        self._end = 0
+
+    def conceal(self, frame: EncodedFrame) -> list[av.AudioFrame]:
+        """What the decoder makes up for packets that are missing before one, up to 60 ms.
+
+        Args:
+            frame: That will be decoded next.
+
+        Returns:
+            As of `decode`; nothing where nothing is missing, or more, or the codec cannot.
+        """
+        concealing = self._codec.concealing
+        if self._context is None or concealing is None or not self._samples or frame.codec != self._name:
+            return []
+        position = frame.timestamp * (RATE // self._codec.clock_rate)
+        missing = position - self._end
+        if not self._samples <= missing <= _MAX_CONCEALED:
+            return []
+        made_up: list[av.AudioFrame] = []
+        begin = self._end
+        while position - begin >= self._samples:
+            guess = EncodedFrame(self._name, concealing(self._packet), begin, True, frame.time)
+            decoded = self._decoded(guess)
+            if not decoded:
+                break
+            made_up += decoded
+            begin += sum(each.samples for each in decoded)
+        return made_up
 
     def decode(self, frame: EncodedFrame) -> list[av.AudioFrame]:
         """Decode a packet.
@@ -47,6 +81,13 @@ class AudioDecoder:
         """
         if self._context is None or frame.codec != self._name:
             self._open(frame.codec)
+        decoded = self._decoded(frame)
+        self._packet = frame.data
+        self._samples = sum(each.samples for each in decoded)
+        self._end = frame.timestamp * (RATE // self._codec.clock_rate) + self._samples
+        return decoded
+
+    def _decoded(self, frame: EncodedFrame) -> list[av.AudioFrame]:
         assert self._context is not None
         packet = av.Packet(frame.data)
         packet.pts = frame.timestamp
@@ -67,6 +108,7 @@ class AudioDecoder:
 
     def _open(self, name: str) -> None:
         self._name, self._codec = name, AUDIO[name]
+        self._samples = 0
         context = av.CodecContext.create(self._codec.decoder, "r")
         assert isinstance(context, AudioCodecContext)
         context.sample_rate = self._codec.rate

@@ -37,8 +37,9 @@ class AudioReceiver(TrackReceiver):
     """An audio track of a session; every method may be called from any thread and from callbacks.
 
     The samples have 48 kHz and two channels whatever was sent, or the form that `read` is asked for: others are resampled, and
-    of mono both channels are the same. What was lost on the way is replaced by as much silence; gaps of more than a second are
-    not filled.
+    of mono both channels are the same. What was lost on the way, and was not repeated by a later packet, is replaced: up to 60
+    ms by what the decoder of Opus makes of the sound before, more by as much silence; gaps of more than a second are not
+    filled.
 
     Samples that nobody reads are kept for one second. Who begins to read then begins that second in the past; `waiting`
     tells how far. With several readers, each sample goes to one of them. The signal gets everything besides.
@@ -215,14 +216,21 @@ class AudioReceiver(TrackReceiver):
         return f"{super()._progress()}, {self.waiting} samples wait"
 
     def _decode(self, frame: EncodedFrame) -> None:
+        for made_up in self._audio_decoder.conceal(frame):
+            with self._changed:
+                self._keep(made_up)
         for decoded in self._audio_decoder.decode(frame):
             self._add(decoded)
 
-    def _add(self, decoded: av.AudioFrame) -> None:
+    def _keep(self, decoded: av.AudioFrame) -> None:
+        """Have samples be read; `_changed` is held."""
         assert decoded.pts is not None
         samples = decoded.to_ndarray().astype(np.int16, copy=False).reshape(-1, CHANNELS)
+        self._samples.add(samples, decoded.pts, max(_KEPT_SAMPLES, self._wanted_last, *self._wanted))
+
+    def _add(self, decoded: av.AudioFrame) -> None:
         with self._changed:
-            self._samples.add(samples, decoded.pts, max(_KEPT_SAMPLES, self._wanted_last, *self._wanted))
+            self._keep(decoded)
             # Last, because it is read without the lock.
             self._frames_received += 1
             threads = [each for each in self.frame.threads_for(self) if self._queue(decoded, each)]

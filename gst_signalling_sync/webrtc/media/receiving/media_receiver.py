@@ -188,7 +188,11 @@ class MediaReceiver(RtpReceiver):
         if not self._reception.knows(packet.ssrc):
             self._forget_routes()
         self._reception.add(packet, form.clock_rate, form.original is None)
-        payload = packet.payload
+        try:
+            form, payload, earlier = form.opened(packet.payload, packet.timestamp)
+        except ValueError:
+            # The peer has made it; what is lost with it is a packet.
+            return
         if form.original is None:
             if packet.ssrc != self._streams.current and not self._switch_stream(packet.ssrc, now):
                 return
@@ -197,6 +201,10 @@ class MediaReceiver(RtpReceiver):
                 self._switch_format(form)
             sequence_number = packet.sequence_number
             retransmitted = False
+            if isinstance(self._frames, AudioReordering):
+                repaired = self._frames.repair(sequence_number, earlier, now)
+                if repaired:
+                    self._hand_on(repaired)
         else:
             # Whatever its SSRC, which not every peer announces. Padding that probes the way here has no payload.
             if len(payload) < _RTX_HEADER or form.original is not self._format:

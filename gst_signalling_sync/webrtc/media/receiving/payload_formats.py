@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ...engine.codecs import RTCRtpCodecParameters, is_rtx
-from ..codecs import CODECS, VIDEO
+from ..codecs import CODECS, REDUNDANCY, VIDEO
 from ..codecs.codec import VideoCodec
+from ..codecs.redundancy_codec import RedundancyCodec
 
-__all__ = ["PayloadFormat", "payload_formats", "received_video"]
+__all__ = ["Carried", "PayloadFormat", "payload_formats", "received_video"]
+
+
+class Carried(NamedTuple):
+    """What a packet brings of an earlier one.
+
+    Attributes:
+        codec: Its name.
+        timestamp: 32 bits.
+        payload: May be empty.
+    """
+
+    codec: str
+    timestamp: int
+    payload: bytes
 
 
 class PayloadFormat:
@@ -18,18 +33,62 @@ class PayloadFormat:
     Args:
         parameters: As negotiated.
         original: Of retransmissions: what it is that is sent again.
+        redundancy: What takes its payloads apart, of those that carry others.
+        carried: These others, by their payload types.
     """
 
-    __slots__ = ("clock_rate", "codec", "has_bandwidth", "has_keyframe_requests", "has_retransmission", "original")
+    __slots__ = (
+        "_carried",
+        "_redundancy",
+        "clock_rate",
+        "codec",
+        "has_bandwidth",
+        "has_keyframe_requests",
+        "has_retransmission",
+        "original",
+    )
 
-    def __init__(self, parameters: RTCRtpCodecParameters, original: PayloadFormat | None) -> None:
+    def __init__(
+        self,
+        parameters: RTCRtpCodecParameters,
+        original: PayloadFormat | None,
+        redundancy: RedundancyCodec | None = None,
+        carried: Mapping[int, PayloadFormat] | None = None,
+    ) -> None:
         feedback = [(each.type, each.parameter or "") for each in parameters.rtcpFeedback]
         self.codec = parameters.name
         self.clock_rate = parameters.clockRate
         self.original = original
+        self._redundancy = redundancy
+        self._carried = carried or {}
         self.has_retransmission = ("nack", "") in feedback
         self.has_keyframe_requests = ("nack", "pli") in feedback
         self.has_bandwidth = ("goog-remb", "") in feedback
+
+    def opened(self, payload: bytes, timestamp: int) -> tuple[PayloadFormat, bytes, list[Carried]]:
+        """What a packet is for, and what it brings of earlier ones.
+
+        Args:
+            payload: Of any content.
+            timestamp: Of the packet, 32 bits.
+
+        Returns:
+            Format and payload, and the earlier ones, the oldest first.
+
+        Raises:
+            ValueError: It is damaged, or carries what was not negotiated.
+        """
+        if self._redundancy is None:
+            return self, payload, []
+        blocks, payload_type, primary = self._redundancy.unpack(payload)
+        if payload_type not in self._carried:
+            raise ValueError(f"{self.codec} carries the payload type {payload_type}, which was not negotiated")
+        earlier = [
+            Carried(self._carried[each.payload_type].codec, (timestamp - each.offset) & 0xFFFFFFFF, each.data)
+            for each in blocks
+            if each.payload_type in self._carried
+        ]
+        return self._carried[payload_type], primary, earlier
 
 
 def payload_formats(codecs: Sequence[RTCRtpCodecParameters]) -> dict[int, PayloadFormat]:
@@ -39,6 +98,12 @@ def payload_formats(codecs: Sequence[RTCRtpCodecParameters]) -> dict[int, Payloa
         if not is_rtx(codec) and codec.name in CODECS and codec.payloadType is not None:
             formats[codec.payloadType] = PayloadFormat(codec, None)
     originals: dict[Any, PayloadFormat] = dict(formats)
+    for codec in codecs:
+        redundancy = REDUNDANCY.get(codec.name)
+        if redundancy is not None and codec.payloadType is not None:
+            numbers = redundancy.carried_in(codec.parameters)
+            carried = {number: originals[number] for number in numbers if number in originals}
+            formats[codec.payloadType] = PayloadFormat(codec, None, redundancy, carried)
     for codec in codecs:
         original = originals.get(codec.parameters.get("apt"))
         if is_rtx(codec) and original is not None and codec.payloadType is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -21,7 +21,7 @@ __all__ = ["Container", "container_of"]
 
 _MCAP_PACKAGES: Final = ("mcap", "mcap_protobuf", "foxglove_schemas_protobuf")
 
-MuxerMaker = Callable[[RecordingFile, Template | None, bool, About], Muxer]
+MuxerMaker = Callable[[RecordingFile, Mapping[int, Template], About], Muxer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +29,26 @@ class Container:
     """A kind of file.
 
     Attributes:
-        muxer: Begins one, from the file, the template of its video if it has any, whether it has sound, and what it says of
+        muxer: Begins one, from the file, the templates of its videos by their place among the tracks, and what it says of
             itself.
         video: The codecs that are written as they come. What comes in another one is re-encoded to the first of them.
+        has_all_tracks: Whether it holds any number of tracks, instead of one of each kind.
         has_messages: Whether it holds messages of data channels.
         has_times: Whether each entry has the time at which it was captured or sent, instead of its place in the file.
     """
 
     muxer: MuxerMaker
     video: tuple[str, ...]
+    has_all_tracks: bool
     has_messages: bool
     has_times: bool
 
 
-def _mcap_muxer(file: RecordingFile, video: Template | None, has_audio: bool, about: About) -> Muxer:
+def _mcap_muxer(file: RecordingFile, videos: Mapping[int, Template], about: About) -> Muxer:
     # Its libraries are an extra.
     from .mcap import McapMuxer
 
-    return McapMuxer(file, video, has_audio, about)
+    return McapMuxer(file, videos, about)
 
 
 _MUXERS: Final[dict[str, MuxerMaker]] = {
@@ -60,6 +62,7 @@ _BY_SUFFIX: Final = {
     suffix: Container(
         muxer,
         tuple(codec.name for codec in VIDEO.values() if suffix in codec.recorded.suffixes),
+        has_all_tracks=suffix in (".mkv", ".mcap"),
         has_messages=suffix == ".mcap",
         has_times=suffix == ".mcap",
     )

@@ -12,6 +12,9 @@ UNKNOWN_SIZE: Final = b"\x01" + b"\xff" * 7
 
 _VOID: Final = 0xEC
 
+_MAX_SHORT_VOID: Final = 128
+"""Octets of an element whose size takes one of them."""
+
 
 def element(identifier: int, payload: bytes, size: bytes = b"") -> bytes:
     """An element.
@@ -43,9 +46,12 @@ def void(octets: int) -> bytes:
     """An element that means nothing and keeps room for another.
 
     Args:
-        octets: In all: 2 to 128.
+        octets: In all: 2 or more.
     """
-    return element(_VOID, bytes(octets - 2))
+    if octets <= _MAX_SHORT_VOID:
+        return element(_VOID, bytes(octets - 2))
+    payload = octets - 9
+    return element(_VOID, bytes(payload), (payload | 1 << 56).to_bytes(8, "big"))
 
 
 def _octets(value: int) -> bytes:

@@ -1,19 +1,20 @@
-"""`MatroskaMuxer`: video and Opus in MKV and WebM (RFC 9559, and the WebM container guidelines).
+"""`MatroskaMuxer`: videos and Opus in MKV and WebM (RFC 9559, and the WebM container guidelines).
 
 Not by FFmpeg, whose muxer holds sound back in memory for as long as a video of VP8 pauses. The file is a sequence of clusters
 of half a second, each written at once and whole, so that it plays at any time. The end adds the index, and puts in what the
-header has left room for.
+header has left room for; so does a video of which nothing came before the file was begun.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from ..encoded_frame import AUDIO_CLOCK_RATE, MediaKind
 from .ebml import UNKNOWN_SIZE, element, number, real, text, void
-from .muxer import LOST_SECONDS, OPUS_HEAD, About, Muxer, Packet, Template
+from .muxer import LOST_SECONDS, OPUS_HEAD, About, Muxer, Packet, Template, TrackLabel
 from .recording_file import RecordingFile
 
 __all__ = ["MatroskaMuxer"]
@@ -35,10 +36,13 @@ _MAX_CLUSTER_BYTES: Final = 2 * 1024 * 1024
 _SEEK_HEAD_BYTES: Final = 96
 _DURATION_BYTES: Final = 11
 
+_ENTRY_BYTES: Final = 8192
+"""Left for each video that comes later: its parameters are some hundred bytes."""
+
+_MIN_VOID_BYTES: Final = 2
+
 _EPOCH_SECONDS: Final = 978_307_200
 """From 1970 to 2001 (RFC 8794 section 7.6)."""
-
-_TRACK_NUMBERS: Final[dict[MediaKind, int]] = {"video": 1, "audio": 2}
 
 _TRACK_TYPES: Final[dict[MediaKind, int]] = {"video": 1, "audio": 2}
 
@@ -54,7 +58,7 @@ _INFO, _TIMESTAMP_SCALE, _DURATION, _DATE, _MUXING_APP, _WRITING_APP = (
     0x5741,
 )
 _TRACKS, _TRACK_ENTRY, _TRACK_NUMBER, _TRACK_UID, _TRACK_TYPE = 0x1654AE6B, 0xAE, 0xD7, 0x73C5, 0x83
-_FLAG_LACING, _NAME, _LANGUAGE, _CODEC_ID, _CODEC_PRIVATE = 0x9C, 0x536E, 0x22B59C, 0x86, 0x63A2
+_FLAG_DEFAULT, _FLAG_LACING, _NAME, _LANGUAGE, _CODEC_ID, _CODEC_PRIVATE = 0x88, 0x9C, 0x536E, 0x22B59C, 0x86, 0x63A2
 _CODEC_DELAY, _SEEK_PRE_ROLL, _AUDIO, _SAMPLING_FREQUENCY, _CHANNELS = 0x56AA, 0x56BB, 0xE1, 0xB5, 0x9F
 _VIDEO, _PIXEL_WIDTH, _PIXEL_HEIGHT = 0xE0, 0xB0, 0xBA
 _CLUSTER, _TIMESTAMP, _SIMPLE_BLOCK = 0x1F43B675, 0xE7, 0xA3
@@ -65,7 +69,7 @@ _CUES, _CUE_POINT, _CUE_TIME, _CUE_TRACK_POSITIONS, _CUE_TRACK, _CUE_CLUSTER = 0
 class _Block:
     """A packet in its cluster."""
 
-    kind: MediaKind
+    track: int
     ticks: int
     data: bytes
     keyframe: bool
@@ -77,26 +81,23 @@ class MatroskaMuxer(Muxer):
     Args:
         document_type: ``"matroska"`` or ``"webm"``.
         file: Where to.
-        video: From `template_of`; None: the file has no video.
-        has_audio: Whether it has a track of Opus.
+        videos: From `template_of`, of those of which something came.
         about: What it says of itself.
 
     Raises:
         OSError: The file could not be written.
     """
 
-    def __init__(
-        self, document_type: str, file: RecordingFile, video: Template | None, has_audio: bool, about: About
-    ) -> None:
+    def __init__(self, document_type: str, file: RecordingFile, videos: Mapping[int, Template], about: About) -> None:
         self._file = file
-        self._has_video = video is not None
-        self._block_data = _as_it_is if video is None else video.codec.recorded.matroska_data
+        self._tracks = about.tracks
+        self._videos = dict(videos)
         self._cluster: list[_Block] = []
-        self._cluster_begins: dict[MediaKind, int] = {}
+        self._cluster_begins: dict[int, int] = {}
         self._cluster_size = 0
         self._seconds = 0.0
-        # Of each cluster that a player can seek to, its time in ticks and where it is in the segment.
-        self._cues: list[tuple[int, int]] = []
+        # Of each place that a player can seek to, its time in ticks, its track, and where its cluster is in the segment.
+        self._cues: list[tuple[int, int, int]] = []
         self._is_closed = False
 
         application = text(_MUXING_APP, "gst-signalling-sync") + text(_WRITING_APP, "gst-signalling-sync")
@@ -107,29 +108,41 @@ class MatroskaMuxer(Muxer):
         self._info_position = _SEEK_HEAD_BYTES
         self._tracks_position = self._info_position + len(info)
         self._duration_position = self._segment_begin + self._tracks_position - _DURATION_BYTES
-        entries = [] if video is None else [_video_entry(video, about.names.get("video"))]
-        entries += [_audio_entry(about.names.get("audio"))] if has_audio else []
-        file.write(header + void(_SEEK_HEAD_BYTES) + info + element(_TRACKS, b"".join(entries)))
+        tracks = self._entries()
+        left_out = len(about.numbers("video")) - len(self._videos)
+        self._tracks_bytes = len(tracks) + left_out * _ENTRY_BYTES
+        room = void(left_out * _ENTRY_BYTES) if left_out else b""
+        file.write(header + void(_SEEK_HEAD_BYTES) + info + tracks + room)
 
     @property
     def seconds(self) -> float:
         """Where the last packet ends."""
         return self._seconds
 
-    @property
-    def has_video(self) -> bool:
-        """Whether there is a stream for it."""
-        return self._has_video
+    def has(self, track: int) -> bool:
+        """Whether packets of a track can be written."""
+        return track in self._videos or self._tracks[track].kind == "audio"
 
-    def write(self, kind: MediaKind, packet: Packet) -> None:
+    def add_video(self, track: int, template: Template) -> bool:
+        """Begin a video, see `Muxer`: what the header has left free is enough for parameters of any usual size."""
+        self._videos[track] = template
+        tracks = self._entries()
+        left = self._tracks_bytes - len(tracks)
+        if 0 < left < _MIN_VOID_BYTES or left < 0:
+            del self._videos[track]
+            return False
+        self._change(self._segment_begin + self._tracks_position, tracks + (void(left) if left else b""))
+        return True
+
+    def write(self, track: int, packet: Packet) -> None:
         """Add a packet, see `Muxer`."""
         ticks = round(packet.time * _TICKS_PER_SECOND)
-        data = self._block_data(packet.data) if kind == "video" else packet.data
-        begins_cluster = kind == "video" and packet.keyframe
-        if begins_cluster or self._is_full(kind, ticks):
+        video = self._videos.get(track)
+        data = packet.data if video is None else video.codec.recorded.matroska_data(packet.data)
+        if (video is not None and packet.keyframe) or self._is_full(track, ticks):
             self._write_cluster()
-        self._cluster.append(_Block(kind, ticks, data, packet.keyframe))
-        self._cluster_begins.setdefault(kind, ticks)
+        self._cluster.append(_Block(track, ticks, data, packet.keyframe))
+        self._cluster_begins.setdefault(track, ticks)
         self._cluster_size += len(data)
         self._seconds = max(self._seconds, packet.time + packet.duration)
 
@@ -140,7 +153,7 @@ class MatroskaMuxer(Muxer):
         self._is_closed = True
         self._write_cluster()
         cues_position = self._file.size - self._segment_begin
-        self._file.write(element(_CUES, b"".join(self._cue(*cue) for cue in self._cues)))
+        self._file.write(element(_CUES, b"".join(_cue(*cue) for cue in sorted(self._cues))))
         positions = {_INFO: self._info_position, _TRACKS: self._tracks_position, _CUES: cues_position}
         seek_head = element(_SEEK_HEAD, b"".join(_seek(target, position) for target, position in positions.items()))
         self._change(self._segment_begin, seek_head + void(_SEEK_HEAD_BYTES - len(seek_head)))
@@ -159,9 +172,21 @@ class MatroskaMuxer(Muxer):
         self._file.write(data)
         self._file.seek(end)
 
-    def _is_full(self, kind: MediaKind, ticks: int) -> bool:
+    def _entries(self) -> bytes:
+        """The tracks as they are now; of each kind the first is what players begin with."""
+        entries = []
+        kinds: set[MediaKind] = set()
+        for track, label in enumerate(self._tracks):
+            video = self._videos.get(track)
+            if video is not None or label.kind == "audio":
+                details = _audio_details() if video is None else _video_details(video)
+                entries.append(_track(track, label, label.kind not in kinds, details))
+                kinds.add(label.kind)
+        return element(_TRACKS, b"".join(entries))
+
+    def _is_full(self, track: int, ticks: int) -> bool:
         """Whether the cluster is long, or large, or far from a packet that it would have to hold."""
-        length = ticks - self._cluster_begins.get(kind, ticks)
+        length = ticks - self._cluster_begins.get(track, ticks)
         distance = max((abs(ticks - begin) for begin in self._cluster_begins.values()), default=0)
         return length >= _CLUSTER_TICKS or distance >= _MAX_DISTANT_TICKS or self._cluster_size > _MAX_CLUSTER_BYTES
 
@@ -177,25 +202,25 @@ class MatroskaMuxer(Muxer):
         payload = [number(_TIMESTAMP, begin)]
         for block in blocks:
             flags = 0x80 if block.keyframe else 0
-            head = struct.pack(">BhB", 0x80 | _TRACK_NUMBERS[block.kind], block.ticks - begin, flags)
+            head = struct.pack(">BhB", 0x80 | block.track + 1, block.ticks - begin, flags)
             payload.append(element(_SIMPLE_BLOCK, head + block.data))
         self._file.write(element(_CLUSTER, b"".join(payload)))
         self._file.commit()
 
     def _note_cue(self, blocks: list[_Block]) -> None:
-        if self._has_video:
-            seekable = [block.ticks for block in blocks if block.kind == "video" and block.keyframe]
+        if self._videos:
+            seekable = [block for block in blocks if block.track in self._videos and block.keyframe]
         elif not self._cues or blocks[0].ticks - self._cues[-1][0] >= _SOUND_CUE_TICKS:
-            seekable = [blocks[0].ticks]
+            seekable = blocks[:1]
         else:
             seekable = []
-        if seekable:
-            self._cues.append((seekable[0], self._file.size - self._segment_begin))
+        position = self._file.size - self._segment_begin
+        self._cues += [(block.ticks, block.track, position) for block in seekable]
 
-    def _cue(self, ticks: int, position: int) -> bytes:
-        track = _TRACK_NUMBERS["video" if self._has_video else "audio"]
-        positions = element(_CUE_TRACK_POSITIONS, number(_CUE_TRACK, track) + number(_CUE_CLUSTER, position))
-        return element(_CUE_POINT, number(_CUE_TIME, ticks) + positions)
+
+def _cue(ticks: int, track: int, position: int) -> bytes:
+    positions = element(_CUE_TRACK_POSITIONS, number(_CUE_TRACK, track + 1) + number(_CUE_CLUSTER, position))
+    return element(_CUE_POINT, number(_CUE_TIME, ticks) + positions)
 
 
 def _document_header(document_type: str) -> bytes:
@@ -208,29 +233,25 @@ def _date(unix: float) -> bytes:
     return element(_DATE, round((unix - _EPOCH_SECONDS) * 1e9).to_bytes(8, "big", signed=True))
 
 
-def _track(kind: MediaKind, name: str | None, codec: str, rest: bytes) -> bytes:
-    track = _TRACK_NUMBERS[kind]
-    head = number(_TRACK_NUMBER, track) + number(_TRACK_UID, track) + number(_TRACK_TYPE, _TRACK_TYPES[kind])
-    named = text(_NAME, name) if name else b""
-    language = text(_LANGUAGE, "und")
-    return element(_TRACK_ENTRY, head + number(_FLAG_LACING, 0) + named + language + text(_CODEC_ID, codec) + rest)
+def _track(track: int, label: TrackLabel, is_default: bool, rest: bytes) -> bytes:
+    numbers = number(_TRACK_NUMBER, track + 1) + number(_TRACK_UID, track + 1)
+    flags = number(_FLAG_DEFAULT, int(is_default)) + number(_FLAG_LACING, 0)
+    named = text(_NAME, label.name) if label.name else b""
+    head = numbers + number(_TRACK_TYPE, _TRACK_TYPES[label.kind]) + flags + named + text(_LANGUAGE, "und")
+    return element(_TRACK_ENTRY, head + rest)
 
 
-def _video_entry(video: Template, name: str | None) -> bytes:
+def _video_details(video: Template) -> bytes:
     stream, recorded = video.stream, video.codec.recorded
     size = element(_VIDEO, number(_PIXEL_WIDTH, stream.width) + number(_PIXEL_HEIGHT, stream.height))
     private = recorded.matroska_private(stream.codec_context.extradata or b"")
-    return _track("video", name, recorded.matroska_codec, (element(_CODEC_PRIVATE, private) if private else b"") + size)
+    return text(_CODEC_ID, recorded.matroska_codec) + (element(_CODEC_PRIVATE, private) if private else b"") + size
 
 
-def _as_it_is(unit: bytes) -> bytes:
-    return unit
-
-
-def _audio_entry(name: str | None) -> bytes:
+def _audio_details() -> bytes:
     sound = element(_AUDIO, real(_SAMPLING_FREQUENCY, AUDIO_CLOCK_RATE) + number(_CHANNELS, 2))
     delays = number(_CODEC_DELAY, 0) + number(_SEEK_PRE_ROLL, _CONVERGENCE_NANOSECONDS)
-    return _track("audio", name, "A_OPUS", element(_CODEC_PRIVATE, OPUS_HEAD) + delays + sound)
+    return text(_CODEC_ID, "A_OPUS") + element(_CODEC_PRIVATE, OPUS_HEAD) + delays + sound
 
 
 def _seek(target: int, position: int) -> bytes:

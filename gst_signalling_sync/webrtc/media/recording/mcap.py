@@ -8,6 +8,7 @@ whole, so that it can be read at any time; the end adds the index.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Final
 
 from foxglove_schemas_protobuf.CompressedAudio_pb2 import CompressedAudio
@@ -17,8 +18,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from mcap.writer import CompressionType, Writer
 from mcap_protobuf.schema import register_schema
 
-from ..encoded_frame import MediaKind
-from .muxer import LOST_SECONDS, About, Muxer, Packet, RecordedMessage, Template
+from .muxer import LOST_SECONDS, About, Muxer, Packet, RecordedMessage, Template, TrackLabel
 from .recording_file import RecordingFile
 
 __all__ = ["McapMuxer"]
@@ -36,27 +36,29 @@ class McapMuxer(Muxer):
 
     Args:
         file: Where to.
-        video: From `template_of`; None: the file has no video.
-        has_audio: Whether it has a track of Opus.
+        videos: From `template_of`, of those of which something came.
         about: When it begins, and the names of the tracks, which become topics: ``/video/wrist``.
 
     Raises:
         OSError: The file could not be written.
     """
 
-    def __init__(self, file: RecordingFile, video: Template | None, has_audio: bool, about: About) -> None:
+    def __init__(self, file: RecordingFile, videos: Mapping[int, Template], about: About) -> None:
         self._file = file
-        self._codec = ""
+        # What the videos are in, as Foxglove's schema says it.
+        self._codecs: dict[int, str] = {}
         self._about = about
         self._writer = Writer(file, chunk_size=_CHUNK_BYTES, compression=CompressionType.NONE)  # type: ignore[arg-type]
         self._writer.start(library="gst-signalling-sync")
         # The identifiers that the file has for the tracks, and for the data channels by their labels.
-        self._tracks: dict[MediaKind, int] = {}
+        self._tracks: dict[int, int] = {}
+        self._schemas: dict[type[Message], int] = {}
         self._channels: dict[str, int] = {}
-        if video is not None:
-            self.add_video(video)
-        if has_audio:
-            self._tracks["audio"] = self._add_topic("audio", about.names["audio"], CompressedAudio)
+        for track, label in enumerate(about.tracks):
+            if label.kind == "audio":
+                self._tracks[track] = self._add_topic(label, CompressedAudio)
+            elif track in videos:
+                self.add_video(track, videos[track])
         self._seconds = 0.0
         # Where the chunk begins that is not in the file yet, in seconds of the recording.
         self._chunk_begin: float | None = None
@@ -67,28 +69,27 @@ class McapMuxer(Muxer):
         """Where the last packet ends."""
         return self._seconds
 
-    @property
-    def has_video(self) -> bool:
-        """Whether there is a stream for it."""
-        return "video" in self._tracks
+    def has(self, track: int) -> bool:
+        """Whether packets of a track can be written."""
+        return track in self._tracks
 
-    def add_video(self, template: Template) -> bool:
-        """Begin the video, see `Muxer`."""
-        self._codec = template.codec.name.lower()
-        self._tracks["video"] = self._add_topic("video", self._about.names["video"], CompressedVideo)
+    def add_video(self, track: int, template: Template) -> bool:
+        """Begin a video, see `Muxer`."""
+        self._codecs[track] = template.codec.name.lower()
+        self._tracks[track] = self._add_topic(self._about.tracks[track], CompressedVideo)
         return True
 
-    def write(self, kind: MediaKind, packet: Packet) -> None:
+    def write(self, track: int, packet: Packet) -> None:
         """Add a packet, see `Muxer`."""
         at = self._about.began_at + packet.time
-        if kind == "video":
-            frame_id = self._about.names["video"]
+        timestamp, name = _timestamp(at), self._about.tracks[track].name
+        if track in self._codecs:
             entry: Message = CompressedVideo(
-                timestamp=_timestamp(at), frame_id=frame_id, data=packet.data, format=self._codec
+                timestamp=timestamp, frame_id=name, data=packet.data, format=self._codecs[track]
             )
         else:
-            entry = CompressedAudio(timestamp=_timestamp(at), data=packet.data, format="opus")
-        self._add(self._tracks[kind], at, entry.SerializeToString())
+            entry = CompressedAudio(timestamp=timestamp, data=packet.data, format="opus")
+        self._add(self._tracks[track], at, entry.SerializeToString())
         self._seconds = max(self._seconds, packet.time + packet.duration)
 
     def write_message(self, message: RecordedMessage) -> None:
@@ -112,8 +113,10 @@ class McapMuxer(Muxer):
         """Write nothing more, see `Muxer`."""
         self._is_closed = True
 
-    def _add_topic(self, kind: MediaKind, name: str, schema: type[Message]) -> int:
-        return self._writer.register_channel(f"/{kind}/{name}", "protobuf", register_schema(self._writer, schema))
+    def _add_topic(self, label: TrackLabel, schema: type[Message]) -> int:
+        if schema not in self._schemas:
+            self._schemas[schema] = register_schema(self._writer, schema)
+        return self._writer.register_channel(f"/{label.kind}/{label.name}", "protobuf", self._schemas[schema])
 
     def _add(self, channel: int, at: float, data: bytes) -> None:
         # The peer says it.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Final
@@ -39,29 +40,30 @@ class Mp4Muxer(Muxer):
 
     Args:
         file: Where to.
-        video: From `template_of`; None: the file has no video.
-        has_audio: Whether it has a track of Opus.
+        videos: From `template_of`, of those of which something came.
         about: What it says of itself; of the time, whole seconds.
 
     Raises:
         av.FFmpegError: FFmpeg refused the streams.
     """
 
-    def __init__(self, file: RecordingFile, video: Template | None, has_audio: bool, about: About) -> None:
+    def __init__(self, file: RecordingFile, videos: Mapping[int, Template], about: About) -> None:
         keep_in_child(self)
         self._file = file
         self._container: OutputContainer = av.open(file, "w", format="mp4", container_options=_OPTIONS)
-        self._streams: dict[MediaKind, VideoStream | AudioStream] = {}
-        if video is not None:
-            self._streams["video"] = self._container.add_stream_from_template(video.stream, opaque=True)
-        if has_audio:
-            audio = self._container.add_stream_from_template(_opus_template(), opaque=True)
-            audio.codec_context.extradata = OPUS_HEAD
-            self._streams["audio"] = audio
+        self._streams: dict[int, VideoStream | AudioStream] = {}
+        self._rates = [_RATES[label.kind] for label in about.tracks]
+        for track, label in enumerate(about.tracks):
+            if label.kind == "audio":
+                audio = self._container.add_stream_from_template(_opus_template(), opaque=True)
+                audio.codec_context.extradata = OPUS_HEAD
+                self._streams[track] = audio
+            elif track in videos:
+                self._streams[track] = self._container.add_stream_from_template(videos[track].stream, opaque=True)
         self._container.metadata["creation_time"] = datetime.fromtimestamp(about.began_at, UTC).isoformat()
-        for kind, stream in self._streams.items():
-            stream.time_base = Fraction(1, _RATES[kind])
-            if name := about.names.get(kind):
+        for track, stream in self._streams.items():
+            stream.time_base = Fraction(1, self._rates[track])
+            if name := about.tracks[track].name:
                 stream.metadata["handler_name"] = name
         self._header_size: int | None = None
         self._is_closed = False
@@ -72,16 +74,15 @@ class Mp4Muxer(Muxer):
         """Where the last packet ends."""
         return self._seconds
 
-    @property
-    def has_video(self) -> bool:
-        """Whether there is a stream for it."""
-        return "video" in self._streams
+    def has(self, track: int) -> bool:
+        """Whether packets of a track can be written."""
+        return track in self._streams
 
-    def write(self, kind: MediaKind, packet: Packet) -> None:
+    def write(self, track: int, packet: Packet) -> None:
         """Add a packet, see `Muxer`."""
-        rate = _RATES[kind]
+        rate = self._rates[track]
         muxed = av.Packet(packet.data)
-        muxed.stream = self._streams[kind]
+        muxed.stream = self._streams[track]
         muxed.time_base = Fraction(1, rate)
         muxed.pts = muxed.dts = round(packet.time * rate)
         muxed.duration = round(packet.duration * rate)

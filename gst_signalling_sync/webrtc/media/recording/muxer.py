@@ -1,11 +1,11 @@
-"""`Muxer`: packets of one video and one audio stream on their way into a file; what is common to all kinds of file."""
+"""`Muxer`: packets of the tracks of a recording on their way into a file; what is common to all kinds of file."""
 
 from __future__ import annotations
 
 import abc
 import io
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,6 +26,7 @@ __all__ = [
     "Packet",
     "RecordedMessage",
     "Template",
+    "TrackLabel",
     "audio_packets",
     "template_of",
 ]
@@ -39,16 +40,33 @@ pre-skip: what came over the network begins in the middle of something."""
 
 
 @dataclass(frozen=True, slots=True)
+class TrackLabel:
+    """What a file says of a track.
+
+    Attributes:
+        kind: Of its media.
+        name: By which the session knows it.
+    """
+
+    kind: MediaKind
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class About:
     """What a file says of itself beside what is in it.
 
     Attributes:
         began_at: When what it begins with was captured, as Unix time by the sender's clock.
-        names: Of the tracks.
+        tracks: In the order of the file; a track is known by its place among them, counted from 0.
     """
 
     began_at: float
-    names: Mapping[MediaKind, str]
+    tracks: tuple[TrackLabel, ...]
+
+    def numbers(self, kind: MediaKind) -> list[int]:
+        """The places of the tracks of a kind."""
+        return [number for number, track in enumerate(self.tracks) if track.kind == kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +109,9 @@ class RecordedMessage:
 class Muxer(abc.ABC):
     """Writes one file, which it does not close; used by one thread.
 
+    Every audio track has its place from the beginning, a video from `add_video` on, or from the beginning where a template is
+    given then. Tracks are known by their place in `About.tracks`.
+
     What is whole it commits to the `RecordingFile`, at least twice a second of media.
     """
 
@@ -99,22 +120,21 @@ class Muxer(abc.ABC):
     def seconds(self) -> float:
         """Where the last packet ends."""
 
-    @property
     @abc.abstractmethod
-    def has_video(self) -> bool:
-        """Whether there is a stream for it."""
+    def has(self, track: int) -> bool:
+        """Whether packets of a track can be written."""
 
     @abc.abstractmethod
-    def write(self, kind: MediaKind, packet: Packet) -> None:
-        """Add a packet; its time must be later, by a millisecond or more, than that of the one before, of that kind.
+    def write(self, track: int, packet: Packet) -> None:
+        """Add a packet; its time must be later, by a millisecond or more, than that of the one before, of that track.
 
         Raises:
             OSError: The file could not be written; it is to be abandoned.
             av.FFmpegError: FFmpeg refused the packet; likewise.
         """
 
-    def add_video(self, template: Template) -> bool:
-        """Begin the video, which comes later than the beginning of the file, where that is possible.
+    def add_video(self, track: int, template: Template) -> bool:
+        """Begin a video, which comes later than the beginning of the file, where that is possible.
 
         Returns:
             Whether it is.
@@ -180,15 +200,16 @@ def template_of(codec: str, keyframe: bytes) -> Template | None:
     return Template(video, stream) if is_complete else None
 
 
-def audio_packets(path: Path) -> Iterator[Packet]:
-    """The sound of a finished file.
+def audio_packets(path: Path) -> Iterator[tuple[int, Packet]]:
+    """The sound of a finished file without video, each packet with the place of its track.
 
     Raises:
         OSError: It cannot be read.
         av.FFmpegError: Likewise.
     """
     with av.open(str(path)) as source:
-        for packet in source.demux(audio=0):
+        for packet in source.demux():
             if packet.pts is not None and packet.duration is not None:
                 base = float(packet.time_base)
-                yield Packet(bytes(packet), packet.pts * base, packet.duration * base, True)
+                sound = Packet(bytes(packet), packet.pts * base, packet.duration * base, True)
+                yield packet.stream.index, sound

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -15,7 +16,7 @@ from .muxer import Packet
 from .recording_clock import RecordingClock
 from .transcoder import AudioTranscoder, VideoTranscoder
 
-__all__ = ["RecordedAudio", "RecordedVideo", "opus_seconds"]
+__all__ = ["RecordedAudio", "RecordedTrack", "RecordedVideo", "opus_seconds"]
 
 _MIN_STEP: Final = 0.00125
 """Seconds from one packet to the next of its track; Matroska counts whole milliseconds."""
@@ -27,8 +28,45 @@ _USUAL_DURATION: Final = 1 / 30
 _MAX_DURATION: Final = 0.5
 
 
-class RecordedVideo:
-    """The video of a recording; used by one thread.
+class RecordedTrack(abc.ABC):
+    """A track of a recording; used by one thread.
+
+    Args:
+        clock: Places its frames.
+    """
+
+    def __init__(self, clock: RecordingClock) -> None:
+        self.codec = ""
+        """What the file holds it in; empty: nothing yet."""
+        self.dropped = 0
+        """Frames that were not re-encoded because that took too long."""
+        self.transcodes: list[str] = []
+        """What was re-encoded, as ``"VP8 to H264"``."""
+        self._clock = clock
+
+    @abc.abstractmethod
+    def position(self, frame: EncodedFrame) -> float:
+        """Where the next frame belongs, in seconds from the beginning of the recording."""
+
+    @abc.abstractmethod
+    def packets(self, frame: EncodedFrame, now: float) -> list[Packet]:
+        """The next frame, as the file holds it.
+
+        Args:
+            frame: In the order of decoding.
+            now: On the clock of `EncodedFrame.time`.
+        """
+
+    def skip(self, seconds: float) -> None:
+        """Leave out so many seconds, in which the recording paused."""
+        self._clock.skip(seconds)
+
+    def await_keyframe(self) -> None:  # noqa: B027 - sound has nothing else
+        """Leave out what comes before the next keyframe, as frames are missing that it builds on."""
+
+
+class RecordedVideo(RecordedTrack):
+    """A video of a recording.
 
     Args:
         clock: Places its frames.
@@ -38,11 +76,7 @@ class RecordedVideo:
     """
 
     def __init__(self, clock: RecordingClock, codecs: tuple[str, ...], request_keyframe: Callable[[], object]) -> None:
-        self.codec = ""
-        self.dropped = 0
-        """Frames that were not re-encoded because that took too long."""
-        self.transcodes: list[str] = []
-        self._clock = clock
+        super().__init__(clock)
         self._codecs = codecs
         self._request_keyframe = request_keyframe
         self._source = ""
@@ -54,10 +88,6 @@ class RecordedVideo:
     def position(self, frame: EncodedFrame) -> float:
         """Where the next frame belongs, in seconds from the beginning of the recording."""
         return self._clock.position(frame, VIDEO_CLOCK_RATE)
-
-    def skip(self, seconds: float) -> None:
-        """Leave out so many seconds, in which the recording paused."""
-        self._clock.skip(seconds)
 
     def await_keyframe(self) -> None:
         """Leave out what comes before the next keyframe, as frames are missing that it builds on."""
@@ -115,16 +145,15 @@ class RecordedVideo:
         return time
 
 
-class RecordedAudio:
-    """The sound of a recording; used by one thread.
+class RecordedAudio(RecordedTrack):
+    """Sound of a recording.
 
     Args:
         clock: Places its frames.
     """
 
     def __init__(self, clock: RecordingClock) -> None:
-        self.transcodes: list[str] = []
-        self._clock = clock
+        super().__init__(clock)
         self._transcoder: AudioTranscoder | None = None
         self._next_time = 0.0
 
@@ -133,15 +162,12 @@ class RecordedAudio:
         codec = AUDIO.get(frame.codec)
         return self._clock.position(frame, AUDIO_CLOCK_RATE if codec is None else codec.clock_rate)
 
-    def skip(self, seconds: float) -> None:
-        """Leave out so many seconds, in which the recording paused."""
-        self._clock.skip(seconds)
-
-    def packets(self, frame: EncodedFrame) -> list[Packet]:
+    def packets(self, frame: EncodedFrame, now: float) -> list[Packet]:
         """The next frame, in Opus.
 
         Args:
             frame: In the order of its time.
+            now: Not used: sound is re-encoded in no time.
 
         Returns:
             Packets that begin neither before the recording nor before the one that came last.

@@ -1,4 +1,4 @@
-"""`Recorder`: a session's video and audio in a file.
+"""`Recorder`: tracks of a session in a file.
 
 The loop puts frames into a `RecordingQueue`; a thread, ``gss-recorder``, takes them out, and owns the `Recording` and its file
 from `Recorder.start` to its end. The state is guarded by one condition; who waits for the end waits there.
@@ -24,10 +24,11 @@ from ....threads.interruptible import Condition
 from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
 from ....threads.waiting import Deadline, wait_for
-from ..encoded_frame import EncodedFrame, MediaKind
+from ..encoded_frame import MEDIA_KINDS, EncodedFrame
 from .container import container_of
 from .muxer import RecordedMessage
-from .recording import RecordableTrack, Recording
+from .recordable_track import RecordableTrack
+from .recording import Recording
 from .recording_file import RecordingFile
 from .recording_queue import RESUMED, RecordingQueue
 from .segments import Segments
@@ -48,7 +49,7 @@ _POLL_SECONDS: Final = 0.1
 
 
 class Recorder:
-    """Records a video and an audio track of a session; made by `Session.record`. A context manager.
+    """Records tracks of a session; made by `Session.record`. A context manager.
 
     It records from `start`, or the beginning of the ``with`` block, until `close`, its end, or the end of the session.
 
@@ -61,7 +62,9 @@ class Recorder:
     MCAP holds each frame, packet of sound and message of a data channel with its time by the sender's clock, in Foxglove's
     schemas; of video all but VP8, which becomes H264. It needs the extra ``[mcap]``.
 
-    The recording begins with the first keyframe, and sound and video are in sync by the sender's clock. So the first few
+    MKV and MCAP hold any number of tracks, in their order and with their names; MP4 and WebM a video and an audio track.
+
+    The recording begins with the first keyframe, and all tracks are in sync by the sender's clock. So the first few
     seconds are held in memory until the sender has told its clock: three at the most, then the time of arrival counts. A
     track that sends nothing for three seconds is not waited for; it takes its place in the file whenever it comes.
 
@@ -76,7 +79,7 @@ class Recorder:
 
     Args:
         path: Ends in ``.mp4``, ``.mkv``, ``.webm`` or ``.mcap``; a file that is there is overwritten.
-        tracks: The first of each kind is recorded.
+        tracks: All of them are recorded.
         named: The session, as errors name it.
         timeout: Seconds that `close` may take by default.
         callbacks: Where `ended` is emitted; None: it is not.
@@ -85,8 +88,8 @@ class Recorder:
             ``drive.mkv`` are ``drive-000.mkv``, ``drive-001.mkv`` and so on.
 
     Raises:
-        ValueError: The path has another suffix, or one that needs the extra ``[mcap]``, or a segment is to be shorter than a
-            second.
+        ValueError: The path has another suffix, or one that needs the extra ``[mcap]``, a segment is to be shorter than a
+            second, or there are more tracks than such a file holds.
     """
 
     def __init__(
@@ -106,14 +109,21 @@ class Recorder:
         self._path = Path(path)
         self._segment_seconds = segment_seconds
         self._container = container_of(self._path)
-        self._tracks = _first_of_each_kind(tracks)
+        self._tracks = tuple(tracks)
+        for kind in MEDIA_KINDS:
+            names = [track.name for track in self._tracks if track.kind == kind]
+            if len(names) > 1 and not self._container.has_all_tracks:
+                raise ValueError(
+                    f"recording {self._path}: {kind} {', '.join(map(repr, names))}: such a file holds one track of {kind};"
+                    " record to .mkv or .mcap, or each to a file of its own"
+                )
         self._doing = f"recording {named} to {self._path}"
         self._timeout = timeout
         self._callbacks = callbacks
         self._loop = loop
         self._owner = Owner(f"the recorder of {named}")
         self._queue = RecordingQueue(_MAX_QUEUED)
-        self._taps = {kind: self._tap(kind, track) for kind, track in self._tracks.items()}
+        self._taps = [self._tap(number, track) for number, track in enumerate(self._tracks)]
         self._started_at = 0.0
         self.ended = Signal(
             "The recording has ended and the file is whole: ``(recorder, error)``, with what the recorder's `error` says."
@@ -182,7 +192,7 @@ class Recorder:
 
     @property
     def frames(self) -> int:
-        """Frames written."""
+        """Frames written, of all videos."""
         return 0 if self._recording is None else self._recording.frames
 
     @property
@@ -220,10 +230,9 @@ class Recorder:
                 if not self._is_to_start():
                     return self
                 self._begin(recording)
-        for kind, track in self._tracks.items():
-            track.add_tap(self._taps[kind])
-            if kind == "video":
-                track.request_keyframe()
+        for track, tap in zip(self._tracks, self._taps, strict=True):
+            track.add_tap(tap)
+        self._request_keyframes()
         if self._state != "recording":
             # It ended meanwhile, perhaps before all taps were there to be removed.
             self._remove_taps()
@@ -241,15 +250,15 @@ class Recorder:
         self._set_paused(True)
 
     def resume(self) -> None:
-        """Record again, from the next keyframe on, for which the sender is asked. Idempotent.
+        """Record again, each video from its next keyframe on, for which the sender is asked. Idempotent.
 
         Does nothing when the recording has ended.
 
         Raises:
             RuntimeError: The recorder was not started, or inherited by `fork`.
         """
-        if self._set_paused(False) and (video := self._tracks.get("video")) is not None:
-            video.request_keyframe()
+        if self._set_paused(False):
+            self._request_keyframes()
 
     def close(self, timeout: float | None = None) -> None:
         """Write what has arrived and finish the file; idempotent.
@@ -390,24 +399,29 @@ class Recorder:
                 self._state, self._thread = "closed", None
             raise
 
-    def _tap(self, kind: MediaKind, track: RecordableTrack) -> Callable[[EncodedFrame], None]:
+    def _request_keyframes(self) -> None:
+        for track in self._tracks:
+            if track.kind == "video":
+                track.request_keyframe()
+
+    def _tap(self, number: int, track: RecordableTrack) -> Callable[[EncodedFrame], None]:
         queue = self._queue
 
         def tap(frame: EncodedFrame) -> None:
             if self._is_paused:
                 return
             dropped = queue.dropped
-            queue.put(kind, frame)
+            queue.put(number, frame)
             if not dropped and queue.dropped:
                 logger.warning("%s: the disk is too slow; sound and frames are dropped", self._doing)
-            if kind == "video" and queue.needs_keyframe:
+            if track.kind == "video" and queue.needs_keyframe(number):
                 track.request_keyframe()
 
         return tap
 
     def _remove_taps(self) -> None:
-        for kind, track in self._tracks.items():
-            track.remove_tap(self._taps[kind])
+        for track, tap in zip(self._tracks, self._taps, strict=True):
+            track.remove_tap(tap)
 
     def _finish(self, error: Exception | None) -> None:
         with self._changed:
@@ -452,6 +466,7 @@ class Recorder:
             logger.exception("%s: the file may be left in disorder", self._doing)
 
     def _write(self, recording: Recording | Segments) -> None:
+        now = time.monotonic()
         while (frames := self._queue.take(_POLL_SECONDS if recording.is_waiting else None)) is not None:
             for each in frames:
                 if each is RESUMED:
@@ -461,19 +476,15 @@ class Recorder:
                     recording.add_message(each)
                     self._queue.written(each)
                     continue
-                kind, frame = each
-                recording.add(kind, frame)
+                track, frame = each
+                recording.add(track, frame)
                 self._queue.written(frame)
-            recording.proceed(time.monotonic())
+            # Of before these were taken: what came while a slow disk wrote them is no silence of its track.
+            recording.proceed(now)
+            now = time.monotonic()
         recording.finish()
 
     def _failure(self, error: Exception) -> RecordingError:
         if isinstance(error, OSError) and error.errno is not None:
             return RecordingError(error.errno, f"{self._doing}: {error.strerror}")
         return RecordingError(f"{self._doing}: {error}")
-
-
-def _first_of_each_kind(tracks: Sequence[RecordableTrack]) -> dict[MediaKind, RecordableTrack]:
-    kinds: tuple[MediaKind, ...] = ("video", "audio")
-    firsts = {kind: next((track for track in tracks if track.kind == kind), None) for kind in kinds}
-    return {kind: track for kind, track in firsts.items() if track is not None}

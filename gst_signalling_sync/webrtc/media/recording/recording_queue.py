@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from ....threads.interruptible import Condition
-from ..encoded_frame import EncodedFrame, MediaKind
+from ..encoded_frame import EncodedFrame
 from .muxer import RecordedMessage
 
 __all__ = ["RESUMED", "Entry", "RecordingQueue"]
 
-Entry = tuple[MediaKind, EncodedFrame] | RecordedMessage | None
-"""A frame of a track, a message, or `RESUMED`."""
+Entry = tuple[int, EncodedFrame] | RecordedMessage | None
+"""The place of a track among those that are recorded and its frame, a message, or `RESUMED`."""
 
 RESUMED: Final = None
 """Stands between what came before a pause and what came after it."""
@@ -24,7 +24,8 @@ _FRAME_BYTES: Final = 256
 class RecordingQueue:
     """Frames in the order of arrival.
 
-    Once it is full it drops sound and picture until half of it was written, and picture from there to the next keyframe.
+    Once it is full it drops sound and frames until half of it was written, and of each video what comes from there to its next
+    keyframe.
 
     Args:
         most_bytes: Queued at which it is full.
@@ -38,7 +39,7 @@ class RecordingQueue:
         self._size = 0
         self._has_ended = False
         self._is_full = False
-        self._needs_keyframe = False
+        self._need_keyframe: set[int] = set()
         self.dropped = 0
         """Frames that were dropped."""
 
@@ -47,20 +48,19 @@ class RecordingQueue:
         """Bytes that were put and are not yet written."""
         return self._size
 
-    @property
-    def needs_keyframe(self) -> bool:
-        """Whether there is room again, and no picture is taken before a keyframe."""
-        return self._needs_keyframe and not self._is_full
+    def needs_keyframe(self, track: int) -> bool:
+        """Whether there is room again, and no frame of a video is taken before a keyframe."""
+        return track in self._need_keyframe and not self._is_full
 
-    def put(self, kind: MediaKind, frame: EncodedFrame) -> None:
+    def put(self, track: int, frame: EncodedFrame) -> None:
         """Add a frame, or drop it; does not wait. After the end it is ignored."""
         with self._changed:
             if self._has_ended:
                 return
-            if self._must_drop(kind, frame):
+            if self._must_drop(track, frame):
                 self.dropped += 1
                 return
-            self._waiting.append((kind, frame))
+            self._waiting.append((track, frame))
             self._size += len(frame.data) + _FRAME_BYTES
             self._changed.notify()
 
@@ -117,12 +117,12 @@ class RecordingQueue:
                 self._waiting.clear()
             self._changed.notify()
 
-    def _must_drop(self, kind: MediaKind, frame: EncodedFrame) -> bool:
+    def _must_drop(self, track: int, frame: EncodedFrame) -> bool:
         self._is_full = self._size > (self._most_bytes // 2 if self._is_full else self._most_bytes)
         if self._is_full:
-            self._needs_keyframe = True
+            self._need_keyframe.add(track)
             return True
-        if kind == "video" and self._needs_keyframe:
-            self._needs_keyframe = not frame.keyframe
-            return self._needs_keyframe
-        return False
+        if frame.keyframe:
+            # As every packet of sound is.
+            self._need_keyframe.discard(track)
+        return track in self._need_keyframe

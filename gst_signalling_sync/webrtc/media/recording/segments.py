@@ -1,27 +1,31 @@
 """`Segments`: a recording in several files, each of which plays by itself; what a recorder's thread does.
 
-A file is followed by the next one at the first keyframe after its time. Sound is divided there by when it was captured: what
-came between the time and the keyframe is held until it is known where it belongs, and what arrives late still goes into the
-file before. So no frame is lost, and the files put together are the recording in one file.
+A file is followed by the next one at the first keyframe after its time. Each video goes on in the next file with its own first
+keyframe from there on, and stays in the file before until then. Sound is divided by when it was captured, at the keyframe that
+the next file was begun with: what came between the time and that keyframe is held until it is known where it belongs, and what
+arrives late still goes into the file before. So no frame is lost, and the files put together are the recording in one file. A
+file is finished when no track has anything more for it: one that has fallen silent is not waited for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..encoded_frame import EncodedFrame, MediaKind
 from .muxer import RecordedMessage
-from .recording import KEYFRAME_SECONDS, RecordableTrack, Recording
+from .recordable_track import RecordableTrack
+from .recording import KEYFRAME_SECONDS, Recording
 
 __all__ = ["Segments", "segment_path"]
 
 _HOLD_SECONDS: Final = 3.0
 """How long sound is held for a keyframe."""
 
-_LATE_SECONDS: Final = 1.0
-"""How long the file before is kept open for sound that arrives late, where no later one has come."""
+_SILENCE_SECONDS: Final[dict[MediaKind, float]] = {"audio": 1.0, "video": 3.0}
+"""How long a file is kept open for a track that sends nothing. Video of few frames per second is asked for a keyframe."""
 
 
 class _Written(NamedTuple):
@@ -43,13 +47,30 @@ class _Written(NamedTuple):
         )
 
 
+@dataclass(eq=False)
+class _Segment:
+    """A file that is not finished.
+
+    Attributes:
+        recording: Writes it.
+        path: Its name.
+        arrival: When the frame arrived that it was begun with, on `time.monotonic`.
+        capture: When that was captured, by the sender's clock; None: not known.
+    """
+
+    recording: Recording
+    path: Path
+    arrival: float = 0.0
+    capture: float | None = None
+
+
 class Segments:
     """What becomes of the frames; used by one thread, but for its counters, which any thread may read.
 
     Args:
         path: What the files are named after, see `segment_path`.
         seconds: After which a file is followed by the next one.
-        tracks: One or both.
+        tracks: One or more; each is known by its place among them.
         open_recording: Opens a file.
         on_finished: Is given each file that is whole.
 
@@ -61,28 +82,27 @@ class Segments:
         self,
         path: Path,
         seconds: float,
-        tracks: Mapping[MediaKind, RecordableTrack],
+        tracks: Sequence[RecordableTrack],
         open_recording: Callable[[Path], Recording],
         on_finished: Callable[[Path], None],
     ) -> None:
         self._path = path
         self._seconds = seconds
         self._tracks = tracks
+        self._videos = [track for track in tracks if track.kind == "video"]
         self._open_recording = open_recording
         self._on_finished = on_finished
         self._paths: tuple[Path, ...] = (segment_path(path, 0),)
-        self._current = open_recording(self._paths[0])
+        # The files that are not finished, the newest last; and of each track the one that it is in, and when it was last heard.
+        self._open = [_Segment(open_recording(self._paths[0]), self._paths[0])]
+        self._places = [self._open[0]] * len(tracks)
+        self._heard = [0.0] * len(tracks)
         # What is in the finished files, and the others. Replaced as a whole, so that any thread counts each of them once.
-        self._counted: tuple[_Written, tuple[Recording, ...]] = (_Written(), (self._current,))
-        # The file before, while sound may still belong into it, and where it ends.
-        self._previous: Recording | None = None
-        self._previous_path = path
-        self._split_capture: float | None = None
-        self._split_arrival = 0.0
+        self._counted: tuple[_Written, tuple[Recording, ...]] = (_Written(), (self._open[0].recording,))
         # Whether the next keyframe begins a file, when one was last asked for, and the sound that waits for it.
         self._is_due = False
         self._asked_at = 0.0
-        self._held: list[EncodedFrame] = []
+        self._held: list[tuple[int, EncodedFrame]] = []
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -101,7 +121,7 @@ class Segments:
 
     @property
     def frames(self) -> int:
-        """Frames written."""
+        """Frames of video written."""
         return self._written.frames
 
     @property
@@ -117,24 +137,27 @@ class Segments:
     @property
     def is_waiting(self) -> bool:
         """Whether `proceed` has something to do even when no frame comes."""
-        return self._is_due or self._previous is not None or self._current.is_waiting
+        return self._is_due or len(self._open) > 1 or self._current.is_waiting
 
-    def add(self, kind: MediaKind, frame: EncodedFrame) -> None:
+    def add(self, track: int, frame: EncodedFrame) -> None:
         """Take the next frame of a track.
 
         Raises:
             OSError: A file could not be written, or the next one not be opened.
             av.FFmpegError: FFmpeg refused a packet.
         """
-        if self._is_due and (frame.keyframe if kind == "video" else "video" not in self._tracks):
-            self._begin_next(kind, frame)
-        elif self._is_due and kind == "audio":
-            self._hold(frame)
+        self._heard[track] = frame.time
+        is_video = self._tracks[track].kind == "video"
+        if self._is_due and (frame.keyframe if is_video else not self._videos):
+            self._begin_next(track, frame)
+        elif self._is_due and not is_video:
+            self._hold(track, frame)
         else:
-            self._add(kind, frame)
+            self._add(track, frame)
+        # Many frames may be taken at once, of which a file is to get no more than its own.
         if self._current.is_waiting:
-            # Many frames may be taken at once, of which a file is to get no more than its own.
             self._current.proceed(frame.time)
+        self._leave_silent(frame.time)
         if not self._is_due and self._current.seconds >= self._seconds:
             self._is_due = True
             self._ask(frame.time)
@@ -154,8 +177,8 @@ class Segments:
             OSError: A file could not be written.
             av.FFmpegError: FFmpeg refused a packet.
         """
-        self._finish_previous()
         self._release()
+        self._finish_previous()
         self._current.resume()
 
     def proceed(self, now: float) -> None:
@@ -170,8 +193,7 @@ class Segments:
         """
         if self._is_due and now - self._asked_at >= KEYFRAME_SECONDS:
             self._ask(now)
-        if self._previous is not None and now - self._split_arrival >= _LATE_SECONDS:
-            self._finish_previous()
+        self._leave_silent(now)
         self._current.proceed(now)
 
     def finish(self) -> None:
@@ -182,8 +204,8 @@ class Segments:
             OSError: A file could not be written; all are to be abandoned.
             av.FFmpegError: FFmpeg refused a packet; likewise.
         """
-        self._finish_previous()
         self._release()
+        self._finish_previous()
         self._current.finish()
         self._on_finished(self._paths[-1])
 
@@ -191,6 +213,10 @@ class Segments:
         """Leave the files as far as they play."""
         for each in self._counted[1]:
             each.abandon()
+
+    @property
+    def _current(self) -> Recording:
+        return self._open[-1].recording
 
     @property
     def _written(self) -> _Written:
@@ -201,63 +227,91 @@ class Segments:
 
     def _ask(self, now: float) -> None:
         self._asked_at = now
-        if "video" in self._tracks:
-            self._tracks["video"].request_keyframe()
+        for video in self._videos:
+            video.request_keyframe()
 
-    def _add(self, kind: MediaKind, frame: EncodedFrame) -> None:
-        if kind == "audio" and self._previous is not None:
-            if self._precedes_split(frame):
-                self._previous.add(kind, frame)
-                return
-            self._finish_previous()
-        self._current.add(kind, frame)
+    def _add(self, track: int, frame: EncodedFrame) -> None:
+        before = self._places[track]
+        place = self._places[track] = self._place(track, frame)
+        place.recording.add(track, frame)
+        if place is not before:
+            self._finish_left()
 
-    def _hold(self, frame: EncodedFrame) -> None:
-        self._held.append(frame)
-        if frame.time - self._held[0].time > _HOLD_SECONDS:
+    def _place(self, track: int, frame: EncodedFrame) -> _Segment:
+        """The file that a frame belongs into: that of the track, or a later one."""
+        place = self._places[track]
+        is_video = self._tracks[track].kind == "video"
+        for later in self._open[self._open.index(place) + 1 :]:
+            # A video that arrives late may begin a file with what was captured before, as long as that is not decided.
+            is_decided = not is_video or later.recording.has_begun
+            if frame.keyframe and not (is_decided and self._precedes(track, frame, later)):
+                place = later
+        return place
+
+    def _precedes(self, track: int, frame: EncodedFrame, segment: _Segment) -> bool:
+        """Whether a frame lies before the beginning of a file."""
+        captured = self._tracks[track].clock.seconds(frame.timestamp)
+        if captured is None or segment.capture is None:
+            return frame.time < segment.arrival
+        return captured < segment.capture
+
+    def _hold(self, track: int, frame: EncodedFrame) -> None:
+        self._held.append((track, frame))
+        if frame.time - self._held[0][1].time > _HOLD_SECONDS:
             # The sender may make no keyframes when it is asked.
             self._release()
 
     def _release(self) -> None:
         held, self._held = self._held, []
-        for frame in held:
-            self._add("audio", frame)
+        for track, frame in held:
+            self._add(track, frame)
 
-    def _begin_next(self, kind: MediaKind, frame: EncodedFrame) -> None:
-        self._finish_previous()
-        self._is_due = False
+    def _begin_next(self, track: int, frame: EncodedFrame) -> None:
         path = segment_path(self._path, len(self._paths))
         try:
-            following = self._open_recording(path)
+            recording = self._open_recording(path)
         except OSError:
             # What there is, is made whole.
             self.finish()
             raise
-        self._previous, self._previous_path, self._current = self._current, self._paths[-1], following
-        written, others = self._counted
-        self._counted = written, (*others, following)
+        self._is_due = False
+        captured = self._tracks[track].clock.seconds(frame.timestamp)
+        self._open.append(_Segment(recording, path, frame.time, captured))
         self._paths = (*self._paths, path)
-        self._split_capture = self._tracks[kind].clock.seconds(frame.timestamp)
-        self._split_arrival = frame.time
-        self._current.add(kind, frame)
+        written, others = self._counted
+        self._counted = written, (*others, recording)
+        self._add(track, frame)
         self._release()
-        if kind == "audio" or "audio" not in self._tracks:
-            self._finish_previous()
 
-    def _precedes_split(self, frame: EncodedFrame) -> bool:
-        captured = self._tracks["audio"].clock.seconds(frame.timestamp)
-        if captured is None or self._split_capture is None:
-            return frame.time < self._split_arrival
-        return captured < self._split_capture
+    def _leave_silent(self, now: float) -> None:
+        """Let tracks that send nothing be in the newest file, as far as others wait for them."""
+        newest = self._open[-1]
+        if len(self._open) == 1:
+            return
+        for number, track in enumerate(self._tracks):
+            silent_since = max(self._heard[number], newest.arrival)
+            if self._places[number] is not newest and now - silent_since >= _SILENCE_SECONDS[track.kind]:
+                self._places[number] = newest
+        self._finish_left()
+
+    def _finish_left(self) -> None:
+        """Finish the files that no track is in any more."""
+        for segment in self._open[:-1]:
+            if segment not in self._places:
+                self._finish(segment)
 
     def _finish_previous(self) -> None:
-        previous, self._previous = self._previous, None
-        if previous is None:
-            return
-        previous.finish()
+        """Finish all files but the newest, in which all tracks go on."""
+        self._places = [self._open[-1]] * len(self._tracks)
+        self._finish_left()
+
+    def _finish(self, segment: _Segment) -> None:
+        self._open.remove(segment)
+        recording = segment.recording
+        recording.finish()
         written, others = self._counted
-        self._counted = written.with_those_of(previous), tuple(each for each in others if each is not previous)
-        self._on_finished(self._previous_path)
+        self._counted = written.with_those_of(recording), tuple(each for each in others if each is not recording)
+        self._on_finished(segment.path)
 
 
 def segment_path(path: Path, number: int) -> Path:

@@ -48,6 +48,7 @@ class AudioSource:
         channels: 1 or 2.
         name: By which the other end knows the track, see `checked_name`; None: it has none.
         low_delay: Whether packets are of 10 ms instead of 20.
+        fec: Whether packets repeat what the one before had, as of `add_audio`.
 
     Raises:
         ValueError: A number is out of range, or the name is none that a track may have.
@@ -64,6 +65,7 @@ class AudioSource:
         *,
         name: str | None = None,
         low_delay: bool = False,
+        fec: bool | None = None,
     ) -> None:
         if not _RATES[0] <= rate <= _RATES[1]:
             raise ValueError(f"rate={rate!r}: samples per second are {_RATES[0]} to {_RATES[1]}")
@@ -73,6 +75,7 @@ class AudioSource:
         self.rate = rate
         self.channels = channels
         self.low_delay: Final = low_delay
+        self.fec: Final = fec
         self._owner = Owner("audio source")
         self._fan_out = FanOut()
 
@@ -238,7 +241,7 @@ class AudioSource:
     # What follows runs on the source's thread.
 
     def _main(self) -> None:
-        encoder = AudioEncoder(self.rate, self.channels, self.low_delay)
+        encoder = AudioEncoder(self.rate, self.channels, self.low_delay, fec=bool(self.fec))
         while (taken := self._next(encoder.packet_seconds)) is not None:
             samples, position, is_new = taken
             if is_new:

@@ -43,13 +43,14 @@ from ...engine.stats import (
     current_datetime,
 )
 from ...sender_clock import ntp_time
-from ..codecs import CODECS, VIDEO
+from ..codecs import CODECS, REDUNDANCY, VIDEO
 from ..encoded_frame import EncodedFrame, MediaKind
 from ..failures import Failures
 from .bitrate import LinkEstimate, SendRate
 from .header_extensions import HeaderExtensions
+from .redundancy import Redundancy
 from .sent_packets import SentPacket, SentPackets
-from .source import AnySource, Choice, Feed, Negotiated, StreamSource
+from .source import AnySource, Choice, Feed, Negotiated, ProtectedSource, StreamSource
 
 __all__ = ["MediaSender"]
 
@@ -98,6 +99,10 @@ class MediaSender(RtpSender):
         self._negotiated: list[RTCRtpCodecParameters] = []
         # The payload types of retransmissions, by those of what they repeat.
         self._resent_as: dict[object, int | None] = {}
+        # What carries a payload type together with earlier packets, by that payload type.
+        self._carried_as: dict[object, RTCRtpCodecParameters] = {}
+        self._carrier: RTCRtpCodecParameters | None = None
+        self._redundancy = Redundancy(source.fec if isinstance(source, ProtectedSource) else None)
         self._choice: Choice | None = None
         self._loop_thread = loop
         self._clock_rate = 0
@@ -137,10 +142,12 @@ class MediaSender(RtpSender):
         if self._payload_type is not None or self._stopped:
             return
         for codec in parameters.codecs:
-            if not is_rtx(codec):
-                self._negotiated.append(codec)
-            else:
+            if is_rtx(codec):
                 self._resent_as[codec.parameters.get("apt")] = codec.payloadType
+            elif codec.name in REDUNDANCY:
+                self._carried_as |= dict.fromkeys(REDUNDANCY[codec.name].carried_in(codec.parameters), codec)
+            else:
+                self._negotiated.append(codec)
         self._use(self._negotiated[0])
         self._cname = parameters.rtcp.cname or ""
         self._extensions = HeaderExtensions.of(parameters)
@@ -244,6 +251,7 @@ class MediaSender(RtpSender):
     def _use(self, codec: RTCRtpCodecParameters) -> None:
         self._payload_type, self._clock_rate = codec.payloadType, codec.clockRate
         self._retransmission_payload_type = self._resent_as.get(codec.payloadType)
+        self._carrier = self._carried_as.get(codec.payloadType)
 
     def _begin_sending(self) -> None:
         if self._sending is None:
@@ -315,12 +323,22 @@ class MediaSender(RtpSender):
             captured = frame.time if index == 0 and self.kind == "video" else None
             packet = SentPacket(number, timestamp, marker, payload, captured)
             self._sent_packets.add(packet)
-            await self._send_packet(payload_type | marker, number, self.ssrc, payload, packet)
+            sent_as, sent = self._with_earlier(payload_type, frame.timestamp, payload)
+            await self._send_packet(sent_as | marker, number, self.ssrc, sent, packet)
             self._packets += 1
-            self._octets += len(payload)
+            self._octets += len(sent)
         if is_first:
             # Receivers can tell the time of this track from the first report on.
             await self._send_report()
+
+    def _with_earlier(self, payload_type: int, timestamp: int, payload: bytes) -> tuple[int, bytes]:
+        """Payload type and payload of a packet, with what earlier ones had where the link loses some."""
+        if self._carrier is None:
+            return payload_type, payload
+        carried = self._redundancy.payload(REDUNDANCY[self._carrier.name], payload_type, timestamp, payload)
+        if carried is None or self._carrier.payloadType is None:
+            return payload_type, payload
+        return self._carrier.payloadType, carried
 
     async def _send_packet(
         self, flags: int, number: int, ssrc: int, payload: bytes, packet: SentPacket, is_repair: bool = False
@@ -355,6 +373,7 @@ class MediaSender(RtpSender):
                 sample = max(0.0, time.monotonic() - sent - report.dlsr / 65536)
                 before = self._round_trip or sample
                 self._round_trip = before + _ROUND_TRIP_WEIGHT * (sample - before)
+            self._redundancy.on_report(report.fraction_lost / 256)
             self._reported_loss = RemoteInboundStats(
                 timestamp=current_datetime(),
                 type="remote-inbound-rtp",

@@ -11,7 +11,7 @@ from ..codecs.codec import SendForm
 from ..encoded_frame import EncodedFrame, MediaKind
 from .fan_out import Sink
 
-__all__ = ["AnySource", "Choice", "Feed", "Negotiated", "Source", "StreamSink", "StreamSource"]
+__all__ = ["AnySource", "Choice", "Feed", "Negotiated", "ProtectedSource", "Source", "StreamSink", "StreamSource"]
 
 
 class StreamSink(Sink, Protocol):
@@ -64,6 +64,15 @@ class Source(Feed, Protocol):
     @property
     def codecs(self) -> tuple[str, ...]:
         """What it can be encoded in, the preferred one first."""
+
+
+@runtime_checkable
+class ProtectedSource(Protocol):
+    """A source of which a program says how it is protected against losses."""
+
+    @property
+    def fec(self) -> bool | None:
+        """Whether each packet repeats what the one before had; None: while the link loses packets."""
 
 
 class Negotiated(NamedTuple):
