@@ -31,6 +31,7 @@ __all__ = ["StandIn"]
 
 START_CODE = b"\0\0\0\1"
 PARAMETER_SETS = (7, 8)
+LATE_EVERY = 3
 
 
 class StandIn(HardwareKind):
@@ -91,7 +92,7 @@ class _Open:
         self.context = context
         self._kind = kind
         self._held: deque[av.Packet[Any]] = deque()
-        self._frames = 0
+        self._frames = self._late = 0
         kind.open_now += 1
 
     def __del__(self) -> None:
@@ -118,7 +119,9 @@ class _Open:
             self._held += self._changed(packet, fault)
         if fault == "mute":
             self._held.clear()
-        ready = max(0, len(self._held) - self._kind.delay)
+        if fault == "clogs" and self._frames % LATE_EVERY == 0:
+            self._late += 1
+        ready = max(0, len(self._held) - self._kind.delay - self._late)
         return [self._held.popleft() for _ in range(ready)]
 
     def _changed(self, packet: av.Packet[Any], fault: str) -> list[av.Packet[Any]]:

@@ -44,7 +44,21 @@ def test_frames_that_come_a_little_later_are_no_fault(delay: int) -> None:
 def test_frames_that_are_held_back_are_a_fault() -> None:
     run = Run(100)
 
-    assert [run.frame() for _ in range(6)] == [None] * 5 + ["it held 6 frames back"]
+    assert [run.frame() for _ in range(6)] == [None] * 5 + ["it gave nothing out for 6 frames"]
+
+
+def test_encoder_that_is_late_for_good_is_clogged() -> None:
+    run = Run()
+    for delay in range(6):
+        run.delay = delay
+        for _ in range(3):
+            assert (run.frame(), run.check.is_clogged) == (None, False)
+    run.delay = 6
+    run.frame()
+    assert run.check.is_clogged
+
+    run.check.reopened(is_resized=False)
+    assert not run.check.is_clogged
 
 
 def test_silence_is_a_fault_at_low_frame_rates_too() -> None:

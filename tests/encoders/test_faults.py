@@ -58,11 +58,9 @@ def test_encoder_that_works_is_used(hardware: Hardware, loop: LoopThread, delay:
         assert source.encoders == {"H264": NAME}
         assert source.encoder_failure is None
     assert all(number_in(picture) is not None for _, picture in frames)
-    assert [frame.keyframe for frame, _ in frames] == [True, *[False] * 29]
+    assert frames[0][0].keyframe
     times = [frame.time for frame, _ in frames]
     assert times == sorted(times)
-    # Once as a proof.
-    assert kind.opened == 2
     assert kind.open_now == 0
 
 
@@ -130,7 +128,7 @@ def test_parameter_sets_that_come_once_are_repeated(
     ("fault", "reason"),
     [
         ("dies", "Input/output error"),
-        ("mute", "held 6 frames back"),
+        ("mute", "gave nothing out for 6 frames"),
         ("hangs", "did not return within 0.8 s"),
     ],
 )
@@ -160,6 +158,40 @@ def test_encoder_that_breaks_down_freezes_nothing(
     assert kind.open_now == 0
 
 
+def test_encoder_that_is_late_more_and_more_is_opened_again(
+    hardware: Hardware, loop: LoopThread, caplog: pytest.LogCaptureFixture
+) -> None:
+    kind = hardware()
+    source = VideoSource(encoder=NAME)
+    with filming(source), watched(source, loop) as watcher:
+        watcher.next_picture()
+        opened = kind.opened
+        kind.fault = "clogs"
+        while kind.opened == opened:
+            watcher.next_picture()
+        kind.fault = ""
+        for _ in range(20):
+            frame, picture = watcher.next_picture()
+            assert number_in(picture) is not None
+        assert source.encoders == {"H264": NAME}
+        assert time.monotonic() - frame.time < FREEZE_SECONDS
+    assert not warnings(caplog)
+
+
+def test_encoder_that_is_late_again_at_once_is_left(
+    hardware: Hardware, loop: LoopThread, caplog: pytest.LogCaptureFixture
+) -> None:
+    kind = hardware()
+    source = VideoSource(encoder=NAME)
+    with filming(source), watched(source, loop) as watcher:
+        watcher.next()
+        kind.fault = "clogs"
+        while source.encoders == {"H264": NAME}:
+            watcher.next()
+    (line,) = warnings(caplog)
+    assert "too slow" in line
+
+
 def test_encoder_that_makes_no_keyframe_when_one_is_asked_for_is_left(
     hardware: Hardware, loop: LoopThread, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -168,11 +200,11 @@ def test_encoder_that_makes_no_keyframe_when_one_is_asked_for_is_left(
     with filming(source), watched(source, loop) as watcher:
         watcher.next()
         kind.fault = "ignores keyframes"
-        watcher.ask_for_keyframe()
-        asked = time.monotonic()
-        frame = next_keyframe(watcher)
-        assert frame.time - asked < FREEZE_SECONDS
-        assert source.encoders == {"H264": "libx264"}
+        while source.encoders == {"H264": NAME}:
+            # One may come by chance: on a busy machine the frame rate falls, for which it is opened again.
+            watcher.ask_for_keyframe()
+            asked = time.monotonic()
+            assert next_keyframe(watcher).time - asked < FREEZE_SECONDS
     (line,) = warnings(caplog)
     assert "no keyframe" in line
 

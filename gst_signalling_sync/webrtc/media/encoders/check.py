@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 __all__ = ["EncoderCheck"]
 
 _MAX_HELD_BACK: Final = 5
-"""Frames. One or two are held back by drivers that give out a frame when the next one is put in."""
+"""Frames. One or two are held back by drivers that give a frame out when the next one is put in."""
 
 _MAX_SILENCE_SECONDS: Final = 0.8
 """Between a frame that was put in and anything that comes out, where other frames followed."""
@@ -47,6 +47,17 @@ class EncoderCheck:
         self._asked: int | None = None
         self._following = _Following()
         self._fault: str | None = None
+        # Frames that were put in since one came out.
+        self._silent = 0
+
+    @property
+    def is_clogged(self) -> bool:
+        """Whether it gives frames out, but has too many in it, which stay.
+
+        FFmpeg takes at most one from a V4L2 driver for each that it puts in, so that whenever the driver is late for once, all
+        that follows is. Opened again, it begins without them.
+        """
+        return not self._silent and len(self._held) > _MAX_HELD_BACK
 
     @property
     def holds_back(self) -> int:
@@ -62,6 +73,7 @@ class EncoderCheck:
             budget: Bits that it may take.
             now: Seconds on any clock that does not jump.
         """
+        self._silent += 1
         self._held.append(_Given(number, keyframe, budget, now))
         if keyframe and self._asked is None:
             self._asked = number
@@ -74,6 +86,7 @@ class EncoderCheck:
             keyframe: Whether it is one.
             bits: That it takes.
         """
+        self._silent = 0
         budget: float | None = None
         while self._held and self._held[0].number <= number:
             budget = self._held.popleft().budget
@@ -93,6 +106,7 @@ class EncoderCheck:
         """
         self._held.clear()
         self._asked = None
+        self._silent = 0
         if is_resized:
             self._following = _Following()
 
@@ -104,8 +118,8 @@ class EncoderCheck:
         """
         if self._fault is not None:
             return self._fault
-        if len(self._held) > _MAX_HELD_BACK:
-            return f"it held {len(self._held)} frames back"
+        if self._silent > _MAX_HELD_BACK:
+            return f"it gave nothing out for {self._silent} frames"
         if len(self._held) > _MIN_FOLLOWING and now - self._held[0].at > _MAX_SILENCE_SECONDS:
             return f"it gave nothing out for {now - self._held[0].at:.1f} s"
         return None

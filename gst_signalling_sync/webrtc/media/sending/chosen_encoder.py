@@ -5,6 +5,7 @@ The driver is called on a thread of its own, because it may never return; the so
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -22,8 +23,14 @@ from .video_encoder import VideoEncoder
 
 __all__ = ["ChosenEncoder", "EncoderInUse"]
 
+logger = logging.getLogger(__name__)
+
 _CALL_SECONDS: Final = 0.8
 """How long a frame may take: it is frozen meanwhile."""
+
+
+_CLOGGED_AGAIN_SECONDS: Final = 10.0
+"""An encoder that has too many frames in it sooner than that after it was opened again is not fast enough."""
 
 
 class EncoderInUse(NamedTuple):
@@ -70,6 +77,7 @@ class ChosenEncoder:
         self._check = EncoderCheck()
         self._size = (0, 0)
         self._begins_again = False
+        self._cleared_at = float("-inf")
 
     @property
     def in_use(self) -> EncoderInUse:
@@ -136,7 +144,15 @@ class ChosenEncoder:
         self._check.put(timestamp, keyframe or encoder.openings != openings, bitrate / fps, time.monotonic())
         for each in made:
             self._check.came(each.timestamp, each.keyframe, 8 * len(each.data))
-        fault = self._check.fault(time.monotonic())
+        now = time.monotonic()
+        if self._check.is_clogged:
+            if now - self._cleared_at < _CLOGGED_AGAIN_SECONDS:
+                raise _Fault(f"it is too slow, and has {self._check.holds_back} frames in it again")
+            self._cleared_at = now
+            thread.call(encoder.restart, _CALL_SECONDS)
+            logger.debug("%s is opened again, because it had too many frames in it", self.in_use.name)
+            return made
+        fault = self._check.fault(now)
         if fault is not None:
             raise _Fault(fault)
         return made

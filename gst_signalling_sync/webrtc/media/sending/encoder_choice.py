@@ -16,6 +16,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from ....threads.waiting import Deadline
 from ..codecs import VIDEO
 from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
 from ..encoders import HardwareKind, listed_encoders
@@ -33,6 +34,8 @@ _SOFTWARE_NAME: Final = "software"
 
 _PROOF_SECONDS: Final = 3.0
 """For the first frame, where a driver loads what it needs."""
+
+_CLOSE_SECONDS: Final = 1.0
 
 _PROOF_SIZE: Final = (640, 480)
 _PROOF_FPS: Final = 30
@@ -181,8 +184,10 @@ def prove(codec: str, kind: HardwareKind) -> None:
         give_up(name)
         raise
     finally:
-        # The device is given back where it was taken.
+        # The device is given back where it was taken, and before somebody wants it.
         thread.end(close)
+        if not is_given_up(name):
+            thread.join(Deadline(_CLOSE_SECONDS))
 
 
 def _picture() -> av.VideoFrame:
