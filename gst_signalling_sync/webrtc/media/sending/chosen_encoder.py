@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import av
 
+from ....errors import MediaError
 from ..codecs import VIDEO
 from ..codecs.codec import SendForm
 from ..encoded_frame import EncodedFrame
@@ -56,7 +57,7 @@ class ChosenEncoder:
         form: Of the codec.
         kind: Hardware to encode with; None: software.
         thread: On which hardware is called; None: software.
-        on_failure: Called once, with the encoder that failed and why, when software takes over.
+        on_failure: Called once, with why, when software takes over.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class ChosenEncoder:
         form: SendForm,
         kind: HardwareKind | None = None,
         thread: EncoderThread | None = None,
-        on_failure: Callable[[str, Exception], None] = lambda name, error: None,
+        on_failure: Callable[[MediaError], None] = lambda error: None,
     ) -> None:
         self._form = form
         self._codec = VIDEO[form.codec]
@@ -164,4 +165,4 @@ class ChosenEncoder:
         thread.end(self._encoder.restart)
         self._kind, self._thread = SOFTWARE, None
         self._encoder = VideoEncoder(self._form)
-        self._on_failure(name, RuntimeError(f"{name} failed: {why(error)}"))
+        self._on_failure(MediaError(f"{name} failed: {why(error)}"))

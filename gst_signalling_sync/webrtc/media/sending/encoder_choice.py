@@ -16,6 +16,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from ....errors import MediaError
 from ....threads.waiting import Deadline
 from ..codecs import VIDEO
 from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
@@ -70,7 +71,7 @@ class EncoderChoice:
 
     codecs: tuple[str, ...]
     kinds: dict[str, HardwareKind] = field(default_factory=dict)
-    failure: Exception | None = None
+    failure: MediaError | None = None
 
 
 def choose_encoder(encoder: str | None, codecs: Sequence[str]) -> EncoderChoice:
@@ -105,7 +106,7 @@ def choose_encoder(encoder: str | None, codecs: Sequence[str]) -> EncoderChoice:
     if kinds:
         logger.info("encoder=%r: %s", encoder, ", ".join(kind.name_for(VIDEO[name]) for name, kind in kinds.items()))
         return EncoderChoice(ordered, kinds)
-    failure = RuntimeError(_no_hardware(encoder, reasons, candidates))
+    failure = MediaError(_no_hardware(encoder, reasons, candidates))
     logger.warning("%s; frames are encoded by software", failure)
     return EncoderChoice(ordered, failure=failure)
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 import av
 from av.video.reformatter import VideoReformatter
 
+from ....errors import MediaError
 from ....threads.interruptible import Condition
 from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
@@ -167,7 +168,7 @@ class VideoSource:
             return {form.codec: each.encoder.in_use.name for form, each in self._encodings.items()}
 
     @property
-    def encoder_failure(self) -> Exception | None:
+    def encoder_failure(self) -> MediaError | None:
         """Why frames are encoded by software where hardware was asked for; None: that was not, or it works."""
         return self._encoder_failure
 
@@ -413,7 +414,7 @@ class VideoSource:
         else:
             self._failures.passed()
 
-    def _on_encoder_failure(self, name: str, error: Exception) -> None:
+    def _on_encoder_failure(self, error: MediaError) -> None:
         self._encoder_failure = error
         logger.warning("%r: %s; software encodes from now on", self, error)
 
