@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from benchmarks import data as data_benchmark
+from benchmarks import frames as frames_benchmark
 from benchmarks import report
 from benchmarks import server as server_benchmark
 from benchmarks import start as start_benchmark
@@ -152,6 +153,19 @@ def pass_through(rounds: int, seconds: float, consumers: int, as_json: bool) -> 
         click.echo(result.to_json())
     else:
         pass_through_benchmark.print_pass_through(_report_console(), result)
+
+
+@main.command()
+@click.option("--rounds", default=5, show_default=True, help="How often each step is measured.")
+@click.option("--frames", default=150, show_default=True, help="That each is measured with in a round.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def frames(rounds: int, frames: int, as_json: bool) -> None:
+    """One frame on its way from an array to packets: the processor time of each step."""
+    result = frames_benchmark.run(rounds, frames, _progress())
+    if as_json:
+        click.echo(result.to_json())
+    else:
+        frames_benchmark.print_frames(_report_console(), result)
 
 
 def _report_console() -> Console:

@@ -139,6 +139,7 @@ class SessionRole(RoleObject):
         *,
         degradation: DegradationPreference = "balanced",
         name: str | None = None,
+        encoder: str | None = None,
     ) -> VideoSource:
         """Add a video track, best before `start`: a session that has begun already does not get it.
 
@@ -156,20 +157,24 @@ class SessionRole(RoleObject):
                 rate first, down to half, then the size; ``"maintain-framerate"``; ``"maintain-resolution"``.
             name: By which the other end knows the track: ``session.videos["wrist"]`` here, ``track.id`` in a browser, the pad's
                 ``msid`` in GStreamer. 1 to 64 letters, digits and ``!#$%&'*+-.^_`{|}~``, unique among the video tracks.
+            encoder: None or ``"software"``: the processor encodes. ``"auto"``: hardware that this PyAV and this machine have,
+                which is tried here and takes up to some seconds; its codec comes first then. Or FFmpeg's name of one, such as
+                ``"h264_v4l2m2m"`` or ``"h264_nvenc"``. Where hardware does not work, or no longer, software takes over:
+                `VideoSource.encoders` and `VideoSource.encoder_failure` tell.
 
         Returns:
             What frames are written to.
 
         Raises:
-            ValueError: There is no such codec here, or no such preference, a number is out of range, or the name is no such
-                name or that of another track.
+            ValueError: There is no such codec or encoder here, or no such preference, a number is out of range, or the name is
+                no such name or that of another track.
             RuntimeError: The object was inherited by `fork`.
         """
         from .webrtc.media.sending.video_source import VideoSource
 
         self._owner.check()
         self._check_name(name, "video")
-        source = VideoSource(fps, codecs, bitrate, degradation=degradation, name=name)
+        source = VideoSource(fps, codecs, bitrate, degradation=degradation, name=name, encoder=encoder)
         self._sources.append(source)
         return source
 
@@ -243,6 +248,7 @@ class SessionRole(RoleObject):
         pass_through: bool = True,
         size: tuple[int, int] | None = None,
         fps: float | None = None,
+        encoder: str | None = None,
     ) -> Player:
         """Add the video and audio of a file, a camera or a stream. It plays in real time from `start` to `close`.
 
@@ -261,12 +267,14 @@ class SessionRole(RoleObject):
                 encoded. None: as it is.
             fps: Frames per second at the most. A camera is asked for it; of what has more some are left out, and the others
                 encoded. None: as many as there are, up to 60.
+            encoder: As of `add_video`, for video that is encoded.
 
         Returns:
             The player, which this object closes.
 
         Raises:
-            ValueError: The name is no such name or that of another track, or the size or frame rate is out of range.
+            ValueError: The name is no such name or that of another track, the size or frame rate is out of range, or there is
+                no such encoder.
             TypeError: The options are no strings.
             MediaError: It cannot be opened, or has neither video nor audio that can be decoded.
             RuntimeError: The object was inherited by `fork`.
@@ -285,6 +293,7 @@ class SessionRole(RoleObject):
             pass_through=pass_through,
             size=size,
             fps=fps,
+            encoder=encoder,
         )
         self._sources.extend(player.sources)
         self._players.append(player)

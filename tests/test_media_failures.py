@@ -284,7 +284,7 @@ def test_no_damage_ends_the_decoding(loop: LoopThread, codec: str) -> None:
 
     for number in range(300):
         picture = to_frame(numbered_picture(number)).reformat(format="yuv420p")
-        encoded = encoder.encode(picture, number * 3000, 0.0, 500_000, 30, keyframe=number % 10 == 9)
+        (encoded,) = encoder.encode(picture, number * 3000, 0.0, 500_000, 30, keyframe=number % 10 == 9)
         data = encoded.data if number % 10 == 9 else damaged(encoded.data, random)
         frame = EncodedFrame(codec, data, encoded.timestamp, number % 3 == 0 or encoded.keyframe, time.monotonic())
         loop.run(put(frame), Deadline(SECONDS), "putting a frame")

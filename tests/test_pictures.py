@@ -66,6 +66,26 @@ def test_brightness_survives_the_way_through_an_encoders_format(format: str, val
     assert np.abs(to_array(frame, "bgr24")[24, 32].astype(int) - value).max() <= 1
 
 
+@pytest.mark.parametrize("format", ["bgr24", "rgb24"])
+@pytest.mark.parametrize("size", [(64, 48), (62, 50), (63, 49)])
+def test_colours_survive_the_way_through_an_encoders_format(format: str, size: tuple[int, int]) -> None:
+    random = np.random.default_rng(2)
+    reformatter = VideoReformatter()
+    for colour in random.integers(0, 256, (50, 3)):
+        picture = np.broadcast_to(colour.astype(np.uint8), (size[1], size[0], 3))
+        converted = to_yuv420p(to_frame(picture, format), reformatter)
+        assert np.abs(to_array(converted, format)[20, 20].astype(int) - colour).max() <= 4
+
+
+def test_neutral_colours_stay_neutral() -> None:
+    ramp = np.repeat(np.repeat(np.arange(256, dtype=np.uint8)[np.newaxis, :, np.newaxis], 64, axis=0), 3, axis=2)
+    picture = np.repeat(ramp, 2, axis=1)
+    converted = to_yuv420p(to_frame(picture), VideoReformatter())
+    planes = to_array(converted, "yuv420p")
+    assert np.unique(planes[64:]).tolist() == [128]
+    assert np.abs(to_array(converted, "gray8").astype(int) - picture[:, :, 0]).max() <= 1
+
+
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p", "rgb24"])
 def test_brightness_of_full_range_pictures_survives_too(pixel_format: str) -> None:
     """As JPEG, PNG and many cameras have it."""

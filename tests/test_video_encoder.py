@@ -30,7 +30,10 @@ class Filmed:
         image = np.full((240, 320, 3), 90, np.uint8)
         image[:96, :96] = self._random.integers(0, 255, (96, 96, 3), dtype=np.uint8)
         frame = av.VideoFrame.from_ndarray(image, "bgr24").reformat(format="yuv420p")
-        return self._encoder.encode(frame, int(self._time * VIDEO_CLOCK_RATE), self._time, self.bitrate, fps, False)
+        (encoded,) = self._encoder.encode(
+            frame, int(self._time * VIDEO_CLOCK_RATE), self._time, self.bitrate, fps, False
+        )
+        return encoded
 
     def bits(self, intervals: list[float], fps: float) -> float:
         """The mean of some frames."""

@@ -50,7 +50,7 @@ class Camera:
     def packets(self, width: int = 320, height: int = 240, keyframe: bool = False) -> list[Packet]:
         """The packets of the next picture; the first carries number 0."""
         picture = to_frame(numbered_picture(self._number, width, height)).reformat(format="yuv420p")
-        encoded = self._encoder.encode(picture, self._number * 3000, 0.0, 500_000, 30, keyframe)
+        (encoded,) = self._encoder.encode(picture, self._number * 3000, 0.0, 500_000, 30, keyframe)
         self._number += 1
         packet = av.Packet(encoded.data)
         packet.pts, packet.time_base = encoded.timestamp, Fraction(1, 90000)
@@ -412,6 +412,6 @@ def test_decoders_hold_no_picture_back(camera: Camera) -> None:
         encoder, decoder = VideoEncoder(send_form(codec)), VideoDecoder()
         for number in range(10):
             picture = to_frame(numbered_picture(number)).reformat(format="yuv420p")
-            encoded = encoder.encode(picture, number * 3000, 0.0, 500_000, 30, False)
+            (encoded,) = encoder.encode(picture, number * 3000, 0.0, 500_000, 30, False)
             (decoded,) = decoder.decode(encoded)
             assert decoded.pts == number * 3000

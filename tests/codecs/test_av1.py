@@ -275,7 +275,7 @@ from gst_signalling_sync.webrtc.media.sending.video_encoder import VideoEncoder
 
 frame = av.VideoFrame(128, 96, "yuv420p")
 encoder = VideoEncoder(VIDEO["AV1"].send_form({}))
-print(len(encoder.encode(frame, 0, 0.0, 400_000, 30, True).data) > 0)
+print(len(encoder.encode(frame, 0, 0.0, 400_000, 30, True)[0].data) > 0)
 print({os.sched_getscheduler(int(thread)) for thread in os.listdir("/proc/self/task")})
 """
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from gst_signalling_sync.webrtc.media.codecs import VIDEO
 from gst_signalling_sync.webrtc.media.encoded_frame import VIDEO_CLOCK_RATE
+from gst_signalling_sync.webrtc.media.sending.chosen_encoder import ChosenEncoder
 from gst_signalling_sync.webrtc.media.sending.encoding import Encoding
 from gst_signalling_sync.webrtc.media.sending.video_encoder import default_bitrate
 
@@ -47,7 +48,7 @@ class FilmedFlow(Flow):
     def __post_init__(self) -> None:
         super().__post_init__()
         form = VIDEO[self.codec].send_form({})
-        self.encoding = Encoding(form, "balanced")
+        self.encoding = Encoding(ChosenEncoder(form), "balanced")
         self.estimator.maximum = default_bitrate(*SIZE, self.fps) / _PAYLOAD_SHARE * _HEADROOM
         self._pack = form.new_packer()
         self._pixels = np.random.default_rng(self.seed)
@@ -76,8 +77,8 @@ class FilmedFlow(Flow):
         if order is None:
             return
         frame = av.VideoFrame.from_ndarray(picture, "bgr24").reformat(format="yuv420p")
-        encoded = self.encoding.encode(frame, order, round(self._now * VIDEO_CLOCK_RATE), self._now)
-        self.encoding.made(encoded, order, self._now)
+        (encoded,) = self.encoding.encode(frame, order, round(self._now * VIDEO_CLOCK_RATE), self._now)
+        self.encoding.made(encoded, self._now)
         if encoded.keyframe:
             self.keyframes.append(self._now)
         payloads = self._pack(encoded.data)

@@ -16,7 +16,7 @@ from aiortc.stats import (
 
 __all__ = [
     "InboundStats",
-    "RTCOutboundRtpStreamStats",
+    "OutboundStats",
     "RTCRemoteOutboundRtpStreamStats",
     "RTCStats",
     "RTCStatsReport",
@@ -35,6 +35,19 @@ class InboundStats(RTCInboundRtpStreamStats):
     """
 
     clockRate: int
+
+
+@dataclass
+class OutboundStats(RTCOutboundRtpStreamStats):
+    """A stream that is sent.
+
+    Attributes:
+        encoderImplementation: FFmpeg's name of what encodes it; None: it is not known, or comes encoded.
+        powerEfficientEncoder: Whether that is hardware; None: likewise.
+    """
+
+    encoderImplementation: str | None
+    powerEfficientEncoder: bool | None
 
 
 @dataclass

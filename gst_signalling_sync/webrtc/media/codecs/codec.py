@@ -186,6 +186,14 @@ class VideoCodec(abc.ABC):
         """
         return True
 
+    def is_promised(self, stream: VideoFormat) -> bool:
+        """Whether every receiver that takes what is encoded here takes a stream of an encoder in hardware too.
+
+        Args:
+            stream: Of this codec.
+        """
+        return True
+
     @property
     def follows_bitrate(self) -> bool:
         """Whether the bitrate of an open encoder can be changed, by `set_bitrate`."""

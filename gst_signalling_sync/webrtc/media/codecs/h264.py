@@ -16,7 +16,7 @@ from .access_unit import VideoFormat
 from .codec import MAX_PAYLOAD, VIDEO_FEEDBACK, Packer, Recorded, SendForm, VideoCodec
 from .fragment import UNUSABLE, Fragment
 from .h264_access_units import H264UnitReader
-from .h264_profile import answer_for_streams, answer_to, decodes, packetization_mode
+from .h264_profile import answer_for_streams, answer_to, decodes, is_baseline, packetization_mode
 from .h264_units import length_prefixed, nal_units, parameter_record
 
 __all__ = ["H264"]
@@ -112,6 +112,10 @@ class H264(VideoCodec):
     def takes(self, parameters: Parameters, stream: VideoFormat) -> bool:
         """Whether a receiver takes a stream that was encoded elsewhere as it is: by its profile, in packetization mode 1."""
         return decodes(parameters, stream.profile)
+
+    def is_promised(self, stream: VideoFormat) -> bool:
+        """Whether it is Baseline: encoders in hardware use none of what Constrained Baseline excludes, but may not say so."""
+        return is_baseline(stream.profile)
 
     def encoder_options(self, bitrate: int) -> dict[str, str]:
         """Options of libx264 for real time."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from ...engine.capabilities import Parameters
 
-__all__ = ["answer_for_streams", "answer_to", "decodes", "packetization_mode"]
+__all__ = ["answer_for_streams", "answer_to", "decodes", "is_baseline", "packetization_mode"]
 
 _PROFILE_LEVEL: Final = re.compile(r"[0-9A-Fa-f]{6}")
 
@@ -98,6 +98,15 @@ def decodes(parameters: Parameters, stream: str) -> bool:
     """
     profile = _profile(str(parameters.get("profile-level-id") or _DEFAULT_PROFILE_LEVEL))
     return packetization_mode(parameters) == 1 and _profile(stream) in _SUBSETS.get(profile, ())
+
+
+def is_baseline(stream: str) -> bool:
+    """Whether a stream is of Baseline or Constrained Baseline profile.
+
+    Args:
+        stream: Its ``profile-level-id``.
+    """
+    return _profile(stream) in _SUBSETS["baseline"]
 
 
 def _profile(profile_level: str) -> str:

@@ -65,11 +65,12 @@ class Player:
             encoded. None: as it is.
         fps: Frames per second at the most. A device is asked for it; of what has more, some are left out, and the others
             encoded. None: as many as there are, up to 60.
+        encoder: Of video that is encoded, as of `VideoSource`.
 
     Raises:
         MediaError: It cannot be opened, or has neither video nor audio that can be decoded.
         TypeError: It is no path, or the options are no strings.
-        ValueError: The name is none that a track may have, or the size or frame rate is out of range.
+        ValueError: The name is none that a track may have, the size or frame rate is out of range, or there is no such encoder.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Player:
         pass_through: bool = True,
         size: tuple[int, int] | None = None,
         fps: float | None = None,
+        encoder: str | None = None,
     ) -> None:
         check_size(size)
         if fps is not None:
@@ -104,7 +106,11 @@ class Player:
         self._stop = threading.Event()
         self._unplayed: MediaInput | None = _open(self._location, self._stop)
         self._opened_at = time.monotonic()
-        self._video = _video_source(self._unplayed, name, pass_through, wish)
+        try:
+            self._video = _video_source(self._unplayed, name, pass_through, wish, encoder)
+        except ValueError:
+            self._unplayed.close()
+            raise
         self._audio = _audio_source(self._unplayed, name, pass_through)
 
     def __repr__(self) -> str:
@@ -329,7 +335,7 @@ def _discard(opened: concurrent.futures.Future[MediaInput]) -> None:
 
 
 def _video_source(
-    media: MediaInput, name: str | None, pass_through: bool, wish: Wish
+    media: MediaInput, name: str | None, pass_through: bool, wish: Wish, encoder: str | None
 ) -> VideoSource | EncodedVideoSource | None:
     if media.video is None:
         return None
@@ -339,7 +345,9 @@ def _video_source(
     codec = codec_passed(media.video) if pass_through and fits else None
     if wish.fps is not None:
         rate = min(rate, wish.fps)
-    return VideoSource(rate, name=name) if codec is None else EncodedVideoSource(codec.name, rate, name=name)
+    if codec is None:
+        return VideoSource(rate, name=name, encoder=encoder)
+    return EncodedVideoSource(codec.name, rate, name=name, encoder=encoder)
 
 
 def _audio_source(media: MediaInput, name: str | None, pass_through: bool) -> AudioSource | EncodedAudioSource | None:

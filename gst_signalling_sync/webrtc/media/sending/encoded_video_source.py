@@ -79,16 +79,23 @@ class EncodedVideoSource:
         fps: Frames per second at the most, by which the bitrate is judged.
         callbacks: What calls the receivers of the signals.
         name: By which the other end knows the track, see `checked_name`; None: it has none.
+        encoder: For those who cannot take the frames as they are, as of `VideoSource`.
 
     Raises:
-        ValueError: There is no such codec that can be sent as it is, a number is out of range, or the name is none that a track
-            may have.
+        ValueError: There is no such codec that can be sent as it is, or no such encoder, a number is out of range, or the name
+            is none that a track may have.
     """
 
     kind: Final = "video"
 
     def __init__(
-        self, codec: str, fps: float = 30, *, callbacks: CallbackThreads | None = None, name: str | None = None
+        self,
+        codec: str,
+        fps: float = 30,
+        *,
+        callbacks: CallbackThreads | None = None,
+        name: str | None = None,
+        encoder: str | None = None,
     ) -> None:
         reader = VIDEO[codec].unit_reader() if codec in VIDEO else None
         if reader is None:
@@ -130,7 +137,7 @@ class EncodedVideoSource:
         self._measured = 0
         self._passed = PassedFrames(self._is_asked, self._ask, self._limits, self._want_bitrate)
         self._transcoder = Transcoder(
-            self.fps, self._passed.joinable, lambda: self._ask(self._transcoder), lambda: repr(self)
+            self.fps, self._passed.joinable, lambda: self._ask(self._transcoder), lambda: repr(self), encoder
         )
         self.codecs: Final = (codec, *(each for each in self._transcoder.codecs if each != codec))
 

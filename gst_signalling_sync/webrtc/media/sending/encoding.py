@@ -8,15 +8,15 @@ from typing import Final
 import av
 from av.video.reformatter import VideoReformatter
 
-from ..codecs.codec import SendForm
 from ..encoded_frame import EncodedFrame
 from ..pictures import to_yuv420p
 from .bitrate import BitrateSteps, SharedBitrate
 from .cadence import Cadence
+from .chosen_encoder import ChosenEncoder
 from .degradation import Degradation, DegradationPreference, Plan
 from .fan_out import Sink
 from .keyframe_requests import KeyframeRequests
-from .video_encoder import VideoEncoder, default_bitrate
+from .video_encoder import default_bitrate
 
 __all__ = ["FRAME_TOLERANCE", "MIN_BITRATE", "Encoding", "Order", "lowest_bitrate"]
 
@@ -54,12 +54,12 @@ class Encoding:
     """One form of a source's frames, for all links that take it.
 
     Args:
-        form: Of the codec.
+        encoder: What encodes them.
         degradation: What is given up where the bitrate is too low, see `Degradation`.
     """
 
-    def __init__(self, form: SendForm, degradation: DegradationPreference) -> None:
-        self.encoder = VideoEncoder(form)
+    def __init__(self, encoder: ChosenEncoder, degradation: DegradationPreference) -> None:
+        self.encoder = encoder
         self.keyframes = KeyframeRequests()
         # Of no size yet, hence without limits.
         self.bitrate = SharedBitrate(1, _ANY_BITRATE)
@@ -73,6 +73,16 @@ class Encoding:
         self._reformatter = VideoReformatter()
         # When the next frame may be encoded, where not all are.
         self._due = 0.0
+        # Of frames that have not come out, by their time stamps.
+        self._orders: dict[int, Order] = {}
+        # When the newest frame that was put in, and that came out, were captured: a repeated one is the same.
+        self._newest_in: float | None = None
+        self._newest_out: float | None = None
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether the newest frame only comes out when another one is put in."""
+        return self._newest_in != self._newest_out
 
     def order(self, size: tuple[int, int], fps: float, limits: tuple[int, int] | None, now: float) -> Order | None:
         """Decide on a frame.
@@ -94,7 +104,7 @@ class Encoding:
         bitrate = self.bitrate.target()
         if not self.encoder.follows:
             bitrate = self._steps.step(bitrate, now)
-        keyframe = self.keyframes.is_due(now)
+        keyframe = self.keyframes.is_due(now) and not any(order.keyframe for order in self._orders.values())
         plan = self._degradation.plan(size, fps, bitrate, now)
         interval = 1 / plan.fps / FRAME_TOLERANCE
         if plan.fps < fps and now < self._due - interval / 4 and not keyframe:
@@ -103,7 +113,7 @@ class Encoding:
         self._cadence.add(now)
         return Order(bitrate, replace(plan, fps=self._cadence.fps(plan.fps)), keyframe)
 
-    def encode(self, frame: av.VideoFrame, order: Order, timestamp: int, captured: float) -> EncodedFrame:
+    def encode(self, frame: av.VideoFrame, order: Order, timestamp: int, captured: float) -> list[EncodedFrame]:
         """Encode a frame.
 
         Args:
@@ -112,23 +122,38 @@ class Encoding:
             timestamp: In ticks of 90 kHz, higher than the last.
             captured: When it was, for the result.
 
+        Returns:
+            What is ready, of this frame or of earlier ones.
+
         Raises:
-            av.FFmpegError: The encoder refused; `VideoEncoder.restart` it before the next frame.
+            av.FFmpegError: The encoder refused; `restart` before the next frame.
         """
         plan = order.plan
         if plan.size != (frame.width, frame.height):
             frame = to_yuv420p(frame, self._reformatter, plan.size)
+        self._orders[timestamp] = order
+        self._newest_in = captured
         return self.encoder.encode(frame, timestamp, captured, order.bitrate, plan.fps, order.keyframe)
 
-    def made(self, encoded: EncodedFrame, order: Order, now: float) -> None:
-        """Take note of a frame that was encoded.
+    def made(self, encoded: EncodedFrame, now: float) -> None:
+        """Take note of a frame that came out.
 
         Args:
             encoded: The frame.
-            order: How it was to be encoded.
             now: Seconds on the clock of `order`.
         """
+        self._newest_out = encoded.time
+        order: Order | None = None
+        for timestamp in [each for each in self._orders if each <= encoded.timestamp]:
+            order = self._orders.pop(timestamp)
         if encoded.keyframe:
             self.keyframes.made(now)
-        else:
+        elif order is not None:
             self._degradation.encoded(8 * len(encoded.data), order.plan, order.bitrate, now)
+
+    def restart(self) -> None:
+        """Begin again, with a keyframe, because a frame was lost that the next ones would build on."""
+        self._orders.clear()
+        # A frame that failed is not tried again before its time.
+        self._newest_in = self._newest_out
+        self.encoder.restart()

@@ -36,12 +36,7 @@ from ...engine.rtp import (
 )
 from ...engine.rtp_sender import RtpSender
 from ...engine.rtp_transport import RTCDtlsTransport, transport_id, transport_stats
-from ...engine.stats import (
-    RemoteInboundStats,
-    RTCOutboundRtpStreamStats,
-    RTCStatsReport,
-    current_datetime,
-)
+from ...engine.stats import OutboundStats, RemoteInboundStats, RTCStatsReport, current_datetime
 from ...sender_clock import ntp_time
 from ..codecs import CODECS, REDUNDANCY, VIDEO
 from ..encoded_frame import EncodedFrame, MediaKind
@@ -50,7 +45,7 @@ from .bitrate import LinkEstimate, SendRate
 from .header_extensions import HeaderExtensions
 from .redundancy import Redundancy
 from .sent_packets import SentPacket, SentPackets
-from .source import AnySource, Choice, Feed, Negotiated, ProtectedSource, StreamSource
+from .source import AnySource, Choice, EncodingFeed, Feed, Negotiated, ProtectedSource, StreamSource
 
 __all__ = ["MediaSender"]
 
@@ -265,8 +260,9 @@ class MediaSender(RtpSender):
         """The W3C's statistics: what was sent, and what the other end reported of it."""
         report = RTCStatsReport()
         if self.source is not None:
+            encoder = self._feed.encoder_of(self) if isinstance(self._feed, EncodingFeed) else None
             report.add(
-                RTCOutboundRtpStreamStats(
+                OutboundStats(
                     timestamp=current_datetime(),
                     type="outbound-rtp",
                     id=f"outbound-rtp_{id(self)}",
@@ -276,6 +272,8 @@ class MediaSender(RtpSender):
                     packetsSent=self._packets,
                     bytesSent=self._octets,
                     trackId=self.track_id,
+                    encoderImplementation=None if encoder is None else encoder.name,
+                    powerEfficientEncoder=None if encoder is None else encoder.is_hardware,
                 )
             )
         if self._reported_loss is not None:

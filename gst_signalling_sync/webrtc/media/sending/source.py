@@ -9,9 +9,20 @@ from ....threads.loop_thread import LoopThread
 from ...engine.capabilities import Parameters
 from ..codecs.codec import SendForm
 from ..encoded_frame import EncodedFrame, MediaKind
+from .chosen_encoder import EncoderInUse
 from .fan_out import Sink
 
-__all__ = ["AnySource", "Choice", "Feed", "Negotiated", "ProtectedSource", "Source", "StreamSink", "StreamSource"]
+__all__ = [
+    "AnySource",
+    "Choice",
+    "EncodingFeed",
+    "Feed",
+    "Negotiated",
+    "ProtectedSource",
+    "Source",
+    "StreamSink",
+    "StreamSource",
+]
 
 
 class StreamSink(Sink, Protocol):
@@ -48,6 +59,14 @@ class Feed(Protocol):
 
     def report_backlog(self, sink: StreamSink, is_behind: bool) -> None:
         """Take note of whether a link has frames waiting, so that more had better not come."""
+
+
+@runtime_checkable
+class EncodingFeed(Protocol):
+    """A feed that encodes what it delivers, and tells by what; called on the loop."""
+
+    def encoder_of(self, sink: Sink) -> EncoderInUse | None:
+        """What encodes the frames of a sender; None: nothing does."""
 
 
 class Source(Feed, Protocol):

@@ -47,6 +47,7 @@ class Transcoder(VideoSource):
         joinable: Called for the access units since the last keyframe, with which decoding begins.
         ask: Called when decoding can only go on with a keyframe.
         named: Called for the source as log lines name it.
+        encoder: As of `VideoSource`.
     """
 
     def __init__(
@@ -55,8 +56,9 @@ class Transcoder(VideoSource):
         joinable: Callable[[], list[EncodedFrame]],
         ask: Callable[[], None],
         named: Callable[[], str],
+        encoder: str | None = None,
     ) -> None:
-        super().__init__(fps)
+        super().__init__(fps, encoder=encoder)
         self._joinable = joinable
         self._ask = ask
         self._named = named

@@ -1,20 +1,23 @@
-"""The video encoders: frames in, access units out. Each is used by one thread."""
+"""`VideoEncoder`: frames in, access units out. Each is used by one thread."""
 
 from __future__ import annotations
 
 import logging
-import os
+from collections import deque
+from collections.abc import Iterator
 from fractions import Fraction
-from typing import Final
+from itertools import groupby
+from typing import Any, Final, NamedTuple
 
 import av
-from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from ....threads.scheduling import without_real_time
+from ....errors import MediaError
 from ..codecs import VIDEO
 from ..codecs.codec import SendForm
 from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
+from ..encoders import SOFTWARE
+from ..encoders.kind import EncoderKind, EncoderSettings, OpenEncoder, RateChange
 from ..ffmpeg_in_children import keep_in_child
 
 __all__ = ["VideoEncoder", "default_bitrate"]
@@ -25,10 +28,6 @@ _BITS_PER_PIXEL: Final = 0.08
 """What a moving picture takes to look well in either codec, by the rule of thumb."""
 
 _MIN_DEFAULT: Final = 100_000
-
-_ONE_THREAD_PIXELS: Final = 1280 * 720
-
-_NO_PERIODIC_KEYFRAMES: Final = 1_000_000
 
 _FOLLOWED: Final = (0.5, 4.0)
 """Bitrates that an open codec follows, as multiples of the one that it was opened with. Its buffer keeps its size in bits, so
@@ -52,31 +51,46 @@ def default_bitrate(width: int, height: int, fps: float) -> int:
     return max(_MIN_DEFAULT, round(width * height * fps * _BITS_PER_PIXEL))
 
 
-class VideoEncoder:
-    """Encodes the frames of one source in one codec, for real time: no frame is held back, none is skipped.
+class _Held(NamedTuple):
+    pts: int
+    timestamp: int
+    time: float
 
-    Changes of the bitrate and of the frame rate cost no keyframe where the codec `follows` them. FFmpeg does not tell libvpx of
-    a new bitrate, but libvpx gives each frame its share of the bitrate by how long it is shown: it is told a longer duration
-    for a higher bitrate, and a shorter one for a lower. libx264 is told a bitrate. A codec is opened again, which begins with a
-    keyframe, when the size of the frames changes, and when the bitrate changes by more than it follows.
+
+class VideoEncoder:
+    """Encodes the frames of one source in one codec, for real time: none is skipped, and none is held back by software.
+
+    Changes of the bitrate and of the frame rate cost no keyframe where the encoder `follows` them. FFmpeg does not tell libvpx
+    of a new bitrate, but libvpx gives each frame its share of the bitrate by how long it is shown: it is told a longer duration
+    for a higher bitrate, and a shorter one for a lower. libx264 is told a bitrate. An encoder is opened again, which begins
+    with a keyframe, when the size of the frames changes, and when the bitrate changes by more than it follows.
+
+    What hardware makes is read: a keyframe gets its parameter sets, and a stream that receivers were not promised is refused.
 
     Args:
         form: Of the codec.
+        kind: What encodes.
     """
 
-    def __init__(self, form: SendForm) -> None:
+    def __init__(self, form: SendForm, kind: EncoderKind = SOFTWARE) -> None:
         keep_in_child(self)
         self._codec = VIDEO[form.codec]
         self._form = form
-        self._context: VideoCodecContext | None = None
-        # What it was opened with.
+        self._kind = kind
+        self._reader = self._codec.unit_reader() if kind.is_hardware else None
+        self._rate_change = kind.rate_change(self._codec)
+        self._encoder: OpenEncoder | None = None
+        # What it was opened with, or told since.
+        self._size = (0, 0)
         self._bitrate = 0
-        self._fps = 0.0
+        self._fps = self._opened_fps = 0.0
         self._next = 0
+        self._held: deque[_Held] = deque()
+        self.openings = 0
 
     def encode(
         self, frame: av.VideoFrame, timestamp: int, time: float, bitrate: int, fps: float, keyframe: bool
-    ) -> EncodedFrame:
+    ) -> list[EncodedFrame]:
         """Encode a frame.
 
         Args:
@@ -88,39 +102,72 @@ class VideoEncoder:
             keyframe: Whether this must be one.
 
         Returns:
-            The access unit.
+            The access units that are ready: of software that of this frame, of hardware maybe of earlier ones, or none.
 
         Raises:
             av.FFmpegError: The encoder refused; `restart` it before the next frame.
+            ValueError: This PyAV lacks it.
+            MediaError: It made what cannot be sent.
         """
-        frame = self._codec.fitted(frame)
-        context = self._context
-        if (
-            context is None
-            or (context.width, context.height) != (frame.width, frame.height)
-            or not self._is_near(bitrate, fps)
-            or (keyframe and abs(bitrate - self._bitrate) > _SMALL_CHANGE * self._bitrate)
-        ):
-            self._bitrate, self._fps = bitrate, fps
-            self._context = context = self._open(frame.width, frame.height)
+        frame = self._kind.fitted(self._codec, frame)
+        encoder = self._prepared((frame.width, frame.height), bitrate, fps, keyframe)
         # By the true times, libvpx gives frames twice the bits for a second after one was left out.
         frame.pts = self._next
         frame.time_base = Fraction(1, VIDEO_CLOCK_RATE)
-        frame.duration = self._pass_on(context, bitrate, fps)
+        frame.duration = self._pass_on(encoder, bitrate, fps)
+        self._held.append(_Held(self._next, timestamp, time))
         self._next += frame.duration
         frame.pict_type = PictureType.I if keyframe else PictureType.NONE
-        packets = context.encode(frame)
-        data = b"".join(map(bytes, packets))
-        return EncodedFrame(self._codec.name, data, timestamp, any(packet.is_keyframe for packet in packets), time)
+        packets = encoder.encode(frame)
+        return [made for _, together in groupby(packets, lambda each: each.pts) for made in self._made(list(together))]
 
     def restart(self) -> None:
         """Begin again, with a keyframe, because a frame was lost that the next ones would build on."""
-        self._context = None
+        self._encoder = None
+        self._held.clear()
 
     @property
     def follows(self) -> bool:
         """Whether changes of the bitrate, within wide limits, and of the frame rate cost no keyframe."""
-        return self._codec.follows_durations or self._codec.follows_bitrate
+        return self._rate_change is RateChange.FREE
+
+    def _made(self, packets: list[av.Packet[Any]]) -> Iterator[EncodedFrame]:
+        """What is sent of the packets of one frame."""
+        data = b"".join(map(bytes, packets))
+        keyframe = any(packet.is_keyframe for packet in packets)
+        if self._reader is not None and data:
+            unit = self._reader.read(data)
+            if unit is not None and not self._codec.is_promised(unit.format):
+                raise MediaError(
+                    f"it makes {self._codec.name} of profile {unit.format.profile}, which was not negotiated"
+                )
+            data, keyframe = (b"", False) if unit is None else (unit.data, unit.keyframe)
+        if not data or not self._held:
+            return
+        held = self._held.popleft()
+        while self._held and held.pts < (packets[0].pts or 0):
+            held = self._held.popleft()
+        yield EncodedFrame(self._codec.name, data, held.timestamp, keyframe, held.time)
+
+    def _prepared(self, size: tuple[int, int], bitrate: int, fps: float, keyframe: bool) -> OpenEncoder:
+        """The encoder, opened again or told of a new bitrate where that is needed."""
+        is_near = self._is_near(bitrate, fps)
+        if self._encoder is not None and size == self._size:
+            if self._rate_change is RateChange.IN_PLACE:
+                if not is_near:
+                    self._bitrate, self._fps = bitrate, fps
+                    # It goes on to share it among the frames that it was opened for.
+                    self._kind.set_bitrate(self._encoder, self._codec, round(bitrate * self._opened_fps / fps))
+                return self._encoder
+            if is_near and not (keyframe and abs(bitrate - self._bitrate) > _SMALL_CHANGE * self._bitrate):
+                return self._encoder
+        self._size, self._bitrate, self._fps, self._opened_fps = size, bitrate, fps, fps
+        # Some devices have room for one.
+        self.restart()
+        self._encoder = self._kind.open(EncoderSettings(self._codec, size, fps, bitrate, dict(self._form.options)))
+        self.openings += 1
+        logger.debug("%s: %dx%d, %d bit/s", self._kind.name_for(self._codec), *size, bitrate)
+        return self._encoder
 
     def _is_near(self, bitrate: int, fps: float) -> bool:
         if not self.follows:
@@ -128,30 +175,12 @@ class VideoEncoder:
         lowest, highest = _FOLLOWED
         return lowest * self._bitrate <= bitrate <= highest * self._bitrate
 
-    def _pass_on(self, context: VideoCodecContext, bitrate: int, fps: float) -> int:
+    def _pass_on(self, encoder: OpenEncoder, bitrate: int, fps: float) -> int:
         """Have the next frame get its part of the bitrate; how long the codec is told that it is shown, in ticks."""
         duration = VIDEO_CLOCK_RATE / self._fps
         part = bitrate / fps / (self._bitrate / self._fps)
-        if self._codec.follows_durations:
+        if self._kind.follows_durations(self._codec):
             return max(1, round(duration * part))
-        if self._codec.follows_bitrate:
-            self._codec.set_bitrate(context, round(self._bitrate * part))
+        if self.follows:
+            self._kind.set_bitrate(encoder, self._codec, round(self._bitrate * part))
         return round(duration)
-
-    def _open(self, width: int, height: int) -> VideoCodecContext:
-        context = av.CodecContext.create(self._codec.encoder, "w")
-        assert isinstance(context, VideoCodecContext)
-        context.width = width
-        context.height = height
-        context.pix_fmt = "yuv420p"
-        context.time_base = Fraction(1, VIDEO_CLOCK_RATE)
-        context.framerate = Fraction(self._fps).limit_denominator(1001)
-        context.bit_rate = self._bitrate
-        context.gop_size = _NO_PERIODIC_KEYFRAMES
-        context.thread_count = 1 if width * height <= _ONE_THREAD_PIXELS else min(4, os.cpu_count() or 1)
-        context.options = {**self._codec.encoder_options(self._bitrate), **dict(self._form.options)}
-        # SVT-AV1 in a process of root's makes the thread that opens it, and its own, real-time ones of the highest priority.
-        with without_real_time():
-            context.open()
-        logger.debug("%s encoder: %dx%d, %d bit/s", self._codec.name, width, height, self._bitrate)
-        return context

@@ -15,6 +15,7 @@ from typing import Any, Final
 import av
 from av.video.reformatter import VideoReformatter
 
+from ....errors import MediaError
 from ....threads.interruptible import Condition
 from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
@@ -26,7 +27,10 @@ from ..encoded_frame import VIDEO_CLOCK_RATE
 from ..failures import Failures
 from ..pictures import to_frame, to_yuv420p
 from ..track_names import checked_name
+from .chosen_encoder import ChosenEncoder, EncoderInUse
 from .degradation import Degradation, DegradationPreference
+from .encoder_choice import choose_encoder
+from .encoder_thread import EncoderThread
 from .encoding import FRAME_TOLERANCE, MIN_BITRATE, Encoding, lowest_bitrate
 from .fan_out import FanOut, Sink
 from .source_thread import SourceThread
@@ -47,6 +51,9 @@ _BURST: Final = 3
 """Frames that may come early: who writes at about `fps`, and several at once after a stall, must not wait ever after."""
 
 _POLL_SECONDS: Final = 0.005
+
+_HELD_BACK_SECONDS: Final = 0.25
+"""Where an encoder gives a frame out when the next one is put in, and none comes, the same one is put in again."""
 
 
 def check_fps(fps: float) -> None:
@@ -79,9 +86,11 @@ class VideoSource:
         bitrate: Bits per second: the highest, or the lowest and the highest. None: by the size of the frames, 0.08 per pixel.
         degradation: What is given up where a link is too thin for the frames, see `Degradation`.
         name: By which the other end knows the track, see `checked_name`; None: it has none.
+        encoder: None or ``"software"``; ``"auto"``: hardware where some works; or FFmpeg's name of one, see `choose_encoder`.
 
     Raises:
-        ValueError: There is no such codec or preference, a number is out of range, or the name is none that a track may have.
+        ValueError: There is no such codec, encoder or preference, a number is out of range, or the name is none that a track
+            may have.
     """
 
     kind: Final = "video"
@@ -95,14 +104,19 @@ class VideoSource:
         *,
         degradation: DegradationPreference = "balanced",
         name: str | None = None,
+        encoder: str | None = None,
     ) -> None:
         check_fps(fps)
         self.name: Final = checked_name(name, self.kind)
         self.fps = float(fps)
-        self.codecs = _checked_codecs(codecs)
+        names = _checked_codecs(codecs)
         self._limits = _checked_limits(bitrate)
         Degradation(degradation)
         self._degradation = degradation
+        choice = choose_encoder(encoder, names)
+        self.codecs = choice.codecs
+        self._hardware = choice.kinds
+        self._encoder_failure = choice.failure
         self._interval = 1 / self.fps / FRAME_TOLERANCE
         self._owner = Owner("video source")
         self._fan_out = FanOut()
@@ -114,6 +128,8 @@ class VideoSource:
         self._encoded = 0
         self._encodings: dict[SendForm, Encoding] = {}
         self._form_of: dict[Sink, SendForm] = {}
+        # Those on which hardware is called or was, by form.
+        self._encoder_threads: dict[SendForm, EncoderThread] = {}
         self._thread = SourceThread("video-source")
         self._failures = Failures(logger, lambda: repr(self), (av.FFmpegError, ValueError))
 
@@ -139,6 +155,22 @@ class VideoSource:
     def failure(self) -> Exception | None:
         """Why the newest frame could not be sent; None: nothing is wrong."""
         return self._failures.newest
+
+    @property
+    def encoders(self) -> dict[str, str]:
+        """What encodes, FFmpeg's name by codec, such as ``{"H264": "h264_nvenc"}``; empty while nobody watches.
+
+        Raises:
+            RuntimeError: The source was inherited by `fork`.
+        """
+        self._owner.check()
+        with self._changed:
+            return {form.codec: each.encoder.in_use.name for form, each in self._encodings.items()}
+
+    @property
+    def encoder_failure(self) -> MediaError | None:
+        """Why frames are encoded by software where hardware was asked for; None: that was not, or it works."""
+        return self._encoder_failure
 
     @property
     def bitrate(self) -> int | None:
@@ -192,7 +224,7 @@ class VideoSource:
         with self._changed:
             self._form_of[sink] = form
             if form not in self._encodings:
-                self._encodings[form] = Encoding(form, self._degradation)
+                self._encodings[form] = Encoding(self._new_encoder(form), self._degradation)
             self._encodings[form].sinks += 1
             self._fan_out.add(sink, form, loop)
             self._thread.ensure(self._main)
@@ -211,7 +243,7 @@ class VideoSource:
             encoding.behind.discard(sink)
             encoding.sinks -= 1
             if form not in self._fan_out.forms:
-                del self._encodings[form]
+                self._encodings.pop(form).encoder.close()
             self._changed.notify_all()
 
     def request_keyframe(self, sink: Sink) -> bool:
@@ -268,6 +300,21 @@ class VideoSource:
                 encoding.behind.discard(sink)
             self._changed.notify_all()
 
+    def encoder_of(self, sink: Sink) -> EncoderInUse | None:
+        """What encodes the frames of a sender; None: it takes none."""
+        with self._changed:
+            encoding = self._encoding_of(sink)
+            return None if encoding is None else encoding.encoder.in_use
+
+    def _new_encoder(self, form: SendForm) -> ChosenEncoder:
+        hardware = self._hardware.get(form.codec)
+        if hardware is None:
+            return ChosenEncoder(form)
+        thread = EncoderThread(self._encoder_threads.get(form))
+        self._encoder_threads[form] = thread
+        self._encoder_failure = None
+        return ChosenEncoder(form, hardware, thread, self._on_encoder_failure)
+
     def _encoding_of(self, sink: Sink) -> Encoding | None:
         form = self._form_of.get(sink)
         return None if form is None else self._encodings.get(form)
@@ -276,6 +323,11 @@ class VideoSource:
         """Wait until the thread has ended, if nobody watches any more; on a caller's thread."""
         if not self._encodings and not self._thread.join(deadline):
             logger.warning("%r: a frame is still being encoded %g s after close()", self, deadline.seconds)
+        for form, thread in list(self._encoder_threads.items()):
+            if not thread.join(deadline):
+                logger.warning(
+                    "%r: the driver of its %s encoder has not returned; its thread is left behind", self, form.codec
+                )
 
     # What follows runs on the source's thread.
 
@@ -323,6 +375,8 @@ class VideoSource:
 
     def _repeat_at(self, last_time: float) -> float:
         """When to send the last frame again if no other comes."""
+        if any(each.holds_back for each in self._encodings.values()):
+            return last_time + min(2 * self._interval, _HELD_BACK_SECONDS)
         times = [each.keyframes.due_at() for each in self._encodings.values()]
         wanted = min((due for due in times if due is not None), default=None)
         if wanted is None:
@@ -350,14 +404,19 @@ class VideoSource:
             encoded = encoding.encode(frame, order, timestamp, captured)
             with self._changed:
                 self._encoded += 1
-                encoding.made(encoded, order, time.monotonic())
-            if encoded.data:
-                self._fan_out.post(form, encoded)
+                for each in encoded:
+                    encoding.made(each, time.monotonic())
+            for each in encoded:
+                self._fan_out.post(form, each)
         except Exception as error:  # noqa: BLE001 - reported; the others are still to get their frame
             self._failures.add(f"encode a frame of {frame.width}x{frame.height} in {form.codec}", error, now)
-            encoding.encoder.restart()
+            encoding.restart()
         else:
             self._failures.passed()
+
+    def _on_encoder_failure(self, error: MediaError) -> None:
+        self._encoder_failure = error
+        logger.warning("%r: %s; software encodes from now on", self, error)
 
 
 def _checked_codecs(codecs: Sequence[str]) -> tuple[str, ...]:

@@ -1,0 +1,22 @@
+"""AMD's Advanced Media Framework."""
+
+from __future__ import annotations
+
+from .kind import EncoderSettings, HardwareKind, RateChange
+
+__all__ = ["AMF"]
+
+
+class AMF(HardwareKind):
+    """The Advanced Media Framework."""
+
+    suffix = "amf"
+    codecs = ("H264", "AV1")
+    formats = ("nv12", "yuv420p")
+    change = RateChange.REOPENED
+    needs = "a graphics unit of AMD's with its driver and runtime (libamfrt64.so.1)"
+
+    def options(self, settings: EncoderSettings) -> dict[str, str]:
+        """FFmpeg's options for real time."""
+        options = {"usage": "ultralowlatency", "quality": "speed", "rc": "cbr", "forced_idr": "1", "async_depth": "1"}
+        return options | {"profile": "constrained_baseline"} if settings.codec.name == "H264" else options

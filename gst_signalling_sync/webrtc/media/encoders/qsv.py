@@ -1,0 +1,34 @@
+"""Intel's Quick Sync Video.
+
+By FFmpeg's ``libavcodec/qsvenc.c`` a bitrate that is set while it is open is taken for the next frame.
+"""
+
+from __future__ import annotations
+
+from .kind import EncoderSettings, HardwareKind, RateChange
+
+__all__ = ["QSV"]
+
+
+class QSV(HardwareKind):
+    """Quick Sync Video."""
+
+    suffix = "qsv"
+    codecs = ("H264", "VP9", "AV1")
+    formats = ("nv12",)
+    change = RateChange.IN_PLACE
+    needs = "a graphics unit of Intel's with its runtime (libmfx-gen or libmfx-hw64), and access to /dev/dri/renderD128"
+
+    def options(self, settings: EncoderSettings) -> dict[str, str]:
+        """FFmpeg's options for real time."""
+        options = {
+            "preset": "veryfast",
+            # The result of each frame is waited for.
+            "async_depth": "1",
+            "forced_idr": "1",
+            "maxrate": str(settings.bitrate),
+            "bufsize": str(settings.bitrate // 2),
+        }
+        if settings.codec.name != "H264":
+            return options
+        return options | {"profile": "baseline", "look_ahead": "0", "idr_interval": "0"}

@@ -1,0 +1,33 @@
+"""Encoders behind V4L2's memory-to-memory interface: Raspberry Pi 4 and earlier, Qualcomm, Rockchip, NXP, Samsung.
+
+By FFmpeg's ``libavcodec/v4l2_m2m_enc.c`` the bitrate is set when it is opened, and only then. A frame comes out when the next
+one is put in, because nothing is waited for while the driver takes more. Frames are copied as they lie in memory, so that
+their rows must be as long as the driver's. Parameter sets may come alone, and with the first keyframe only.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from .kind import CONSTRAINED_BASELINE, EncoderSettings, HardwareKind, RateChange
+
+__all__ = ["V4L2M2M"]
+
+
+class V4L2M2M(HardwareKind):
+    """V4L2's memory-to-memory encoders."""
+
+    suffix = "v4l2m2m"
+    codecs = ("H264", "VP8")
+    # Which of them depends on the driver.
+    formats = ("yuv420p", "nv12")
+    # Rows of luma and of chroma are padded to 32 bytes at the most.
+    width_step: ClassVar[int] = 64
+    change = RateChange.REOPENED
+    needs = "a V4L2 memory-to-memory encoder, such as /dev/video11 of a Raspberry Pi 4, that this user may open"
+
+    def options(self, settings: EncoderSettings) -> dict[str, str]:
+        """FFmpeg's options for real time."""
+        # With the 4 that FFmpeg takes, the driver of the Raspberry Pi may wait for a buffer while FFmpeg waits for a frame.
+        options = {"num_capture_buffers": "16"}
+        return options | {"profile": CONSTRAINED_BASELINE} if settings.codec.name == "H264" else options

@@ -1,0 +1,21 @@
+"""Apple's VideoToolbox, under macOS."""
+
+from __future__ import annotations
+
+from .kind import EncoderSettings, HardwareKind, RateChange
+
+__all__ = ["VIDEOTOOLBOX"]
+
+
+class VIDEOTOOLBOX(HardwareKind):
+    """VideoToolbox."""
+
+    suffix = "videotoolbox"
+    codecs = ("H264",)
+    formats = ("nv12", "yuv420p")
+    change = RateChange.REOPENED
+    needs = "macOS on a machine with an encoder"
+
+    def options(self, settings: EncoderSettings) -> dict[str, str]:
+        """FFmpeg's options for real time."""
+        return {"profile": "constrained_baseline", "realtime": "1", "prio_speed": "1", "allow_sw": "0"}
