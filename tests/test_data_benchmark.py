@@ -28,7 +28,7 @@ def test_contestant_is_measured(contestant: Contestant) -> None:
     require(contestant.name, contestant.python(), ".ci/peers")
     flow = Flow("little", replace(PACE, seconds=1.0))
 
-    result = run(1, LITTLE, PACE, [5.0], [flow], 5.0, (contestant.name,), lambda text: None)
+    result = run(1, LITTLE, PACE, [5.0], [flow], 5.0, (), (contestant.name,), lambda text: None)
 
     assert not [each for each in result.missing if contestant.name in each]
     assert len(result.rounds[contestant.name]) == 1

@@ -10,7 +10,16 @@ from typing import Final
 from tests.peers.gst_signalling import find_gst_signalling
 from tests.peers.peer_process import peers_directory
 
-__all__ = ["COMPARISONS", "CONTESTANTS", "CPU_METRICS", "METRICS", "Comparison", "Contestant"]
+__all__ = [
+    "COMPARISONS",
+    "CONTESTANTS",
+    "CPU_METRICS",
+    "GST_SIGNALLING",
+    "METRICS",
+    "OWN_UVLOOP",
+    "Comparison",
+    "Contestant",
+]
 
 METRICS: Final = {
     "first_message_ms": "first message [ms]",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from statistics import median
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.data.contestants import COMPARISONS, CPU_METRICS, METRICS, Comparison
+from benchmarks.data.contestants import COMPARISONS, CPU_METRICS, GST_SIGNALLING, METRICS, Comparison
 from benchmarks.data.run import FLOWS, DataResult
 from benchmarks.report import figure, print_missing
 
@@ -38,6 +39,8 @@ def print_data(console: Console, result: DataResult) -> None:
     for loss, flows in result.lossy.items():
         for flow in flows:
             _print_lossy(console, result, loss, flow)
+    if result.throughput:
+        _print_throughput(console, result)
     print_missing(console, result.missing)
 
 
@@ -109,6 +112,26 @@ def _print_lossy(console: Console, result: DataResult, loss: float, flow: str) -
             figure(measured.consumer_cpu_us),
         )
     console.print(table)
+
+
+def _print_throughput(console: Console, result: DataResult) -> None:
+    table = Table(
+        title=f"Throughput over bad links of 8 Mbit/s [MB/s], medians; in parentheses to {GST_SIGNALLING.name}'s"
+    )
+    table.add_column("contestant", no_wrap=True)
+    for link in result.throughput:
+        table.add_column(link, justify="right")
+    for name in dict.fromkeys(name for of_link in result.throughput.values() for name in of_link):
+        table.add_row(name, *[_beside(of_link, name) for of_link in result.throughput.values()])
+    console.print(table)
+
+
+def _beside(of_link: dict[str, list[float]], name: str) -> str:
+    if not of_link.get(name):
+        return "-"
+    reached = median(of_link[name])
+    other = of_link.get(GST_SIGNALLING.name)
+    return f"{reached:.2f} ({reached / median(other):.2f})" if other else f"{reached:.2f}"
 
 
 def data_json(result: DataResult) -> str:

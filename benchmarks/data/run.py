@@ -9,6 +9,7 @@ from statistics import median
 from typing import Final
 
 from benchmarks.data.contestants import CONTESTANTS, Comparison, Contestant
+from benchmarks.data.links import BAD_LINKS, BULK
 from benchmarks.data.network import lossy_network
 from benchmarks.pacing import GO, OPEN, Pace, PacedMeasurement
 from benchmarks.processes import Process, embedded_server, find_reference_server, reference_server, running
@@ -54,6 +55,7 @@ class DataResult:
         paced: The same of `TEN_SESSIONS`.
         lossy: By the loss in percent, the flow's name and the contestant's.
         delay_ms: What the lossy links take, one way.
+        throughput: MB/s by the name in `BAD_LINKS` and the contestant's, in the order of the rounds.
         missing: Contestants that could not take part, and rounds that failed, in words.
     """
 
@@ -62,6 +64,7 @@ class DataResult:
     paced: dict[str, list[PacedMeasurement]] = field(default_factory=dict)
     lossy: dict[float, dict[str, dict[str, PacedMeasurement]]] = field(default_factory=dict)
     delay_ms: float = 0.0
+    throughput: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
 
     def median(self, contestant: str, metric: str) -> float | None:
@@ -88,6 +91,7 @@ def run(
     losses: Sequence[float],
     flows: Sequence[Flow],
     delay_ms: float,
+    links: Sequence[str],
     only: tuple[str, ...],
     progress: Callable[[str], None],
 ) -> DataResult:
@@ -100,6 +104,7 @@ def run(
         losses: Percent of the packets that lossy links lose, each way; empty: there are no such links.
         flows: What each sends over each of these, once.
         delay_ms: What the lossy links take, one way.
+        links: Names in `BAD_LINKS` over which each sends `BULK`, in each round, but once where there are no rounds.
         only: Parts of contestants' names to take; empty: all.
         progress: Is told what is being measured.
 
@@ -128,7 +133,7 @@ def run(
         for number in range(rounds):
             for contestant in present:
                 with measuring(contestant, f"round {number + 1} of {rounds}"):
-                    measurement = _run_round(contestant, address.uri, workload)
+                    measurement = _run_round(contestant, address.uri, workload, None)
                     result.rounds.setdefault(contestant.name, []).append(measurement)
             for contestant in present:
                 with measuring(contestant, f"round {number + 1} of {rounds}, {pace.sessions} sessions"):
@@ -141,6 +146,13 @@ def run(
                 for contestant in present:
                     with measuring(contestant, f"{loss:g} % loss, {flow.name}"):
                         of_flow[contestant.name] = _run_paced(contestant, address.uri, flow.pace, profile)
+        for number in range(max(1, rounds)):
+            for link in links:
+                for contestant in present:
+                    with measuring(contestant, f"{link}, round {number + 1}"):
+                        measurement = _run_round(contestant, address.uri, BULK, BAD_LINKS[link])
+                        of_link = result.throughput.setdefault(link, {}).setdefault(contestant.name, [])
+                        of_link.append(measurement.bulk_mb_per_s)
     return result
 
 
@@ -157,11 +169,14 @@ def _side(contestant: Contestant, role: str, address: str, workload: str) -> lis
     return [python, "-m", f"benchmarks.contestants.{contestant.module}", role, address, workload]
 
 
-def _run_round(contestant: Contestant, uri: str, workload: Workload) -> Measurement:
-    with _producer(contestant, uri) as (producer, address):
+def _run_round(contestant: Contestant, uri: str, workload: Workload, profile: LinkProfile | None) -> Measurement:
+    with contextlib.ExitStack() as stack:
+        producer, address = stack.enter_context(_producer(contestant, uri))
+        if profile is not None:
+            address, _ = stack.enter_context(lossy_network(contestant, address, profile))
         told = replace(workload, producer_pid=producer.pid).to_json()
-        with running(_side(contestant, "consumer", address, told), contestant.variables) as consumer:
-            return Measurement.from_json(consumer.read_line(_ROUND_SECONDS))
+        consumer = stack.enter_context(running(_side(contestant, "consumer", address, told), contestant.variables))
+        return Measurement.from_json(consumer.read_line(_ROUND_SECONDS))
 
 
 def _run_paced(contestant: Contestant, uri: str, pace: Pace, profile: LinkProfile | None) -> PacedMeasurement:
