@@ -17,22 +17,25 @@ __all__ = ["lossy_network"]
 
 
 @contextlib.contextmanager
-def lossy_network(contestant: Contestant, address: str, profile: LinkProfile) -> Iterator[tuple[str, LinkRelay]]:
+def lossy_network(
+    contestant: Contestant, address: str, profile: LinkProfile, seed: int = 1
+) -> Iterator[tuple[str, LinkRelay]]:
     """A network between a contestant's producer and its consumer, for the time of the block.
 
     Args:
         contestant: Which of the two ways of meeting it has.
         address: Where the consumer would find the producer.
         profile: Of the link at first.
+        seed: Of its random numbers.
 
     Yields:
         Where it finds it behind the network, and the relay, whose profile may be set.
     """
     if contestant.uses_signalling:
-        with SimulatedNetwork(address, profile) as network:
+        with SimulatedNetwork(address, profile, seed) as network:
             yield network.uri, network.relay
         return
-    with LinkRelay(profile) as relay, _DescriptionProxy(address, relay) as proxy:
+    with LinkRelay(profile, seed) as relay, _DescriptionProxy(address, relay) as proxy:
         yield proxy.address, relay
 
 

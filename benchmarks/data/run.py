@@ -16,7 +16,7 @@ from benchmarks.processes import Process, embedded_server, find_reference_server
 from benchmarks.workload import Measurement, Workload
 from gst_signalling_sync.testing.link import LinkProfile
 
-__all__ = ["FLOWS", "TEN_SESSIONS", "DataResult", "Flow", "run"]
+__all__ = ["FLOWS", "TEN_SESSIONS", "DataResult", "Flow", "measure_link", "run"]
 
 _READY_SECONDS: Final = 20.0
 _ROUND_SECONDS: Final = 120.0
@@ -133,7 +133,7 @@ def run(
         for number in range(rounds):
             for contestant in present:
                 with measuring(contestant, f"round {number + 1} of {rounds}"):
-                    measurement = _run_round(contestant, address.uri, workload, None)
+                    measurement = _run_round(contestant, address.uri, workload)
                     result.rounds.setdefault(contestant.name, []).append(measurement)
             for contestant in present:
                 with measuring(contestant, f"round {number + 1} of {rounds}, {pace.sessions} sessions"):
@@ -150,9 +150,8 @@ def run(
             for link in links:
                 for contestant in present:
                     with measuring(contestant, f"{link}, round {number + 1}"):
-                        measurement = _run_round(contestant, address.uri, BULK, BAD_LINKS[link])
-                        of_link = result.throughput.setdefault(link, {}).setdefault(contestant.name, [])
-                        of_link.append(measurement.bulk_mb_per_s)
+                        reached = measure_link(contestant, address.uri, BAD_LINKS[link], number)
+                        result.throughput.setdefault(link, {}).setdefault(contestant.name, []).append(reached)
     return result
 
 
@@ -169,11 +168,31 @@ def _side(contestant: Contestant, role: str, address: str, workload: str) -> lis
     return [python, "-m", f"benchmarks.contestants.{contestant.module}", role, address, workload]
 
 
-def _run_round(contestant: Contestant, uri: str, workload: Workload, profile: LinkProfile | None) -> Measurement:
+def measure_link(contestant: Contestant, uri: str, profile: LinkProfile, seed: int) -> float:
+    """Send `BULK` over a bad link.
+
+    Args:
+        contestant: Who.
+        uri: Of a signalling server.
+        profile: Of the link, in each direction.
+        seed: Of its random numbers.
+
+    Returns:
+        MB/s.
+
+    Raises:
+        ChildProcessError: It has failed, or taken too long.
+    """
+    return _run_round(contestant, uri, BULK, profile, seed).bulk_mb_per_s
+
+
+def _run_round(
+    contestant: Contestant, uri: str, workload: Workload, profile: LinkProfile | None = None, seed: int = 1
+) -> Measurement:
     with contextlib.ExitStack() as stack:
         producer, address = stack.enter_context(_producer(contestant, uri))
         if profile is not None:
-            address, _ = stack.enter_context(lossy_network(contestant, address, profile))
+            address, _ = stack.enter_context(lossy_network(contestant, address, profile, seed))
         told = replace(workload, producer_pid=producer.pid).to_json()
         consumer = stack.enter_context(running(_side(contestant, "consumer", address, told), contestant.variables))
         return Measurement.from_json(consumer.read_line(_ROUND_SECONDS))
