@@ -106,6 +106,7 @@ class AssociationTransport(RTCSctpTransport):
     # Streams of channels that are closed here, whose reset has to wait.
     _closing: list[int]
     _core: Association | None = None
+    _streams = _MAX_STREAM + 1
     _told_state = "new"
     _alarm: asyncio.TimerHandle | None = None
     _alarm_at = 0.0
@@ -147,7 +148,7 @@ class AssociationTransport(RTCSctpTransport):
     @property
     def maxChannels(self) -> int | None:
         """How many channels there can be at once."""
-        return _MAX_STREAM + 1 if self._core is not None else None
+        return self._streams if self._core is not None else None
 
     @property
     def is_acknowledged(self) -> bool:
@@ -269,7 +270,7 @@ class AssociationTransport(RTCSctpTransport):
         assert stream is not None, "established without a role"
         while stream in self._data_channels:
             stream += 2
-        if stream > _MAX_STREAM:
+        if stream >= self._streams:
             channel._setReadyState("closed")
             return None
         self._data_channels[stream] = channel
@@ -526,7 +527,8 @@ class AssociationTransport(RTCSctpTransport):
                         self._count_expired(outgoing.channel)
                         if message.offset < len(message.data):
                             outgoing.channel._addBufferedAmount(-len(outgoing.data))
-            case Established():
+            case Established(streams):
+                self._streams = min(streams, self._streams)
                 self._on_established()
             case IncomingReset():
                 self._on_incoming_reset(event)
