@@ -72,7 +72,12 @@ def test_all_bytes_arrive_in_order_both_ways(bad_link: Callable[[], Session]) ->
     channel = bad_link().channel("data", timeout=_SECONDS)
     generator = random.Random(1)
     messages = [generator.randbytes(generator.choice((1, 100, 1200, 20_000))) for _ in range(80)]
-    sender = threading.Thread(target=lambda: [channel.send(each, timeout=_SECONDS) for each in messages])
+
+    def send() -> None:
+        for each in messages:
+            channel.send(each, timeout=_SECONDS)
+
+    sender = threading.Thread(target=send)
     sender.start()
 
     received = [channel.recv(timeout=_SECONDS) for _ in messages]
