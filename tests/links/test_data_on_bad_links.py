@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from benchmarks.data.contestants import GST_SIGNALLING, OWN_UVLOOP
+from benchmarks.data.contestants import GST_SIGNALLING, LIBRARY_UVLOOP
 from benchmarks.data.links import BAD_LINKS
 from benchmarks.data.run import measure_link
 from gst_signalling_sync import DataChannel, Session, SignallingServer, connect
@@ -59,13 +59,13 @@ def bad_link(
 @pytest.mark.alone
 @pytest.mark.parametrize("link", BAD_LINKS)
 def test_throughput_beside_webrtcbin(embedded_server: SignallingServer, figures: Figures, link: str) -> None:
-    reached = {OWN_UVLOOP: 0.0, GST_SIGNALLING: 0.0}
+    reached = {LIBRARY_UVLOOP: 0.0, GST_SIGNALLING: 0.0}
     for seed in range(2):
         for contestant in reached:
             reached[contestant] += measure_link(contestant, embedded_server.uri, BAD_LINKS[link], seed)
 
     # Both depend on chance; `python -m benchmarks data --bad-links` has more rounds.
-    figures.add_ratio(f"throughput to webrtcbin's, {link}", reached[OWN_UVLOOP] / reached[GST_SIGNALLING], 0.7)
+    figures.add_ratio(f"throughput to webrtcbin's, {link}", reached[LIBRARY_UVLOOP] / reached[GST_SIGNALLING], 0.7)
 
 
 def test_all_bytes_arrive_in_order_both_ways(bad_link: Callable[[], Session]) -> None:
