@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -23,14 +24,14 @@ from .pairs import SECONDS, Observer, until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
 
-KINDS: Final = {
-    "reliable": ChannelOptions("echo"),
-    "unordered": ChannelOptions("echo ☃", ordered=False, protocol="p"),
-    "retransmits": ChannelOptions("echo", max_retransmits=3),
-    "unordered, no retransmits": ChannelOptions("echo", ordered=False, max_retransmits=0),
-    "lifetime": ChannelOptions("echo", max_packet_life_time=5000),
-    "unordered, lifetime": ChannelOptions("echo", ordered=False, max_packet_life_time=5000),
-}
+KINDS: Final = (
+    ChannelOptions("echo"),
+    ChannelOptions("echo ☃", ordered=False, protocol="p"),
+    ChannelOptions("echo, 3 retransmits", max_retransmits=3),
+    ChannelOptions("echo, unordered, no retransmits", ordered=False, max_retransmits=0),
+    ChannelOptions("echo, 5 s", max_packet_life_time=5000),
+    ChannelOptions("echo, unordered, 5 s", ordered=False, max_packet_life_time=5000),
+)
 NEGOTIATED_ID: Final = 12
 SIZES: Final = (1, 2, 1083, 1084, 1085, 1200, 16_384, 65_535)
 DEFAULT_MAX_MESSAGE_SIZE: Final = 65536
@@ -158,31 +159,30 @@ async def exchange(channel: Observer, messages: list[Message], ordered: bool) ->
         assert sorted(map(repr, received)) == sorted(map(repr, messages))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_channel_of_every_kind_carries_every_message(theirs: DataPeer, we_offer: bool, kind: str) -> None:
-    options = KINDS[kind]
-
+def test_channels_of_every_kind_carry_every_message(theirs: DataPeer, we_offer: bool) -> None:
     async def main() -> None:
         async with connected(theirs, we_offer) as ends:
-            ours, told = await ends.create_ours(options)
-            assert told["label"] == options.label
-            assert {name: told[name] for name in ("ordered", "max_retransmits", "life_time", "protocol")} == {
-                name: value for name, value in fields_of(options).items() if name not in ("label", "id")
-            }
-            their = await ends.create_theirs(
-                ChannelOptions("echo of theirs", options.ordered, options.max_retransmits, options.max_packet_life_time)
-            )
-            wire = their.wire
-            assert (wire.ordered, wire.max_retransmits, wire.max_packet_life_time) == (
-                options.ordered,
-                options.max_retransmits,
-                options.max_packet_life_time,
-            )
-            messages: list[Message] = ["text ☃", "", b"", b"bytes"]
-            if options.max_retransmits is None:
-                messages += [bytes(size) for size in (*SIZES, ends.max_message_size)] + ["x" * ends.max_message_size]
-            for channel in (ours, their):
-                await exchange(channel, messages, options.ordered)
+            sized: list[Message] = [bytes(size) for size in (*SIZES, ends.max_message_size)]
+            for number, options in enumerate(KINDS):
+                ours, told = await ends.create_ours(options)
+                expected = fields_of(options)
+                del expected["id"]
+                assert expected.items() <= told.items()
+                # aiortc announces a label beyond ASCII with a wrong length.
+                their = await ends.create_theirs(replace(options, label=f"echo of theirs {number}"))
+                wire = their.wire
+                assert (wire.ordered, wire.max_retransmits, wire.max_packet_life_time, wire.protocol) == (
+                    options.ordered,
+                    options.max_retransmits,
+                    options.max_packet_life_time,
+                    options.protocol,
+                )
+                messages: list[Message] = ["text ☃", "", b"", b"bytes"]
+                # More at once than a socket's buffer takes may be lost, and is not sent again on the others.
+                if options.max_retransmits is None:
+                    messages += [*sized, "x" * ends.max_message_size]
+                for channel in (ours, their):
+                    await exchange(channel, messages, options.ordered)
 
     asyncio.run(main())
 
