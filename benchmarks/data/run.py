@@ -168,14 +168,15 @@ def _side(contestant: Contestant, role: str, address: str, workload: str) -> lis
     return [python, "-m", f"benchmarks.contestants.{contestant.module}", role, address, workload]
 
 
-def measure_link(contestant: Contestant, uri: str, profile: LinkProfile, seed: int) -> float:
-    """Send `BULK` over a bad link.
+def measure_link(contestant: Contestant, uri: str, profile: LinkProfile, seed: int, workload: Workload = BULK) -> float:
+    """Send the bulk of a workload over a bad link.
 
     Args:
         contestant: Who.
         uri: Of a signalling server.
         profile: Of the link, in each direction.
         seed: Of its random numbers.
+        workload: Defaults to `BULK`.
 
     Returns:
         MB/s.
@@ -183,7 +184,7 @@ def measure_link(contestant: Contestant, uri: str, profile: LinkProfile, seed: i
     Raises:
         ChildProcessError: It has failed, or taken too long.
     """
-    return _run_round(contestant, uri, BULK, profile, seed).bulk_mb_per_s
+    return _run_round(contestant, uri, workload, profile, seed).bulk_mb_per_s
 
 
 def _run_round(
