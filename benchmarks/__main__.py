@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import click
 from rich.console import Console
 
-from benchmarks import data as data_benchmark
 from benchmarks import frames as frames_benchmark
 from benchmarks import report
 from benchmarks import server as server_benchmark
 from benchmarks import start as start_benchmark
+from benchmarks.data import report as data_report
+from benchmarks.data import run as data_benchmark
+from benchmarks.data.links import BAD_LINKS
 from benchmarks.fleet import report as fleet_report
 from benchmarks.fleet import run as fleet_benchmark
 from benchmarks.links import report as links_report
@@ -33,18 +36,46 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--rounds", default=5, show_default=True, help="How often each contestant is measured.")
+@click.option(
+    "--rounds", default=5, show_default=True, help="How often each contestant is measured; 0: lossy links alone."
+)
+@click.option(
+    "--loss",
+    "losses",
+    multiple=True,
+    type=click.FloatRange(0, 100, max_open=True),
+    help="Percent of the packets that a link loses each way: measures each contestant over such a link too. May be repeated.",
+)
+@click.option(
+    "--delay", "delay_ms", default=10.0, show_default=True, help="Milliseconds that such a link takes one way."
+)
+@click.option(
+    "--bad-links", is_flag=True, help="Measure the throughput over bursts of lost packets, reordering, a long queue."
+)
 @click.option("--only", multiple=True, help="Part of a contestant's name; may be repeated. Default: all of them.")
 @click.option("--quick", is_flag=True, help="A tenth of the messages: to try it, not to quote it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def data(rounds: int, only: tuple[str, ...], quick: bool, as_json: bool) -> None:
-    """Data channels: first message, round trip, flood, bulk."""
-    workload = Workload(warm_up=100, pings=1000, flood_messages=2000, bulk_messages=200) if quick else Workload()
-    result = data_benchmark.run(rounds, workload, only, _progress())
+def data(
+    rounds: int,
+    losses: tuple[float, ...],
+    delay_ms: float,
+    bad_links: bool,
+    only: tuple[str, ...],
+    quick: bool,
+    as_json: bool,
+) -> None:
+    """Data channels: first message, round trip, flood, bulk, processor time per message, and what lost packets cost."""
+    workload, pace, flows = Workload(), data_benchmark.TEN_SESSIONS, data_benchmark.FLOWS
+    if quick:
+        workload = Workload(warm_up=100, pings=1000, flood_messages=2000, bulk_messages=200)
+        pace = replace(pace, seconds=pace.seconds / 10)
+        flows = tuple(replace(flow, pace=replace(flow.pace, seconds=flow.pace.seconds / 10)) for flow in flows)
+    links = tuple(BAD_LINKS) if bad_links else ()
+    result = data_benchmark.run(rounds, workload, pace, losses, flows, delay_ms, links, only, _progress())
     if as_json:
-        click.echo(report.data_json(result))
+        click.echo(data_report.data_json(result))
     else:
-        report.print_data(_report_console(), result)
+        data_report.print_data(_report_console(), result)
 
 
 @main.command()

@@ -4,50 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.data import COMPARISONS, METRICS, Comparison, DataResult
 from benchmarks.server import ServerResult
 from benchmarks.soak.run import SoakResult
 from benchmarks.start import IMPORT_AIORTC, IMPORT_LIBRARY, LIST, StartResult
 
-__all__ = ["data_json", "print_data", "print_server", "print_soak", "print_start", "server_json", "start_json"]
-
-
-def print_data(console: Console, result: DataResult) -> None:
-    """Show medians, ratios and what is missing.
-
-    Args:
-        console: Where.
-        result: Of `benchmarks.data.run`.
-    """
-    table = Table(title=f"Data channels, two processes on loopback, medians; signalling by the {result.signalling}")
-    table.add_column("contestant", no_wrap=True)
-    table.add_column("rounds", justify="right")
-    for heading in METRICS.values():
-        table.add_column(heading, justify="right")
-    for name, rounds in result.rounds.items():
-        medians = [result.median(name, metric) for metric in METRICS]
-        table.add_row(name, str(len(rounds)), *[_figure(value) for value in medians])
-    console.print(table)
-    console.print(
-        "first message: from connecting to the signalling server, with the look-up by name, until a message has come"
-        " back; for bare aiortc from connecting a socket over which the descriptions are exchanged, so WebRTC alone."
-    )
-    ratios = Table("what", "of", "to", title="Ratios of medians")
-    ratios.add_column("ratio", justify="right")
-    ratios.add_column("wanted", justify="right")
-    for comparison in COMPARISONS:
-        ratio = result.ratio(comparison)
-        if ratio is not None:
-            heading = METRICS[comparison.metric]
-            ratios.add_row(heading, comparison.numerator, comparison.denominator, f"{ratio:.2f}", _wanted(comparison))
-    if ratios.row_count:
-        console.print(ratios)
-    _print_missing(console, result.missing)
+__all__ = ["figure", "print_missing", "print_server", "print_soak", "print_start", "server_json", "start_json"]
 
 
 def print_server(console: Console, result: ServerResult) -> None:
@@ -73,16 +38,16 @@ def print_server(console: Console, result: ServerResult) -> None:
         table.add_row(
             load.server,
             str(load.idle_peers),
-            _figure(load.sessions_per_s),
-            _figure(load.session_cpu_us),
-            _figure(load.relayed_per_s),
-            _figure(load.relayed_cpu_us),
-            _figure(load.memory_mib),
-            _figure(load.memory_per_idle_peer_kib),
+            figure(load.sessions_per_s),
+            figure(load.session_cpu_us),
+            figure(load.relayed_per_s),
+            figure(load.relayed_cpu_us),
+            figure(load.memory_mib),
+            figure(load.memory_per_idle_peer_kib),
         )
     console.print(table)
     console.print("CPU: the server's own. The rates are of server and driver together, and limited by the slower one.")
-    _print_missing(console, result.missing)
+    print_missing(console, result.missing)
 
 
 def print_start(console: Console, result: StartResult) -> None:
@@ -99,7 +64,7 @@ def print_start(console: Console, result: StartResult) -> None:
     table.add_column(f"of `{IMPORT_AIORTC}`", justify="right")
     for what in (IMPORT_LIBRARY, LIST, IMPORT_AIORTC):
         ratio = result.milliseconds(what) / result.milliseconds(IMPORT_AIORTC)
-        table.add_row(what, str(len(result.rounds[what])), _figure(result.milliseconds(what)), f"{ratio:.2f}")
+        table.add_row(what, str(len(result.rounds[what])), figure(result.milliseconds(what)), f"{ratio:.2f}")
     console.print(table)
 
 
@@ -142,32 +107,24 @@ def start_json(result: StartResult) -> str:
     return json.dumps(asdict(result), indent=2)
 
 
-def data_json(result: DataResult) -> str:
-    """Everything about the data channels as a JSON document."""
-    medians = {name: {metric: result.median(name, metric) for metric in METRICS} for name in result.rounds}
-    ratios: list[dict[str, Any]] = [
-        {**asdict(comparison), "ratio": result.ratio(comparison)} for comparison in COMPARISONS
-    ]
-    return json.dumps({**asdict(result), "medians": medians, "ratios": ratios}, indent=2)
-
-
 def server_json(result: ServerResult) -> str:
     """Everything about the servers as a JSON document."""
     return json.dumps(asdict(result), indent=2)
 
 
-def _print_missing(console: Console, missing: list[str]) -> None:
+def print_missing(console: Console, missing: list[str]) -> None:
+    """Show what could not be measured.
+
+    Args:
+        console: Where.
+        missing: In words.
+    """
     for what in missing:
         console.print(f"missing: {what}", style="yellow")
 
 
-def _wanted(comparison: Comparison) -> str:
-    if comparison.at_most is not None:
-        return f"<= {comparison.at_most:g}"
-    return f">= {comparison.at_least:g}" if comparison.at_least is not None else ""
-
-
-def _figure(value: float | None) -> str:
+def figure(value: float | None) -> str:
+    """A figure in a table; a dash where there is none."""
     if value is None:
         return "-"
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from statistics import quantiles
 from typing import Final
 
+from benchmarks.cpu import CpuClock
+
 __all__ = ["CHANNEL", "PRODUCER", "Flood", "Measurement", "Workload", "measure"]
 
 CHANNEL: Final = "data"
@@ -23,7 +25,11 @@ PRODUCER: Final = "benchmark"
 
 @dataclass(frozen=True)
 class Workload:
-    """What is sent in one round; sizes in bytes."""
+    """What is sent in one round; sizes in bytes.
+
+    Attributes:
+        producer_pid: The producer's process.
+    """
 
     warm_up: int = 300
     pings: int = 2000
@@ -32,6 +38,7 @@ class Workload:
     flood_size: int = 64
     bulk_messages: int = 2000
     bulk_size: int = 16 * 1024
+    producer_pid: int = 0
 
     def to_json(self) -> str:
         """As a command line argument."""
@@ -62,13 +69,18 @@ class Flood:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one round gave, measured in the consumer's process."""
+    """What one round gave, measured in the consumer's process.
+
+    The processor time of each end is that per message of the flood.
+    """
 
     first_message_ms: float
     round_trip_p50_us: float
     round_trip_p99_us: float
     flood_per_s: float
     bulk_mb_per_s: float
+    flood_producer_cpu_us: float
+    flood_consumer_cpu_us: float
 
     def to_json(self) -> str:
         """As a line of output."""
@@ -108,7 +120,10 @@ def measure(workload: Workload, started: float) -> Exchange:
         yield ping
         round_trips.append(time.perf_counter() - sent)
 
+    cpu = CpuClock(workload.producer_pid)
+    before = cpu.read()
     flood_seconds = yield from _receive(Flood(workload.flood_messages, workload.flood_size))
+    flood_producer_cpu, flood_consumer_cpu = cpu.since(before)
     bulk_seconds = yield from _receive(Flood(workload.bulk_messages, workload.bulk_size))
 
     percentiles = quantiles(round_trips, n=100)
@@ -118,6 +133,8 @@ def measure(workload: Workload, started: float) -> Exchange:
         round_trip_p99_us=percentiles[98] * 1e6,
         flood_per_s=(workload.flood_messages - 1) / flood_seconds,
         bulk_mb_per_s=(workload.bulk_messages - 1) * workload.bulk_size / bulk_seconds / 1e6,
+        flood_producer_cpu_us=flood_producer_cpu / workload.flood_messages * 1e6,
+        flood_consumer_cpu_us=flood_consumer_cpu / workload.flood_messages * 1e6,
     )
 
 

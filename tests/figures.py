@@ -46,6 +46,17 @@ class Figures:
         self._node.user_properties.append((_NAME, f"{what}: {share:.1%} (at most {limit:.1%})"))
         assert share <= limit, f"{what}: {share:.1%}, more than {limit:.1%}"
 
+    def add_ratio(self, what: str, ratio: float, at_least: float) -> None:
+        """Note a ratio, and assert that it is high enough.
+
+        Args:
+            what: Was compared.
+            ratio: The figure.
+            at_least: Its minimum.
+        """
+        self._node.user_properties.append((_NAME, f"{what}: {ratio:.2f} (at least {at_least:g})"))
+        assert ratio >= at_least, f"{what}: {ratio:.2f}, less than {at_least:g}"
+
 
 class Stopwatch:
     """Seconds since it was made."""

@@ -16,6 +16,7 @@ from gi.repository import GLib
 from gst_signalling import GstSignallingConsumer, GstSignallingProducer
 from gst_signalling.utils import async_find_producer_peer_id_by_name
 
+from benchmarks.pacing import Pace, Pacing
 from benchmarks.workload import CHANNEL, PRODUCER, Flood, Workload, measure
 
 HIGH_WATER_BYTES: Final = 1024 * 1024
@@ -82,6 +83,33 @@ async def consume(uri: str, workload: Workload) -> None:
     await consumer.close()
 
 
+async def pace(uri: str, wanted: Pace) -> None:
+    """Connect all sessions, send at the pace and print."""
+    address = urlsplit(uri)
+    pacing = Pacing(wanted)
+    loop = asyncio.get_running_loop()
+    opened: asyncio.Queue[Any] = asyncio.Queue()
+    channels = []
+
+    def on_channel(_: Any, channel: Any) -> None:
+        channels.append(channel)
+        channel.connect("on-open", lambda channel: loop.call_soon_threadsafe(opened.put_nowait, channel))
+        channel.connect("on-message-data", lambda _, data: pacing.take(data.get_data()))
+
+    producer_id = await async_find_producer_peer_id_by_name(address.hostname, address.port, PRODUCER)
+    consumers = [GstSignallingConsumer(address.hostname, address.port, producer_id) for _ in range(wanted.sessions)]
+    for consumer in consumers:
+        consumer.on("new_session", lambda session: session.pc.connect("on-data-channel", on_channel))
+        await consumer.connect()
+    ready = [await opened.get() for _ in consumers]
+    sends = [lambda message, channel=channel: _send(channel, message) for channel in ready]
+    print((await pacing.send_all_on_loop(sends)).to_json(), flush=True)
+    for consumer in consumers:
+        for session_id in list(consumer.sessions):
+            await consumer.close_session(session_id)
+        await consumer.close()
+
+
 async def _registered(host: str | None, port: int | None) -> None:
     """Until the server lists the producer, because `connect` does not wait for it."""
     while True:
@@ -120,4 +148,9 @@ def _send_flood(channel: Any, flood: Flood) -> None:
 
 if __name__ == "__main__":
     _role, _uri, _workload = sys.argv[1:]
-    asyncio.run(produce(_uri) if _role == "producer" else consume(_uri, Workload.from_json(_workload)))
+    if _role == "producer":
+        asyncio.run(produce(_uri))
+    elif _role == "pacer":
+        asyncio.run(pace(_uri, Pace.from_json(_workload)))
+    else:
+        asyncio.run(consume(_uri, Workload.from_json(_workload)))

@@ -6,8 +6,9 @@ import sys
 import time
 from typing import Any
 
+from benchmarks.pacing import Pace, Pacing
 from benchmarks.workload import CHANNEL, PRODUCER, Flood, Workload, measure
-from gst_signalling_sync import Producer, connect
+from gst_signalling_sync import Consumer, Producer, Session, connect
 
 
 def produce(uri: str) -> None:
@@ -16,14 +17,14 @@ def produce(uri: str) -> None:
     channel = producer.add_channel(CHANNEL)
 
     @channel.message.connect
-    def on_message(_: Any, data: str | bytes, **__: Any) -> None:
+    def on_message(_: Any, session: Session, data: str | bytes) -> None:
         if isinstance(data, bytes):
-            channel.send(data)
+            channel.send(data, session=session)
             return
         flood = Flood.from_text(data)
         payload = bytes(flood.size)
         for _number in range(flood.count):
-            channel.send(payload)
+            channel.send(payload, session=session)
 
     with producer:
         print(f"ready {uri}", flush=True)
@@ -46,10 +47,22 @@ def consume(uri: str, workload: Workload) -> None:
             print(stop.value.to_json(), flush=True)
 
 
+def pace(uri: str, wanted: Pace) -> None:
+    """Connect all sessions, send at the pace and print."""
+    pacing = Pacing(wanted)
+    with Consumer(uri) as consumer:
+        channels = [consumer.start_session(name=PRODUCER).channel(CHANNEL) for _ in range(wanted.sessions)]
+        for channel in channels:
+            channel.message.connect(lambda _, data: pacing.take(data))
+        print(pacing.send_all([channel.send for channel in channels]).to_json(), flush=True)
+
+
 if __name__ == "__main__":
     _role, _uri, _workload = sys.argv[1:]
     if _role == "producer":
         produce(_uri)
+    elif _role == "pacer":
+        pace(_uri, Pace.from_json(_workload))
     else:
         # What the library loads on first use is not part of connecting, as the imports of the other contestants are not.
         import gst_signalling_sync.webrtc  # noqa: F401

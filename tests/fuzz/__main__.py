@@ -16,7 +16,7 @@ from . import seeds
 
 FINDINGS = Path(__file__).parent / "findings"
 
-MAX_LENGTH = {"parser": 4096, "handshake": 4096, "registry": 256, "video": 1024}
+MAX_LENGTH = {"parser": 4096, "handshake": 4096, "registry": 256, "video": 1024, "sctp": 2048}
 """Bytes of an input. Each two or three are a step at the registry, so that longer ones only repeat what shorter ones do."""
 
 

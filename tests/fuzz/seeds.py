@@ -63,6 +63,25 @@ def _packets(codec: int, *payloads: str) -> bytes:
 
 _VP9_KEYFRAME: Final = "824983422013f00ef0"
 
+_INIT: Final = "0000000500010000000a000a00000001"
+_A_SECOND: Final = b"\x06\x63"
+_USE_SEND: Final = bytes.fromhex("07000140")
+_USE_RESET: Final = bytes.fromhex("07c00100")
+_USE_SHUTDOWN: Final = bytes.fromhex("07f00000")
+_USE_CONNECT: Final = bytes.fromhex("07ff0000")
+
+
+def _sctp_chunk(kind: int, value: str = "") -> bytes:
+    """A packet of one chunk, its type by the number in the table of the target."""
+    content = bytes.fromhex(value)
+    return bytes([0, kind, 0, len(content)]) + content
+
+
+def _sctp_data(*chunks: str) -> bytes:
+    """A packet of DATA chunks: of each the step of the TSN, flags, stream, sequence number and size."""
+    return bytes([1, len(chunks) - 1]) + b"".join(bytes.fromhex(chunk) for chunk in chunks)
+
+
 SEEDS: Final = {
     "parser": [json.dumps(message).encode() for message in _MESSAGES],
     "handshake": [
@@ -84,6 +103,34 @@ SEEDS: Final = {
         _packets(3, "00030800000230aa"),
         _packets(4, "600100034001aa00034201bb00034401cc", "620193aabb", "620113cc", "620153dd"),
         _packets(4, "4601050201aa", "0201bb"),
+    ],
+    "sctp": [
+        # To an association that has not begun: a cookie of nobody's, an INIT, random bytes. Then one that begins itself.
+        b"\x00" + _sctp_chunk(10, "01020304") + _sctp_chunk(1, _INIT) + b"\x05\x03abc",
+        b"\x00" + _USE_CONNECT + _A_SECOND * 2 + _sctp_chunk(2, _INIT) + _sctp_chunk(2, _INIT + "0007000401020304"),
+        # Messages: whole ones, fragments in order and not, a gap, one without an end; stream, number and size follow the flags.
+        b"\x80" + _sctp_data("0183010001", "0183010101", "0383010310", "ff83010210"),
+        b"\x80" + _sctp_data("0182020001", "0180020001", "0181020001") + _sctp_data("0281030001", "ff82030001"),
+        b"\x80" + _sctp_data("0182000004") + _sctp_data("0180000010") * 3 + _A_SECOND,
+        # The victim sends, and is acknowledged, with gaps, for too much, and not at all.
+        b"\x80" + _USE_SEND * 3 + bytes.fromhex("02010f00" + "02030f00") + _A_SECOND,
+        b"\x80"
+        + _USE_SEND * 9
+        + bytes.fromhex("02000f0202000300050006000b00")
+        + _A_SECOND * 3
+        + bytes.fromhex("027fff00"),
+        # Messages that are given up, at both ends.
+        b"\x80" + _sctp_data("0183010001", "0583010501") + bytes.fromhex("03ff02010301040306000100"),
+        b"\x80" + bytes.fromhex("070201ff070401ff0705020107060040") + _A_SECOND * 3,
+        # Resets of streams, at both ends: a request, one that waits, a response.
+        b"\x80" + _sctp_chunk(16, "000d00120000000100000000000000000001" + "0000") + _A_SECOND,
+        b"\x80" + _sctp_chunk(16, "000d0010000000010000000000000005") + _sctp_data("0183010001"),
+        b"\x80" + _USE_SEND + _USE_RESET + _sctp_chunk(16, "0010000c0000000100000006") + _A_SECOND,
+        # A heartbeat and its answer, an error, unknown chunks, and the ways to end.
+        b"\x80" + bytes.fromhex("07e00000") + _sctp_chunk(5, "0001000800000001") + _sctp_chunk(4, "0001000400000000"),
+        b"\x80" + _sctp_chunk(9, "0003000800000000") + _sctp_chunk(18, "01020304") + _sctp_chunk(19),
+        b"\x80" + _USE_SEND + _sctp_chunk(7, "00000001") + _sctp_chunk(14),
+        b"\x80" + _USE_SHUTDOWN + _A_SECOND + _sctp_chunk(8) + _sctp_chunk(6),
     ],
 }
 """By the target's name."""
@@ -130,7 +177,13 @@ def _words(messages: Iterable[dict[str, Any]]) -> Iterator[bytes]:
 
 
 WORDS: Final[Mapping[str, Sequence[bytes]]] = MappingProxyType(
-    {"parser": [*_JSON, *dict.fromkeys(_words(_MESSAGES))], "handshake": _HEADERS, "registry": (), "video": ()}
+    {
+        "parser": [*_JSON, *dict.fromkeys(_words(_MESSAGES))],
+        "handshake": _HEADERS,
+        "registry": (),
+        "video": (),
+        "sctp": (),
+    }
 )
 """What inputs may be made of beside what chance brings, by the target's name."""
 

@@ -32,6 +32,7 @@ from gst_signalling_sync.webrtc.media.receiving.reassembly import VideoReassembl
 from gst_signalling_sync.webrtc.media.receiving.timeline import Timeline
 
 from .conversations import Conversation
+from .sctp_peer import SctpPeer
 
 __all__ = ["TARGETS", "Target"]
 
@@ -184,7 +185,12 @@ def video(data: bytes) -> None:
     reassembly.on_time(10.0)
 
 
+def sctp(data: bytes) -> None:
+    """Whatever a peer sends, an association raises nothing for it, sends a bounded amount, and waits for a time that comes."""
+    SctpPeer(data).carry_on()
+
+
 TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
-    {"parser": parser, "handshake": handshake, "registry": registry, "video": video}
+    {"parser": parser, "handshake": handshake, "registry": registry, "video": video, "sctp": sctp}
 )
 """By name."""

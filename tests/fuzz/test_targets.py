@@ -55,3 +55,8 @@ def test_registry(data: bytes) -> None:
 @given(st.binary(max_size=400) | edited("video"))
 def test_video(data: bytes) -> None:
     TARGETS["video"](data)
+
+
+@given(st.binary(max_size=400) | edited("sctp"))
+def test_sctp(data: bytes) -> None:
+    TARGETS["sctp"](data)

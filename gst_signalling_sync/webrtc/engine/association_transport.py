@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCSctpCapabilities, RTCSctpTransport
 
@@ -56,9 +56,6 @@ from .stream_resets import StreamResets
 __all__ = ["AssociationTransport"]
 
 logger = logging.getLogger(__name__)
-
-_MAX_STREAM: Final = 65534
-"""RFC 8832 section 6."""
 
 
 class _Outgoing(NamedTuple):
@@ -147,7 +144,7 @@ class AssociationTransport(RTCSctpTransport):
     @property
     def maxChannels(self) -> int | None:
         """How many channels there can be at once."""
-        return _MAX_STREAM + 1 if self._core is not None else None
+        return self._core.streams if self._core is not None else None
 
     @property
     def is_acknowledged(self) -> bool:
@@ -269,7 +266,7 @@ class AssociationTransport(RTCSctpTransport):
         assert stream is not None, "established without a role"
         while stream in self._data_channels:
             stream += 2
-        if stream > _MAX_STREAM:
+        if self._core is None or stream >= self._core.streams:
             channel._setReadyState("closed")
             return None
         self._data_channels[stream] = channel

@@ -116,6 +116,12 @@ class Association:
         return self._sending.is_acknowledged
 
     @property
+    def streams(self) -> int:
+        """How many streams each end may send on: the fewer of what both ends take, once it is established."""
+        mine = self._settings.streams
+        return mine if self._peer is None else min(mine, self._peer.incoming_streams)
+
+    @property
     def queued(self) -> int:
         """Bytes of messages that wait for the network."""
         return self._sending.queue.size

@@ -255,8 +255,10 @@ class Outstanding:
         cumulative, highest = self.cumulative, self.next_tsn - 1
         before, self._gaps = self._gaps, []
         index = 0
+        last = cumulative
         for begin, end in gaps:
-            first, last = cumulative + begin, min(cumulative + end, highest)
+            # Those that overlap tell of no chunk twice.
+            first, last = max(cumulative + begin, last + 1), max(min(cumulative + end, highest), last)
             if first > last:
                 continue
             self._gaps.append((first, last))

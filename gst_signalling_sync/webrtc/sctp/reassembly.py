@@ -19,6 +19,9 @@ __all__ = ["PIECE_BYTES", "Reassembly"]
 PIECE_BYTES: Final = 64
 """What a piece that waits costs beyond its payload, so that a peer cannot fill the memory with pieces of a byte."""
 
+_RUN_BYTES: Final = 1024
+"""What a run of fragments costs beyond its pieces."""
+
 
 class _Run:
     """Fragments with consecutive TSNs of one message."""
@@ -44,7 +47,7 @@ class _Run:
         self.ssn = ssn
         self.identifier = identifier
         self.fragments = deque((payload,))
-        self.size = len(payload) + PIECE_BYTES
+        self.size = len(payload) + PIECE_BYTES + _RUN_BYTES
 
     def is_of_same_message(self, other: _Run) -> bool:
         """Whether both can be parts of one message."""
@@ -57,13 +60,13 @@ class _Run:
         if len(self.fragments) >= len(following.fragments):
             self.fragments.extend(following.fragments)
             self.last, self.has_last = following.last, following.has_last
-            self.size += following.size
+            self.size += following.size - _RUN_BYTES
             return self
         following.fragments.extendleft(reversed(self.fragments))
         following.first, following.has_first = self.first, self.has_first
         # The identifier of the first fragment is that of the message (RFC 9260 section 3.3.1).
         following.identifier = self.identifier
-        following.size += self.size
+        following.size += self.size - _RUN_BYTES
         return following
 
 
@@ -76,8 +79,11 @@ class Reassembly:
     def __init__(self) -> None:
         self.delivered: list[Received] = []
         self.size = 0
-        """Bytes that wait, with `PIECE_BYTES` for each piece."""
+        """Bytes that wait, with what keeping them costs."""
 
+        # What `skip` was told last, and the run that goes on behind it.
+        self._skipped_to: int | None = None
+        self._going_on: int | None = None
         self._by_first: dict[int, _Run] = {}
         self._by_last: dict[int, _Run] = {}
         self._next: dict[int, int] = {}
@@ -96,11 +102,13 @@ class Reassembly:
             del self._by_last[tsn - 1]
             del self._by_first[before.first]
             run = before.join(run)
+            self.size -= _RUN_BYTES
         after = None if run.has_last else self._by_first.get(tsn + 1)
         if after is not None and not after.has_first and run.is_of_same_message(after):
             del self._by_first[tsn + 1]
             del self._by_last[after.last]
             run = run.join(after)
+            self.size -= _RUN_BYTES
         if run.has_first and run.has_last:
             self.size -= run.size
             received = Received(stream, run.identifier, b"".join(run.fragments))
@@ -116,10 +124,14 @@ class Reassembly:
             streams: Of streams whose ordered messages are skipped, the sequence number of the last one, from the wire.
         """
         last_skipped = {stream: nearest_ssn(ssn, self._next.get(stream, 0)) for stream, ssn in streams.items()}
-        for run in list(self._by_first.values()):
-            if run.first <= cumulative_tsn and not self._goes_on(run, cumulative_tsn, last_skipped):
+        going_on = None
+        for run in self._runs_up_to(cumulative_tsn):
+            if self._goes_on(run, cumulative_tsn, last_skipped):
+                going_on = run.first
+            else:
                 self.size -= run.size
                 del self._by_first[run.first], self._by_last[run.last]
+        self._skipped_to, self._going_on = cumulative_tsn, going_on
         for stream, ssn in last_skipped.items():
             expected = self._next.get(stream, 0)
             if ssn < expected:
@@ -129,6 +141,18 @@ class Reassembly:
                 self._deliver_waiting(waiting, complete)
             self._next[stream] = ssn + 1
             self._deliver_following(stream)
+
+    def _runs_up_to(self, cumulative_tsn: int) -> list[_Run]:
+        """The runs that begin up to a TSN to which is skipped, found in time that is in proportion to what is skipped."""
+        runs = self._by_first
+        if self._skipped_to is None or cumulative_tsn - self._skipped_to > len(runs):
+            return [run for first, run in runs.items() if first <= cumulative_tsn]
+        # Before those there is none but the one that went on: of what was skipped, nothing is taken any more.
+        firsts = range(self._skipped_to + 1, cumulative_tsn + 1)
+        found = [runs[first] for first in firsts if first in runs]
+        if self._going_on is not None and self._going_on in runs:
+            found.append(runs[self._going_on])
+        return found
 
     def _goes_on(self, run: _Run, cumulative_tsn: int, last_skipped: Mapping[int, int]) -> bool:
         """Whether more of a run's message may come, although what is missing up to a TSN never comes."""

@@ -33,8 +33,8 @@ _OUTGOING_REQUEST: Final = struct.Struct("!LLL")
 _TWO_NUMBERS: Final = struct.Struct("!LL")
 _NUMBER: Final = struct.Struct("!L")
 
-_MAX_STREAMS: Final = 256
-"""Streams in one request, so that it fits into a packet."""
+_MAX_STREAMS: Final = 64
+"""Streams in one request. More would fit into a packet, but libdatachannel closes only some channels of a request with 256."""
 
 
 class ResetRequest(NamedTuple):

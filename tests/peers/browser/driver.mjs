@@ -1,8 +1,8 @@
 // Runs headless Chromium for `tests/peers/browser.py`: node driver.mjs NODE_MODULES CHROMIUM PROFILE
 //
 // Commands come as JSON lines on stdin, events leave as JSON lines on stdout, and the end of stdin ends everything.
-// `open` (page, and what `peer.start` in page.js takes) makes a page; `call` (page, function) calls one of its
-// functions; `screenshot` (page, path); `close` (page). Each is answered by `answer` (request, result or error).
+// `open` (page, and what `peer.start` in page.js takes) makes a page; `call` (page, function, argument) calls one of
+// its functions; `screenshot` (page, path); `close` (page). Each is answered by `answer` (request, result or error).
 
 import { createReadStream } from "node:fs";
 import { createServer } from "node:http";
@@ -21,6 +21,7 @@ const FILES = new Map([
   ["/page.css", join(HERE, "page.css")],
   ["/page.js", join(HERE, "page.js")],
   ["/pattern.js", join(HERE, "pattern.js")],
+  ["/data.js", join(HERE, "data.js")],
   ["/gstwebrtc-api.js", API],
 ]);
 const TYPES = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript" };
@@ -92,7 +93,7 @@ async function obey(context, origin, { command, ...fields }) {
   const page = pages.get(fields.page);
   switch (command) {
     case "call":
-      return page.evaluate((name) => window.peer[name](), fields.function);
+      return page.evaluate(([name, argument]) => window.peer[name](argument), [fields.function, fields.argument]);
     case "screenshot":
       return void (await page.screenshot({ path: fields.path }));
     case "close":

@@ -1,5 +1,6 @@
 // A producer or a consumer on gstwebrtc-api. The driver calls what `window.peer` has; `window.tell` is the driver's.
 
+import * as data from "./data.js";
 import { pictureTrack, toneTrack } from "./pattern.js";
 
 const RATE = 48000;
@@ -225,7 +226,13 @@ function describe(report, reports) {
 }
 
 window.peer = {
+  // Of a peer connection without signalling: see `tests/peers/data_peers.py`.
+  ...data,
+
   async start({ role, codec, layers, prefersRed, ...options }) {
+    if (role === "data") {
+      return;
+    }
     if (codec) {
       preferCodec(codec);
     }

@@ -1,0 +1,1 @@
+"""Data channels: this library beside what it is measured against, each two processes, in alternating rounds."""
