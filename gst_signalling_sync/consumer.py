@@ -58,7 +58,7 @@ class Consumer(SessionRole):
         interrupted_after: Seconds without any packet of the peer after which a session is ``"interrupted"``. Defaults to 2.
         ice: STUN and TURN servers, UDP ports and network interfaces; None: ``$GST_SIGNALLING_ICE_SERVERS`` and all
             interfaces.
-        limits: What producers may use of this consumer; None: the defaults. See ``docs/limits.rst``.
+        limits: What producers may use of this consumer; None: the defaults. See ``docs/reference/limits.rst``.
 
     Raises:
         ValueError: An address is not of its form.
@@ -443,7 +443,7 @@ def connect(
         ice_servers: STUN and TURN servers: the short form of ``ice=IceOptions(servers)``.
         retry: How a lost signalling connection is made again; None: not at all. The session goes on in any case.
         interrupted_after: Seconds without any packet of the peer after which the session is ``"interrupted"``. Defaults to 2.
-        limits: What the producer may use of this end; None: the defaults. See ``docs/limits.rst``.
+        limits: What the producer may use of this end; None: the defaults. See ``docs/reference/limits.rst``.
         resume: Whether the session goes on in a new connection when this one breaks. See `Consumer.start_session`.
         resend: Whether what the producer had not acknowledged is then sent first.
         ice: STUN and TURN servers, UDP ports and network interfaces; None: ``$GST_SIGNALLING_ICE_SERVERS`` and all

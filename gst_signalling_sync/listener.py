@@ -42,7 +42,7 @@ class Listener(RoleObject):
         timeout: Seconds that a blocking call may take by default; None: 10.
         retry: How a lost signalling connection is made again; None: not at all. When it is back, `producer_removed` tells of
             those that left meanwhile and `producer_added` of those that came.
-        limits: Of these `callbacks` alone is a listener's; None: the default. See ``docs/limits.rst``.
+        limits: Of these `callbacks` alone is a listener's; None: the default. See ``docs/reference/limits.rst``.
 
     Raises:
         ValueError: The address is not one of a signalling server.

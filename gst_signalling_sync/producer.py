@@ -59,7 +59,7 @@ class Producer(SessionRole):
             interfaces.
         max_sessions: The maximum number of sessions that consumers have at once; those beyond it are refused, and their
             `SessionClosed.reason` is ``"busy"``. None: that of `limits`, 32 by default.
-        limits: What consumers may use of this producer; None: the defaults. See ``docs/limits.rst``.
+        limits: What consumers may use of this producer; None: the defaults. See ``docs/reference/limits.rst``.
 
     Raises:
         ValueError: An address is not of its form, the name is no text, `meta` is not an object that it can go into, or

@@ -1,4 +1,4 @@
-"""The tables of ``docs/lives.rst`` are those of the code."""
+"""The tables of ``docs/topics/lives.rst`` are those of the code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gst_signalling_sync.lifecycle import TRANSITIONS
 
-PAGE = Path(__file__).parents[2] / "docs" / "lives.rst"
+PAGE = Path(__file__).parents[2] / "docs" / "topics" / "lives.rst"
 
 
 def documented(subject: str) -> set[tuple[str, str]]:

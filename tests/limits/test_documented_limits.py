@@ -18,7 +18,7 @@ from gst_signalling_sync.cli.limits import LimitType
 
 Limits = type[ServerLimits] | type[SessionLimits]
 
-DOCS = (Path(__file__).parents[2] / "docs" / "limits.rst").read_text()
+DOCS = (Path(__file__).parents[2] / "docs" / "reference" / "limits.rst").read_text()
 SERVER_DOCS, SESSION_DOCS = DOCS.split("Limits of roles and sessions\n---")
 TABLES = {ServerLimits: SERVER_DOCS, SessionLimits: SESSION_DOCS}
 
@@ -44,7 +44,7 @@ def documented_defaults(kind: Limits, name: str) -> str:
         names, defaults, *_ = re.split(r"^     - ", row, flags=re.MULTILINE)
         if f"``{name}``" in names:
             return " ".join(defaults.split())
-    raise AssertionError(f"docs/limits.rst has no row for {name}")
+    raise AssertionError(f"docs/reference/limits.rst has no row for {name}")
 
 
 def told(name: str, limit: Any) -> str:
