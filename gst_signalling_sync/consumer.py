@@ -41,6 +41,12 @@ class Consumer(SessionRole):
 
     Every method may be called from any thread and from callbacks.
 
+    Example:
+        with Consumer() as consumer:
+            arms = [consumer.start_session(name=name) for name in ("left-arm", "right-arm")]
+            for arm in arms:
+                arm.channel("commands").send("home")
+
     Signals:
         state_changed(consumer, state, error): The state is another, with the reason where there is one.
         connection_lost(consumer, error): The signalling connection was lost; once per loss.
@@ -431,6 +437,11 @@ def connect(
     audio: Wanted = True,
 ) -> Session:
     """A session with a producer in one call; closing the session closes all that this opened.
+
+    Example:
+        with connect(name="robot") as session:
+            print(session.channel("state").recv(timeout=2))
+            print(session.video.read().shape)
 
     Args:
         uri: ``ws://host:port``, or GStreamer's ``gstwebrtc://host:port?peer-id=ID``; None: ``$GST_SIGNALLING_URI``, else

@@ -26,6 +26,11 @@ class Listener(RoleObject):
 
     Every method may be called from any thread and from callbacks.
 
+    Example:
+        with Listener() as listener:
+            listener.producer_added.connect(lambda listener, peer: print(peer.name, "is there"))
+            robot = listener.wait_for_producer("robot", timeout=60)
+
     Signals:
         peer_status_changed(listener, peer, roles): Any peer's status changed; without roles: it left.
         producer_added(listener, peer): A producer came, or was there at the start.

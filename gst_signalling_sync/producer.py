@@ -34,6 +34,13 @@ class Producer(SessionRole):
 
     Every method may be called from any thread and from callbacks.
 
+    Example:
+        robot = Producer(name="robot")
+        commands = robot.add_channel("commands")
+        commands.message.connect(lambda channel, session, data: print(session.peer_id, "says", data))
+        with robot:
+            robot.serve_forever()
+
     Signals:
         session_requested(producer, session): A consumer asked for a session. The offer waits for the receivers.
         session_started(producer, session): A session is connected.

@@ -23,6 +23,9 @@ class Rate:
     Example:
         Rate(20, burst=100)
 
+    Example:
+        ServerLimits(messages=Rate(20, burst=100))
+
     Attributes:
         per_second: Maximum per second in the long run.
         burst: Maximum at once, after a rest.

@@ -76,7 +76,8 @@ class SignallingServer:
         unique_names: Whether a producer is refused by an ``error`` while another one with its ``name`` is registered. Defaults
             to False.
         tokens: The bearer tokens that let clients in: a TOML file (``docs/deploy/tokens.rst``), which is read again when it
-            changes, or a mapping from tokens, or their hashes as `hashed` makes them, to grants. Defaults to none: everybody comes in.
+            changes, or a mapping from tokens, or their hashes as `hashed` makes them, to grants. Defaults to none:
+            everybody comes in.
         authorize: Called with an `AuthorizationRequest` for each client whose token is not among `tokens`, on its own thread,
             within `ServerLimits.authorization_seconds`. Returns a `Grant`; None refuses the client, with status 401 where it
             sent no credentials and 403 where it did. If it raises, or does not return in time, the client is refused with
