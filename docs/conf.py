@@ -23,6 +23,7 @@ extensions = [
     "docstrings",
     "examples",
     "exception_tree",
+    "faq",
     "made_elsewhere",
     "public_names",
     "repository_paths",

@@ -1,4 +1,4 @@
-"""The help texts of commands are written for a terminal: what reStructuredText would take for markup is made literal."""
+"""The help of commands is written for a terminal: what reStructuredText would take for markup is made literal."""
 
 from __future__ import annotations
 

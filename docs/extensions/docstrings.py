@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from sphinx.application import Sphinx
-from sphinx.ext.napoleon import Config, GoogleDocstring
+from sphinx.ext.napoleon import Config
+from sphinx.ext.napoleon.docstring import GoogleDocstring
 
 CONFIG: Final = Config(napoleon_numpy_docstring=False, napoleon_use_admonition_for_examples=False)
 
@@ -37,9 +38,8 @@ def convert(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: li
         # A literal block, which is no section for napoleon.
         begin = lines.index("Example:")
         lines[begin : begin + 1] = ["Example::", ""]
-    lines[:] = GoogleDocstring(
-        list(lines), CONFIG, app, "method" if what in ("attribute", "property") else what, name, obj, options
-    ).lines()
+    kind: Any = "method" if what in ("attribute", "property") else what
+    lines[:] = GoogleDocstring(list(lines), CONFIG, app, kind, name, obj, options).lines()
     if signals:
         lines += ["", *signals]
 

@@ -35,11 +35,13 @@ class Arrow:
         text: What leads to it.
         bend: How far its middle is from the straight line, in pixels; to the right of its direction.
         at: Where on its way the text stands, 0 to 1.
+        aside: How far to the right of that, in pixels.
     """
 
     text: str
     bend: float = 0.0
     at: float = 0.5
+    aside: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,10 @@ DRAWINGS: Final = {
             ("connecting", "registered"): Arrow("registered"),
             ("connecting", "closing"): Arrow("failed, close()", 60, at=0.45),
             ("connecting", "closed"): Arrow("failed after a loss", 20, at=0.3),
-            ("registered", "suspended"): Arrow("lost", -22, at=0.5),
-            ("registered", "closed"): Arrow("lost, retry=None", -170, at=0.5),
-            ("registered", "closing"): Arrow("close()", 0, at=0.28),
-            ("suspended", "registered"): Arrow("registered again", -22, at=0.5),
+            ("registered", "suspended"): Arrow("lost", -18, aside=20),
+            ("registered", "closed"): Arrow("lost, retry=None", -95),
+            ("registered", "closing"): Arrow("close()", at=0.55),
+            ("suspended", "registered"): Arrow("registered again", -18, aside=-52),
             ("suspended", "closed"): Arrow("gave up"),
             ("suspended", "closing"): Arrow("close()", at=0.5),
             ("closing", "closed"): Arrow("all has ended", -24),
@@ -95,11 +97,11 @@ DRAWINGS: Final = {
             ("connecting", "closed"): Arrow("rejected, not connected"),
             ("connected", "interrupted"): Arrow("2 s of silence", -22),
             ("interrupted", "connected"): Arrow("heard again", -22),
-            ("connected", "resuming"): Arrow("broken, resume=True", -18, at=0.3),
-            ("resuming", "connected"): Arrow("found again", -18, at=0.3),
+            ("connected", "resuming"): Arrow("broken, resume=True", -18, at=0.4, aside=40),
+            ("resuming", "connected"): Arrow("found again", -18, at=0.45, aside=-25),
             ("connected", "closed"): Arrow("closed, left"),
             ("interrupted", "resuming"): Arrow("30 s, resume=True"),
-            ("interrupted", "closed"): Arrow("30 s of silence", 30, at=0.72),
+            ("interrupted", "closed"): Arrow("30 s of silence", 34, at=0.6),
             ("resuming", "closed"): Arrow("gave up, close()"),
         },
         OF_SESSIONS,
@@ -132,13 +134,13 @@ def svg(name: str) -> str:
     table = {(f"{state}", f"{after}") for state, follow in drawing.transitions.items() for after in follow}
     if table != set(drawing.arrows):
         raise ValueError(f"the drawing of {name} and the code differ in {sorted(table ^ set(drawing.arrows))}")
-    arrows, texts = [], []
+    arrows, labels = [], []
     for (state, after), arrow in drawing.arrows.items():
         points = curve(drawing.states[state], drawing.states[after], arrow.bend)
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         arrows.append(f'<polyline points="{path}" marker-end="url(#{name}-arrow)"/>')
         x, y = points[round(arrow.at * (len(points) - 1))]
-        texts.append(f'<text x="{x:.1f}" y="{y + 4:.1f}">{html.escape(arrow.text)}</text>')
+        labels.append(f'<text x="{x + arrow.aside:.1f}" y="{y + 4:.1f}">{html.escape(arrow.text)}</text>')
     boxes = [
         f'<rect x="{x - WIDTH / 2}" y="{y - HEIGHT / 2}" width="{WIDTH}" height="{HEIGHT}" rx="6"/>'
         f'<text class="state" x="{x}" y="{y + 5}">{state}</text>'
@@ -149,7 +151,7 @@ def svg(name: str) -> str:
         f'<marker id="{name}-arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0 10 5 0 10z"/></marker>'
     )
-    parts = "\n".join([f"<defs>{marker}</defs>", *arrows, *texts, *boxes])
+    parts = "\n".join([f"<defs>{marker}</defs>", *arrows, *labels, *boxes])
     return (
         f'<svg class="states" viewBox="0 0 {width} {height}" role="img" aria-label="States of {name}">\n{parts}\n</svg>'
     )
