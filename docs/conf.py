@@ -33,8 +33,6 @@ extensions = [
 exclude_patterns = ["_build", "extensions"]
 nitpicky = True
 default_role = "py:obj"
-# Quotes only: two hyphens begin an option.
-smartquotes_action = "q"
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"

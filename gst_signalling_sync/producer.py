@@ -37,7 +37,7 @@ class Producer(SessionRole):
     Example:
         robot = Producer(name="robot")
         commands = robot.add_channel("commands")
-        commands.message.connect(lambda channel, session, data: print(session.peer_id, "says", data))
+        commands.message.connect(lambda channel, session, data: channel.send(data, session=session))
         with robot:
             robot.serve_forever()
 

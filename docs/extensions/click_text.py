@@ -10,8 +10,11 @@ from sphinx.application import Sphinx
 
 
 def escape(app: Sphinx, ctx: click.Context, lines: list[str]) -> None:
-    """Escape asterisks, and double the backticks around commands."""
-    lines[:] = [re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", line.replace("*", r"\*")) for line in lines]
+    """Escape asterisks; write commands in backticks, and options, as literals."""
+    for number, line in enumerate(lines):
+        if not line.startswith(".. "):
+            escaped = re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", line.replace("*", r"\*"))
+            lines[number] = re.sub(r"(?<![\w`-])(--[a-z][\w-]*)(?![^`]*`)", r"``\1``", escaped)
 
 
 def write_examples(app: Sphinx, ctx: click.Context, lines: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import html
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,11 @@ EXAMPLES: Final = Path(__file__).parents[2] / "examples"
 def label(name: str) -> str:
     """What the program is called in the address of the page."""
     return name.replace("/", "-").replace(".", "-").replace("_", "-").lower()
+
+
+def spoken(sentence: str) -> str:
+    """A sentence of a docstring in HTML."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(sentence))
 
 
 class Example(SphinxDirective):
@@ -34,7 +40,7 @@ class Example(SphinxDirective):
         target = nodes.target("", "", ids=[label(name)])
         opening = nodes.raw(
             "",
-            f'<details class="example"><summary><code>examples/{html.escape(name)}</code> {html.escape(sentence)}</summary>',
+            f'<details class="example"><summary><code>examples/{html.escape(name)}</code> {spoken(sentence)}</summary>',
             format="html",
         )
         program = nodes.literal_block(text, text, language="python" if path.suffix == ".py" else "ini")

@@ -59,6 +59,8 @@ def resolve(
     if node.get("refdomain") != "py":
         return None
     target = str(node["reftarget"])
+    if _is_literal(node, target):
+        return content
     objects = env.domains.python_domain.objects
     name = _documented(objects, node.get("py:class"), target)
     if name is not None:
@@ -70,8 +72,6 @@ def resolve(
     known = target if target in ELSEWHERE else SHORT.get(target)
     if known is not None:
         return nodes.reference("", "", content, internal=False, refuri=ELSEWHERE[known])
-    if _is_literal(node, target):
-        return content
     return None
 
 

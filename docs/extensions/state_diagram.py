@@ -56,7 +56,7 @@ class Drawing:
 
 DRAWINGS: Final = {
     "roles": Drawing(
-        (770, 400),
+        (800, 390),
         {
             "new": (70, 50),
             "connecting": (330, 50),
@@ -72,8 +72,8 @@ DRAWINGS: Final = {
             ("connecting", "closing"): Arrow("failed, close()", 60, at=0.45),
             ("connecting", "closed"): Arrow("failed after a loss", 20, at=0.3),
             ("registered", "suspended"): Arrow("lost", -18, aside=20),
-            ("registered", "closed"): Arrow("lost, retry=None", -95),
-            ("registered", "closing"): Arrow("close()", at=0.55),
+            ("registered", "closed"): Arrow("lost, retry=None", -75, aside=46),
+            ("registered", "closing"): Arrow("close()", at=0.6),
             ("suspended", "registered"): Arrow("registered again", -18, aside=-52),
             ("suspended", "closed"): Arrow("gave up"),
             ("suspended", "closing"): Arrow("close()", at=0.5),
@@ -97,11 +97,11 @@ DRAWINGS: Final = {
             ("connecting", "closed"): Arrow("rejected, not connected"),
             ("connected", "interrupted"): Arrow("2 s of silence", -22),
             ("interrupted", "connected"): Arrow("heard again", -22),
-            ("connected", "resuming"): Arrow("broken, resume=True", -18, at=0.4, aside=40),
-            ("resuming", "connected"): Arrow("found again", -18, at=0.45, aside=-25),
+            ("connected", "resuming"): Arrow("broken, resume=True", -18, at=0.42, aside=62),
+            ("resuming", "connected"): Arrow("found again", -18, at=0.25, aside=-34),
             ("connected", "closed"): Arrow("closed, left"),
             ("interrupted", "resuming"): Arrow("30 s, resume=True"),
-            ("interrupted", "closed"): Arrow("30 s of silence", 34, at=0.6),
+            ("interrupted", "closed"): Arrow("30 s of silence", 34, at=0.72, aside=-8),
             ("resuming", "closed"): Arrow("gave up, close()"),
         },
         OF_SESSIONS,

@@ -110,7 +110,7 @@ def raw_video(path: Path, frames: int) -> None:
 @contextmanager
 def camera_program(uri: str, video: bytes) -> Iterator[subprocess.Popen[bytes]]:
     """The guide's program, behind a pipe that always has more video."""
-    command = [sys.executable, DOCS / "howto" / "pipe_camera.py"]
+    command = [sys.executable, str(DOCS / "howto" / "pipe_camera.py")]
     program = subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, "GST_SIGNALLING_URI": uri})
     assert program.stdin is not None
     ended = threading.Event()
