@@ -6,7 +6,8 @@ import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "extensions"))
+# The diagram of the layers is drawn by the table of the tests.
+sys.path[:0] = [str(Path(__file__).parent / "extensions"), str(Path(__file__).parents[1])]
 
 project = "gst-signalling-sync"
 author = "The gst-signalling-sync developers"
@@ -20,6 +21,7 @@ extensions = [
     "sphinx_copybutton",
     # Of extensions/.
     "click_text",
+    "diagrams",
     "docstrings",
     "examples",
     "exception_tree",
@@ -28,7 +30,6 @@ extensions = [
     "public_names",
     "repository_paths",
     "spelling",
-    "state_diagram",
 ]
 exclude_patterns = ["_build", "extensions"]
 nitpicky = True

@@ -1,13 +1,13 @@
-"""``.. state-diagram:: roles``: the states of a role or a session and what joins them, drawn from the code's table.
+"""``.. diagram:: roles``: the states of a role or a session and what joins them, or the layers, drawn from the code.
 
-A transition of the table that has no place in the drawing is an error, and so is one that only the drawing has.
+A transition of the code that has no place in the drawing is an error, and so is one that only the drawing has.
 """
 
 from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from gst_signalling_sync.lifecycle import TRANSITIONS as OF_ROLES
 from gst_signalling_sync.webrtc.session_state import TRANSITIONS as OF_SESSIONS
+from tests.layers import layers_of_imports
 
 WIDTH: Final = 112
 HEIGHT: Final = 34
@@ -51,8 +52,24 @@ class Drawing:
     size: Point
     states: Mapping[str, Point]
     arrows: Mapping[tuple[str, str], Arrow]
-    transitions: Mapping[Any, frozenset[Any]]
+    joined: frozenset[tuple[str, str]]
 
+
+def pairs(transitions: Mapping[Any, frozenset[Any]]) -> frozenset[tuple[str, str]]:
+    """A table of transitions as pairs of states."""
+    return frozenset((f"{state}", f"{after}") for state, follow in transitions.items() for after in follow)
+
+
+def essential(joined: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """The pairs that do not follow from others, as the first and the last of a longer way do."""
+    reached = set(joined)
+    while longer := {(a, d) for a, b in reached for c, d in joined if b == c} - reached:
+        reached |= longer
+    beyond = {(a, d) for a, b in joined for c, d in reached if b == c}
+    return frozenset(joined) - beyond
+
+
+IMPORTS: Final = essential(layers_of_imports())
 
 DRAWINGS: Final = {
     "roles": Drawing(
@@ -81,7 +98,7 @@ DRAWINGS: Final = {
             ("closed", "connecting"): Arrow("start()", 30, at=0.75),
             ("closed", "closing"): Arrow("close()", -24),
         },
-        OF_ROLES,
+        pairs(OF_ROLES),
     ),
     "sessions": Drawing(
         (770, 300),
@@ -104,7 +121,23 @@ DRAWINGS: Final = {
             ("interrupted", "closed"): Arrow("30 s of silence", 34, at=0.72, aside=-8),
             ("resuming", "closed"): Arrow("gave up, close()"),
         },
-        OF_SESSIONS,
+        pairs(OF_SESSIONS),
+    ),
+    "layers": Drawing(
+        (800, 420),
+        {
+            "cli": (200, 40),
+            "testing": (400, 40),
+            "public names": (300, 120),
+            "server": (560, 230),
+            "roles": (300, 190),
+            "webrtc": (300, 250),
+            "signalling": (300, 310),
+            "protocol": (300, 385),
+            "threads": (560, 385),
+        },
+        {pair: Arrow("") for pair in IMPORTS},
+        IMPORTS,
     ),
 }
 
@@ -131,9 +164,8 @@ def curve(begin: Point, end: Point, bend: float) -> list[Point]:
 def svg(name: str) -> str:
     """The drawing, in the colours of the page."""
     drawing = DRAWINGS[name]
-    table = {(f"{state}", f"{after}") for state, follow in drawing.transitions.items() for after in follow}
-    if table != set(drawing.arrows):
-        raise ValueError(f"the drawing of {name} and the code differ in {sorted(table ^ set(drawing.arrows))}")
+    if drawing.joined != set(drawing.arrows):
+        raise ValueError(f"the drawing of {name} and the code differ in {sorted(drawing.joined ^ set(drawing.arrows))}")
     arrows, labels = [], []
     for (state, after), arrow in drawing.arrows.items():
         points = curve(drawing.states[state], drawing.states[after], arrow.bend)
@@ -152,12 +184,10 @@ def svg(name: str) -> str:
         '<path d="M0 0 10 5 0 10z"/></marker>'
     )
     parts = "\n".join([f"<defs>{marker}</defs>", *arrows, *labels, *boxes])
-    return (
-        f'<svg class="states" viewBox="0 0 {width} {height}" role="img" aria-label="States of {name}">\n{parts}\n</svg>'
-    )
+    return f'<svg class="states" viewBox="0 0 {width} {height}" role="img" aria-label="A diagram of {name}">\n{parts}\n</svg>'
 
 
-class StateDiagram(SphinxDirective):
+class Diagram(SphinxDirective):
     """Shows a drawing; the page has the same as a table, for readers without images."""
 
     required_arguments = 1
@@ -169,5 +199,5 @@ class StateDiagram(SphinxDirective):
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Add the directive."""
-    app.add_directive("state-diagram", StateDiagram)
+    app.add_directive("diagram", Diagram)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
