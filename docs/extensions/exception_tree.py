@@ -1,4 +1,4 @@
-"""``.. exception-tree:: package.Base``: the public exceptions below one, each with the builtin that it is too."""
+"""``.. exception-tree:: package.Base``: the public exceptions below one, each with what it is beside that."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sphinx.util.docutils import SphinxDirective
 
 def lines(exception: type[BaseException], public: set[str], depth: int = 0) -> Iterator[str]:
     """The tree as text, one exception in each line."""
-    builtins = [base.__name__ for base in exception.__bases__ if base.__module__ == "builtins" and depth]
-    also = f"also {', '.join(builtins)}" if builtins else ""
+    others = [base.__name__ for base in exception.__bases__[1:]]
+    also = f"also {', '.join(others)}" if others else ""
     yield f"{'    ' * depth}{exception.__name__:<{24 - 4 * depth}}{also}".rstrip()
     for below in sorted(exception.__subclasses__(), key=lambda each: each.__name__):
         # One with several bases stands below the first.

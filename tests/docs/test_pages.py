@@ -88,5 +88,12 @@ def test_questions_of_each_reader_have_answers_that_are_two_clicks_away() -> Non
             assert set(pages) <= reached(CLICKS), answer
 
 
+def test_links_of_the_readme_lead_somewhere() -> None:
+    targets = re.findall(r"<([\w/.-]+)>`_|^\.\. image:: (\S+)", (ROOT / "README.rst").read_text(), re.MULTILINE)
+
+    assert targets
+    assert all((ROOT / (link or image)).exists() for link, image in targets)
+
+
 def test_readme_has_150_lines_at_most() -> None:
     assert len((ROOT / "README.rst").read_text().splitlines()) <= 150
