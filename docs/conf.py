@@ -35,6 +35,7 @@ exclude_patterns = ["_build", "extensions"]
 nitpicky = True
 default_role = "py:obj"
 
+add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"

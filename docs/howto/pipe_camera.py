@@ -3,6 +3,7 @@
 from gst_signalling_sync import Producer
 
 robot = Producer(name="robot")
-camera = robot.add_player("pipe:0", format="h264", options={"framerate": "30"}, name="front")
+rate = {"framerate": "30"}  # H264 alone does not tell it.
+camera = robot.add_player("pipe:0", name="front", format="h264", options=rate)
 with robot:
     camera.wait()
