@@ -109,7 +109,9 @@ def _is_literal(node: pending_xref, target: str) -> bool:
 _TYPE_VARIABLES: Final = frozenset({"Receiver", "Track"})
 
 # Types of arguments that only the library itself gives.
-_INTERNAL: Final = frozenset({"Callbacks", "EncodedAudioSource", "Event", "LinkRelay", "ResumptionKey", "IceServer"})
+_INTERNAL: Final = frozenset(
+    {"Callbacks", "EncodedAudioSource", "Event", "LinkRelay", "ResumptionKey", "StartSession", "IceServer"}
+)
 
 
 def _around(node: pending_xref) -> list[str]:

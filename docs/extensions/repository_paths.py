@@ -17,7 +17,7 @@ from sphinx.util import logging
 from examples import label
 
 ROOT: Final = Path(__file__).parents[2]
-PATH: Final = re.compile(r"(?:docs|examples|tests|benchmarks|gst_signalling_sync|\.ci)/[\w./*-]*")
+PATH: Final = re.compile(r"(?!docs/_build)(?:docs|examples|tests|benchmarks|gst_signalling_sync|\.ci)/[\w./*-]*")
 CODE: Final = re.compile(r"(?:webrtc|signalling|protocol|server|threads|cli|testing|engine|media)/[\w./*-]*")
 
 EXAMPLES_PAGE: Final = "howto/examples"
