@@ -19,6 +19,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 COVERED = (
+    "CONTRIBUTING.rst",
+    "README.rst",
+    "SECURITY.rst",
+    "docs",
     "gst_signalling_sync/access.py",
     "gst_signalling_sync/addresses.py",
     "gst_signalling_sync/cli",

@@ -113,7 +113,7 @@ def test_public_name_has_a_docstring_with_an_example(name: str) -> None:
     if inspect.isclass(value) and issubclass(value, base):
         assert value.__doc__, "each error says when it is raised"
     else:
-        assert re.search(r"::\n|code-block:: python\n", inspect.getdoc(value) or ""), (
+        assert re.search(r"^Example:\n|::\n|code-block:: python\n", inspect.getdoc(value) or "", re.MULTILINE), (
             "a short example helps more than a long text"
         )
 
