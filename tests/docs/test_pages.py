@@ -87,6 +87,7 @@ INTERNAL = {
     "VideoSource": {
         "attach",
         "detach",
+        "encoder_of",
         "join",
         "kind",
         "makes_keyframes",
