@@ -24,6 +24,11 @@ _MAX_NAMED: Final = 10
 class BroadcastChannel:
     """A data channel that every session of a producer gets.
 
+    Example:
+        state = robot.add_channel("state", ordered=False, max_retransmits=0)
+        with robot:
+            state.send("standing", timeout=0)  # to every consumer that has room for it
+
     Signals:
         message(channel, session, data): A message arrived in a session, on any channel of this label.
 

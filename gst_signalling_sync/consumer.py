@@ -41,6 +41,12 @@ class Consumer(SessionRole):
 
     Every method may be called from any thread and from callbacks.
 
+    Example:
+        with Consumer() as consumer:
+            arms = [consumer.start_session(name=name) for name in ("left-arm", "right-arm")]
+            for arm in arms:
+                arm.channel("commands").send("home")
+
     Signals:
         state_changed(consumer, state, error): The state is another, with the reason where there is one.
         connection_lost(consumer, error): The signalling connection was lost; once per loss.
@@ -58,7 +64,7 @@ class Consumer(SessionRole):
         interrupted_after: Seconds without any packet of the peer after which a session is ``"interrupted"``. Defaults to 2.
         ice: STUN and TURN servers, UDP ports and network interfaces; None: ``$GST_SIGNALLING_ICE_SERVERS`` and all
             interfaces.
-        limits: What producers may use of this consumer; None: the defaults. See ``docs/limits.rst``.
+        limits: What producers may use of this consumer; None: the defaults. See ``docs/reference/limits.rst``.
 
     Raises:
         ValueError: An address is not of its form.
@@ -432,6 +438,11 @@ def connect(
 ) -> Session:
     """A session with a producer in one call; closing the session closes all that this opened.
 
+    Example:
+        with connect(name="robot") as session:
+            print(session.channel("state").recv(timeout=2))
+            print(session.video.read().shape)
+
     Args:
         uri: ``ws://host:port``, or GStreamer's ``gstwebrtc://host:port?peer-id=ID``; None: ``$GST_SIGNALLING_URI``, else
             ``ws://127.0.0.1:8443``.
@@ -443,7 +454,7 @@ def connect(
         ice_servers: STUN and TURN servers: the short form of ``ice=IceOptions(servers)``.
         retry: How a lost signalling connection is made again; None: not at all. The session goes on in any case.
         interrupted_after: Seconds without any packet of the peer after which the session is ``"interrupted"``. Defaults to 2.
-        limits: What the producer may use of this end; None: the defaults. See ``docs/limits.rst``.
+        limits: What the producer may use of this end; None: the defaults. See ``docs/reference/limits.rst``.
         resume: Whether the session goes on in a new connection when this one breaks. See `Consumer.start_session`.
         resend: Whether what the producer had not acknowledged is then sent first.
         ice: STUN and TURN servers, UDP ports and network interfaces; None: ``$GST_SIGNALLING_ICE_SERVERS`` and all

@@ -35,7 +35,14 @@ SESSION_CLOSED_REASONS: Final[tuple[SessionClosedReason, ...]] = get_args(Sessio
 
 
 class SignallingError(Exception):
-    """Base class of every error that this library raises on purpose."""
+    """Base class of every error that this library raises on purpose.
+
+    Example:
+        try:
+            session = connect(name="robot", timeout=5)
+        except SignallingError as error:
+            print(error)  # what was tried, with whom and for how long
+    """
 
 
 class ConnectError(SignallingError, ConnectionError):
@@ -76,6 +83,12 @@ class PeerWaitTimeout(PeerNotFound, WaitTimeout):
 
 class SessionClosed(SignallingError, ConnectionError):
     """The session ended, or could not be established.
+
+    Example:
+        try:
+            channel.send("home")
+        except SessionClosed as error:
+            print("the robot is busy" if error.reason == "busy" else error)
 
     Args:
         message: What was tried, with whom, and what came instead.

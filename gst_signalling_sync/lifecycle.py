@@ -24,7 +24,12 @@ _MIN_ATTEMPT_SECONDS: Final = 0.25
 
 
 class RoleState(StrEnum):
-    """The state of a role object; each member is equal to its name in lower case, ``"registered"`` for example."""
+    """The state of a role object; each member is equal to its name in lower case, ``"registered"`` for example.
+
+    Example:
+        if robot.state == "suspended":
+            print("the signalling server is away; sessions go on")
+    """
 
     NEW = "new"
     """It was never started."""

@@ -26,6 +26,11 @@ class Listener(RoleObject):
 
     Every method may be called from any thread and from callbacks.
 
+    Example:
+        with Listener() as listener:
+            listener.producer_added.connect(lambda listener, peer: print(peer.name, "is there"))
+            robot = listener.wait_for_producer("robot", timeout=60)
+
     Signals:
         peer_status_changed(listener, peer, roles): Any peer's status changed; without roles: it left.
         producer_added(listener, peer): A producer came, or was there at the start.
@@ -42,7 +47,7 @@ class Listener(RoleObject):
         timeout: Seconds that a blocking call may take by default; None: 10.
         retry: How a lost signalling connection is made again; None: not at all. When it is back, `producer_removed` tells of
             those that left meanwhile and `producer_added` of those that came.
-        limits: Of these `callbacks` alone is a listener's; None: the default. See ``docs/limits.rst``.
+        limits: Of these `callbacks` alone is a listener's; None: the default. See ``docs/reference/limits.rst``.
 
     Raises:
         ValueError: The address is not one of a signalling server.

@@ -34,6 +34,13 @@ class Producer(SessionRole):
 
     Every method may be called from any thread and from callbacks.
 
+    Example:
+        robot = Producer(name="robot")
+        commands = robot.add_channel("commands")
+        commands.message.connect(lambda channel, session, data: channel.send(data, session=session))
+        with robot:
+            robot.serve_forever()
+
     Signals:
         session_requested(producer, session): A consumer asked for a session. The offer waits for the receivers.
         session_started(producer, session): A session is connected.
@@ -59,7 +66,7 @@ class Producer(SessionRole):
             interfaces.
         max_sessions: The maximum number of sessions that consumers have at once; those beyond it are refused, and their
             `SessionClosed.reason` is ``"busy"``. None: that of `limits`, 32 by default.
-        limits: What consumers may use of this producer; None: the defaults. See ``docs/limits.rst``.
+        limits: What consumers may use of this producer; None: the defaults. See ``docs/reference/limits.rst``.
 
     Raises:
         ValueError: An address is not of its form, the name is no text, `meta` is not an object that it can go into, or

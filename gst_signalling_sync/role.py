@@ -108,8 +108,8 @@ class RoleObject:
     def refusals(self) -> dict[str, int]:
         """How often other peers have met each limit since the object was made, in all sessions. A snapshot.
 
-        By the limits' names in `SessionLimits`; only those that were met. ``docs/limits.rst`` says what happened then.
-        Empty in a forked child.
+        By the limits' names in `SessionLimits`; only those that were met. ``docs/reference/limits.rst`` says what happened
+        then. Empty in a forked child.
         """
         return self._met.counts if self._owner.is_here else {}
 

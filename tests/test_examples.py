@@ -1,4 +1,4 @@
-"""Every program in `examples/`, and every program in README.rst, as a user runs it: a process, against a server."""
+"""Every program in `examples/`, as a user runs it: a process, against a server."""
 
 from __future__ import annotations
 
@@ -336,69 +336,3 @@ def test_originals_still_run(embedded_server: SignallingServer) -> None:
 @pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.py")), ids=lambda path: path.name)
 def test_example_says_how_to_run_it(path: Path) -> None:
     assert f"python {path.relative_to(ROOT)}" in path.read_text()
-
-
-def readme_programs() -> dict[str, str]:
-    """The Python programs in README.rst that have a name."""
-    blocks = re.findall(
-        r"^\.\. code-block:: python\n   :name: ([\w-]+)\n((?:\n|   .*\n)+)",
-        (ROOT / "README.rst").read_text(),
-        re.MULTILINE,
-    )
-    return {name: re.sub(r"^   ", "", block, flags=re.MULTILINE).strip("\n") + "\n" for name, block in blocks}
-
-
-@contextmanager
-def readme_program(server: SignallingServer, name: str, folder: Path) -> Iterator[Program]:
-    path = folder / f"{name.replace('-', '_')}.py"
-    path.write_text(readme_programs()[name])
-    with running(server.uri, sys.executable, path) as program:
-        yield program
-
-
-def test_readmes_producer_and_consumer_run_as_pasted(embedded_server: SignallingServer, tmp_path: Path) -> None:
-    with (
-        readme_program(embedded_server, "ten-line-producer", tmp_path) as producer,
-        readme_program(embedded_server, "ten-line-consumer", tmp_path) as consumer,
-    ):
-        consumer.wait()
-        producer.expect("(?s)(says wave.*)(says bow.*)(says stop)")
-
-    assert consumer.output == "did wave\ndid bow\ndid stop\n"
-
-
-@pytest.mark.parametrize("name", ["ten-line-producer", "ten-line-consumer"])
-def test_readmes_producer_and_consumer_have_ten_lines(name: str) -> None:
-    assert len([line for line in readme_programs()[name].splitlines() if line]) <= 10
-
-
-def test_readmes_embedded_server_runs_as_pasted(embedded_server: SignallingServer, tmp_path: Path) -> None:
-    with readme_program(embedded_server, "embedded-server", tmp_path) as program:
-        program.wait()
-
-    assert program.output == "hello\n"
-
-
-def test_readmes_video_producer_and_consumer_run_as_pasted(embedded_server: SignallingServer, tmp_path: Path) -> None:
-    with (
-        readme_program(embedded_server, "video-producer", tmp_path),
-        readme_program(embedded_server, "video-consumer", tmp_path) as consumer,
-    ):
-        consumer.wait()
-
-    assert consumer.output == "(480, 640, 3) uint8\n" * 3
-
-
-def test_readmes_tests_pass_as_pasted(tmp_path: Path) -> None:
-    (tmp_path / "test_robot.py").write_text(readme_programs()["users-test"])
-
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-
-    assert result.returncode == 0, result.stdout

@@ -1,4 +1,4 @@
-"""Who may import and touch what: the rules of docs/architecture.rst that can be read off the source."""
+"""Who may import and touch what: the rules of docs/project/architecture.rst that can be read off the source."""
 
 from __future__ import annotations
 

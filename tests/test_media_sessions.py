@@ -39,7 +39,7 @@ def producer(signalling_uri: str) -> Iterator[Producer]:
         yield started
 
 
-# SVT-AV1 may leave blocks of an even picture as they were, for up to two frames: docs/codecs.rst.
+# SVT-AV1 may leave blocks of an even picture as they were, for up to two frames: docs/topics/codecs.rst.
 @pytest.mark.parametrize(("codec", "tries"), [("VP8", 1), ("H264", 1), ("VP9", 1), ("AV1", 10)])
 def test_a_picture_arrives_as_it_was_written(producer: Producer, codec: str, tries: int) -> None:
     with filming(producer.add_video(codecs=(codec,))), connect(producer.uri, name="robot") as session:

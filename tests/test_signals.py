@@ -1,4 +1,4 @@
-"""Signals are documented as they are emitted: in docs/signals.rst, in `help()` of their classes, and in the code."""
+"""Signals are documented as they are emitted: in docs/reference/signals.rst, in `help()` of their classes, and in the code."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def in_code() -> Signals:
 
 
 def test_table_lists_every_signal(in_code: Signals) -> None:
-    text = (ROOT / "docs" / "signals.rst").read_text()
+    text = (ROOT / "docs" / "reference" / "signals.rst").read_text()
     rows = re.findall(r"\* - ``(\w+)``\n     - ``(\w+)``\n     - ``(\([\w, ]+\))``\n", text)
 
     assert sorted(rows) == sorted(

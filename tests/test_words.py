@@ -19,6 +19,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 COVERED = (
+    "CONTRIBUTING.rst",
+    "README.rst",
+    "SECURITY.rst",
+    "docs",
     "gst_signalling_sync/access.py",
     "gst_signalling_sync/addresses.py",
     "gst_signalling_sync/cli",
@@ -46,7 +50,7 @@ WORDS = {
     r"\b[Aa]nyhow\b": "anyway",
     r"\bat the (most|least)\b": "at most, at least",
     r"\bthe (most|least) that\b": "the maximum, the minimum",
-    r"\b[Pp]ictures?\b(?! [Ll]oss)": "frame (av.VideoFrame), or image where it is a file",
+    r"\b[Pp]ictures?\b(?! [Ll]oss|\.py\b)": "frame (av.VideoFrame), or image where it is a file",
     r"\b([Aa]|an empty) text\b(?! (frame|message|file|format|line)\b)|\b[Tt]exts\b": "string",
     r"(?<!there )\b(is|are|was|were) none\b(?! of\b)": "what it must be, or what it is instead",
     r"(^|[.;] )[Ww]ho(ever)? [^.?:;]*\.": "the noun: 'a peer that ...' (no free relative clause as a subject)",

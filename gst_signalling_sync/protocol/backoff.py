@@ -29,8 +29,7 @@ class Retry:
     The interval before attempt *n*, counted from 0, is ``min(maximum, first * factor ** n)``. The delay is drawn from its upper
     part, ``interval * (1 - jitter)`` to ``interval``, so that a fleet does not reconnect at the same moment.
 
-    Example::
-
+    Example:
         Producer(name="robot", retry=Retry(maximum=1.5, wait_for_server=True))
 
     Args:

@@ -23,6 +23,9 @@ class Rate:
     Example:
         Rate(20, burst=100)
 
+    Example:
+        ServerLimits(messages=Rate(20, burst=100))
+
     Attributes:
         per_second: Maximum per second in the long run.
         burst: Maximum at once, after a rest.
@@ -47,7 +50,7 @@ class ServerLimits:
     """What one peer, one address and all peers together may use of a server. None: no limit.
 
     A peer that exceeds a rate is read more slowly, and nothing else happens to it. Beyond another limit, a request is refused
-    or a connection cut off, as ``docs/limits.rst`` says for each. The log has one line per limit and connection, and
+    or a connection cut off, as ``docs/reference/limits.rst`` says for each. The log has one line per limit and connection, and
     `SignallingServer.refusals` counts them. Other peers do not notice.
 
     Example:

@@ -65,6 +65,10 @@ class SdpType(StrEnum):
 class Peer:
     """A peer as the signalling server lists it.
 
+    Example:
+        for peer in list_producers():
+            print(peer.id, peer.name, peer.meta)
+
     Attributes:
         id: The id that the server gave it (a UUID4).
         meta: Whatever JSON value the peer registered, by convention an object with a ``name``.

@@ -17,7 +17,7 @@ _MIB: Final = 2**20
 class SessionLimits:
     """What other peers may use of a `Producer`, a `Consumer` or a session of `connect`. None: no limit.
 
-    ``docs/limits.rst`` says for each limit what happens beyond it. The log has one line per limit and session.
+    ``docs/reference/limits.rst`` says for each limit what happens beyond it. The log has one line per limit and session.
 
     Example:
         Producer(name="robot", limits=SessionLimits(sessions=2, channels=8))

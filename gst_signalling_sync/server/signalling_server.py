@@ -67,7 +67,7 @@ class SignallingServer:
         limits: What one peer, one address and all peers together may use. Defaults to those of `ServerLimits()`.
         lease: Seconds that a peer may leave pings unanswered; then it is removed, whatever TCP reports. It is pinged twice in
             that time. A client whose connection breaks may resume within it, and keep its id, registration and sessions, by a
-            key in a header of its handshake (``docs/protocol.rst``). Defaults to 20.
+            key in a header of its handshake (``docs/topics/protocol.rst``). Defaults to 20.
         cert: The PEM file with the certificate for TLS 1.2 or newer, and those between it and the root. Peers then connect by
             ``wss://``. It is read again when it changes, for new connections. Defaults to no TLS.
         key: The PEM file with the certificate's key. Defaults to `cert`.
@@ -75,8 +75,9 @@ class SignallingServer:
             when the server closes. Defaults to none.
         unique_names: Whether a producer is refused by an ``error`` while another one with its ``name`` is registered. Defaults
             to False.
-        tokens: The bearer tokens that let clients in: a TOML file (``docs/tokens.rst``), which is read again when it changes,
-            or a mapping from tokens, or their hashes as `hashed` makes them, to grants. Defaults to none: everybody comes in.
+        tokens: The bearer tokens that let clients in: a TOML file (``docs/deploy/tokens.rst``), which is read again when it
+            changes, or a mapping from tokens, or their hashes as `hashed` makes them, to grants. Defaults to none:
+            everybody comes in.
         authorize: Called with an `AuthorizationRequest` for each client whose token is not among `tokens`, on its own thread,
             within `ServerLimits.authorization_seconds`. Returns a `Grant`; None refuses the client, with status 401 where it
             sent no credentials and 403 where it did. If it raises, or does not return in time, the client is refused with
@@ -186,7 +187,8 @@ class SignallingServer:
     def refusals(self) -> dict[str, int]:
         """How often each rule has refused something since `start`, by the rule's name. A snapshot; empty when closed.
 
-        A limit has its name in `ServerLimits`, and an option of this class its own; ``docs/limits.rst`` lists all rules.
+        A limit has its name in `ServerLimits`, and an option of this class its own; ``docs/reference/limits.rst`` lists all
+        rules.
 
         Raises:
             RuntimeError: This process inherited the server by `fork`.

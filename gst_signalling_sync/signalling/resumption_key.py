@@ -1,7 +1,7 @@
 """`ResumptionKey`: the secret by which a client that connects again proves to the server that it is the same peer.
 
-It travels in a header of the WebSocket handshake's request and response, see ``docs/protocol.rst``. A server without this
-extension answers without the header.
+It travels in a header of the WebSocket handshake's request and response, see ``docs/topics/protocol.rst``. A server without
+this extension answers without the header.
 """
 
 from __future__ import annotations

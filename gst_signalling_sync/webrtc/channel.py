@@ -58,6 +58,13 @@ class DataChannel:
 
     Iterating over it yields messages until the channel is closed.
 
+    Example:
+        channel = session.channel("commands")
+        channel.send("home")
+        print(channel.recv(timeout=2))
+
+        channel.message.connect(lambda channel, data: print(data))  # instead of recv()
+
     Signals:
         message(channel, data): A message arrived, str or bytes.
         received(channel, message): A message arrived; a `ReceivedMessage`, which knows when it was sent. Who connects to both

@@ -19,6 +19,10 @@ _PATIENCE_SECONDS = 12.0
 class ServerAnswer:
     """The answer of one STUN or TURN server.
 
+    Example:
+        answers, _ = ask_ice_servers()
+        print([answer.outcome for answer in answers if not answer.is_usable])
+
     Attributes:
         server: The server, without its credentials.
         is_usable: Whether it gave a candidate.

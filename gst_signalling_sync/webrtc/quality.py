@@ -47,6 +47,12 @@ class Route:
 class Quality:
     """How good a session's link is. It prints as one line, and `as_dict` can be written as JSON.
 
+    Example:
+        quality = session.quality()
+        print(quality)  # round trip 12.1 ms; in 1.2 Mbit/s, 30 frames/s, 0.2 % lost; ...
+        if quality.route is not None and quality.route.is_relayed:
+            print("by a TURN server")
+
     Attributes:
         round_trip: Seconds, of the last answered check; None: none was answered yet.
         loss_in: The part of the media packets that the peer sent and that did not arrive, 0 to 1; None: there were none.

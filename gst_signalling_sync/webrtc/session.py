@@ -58,6 +58,13 @@ class Session:
 
     Every method may be called from any thread and from callbacks.
 
+    Example:
+        with connect(name="robot") as session:
+            session.closed.connect(lambda session, error: print("ended:", error or "on purpose"))
+            with session.record("run.mp4"):
+                print(session.channel("state").recv())
+                print(session.quality())
+
     Signals:
         channel_opened(session, channel): A data channel is open, whichever end created it.
         state_changed(session, state): The state is another.
@@ -78,7 +85,9 @@ class Session:
         met: LimitCounts | None = None,
     ) -> None:
         self.id = ""
+        """The id that the signalling server gave the session; another one once the session was resumed."""
         self.peer_id = peer_id
+        """The id of the peer at the signalling server; another one once the session was resumed with a new peer."""
         self._loop = loop
         self._callbacks = callbacks
         self._timeout = timeout

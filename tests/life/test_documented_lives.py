@@ -1,4 +1,4 @@
-"""The tables of ``docs/lives.rst`` are those of the code."""
+"""The tables of ``docs/topics/lives.rst`` are those of the code."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from gst_signalling_sync.lifecycle import TRANSITIONS
+from gst_signalling_sync.webrtc.session_state import TRANSITIONS as SESSION_TRANSITIONS
 
-PAGE = Path(__file__).parents[2] / "docs" / "lives.rst"
+PAGE = Path(__file__).parents[2] / "docs" / "topics" / "lives.rst"
 
 
 def documented(subject: str) -> set[tuple[str, str]]:
@@ -21,4 +22,10 @@ def documented(subject: str) -> set[tuple[str, str]]:
 def test_transitions_of_roles() -> None:
     assert documented("roles") == {
         (f"{state}", f"{after}") for state, follow in TRANSITIONS.items() for after in follow
+    }
+
+
+def test_transitions_of_sessions() -> None:
+    assert documented("sessions") == {
+        (f"{state}", f"{after}") for state, follow in SESSION_TRANSITIONS.items() for after in follow
     }

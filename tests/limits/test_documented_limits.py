@@ -18,7 +18,7 @@ from gst_signalling_sync.cli.limits import LimitType
 
 Limits = type[ServerLimits] | type[SessionLimits]
 
-DOCS = (Path(__file__).parents[2] / "docs" / "limits.rst").read_text()
+DOCS = (Path(__file__).parents[2] / "docs" / "reference" / "limits.rst").read_text()
 SERVER_DOCS, SESSION_DOCS = DOCS.split("Limits of roles and sessions\n---")
 TABLES = {ServerLimits: SERVER_DOCS, SessionLimits: SESSION_DOCS}
 
@@ -44,7 +44,7 @@ def documented_defaults(kind: Limits, name: str) -> str:
         names, defaults, *_ = re.split(r"^     - ", row, flags=re.MULTILINE)
         if f"``{name}``" in names:
             return " ".join(defaults.split())
-    raise AssertionError(f"docs/limits.rst has no row for {name}")
+    raise AssertionError(f"docs/reference/limits.rst has no row for {name}")
 
 
 def told(name: str, limit: Any) -> str:
@@ -86,7 +86,7 @@ def test_value_that_is_none_is_wrong_usage_and_told_what_may_be(kind: Limits, na
 @pytest.mark.parametrize(("kind", "name"), LIMITS)
 def test_limit_can_be_switched_off_or_it_is_told_that_it_cannot(kind: Limits, name: str) -> None:
     if name in ("handshake_seconds", "authorizations", "authorization_seconds", "header_bytes", "message_bytes"):
-        with pytest.raises(click.BadParameter, match=rf"{name} must be a positive (whole )?number, not 'none'"):
+        with pytest.raises(click.BadParameter, match=rf"{name} must be a positive (integer|number), not 'none'"):
             LimitType(kind).convert(f"{name}=none", None, None)
     else:
         assert LimitType(kind).convert(f"{name}=none", None, None) == (name, None)

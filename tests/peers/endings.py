@@ -1,7 +1,7 @@
 """What each kind of peer sends when it ends a session, or dies: ``python -m tests.peers.endings [PEER...]``.
 
 A session of this library is the other end. What arrives there is read where OpenSSL and libsrtp have decrypted it, before
-anything of this library has judged it. The table in ``docs/peers.rst`` is this program's output.
+anything of this library has judged it. The table in ``docs/topics/peers.rst`` is this program's output.
 """
 
 from __future__ import annotations

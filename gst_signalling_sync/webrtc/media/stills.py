@@ -28,6 +28,9 @@ _JPEG_QUALITY: Final = 3
 def encode_still(picture: Any, kind: str = "png", format: str = "bgr24") -> bytes:
     """Encode a picture.
 
+    Example:
+        jpeg = encode_still(session.video.read(), "jpeg")
+
     Args:
         picture: As in `VideoSource.write`, or an `av.VideoFrame`.
         kind: ``"png"`` or ``"jpeg"``.
@@ -57,6 +60,9 @@ def encode_still(picture: Any, kind: str = "png", format: str = "bgr24") -> byte
 
 def save_still(path: str | os.PathLike[str], picture: Any, format: str = "bgr24") -> int:
     """Write a picture into a file, which is overwritten if it is there.
+
+    Example:
+        save_still("now.png", session.video.read())
 
     Args:
         path: Ends in ``.png``, ``.jpg`` or ``.jpeg``.

@@ -200,7 +200,7 @@ class AV1(VideoCodec):
         # Whatever FFmpeg's own log level is, it writes to the standard error output, each time that it is opened.
         os.environ.setdefault("SVT_LOG", "0")
         return {
-            # From 8 down no block of a drawn picture is left as it was, for two to five times the time: docs/codecs.rst.
+            # From 8 down no block of a drawn picture is left as it was, for two to five times the time: docs/topics/codecs.rst.
             "preset": "12",
             # No frame refers to later ones, a constant bitrate, and one thread: more take half as much again altogether.
             "svtav1-params": "pred-struct=1:rc=2:lookahead=0:rtc=1:lp=1",

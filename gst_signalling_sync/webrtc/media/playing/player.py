@@ -51,6 +51,11 @@ class Player:
     more than 5 s: its server may have hung up. After `close` the next `start` opens the input again, where a pipe goes on
     with what its writer writes then.
 
+    Example:
+        film = robot.add_player("film.mp4")
+        with robot:
+            film.wait()  # until it has ended
+
     Args:
         path: A file, a camera such as ``/dev/video0``, or a URL: whatever FFmpeg opens.
         loop: Whether a file begins again at its end, without a gap, and a camera or stream that breaks off is opened again,

@@ -44,6 +44,9 @@ class AudioReceiver(TrackReceiver):
     Samples that nobody reads are kept for one second. Who begins to read then begins that second in the past; `waiting`
     tells how far. With several readers, each sample goes to one of them. The signal gets everything besides.
 
+    Example:
+        samples = session.audio.read(4800)  # 100 ms of int16, in the shape (4800, 2)
+
     Signals:
         frame(receiver, frame): Sound arrived. All of it, in order.
 

@@ -67,6 +67,10 @@ class VideoReceiver(TrackReceiver):
     A sender whose source writes nothing sends its last frame again every second, so frames alone do not tell that a camera
     lives: `age`, and `Frame.repeated` of `read_frame`, do.
 
+    Example:
+        frame = session.video.read(timeout=2)  # the newest, not read before
+        small = session.videos["wrist"].latest(size=(320, 240))  # at once; None before the first
+
     Signals:
         frame(receiver, frame): A frame arrived. A slow callback gets fewer of them, and always the newest.
 

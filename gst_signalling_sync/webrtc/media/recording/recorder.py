@@ -73,6 +73,12 @@ class Recorder:
 
     Every method may be called from any thread and from callbacks.
 
+    Example:
+        with session.record("run.mkv", segment_seconds=60) as recorder:
+            recorder.segment_ended.connect(lambda recorder, path: print(path, "is whole"))
+            time.sleep(300)
+        print(recorder.seconds, recorder.transcodes)
+
     Signals:
         ended(recorder, error): The recording has ended and the file is whole.
         segment_ended(recorder, path): A file of a recording in segments is whole; of the last one too, before ``ended``.

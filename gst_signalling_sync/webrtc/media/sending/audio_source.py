@@ -43,6 +43,11 @@ _MAX_DRAIN_SECONDS: Final = 120.0
 class AudioSource:
     """An audio track of a producer or consumer; made by their `add_audio`. Written to by any thread.
 
+    Example:
+        microphone = robot.add_audio(rate=16000)
+        with robot:
+            microphone.write(np.zeros(320, np.int16))  # 20 ms
+
     Args:
         rate: Samples per second, 8000 to 192000; Opus itself has 48000.
         channels: 1 or 2.
@@ -72,6 +77,7 @@ class AudioSource:
         if channels not in (1, 2):
             raise ValueError(f"channels={channels!r}: there are 1 or 2")
         self.name: Final = checked_name(name, self.kind)
+        """The name by which the other end knows the track; None: it has none."""
         self.rate = rate
         self.channels = channels
         self.low_delay: Final = low_delay

@@ -104,6 +104,7 @@ class EncodedVideoSource:
         if not 0 < fps <= _MAX_FPS:
             raise ValueError(f"fps={fps!r}: frames per second must be more than 0 and at most {_MAX_FPS}")
         self.name: Final = checked_name(name, self.kind)
+        """The name by which the other end knows the track; None: it has none."""
         self.codec: Final = codec
         self.fps = float(fps)
         self.keyframe_wanted = Signal("The next frame should be a keyframe: ``(source)``.")

@@ -79,6 +79,11 @@ class _Written:
 class VideoSource:
     """A video track of a producer or consumer; made by their `add_video`. Written to by any thread.
 
+    Example:
+        camera = robot.add_video(fps=30, bitrate=(300_000, 2_000_000), name="front")
+        with robot:
+            camera.write(np.zeros((480, 640, 3), np.uint8))
+
     Args:
         fps: Frames per second at the most; frames that are written faster are left out.
         codecs: Some of ``"VP8"``, ``"H264"``, ``"VP9"`` and ``"AV1"``, the preferred one first. Each session gets the first
@@ -108,6 +113,7 @@ class VideoSource:
     ) -> None:
         check_fps(fps)
         self.name: Final = checked_name(name, self.kind)
+        """The name by which the other end knows the track; None: it has none."""
         self.fps = float(fps)
         names = _checked_codecs(codecs)
         self._limits = _checked_limits(bitrate)
