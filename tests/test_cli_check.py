@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from gst_signalling_sync import Producer, SignallingServer
+from gst_signalling_sync import Producer, SessionLimits, SignallingServer
 from gst_signalling_sync.cli.commands import main
+from gst_signalling_sync.server import Rate
 
 from .filming import filming
 from .ports import reserved_port
@@ -36,6 +37,17 @@ def test_robot_that_is_well(embedded_server: SignallingServer) -> None:
     assert found["round trip"]["details"]["seconds"] > 0
     assert found["bit rate"]["details"]["bits_per_second"] > 10_000
     assert found["media"]["text"] == "the producer sends none"
+
+
+@pytest.mark.parametrize("limit", [None, Rate(50_000, burst=500_000)], ids=["default", "low"])
+def test_bit_rate_is_measured_although_a_robot_does_not_send_everything_back(
+    embedded_server: SignallingServer, limit: Rate | None
+) -> None:
+    limits = SessionLimits() if limit is None else SessionLimits(echo_bytes=limit)
+    with Producer(embedded_server.uri, name="robot", limits=limits):
+        result = check(embedded_server, "--json", "--seconds", "2")
+
+    assert findings(result)["bit rate"]["details"]["bits_per_second"] > 10_000
 
 
 def test_robot_that_sends_video(embedded_server: SignallingServer) -> None:
