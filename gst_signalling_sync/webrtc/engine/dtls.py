@@ -15,7 +15,7 @@ import logging
 import struct
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from aiortc import RTCDtlsTransport
 from aiortc.rtcdtlstransport import State
@@ -24,6 +24,7 @@ from OpenSSL import SSL
 from .data import Goodbye
 from .eager import run_eagerly
 from .header_extensions import ExtensionsMap
+from .ice import IceConnection
 from .rtp import RtpPacket
 from .transport_arrivals import TransportArrivals
 from .transport_departures import TransportDepartures, split_feedback
@@ -40,6 +41,9 @@ That a datagram came is no answer to it, as it may be the other end's own repeti
 
 _HANDSHAKE_RECORDS: Final = (20, 22)
 """Types of records (RFC 5246 section 6.2.1): a change of ciphers, with which a last flight begins, and the handshake."""
+
+_APPLICATION_DATA: Final = 23
+"""The type of records with application data, which OpenSSL has nothing to answer to."""
 
 MAX_DATAGRAM: Final = 1196
 """Bytes of a datagram: the UDP payload of 1200 bytes that every path takes, less the header of a TURN channel (4)."""
@@ -67,12 +71,21 @@ class RobustDtlsTransport(RTCDtlsTransport):
     # Held here because asyncio holds tasks only weakly.
     _repetition: asyncio.Task[None] | None = None
     _has_complained = False
+    # What datagrams go by, once they are application data.
+    _connection: IceConnection | None = None
+    # aiortc's own, as of its statistics.
+    _RTCDtlsTransport__rx_bytes: int
+    _RTCDtlsTransport__rx_packets: int
 
     arrivals: TransportArrivals
     """Tells the sender when the packets of this transport came."""
 
     departures: TransportDepartures
     """Learns from the receiver when the packets of this transport came."""
+
+    on_data: Callable[[bytes], None] | None = None
+    """Is given the application data that arrives, in the call in which it does. Without it aiortc's task, which waits for
+    datagrams, hands it to the data receiver: a turn of the event loop later."""
 
     @classmethod
     def adopt(cls, transport: RTCDtlsTransport) -> None:
@@ -82,6 +95,43 @@ class RobustDtlsTransport(RTCDtlsTransport):
         assert isinstance(transport, cls)
         transport.arrivals = TransportArrivals(transport._send_rtp)
         transport.departures = TransportDepartures()
+
+    def _take_datagram(self, datagram: bytes) -> bool:
+        """Take a datagram that has just arrived, if it is application data that somebody waits for.
+
+        Returns:
+            Whether it was taken; else it is for aiortc's task.
+        """
+        if self.on_data is None or self._ssl is None or not datagram or datagram[0] != _APPLICATION_DATA:
+            return False
+        self._RTCDtlsTransport__rx_bytes += len(datagram)
+        self._RTCDtlsTransport__rx_packets += 1
+        self._ssl.bio_write(datagram)
+        try:
+            data = self._ssl.recv(_READ_BYTES)
+        except SSL.Error:
+            # Not from the peer, or a repetition.
+            return True
+        try:
+            self.on_data(data)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it shall cost this packet alone
+            self._complain(error)
+        return True
+
+    def send_data(self, data: bytes) -> None:
+        """Encrypt and send application data, in this call.
+
+        Raises:
+            ConnectionError: The transport is not connected.
+        """
+        if self._state != State.CONNECTED or self._ssl is None or self._connection is None:
+            raise ConnectionError("cannot send application data: DTLS is not connected")
+        try:
+            self._ssl.send(data)
+            record = self._ssl.bio_read(_READ_BYTES)
+        except SSL.Error as error:
+            raise ConnectionError("cannot send application data: DTLS has been shut down") from error
+        self._connection.send_now(record)
 
     async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
         try:
@@ -112,10 +162,13 @@ class RobustDtlsTransport(RTCDtlsTransport):
                 self._take_goodbye()
             raise
         except _PARSER_ERRORS as error:
-            # Once per connection: a peer shall not fill the log of this machine.
-            level = logging.DEBUG if self._has_complained else logging.WARNING
-            self._has_complained = True
-            logger.log(level, "dropped a malformed packet: %r", error, exc_info=logger.isEnabledFor(logging.DEBUG))
+            self._complain(error)
+
+    def _complain(self, error: Exception) -> None:
+        # Once per connection: a peer shall not fill the log of this machine.
+        level = logging.DEBUG if self._has_complained else logging.WARNING
+        self._has_complained = True
+        logger.log(level, "dropped a malformed packet: %r", error, exc_info=logger.isEnabledFor(logging.DEBUG))
 
     def _take_goodbye(self) -> None:
         if self.goodbye is None:
@@ -174,7 +227,12 @@ class RobustDtlsTransport(RTCDtlsTransport):
         if state == State.CONNECTING and self._ssl is not None:
             # OpenSSL cuts the messages of the handshake by it.
             self._ssl.set_ciphertext_mtu(MAX_DATAGRAM)
+        elif state == State.CONNECTED:
+            self._connection = cast(IceConnection, self.transport.iceGatherer._connection)
+            self._connection.on_datagram = self._take_datagram
         elif state in (State.CLOSED, State.FAILED):
+            if self._connection is not None:
+                self._connection.on_datagram = None
             self._cancel()
             self.arrivals.close()
 
