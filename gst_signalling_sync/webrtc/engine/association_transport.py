@@ -59,6 +59,11 @@ __all__ = ["AssociationTransport"]
 logger = logging.getLogger(__name__)
 
 
+_MAX_BATCH: Final = 8
+"""Packets that one acknowledgement tells of where they come together, since an acknowledgement lets the peer send so many or
+fewer at once (RFC 9260 section 6.1, D)."""
+
+
 class _Dated(NamedTuple):
     """The context of a message whose time counts; that of any other one is its channel."""
 
@@ -103,6 +108,8 @@ class AssociationTransport(RTCSctpTransport):
     _reset_timer: asyncio.TimerHandle | None = None
     _is_driving = False
     _drives_again = False
+    # Packets that were taken since the association was driven.
+    _undriven = 0
     _has_complained = False
 
     @classmethod
@@ -325,6 +332,7 @@ class AssociationTransport(RTCSctpTransport):
         self._dtls = cast(RobustDtlsTransport, self.transport)
         self._dtls._register_data_receiver(self)
         self._dtls.on_data = self._take_packet
+        self._dtls.on_batch_end = self._end_batch
         now = clock.now()
         self._core.connect(now)
         self._drive(now)
@@ -335,15 +343,15 @@ class AssociationTransport(RTCSctpTransport):
             self._core.abort()
             self._drive()
         if self._dtls is not None:
-            self._dtls.on_data = None
+            self._dtls.on_data = self._dtls.on_batch_end = None
             self._dtls._unregister_data_receiver(self)
         self._close()
 
     async def _handle_data(self, data: bytes) -> None:
         # What DTLS does not give to `_take_packet`.
-        self._take_packet(data)
+        self._take_packet(data, False)
 
-    def _take_packet(self, packet: bytes) -> None:
+    def _take_packet(self, packet: bytes, more_follows: bool) -> None:
         core = self._core
         if core is None:
             return
@@ -352,7 +360,14 @@ class AssociationTransport(RTCSctpTransport):
             core.receive(packet, now)
         except MalformedPacket as error:
             logger.debug("dropped a packet of SCTP: %s", error)
-        self._drive(now)
+        self._undriven += 1
+        # One acknowledgement tells of what came together.
+        if not more_follows or self._undriven >= _MAX_BATCH:
+            self._drive(now)
+
+    def _end_batch(self) -> None:
+        if self._undriven:
+            self._drive()
 
     def _data_channel_add_negotiated(self, channel: RTCDataChannel) -> None:
         self._register(channel)
@@ -468,14 +483,16 @@ class AssociationTransport(RTCSctpTransport):
         assert core is not None
         assert dtls is not None
         self._is_driving = self._drives_again = True
+        self._undriven = 0
         try:
             while self._drives_again:
                 # What is sent in answer shares its packet with the acknowledgement.
                 if core.events:
                     self._tell(core)
                 self._drives_again = False
-                for packet in core.take_packets(clock.now() if now is None else now):
-                    dtls.send_data(packet)
+                packets = core.take_packets(clock.now() if now is None else now)
+                if packets:
+                    dtls.send_data(packets)
                 if core.events:
                     self._tell(core)
                 now = None

@@ -14,7 +14,7 @@ import asyncio
 import logging
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, cast
 
 from aiortc import RTCDtlsTransport
@@ -47,6 +47,9 @@ _APPLICATION_DATA: Final = 23
 
 MAX_DATAGRAM: Final = 1196
 """Bytes of a datagram: the UDP payload of 1200 bytes that every path takes, less the header of a TURN channel (4)."""
+
+_MAX_RUN: Final = 32
+"""Packets sent at once. Linux takes 64, in some 64 KiB."""
 
 _READ_BYTES: Final = 1500
 _RECORD_HEADER: Final = struct.Struct("!11xH")
@@ -83,9 +86,12 @@ class RobustDtlsTransport(RTCDtlsTransport):
     departures: TransportDepartures
     """Learns from the receiver when the packets of this transport came."""
 
-    on_data: Callable[[bytes], None] | None = None
-    """Is given the application data that arrives, in the call in which it does. Without it aiortc's task, which waits for
-    datagrams, hands it to the data receiver: a turn of the event loop later."""
+    on_data: Callable[[bytes, bool], None] | None = None
+    """Is given the application data that arrives, in the call in which it does, and told whether more came together with it.
+    Without it aiortc's task, which waits for datagrams, hands it to the data receiver: a turn of the event loop later."""
+
+    on_batch_end: Callable[[], None] | None = None
+    """Is told after the last of what came together."""
 
     @classmethod
     def adopt(cls, transport: RTCDtlsTransport) -> None:
@@ -113,13 +119,17 @@ class RobustDtlsTransport(RTCDtlsTransport):
             # Not from the peer, or a repetition.
             return True
         try:
-            self.on_data(data)
+            self.on_data(data, self._connection is not None and self._connection.is_in_batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, it shall cost this packet alone
             self._complain(error)
         return True
 
-    def send_data(self, data: bytes) -> None:
-        """Encrypt and send application data, in this call.
+    def _end_batch(self) -> None:
+        if self.on_batch_end is not None:
+            self.on_batch_end()
+
+    def send_data(self, packets: Sequence[bytes]) -> None:
+        """Encrypt and send packets of application data, in this call.
 
         Raises:
             ConnectionError: The transport is not connected.
@@ -127,11 +137,17 @@ class RobustDtlsTransport(RTCDtlsTransport):
         if self._state != State.CONNECTED or self._ssl is None or self._connection is None:
             raise ConnectionError("cannot send application data: DTLS is not connected")
         try:
-            self._ssl.send(data)
-            record = self._ssl.bio_read(_READ_BYTES)
+            for run in _runs(packets):
+                for packet in run:
+                    self._ssl.send(packet)
+                records = self._ssl.bio_read(_READ_BYTES * len(run))
+                if len(run) == 1:
+                    self._connection.send_now(records)
+                else:
+                    # What is of the same size stays so when it is encrypted.
+                    self._connection.send_segments_now(records, _record_bytes(records))
         except SSL.Error as error:
             raise ConnectionError("cannot send application data: DTLS has been shut down") from error
-        self._connection.send_now(record)
 
     async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
         try:
@@ -230,9 +246,10 @@ class RobustDtlsTransport(RTCDtlsTransport):
         elif state == State.CONNECTED:
             self._connection = cast(IceConnection, self.transport.iceGatherer._connection)
             self._connection.on_datagram = self._take_datagram
+            self._connection.on_batch_end = self._end_batch
         elif state in (State.CLOSED, State.FAILED):
             if self._connection is not None:
-                self._connection.on_datagram = None
+                self._connection.on_datagram = self._connection.on_batch_end = None
             self._cancel()
             self.arrivals.close()
 
@@ -242,11 +259,30 @@ class RobustDtlsTransport(RTCDtlsTransport):
             self._alarm = None
 
 
+def _runs(packets: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Packets in runs of the same size, of which the last one may be smaller, as a kernel cuts what it is given."""
+    if len(packets) == 1:
+        yield packets
+        return
+    start = 0
+    for position in range(1, len(packets) + 1):
+        size = len(packets[start])
+        is_over = position == len(packets) or position - start == _MAX_RUN
+        if is_over or len(packets[position]) > size or len(packets[position - 1]) < size:
+            yield packets[start:position]
+            start = position
+
+
+def _record_bytes(records: bytes) -> int:
+    """The size of the first record."""
+    return _RECORD_HEADER.size + int(_RECORD_HEADER.unpack_from(records)[0])
+
+
 def _datagrams(records: bytes) -> list[bytes]:
     """Records, in datagrams of at most `MAX_DATAGRAM` bytes."""
     datagrams = [b""]
     while records:
-        length = _RECORD_HEADER.size + _RECORD_HEADER.unpack_from(records)[0]
+        length = _record_bytes(records)
         record, records = records[:length], records[length:]
         if len(datagrams[-1]) + len(record) > MAX_DATAGRAM and datagrams[-1]:
             datagrams.append(b"")

@@ -14,6 +14,7 @@ from aiortc import RTCIceTransport
 
 from ...ice_options import IceOptions, IceServer
 from ...threads import clock
+from ...threads.datagram_socket import DatagramSocket
 from ..ice.relay import RelayTransport
 from ..ice.stun import Attribute, Kind, Message, Method
 from .addresses import local_addresses
@@ -124,6 +125,12 @@ class IceConnection(Connection):
     on_datagram: Callable[[bytes], bool] | None = None
     """Is given each packet that is not STUN as it arrives; those that it does not take wait to be received."""
 
+    is_in_batch = False
+    """Whether the packets that arrive came together, with others that follow."""
+
+    on_batch_end: Callable[[], None] | None = None
+    """Is told after the last of packets that came together."""
+
     consent: Callable[[IceConnection], Awaitable[None]] | None = None
     """Replaces aioice's consent checks, which end the connection some 30 s after the last answer. Runs as long as the
     connection is established; whoever sets it calls `expire` when consent is gone."""
@@ -233,6 +240,27 @@ class IceConnection(Connection):
             raise ConnectionError("cannot send a packet: ICE is not connected")
         self.bytes_out += len(data)
         pair.protocol.transport.sendto(data, pair.remote_addr)
+
+    def send_segments_now(self, data: bytes, size: int) -> None:
+        """Send packets, in this call.
+
+        Args:
+            data: All of them, one behind the other.
+            size: Bytes of each; the last one may have fewer.
+
+        Raises:
+            ConnectionError: There is no nominated pair.
+        """
+        pair = self._nominated.get(_COMPONENT)
+        if pair is None:
+            raise ConnectionError("cannot send packets: ICE is not connected")
+        self.bytes_out += len(data)
+        transport = pair.protocol.transport
+        if isinstance(transport, DatagramSocket):
+            transport.send_segments(data, size, pair.remote_addr)
+            return
+        for start in range(0, len(data), size):
+            transport.sendto(data[start : start + size], pair.remote_addr)
 
     def data_received(self, data: bytes, component: int) -> None:
         """Take a packet that is not STUN; called by aioice."""
@@ -446,6 +474,18 @@ class _Datagrams(StunProtocol):
             self.receiver.data_received(data, _COMPONENT)
         else:
             super().datagram_received(data, addr)
+
+    def datagrams_received(self, datagrams: list[bytes], addr: tuple[Any, ...]) -> None:
+        """Take datagrams that came together; called by the socket's transport."""
+        connection = cast(IceConnection, self.receiver)
+        connection.is_in_batch = True
+        try:
+            for datagram in datagrams:
+                self.datagram_received(datagram, addr)
+        finally:
+            connection.is_in_batch = False
+            if connection.on_batch_end is not None:
+                connection.on_batch_end()
 
 
 class _Check:
