@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 from aiortc import RTCDataChannel
 
+from gst_signalling_sync.threads.event_loops import AsyncioLoop
 from gst_signalling_sync.webrtc.channel_options import ChannelOptions
 from gst_signalling_sync.webrtc.engine.association_transport import AssociationTransport
 from gst_signalling_sync.webrtc.engine.data import WireChannel
@@ -227,3 +229,20 @@ def test_buffered_amount_is_what_the_network_has_not_got(size: int) -> None:
             assert amounts == [size if size > 100_000 else 0, 0]
 
     asyncio.run(main())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone joins datagrams")
+def test_packets_that_came_together_are_acknowledged_together() -> None:
+    async def main() -> None:
+        async with connected_pair() as pair:
+            (path,) = pair.offerer.paths
+            before = path.bytes_in
+            pair.sending.wire.transmit([bytes(50_000)] * 20)
+            for _ in range(20):
+                await pair.receiving.next()
+
+            # Every second of some 950 packets acknowledged by itself would be 30 KB.
+            assert path.bytes_in - before < 20_000
+
+    with asyncio.Runner(loop_factory=AsyncioLoop) as runner:
+        runner.run(main())

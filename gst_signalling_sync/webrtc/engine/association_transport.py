@@ -10,14 +10,14 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 
 from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCSctpCapabilities, RTCSctpTransport
 
 from ...threads import clock
 from ..message import Message
 from ..message_age import MessageAges
-from ..message_dates import IDENTIFIERS, DatedPayload, Dating, dated, undated
+from ..message_dates import IDENTIFIERS, Dating, undated
 from ..sctp import (
     Acknowledged,
     Association,
@@ -48,9 +48,18 @@ from ..sctp.dcep import (
     is_ack,
     is_open,
 )
-from ..sender_clock import told_time_of_date
 from .data import Goodbye, SentMessage
 from .dtls import RobustDtlsTransport
+from .outgoing import (
+    Dated,
+    as_sent,
+    channel_of,
+    count_buffered,
+    has_expired,
+    outgoing,
+    put_date,
+    uncount_buffered,
+)
 from .sctp import MAX_PACKET, ChannelUser
 from .stream_resets import StreamResets
 
@@ -62,25 +71,6 @@ logger = logging.getLogger(__name__)
 _MAX_BATCH: Final = 8
 """Packets that one acknowledgement tells of where they come together, since an acknowledgement lets the peer send so many or
 fewer at once (RFC 9260 section 6.1, D)."""
-
-
-class _Dated(NamedTuple):
-    """The context of a message whose time counts; that of any other one is its channel."""
-
-    channel: RTCDataChannel
-    kind: int
-    data: bytes
-    """As the program sent it; the peer gets it with its date, if it reads dates."""
-    date: float
-    """When the program sent it, on `threads.clock`."""
-    dating: Dating
-    """What the peer is told of that."""
-
-    @property
-    def expires_at(self) -> float | None:
-        """When it is given up, on `threads.clock`."""
-        life_time = self.channel.maxPacketLifeTime
-        return None if life_time is None else self.date + life_time / 1000
 
 
 class AssociationTransport(RTCSctpTransport):
@@ -95,7 +85,7 @@ class AssociationTransport(RTCSctpTransport):
     _peer_reads_dates: bool
     _ages: MessageAges
     _resets: StreamResets
-    # What waits for the association, and for streams of its channels. The context of each message is its channel or `_Dated`.
+    # What waits for the association, and for streams of its channels. The context of each message is its channel or `Dated`.
     _queued: deque[SctpMessage]
     _heartbeats: dict[int, asyncio.Future[float]]
     # Streams of channels that are closed here, whose reset has to wait.
@@ -168,21 +158,17 @@ class AssociationTransport(RTCSctpTransport):
 
     def unacknowledged(self, channel: RTCDataChannel) -> list[SentMessage]:
         """The messages of a channel that the peer's SCTP has not acknowledged, in the order sent; also after the end."""
-        now = clock.now()
         sent = [] if self._core is None else list(self._core.unacknowledged)
-        found: list[SentMessage] = []
-        for each in [*sent, *self._queued]:
-            context = each.context
-            if isinstance(context, _Dated):
-                if context.channel is channel and (context.expires_at is None or context.expires_at >= now):
-                    found.append(SentMessage(_as_sent(context.kind, context.data), context.date))
-            elif context is channel and each.identifier != DCEP:
-                found.append(SentMessage(_as_sent(each.identifier, each.data), None))
-        return found
+        now = clock.now()
+        return [
+            as_sent(each)
+            for each in [*sent, *self._queued]
+            if channel_of(each) is channel and each.identifier != DCEP and not has_expired(each, now)
+        ]
 
     async def refuse(self) -> None:
         """Close every channel, also those that the peer has not been told of."""
-        unannounced = {channel for each in self._queued if (channel := _channel_of(each)).id is None}
+        unannounced = {channel for each in self._queued if (channel := channel_of(each)).id is None}
         self._queued.clear()
         await self.stop()
         for channel in unannounced:
@@ -224,20 +210,7 @@ class AssociationTransport(RTCSctpTransport):
             date: When the program sent it, on `threads.clock`; None: now.
             dating: What to tell the peer of that, if it reads dates.
         """
-        if isinstance(message, str):
-            data = message.encode()
-            kind = STRING if data else STRING_EMPTY
-        else:
-            data = message
-            kind = BINARY if data else BINARY_EMPTY
-        # SCTP has no empty messages (RFC 8831 section 6.6).
-        data = data or b"\0"
-        context: RTCDataChannel | _Dated = channel
-        if channel.maxPacketLifeTime is not None or dating is Dating.TIME:
-            context = _Dated(channel, kind, data, clock.now() if date is None else date, dating)
-        self._queued.append(
-            SctpMessage(-1, kind, data, channel.ordered, None, channel.maxRetransmits, context, tells_when_sent=False)
-        )
+        self._queued.append(outgoing(channel, message, date, dating))
 
     def flush(self) -> None:
         """Send what is queued, at once as far as the network takes it."""
@@ -254,25 +227,17 @@ class AssociationTransport(RTCSctpTransport):
         for message in given if is_established else queued:
             is_waiting = message.offset < len(message.data) and not message.is_abandoned
             if is_waiting and not message.tells_when_sent and message.identifier != DCEP:
-                message.tells_when_sent = True
-                _count_buffered(message, 1)
+                count_buffered(message)
 
     def _give(self, core: Association, message: SctpMessage) -> bool:
         """Give a message to the association, unless there is no stream for it."""
-        context = message.context
-        channel = _channel_of(message)
+        channel = channel_of(message)
         stream = channel.id if channel.id is not None else self._assign_stream(channel)
         if stream is None:
             return False
         message.stream = stream
-        if isinstance(context, _Dated):
-            message.expires_at = context.expires_at
-            if context.dating is not Dating.NONE and self.peer_reads_dates:
-                kind, date = context.kind, context.date
-                data = b"" if kind in (STRING_EMPTY, BINARY_EMPTY) else context.data
-                sent_at = told_time_of_date(date) if context.dating is Dating.TIME else None
-                is_text = kind in (STRING, STRING_EMPTY)
-                message.identifier, message.data = dated(DatedPayload(data, is_text, date, sent_at))
+        if isinstance(message.context, Dated):
+            put_date(message, message.context, self._peer_reads_dates)
         core.push(message)
         return True
 
@@ -294,14 +259,13 @@ class AssociationTransport(RTCSctpTransport):
         queued, self._queued = self._queued, deque()
         dropped: list[SctpMessage] = []
         for each in queued:
-            is_meant = _channel_of(each) is channel and each.identifier != DCEP
+            is_meant = channel_of(each) is channel and each.identifier != DCEP
             (dropped if is_meant else self._queued).append(each)
         if self._core is not None and channel.id is not None:
             dropped += self._core.drop(lambda message: message.identifier != DCEP, channel.id)
         for each in dropped:
             self._count_expired(channel)
-            if each.tells_when_sent:
-                _count_buffered(each, -1)
+            uncount_buffered(each)
 
     def _count_expired(self, channel: RTCDataChannel) -> None:
         user = self.users.get(channel)
@@ -411,7 +375,7 @@ class AssociationTransport(RTCSctpTransport):
             self._closing.append(channel.id)
             self._reset_streams()
             return
-        self._queued = deque(each for each in self._queued if _channel_of(each) is not channel)
+        self._queued = deque(each for each in self._queued if channel_of(each) is not channel)
         if channel.id is not None:
             self._data_channels.pop(channel.id, None)
         channel._setReadyState("closed")
@@ -426,7 +390,7 @@ class AssociationTransport(RTCSctpTransport):
         seconds = 0.0
         # A peer of this library hands messages on before it resets a stream.
         if not self.peer_reads_dates:
-            channels = (_channel_of(each) for each in self._core.unacknowledged if each.identifier != DCEP)
+            channels = (channel_of(each) for each in self._core.unacknowledged if each.identifier != DCEP)
             seconds = self._resets.seconds_until(closing, channels, now)
         if not seconds:
             streams, self._closing = self._closing, []
@@ -555,7 +519,7 @@ class AssociationTransport(RTCSctpTransport):
         match event:
             case Sent(messages):
                 for message in messages:
-                    _count_buffered(message, -1)
+                    uncount_buffered(message)
             case Acknowledged(streams):
                 now = asyncio.get_running_loop().time()
                 for stream in streams:
@@ -565,9 +529,9 @@ class AssociationTransport(RTCSctpTransport):
                 self._reset_streams()
             case Expired(messages):
                 for message in messages:
-                    self._count_expired(_channel_of(message))
-                    if message.tells_when_sent and message.offset < len(message.data):
-                        _count_buffered(message, -1)
+                    self._count_expired(channel_of(message))
+                    if message.offset < len(message.data):
+                        uncount_buffered(message)
             case Established():
                 self._on_established()
             case IncomingReset():
@@ -676,22 +640,3 @@ class AssociationTransport(RTCSctpTransport):
         level = logging.DEBUG if self._has_complained else logging.WARNING
         self._has_complained = True
         logger.log(level, "dropped a malformed message: %r", error)
-
-
-def _channel_of(message: SctpMessage) -> RTCDataChannel:
-    context = message.context
-    return context.channel if isinstance(context, _Dated) else cast(RTCDataChannel, context)
-
-
-def _count_buffered(message: SctpMessage, sign: int) -> None:
-    """Add a message to the buffered amount of its channel, or take it away, by its size as the program sent it."""
-    context = message.context
-    data = context.data if isinstance(context, _Dated) else message.data
-    _channel_of(message)._addBufferedAmount(sign * len(data))
-
-
-def _as_sent(kind: int, data: bytes) -> Message:
-    """What the program sent."""
-    if kind in (STRING, STRING_EMPTY):
-        return data.decode() if kind == STRING else ""
-    return data if kind == BINARY else b""
