@@ -137,15 +137,16 @@ class RobustDtlsTransport(RTCDtlsTransport):
         if self._state != State.CONNECTED or self._ssl is None or self._connection is None:
             raise ConnectionError("cannot send application data: DTLS is not connected")
         try:
+            if len(packets) == 1:
+                self._ssl.send(packets[0])
+                self._connection.send_now(self._ssl.bio_read(_READ_BYTES))
+                return
             for run in _runs(packets):
                 for packet in run:
                     self._ssl.send(packet)
                 records = self._ssl.bio_read(_READ_BYTES * len(run))
-                if len(run) == 1:
-                    self._connection.send_now(records)
-                else:
-                    # What is of the same size stays so when it is encrypted.
-                    self._connection.send_segments_now(records, _record_bytes(records))
+                # What is of the same size stays so when it is encrypted.
+                self._connection.send_segments_now(records, _record_bytes(records))
         except SSL.Error as error:
             raise ConnectionError("cannot send application data: DTLS has been shut down") from error
 
@@ -261,9 +262,6 @@ class RobustDtlsTransport(RTCDtlsTransport):
 
 def _runs(packets: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     """Packets in runs of the same size, of which the last one may be smaller, as a kernel cuts what it is given."""
-    if len(packets) == 1:
-        yield packets
-        return
     start = 0
     for position in range(1, len(packets) + 1):
         size = len(packets[start])

@@ -477,7 +477,8 @@ class _Datagrams(StunProtocol):
 
     def datagrams_received(self, datagrams: list[bytes], addr: tuple[Any, ...]) -> None:
         """Take datagrams that came together; called by the socket's transport."""
-        connection = cast(IceConnection, self.receiver)
+        connection = self.receiver
+        assert isinstance(connection, IceConnection)
         connection.is_in_batch = True
         try:
             for datagram in datagrams:

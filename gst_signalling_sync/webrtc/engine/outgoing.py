@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from aiortc import RTCDataChannel
 
@@ -87,7 +87,10 @@ def put_date(message: SctpMessage, context: Dated, is_told: bool) -> None:
 def channel_of(message: SctpMessage) -> RTCDataChannel:
     """The channel of a message."""
     context = message.context
-    return context.channel if isinstance(context, Dated) else cast(RTCDataChannel, context)
+    if isinstance(context, Dated):
+        return context.channel
+    assert isinstance(context, RTCDataChannel)
+    return context
 
 
 def has_expired(message: SctpMessage, now: float) -> bool:
