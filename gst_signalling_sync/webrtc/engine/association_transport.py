@@ -69,8 +69,11 @@ logger = logging.getLogger(__name__)
 
 
 _MAX_BATCH: Final = 8
-"""Packets that one acknowledgement tells of where they come together, since an acknowledgement lets the peer send so many or
-fewer at once (RFC 9260 section 6.1, D)."""
+"""Packets of a peer of this library that one acknowledgement tells of where they come together: as many as it lets it send
+(``Max.Burst``) and grow its window by."""
+
+_MAX_FOREIGN_BATCH: Final = 2
+"""Likewise of other peers, whose window may grow by a packet for each acknowledgement (RFC 9260 sections 6.2 and 7.2.1)."""
 
 
 class AssociationTransport(RTCSctpTransport):
@@ -326,7 +329,7 @@ class AssociationTransport(RTCSctpTransport):
             logger.debug("dropped a packet of SCTP: %s", error)
         self._undriven += 1
         # One acknowledgement tells of what came together.
-        if not more_follows or self._undriven >= _MAX_BATCH:
+        if not more_follows or self._undriven >= (_MAX_BATCH if self._peer_reads_dates else _MAX_FOREIGN_BATCH):
             self._drive(now)
 
     def _end_batch(self) -> None:
