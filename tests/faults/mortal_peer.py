@@ -20,7 +20,6 @@ import aioice
 from aiortc import RTCDtlsTransport
 
 from gst_signalling_sync import Consumer, Producer
-from gst_signalling_sync.webrtc.channel import DataChannel
 from gst_signalling_sync.webrtc.engine.association_transport import AssociationTransport
 from gst_signalling_sync.webrtc.engine.dtls import RobustDtlsTransport
 from gst_signalling_sync.webrtc.engine.ice import IceConnection
@@ -41,7 +40,7 @@ POINTS: dict[str, tuple[type, tuple[str, ...], str]] = {
     "the first flight of DTLS is sent": (RobustDtlsTransport, ("_write_ssl",), "after"),
     "DTLS is done": (RTCDtlsTransport, ("start",), "after"),
     "SCTP has begun": (AssociationTransport, ("start",), "after"),
-    "a channel opens": (DataChannel, ("on_open",), "before"),
+    "a channel opens": (AssociationTransport, ("_on_dcep",), "before"),
     "messages flow": (Inbox, ("put",), "before"),
 }
 """What has just happened, or is about to: the class, its methods, and whether it dies before or after these."""
