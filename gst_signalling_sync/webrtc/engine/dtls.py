@@ -185,7 +185,8 @@ class RobustDtlsTransport(RTCDtlsTransport):
         # Once per connection: a peer shall not fill the log of this machine.
         level = logging.DEBUG if self._has_complained else logging.WARNING
         self._has_complained = True
-        logger.log(level, "dropped a malformed packet: %r", error, exc_info=logger.isEnabledFor(logging.DEBUG))
+        has_traceback = logger.isEnabledFor(logging.DEBUG) or not isinstance(error, _PARSER_ERRORS)
+        logger.log(level, "dropped a malformed packet: %r", error, exc_info=has_traceback)
 
     def _take_goodbye(self) -> None:
         if self.goodbye is None:
