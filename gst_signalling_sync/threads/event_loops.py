@@ -14,8 +14,9 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
+from .datagram_socket import DatagramSocket
 from .fork import close_in_child, new_socket
 
 __all__ = ["EVENT_LOOP_VARIABLE", "new_event_loop"]
@@ -123,7 +124,8 @@ class OwnSockets(_Loop):
         sock = sock or await self._datagram_socket(local_addr, remote_addr)
         close_in_child(sock)
         try:
-            return await super().create_datagram_endpoint(protocol_factory, sock=sock)
+            protocol = protocol_factory()
+            return DatagramSocket(cast(asyncio.AbstractEventLoop, self), sock, cast(Any, protocol)), protocol
         except BaseException:
             sock.close()
             raise

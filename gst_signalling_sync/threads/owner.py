@@ -44,7 +44,8 @@ class Owner:
         Raises:
             RuntimeError: This process inherited the object by `fork`.
         """
-        if not self.is_here:
+        # `is_here`, written out: every message sent or received asks for it.
+        if _this.process != self._process:
             raise self.error()
 
     def error(self) -> RuntimeError:

@@ -101,6 +101,8 @@ class DataChannel:
         # Received since it was last looked how much waits.
         self._unlooked = 0
         self._flush_is_due = False
+        # Threads that wait for room.
+        self._blocked = 0
         self._messages_sent = self._bytes_sent = 0
 
         self._expired = 0
@@ -227,7 +229,7 @@ class DataChannel:
         Raises:
             ChannelClosed: The channel or its session is closed.
         """
-        with self._changed:
+        with self._changed.lock:
             if self._state in ("closing", "closed"):
                 raise ChannelClosed(f"cannot send on {self._named}: {self._reason}")
             if self._life_time is not None:
@@ -525,27 +527,29 @@ class DataChannel:
 
     def _flush(self) -> None:
         """Hand messages to SCTP until it has enough of them."""
+        wire, outgoing = self._wire, self._outgoing
         # One that is suspended may still be open: its peer connection is being closed.
-        if self._observer is None or self._wire.state != "open":
-            with self._changed:
+        if self._observer is None or wire.state != "open":
+            with self._changed.lock:
                 self._flush_is_due = False
             return
-        room = _HANDED_OVER - self._wire.buffered_amount
-        messages: list[Message] = []
-        dates: list[float] = []
-        with self._changed:
-            if self._life_time is not None:
-                self._drop_expired()
-            while self._outgoing and room > 0:
-                message, size, date = self._outgoing.popleft()
-                self._outgoing_bytes -= size
-                room -= max(size, 1)
-                messages.append(message)
-                dates.append(date)
-            # With messages left, SCTP has so many that `on_room` is to come and brings us back.
-            self._flush_is_due = bool(self._outgoing)
-        self._wire.transmit(messages, dates if self._keeps_dates else ())
-        if self.buffered_amount <= _ROOM_AGAIN and len(self._outgoing) <= _SEND_MESSAGES // 2:
+        has_more = True
+        # With so much buffered, `on_room` is to come and brings us back.
+        while has_more and (room := _HANDED_OVER - wire.buffered_amount) > 0:
+            messages: list[Message] = []
+            dates: list[float] = []
+            with self._changed.lock:
+                if self._life_time is not None:
+                    self._drop_expired()
+                while outgoing and room > 0:
+                    message, size, date = outgoing.popleft()
+                    self._outgoing_bytes -= size
+                    room -= size or 1
+                    messages.append(message)
+                    dates.append(date)
+                has_more = self._flush_is_due = bool(outgoing)
+            wire.transmit(messages, dates if self._keeps_dates else ())
+        if self._blocked and self.buffered_amount <= _ROOM_AGAIN and len(outgoing) <= _SEND_MESSAGES // 2:
             with self._changed:
                 self._changed.notify_all()
         if self._state == "closing" and not self._outgoing:
@@ -605,7 +609,12 @@ class DataChannel:
             return self._state in ("closing", "closed") or not self._is_full
 
         with self._changed:
-            if not self._wait_for_state(can_go_on, deadline):
+            self._blocked += 1
+            try:
+                has_room = self._wait_for_state(can_go_on, deadline)
+            finally:
+                self._blocked -= 1
+            if not has_room:
                 raise WaitTimeout(
                     f"sending on {self._named}: {self.buffered_amount} bytes were still queued after {deadline};"
                     " this message was not sent. The other end, or the network, is slower than what is sent."

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 from aiortc import RTCDataChannel
 
+from gst_signalling_sync.threads.event_loops import AsyncioLoop
 from gst_signalling_sync.webrtc.channel_options import ChannelOptions
 from gst_signalling_sync.webrtc.engine.association_transport import AssociationTransport
 from gst_signalling_sync.webrtc.engine.data import WireChannel
@@ -14,6 +16,7 @@ from gst_signalling_sync.webrtc.engine.peer_connection import SCTP_VARIABLE, Pee
 from gst_signalling_sync.webrtc.engine.sctp import BundlingSctpTransport
 from gst_signalling_sync.webrtc.media.codecs import CAPABILITIES
 from gst_signalling_sync.webrtc.message import Message
+from gst_signalling_sync.webrtc.sctp import Message as SctpMessage
 
 from .pairs import SECONDS, Observer, connect, connected_pair, until
 
@@ -28,8 +31,8 @@ def sctp_of(connection: PeerConnection) -> object:
 def test_sctp_is_chosen_by_argument_and_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         for argument, variable, expected in (
-            (None, None, BundlingSctpTransport),
-            (None, "own", AssociationTransport),
+            (None, None, AssociationTransport),
+            (None, "aiortc", BundlingSctpTransport),
             ("aiortc", "own", BundlingSctpTransport),
             ("own", "aiortc", AssociationTransport),
         ):
@@ -46,7 +49,7 @@ def test_sctp_is_chosen_by_argument_and_environment(monkeypatch: pytest.MonkeyPa
 def test_unknown_sctp_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SCTP_VARIABLE, "usrsctp")
 
-    with pytest.raises(ValueError, match="aiortc, own"):
+    with pytest.raises(ValueError, match="own, aiortc"):
         PeerConnection(CAPABILITIES)
 
 
@@ -156,11 +159,14 @@ def test_malformed_messages_cost_nothing_but_themselves(caplog: pytest.LogCaptur
             assert core is not None
             stream = pair.sending.wire.id
             assert stream is not None
-            core.send(stream, 51, b"\xff\xff")
-            core.send(100, 50, b"\x03short")
-            core.send(102, 51, b"nobody's")
-            core.send(stream, 50, b"\x07")
-            core.send(stream, 1000, b"of an unknown kind")
+            for on_stream, kind, data in (
+                (stream, 51, b"\xff\xff"),
+                (100, 50, b"\x03short"),
+                (102, 51, b"nobody's"),
+                (stream, 50, b"\x07"),
+                (stream, 1000, b"of an unknown kind"),
+            ):
+                core.push(SctpMessage(on_stream, kind, data, tells_when_sent=False))
             pair.sending.wire.transmit(["well-formed"])
 
             assert await pair.receiving.next() == "well-formed"
@@ -169,3 +175,77 @@ def test_malformed_messages_cost_nothing_but_themselves(caplog: pytest.LogCaptur
     warnings = [record for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 1
     assert "malformed" in warnings[0].getMessage()
+
+
+def test_receiver_that_raises_costs_nothing_but_its_call(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(message: object) -> None:
+        raise RuntimeError(f"cannot take {message!r}")
+
+    def prepare(_: PeerConnection, answerer: PeerConnection) -> None:
+        answerer.aiortc.on("datachannel", lambda channel: channel.on("message", fail))
+
+    async def main() -> None:
+        async with connected_pair(prepare=prepare, sctp=("own", "own")) as pair:
+            pair.sending.wire.transmit(["first", "second"])
+
+            assert [await pair.receiving.next() for _ in range(2)] == ["first", "second"]
+            data = pair.offerer.data
+            assert data is not None
+            await until(lambda: data.is_acknowledged, "both were acknowledged")
+
+    asyncio.run(main())
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == 2 * [
+        "a receiver raised for Received of a data channel"
+    ]
+
+
+def test_both_receive_where_a_program_listens_to_the_channel_of_a_session() -> None:
+    async def main() -> None:
+        received: asyncio.Queue[Message] = asyncio.Queue()
+
+        def prepare(_: PeerConnection, answerer: PeerConnection) -> None:
+            answerer.aiortc.on("datachannel", lambda channel: channel.on("message", received.put_nowait))
+
+        async with connected_pair(prepare=prepare, sctp=("own", "own")) as pair:
+            pair.sending.wire.transmit(["hello"])
+
+            assert await pair.receiving.next() == "hello"
+            assert await asyncio.wait_for(received.get(), SECONDS) == "hello"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("size", [200_000, 1000])
+def test_buffered_amount_is_what_the_network_has_not_got(size: int) -> None:
+    async def main() -> None:
+        async with connected_pair(sctp=("own", "own")) as pair:
+            wire = pair.sending.wire
+            amounts: list[int] = []
+            wire.transmit([bytes(size)])
+            amounts.append(wire.buffered_amount)
+            await pair.receiving.next()
+            amounts.append(wire.buffered_amount)
+
+            assert amounts == [size if size > 100_000 else 0, 0]
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone joins datagrams")
+@pytest.mark.parametrize("is_of_this_library", [True, False])
+def test_packets_that_came_together_are_acknowledged_together(is_of_this_library: bool) -> None:
+    async def main() -> None:
+        async with connected_pair() as pair:
+            (path,) = pair.offerer.paths
+            assert pair.answerer.data is not None
+            pair.answerer.data.peer_reads_dates = is_of_this_library
+            before = path.bytes_in
+            pair.sending.wire.transmit([bytes(50_000)] * 20)
+            for _ in range(20):
+                await pair.receiving.next()
+
+            # Every second of some 950 packets acknowledged by itself, as other peers expect, is 30 KB.
+            assert (path.bytes_in - before < 20_000) is is_of_this_library
+
+    with asyncio.Runner(loop_factory=AsyncioLoop) as runner:
+        runner.run(main())

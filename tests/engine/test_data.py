@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 
@@ -16,6 +17,20 @@ def test_messages_arrive_in_order_and_with_their_type() -> None:
     async def main() -> None:
         async with connected_pair() as pair:
             messages: list[Message] = ["text", b"bytes", "", b"", "ümläut", bytes(50_000)]
+
+            pair.sending.wire.transmit(messages)
+
+            assert [await pair.receiving.next() for _ in messages] == messages
+
+    asyncio.run(main())
+
+
+def test_messages_of_all_sizes_arrive_whole_and_in_order() -> None:
+    async def main() -> None:
+        async with connected_pair() as pair:
+            draw = random.Random(1)
+            sizes = [draw.choice((1, 60, 900, 1060, 1061, 1100, 2500, draw.randrange(20_000))) for _ in range(300)]
+            messages: list[Message] = [draw.randbytes(size) for size in sizes]
 
             pair.sending.wire.transmit(messages)
 

@@ -17,13 +17,13 @@ from collections.abc import Callable
 from typing import Any
 
 import aioice
-from aiortc import RTCDtlsTransport, RTCSctpTransport
+from aiortc import RTCDtlsTransport
 
 from gst_signalling_sync import Consumer, Producer
+from gst_signalling_sync.webrtc.engine.association_transport import AssociationTransport
 from gst_signalling_sync.webrtc.engine.dtls import RobustDtlsTransport
 from gst_signalling_sync.webrtc.engine.ice import IceConnection
 from gst_signalling_sync.webrtc.engine.peer_connection import PeerConnection
-from gst_signalling_sync.webrtc.engine.sctp import BundlingSctpTransport
 from gst_signalling_sync.webrtc.inbox import Inbox
 from gst_signalling_sync.webrtc.link import Link
 from gst_signalling_sync.webrtc.signalling_path import SignallingPath
@@ -39,8 +39,8 @@ POINTS: dict[str, tuple[type, tuple[str, ...], str]] = {
     "a path is found": (aioice.Connection, ("connect",), "after"),
     "the first flight of DTLS is sent": (RobustDtlsTransport, ("_write_ssl",), "after"),
     "DTLS is done": (RTCDtlsTransport, ("start",), "after"),
-    "SCTP has begun": (RTCSctpTransport, ("start",), "after"),
-    "a channel opens": (BundlingSctpTransport, ("_data_channel_receive",), "before"),
+    "SCTP has begun": (AssociationTransport, ("start",), "after"),
+    "a channel opens": (AssociationTransport, ("_on_dcep",), "before"),
     "messages flow": (Inbox, ("put",), "before"),
 }
 """What has just happened, or is about to: the class, its methods, and whether it dies before or after these."""

@@ -50,6 +50,16 @@ class Machine:
         """Of its namespace."""
         return self._name
 
+    @property
+    def port(self) -> str:
+        """Where it is at the switch."""
+        return self._port
+
+    @property
+    def switch(self) -> str:
+        """The namespace of the switch."""
+        return self._switch
+
     def processes(self) -> AbstractContextManager[None]:
         """A block in which peers are started on this machine."""
         return launched_by("ip", "netns", "exec", self._name)
@@ -96,6 +106,8 @@ class Network:
         _run("ip", "-n", self._switch, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", name)
         _run("ip", "-n", self._switch, "link", "set", port, "master", "switch", "up")
         _run("ip", "-n", name, "address", "add", f"{address}/24", "dev", "eth0")
+        # As on a cable, what the kernel sends together comes one by one.
+        _run("ip", "-n", name, "link", "set", "eth0", "gso_max_segs", "1")
         for interface in ("lo", "eth0"):
             _run("ip", "-n", name, "link", "set", interface, "up")
         return Machine(name, address, port, self._switch)

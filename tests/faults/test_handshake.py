@@ -68,7 +68,7 @@ def mortal() -> Iterator[Mortal]:
 def test_producer_dies(signalling_uri: str, mortal: Mortal, figures: Figures, point: str) -> None:
     mortal.begin(signalling_uri, "producer", point)
     peer_id = mortal.next_line().removeprefix("ready ")
-    with Consumer(signalling_uri) as consumer, ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, Consumer(signalling_uri) as consumer:
 
         def talk() -> None:
             session = consumer.start_session(peer_id, timeout=2 * KNOWS_SECONDS)

@@ -18,7 +18,11 @@ _UDP_HEADER: Final = 8
 
 def inside(machine: Machine, *command: str) -> str:
     """Run a command on a machine; its output."""
-    done = subprocess.run(["ip", "netns", "exec", machine.name, *command], check=True, capture_output=True, text=True)
+    return _inside(machine.name, *command)
+
+
+def _inside(namespace: str, *command: str) -> str:
+    done = subprocess.run(["ip", "netns", "exec", namespace, *command], check=True, capture_output=True, text=True)
     return done.stdout
 
 
@@ -32,7 +36,7 @@ def add_bridges(machine: Machine, number: int) -> None:
 
 
 class Firewall:
-    """nftables' rules of one machine, for what it sends.
+    """nftables' rules for what a machine sends, where it arrives at the switch: its own kernel cuts it only behind its rules.
 
     Args:
         machine: The machine.
@@ -40,17 +44,19 @@ class Firewall:
 
     def __init__(self, machine: Machine) -> None:
         require("nft", shutil.which("nft"), "apt-get install nftables")
-        self._machine = machine
-        self._nft("add", "table", "inet", "test")
-        self._nft("add", "chain", "inet", "test", "output", "{ type filter hook output priority 0 ; }")
+        self._switch = machine.switch
+        self._table = ("netdev", machine.port)
+        self._nft("add", "table", *self._table)
+        hook = f"{{ type filter hook ingress device {machine.port} priority 0 ; }}"
+        self._nft("add", "chain", *self._table, "sent", hook)
 
     def drop(self, *rule: str) -> None:
         """Drop what matches a rule, such as ``("ip", "daddr", "192.0.2.1", "udp", "dport", "9")``."""
-        self._nft("add", "rule", "inet", "test", "output", *rule, "drop")
+        self._nft("add", "rule", *self._table, "sent", *rule, "drop")
 
     def count(self, *rule: str) -> None:
         """Count what matches a rule; see `counted`."""
-        self._nft("add", "rule", "inet", "test", "output", *rule, "counter")
+        self._nft("add", "rule", *self._table, "sent", *rule, "counter")
 
     def count_big_payloads(self) -> None:
         """Count UDP payloads that are larger than every path takes."""
@@ -63,9 +69,9 @@ class Firewall:
     @property
     def counted(self) -> list[int]:
         """How many packets each counting rule has matched."""
-        listed = json.loads(inside(self._machine, "nft", "--json", "list", "table", "inet", "test"))
+        listed = json.loads(self._nft("--json", "list", "table", *self._table))
         expressions = (each["rule"]["expr"] for each in listed["nftables"] if "rule" in each)
         return [part["counter"]["packets"] for rule in expressions for part in rule if "counter" in part]
 
-    def _nft(self, *command: str) -> None:
-        inside(self._machine, "nft", *command)
+    def _nft(self, *command: str) -> str:
+        return _inside(self._switch, "nft", *command)

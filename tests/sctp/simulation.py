@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,9 @@ from gst_signalling_sync.testing.link import LinkProfile, SimulatedLink
 from gst_signalling_sync.webrtc.sctp import Association, Event, MalformedPacket, Received, Settings, State
 
 __all__ = ["End", "Simulation", "drawing"]
+
+
+_PACKETS_TOGETHER = 8
 
 
 def drawing(seed: int, first_tsn: int | None = None) -> Callable[[int], bytes]:
@@ -63,6 +67,8 @@ class Simulation:
         settings: Of both associations.
         first_tsns: Those of the ends. None: random ones.
         drops: Is asked about each packet, with the sending end; what it names is lost.
+        together: What arrives within so many seconds arrives at their end, as over Wi-Fi, and is answered eight packets at a
+            time. 0: each by itself.
     """
 
     def __init__(
@@ -73,6 +79,7 @@ class Simulation:
         settings: Settings | None = None,
         first_tsns: tuple[int, int] | None = None,
         drops: Callable[[End, bytes], bool] | None = None,
+        together: float = 0.0,
     ) -> None:
         first, second = first_tsns or (None, None)
         self.a = End(Association(settings, drawing(2 * seed, first)))
@@ -83,6 +90,7 @@ class Simulation:
         """Whether an end may have reasons to refuse what the other one sends."""
         self._random = random.Random(seed)
         self._duplicates = duplicates
+        self._together = together
         profile = profile or LinkProfile(delay=0.01)
         self._links = {id(self.a): SimulatedLink(profile, 2 * seed), id(self.b): SimulatedLink(profile, 2 * seed + 1)}
         self._arrivals: list[tuple[float, int, End, bytes]] = []
@@ -145,12 +153,15 @@ class Simulation:
         for _ in range(1 + (self._random.random() < self._duplicates)):
             arrival = self._links[id(end)].send(len(packet), self.now)
             if arrival is not None:
+                if self._together:
+                    arrival = math.ceil(arrival / self._together) * self._together
                 self._count += 1
                 heapq.heappush(self._arrivals, (arrival, self._count, other, packet))
 
     def _step(self) -> None:
         while self._calls and self._calls[0][0] <= self.now:
             heapq.heappop(self._calls)[2]()
+        packets = 0
         while self._arrivals and self._arrivals[0][0] <= self.now:
             _, _, end, packet = heapq.heappop(self._arrivals)
             try:
@@ -158,6 +169,10 @@ class Simulation:
             except MalformedPacket:
                 if not self.is_attacked:
                     raise
+            packets += 1
+            if not self._together or packets % _PACKETS_TOGETHER == 0:
+                self.drain()
+        if packets:
             self.drain()
         for end in (self.a, self.b):
             at = end.association.next_timeout()

@@ -63,7 +63,7 @@ def test_data_chunk_is_laid_out_as_in_the_rfc() -> None:
     chunk = chunks.data_chunk(chunks.FIRST | chunks.LAST, 0x01020304, 5, 6, 51, b"abcde")
 
     assert chunk == bytes.fromhex("0003 0015 01020304 0005 0006 00000033 6162636465 000000")
-    assert chunks.parse_data_header(chunk, 4, 21) == (0x01020304, 5, 6, 51)
+    assert chunks.DATA_VALUE.unpack_from(chunk, chunks.CHUNK_HEADER_BYTES) == (0x01020304, 5, 6, 51)
 
 
 PACKET = chunks.packet(5000, 5000, 1, [chunks.chunk(chunks.COOKIE_ACK)])
@@ -100,7 +100,6 @@ def test_malformed_packet_is_refused(datagram: bytes) -> None:
         (chunks.parse_cumulative_tsn, bytes(3)),
         (lambda value: list(parse_parameters(value)), b"\x00\x01\x00\x03"),
         (lambda value: list(parse_parameters(value)), b"\x00\x01\x00\x05"),
-        (lambda value: chunks.parse_data_header(value, 0, 11), bytes(11)),
     ],
 )
 def test_malformed_value_is_refused(parse: object, value: bytes) -> None:

@@ -57,6 +57,16 @@ def survives(association: Association, datagram: bytes, now: float) -> None:
     association.take_events()
 
 
+@pytest.mark.parametrize("size", range(12))
+def test_data_chunk_without_its_header_is_refused(size: int) -> None:
+    attack = Attack()
+
+    with pytest.raises(MalformedPacket):
+        attack.give(chunks.chunk(chunks.DATA, chunks.FIRST | chunks.LAST, bytes(size)))
+
+    assert attack.victim.state is State.ESTABLISHED
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_random_datagrams_raise_nothing_else(datagram: bytes) -> None:

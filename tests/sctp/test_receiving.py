@@ -146,7 +146,8 @@ def test_first_packet_is_acknowledged_after_a_while_and_the_second_at_once() -> 
 
     assert receiving.sack_is_due
     assert sack_of(receiving).cumulative_tsn == 2
-    assert not receiving.sack_is_pending
+    assert not receiving.sack_is_due
+    assert receiving.sack_at is None
 
 
 @pytest.mark.parametrize("tsn", [3, 1], ids=["gap", "duplicate"])

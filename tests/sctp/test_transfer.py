@@ -246,3 +246,16 @@ def test_bulk_fills_a_link(loss: float) -> None:
     assert simulation.run_until(lambda: len(simulation.b.received) == 250, 60.0)
 
     assert 4_000_000 / (simulation.now - began) > (850_000 if not loss else 400_000)
+
+
+@pytest.mark.parametrize("together", [0.0, 0.002, 0.005])
+def test_bulk_fills_a_link_whose_packets_come_together(together: float) -> None:
+    profile = LinkProfile(rate=100_000_000, queue=0.05, delay=0.005)
+    simulation = Simulation(profile, together=together).establish()
+    for _ in range(500):
+        simulation.a.association.send(0, 53, bytes(16_000))
+    began = simulation.now
+
+    assert simulation.run_until(lambda: len(simulation.b.received) == 500, 60.0)
+
+    assert 8_000_000 / (simulation.now - began) > 10_000_000

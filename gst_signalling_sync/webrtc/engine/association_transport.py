@@ -10,14 +10,14 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, cast
 
 from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCSctpCapabilities, RTCSctpTransport
 
 from ...threads import clock
 from ..message import Message
 from ..message_age import MessageAges
-from ..message_dates import IDENTIFIERS, DatedPayload, Dating, dated, undated
+from ..message_dates import IDENTIFIERS, Dating, undated
 from ..sctp import (
     Acknowledged,
     Association,
@@ -35,6 +35,7 @@ from ..sctp import (
     Settings,
     State,
 )
+from ..sctp import Message as SctpMessage
 from ..sctp.dcep import (
     ACK,
     BINARY,
@@ -47,9 +48,18 @@ from ..sctp.dcep import (
     is_ack,
     is_open,
 )
-from ..sender_clock import told_time_of_date
 from .data import Goodbye, SentMessage
-from .eager import run_eagerly
+from .dtls import RobustDtlsTransport
+from .outgoing import (
+    Dated,
+    as_sent,
+    channel_of,
+    count_buffered,
+    has_expired,
+    outgoing,
+    put_date,
+    uncount_buffered,
+)
 from .sctp import MAX_PACKET, ChannelUser
 from .stream_resets import StreamResets
 
@@ -58,30 +68,12 @@ __all__ = ["AssociationTransport"]
 logger = logging.getLogger(__name__)
 
 
-class _Outgoing(NamedTuple):
-    """A message as a channel sent it."""
+_MAX_BATCH: Final = 8
+"""Packets of a peer of this library that one acknowledgement tells of where they come together: as many as it lets it send
+(``Max.Burst``) and grow its window by."""
 
-    channel: RTCDataChannel
-    kind: int
-    data: bytes
-    date: float | None
-    """When the program sent it, on `threads.clock`, where its lifetime is limited or the peer is told."""
-    dating: Dating
-    """What the peer is told of that, if it reads dates."""
-
-    @property
-    def message(self) -> Message:
-        """What the program sent."""
-        if self.kind in (STRING, STRING_EMPTY):
-            return self.data.decode() if self.kind == STRING else ""
-        return self.data if self.kind == BINARY else b""
-
-    @property
-    def expires_at(self) -> float | None:
-        """When it is given up, on `threads.clock`."""
-        if self.date is None or self.channel.maxPacketLifeTime is None:
-            return None
-        return self.date + self.channel.maxPacketLifeTime / 1000
+_MAX_FOREIGN_BATCH: Final = 2
+"""Likewise of other peers, whose window may grow by a packet for each acknowledgement (RFC 9260 sections 6.2 and 7.2.1)."""
 
 
 class AssociationTransport(RTCSctpTransport):
@@ -90,46 +82,57 @@ class AssociationTransport(RTCSctpTransport):
     Made by `adopt` from aiortc's own, hence no constructor.
     """
 
-    peer_reads_dates: bool
     users: dict[RTCDataChannel, ChannelUser]
     goodbye: Goodbye | None
     on_goodbye: Callable[[Goodbye], None] | None
+    _peer_reads_dates: bool
     _ages: MessageAges
     _resets: StreamResets
-    # What waits for the association, and for streams of its channels.
-    _queued: deque[_Outgoing]
-    _untold: deque[Event]
+    # What waits for the association, and for streams of its channels. The context of each message is its channel or `Dated`.
+    _queued: deque[SctpMessage]
     _heartbeats: dict[int, asyncio.Future[float]]
     # Streams of channels that are closed here, whose reset has to wait.
     _closing: list[int]
     _core: Association | None = None
+    _dtls: RobustDtlsTransport | None = None
     _told_state = "new"
     _alarm: asyncio.TimerHandle | None = None
     _alarm_at = 0.0
     _reset_timer: asyncio.TimerHandle | None = None
     _is_driving = False
     _drives_again = False
+    # Packets that were taken since the association was driven.
+    _undriven = 0
     _has_complained = False
-    # Held here because asyncio holds tasks only weakly.
-    _drive_task: asyncio.Task[None] | None = None
 
     @classmethod
     def adopt(cls, transport: RTCSctpTransport) -> None:
         """Give one of aiortc's transports this class; before it is started."""
         transport.__class__ = cls
         assert isinstance(transport, cls)
-        transport.peer_reads_dates = False
+        transport._peer_reads_dates = False
         transport.users = {}
         transport.goodbye = None
         transport.on_goodbye = None
         transport._ages = MessageAges()
         transport._resets = StreamResets()
         transport._queued = deque()
-        transport._untold = deque()
         transport._heartbeats = {}
         transport._closing = []
 
     # What the engine asks of it; see `DataTransport` and `WireChannel`.
+
+    @property
+    def peer_reads_dates(self) -> bool:
+        """Whether the peer takes dated messages, hence is of this library."""
+        return self._peer_reads_dates
+
+    @peer_reads_dates.setter
+    def peer_reads_dates(self, reads: bool) -> None:
+        self._peer_reads_dates = reads
+        if self._core is not None:
+            # Of what no reset has to wait for, nobody wants to know.
+            self._core.tells_of_acknowledgements = not reads
 
     @property
     def state(self) -> str:
@@ -158,20 +161,17 @@ class AssociationTransport(RTCSctpTransport):
 
     def unacknowledged(self, channel: RTCDataChannel) -> list[SentMessage]:
         """The messages of a channel that the peer's SCTP has not acknowledged, in the order sent; also after the end."""
+        sent = [] if self._core is None else list(self._core.unacknowledged)
         now = clock.now()
-        sent = [] if self._core is None else [message.context for message in self._core.unacknowledged]
         return [
-            SentMessage(each.message, each.date)
+            as_sent(each)
             for each in [*sent, *self._queued]
-            if isinstance(each, _Outgoing)
-            and each.channel is channel
-            and each.kind != DCEP
-            and (each.expires_at is None or each.expires_at >= now)
+            if channel_of(each) is channel and each.identifier != DCEP and not has_expired(each, now)
         ]
 
     async def refuse(self) -> None:
         """Close every channel, also those that the peer has not been told of."""
-        unannounced = {each.channel for each in self._queued if each.channel.id is None}
+        unannounced = {channel for each in self._queued if (channel := channel_of(each)).id is None}
         self._queued.clear()
         await self.stop()
         for channel in unannounced:
@@ -213,52 +213,36 @@ class AssociationTransport(RTCSctpTransport):
             date: When the program sent it, on `threads.clock`; None: now.
             dating: What to tell the peer of that, if it reads dates.
         """
-        if isinstance(message, str):
-            data = message.encode()
-            kind = STRING if data else STRING_EMPTY
-        else:
-            data = message
-            kind = BINARY if data else BINARY_EMPTY
-        if channel.maxPacketLifeTime is None and dating is not Dating.TIME:
-            date = None
-        elif date is None:
-            date = clock.now()
-        # SCTP has no empty messages (RFC 8831 section 6.6).
-        outgoing = _Outgoing(channel, kind, data or b"\0", date, dating)
-        channel._addBufferedAmount(len(outgoing.data))
-        self._queued.append(outgoing)
+        self._queued.append(outgoing(channel, message, date, dating))
 
     def flush(self) -> None:
         """Send what is queued, at once as far as the network takes it."""
-        core = self._core
-        if core is None or core.state is not State.ESTABLISHED:
-            return
-        while self._queued:
-            self._send_one(core, self._queued.popleft())
-        self._drive()
+        queued, core = self._queued, self._core
+        is_established = core is not None and core.state is State.ESTABLISHED
+        given: list[SctpMessage] = []
+        if core is not None and is_established:
+            while queued:
+                message = queued.popleft()
+                if self._give(core, message):
+                    given.append(message)
+            self._drive()
+        # What is sent by now has never been buffered.
+        for message in given if is_established else queued:
+            is_waiting = message.offset < len(message.data) and not message.is_abandoned
+            if is_waiting and not message.tells_when_sent and message.identifier != DCEP:
+                count_buffered(message)
 
-    def _send_one(self, core: Association, outgoing: _Outgoing) -> None:
-        channel, kind, data, date, dating = outgoing
+    def _give(self, core: Association, message: SctpMessage) -> bool:
+        """Give a message to the association, unless there is no stream for it."""
+        channel = channel_of(message)
         stream = channel.id if channel.id is not None else self._assign_stream(channel)
         if stream is None:
-            return
-        if kind == DCEP:
-            core.send(stream, DCEP, data, context=outgoing)
-            return
-        if dating is not Dating.NONE and date is not None and self.peer_reads_dates:
-            is_text = kind in (STRING, STRING_EMPTY)
-            is_empty = kind in (STRING_EMPTY, BINARY_EMPTY)
-            sent_at = told_time_of_date(date) if dating is Dating.TIME else None
-            kind, data = dated(DatedPayload(b"" if is_empty else data, is_text, date, sent_at))
-        core.send(
-            stream,
-            kind,
-            data,
-            ordered=channel.ordered,
-            expires_at=outgoing.expires_at,
-            max_retransmits=channel.maxRetransmits,
-            context=outgoing,
-        )
+            return False
+        message.stream = stream
+        if isinstance(message.context, Dated):
+            put_date(message, message.context, self._peer_reads_dates)
+        core.push(message)
+        return True
 
     def _assign_stream(self, channel: RTCDataChannel) -> int | None:
         # Even or odd by the DTLS role (RFC 8832 section 6).
@@ -275,14 +259,16 @@ class AssociationTransport(RTCSctpTransport):
 
     def drop_waiting(self, channel: RTCDataChannel) -> None:
         """Give up the messages of a channel that are not chunks yet."""
-        dropped = [each for each in self._queued if each.channel is channel and each.kind != DCEP]
-        self._queued = deque(each for each in self._queued if each.channel is not channel or each.kind == DCEP)
+        queued, self._queued = self._queued, deque()
+        dropped: list[SctpMessage] = []
+        for each in queued:
+            is_meant = channel_of(each) is channel and each.identifier != DCEP
+            (dropped if is_meant else self._queued).append(each)
         if self._core is not None and channel.id is not None:
-            messages = self._core.drop(lambda message: message.identifier != DCEP, channel.id)
-            dropped += [message.context for message in messages if isinstance(message.context, _Outgoing)]
+            dropped += self._core.drop(lambda message: message.identifier != DCEP, channel.id)
         for each in dropped:
             self._count_expired(channel)
-            channel._addBufferedAmount(-len(each.data))
+            uncount_buffered(each)
 
     def _count_expired(self, channel: RTCDataChannel) -> None:
         user = self.users.get(channel)
@@ -309,27 +295,46 @@ class AssociationTransport(RTCSctpTransport):
                 max_retransmits=None,
             )
         )
-        self.transport._register_data_receiver(self)
-        self._core.connect(clock.now())
-        self._drive()
+        self._core.tells_of_acknowledgements = not self._peer_reads_dates
+        self._dtls = cast(RobustDtlsTransport, self.transport)
+        self._dtls._register_data_receiver(self)
+        self._dtls.on_data = self._take_packet
+        self._dtls.on_batch_end = self._end_batch
+        now = clock.now()
+        self._core.connect(now)
+        self._drive(now)
 
     async def stop(self) -> None:
         """End the association now."""
         if self._core is not None:
             self._core.abort()
             self._drive()
-        self.transport._unregister_data_receiver(self)
+        if self._dtls is not None:
+            self._dtls.on_data = self._dtls.on_batch_end = None
+            self._dtls._unregister_data_receiver(self)
         self._close()
 
     async def _handle_data(self, data: bytes) -> None:
+        # What DTLS does not give to `_take_packet`.
+        self._take_packet(data, False)
+
+    def _take_packet(self, packet: bytes, more_follows: bool) -> None:
         core = self._core
         if core is None:
             return
+        now = clock.now()
         try:
-            core.receive(data, clock.now())
+            core.receive(packet, now)
         except MalformedPacket as error:
             logger.debug("dropped a packet of SCTP: %s", error)
-        self._drive()
+        self._undriven += 1
+        # One acknowledgement tells of what came together.
+        if not more_follows or self._undriven >= (_MAX_BATCH if self._peer_reads_dates else _MAX_FOREIGN_BATCH):
+            self._drive(now)
+
+    def _end_batch(self) -> None:
+        if self._undriven:
+            self._drive()
 
     def _data_channel_add_negotiated(self, channel: RTCDataChannel) -> None:
         self._register(channel)
@@ -342,8 +347,11 @@ class AssociationTransport(RTCSctpTransport):
         announced = Open(
             channel.label, channel.protocol, channel.ordered, channel.maxRetransmits, channel.maxPacketLifeTime
         )
-        self._queued.append(_Outgoing(channel, DCEP, announced.serialize(), None, Dating.NONE))
+        self._queue_dcep(channel, announced.serialize())
         self.flush()
+
+    def _queue_dcep(self, channel: RTCDataChannel, data: bytes) -> None:
+        self._queued.append(SctpMessage(-1, DCEP, data, context=channel, tells_when_sent=False))
 
     def _register(self, channel: RTCDataChannel) -> None:
         assert channel.id is not None
@@ -370,7 +378,7 @@ class AssociationTransport(RTCSctpTransport):
             self._closing.append(channel.id)
             self._reset_streams()
             return
-        self._queued = deque(each for each in self._queued if each.channel is not channel)
+        self._queued = deque(each for each in self._queued if channel_of(each) is not channel)
         if channel.id is not None:
             self._data_channels.pop(channel.id, None)
         channel._setReadyState("closed")
@@ -385,8 +393,7 @@ class AssociationTransport(RTCSctpTransport):
         seconds = 0.0
         # A peer of this library hands messages on before it resets a stream.
         if not self.peer_reads_dates:
-            contexts = (message.context for message in self._core.unacknowledged)
-            channels = (each.channel for each in contexts if isinstance(each, _Outgoing) and each.kind != DCEP)
+            channels = (channel_of(each) for each in self._core.unacknowledged if each.identifier != DCEP)
             seconds = self._resets.seconds_until(closing, channels, now)
         if not seconds:
             streams, self._closing = self._closing, []
@@ -430,27 +437,32 @@ class AssociationTransport(RTCSctpTransport):
 
     # Driving the association.
 
-    def _drive(self) -> None:
-        """Send what the association has to send, and tell what has happened."""
+    def _drive(self, now: float | None = None) -> None:
+        """Send what the association has to send, and tell what has happened.
+
+        Args:
+            now: The time, where it was looked at just now.
+        """
         if self._is_driving:
             self._drives_again = True
             return
-        self._drive_task = run_eagerly(self._drive_once())
-
-    async def _drive_once(self) -> None:
-        core = self._core
+        core, dtls = self._core, self._dtls
         assert core is not None
-        self._is_driving = True
+        assert dtls is not None
+        self._is_driving = self._drives_again = True
+        self._undriven = 0
         try:
-            while True:
-                self._drives_again = False
+            while self._drives_again:
                 # What is sent in answer shares its packet with the acknowledgement.
-                self._tell(core)
-                for packet in core.take_packets(clock.now()):
-                    await self.transport._send_data(packet)
-                self._tell(core)
-                if not self._drives_again:
-                    break
+                if core.events:
+                    self._tell(core)
+                self._drives_again = False
+                packets = core.take_packets(clock.now() if now is None else now)
+                if packets:
+                    dtls.send_data(packets)
+                if core.events:
+                    self._tell(core)
+                now = None
         except ConnectionError:
             # The transport below closed first, which ends this one too.
             self._cancel()
@@ -472,8 +484,9 @@ class AssociationTransport(RTCSctpTransport):
     def _on_alarm(self) -> None:
         self._alarm = None
         if self._core is not None:
-            self._core.handle_timeout(clock.now())
-            self._drive()
+            now = clock.now()
+            self._core.handle_timeout(now)
+            self._drive(now)
 
     def _cancel(self) -> None:
         for timer in (self._alarm, self._reset_timer):
@@ -494,21 +507,22 @@ class AssociationTransport(RTCSctpTransport):
     # What the association tells.
 
     def _tell(self, core: Association) -> None:
-        events = self._untold
-        events.extend(core.take_events())
-        while events:
-            # Taken before, so that a receiver that raises costs no other event.
-            self._on_event(events.popleft())
+        while core.events:
+            for event in core.take_events():
+                try:
+                    if type(event) is Received:
+                        self._on_received(event)
+                    else:
+                        self._on_event(event)
+                except Exception:
+                    # A receiver of one of aiortc's objects raised: the association goes on, and so do its acknowledgements.
+                    logger.exception("a receiver raised for %s of a data channel", type(event).__name__)
 
     def _on_event(self, event: Event) -> None:
         match event:
-            case Received():
-                self._on_received(event)
             case Sent(messages):
                 for message in messages:
-                    outgoing = message.context
-                    if isinstance(outgoing, _Outgoing) and outgoing.kind != DCEP:
-                        outgoing.channel._addBufferedAmount(-len(outgoing.data))
+                    uncount_buffered(message)
             case Acknowledged(streams):
                 now = asyncio.get_running_loop().time()
                 for stream in streams:
@@ -518,11 +532,9 @@ class AssociationTransport(RTCSctpTransport):
                 self._reset_streams()
             case Expired(messages):
                 for message in messages:
-                    outgoing = message.context
-                    if isinstance(outgoing, _Outgoing) and outgoing.kind != DCEP:
-                        self._count_expired(outgoing.channel)
-                        if message.offset < len(message.data):
-                            outgoing.channel._addBufferedAmount(-len(outgoing.data))
+                    self._count_expired(channel_of(message))
+                    if message.offset < len(message.data):
+                        uncount_buffered(message)
             case Established():
                 self._on_established()
             case IncomingReset():
@@ -557,13 +569,13 @@ class AssociationTransport(RTCSctpTransport):
         elif channel is None:
             logger.debug("dropped a message of stream %d, which has no channel", stream)
         elif kind == BINARY:
-            channel.emit("message", data)
+            self._deliver(channel, data)
         elif kind == STRING:
             self._on_string(channel, data)
         elif kind == STRING_EMPTY:
-            channel.emit("message", "")
+            self._deliver(channel, "")
         elif kind == BINARY_EMPTY:
-            channel.emit("message", b"")
+            self._deliver(channel, b"")
         elif kind in IDENTIFIERS:
             self._on_dated(channel, kind, data)
 
@@ -573,7 +585,15 @@ class AssociationTransport(RTCSctpTransport):
         except UnicodeDecodeError as error:
             self._complain(error)
             return
-        channel.emit("message", text)
+        self._deliver(channel, text)
+
+    def _deliver(self, channel: RTCDataChannel, message: Message) -> None:
+        user = self.users.get(channel)
+        if user is not None:
+            user.on_message(message)
+        # To emit what nobody listens to takes longer than all else that is done for a message here.
+        if "message" in channel.event_names():
+            channel.emit("message", message)
 
     def _on_dated(self, channel: RTCDataChannel, kind: int, data: bytes) -> None:
         user = self.users.get(channel)
@@ -585,7 +605,7 @@ class AssociationTransport(RTCSctpTransport):
                 if read.is_text:
                     self._on_string(channel, read.data)
                 else:
-                    channel.emit("message", read.data)
+                    self._deliver(channel, read.data)
         finally:
             user.forget_date()
 
@@ -614,7 +634,7 @@ class AssociationTransport(RTCSctpTransport):
         opened = RTCDataChannel(self, parameters, False)
         opened._setReadyState("open")
         self._data_channels[stream] = opened
-        self._queued.append(_Outgoing(opened, DCEP, ACK, None, Dating.NONE))
+        self._queue_dcep(opened, ACK)
         self.flush()
         self.emit("datachannel", opened)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from aiortc import RTCDataChannel, RTCPeerConnection
@@ -28,6 +28,7 @@ class AiortcChannel:
         self._channel = channel
         self._transport = cast(BundlingSctpTransport | AssociationTransport, channel.transport)
         self._observer: ChannelObserver | None = None
+        self.on_message: Callable[[Message], None] = _ignore
         self._is_ours = False
         self._max_age: float | None = None
         self.expired = 0
@@ -90,18 +91,24 @@ class AiortcChannel:
         self._channel.on("close", lambda: self._transport.users.pop(self._channel, None))
         self._channel.bufferedAmountLowThreshold = room_below
         self._channel.on("open", observer.on_open)
-        self._channel.on("message", observer.on_message)
+        if isinstance(self._transport, AssociationTransport):
+            self.on_message = observer.on_message
+        else:
+            self._channel.on("message", observer.on_message)
         self._channel.on("bufferedamountlow", observer.on_room)
         self._channel.on("close", observer.on_close)
 
     def stop_receiving(self) -> None:
         """Drop the messages that arrive from now on."""
-        if self._observer is not None:
+        if isinstance(self._transport, AssociationTransport):
+            self.on_message = _ignore
+        elif self._observer is not None:
             self._channel.remove_listener("message", self._observer.on_message)
 
     def release(self) -> None:
         """Tell the observer nothing more."""
         self._observer = None
+        self.on_message = _ignore
         self._channel.remove_all_listeners()
 
     def transmit(self, messages: Sequence[Message], dates: Sequence[float] = ()) -> None:
@@ -149,6 +156,10 @@ class AiortcChannel:
     def close(self) -> None:
         """Close the channel at both ends, behind what was sent."""
         self._channel.close()
+
+
+def _ignore(message: Message) -> None:
+    """Take a message that nobody wants."""
 
 
 class _WireText(str):

@@ -145,6 +145,11 @@ ATTRIBUTES: Final = (
         ("_rtp_header_extensions_map",),
         "header_extensions.py puts a map there that knows abs-capture-time too: find what reads a packet's extensions.",
     ),
+    Attribute(
+        _DTLS,
+        ("__rx_bytes", "__rx_packets"),
+        "`_take_datagram` counts for aiortc's statistics: see what _recv_next counts.",
+    ),
     Attribute(_DTLS, ("_stats_id",), "`transport_id` must be the id that _get_stats gives the transport."),
     Attribute(
         "aiortc.rtcicetransport:RTCIceGatherer",
@@ -268,12 +273,6 @@ CALLS: Final = (
     Call(_CHANNEL, "_setReadyState", "(self, state)", "`refuse` closes channels by it that the peer does not know."),
     Call(_DTLS, "_register_data_receiver", "(self, receiver)", "Bring `AssociationTransport.start` up to it."),
     Call(_DTLS, "_unregister_data_receiver", "(self, receiver)", "Bring `AssociationTransport.stop` up to it."),
-    Call(
-        _DTLS,
-        "_send_data",
-        "(self, data)",
-        "`AssociationTransport` sends its packets by it: see that it waits for nothing.",
-    ),
     Call(_DTLS, "_set_role", "(self, role)", "`Snapshot` sets the role back by it."),
     Call(
         "aiortc:rtcpeerconnection",
@@ -407,7 +406,13 @@ OVERRIDES: Final = (
         "_recv_next",
         "7554d515e596e6ef",
         "Ours calls it, drops packets that its parsers stumble over and looks for close_notify: see that it still raises"
-        " ConnectionError after one.",
+        " ConnectionError after one. `_take_datagram` does the same with application data: compare.",
+    ),
+    Override(
+        _DTLS,
+        "_send_data",
+        "9bc7132880724486",
+        f"`RobustDtlsTransport.send_data` does the same, but waits for nothing. {_BODY_ADVICE}",
     ),
     Override(
         _DTLS,
@@ -430,7 +435,19 @@ OVERRIDES: Final = (
         "Ours calls it, or what replaces it for one connection: see that connect() still starts it and close() ends it.",
     ),
     Override(_ICE, "sendto", "4b1ff51dd34ca2ca", "Ours calls it and counts: see that send() still sends by it."),
-    Override(_ICE, "data_received", "0ced6db64b363541", f"Ours also notes the time. {_BODY_ADVICE}"),
+    Override(
+        _ICE,
+        "data_received",
+        "0ced6db64b363541",
+        f"Ours also notes the time, and gives `on_datagram` what it takes. {_BODY_ADVICE}",
+    ),
+    Override(
+        _STUN_SOCKET,
+        "datagram_received",
+        "8d454674cd506cd8",
+        "Ours calls it for STUN, and data_received for all else: see that it still does no more for that.",
+    ),
+    Override(_STUN_SOCKET, "send_data", "2b2c2c6cbf081d9f", f"`IceConnection.send_now` does the same. {_BODY_ADVICE}"),
     Override(
         _ICE,
         "add_remote_candidate",

@@ -14,8 +14,8 @@ import asyncio
 import logging
 import struct
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, cast
 
 from aiortc import RTCDtlsTransport
 from aiortc.rtcdtlstransport import State
@@ -24,6 +24,7 @@ from OpenSSL import SSL
 from .data import Goodbye
 from .eager import run_eagerly
 from .header_extensions import ExtensionsMap
+from .ice import IceConnection
 from .rtp import RtpPacket
 from .transport_arrivals import TransportArrivals
 from .transport_departures import TransportDepartures, split_feedback
@@ -41,8 +42,14 @@ That a datagram came is no answer to it, as it may be the other end's own repeti
 _HANDSHAKE_RECORDS: Final = (20, 22)
 """Types of records (RFC 5246 section 6.2.1): a change of ciphers, with which a last flight begins, and the handshake."""
 
+_APPLICATION_DATA: Final = 23
+"""The type of records with application data, which OpenSSL has nothing to answer to."""
+
 MAX_DATAGRAM: Final = 1196
 """Bytes of a datagram: the UDP payload of 1200 bytes that every path takes, less the header of a TURN channel (4)."""
+
+_MAX_RUN: Final = 32
+"""Packets sent at once. Linux takes 64, in some 64 KiB."""
 
 _READ_BYTES: Final = 1500
 _RECORD_HEADER: Final = struct.Struct("!11xH")
@@ -67,12 +74,24 @@ class RobustDtlsTransport(RTCDtlsTransport):
     # Held here because asyncio holds tasks only weakly.
     _repetition: asyncio.Task[None] | None = None
     _has_complained = False
+    # What datagrams go by, once they are application data.
+    _connection: IceConnection | None = None
+    # aiortc's own, as of its statistics.
+    _RTCDtlsTransport__rx_bytes: int
+    _RTCDtlsTransport__rx_packets: int
 
     arrivals: TransportArrivals
     """Tells the sender when the packets of this transport came."""
 
     departures: TransportDepartures
     """Learns from the receiver when the packets of this transport came."""
+
+    on_data: Callable[[bytes, bool], None] | None = None
+    """Is given the application data that arrives, in the call in which it does, and told whether more came together with it.
+    Without it aiortc's task, which waits for datagrams, hands it to the data receiver: a turn of the event loop later."""
+
+    on_batch_end: Callable[[], None] | None = None
+    """Is told after the last of what came together."""
 
     @classmethod
     def adopt(cls, transport: RTCDtlsTransport) -> None:
@@ -82,6 +101,54 @@ class RobustDtlsTransport(RTCDtlsTransport):
         assert isinstance(transport, cls)
         transport.arrivals = TransportArrivals(transport._send_rtp)
         transport.departures = TransportDepartures()
+
+    def _take_datagram(self, datagram: bytes) -> bool:
+        """Take a datagram that has just arrived, if it is application data that somebody waits for.
+
+        Returns:
+            Whether it was taken; else it is for aiortc's task.
+        """
+        if self.on_data is None or self._ssl is None or not datagram or datagram[0] != _APPLICATION_DATA:
+            return False
+        self._RTCDtlsTransport__rx_bytes += len(datagram)
+        self._RTCDtlsTransport__rx_packets += 1
+        self._ssl.bio_write(datagram)
+        try:
+            data = self._ssl.recv(_READ_BYTES)
+        except SSL.Error:
+            # Not from the peer, or a repetition.
+            return True
+        try:
+            self.on_data(data, self._connection is not None and self._connection.is_in_batch)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it shall cost this packet alone
+            self._complain(error)
+        return True
+
+    def _end_batch(self) -> None:
+        if self.on_batch_end is not None:
+            self.on_batch_end()
+
+    def send_data(self, packets: Sequence[bytes]) -> None:
+        """Encrypt and send packets of application data, in this call.
+
+        Raises:
+            ConnectionError: The transport is not connected.
+        """
+        if self._state != State.CONNECTED or self._ssl is None or self._connection is None:
+            raise ConnectionError("cannot send application data: DTLS is not connected")
+        try:
+            if len(packets) == 1:
+                self._ssl.send(packets[0])
+                self._connection.send_now(self._ssl.bio_read(_READ_BYTES))
+                return
+            for run in _runs(packets):
+                for packet in run:
+                    self._ssl.send(packet)
+                records = self._ssl.bio_read(_READ_BYTES * len(run))
+                # What is of the same size stays so when it is encrypted.
+                self._connection.send_segments_now(records, _record_bytes(records))
+        except SSL.Error as error:
+            raise ConnectionError("cannot send application data: DTLS has been shut down") from error
 
     async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
         try:
@@ -112,10 +179,14 @@ class RobustDtlsTransport(RTCDtlsTransport):
                 self._take_goodbye()
             raise
         except _PARSER_ERRORS as error:
-            # Once per connection: a peer shall not fill the log of this machine.
-            level = logging.DEBUG if self._has_complained else logging.WARNING
-            self._has_complained = True
-            logger.log(level, "dropped a malformed packet: %r", error, exc_info=logger.isEnabledFor(logging.DEBUG))
+            self._complain(error)
+
+    def _complain(self, error: Exception) -> None:
+        # Once per connection: a peer shall not fill the log of this machine.
+        level = logging.DEBUG if self._has_complained else logging.WARNING
+        self._has_complained = True
+        has_traceback = logger.isEnabledFor(logging.DEBUG) or not isinstance(error, _PARSER_ERRORS)
+        logger.log(level, "dropped a malformed packet: %r", error, exc_info=has_traceback)
 
     def _take_goodbye(self) -> None:
         if self.goodbye is None:
@@ -174,7 +245,13 @@ class RobustDtlsTransport(RTCDtlsTransport):
         if state == State.CONNECTING and self._ssl is not None:
             # OpenSSL cuts the messages of the handshake by it.
             self._ssl.set_ciphertext_mtu(MAX_DATAGRAM)
+        elif state == State.CONNECTED:
+            self._connection = cast(IceConnection, self.transport.iceGatherer._connection)
+            self._connection.on_datagram = self._take_datagram
+            self._connection.on_batch_end = self._end_batch
         elif state in (State.CLOSED, State.FAILED):
+            if self._connection is not None:
+                self._connection.on_datagram = self._connection.on_batch_end = None
             self._cancel()
             self.arrivals.close()
 
@@ -184,11 +261,27 @@ class RobustDtlsTransport(RTCDtlsTransport):
             self._alarm = None
 
 
+def _runs(packets: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Packets in runs of the same size, of which the last one may be smaller, as a kernel cuts what it is given."""
+    start = 0
+    for position in range(1, len(packets) + 1):
+        size = len(packets[start])
+        is_over = position == len(packets) or position - start == _MAX_RUN
+        if is_over or len(packets[position]) > size or len(packets[position - 1]) < size:
+            yield packets[start:position]
+            start = position
+
+
+def _record_bytes(records: bytes) -> int:
+    """The size of the first record."""
+    return _RECORD_HEADER.size + int(_RECORD_HEADER.unpack_from(records)[0])
+
+
 def _datagrams(records: bytes) -> list[bytes]:
     """Records, in datagrams of at most `MAX_DATAGRAM` bytes."""
     datagrams = [b""]
     while records:
-        length = _RECORD_HEADER.size + _RECORD_HEADER.unpack_from(records)[0]
+        length = _record_bytes(records)
         record, records = records[:length], records[length:]
         if len(datagrams[-1]) + len(record) > MAX_DATAGRAM and datagrams[-1]:
             datagrams.append(b"")

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from aioice import Candidate, Connection, stun
 from aioice.ice import CandidatePair, StunProtocol
@@ -14,6 +14,7 @@ from aiortc import RTCIceTransport
 
 from ...ice_options import IceOptions, IceServer
 from ...threads import clock
+from ...threads.datagram_socket import DatagramSocket
 from ..ice.relay import RelayTransport
 from ..ice.stun import Attribute, Kind, Message, Method
 from .addresses import local_addresses
@@ -121,6 +122,15 @@ class IceConnection(Connection):
     bytes_out = 0
     """Bytes of those that were sent, likewise."""
 
+    on_datagram: Callable[[bytes], bool] | None = None
+    """Is given each packet that is not STUN as it arrives; those that it does not take wait to be received."""
+
+    is_in_batch = False
+    """Whether the packets that arrive came together, with others that follow."""
+
+    on_batch_end: Callable[[], None] | None = None
+    """Is told after the last of packets that came together."""
+
     consent: Callable[[IceConnection], Awaitable[None]] | None = None
     """Replaces aioice's consent checks, which end the connection some 30 s after the last answer. Runs as long as the
     connection is established; whoever sets it calls `expire` when consent is gone."""
@@ -219,11 +229,45 @@ class IceConnection(Connection):
         self.bytes_out += len(data)
         await super().sendto(data, component)
 
+    def send_now(self, data: bytes) -> None:
+        """Send a packet, in this call.
+
+        Raises:
+            ConnectionError: There is no nominated pair.
+        """
+        pair = self._nominated.get(_COMPONENT)
+        if pair is None:
+            raise ConnectionError("cannot send a packet: ICE is not connected")
+        self.bytes_out += len(data)
+        pair.protocol.transport.sendto(data, pair.remote_addr)
+
+    def send_segments_now(self, data: bytes, size: int) -> None:
+        """Send packets, in this call.
+
+        Args:
+            data: All of them, one behind the other.
+            size: Bytes of each; the last one may have fewer.
+
+        Raises:
+            ConnectionError: There is no nominated pair.
+        """
+        pair = self._nominated.get(_COMPONENT)
+        if pair is None:
+            raise ConnectionError("cannot send packets: ICE is not connected")
+        self.bytes_out += len(data)
+        transport = pair.protocol.transport
+        if isinstance(transport, DatagramSocket):
+            transport.send_segments(data, size, pair.remote_addr)
+            return
+        for start in range(0, len(data), size):
+            transport.sendto(data[start : start + size], pair.remote_addr)
+
     def data_received(self, data: bytes, component: int) -> None:
         """Take a packet that is not STUN; called by aioice."""
         self.heard_at = self.clock()
         self.bytes_in += len(data)
-        self._queue.put_nowait((data, component))
+        if self.on_datagram is None or not self.on_datagram(data):
+            self._queue.put_nowait((data, component))
 
     def request_received(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
         """Take a STUN request; called by aioice."""
@@ -267,7 +311,7 @@ class IceConnection(Connection):
 
     def new_protocol(self) -> StunProtocol:
         """What takes the packets of a socket, or of a relay."""
-        return StunProtocol(self)
+        return _Datagrams(self)
 
     def add_host(self, protocol: StunProtocol) -> None:
         """Use a socket or a relay, and pair it with the candidates that the peer has told already."""
@@ -417,6 +461,32 @@ def _as_check(request: stun.Message) -> Message:
 
 def _is_relayed(pair: CandidatePair) -> bool:
     return "relay" in (pair.local_candidate.type, pair.remote_candidate.type)
+
+
+class _Datagrams(StunProtocol):
+    """Takes datagrams; aioice's own tries to read each as STUN, and raises and catches an exception for every other one."""
+
+    def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
+        """Take a datagram; called by the socket's transport."""
+        assert isinstance(data, bytes)
+        # RFC 7983 section 7: the first byte of STUN is 0 to 3.
+        if data and data[0] > 3:
+            self.receiver.data_received(data, _COMPONENT)
+        else:
+            super().datagram_received(data, addr)
+
+    def datagrams_received(self, datagrams: list[bytes], addr: tuple[Any, ...]) -> None:
+        """Take datagrams that came together; called by the socket's transport."""
+        connection = self.receiver
+        assert isinstance(connection, IceConnection)
+        connection.is_in_batch = True
+        try:
+            for datagram in datagrams:
+                self.datagram_received(datagram, addr)
+        finally:
+            connection.is_in_batch = False
+            if connection.on_batch_end is not None:
+                connection.on_batch_end()
 
 
 class _Check:

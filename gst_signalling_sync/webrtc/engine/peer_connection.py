@@ -40,11 +40,11 @@ _END_OF_CANDIDATES: Final = "a=end-of-candidates\r\n"
 SCTP_VARIABLE: Final = "GST_SIGNALLING_SCTP"
 """The environment variable that says whose SCTP carries data channels, for tests and benchmarks: a key of `_SCTP`."""
 
-SctpKind = Literal["aiortc", "own"]
+SctpKind = Literal["own", "aiortc"]
 
 _SCTP: Final[dict[str, type[BundlingSctpTransport] | type[AssociationTransport]]] = {
-    "aiortc": BundlingSctpTransport,
     "own": AssociationTransport,
+    "aiortc": BundlingSctpTransport,
 }
 
 
@@ -123,8 +123,8 @@ class PeerConnection:
         ice: Which addresses, ports and servers to use; None: what there is.
         ask_servers: Asks for the STUN and TURN servers; None: those of `ice`.
         candidates: How many candidates of the peer are taken; None: all.
-        sctp: Whose SCTP carries data channels: ``"aiortc"`` or this library's ``"own"``. Defaults to what `SCTP_VARIABLE`
-            says, and without it to ``"aiortc"``.
+        sctp: Whose SCTP carries data channels: this library's ``"own"`` or ``"aiortc"``. Defaults to what `SCTP_VARIABLE`
+            says, and without it to ``"own"``.
 
     Raises:
         ValueError: There is no such SCTP.
@@ -435,7 +435,7 @@ class PeerConnection:
 
 
 def _sctp_kind(given: SctpKind | None) -> SctpKind:
-    kind = given or os.environ.get(SCTP_VARIABLE) or "aiortc"
+    kind = given or os.environ.get(SCTP_VARIABLE) or "own"
     if kind not in _SCTP:
         raise ValueError(f"the SCTP must be one of {', '.join(_SCTP)}, not {kind!r}: see ${SCTP_VARIABLE}")
     return cast(SctpKind, kind)

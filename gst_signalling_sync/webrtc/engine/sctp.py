@@ -76,6 +76,9 @@ class ChannelUser(Protocol):
 
     expired: int
 
+    on_message: Callable[[Message], None]
+    """Is told of each message that arrives, by a transport that does not emit it for a user."""
+
     def accepts(self, message: DatedPayload, age: float) -> bool:
         """Take note of when the message that comes next was sent; whether it is to be delivered."""
 

@@ -58,6 +58,7 @@ class State(enum.Enum):
     """The association has ended; unlike the RFC's CLOSED, no other one begins."""
 
 
+_WITH_TAG_OF_THEIR_OWN: Final = (chunks.ABORT, chunks.SHUTDOWN_COMPLETE, chunks.COOKIE_ECHO)
 _BEFORE: Final = (State.CLOSED, State.COOKIE_WAIT, State.COOKIE_ECHOED)
 _SENDING: Final = (State.ESTABLISHED, State.SHUTDOWN_PENDING, State.SHUTDOWN_RECEIVED)
 _RECEIVING: Final = (State.ESTABLISHED, State.SHUTDOWN_PENDING, State.SHUTDOWN_SENT)
@@ -97,7 +98,6 @@ class Association:
         self._packets: list[bytes] = []
         # Chunks that are not DATA or SACK, for the next packets.
         self._control: list[bytes] = []
-        self._events: list[Event] = []
         # T1-init, T1-cookie or T2-shutdown, of which one runs at most.
         self._timer_at: float | None = None
         self._timer_chunk = b""
@@ -107,6 +107,12 @@ class Association:
         self._heartbeat_number = 0
         self.state = State.CLOSED
         """Where in its life it is."""
+
+        self.events: list[Event] = []
+        """What `take_events` has."""
+
+        self.tells_of_acknowledgements = True
+        """Whether there are `Acknowledged` events."""
 
     # What it is.
 
@@ -183,15 +189,24 @@ class Association:
             ValueError: It is empty, or the stream is none that can be.
             RuntimeError: The association ends or has ended.
         """
-        if not data:
-            raise ValueError("a message must not be empty (RFC 9260 section 3.3.1)")
-        if not 0 <= stream < self._settings.streams:
-            raise ValueError(f"the stream must be 0 to {self._settings.streams - 1}, not {stream}")
-        if self.state not in _BEFORE and self.state is not State.ESTABLISHED:
-            raise RuntimeError("the association ends or has ended")
         message = Message(stream, identifier, data, ordered, expires_at, max_retransmits, context)
-        self._sending.queue.push(message)
+        self.push(message)
         return message
+
+    def push(self, message: Message) -> None:
+        """Queue a message as `send` does.
+
+        Raises:
+            ValueError: It is empty, or the stream is none that can be.
+            RuntimeError: The association ends or has ended.
+        """
+        if not message.data:
+            raise ValueError("a message must not be empty (RFC 9260 section 3.3.1)")
+        if not 0 <= message.stream < self._settings.streams:
+            raise ValueError(f"the stream must be 0 to {self._settings.streams - 1}, not {message.stream}")
+        if self.state is not State.ESTABLISHED and self.state not in _BEFORE:
+            raise RuntimeError("the association ends or has ended")
+        self._sending.queue.push(message)
 
     def drop(self, condition: Callable[[Message], bool], stream: int | None = None) -> list[Message]:
         """Give up messages of which nothing was sent.
@@ -212,7 +227,7 @@ class Association:
         """
         streams = list(streams)
         if self.state not in _BEFORE and self._peer is not None and not self._peer.takes_re_config:
-            self._events.append(OutgoingReset(streams, False))
+            self.events.append(OutgoingReset(streams, False))
             return
         for stream in streams:
             self._sending.queue.hold(stream)
@@ -257,13 +272,11 @@ class Association:
         """When `handle_timeout` is to be called; None: something else must happen first."""
         if self.state is State.ENDED:
             return None
-        times = (
-            self._timer_at,
-            self._sending.next_timeout,
-            self._receiving.sack_at,
-            self._reconfiguration.resend_at,
-        )
-        return min((each for each in times if each is not None), default=None)
+        at = self._sending.next_timeout()
+        for other in (self._receiving.sack_at, self._timer_at, self._reconfiguration.resend_at):
+            if other is not None and (at is None or other < at):
+                at = other
+        return at
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due; harmless if nothing is."""
@@ -304,31 +317,35 @@ class Association:
 
     def take_events(self) -> list[Event]:
         """What has happened, in order."""
-        events, self._events = self._events, []
+        if not self.events:
+            return []
+        events, self.events = self.events, []
         return events
 
     def take_packets(self, now: float) -> list[bytes]:
         """The packets that are to be sent now, in order."""
-        if self.state is State.ENDED:
-            packets, self._packets = self._packets, []
-            return packets
-        sending, receiving = self._sending, self._receiving
+        sending, receiving, reconfiguration = self._sending, self._receiving, self._reconfiguration
+        sends = False
         if self.state in _SENDING:
             sending.begin_burst()
-            forward_tsn = sending.take_forward_tsn(now)
-            if forward_tsn is not None:
-                self._control.append(forward_tsn)
-        sends = self.state in _SENDING and sending.has_something
-        if not (self._control or sends or receiving.sack_is_due):
-            self._take_reset(now)
-        while self._control or sends or receiving.sack_is_due:
+            if sending.partial.is_due:
+                self._control.append(sending.forward_tsn(now))
+            sends = sending.has_something()
+        elif self.state is State.ENDED:
+            packets, self._packets = self._packets, []
+            return packets
+        while True:
+            if (reconfiguration.wanted or reconfiguration.is_due) and not (self._control or sends):
+                self._take_reset(now)
+            if not (self._control or sends or receiving.sack_is_due):
+                break
             room = self._settings.max_packet - chunks.PACKET_HEADER_BYTES
             # Control chunks come first, then the SACK (RFC 9260 section 6.10).
             parts: list[bytes] = []
             while self._control and (len(self._control[0]) <= room or not parts):
                 parts.append(self._control.pop(0))
                 room -= len(parts[-1])
-            if receiving.sack_is_due or (sends and receiving.sack_is_pending):
+            if receiving.sack_is_due or (sends and receiving.sack_at is not None):
                 sack = receiving.sack()
                 if len(sack) > room:
                     self._add_packet(parts)
@@ -339,12 +356,13 @@ class Association:
                 before = len(parts)
                 sending.fill(parts, room, now)
                 # A packet that had no room for a chunk beside others is followed by one of its own.
-                sends = (len(parts) > before or before > 0) and sending.has_something
+                sends = (len(parts) > before or before > 0) and sending.has_something()
             if parts:
                 self._add_packet(parts)
-            if not (self._control or sends):
-                self._take_reset(now)
-        self._tell_of_messages()
+        if sending.sent or sending.expired:
+            self._tell_of_messages()
+        if not self._packets:
+            return []
         packets, self._packets = self._packets, []
         return packets
 
@@ -364,10 +382,10 @@ class Association:
     def _tell_of_messages(self) -> None:
         sending = self._sending
         if sending.sent:
-            self._events.append(Sent(sending.sent))
+            self.events.append(Sent(sending.sent))
             sending.sent = []
         if sending.expired:
-            self._events.append(Expired(sending.expired))
+            self.events.append(Expired(sending.expired))
             sending.expired = []
 
     # What arrives.
@@ -386,14 +404,16 @@ class Association:
                 raise MalformedPacket("an INIT has a verification tag or is not alone (RFC 9260 section 8.5.1)")
             self._on_init(Init.parse(datagram[parts[0][2] : parts[0][3]]), now)
             return
-        self._check_tag(tag, parts[0])
+        if tag != self._tag or parts[0][0] in _WITH_TAG_OF_THEIR_OWN:
+            self._check_tag(tag, parts[0])
         try:
             self._take_chunks(datagram, parts, tag, now)
         except WindowIgnored:
             self._abort(parameters.OUT_OF_RESOURCE, "the peer ignores the receive window")
         finally:
-            self._events += self._receiving.take_delivered()
-        self._progress(now)
+            self.events += self._receiving.take_delivered()
+        if self.state is not State.ESTABLISHED:
+            self._progress(now)
 
     def _check_tag(self, tag: int, first: RawChunk) -> None:
         """Verify the tag (RFC 9260 section 8.5)."""
@@ -418,8 +438,10 @@ class Association:
                 if end - start == 12:
                     self._abort(parameters.NO_USER_DATA, "the peer has sent a chunk without data")
                     return
-                header = chunks.parse_data_header(datagram, start, end)
-                receiving.on_data(header[0], flags, header[1], header[2], header[3], datagram[start + 12 : end])
+                if end - start < 12:
+                    raise MalformedPacket("a DATA chunk is too short")
+                tsn, stream, ssn, identifier = chunks.DATA_VALUE.unpack_from(datagram, start)
+                receiving.on_data(tsn, flags, stream, ssn, identifier, datagram[start + 12 : end])
                 has_data = True
                 if self._reconfiguration.deferred is not None:
                     self._perform_deferred()
@@ -444,8 +466,8 @@ class Association:
         if kind == chunks.SACK:
             if self.state in _SENDING:
                 streams = self._sending.on_sack(Sack.parse(value), now)
-                if streams:
-                    self._events.append(Acknowledged(frozenset(streams)))
+                if streams and self.tells_of_acknowledgements:
+                    self.events.append(Acknowledged(streams))
         elif kind == chunks.FORWARD_TSN:
             if self.state in _RECEIVING:
                 self._receiving.on_forward_tsn(ForwardTsn.parse(value))
@@ -469,8 +491,8 @@ class Association:
                     self._round_trips.measured(now - self._timer_began)
                 self._establish(self._peer)
         elif kind == chunks.ABORT:
-            self._events += self._receiving.take_delivered()
-            self._events.append(PeerLeft("abort"))
+            self.events += self._receiving.take_delivered()
+            self.events.append(PeerLeft("abort"))
             self._end(None)
         elif kind in (chunks.SHUTDOWN, chunks.SHUTDOWN_ACK, chunks.SHUTDOWN_COMPLETE):
             self._on_shutdown(kind, value, now)
@@ -497,7 +519,7 @@ class Association:
             sent = self._heartbeats.pop(number, None)
             if sent is not None:
                 self._round_trips.measured(now - sent)
-                self._events.append(HeartbeatAnswered(number, now - sent))
+                self.events.append(HeartbeatAnswered(number, now - sent))
 
     # Its beginning (RFC 9260 section 5).
 
@@ -607,7 +629,7 @@ class Association:
         self._sending.start(peer.peer_window, peer.takes_forward_tsn)
         wanted = self._reconfiguration.wanted
         self._reconfiguration = Reconfiguration(self._first_tsn, peer.peer_first_tsn, self._round_trips)
-        self._events.append(Established(min(self._settings.streams, peer.incoming_streams)))
+        self.events.append(Established(min(self._settings.streams, peer.incoming_streams)))
         if wanted:
             self.reset(wanted)
 
@@ -639,7 +661,7 @@ class Association:
                     self._sending.reset(told.streams)
                 for stream in told.streams:
                     self._sending.queue.release(stream)
-                self._events.append(told)
+                self.events.append(told)
 
     def _perform_deferred(self) -> None:
         deferred = self._reconfiguration.deferred
@@ -648,9 +670,9 @@ class Association:
 
     def _perform(self, request: ResetRequest) -> None:
         # Those that precede the reset are told of first.
-        self._events += self._receiving.take_delivered()
+        self.events += self._receiving.take_delivered()
         self._receiving.reset(request.streams)
-        self._events.append(IncomingReset(request.streams))
+        self.events.append(IncomingReset(request.streams))
         self._control.append(self._reconfiguration.perform(request))
 
     # Its end (RFC 9260 section 9).
@@ -662,8 +684,8 @@ class Association:
             self._sending.on_cumulative_tsn(chunks.parse_cumulative_tsn(value), now)
             if self.state in (State.ESTABLISHED, State.SHUTDOWN_PENDING):
                 self.state = State.SHUTDOWN_RECEIVED
-                self._events += self._receiving.take_delivered()
-                self._events.append(PeerLeft("shutdown"))
+                self.events += self._receiving.take_delivered()
+                self.events.append(PeerLeft("shutdown"))
             elif self.state is State.SHUTDOWN_SENT:
                 self._acknowledge_shutdown(now)
         elif kind == chunks.SHUTDOWN_ACK:
@@ -700,9 +722,9 @@ class Association:
     def _end(self, error: str | None) -> None:
         if self.state is State.ENDED:
             return
-        self._events += self._receiving.take_delivered()
+        self.events += self._receiving.take_delivered()
         self._tell_of_messages()
         self.state = State.ENDED
         self._control.clear()
         self._timer_at = None
-        self._events.append(Closed(error))
+        self.events.append(Closed(error))

@@ -19,6 +19,7 @@ __all__ = [
     "COOKIE_ECHO",
     "DATA",
     "DATA_HEADER_BYTES",
+    "DATA_VALUE",
     "ERROR",
     "FIRST",
     "FORWARD_TSN",
@@ -45,8 +46,8 @@ __all__ = [
     "data_chunk",
     "packet",
     "parse_cumulative_tsn",
-    "parse_data_header",
     "parse_packet",
+    "plain_sack",
     "shutdown_chunk",
 ]
 
@@ -85,7 +86,9 @@ _PACKET_HEADER: Final = struct.Struct("!HHL")
 _CHECKSUM: Final = struct.Struct("<L")
 _CHUNK_HEADER: Final = struct.Struct("!BBH")
 _DATA: Final = struct.Struct("!BBHLHHL")
-_DATA_VALUE: Final = struct.Struct("!LHHL")
+DATA_VALUE: Final = struct.Struct("!LHHL")
+"""What precedes the payload of a DATA chunk: its TSN, its stream, its stream sequence number and the payload protocol
+identifier (RFC 9260 section 3.3.1)."""
 _INIT: Final = struct.Struct("!LLHHL")
 _SACK: Final = struct.Struct("!BBHLLHH")
 _SACK_VALUE: Final = struct.Struct("!LLHH")
@@ -163,10 +166,8 @@ class Sack(NamedTuple):
     def serialize(self) -> bytes:
         """The chunk."""
         gaps, duplicates = self.gaps, self.duplicates
-        size = 16 + 4 * (len(gaps) + len(duplicates))
+        size = _SACK.size + 4 * (len(gaps) + len(duplicates))
         header = _SACK.pack(SACK, 0, size, self.cumulative_tsn, self.window, len(gaps), len(duplicates))
-        if not (gaps or duplicates):
-            return header
         bounds = [bound for gap in gaps for bound in gap]
         return header + struct.pack(f"!{len(bounds)}H{len(duplicates)}L", *bounds, *duplicates)
 
@@ -206,6 +207,11 @@ def data_chunk(flags: int, tsn: int, stream: int, ssn: int, identifier: int, pay
     size = len(payload)
     header = _DATA.pack(DATA, flags, DATA_HEADER_BYTES + size, tsn, stream, ssn, identifier)
     return header + payload + _PADDING[size % 4]
+
+
+def plain_sack(cumulative_tsn: int, window: int) -> bytes:
+    """A SACK that tells of no gaps and no duplicates."""
+    return _SACK.pack(SACK, 0, _SACK.size, cumulative_tsn, window, 0, 0)
 
 
 def shutdown_chunk(cumulative_tsn: int) -> bytes:
@@ -259,21 +265,6 @@ def parse_packet(datagram: bytes, source: int, destination: int) -> tuple[int, l
         chunks.append((kind, flags, position + CHUNK_HEADER_BYTES, end))
         position = end + (-length & 3)
     return tag, chunks
-
-
-def parse_data_header(datagram: bytes, start: int, end: int) -> tuple[int, int, int, int]:
-    """Read what precedes the payload of a DATA chunk, which begins 12 bytes behind the start.
-
-    Returns:
-        The TSN, the stream, the stream sequence number and the payload protocol identifier.
-
-    Raises:
-        MalformedPacket: It is too short.
-    """
-    if end - start < _DATA_VALUE.size:
-        raise MalformedPacket("a DATA chunk is too short")
-    header: tuple[int, int, int, int] = _DATA_VALUE.unpack_from(datagram, start)
-    return header
 
 
 def parse_cumulative_tsn(value: bytes) -> int:

@@ -12,8 +12,9 @@ _INITIAL_PACKETS: Final = 10
 _MIN_PACKETS: Final = 4
 """``ssthresh`` after a loss (RFC 9260 section 7.2.3)."""
 
-_MAX_GROWTH: Final = 2
-"""Packets by which an acknowledgement lets the window grow in slow start: as many as it acknowledges (RFC 3465)."""
+_MAX_GROWTH: Final = 8
+"""Packets by which an acknowledgement lets the window grow in slow start, if it acknowledges as many. RFC 3465 has two, too few
+where packets that came together are acknowledged together, as Linux' TCP does; ``Max.Burst`` bounds what is sent at once."""
 
 
 class Congestion:

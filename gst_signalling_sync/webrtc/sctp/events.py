@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 
 from .message import Message
@@ -38,7 +38,7 @@ class Received(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """Messages have left the queue, each with all of its fragments."""
+    """Messages have left the queue, each with all of its fragments; of those that tell, see `Message`."""
 
     messages: Sequence[Message]
 
@@ -52,7 +52,7 @@ class Expired(NamedTuple):
 class Acknowledged(NamedTuple):
     """The peer's cumulative TSN has passed messages of these streams."""
 
-    streams: frozenset[int]
+    streams: Collection[int]
 
 
 class IncomingReset(NamedTuple):

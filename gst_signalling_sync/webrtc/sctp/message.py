@@ -19,6 +19,7 @@ class Message:
         ssn: The stream sequence number, once a fragment was sent.
         first_tsn: The TSN of the first fragment, once it was sent; -1 before.
         offset: Bytes that were sent at least once.
+        tells_when_sent: Whether `Sent` tells when its last fragment was sent.
         is_abandoned: Whether it was given up.
     """
 
@@ -34,6 +35,7 @@ class Message:
         "ordered",
         "ssn",
         "stream",
+        "tells_when_sent",
     )
 
     def __init__(
@@ -45,6 +47,7 @@ class Message:
         expires_at: float | None = None,
         max_retransmits: int | None = None,
         context: object = None,
+        tells_when_sent: bool = True,
     ) -> None:
         self.stream = stream
         self.identifier = identifier
@@ -53,6 +56,7 @@ class Message:
         self.expires_at = expires_at
         self.max_retransmits = max_retransmits
         self.context = context
+        self.tells_when_sent = tells_when_sent
         self.ssn = 0
         self.first_tsn = -1
         self.offset = 0

@@ -106,9 +106,12 @@ class Outstanding:
         self.loss_at: float | None = None
         """When something counts as lost unless it is acknowledged before."""
 
-        self._chunks: dict[int, SentChunk] = {}
-        # Those under way, in the order of sending.
-        self._in_flight: dict[int, SentChunk] = {}
+        self.chunks: dict[int, SentChunk] = {}
+        """The chunks by their TSNs, which are in order."""
+
+        self.under_way: dict[int, SentChunk] = {}
+        """Those under way, in the order of sending."""
+
         self._gaps: list[tuple[int, int]] = []
         self._measure_from = first_tsn
         # Of what was sent last of all that has arrived.
@@ -118,29 +121,13 @@ class Outstanding:
         self._reordering_steps = 1
         self._recoveries = 0
 
-    def __bool__(self) -> bool:
-        return bool(self._chunks)
-
-    def __iter__(self) -> Iterator[SentChunk]:
-        """The chunks, in the order of their TSNs."""
-        return iter(self._chunks.values())
-
-    def get(self, tsn: int) -> SentChunk | None:
-        """The chunk with a TSN, unless the cumulative TSN has passed it."""
-        return self._chunks.get(tsn)
-
-    @property
-    def is_in_flight(self) -> bool:
-        """Whether anything is under way."""
-        return bool(self._in_flight)
-
     @property
     def packets_in_flight(self) -> int:
         """About how many packets are under way; counts no further than the first of them needs."""
-        if not self._in_flight:
+        if not self.under_way:
             return 0
-        first = next(iter(self._in_flight.values()))
-        last = next(reversed(self._in_flight.values()))
+        first = next(iter(self.under_way.values()))
+        last = next(reversed(self.under_way.values()))
         return last.packet - first.packet + 1
 
     # Sending.
@@ -149,20 +136,20 @@ class Outstanding:
         """Take a chunk that is sent now, with `next_tsn`."""
         tsn = self.next_tsn
         self.next_tsn = tsn + 1
-        self._chunks[tsn] = self._in_flight[tsn] = SentChunk(tsn, message, is_last, wire, now, packet)
+        self.chunks[tsn] = self.under_way[tsn] = SentChunk(tsn, message, is_last, wire, now, packet)
         self.in_flight_bytes += len(wire)
 
     def add_abandoned(self, message: Message) -> None:
         """Give the rest of an abandoned message, which is never sent, the next TSN."""
         chunk = SentChunk(self.next_tsn, message, True, b"", 0.0, -1)
         chunk.state = ABANDONED
-        self._chunks[self.next_tsn] = chunk
+        self.chunks[self.next_tsn] = chunk
         self.next_tsn += 1
 
     def send_again(self, chunk: SentChunk, now: float, packet: int) -> None:
         """Take note that a chunk is sent once more."""
         if chunk.state == IN_FLIGHT:
-            del self._in_flight[chunk.tsn]
+            del self.under_way[chunk.tsn]
         else:
             chunk.state = IN_FLIGHT
             self.in_flight_bytes += len(chunk.wire)
@@ -170,11 +157,11 @@ class Outstanding:
         chunk.sent_at = now
         chunk.packet = packet
         chunk.missing = 0
-        self._in_flight[chunk.tsn] = chunk
+        self.under_way[chunk.tsn] = chunk
 
     def lose(self, chunk: SentChunk) -> None:
         """Take a chunk for lost."""
-        del self._in_flight[chunk.tsn]
+        del self.under_way[chunk.tsn]
         self.in_flight_bytes -= len(chunk.wire)
         chunk.state = LOST
 
@@ -184,13 +171,9 @@ class Outstanding:
             self.lose(chunk)
         chunk.state = ABANDONED
 
-    def in_flight(self) -> Iterator[SentChunk]:
-        """The chunks under way, in the order of sending."""
-        return iter(self._in_flight.values())
-
     def oldest_in_flight(self) -> list[SentChunk]:
         """The chunks under way, in the order of their TSNs."""
-        return sorted(self._in_flight.values(), key=_tsn_of)
+        return sorted(self.under_way.values(), key=_tsn_of)
 
     # Acknowledgements.
 
@@ -213,7 +196,7 @@ class Outstanding:
         outcome = Outcome()
         newest: SentChunk | None = None
         arrived = self._arrived_packet
-        chunks, in_flight = self._chunks, self._in_flight
+        chunks, in_flight = self.chunks, self.under_way
         for tsn in range(self.cumulative + 1, cumulative + 1):
             chunk = chunks.pop(tsn)
             if chunk.state == IN_FLIGHT:
@@ -229,7 +212,7 @@ class Outstanding:
                 outcome.streams.add(chunk.message.stream)
         outcome.has_advanced = cumulative > self.cumulative
         self.cumulative = cumulative
-        for chunk in self._newly_received(gaps):
+        for chunk in self._newly_received(gaps) if gaps or self._gaps else ():
             if chunk.state == IN_FLIGHT:
                 del in_flight[chunk.tsn]
                 self.in_flight_bytes -= len(chunk.wire)
@@ -271,7 +254,7 @@ class Outstanding:
                     continue
                 new = min(last, before[index][0] - 1) if index < len(before) else last
                 for each in range(tsn, new + 1):
-                    chunk = self._chunks.get(each)
+                    chunk = self.chunks.get(each)
                     if chunk is not None:
                         yield chunk
                 tsn = new + 1
@@ -306,10 +289,12 @@ class Outstanding:
         """
         self.loss_at = None
         lost: list[SentChunk] = []
+        if not self.under_way:
+            return lost
         reordering = min(max(minimum / 4 * self._reordering_steps, _MIN_REORDERING), max(smoothed, _MIN_REORDERING))
         wait = self._arrived_round_trip + reordering
         needed = _MISSING_REPORTS if not self._sees_reordering else 1 << 30
-        for chunk in self._in_flight.values():
+        for chunk in self.under_way.values():
             if chunk.packet >= self._arrived_packet:
                 break
             if chunk.packet < newest_packet:
@@ -337,11 +322,11 @@ class Outstanding:
         A peer may drop what it has acknowledged in a gap block (RFC 9260 section 6.2.1).
         """
         self.loss_at = None
-        lost = list(self._in_flight.values())
+        lost = list(self.under_way.values())
         for chunk in lost:
             self.lose(chunk)
         told = {tsn for first, last in self._gaps for tsn in range(first, last + 1)}
-        for chunk in self._chunks.values():
+        for chunk in self.chunks.values():
             if chunk.state == ACKNOWLEDGED and chunk.tsn not in told:
                 chunk.state = LOST
                 lost.append(chunk)

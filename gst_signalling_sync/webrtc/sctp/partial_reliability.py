@@ -43,6 +43,9 @@ class PartialReliability:
         self.is_due = False
         """Whether a FORWARD TSN must be sent now."""
 
+        self.is_active = False
+        """Whether anything was given up since all was acknowledged; without it, acknowledgements change nothing here."""
+
     @property
     def is_unacknowledged(self) -> bool:
         """Whether the peer has not come to where it was told to."""
@@ -50,9 +53,9 @@ class PartialReliability:
 
     def abandon(self, message: Message) -> None:
         """Give up what was sent of a message, and the rest of it."""
-        message.is_abandoned = True
+        message.is_abandoned = self.is_active = True
         tsn = max(message.first_tsn, self._outstanding.cumulative + 1)
-        while (chunk := self._outstanding.get(tsn)) is not None and chunk.message is message:
+        while (chunk := self._outstanding.chunks.get(tsn)) is not None and chunk.message is message:
             self._outstanding.abandon(chunk)
             tsn += 1
         if message.offset < len(message.data):
@@ -67,7 +70,7 @@ class PartialReliability:
         if self._point == outstanding.cumulative and self._streams:
             self._streams.clear()
         while len(self._streams) < _MAX_STREAMS:
-            chunk = outstanding.get(self._point + 1)
+            chunk = outstanding.chunks.get(self._point + 1)
             if chunk is None or chunk.state != ABANDONED:
                 return
             self._point += 1
@@ -86,8 +89,11 @@ class PartialReliability:
         if self._streams:
             self._streams = {stream: told for stream, told in self._streams.items() if told[1] > cumulative}
         self.advance()
-        if self.is_unacknowledged and (self._sent_at is None or now - self._sent_at >= round_trip):
-            self.is_due = True
+        if self.is_unacknowledged:
+            if self._sent_at is None or now - self._sent_at >= round_trip:
+                self.is_due = True
+        elif not self._outstanding.chunks:
+            self.is_active = False
 
     def on_timeout(self) -> None:
         """Have the peer told again, as nothing was acknowledged for a retransmission timeout (A5)."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from .chunks import FIRST, LAST, UNORDERED
 from .events import Received
-from .serial import nearest_ssn
+from .serial import SSN_MASK, nearest_ssn
 
 __all__ = ["PIECE_BYTES", "Reassembly"]
 
@@ -21,6 +21,9 @@ PIECE_BYTES: Final = 64
 
 _RUN_BYTES: Final = 1024
 """What a run of fragments costs beyond its pieces."""
+
+
+_WHOLE: Final = FIRST | LAST
 
 
 class _Run:
@@ -92,8 +95,8 @@ class Reassembly:
 
     def add(self, tsn: int, flags: int, stream: int, ssn: int, identifier: int, payload: bytes) -> None:
         """Take a chunk that was not received before."""
-        if flags & FIRST and flags & LAST:
-            self._complete(stream, ssn, bool(flags & UNORDERED), Received(stream, identifier, payload))
+        if flags & _WHOLE == _WHOLE:
+            self._complete(stream, ssn, flags & UNORDERED, Received(stream, identifier, payload))
             return
         run = _Run(tsn, flags, stream, ssn, identifier, payload)
         self.size += run.size
@@ -173,12 +176,12 @@ class Reassembly:
             for received in self._waiting.pop(stream, {}).values():
                 self.size -= len(received.data) + PIECE_BYTES
 
-    def _complete(self, stream: int, wire_ssn: int, unordered: bool, received: Received) -> None:
+    def _complete(self, stream: int, wire_ssn: int, unordered: int, received: Received) -> None:
         if unordered:
             self.delivered.append(received)
             return
         expected = self._next.get(stream, 0)
-        ssn = nearest_ssn(wire_ssn, expected)
+        ssn = expected if wire_ssn == expected & SSN_MASK else nearest_ssn(wire_ssn, expected)
         if ssn > expected:
             waiting = self._waiting.setdefault(stream, {})
             if ssn not in waiting:

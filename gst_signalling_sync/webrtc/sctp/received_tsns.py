@@ -23,13 +23,11 @@ class ReceivedTsns:
         self.cumulative = cumulative
         """All up to this one were received, or were given up by the peer."""
 
+        self.has_gaps = False
+        """Whether any is missing before one that was received."""
+
         self._firsts: list[int] = []
         self._lasts: list[int] = []
-
-    @property
-    def has_gaps(self) -> bool:
-        """Whether any is missing before one that was received."""
-        return bool(self._firsts)
 
     def __contains__(self, tsn: int) -> bool:
         if tsn <= self.cumulative:
@@ -66,6 +64,7 @@ class ReceivedTsns:
         else:
             firsts.insert(index + 1, tsn)
             lasts.insert(index + 1, tsn)
+            self.has_gaps = True
         return True
 
     def skip_to(self, tsn: int) -> bool:
@@ -86,6 +85,7 @@ class ReceivedTsns:
         if passed:
             self.cumulative = max(self.cumulative, self._lasts[passed - 1])
             del self._firsts[:passed], self._lasts[:passed]
+            self.has_gaps = bool(self._firsts)
 
     def gaps(self, limit: int) -> list[tuple[int, int]]:
         """The first runs beyond the cumulative TSN, as offsets from it.

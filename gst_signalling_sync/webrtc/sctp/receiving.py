@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from .chunks import IMMEDIATE, ForwardTsn, Sack
+from .chunks import IMMEDIATE, ForwardTsn, Sack, plain_sack
 from .events import Received
 from .reassembly import PIECE_BYTES, Reassembly
 from .received_tsns import ReceivedTsns
@@ -46,6 +46,7 @@ class Receiving:
 
     def __init__(self, settings: Settings, first_tsn: int) -> None:
         self._settings = settings
+        self._limit = settings.window + settings.max_excess
         self._tsns = ReceivedTsns(first_tsn - 1)
         self._reassembly = Reassembly()
         self._duplicates: list[int] = []
@@ -64,20 +65,16 @@ class Receiving:
         return self._tsns.cumulative
 
     @property
-    def sack_is_pending(self) -> bool:
-        """Whether there is something to acknowledge, with what is sent next."""
-        return self.sack_is_due or self.sack_at is not None
-
-    @property
     def buffered(self) -> int:
         """Bytes that wait for others, with what keeping them costs."""
         return self._reassembly.size + (self._held.size if self._held is not None else 0)
 
     def take_delivered(self) -> list[Received]:
         """The messages that are complete and in order."""
-        delivered = self._reassembly.delivered
+        reassembly = self._reassembly
+        delivered = reassembly.delivered
         if delivered:
-            self._reassembly.delivered = []
+            reassembly.delivered = []
         return delivered
 
     def on_data(self, wire_tsn: int, flags: int, stream: int, ssn: int, identifier: int, payload: bytes) -> None:
@@ -86,18 +83,30 @@ class Receiving:
         Raises:
             WindowIgnored: The peer has sent a message without an end.
         """
-        tsns = self._tsns
-        tsn = nearest_tsn(wire_tsn, tsns.cumulative)
+        tsns, reassembly = self._tsns, self._reassembly
         if flags & IMMEDIATE:
             self.sack_is_due = True
-        limit = self._settings.window + self._settings.max_excess
+        tsn = tsns.cumulative + 1
+        if wire_tsn == tsn & TSN_MASK and self._held is None and not tsns.has_gaps:
+            # The next one, as nearly always.
+            tsns.cumulative = tsn
+            self._has_new = True
+            reassembly.add(tsn, flags, stream, ssn, identifier, payload)
+            if reassembly.size > self._limit:
+                raise WindowIgnored("a message has no end")
+            return
+        self._on_other_data(nearest_tsn(wire_tsn, tsns.cumulative), flags, stream, ssn, identifier, payload)
+
+    def _on_other_data(self, tsn: int, flags: int, stream: int, ssn: int, identifier: int, payload: bytes) -> None:
+        """Take a DATA chunk while others are missing, or one that was received before."""
+        tsns, limit = self._tsns, self._limit
         if tsn != tsns.cumulative + 1 and self.buffered > limit:
             # Not acknowledged, so that it comes again when there is room (RFC 9260 section 6.2).
             self.sack_is_due = True
             return
         if not tsns.add(tsn):
             if tsn in tsns and len(self._duplicates) < _MAX_DUPLICATES:
-                self._duplicates.append(wire_tsn)
+                self._duplicates.append(tsn & TSN_MASK)
             return
         self._has_new = True
         held = self._held
@@ -137,10 +146,12 @@ class Receiving:
         self.sack_is_due = False
         self.sack_at = None
         self._packets = 0
-        duplicates, self._duplicates = self._duplicates, []
-        gaps = self._tsns.gaps(_MAX_GAPS) if self._tsns.has_gaps else ()
+        tsns = self._tsns
         window = max(0, self._settings.window - self.buffered)
-        return Sack(self._tsns.cumulative & TSN_MASK, window, gaps, duplicates).serialize()
+        if not (tsns.has_gaps or self._duplicates):
+            return plain_sack(tsns.cumulative & TSN_MASK, window)
+        duplicates, self._duplicates = self._duplicates, []
+        return Sack(tsns.cumulative & TSN_MASK, window, tsns.gaps(_MAX_GAPS), duplicates).serialize()
 
     def hold(self, last_tsn: int, streams: Sequence[int]) -> None:
         """Keep what the peer has sent on streams behind a reset that cannot be performed yet; see `reset`."""

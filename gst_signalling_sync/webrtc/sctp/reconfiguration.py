@@ -72,7 +72,9 @@ class Reconfiguration:
         """Outgoing streams that are to be reset, and of which no request was sent."""
 
         self._pending: _Pending | None = None
-        self._is_due = False
+        self.is_due = False
+        """Whether the request under way is to be repeated."""
+
         self._last_result = _NOTHING_TO_DO
         self.deferred: ResetRequest | None = None
         """A request of the peer's that waits until all that precedes it is there."""
@@ -107,9 +109,9 @@ class Reconfiguration:
             self._pending = _Pending(self._next_number, ready, wire)
             self._next_number = (self._next_number + 1) & TSN_MASK
             self.timeouts = 0
-        elif not self._is_due:
+        elif not self.is_due:
             return None
-        self._is_due = False
+        self.is_due = False
         self.resend_at = now + self._round_trips.backed_off(self.timeouts)
         return self._pending.wire
 
@@ -118,7 +120,7 @@ class Reconfiguration:
         if self.resend_at is not None and self.resend_at <= now:
             self.resend_at = None
             self.timeouts += 1
-            self._is_due = True
+            self.is_due = True
 
     def _on_response(self, number: int, result: int) -> OutgoingReset | None:
         pending = self._pending
@@ -130,7 +132,7 @@ class Reconfiguration:
             return None
         self._pending = None
         self.resend_at = None
-        self._is_due = False
+        self.is_due = False
         return OutgoingReset(pending.streams, result in (_NOTHING_TO_DO, _PERFORMED))
 
     # The peer's requests.

@@ -29,11 +29,12 @@ class Redundancy:
 
     def __init__(self, outstanding: Outstanding) -> None:
         self._outstanding = outstanding
-        self._until: float | None = None
+        self.until: float | None = None
+        """Until when something is sent twice; None: nothing was lost."""
 
     def on_loss(self, now: float) -> None:
         """Take note that something was lost."""
-        self._until = now + _SECONDS_AFTER_LOSS
+        self.until = now + _SECONDS_AFTER_LOSS
 
     def fill(self, chunks: list[bytes], room: int, now: float, packet: int) -> None:
         """Add copies to a packet that has new chunks.
@@ -47,9 +48,12 @@ class Redundancy:
             now: The time.
             packet: Its number.
         """
-        if self._until is None or now >= self._until or self._outstanding.in_flight_bytes > _MAX_COPIED_BYTES:
+        if self.until is None or now >= self.until:
+            self.until = None
             return
-        for chunk in self._outstanding.in_flight():
+        if self._outstanding.in_flight_bytes > _MAX_COPIED_BYTES:
+            return
+        for chunk in self._outstanding.under_way.values():
             if chunk.packet == packet or len(chunk.wire) > room:
                 return
             if chunk.message.max_retransmits is None:

@@ -36,6 +36,12 @@ class RoundTrips:
         self.minimum: float | None = None
         """The shortest that was measured."""
 
+        self.timeout = settings.initial_rto
+        """``RTO``, without backing off."""
+
+        self.probe_timeout = settings.initial_rto
+        """How long the last packet may be unacknowledged before a probe is sent."""
+
         self.timeouts = 0
         """Timeouts since the last sign of life."""
 
@@ -49,14 +55,9 @@ class RoundTrips:
             self._variation += _BETA * (abs(self.smoothed - seconds) - self._variation)
             self.smoothed += _ALPHA * (seconds - self.smoothed)
             self.minimum = min(self.minimum, seconds)
-
-    @property
-    def timeout(self) -> float:
-        """``RTO``, without backing off."""
-        if self.smoothed is None:
-            return self._settings.initial_rto
-        seconds = self.smoothed + 4 * self._variation
-        return min(max(seconds, self._settings.min_rto), self._settings.max_rto)
+        longest = self.smoothed + 4 * self._variation
+        self.timeout = min(max(longest, self._settings.min_rto), self._settings.max_rto)
+        self.probe_timeout = longest + _PROBE_SECONDS
 
     def backed_off(self, timeouts: int, is_thin: bool = False) -> float:
         """The timeout after some that were in vain (RFC 9260 section 6.3.3, E2).
@@ -68,10 +69,3 @@ class RoundTrips:
         timeout = self.timeout
         doublings = max(0, timeouts - _LINEAR_TIMEOUTS) if is_thin else timeouts
         return min(timeout * 2.0 ** min(doublings, 16), max(timeout, self._settings.max_backoff))
-
-    @property
-    def probe_timeout(self) -> float:
-        """How long the last packet may be unacknowledged before a probe is sent."""
-        if self.smoothed is None:
-            return self._settings.initial_rto
-        return self.smoothed + 4 * self._variation + _PROBE_SECONDS

@@ -20,15 +20,12 @@ class SendQueue:
 
     def __init__(self) -> None:
         self.size = 0
-        """Bytes that wait."""
+        """Bytes that wait: 0 exactly where no message does, since none is empty."""
 
         self._streams: dict[int, deque[Message]] = {}
         self._turns: deque[int] = deque()
         self._turn_left = TURN_BYTES
         self._held: dict[int, list[Message]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._turns)
 
     def __iter__(self) -> Iterator[Message]:
         """The messages, in the order sent within each stream."""

@@ -42,7 +42,7 @@ class Sending:
         self._round_trips = round_trips
         self.queue = SendQueue()
         self._outstanding = Outstanding(first_tsn)
-        self._partial = PartialReliability(self._outstanding)
+        self.partial = PartialReliability(self._outstanding)
         self._redundancy = Redundancy(self._outstanding)
         self._gives_up = False
         self._peer_window = 0
@@ -85,11 +85,11 @@ class Sending:
     @property
     def is_acknowledged(self) -> bool:
         """Whether the peer has acknowledged everything, and knows of everything that was given up."""
-        return not (self.queue or self._outstanding or self._partial.is_unacknowledged)
+        return not (self.queue.size or self._outstanding.chunks or self.partial.is_unacknowledged)
 
     def unacknowledged(self) -> Iterator[Message]:
         """The messages that the cumulative TSN of the peer has not passed, in the order sent within each stream."""
-        for chunk in self._outstanding:
+        for chunk in self._outstanding.chunks.values():
             if chunk.is_last and chunk.state != ABANDONED:
                 yield chunk.message
         yield from self.queue
@@ -101,25 +101,21 @@ class Sending:
 
     # What is to be sent.
 
-    @property
     def has_something(self) -> bool:
         """Whether there is something to send now."""
-        if self._probe_is_due or (self._lost and self._sends_lost_at_once):
-            return True
-        return bool(self._lost or self.queue) and self._has_room()
+        if self.queue.size or self._lost:
+            return (self._sends_lost_at_once and bool(self._lost)) or self._probe_is_due or self._has_room()
+        return self._probe_is_due
 
     def begin_burst(self) -> None:
         """Begin to send what is due."""
         self._burst = _BURST_PACKETS * self._packet_bytes
 
-    def take_forward_tsn(self, now: float) -> bytes | None:
-        """The FORWARD TSN that is due, if one is."""
-        self._partial.advance()
-        if not self._partial.is_due:
-            return None
+    def forward_tsn(self, now: float) -> bytes:
+        """The FORWARD TSN that is due."""
         if self.timeout_at is None:
             self.timeout_at = now + self._round_trips.timeout
-        return self._partial.forward_tsn(now)
+        return self.partial.forward_tsn(now)
 
     def fill(self, chunks: list[bytes], room: int, now: float) -> None:
         """Fill a packet: with what was lost, then with new chunks, as far as the windows allow.
@@ -140,7 +136,8 @@ class Sending:
             room = self._fill_new(chunks, room, now)
         self._sends_lost_at_once = False
         if len(chunks) > before:
-            self._redundancy.fill(chunks, room, now, self._packet)
+            if self._redundancy.until is not None:
+                self._redundancy.fill(chunks, room, now, self._packet)
             self._last_sent = now
             if self.timeout_at is None:
                 self.timeout_at = now + self._round_trips.timeout
@@ -170,7 +167,7 @@ class Sending:
     def _fill_lost(self, chunks: list[bytes], room: int, now: float) -> int:
         lost, outstanding = self._lost, self._outstanding
         while lost:
-            chunk = outstanding.get(lost[0])
+            chunk = outstanding.chunks.get(lost[0])
             if chunk is None or chunk.state != LOST:
                 heapq.heappop(lost)
                 continue
@@ -194,12 +191,13 @@ class Sending:
 
     def _fill_new(self, chunks: list[bytes], room: int, now: float) -> int:
         queue, outstanding, packet = self.queue, self._outstanding, self._packet
-        while queue:
+        while queue.size:
             message = queue.head()
             data, offset = message.data, message.offset
             if message.expires_at is not None and message.expires_at <= now:
                 if message.first_tsn < 0:
                     queue.drop_head(message)
+                    message.is_abandoned = True
                     self.expired.append(message)
                     continue
                 if self._gives_up:
@@ -221,7 +219,8 @@ class Sending:
             is_last = size == rest
             if is_last:
                 flags |= LAST
-                self.sent.append(message)
+                if message.tells_when_sent:
+                    self.sent.append(message)
             wire = data_chunk(
                 flags,
                 outstanding.next_tsn & TSN_MASK,
@@ -249,7 +248,8 @@ class Sending:
         """
         outstanding, round_trips = self._outstanding, self._round_trips
         cumulative = nearest_tsn(sack.cumulative_tsn, outstanding.cumulative)
-        outcome = outstanding.acknowledge(cumulative, sorted(sack.gaps), now, round_trips.minimum)
+        gaps = sorted(sack.gaps) if sack.gaps else []
+        outcome = outstanding.acknowledge(cumulative, gaps, now, round_trips.minimum)
         if outcome is None:
             return ()
         self._peer_window = sack.window
@@ -261,10 +261,10 @@ class Sending:
         if outcome.size:
             self._congestion.on_acknowledged(outcome.size, outstanding.cumulative, self._is_full)
         self._find_losses(now, outcome.newest_packet)
-        if self._gives_up:
-            self._partial.on_acknowledged(now, round_trips.smoothed or round_trips.timeout)
-        if outcome.has_advanced or not outstanding:
-            is_waiting = bool(outstanding) or self._partial.is_unacknowledged
+        if self.partial.is_active:
+            self.partial.on_acknowledged(now, round_trips.smoothed or round_trips.timeout)
+        if outcome.has_advanced or not outstanding.chunks:
+            is_waiting = outstanding.chunks or self.partial.is_unacknowledged
             self.timeout_at = now + round_trips.timeout if is_waiting else None
         return outcome.streams
 
@@ -294,33 +294,34 @@ class Sending:
 
     def _abandon(self, message: Message) -> None:
         is_at_head = message.offset < len(message.data)
-        self._partial.abandon(message)
+        self.partial.abandon(message)
         if is_at_head:
             self.queue.drop_head(message)
         self.expired.append(message)
 
     # Time.
 
-    @property
     def next_timeout(self) -> float | None:
         """When `on_time` is to be called."""
-        times = [each for each in (self.timeout_at, self._probe_at, self._outstanding.loss_at) if each is not None]
-        return min(times, default=None)
+        at, loss_at = self.timeout_at, self._outstanding.loss_at
+        if loss_at is not None and (at is None or loss_at < at):
+            at = loss_at
+        probe_at = self._probe_at()
+        return probe_at if probe_at is not None and (at is None or probe_at < at) else at
 
-    @property
     def _probe_at(self) -> float | None:
         """When the peer is asked whether what was sent last has arrived."""
-        if self._probed or not self._outstanding.is_in_flight:
+        if self._probed or not self._outstanding.under_way:
             return None
         return self._last_sent + self._round_trips.probe_timeout
 
     def on_time(self, now: float) -> None:
         """Do what is due."""
-        loss_at, probe_at, timeout_at = self._outstanding.loss_at, self._probe_at, self.timeout_at
+        loss_at, probe_at, timeout_at = self._outstanding.loss_at, self._probe_at(), self.timeout_at
         if loss_at is not None and loss_at <= now:
             self._find_losses(now)
         expires = timeout_at is not None and timeout_at <= now
-        if probe_at is not None and (expires or probe_at <= now) and self._outstanding.is_in_flight:
+        if probe_at is not None and (expires or probe_at <= now) and self._outstanding.under_way:
             # A probe instead of a timeout (RFC 8985 section 7): it shrinks no window, and its answer tells what is lost.
             self._probed = True
             self._probe_is_due = True
@@ -337,8 +338,10 @@ class Sending:
         self._redundancy.on_loss(now)
         for chunk in outstanding.lose_all():
             self._on_lost(chunk, now)
-        self.expired += self.queue.drop(lambda message: message.expires_at is not None and message.expires_at <= now)
+        for message in self.queue.drop(lambda message: message.expires_at is not None and message.expires_at <= now):
+            message.is_abandoned = True
+            self.expired.append(message)
         if self._gives_up:
-            self._partial.on_timeout()
-        is_waiting = bool(outstanding) or self._partial.is_unacknowledged
+            self.partial.on_timeout()
+        is_waiting = outstanding.chunks or self.partial.is_unacknowledged
         self.timeout_at = now + round_trips.backed_off(round_trips.timeouts, is_thin) if is_waiting else None
