@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         SessionClosed,
         SignallingError,
         TrackNotFound,
+        TrackRemoved,
+        TracksFixed,
         WaitTimeout,
     )
     from .ice_options import IceOptions
@@ -75,6 +77,10 @@ _MODULES = {
         "SessionClosed",
         "SignallingError",
         "TrackNotFound",
+        "TrackRemoved",
+        "TracksFixed",
+        "TrackRemoved",
+        "TracksFixed",
         "WaitTimeout",
     ),
     "ice_options": ("IceOptions",),
@@ -148,6 +154,8 @@ __all__ = [
     "SignallingError",
     "SignallingServer",
     "TrackNotFound",
+    "TrackRemoved",
+    "TracksFixed",
     "VideoReceiver",
     "VideoSource",
     "WaitTimeout",

@@ -70,6 +70,8 @@ class Consumer(SessionRole):
         ValueError: An address is not of its form.
     """
 
+    _offers = False
+
     def __init__(
         self,
         uri: str | Endpoint | None = None,
@@ -219,7 +221,7 @@ class Consumer(SessionRole):
         def accept(event: SessionEvent) -> Session:
             self._register(session, event.session_id, ours=True)
             if not terms.offer:
-                session.link.start_as_answerer(None, sources=self._sources)
+                session.link.start_as_answerer(None)
             else:
                 session.link.offer_sent()
             return session
@@ -361,9 +363,7 @@ class Consumer(SessionRole):
     def _make_offer(self, session: Session, deadline: Deadline) -> str:
         if self._loop is None:
             raise ConnectionLost("the consumer is closed")
-        return self._loop.run(
-            session.link.make_offer(self._sources), deadline, f"making an offer for peer {session.peer_id}"
-        )
+        return self._loop.run(session.link.make_offer(), deadline, f"making an offer for peer {session.peer_id}")
 
     def _on_registered(self, producers: tuple[Peer, ...]) -> None:
         super()._on_registered(producers)
@@ -415,7 +415,7 @@ class Consumer(SessionRole):
         for message in early:
             session.link.on_candidate(message.candidate, message.sdp_m_line_index)
         session.link.give_up_after(self._timeout)
-        session.link.start_as_answerer(None, sources=self._sources)
+        session.link.start_as_answerer(None)
 
 
 def connect(

@@ -23,6 +23,8 @@ __all__ = [
     "SessionClosedReason",
     "SignallingError",
     "TrackNotFound",
+    "TrackRemoved",
+    "TracksFixed",
     "WaitTimeout",
     "callback_failed",
 ]
@@ -106,6 +108,17 @@ class SessionClosed(SignallingError, ConnectionError):
         super().__init__(message)
         # In `__dict__`, so that it is pickled and copied.
         self.reason: SessionClosedReason = reason
+
+
+class TrackRemoved(SessionClosed):
+    """The other end has removed the track; its session goes on."""
+
+
+class TracksFixed(SignallingError, RuntimeError):
+    """A session that runs cannot get the track: its producer is another program, and only a producer can offer tracks.
+
+    Add it before the session starts, or close the session and start another.
+    """
 
 
 class ChannelClosed(SignallingError, ConnectionError):

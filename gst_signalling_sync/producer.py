@@ -73,6 +73,8 @@ class Producer(SessionRole):
             `max_sessions` is not positive.
     """
 
+    _offers = True
+
     def __init__(
         self,
         uri: str | Endpoint | None = None,
@@ -248,9 +250,9 @@ class Producer(SessionRole):
             session.link.give_up_after(seconds)
         channels = [channel.options for channel in self._channels]
         if offer is None:
-            session.link.start_as_offerer(channels, self._sources)
+            session.link.start_as_offerer(channels)
         else:
-            session.link.start_as_answerer(offer, channels, self._sources)
+            session.link.start_as_answerer(offer, channels)
 
     def _complete(self, session: Session) -> None:
         """Create the channels that were added after the session's offer; on the loop."""

@@ -8,10 +8,11 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from weakref import WeakSet
 
 from .endpoint import Endpoint
-from .errors import ConnectionLost, SessionClosed, SignallingError, WaitTimeout
+from .errors import ConnectionLost, SessionClosed, SignallingError, TracksFixed, WaitTimeout
 from .ice_options import GivenServers, IceOptions, resolve_ice
 from .lifecycle import Attempt, RoleState, StateChange
 from .limit_counts import LimitCounts
@@ -41,6 +42,8 @@ from .webrtc.description import MAX_DESCRIPTION_CHARACTERS
 from .webrtc.link import ENDING_SECONDS
 from .webrtc.liveness import check_interrupted_after
 from .webrtc.media.encoded_frame import MEDIA_KINDS, MediaKind
+from .webrtc.media.sending.controlled_track import give_control
+from .webrtc.media.sending.sent_tracks import SentTracks
 from .webrtc.media.track_choice import EVERYTHING, TrackChoice
 from .webrtc.media.track_names import checked_name
 from .webrtc.session import Session
@@ -52,6 +55,8 @@ if TYPE_CHECKING:
     from .webrtc.media.sending.encoded_audio_source import EncodedAudioSource
     from .webrtc.media.sending.encoded_video_source import EncodedVideoSource
     from .webrtc.media.sending.video_source import Bitrate, VideoSource
+
+    RoleSource = VideoSource | EncodedVideoSource | AudioSource | EncodedAudioSource
 
 __all__ = ["SessionRole"]
 
@@ -117,11 +122,16 @@ class SessionRole(RoleObject):
         self._is_closing = False
         # Of a role that came back: the sessions that the server knows, until it is known which of them there are. The reader's.
         self._kept_ids: frozenset[str] = frozenset()
-        # Appended to by callers' threads, read by all.
-        self._sources: list[VideoSource | EncodedVideoSource | AudioSource | EncodedAudioSource] = []
+        self._sent = SentTracks()
+        self._control = _Controlling(self, self._owner.check)
+        # Whose threads may have to be waited for: those that were removed too. Guarded by the lock of the sessions.
+        self._sources: WeakSet[RoleSource] = WeakSet()
         self._players: list[Player] = []
         # Whether players play as soon as there are any; written by the role's own thread.
         self._plays = False
+
+    _offers: ClassVar[bool]
+    """Whether it makes the offers of its sessions once they run."""
 
     @property
     def sessions(self) -> list[Session]:
@@ -140,11 +150,13 @@ class SessionRole(RoleObject):
         degradation: DegradationPreference = "balanced",
         name: str | None = None,
         encoder: str | None = None,
+        replaces: VideoSource | EncodedVideoSource | None = None,
     ) -> VideoSource:
-        """Add a video track, best before `start`: a session that has begun already does not get it.
+        """Add a video track, to the sessions that run already too; `VideoSource.pause` and `VideoSource.remove` are for later.
 
         A producer offers it to every session. A consumer talks back: it goes out on the first video track that the producer
-        offers to receive on as well, which is logged where there is none.
+        offers to receive on as well. Where there is none, a producer of this library is asked for one, and with others it is
+        logged. See ``docs/topics/tracks.rst``.
 
         Args:
             fps: Frames per second at the most.
@@ -161,45 +173,58 @@ class SessionRole(RoleObject):
                 which is tried here and takes up to some seconds; its codec comes first then. Or FFmpeg's name of one, such as
                 ``"h264_v4l2m2m"`` or ``"h264_nvenc"``. Where hardware does not work, or no longer, software takes over:
                 `VideoSource.encoders` and `VideoSource.encoder_failure` tell.
+            replaces: The video source whose place it takes, and which is removed. Without another `name` it has the same one,
+                and receivers go on, without a new description where the codec is one of the old one's: the W3C's
+                ``replaceTrack``. None: it is another track.
 
         Returns:
             What frames are written to.
 
         Raises:
-            ValueError: There is no such codec or encoder here, or no such preference, a number is out of range, or the name is
-                no such name or that of another track.
+            ValueError: There is no such codec or encoder here, or no such preference, a number is out of range, the name is no
+                such name or that of another track, or there is no such source to replace.
+            TracksFixed: This is a consumer in a session with a producer of another program, which cannot get it.
             RuntimeError: The object was inherited by `fork`.
         """
         from .webrtc.media.sending.video_source import VideoSource
 
         self._owner.check()
-        self._check_name(name, "video")
+        name = self._checked_name(name, "video", replaces)
         source = VideoSource(fps, codecs, bitrate, degradation=degradation, name=name, encoder=encoder)
-        self._sources.append(source)
+        self._send([source], replaces)
         return source
 
-    def add_encoded_video(self, codec: str, fps: float = 30, *, name: str | None = None) -> EncodedVideoSource:
-        """Add a video track whose frames are encoded already, by a camera or in hardware, best before `start`; see `add_video`.
+    def add_encoded_video(
+        self,
+        codec: str,
+        fps: float = 30,
+        *,
+        name: str | None = None,
+        replaces: VideoSource | EncodedVideoSource | None = None,
+    ) -> EncodedVideoSource:
+        """Add a video track whose frames are encoded already, by a camera or in hardware; see `add_video`.
 
         Args:
             codec: ``"H264"`` or ``"VP8"``.
             fps: Frames per second at the most.
             name: As of `add_video`.
+            replaces: As of `add_video`.
 
         Returns:
             What access units are written to.
 
         Raises:
-            ValueError: There is no such codec here, a number is out of range, or the name is no such name or that of another
-                track.
+            ValueError: There is no such codec here, a number is out of range, the name is no such name or that of another
+                track, or there is no such source to replace.
+            TracksFixed: As of `add_video`.
             RuntimeError: The object was inherited by `fork`.
         """
         from .webrtc.media.sending.encoded_video_source import EncodedVideoSource
 
         self._owner.check()
-        self._check_name(name, "video")
+        name = self._checked_name(name, "video", replaces)
         source = EncodedVideoSource(codec, fps, callbacks=self._callbacks, name=name)
-        self._sources.append(source)
+        self._send([source], replaces)
         return source
 
     def add_audio(
@@ -210,8 +235,9 @@ class SessionRole(RoleObject):
         name: str | None = None,
         low_delay: bool = False,
         fec: bool | None = None,
+        replaces: AudioSource | EncodedAudioSource | None = None,
     ) -> AudioSource:
-        """Add an audio track, sent as Opus, best before `start`; see `add_video`.
+        """Add an audio track, sent as Opus; see `add_video`.
 
         Args:
             rate: Samples per second of what is written, 8000 to 192000.
@@ -221,20 +247,23 @@ class SessionRole(RoleObject):
             fec: Whether each packet repeats what the one before had, so that a lost one is made good by the next, for twice
                 the bits: RED (RFC 2198) for receivers that take it, such as this library and Chromium. True: always, and
                 Opus's in-band FEC for others. None: RED while more than about 2 % of the link's packets are lost.
+            replaces: The audio source whose place it takes, as of `add_video`.
 
         Returns:
             What sound is written to.
 
         Raises:
-            ValueError: A number is out of range, or the name is no such name or that of another track.
+            ValueError: A number is out of range, the name is no such name or that of another track, or there is no such source
+                to replace.
+            TracksFixed: As of `add_video`.
             RuntimeError: The object was inherited by `fork`.
         """
         from .webrtc.media.sending.audio_source import AudioSource
 
         self._owner.check()
-        self._check_name(name, "audio")
+        name = self._checked_name(name, "audio", replaces)
         source = AudioSource(rate, channels, name=name, low_delay=low_delay, fec=fec)
-        self._sources.append(source)
+        self._send([source], replaces)
         return source
 
     def add_player(
@@ -277,13 +306,15 @@ class SessionRole(RoleObject):
                 no such encoder.
             TypeError: The options are no strings.
             MediaError: It cannot be opened, or has neither video nor audio that can be decoded.
+            TracksFixed: As of `add_video`.
             RuntimeError: The object was inherited by `fork`.
         """
         from .webrtc.media.playing.player import Player
 
         self._owner.check()
         for kind in MEDIA_KINDS:
-            self._check_name(name, kind)
+            self._checked_name(name, kind, None)
+        self._check_may_add(f"adding {os.fspath(path)}")
         player = Player(
             path,
             loop,
@@ -295,14 +326,49 @@ class SessionRole(RoleObject):
             fps=fps,
             encoder=encoder,
         )
-        self._sources.extend(player.sources)
+        self._send(player.sources, None)
         self._players.append(player)
         if self._plays:
             player.start()
         return player
 
-    def _check_name(self, name: str | None, kind: MediaKind) -> None:
-        checked_name(name, kind, (source.name for source in self._sources if source.kind == kind))
+    def _send(self, sources: Sequence[RoleSource], replaced: RoleSource | None) -> None:
+        """Send sources to every session, those that run too."""
+        if replaced is None:
+            self._check_may_add(f"adding {', '.join(map(repr, sources))}")
+        with self._sessions_changed:
+            self._sources.update(sources)
+        for source in sources:
+            give_control(source, self._control)
+        if replaced is None:
+            self._sent.add(sources)
+        elif not self._sent.replace(replaced, sources[0]):
+            raise ValueError(f"replaces={replaced!r}: it is no source of this {self._kind}, or was removed")
+        self._tell_sessions()
+
+    def _tell_sessions(self) -> None:
+        with self._sessions_changed:
+            sessions = list(self._sessions.values())
+        for session in sessions:
+            session.link.tracks_changed()
+
+    def _check_may_add(self, doing: str) -> None:
+        for session in self.sessions:
+            why = session.link.why_fixed
+            if why is not None:
+                raise TracksFixed(
+                    f"{doing}: {session.named}: {why}. Add tracks before the session starts, or close it and start another."
+                )
+
+    def _checked_name(self, name: str | None, kind: MediaKind, replaced: RoleSource | None) -> str | None:
+        if replaced is not None:
+            if replaced not in self._sent or replaced.kind != kind:
+                raise ValueError(
+                    f"replaces={replaced!r}: it must be a source of {kind} of this {self._kind}, and not removed"
+                )
+            name = replaced.name if name is None else name
+        others = (each.source for each in self._sent.snapshot if each.source is not replaced and each.kind == kind)
+        return checked_name(name, kind, (source.name for source in others))
 
     def _check_may_block(self, doing: str) -> None:
         super()._check_may_block(doing)
@@ -323,7 +389,8 @@ class SessionRole(RoleObject):
         if not self._plays:
             self._plays = True
             for player in self._players:
-                player.start()
+                if any(source in self._sent for source in player.sources):
+                    player.start()
 
     def _release(self, deadline: Deadline) -> None:
         for player in self._players:
@@ -331,7 +398,9 @@ class SessionRole(RoleObject):
 
     def _shut(self, deadline: Deadline) -> None:
         self._plays = False
-        for source in self._sources:
+        with self._sessions_changed:
+            sources = list(self._sources)
+        for source in sources:
             source.join(deadline)
         if self._loop is not None:
             self._loop = None
@@ -393,6 +462,8 @@ class SessionRole(RoleObject):
             self._limits,
             tracks,
             LimitCounts(self._met),
+            sent=self._sent,
+            offers=self._offers,
         )
         session.settled = self._on_settled
         session.finished = self._on_finished
@@ -583,3 +654,25 @@ class _Admitting:
         if session := self._role._session(session_id):
             text = "it was not connected in time, and others wait"
             session.link.abandon(SessionClosed(f"{session.named}: {text}", "busy"), text)
+
+
+class _Controlling:
+    """What a role does with its tracks when their sources ask for it; on any thread."""
+
+    def __init__(self, role: SessionRole, check_process: Callable[[], None]) -> None:
+        self._role = role
+        self._check_process = check_process
+
+    def set_paused(self, source: RoleSource, is_paused: bool) -> None:
+        self._check_process()
+        if not self._role._sent.set_paused(source, is_paused):
+            raise RuntimeError(f"{'pausing' if is_paused else 'resuming'} {source!r}: it was removed")
+        self._role._tell_sessions()
+
+    def remove(self, source: RoleSource) -> None:
+        self._check_process()
+        if self._role._sent.remove(source):
+            self._role._tell_sessions()
+
+    def is_paused(self, source: RoleSource) -> bool:
+        return self._role._sent.is_paused(source)

@@ -19,6 +19,8 @@ from gst_signalling_sync.protocol.control import (
     Goodbye,
     InBandCandidate,
     InBandDescription,
+    OfferWanted,
+    Paused,
     announce_control,
     control_version,
     parse_control,
@@ -33,9 +35,25 @@ json_values = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )
-types = st.sampled_from(["goodbye", "description", "candidate", "clock", "clockAnswer", "something new"])
+types = st.sampled_from(
+    ["goodbye", "description", "candidate", "clock", "clockAnswer", "offerWanted", "paused", "something new"]
+)
 keys = st.sampled_from(
-    ["reason", "text", "kind", "sdp", "candidate", "sdpMLineIndex", "number", "received", "answered", "else"]
+    [
+        "reason",
+        "text",
+        "kind",
+        "sdp",
+        "candidate",
+        "sdpMLineIndex",
+        "number",
+        "received",
+        "answered",
+        "video",
+        "audio",
+        "mids",
+        "else",
+    ]
 )
 
 
@@ -48,6 +66,9 @@ keys = st.sampled_from(
         InBandDescription(SdpType.ANSWER, SDP),
         InBandCandidate("candidate:1 1 udp 1 127.0.0.1 9 typ host", 0),
         InBandCandidate("", 3),
+        OfferWanted(3, 0),
+        Paused(frozenset()),
+        Paused(frozenset(["front", "1"])),
         ClockQuestion(0),
         ClockAnswer(2**53 - 1, 1_795_867_200.000001, 1_795_867_200.25),
     ],
@@ -83,6 +104,14 @@ def test_a_reason_of_a_later_version_is_told_as_text() -> None:
         '{"type": "goodbye"}',
         '{"type": "goodbye", "reason": 1}',
         '{"type": "description", "kind": "pranswer", "sdp": ""}',
+        '{"type": "offerWanted", "video": 1}',
+        '{"type": "offerWanted", "video": -1, "audio": 0}',
+        '{"type": "offerWanted", "video": 1001, "audio": 0}',
+        '{"type": "paused"}',
+        '{"type": "paused", "mids": "front"}',
+        '{"type": "paused", "mids": [1]}',
+        json.dumps({"type": "paused", "mids": ["x" * 300]}),
+        json.dumps({"type": "paused", "mids": ["x"] * 1001}),
         '{"type": "clock"}',
         '{"type": "clock", "number": true}',
         '{"type": "clock", "number": -1}',
@@ -132,21 +161,21 @@ class TestAnnouncement:
 
     def test_is_found_where_it_was_put(self) -> None:
         assert control_version(SDP) == 0
-        assert control_version(announce_control(SDP)) == 1
+        assert control_version(announce_control(SDP)) == 2
 
     def test_is_put_once(self) -> None:
         assert announce_control(announce_control(SDP)) == announce_control(SDP)
 
     def test_stands_at_the_level_of_the_session(self) -> None:
         session, _, media = announce_control(SDP).partition("m=")
-        assert session.endswith("a=x-gst-signalling-sync:1\r\n")
+        assert session.endswith("a=x-gst-signalling-sync:2\r\n")
         assert "x-gst" not in media
 
     def test_does_not_count_in_a_media_section(self) -> None:
         assert control_version(SDP + "a=x-gst-signalling-sync:1\r\n") == 0
 
     def test_of_a_later_version_counts_as_ours(self) -> None:
-        assert control_version(announce_control(SDP).replace("sync:1", "sync:7")) == 1
+        assert control_version(announce_control(SDP).replace("sync:2", "sync:7")) == 2
 
     def test_changes_nothing_for_a_peer_that_does_not_know_it(self) -> None:
         plain, announced = (SessionDescription.parse(sdp) for sdp in (SDP, announce_control(SDP)))

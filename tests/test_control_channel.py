@@ -81,7 +81,7 @@ def heard() -> list[ControlMessage]:
 @pytest.fixture
 def channel(wire: Wire, heard: list[ControlMessage]) -> ControlChannel:
     channel = ControlChannel(wire, "session 1", heard.append)
-    channel.is_spoken = True
+    channel.version = 1
     return channel
 
 
@@ -91,7 +91,7 @@ def test_what_is_said_goes_out(channel: ControlChannel, wire: Wire) -> None:
 
 
 def test_nothing_is_said_to_a_peer_that_does_not_speak_it(channel: ControlChannel, wire: Wire) -> None:
-    channel.is_spoken = False
+    channel.version = 0
     assert not channel.say(Goodbye())
     assert wire.sent == []
 
@@ -99,7 +99,7 @@ def test_nothing_is_said_to_a_peer_that_does_not_speak_it(channel: ControlChanne
 def test_nothing_is_heard_from_a_peer_that_did_not_announce_it(
     channel: ControlChannel, wire: Wire, heard: list[ControlMessage]
 ) -> None:
-    channel.is_spoken = False
+    channel.version = 0
     wire.receive(GOODBYE)
     assert heard == []
 

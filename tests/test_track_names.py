@@ -200,3 +200,20 @@ def test_what_descriptions_say_of_names(lines: tuple[str, ...], track_id: str | 
     section = Section(("m=video 9 UDP/TLS/RTP/SAVPF 96", *lines))
     assert section.track_id == track_id
     assert given_name(track_id) == name
+
+
+def test_sections_have_the_names_of_their_tracks(embedded_server: SignallingServer) -> None:
+    with Producer(embedded_server.uri, name="robot") as producer:
+        producer.add_video(name="film")
+        producer.add_audio(name="film")
+        producer.add_video(name="a-name-of-16-let")
+        producer.add_video(name="a-name-of-15-le")
+        producer.add_video()
+        with connect(embedded_server.uri, name="robot") as session:
+            receivers = (*session.videos, *session.audios)
+            mids = {(each.rtp.kind, each.name): each.rtp.mid for each in receivers}
+            assert mids["video", "film"] == "film"
+            assert mids["audio", "film"].isdecimal()
+            assert mids["video", "a-name-of-16-let"].isdecimal()
+            assert mids["video", "a-name-of-15-le"] == "a-name-of-15-le"
+            assert len(set(mids.values())) == len(mids) == 5

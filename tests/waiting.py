@@ -39,9 +39,9 @@ class Heard:
         self._told.put(named)
 
 
-def wait_until(condition: Callable[[], object], what: str, timeout: float = SECONDS) -> None:
-    """Wait for a condition that no signal reports; fail after the timeout."""
+def wait_until(condition: Callable[[], object], what: str | Callable[[], str], timeout: float = SECONDS) -> None:
+    """Wait for a condition that no signal reports; fail after the timeout, with what it is, or what is there instead."""
     deadline = time.monotonic() + timeout
     while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout:g} s: {what}"
+        assert time.monotonic() < deadline, f"not within {timeout:g} s: {what if isinstance(what, str) else what()}"
         time.sleep(0.005)

@@ -1,6 +1,6 @@
 """The control channel: in-band messages of two peers of this library, over a data channel that programs do not see.
 
-Both announce it by a session-level attribute of their session descriptions, ``a=x-gst-signalling-sync:1``, which every other
+Both announce it by a session-level attribute of their session descriptions, ``a=x-gst-signalling-sync:2``, which every other
 peer ignores (RFC 8866 section 5.13). The number is the version: both speak the lower one. The channel is negotiated (RFC 8832
 section 4) on stream `CONTROL_STREAM`, reliable and ordered. Each message is one JSON object, tagged by ``type``. Unknown types
 and keys are ignored, so that versions can differ.
@@ -12,6 +12,10 @@ and keys are ignored, so that versions can differ.
 ``description``  ``kind``, ``sdp``                     An offer or an answer, once the server has forgotten the session.
 ``candidate``    ``candidate``, ``sdpMLineIndex``      A trickled candidate, likewise.
 ``clock``        ``number``                            The sender asks for the time; it numbers its questions.
+``offerWanted``  ``video``, ``audio``                  Since version 2. The sender, which makes no offers, has something else
+                                                       to send, for which it needs so many media sections of each kind.
+``paused``       ``mids``                              Since version 2. The media sections on which the sender has paused; on
+                                                       all others it has not.
 ``clockAnswer``  ``number``, ``received``,             The answer to that question: when it was received and when answered, as
                  ``answered``                          Unix time in seconds by the clock of the sender's capture times.
 ===============  ====================================  ====================================================================
@@ -31,12 +35,15 @@ from .messages import SdpType
 __all__ = [
     "CONTROL_STREAM",
     "MAX_CONTROL_BYTES",
+    "TRACKS_VERSION",
     "ClockAnswer",
     "ClockQuestion",
     "ControlMessage",
     "Goodbye",
     "InBandCandidate",
     "InBandDescription",
+    "OfferWanted",
+    "Paused",
     "announce_control",
     "control_version",
     "parse_control",
@@ -46,7 +53,13 @@ __all__ = [
 CONTROL_STREAM: Final = 65534
 """The highest stream identifier (RFC 8831 section 6.5), which either end would assign last."""
 
-CONTROL_VERSION: Final = 1
+CONTROL_VERSION: Final = 2
+
+TRACKS_VERSION: Final = 2
+"""From which on an end makes offers when the other end wants one."""
+
+_MAX_TRACKS: Final = 1000
+_MAX_MID_CHARACTERS: Final = 256
 
 MAX_CONTROL_BYTES: Final = 65536
 """Maximum of one message, which every peer accepts (RFC 8841 section 6.1). A description of ten cameras has about 20,000."""
@@ -106,7 +119,22 @@ class ClockAnswer:
     answered: float
 
 
-ControlMessage = Goodbye | InBandDescription | InBandCandidate | ClockQuestion | ClockAnswer
+@dataclass(frozen=True, slots=True)
+class OfferWanted:
+    """The sender, which makes no offers, wants one: it needs so many media sections of each kind, in all."""
+
+    video: int
+    audio: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The media sections on which the sender has paused."""
+
+    mids: frozenset[str]
+
+
+ControlMessage = Goodbye | InBandDescription | InBandCandidate | ClockQuestion | ClockAnswer | OfferWanted | Paused
 
 
 def announce_control(sdp: str) -> str:
@@ -144,6 +172,10 @@ def serialise_control(message: ControlMessage) -> str:
             fields = {"type": "clock", "number": number}
         case ClockAnswer(number, received, answered):
             fields = {"type": "clockAnswer", "number": number, "received": received, "answered": answered}
+        case OfferWanted(video, audio):
+            fields = {"type": "offerWanted", "video": video, "audio": audio}
+        case Paused(mids):
+            fields = {"type": "paused", "mids": sorted(mids)}
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode(errors="replace")) > MAX_CONTROL_BYTES:
         raise ProtocolError(
@@ -210,6 +242,19 @@ def _parse_clock_answer(fields: Mapping[str, Any]) -> ClockAnswer:
     return ClockAnswer(number, _time(fields, "received"), _time(fields, "answered"))
 
 
+def _parse_offer_wanted(fields: Mapping[str, Any]) -> OfferWanted:
+    return OfferWanted(_integer(fields, "video", _MAX_TRACKS), _integer(fields, "audio", _MAX_TRACKS))
+
+
+def _parse_paused(fields: Mapping[str, Any]) -> Paused:
+    mids = fields.get("mids")
+    if not isinstance(mids, list) or not all(isinstance(mid, str) and len(mid) <= _MAX_MID_CHARACTERS for mid in mids):
+        raise ProtocolError(f"'mids' must be a list of identifiers of media sections, not {mids!r:.100}")
+    if len(mids) > _MAX_TRACKS:
+        raise ProtocolError(f"{len(mids)} media sections are said to be paused, more than {_MAX_TRACKS}")
+    return Paused(frozenset(mids))
+
+
 def _integer(fields: Mapping[str, Any], key: str, end: int) -> int:
     value = fields.get(key)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < end:
@@ -237,4 +282,6 @@ _PARSERS: Final[Mapping[str, Callable[[Mapping[str, Any]], ControlMessage]]] = {
     "candidate": _parse_candidate,
     "clock": _parse_clock_question,
     "clockAnswer": _parse_clock_answer,
+    "offerWanted": _parse_offer_wanted,
+    "paused": _parse_paused,
 }

@@ -33,19 +33,32 @@ class ControlChannel:
         wire: On stream `protocol.control.CONTROL_STREAM`.
         named: The session as log lines name it.
         on_message: Is given what the peer says.
+        opened: Called when the peer hears what is said.
     """
 
-    def __init__(self, wire: WireChannel, named: str, on_message: Callable[[ControlMessage], None]) -> None:
+    def __init__(
+        self,
+        wire: WireChannel,
+        named: str,
+        on_message: Callable[[ControlMessage], None],
+        opened: Callable[[], None] = lambda: None,
+    ) -> None:
         self._wire = wire
         self._named = named
         self._on_message = on_message
+        self._opened = opened
         self._bucket = TokenBucket(_RATE)
         self._malformed = 0
         self._settled = asyncio.Event()
         self._has_complained = False
-        self.is_spoken = False
-        """Whether the peer announced that it speaks it."""
+        self.version = 0
+        """Of what both ends speak; 0: the peer has not announced that it speaks any."""
         wire.observe(self, 0)
+
+    @property
+    def is_spoken(self) -> bool:
+        """Whether the peer announced that it speaks it."""
+        return self.version > 0
 
     @property
     def is_open(self) -> bool:
@@ -82,6 +95,7 @@ class ControlChannel:
     def on_open(self) -> None:
         """Wake who waits."""
         self._settled.set()
+        self._opened()
 
     def on_room(self) -> None:
         """Nothing waits for it."""

@@ -20,6 +20,7 @@ __all__ = [
     "BeyondLimit",
     "check_description",
     "has_candidates",
+    "has_streams",
     "leaves_setup_open",
     "max_message_size",
     "media_codecs",
@@ -55,6 +56,7 @@ _MEDIA: Final = re.compile(r"^m=", re.MULTILINE)
 _RTPMAP: Final = re.compile(r"^a=rtpmap:\d+ ([^/\s]+)/", re.MULTILINE)
 _REPAIR_CODECS: Final = frozenset(("rtx", "red", "ulpfec", "flexfec-03", "telephone-event", "cn"))
 _ATTRIBUTE: Final = re.compile(r"^a=([\w-]+(?::\*)?)", re.MULTILINE)
+_STREAMS: Final = re.compile(r"^a=msid-semantic:", re.MULTILINE)
 _CANDIDATE: Final = re.compile(r"^a=candidate:", re.MULTILINE)
 _CANDIDATE_PREFIX: Final = "candidate:"
 _LINE_PREFIX: Final = "a="
@@ -120,6 +122,14 @@ def max_message_size(description: str) -> int | None:
 def has_candidates(description: str) -> bool:
     """Whether a description brings candidates."""
     return _CANDIDATE.search(description) is not None
+
+
+def has_streams(description: str) -> bool:
+    """Whether the author of a description has the W3C's media streams (``a=msid-semantic``).
+
+    Browsers, aiortc and this library say so, and follow all that RFC 8829 has sections do; GStreamer's webrtcbin does not.
+    """
+    return _STREAMS.search(description) is not None
 
 
 def media_codecs(description: str) -> dict[str, list[str]]:

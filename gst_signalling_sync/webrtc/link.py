@@ -20,7 +20,17 @@ from ..errors import (
 )
 from ..ice_options import IceOptions, IceServer
 from ..limit_counts import LimitCounts
-from ..protocol.control import ClockAnswer, ClockQuestion, ControlMessage, Goodbye, InBandCandidate, InBandDescription
+from ..protocol.control import (
+    TRACKS_VERSION,
+    ClockAnswer,
+    ClockQuestion,
+    ControlMessage,
+    Goodbye,
+    InBandCandidate,
+    InBandDescription,
+    OfferWanted,
+    Paused,
+)
 from ..protocol.messages import SdpType
 from ..protocol.quota import TokenBucket
 from ..protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
@@ -28,6 +38,7 @@ from ..signalling import SignallingClient
 from ..signalling.repeated import RepeatedWarnings
 from ..threads import clock
 from ..threads.loop_thread import LoopThread
+from .changes import Changes
 from .channel_options import ChannelOptions
 from .clock_comparison import ClockComparison
 from .clock_offset import ClockOffset
@@ -40,7 +51,7 @@ from .farewell import FAREWELL_SECONDS, Farewell
 from .liveness import DEFAULT_INTERRUPTED_AFTER, Ending
 from .media.codecs import CAPABILITIES
 from .media.receiving.media_receiver import MediaReceiver
-from .media.sending.source import AnySource
+from .media.sending.sent_tracks import SentTracks
 from .media.track_choice import EVERYTHING, TrackChoice
 from .media.tracks import Tracks
 from .negotiation import Negotiation
@@ -93,6 +104,8 @@ class Link:
         limits: What the peer may use.
         tracks: Which of the peer's tracks are taken.
         met: Counts the limits that it meets.
+        sent: What this end sends; None: nothing.
+        offers: Whether this end makes the offers of the session once it runs.
     """
 
     def __init__(
@@ -105,6 +118,9 @@ class Link:
         limits: SessionLimits = DEFAULT_SESSION_LIMITS,
         tracks: TrackChoice = EVERYTHING,
         met: LimitCounts | None = None,
+        *,
+        sent: SentTracks | None = None,
+        offers: bool = True,
     ) -> None:
         self.met = LimitCounts() if met is None else met
         """Counts the limits that the peer meets."""
@@ -116,6 +132,9 @@ class Link:
         self._interrupted_after = interrupted_after
         self._limits = limits
         self._choice = tracks
+        self._sent = SentTracks() if sent is None else sent
+        self._offers = offers
+        self._changes: Changes | None = None
         self._connection: PeerConnection | None = None
         self._watch: Watch | None = None
         self._tracks: Tracks | None = None
@@ -178,6 +197,16 @@ class Link:
         state = f"ICE {connection.ice_state}, connection {connection.state}"
         return state if connection.ice_state == "completed" else f"{state}; {describe_ways(connection)}"
 
+    @property
+    def why_fixed(self) -> str | None:
+        """Why this end cannot have tracks added to the session while it runs; None: it can. Any thread."""
+        control = self._path.control
+        if self._offers or not self._session.state.is_open:
+            return None
+        if control is not None and control.version >= TRACKS_VERSION:
+            return None
+        return "the producer is not this library's, or an older version of it, and only a producer can offer tracks"
+
     def role_channel(self, options: ChannelOptions) -> DataChannel | None:
         """The channel that `ensure_channel` has created of these options, closed or not; from any thread."""
         return self._role_channels.get(options)
@@ -221,26 +250,22 @@ class Link:
 
         self._loop.call(start)
 
-    def start_as_offerer(self, channels: Sequence[ChannelOptions], sources: Sequence[AnySource] = ()) -> None:
+    def start_as_offerer(self, channels: Sequence[ChannelOptions]) -> None:
         """Make the offer and send it."""
 
         async def offer() -> None:
-            self._open(channels, sources)
+            self._open(channels)
+            self._path.send_sdp(SdpType.OFFER, await self._make_offer(asks_for_everything=False))
             assert self._negotiation is not None
-            assert self._tracks is not None
-            self._tracks.add_sources()
-            self._path.send_sdp(SdpType.OFFER, await self._negotiation.make_offer())
             self._negotiation.trickle()
 
         self._loop.call(lambda: self._negotiate(offer()))
 
-    def start_as_answerer(
-        self, offer: str | None, channels: Sequence[ChannelOptions] = (), sources: Sequence[AnySource] = ()
-    ) -> None:
+    def start_as_answerer(self, offer: str | None, channels: Sequence[ChannelOptions] = ()) -> None:
         """Wait for the offer, or answer the one that came with the request."""
 
         async def answer() -> None:
-            self._open(channels, sources)
+            self._open(channels)
             if offer is not None:
                 assert self._negotiation is not None
                 await self._negotiation.receive(SdpType.OFFER, offer)
@@ -255,6 +280,15 @@ class Link:
                 self._negotiation.trickle()
 
         self._loop.call(trickle)
+
+    def tracks_changed(self) -> None:
+        """Take note that this end sends something else now."""
+
+        def change() -> None:
+            if self._changes is not None and self._termination is None:
+                self._changes.changed()
+
+        self._loop.call(change)
 
     def on_description(self, kind: SdpType, sdp: str) -> None:
         """Handle the other end's description."""
@@ -360,6 +394,8 @@ class Link:
         def come_back() -> None:
             self._signalling = signalling
             self._path.come_back(signalling)
+            if self._changes is not None and self._termination is None:
+                self._changes.reachable()
             if self._termination is not None:
                 # It ended meanwhile, of which the server could not be told.
                 self._path.tell_end()
@@ -379,13 +415,16 @@ class Link:
             return False
         return self._connection is None or self._connection.ice_state not in ("connected", "completed")
 
-    async def make_offer(self, sources: Sequence[AnySource] = ()) -> str:
+    async def make_offer(self) -> str:
         """Make the offer for a request that carries it; on the loop. It asks for video and audio, whoever sends them."""
-        self._open((), sources)
-        assert self._negotiation is not None
-        assert self._tracks is not None
-        self._tracks.ask_for_everything()
-        return await self._negotiation.make_offer()
+        self._open(())
+        return await self._make_offer(asks_for_everything=True)
+
+    async def _make_offer(self, asks_for_everything: bool) -> str:
+        tracks, negotiation = self._tracks, self._negotiation
+        assert tracks is not None
+        assert negotiation is not None
+        return await negotiation.make_offer(lambda places: tracks.prepare_offer(places, {}, asks_for_everything))
 
     async def terminate(
         self,
@@ -478,6 +517,8 @@ class Link:
     async def _on_negotiation_failure(self, error: Exception) -> None:
         if self._session.state.is_open:
             logger.warning("%s: renegotiation failed: %s", self._session.named, error)
+            if self._changes is not None:
+                self._changes.failed()
         elif self._termination is None:
             if not isinstance(error, SignallingError):
                 logger.exception("%s: negotiation failed", self._session.named, exc_info=error)
@@ -500,12 +541,10 @@ class Link:
         if self._negotiation is not None and self._termination is None:
             await self._negotiation.receive(kind, sdp)
 
-    def _open(self, channels: Sequence[ChannelOptions], sources: Sequence[AnySource]) -> None:
+    def _open(self, channels: Sequence[ChannelOptions]) -> None:
         if self._termination is not None:
             return
         self._open_connection()
-        assert self._tracks is not None
-        self._tracks.take(sources)
         for options in channels:
             self.ensure_channel(options)
 
@@ -521,7 +560,15 @@ class Link:
             session = self._session
             self._watch = Watch(connection, self._interrupted_after, self._enter, self._on_watch_end)
             self._sampler = Sampler(connection, self._frame_rates_in, self._frames_out, lambda: self._largest_payload)
-            self._tracks = Tracks(connection, self._loop, session.named, self._on_track, self._choice)
+            self._tracks = Tracks(
+                connection,
+                self._loop,
+                session.named,
+                self._on_track,
+                self._choice,
+                self._on_track_end,
+                lambda: self._sent.snapshot,
+            )
             early, self._early_candidates = self._early_candidates, []
             self._negotiation = Negotiation(
                 connection,
@@ -529,11 +576,13 @@ class Link:
                 session.named,
                 self._path.send_sdp,
                 early,
-                lambda: self._path.open_control(connection, self._on_control_message),
+                lambda: self._path.open_control(connection, self._on_control_message, self._on_control_open),
                 self._send_candidate,
                 self._limits,
                 self.met,
+                self._on_settled,
             )
+            self._changes = Changes(self._offers, self._tracks, self._negotiation, self._path, self._spawn)
         return self._connection
 
     def _frame_rates_in(self) -> tuple[float, ...]:
@@ -566,12 +615,12 @@ class Link:
             return
         state = connection.state
         if state == "connected" and self._session.state is SessionState.CONNECTING:
-            if self._tracks is not None:
-                self._tracks.report_unsent()
             assert self._watch is not None
             self._watch.start()
             self._clocks.start()
             self._session.enter(SessionState.CONNECTED)
+            assert self._changes is not None
+            self._changes.connected()
             later = asyncio.get_running_loop().call_later
             self._path_alarm = later(_PATH_SECONDS, lambda: self._spawn(self._find_largest_payload(connection)))
         elif state == "failed":
@@ -618,6 +667,12 @@ class Link:
                 self._clocks.on_question(message)
             case ClockAnswer():
                 self._clocks.on_answer(message)
+            case OfferWanted():
+                if self._changes is not None and self._offers:
+                    self._changes.on_offer_wanted(message)
+            case Paused():
+                if self._changes is not None:
+                    self._changes.on_paused(message)
 
     def _take_goodbye(self, goodbye: Goodbye) -> None:
         if self._termination is not None:
@@ -648,6 +703,18 @@ class Link:
     def _on_track(self, receiver: MediaReceiver) -> None:
         if self._termination is None:
             self._session.media.add(receiver, self._session.named)
+
+    def _on_track_end(self, receiver: MediaReceiver) -> None:
+        if self._termination is None:
+            self._session.media.remove(receiver, self._session.named)
+
+    def _on_settled(self) -> None:
+        if self._changes is not None and self._termination is None:
+            self._changes.settled()
+
+    def _on_control_open(self) -> None:
+        if self._changes is not None and self._termination is None:
+            self._changes.control_opened()
 
     def _on_channel(self, channel: WireChannel) -> None:
         if self._termination is not None:
@@ -680,6 +747,8 @@ class Link:
             if alarm is not None:
                 alarm.cancel()
         self._clocks.stop()
+        if self._changes is not None:
+            self._changes.stop()
         failure = as_session_closed(error)
         is_resumed = failure is not None and self._session.break_off(failure)
         farewell = Farewell(self._session, self._signalling, self._connection, self._drain)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from ..errors import ProtocolError, SessionClosed
 from ..limit_counts import LimitCounts
@@ -17,6 +18,7 @@ from .description import (
     BeyondLimit,
     check_description,
     has_candidates,
+    has_streams,
     leaves_setup_open,
     max_message_size,
     media_codecs,
@@ -28,7 +30,7 @@ from .engine.peer_connection import PeerConnection
 from .engine.rollback import Snapshot
 from .engine.section import NO_COMMON_CODEC
 from .media.codecs import AUDIO, VIDEO
-from .media.tracks import Tracks
+from .media.tracks import Places, Tracks
 from .route import why_no_candidate
 from .sections import REFUSED_BY_PEER, Description, Sections, Taken
 
@@ -51,6 +53,7 @@ class Negotiation:
         send_candidate: Sends a candidate, with the place of its section, to the peer; must not block. An empty one: there are
             no more.
         met: Counts the limits that the peer meets.
+        settled: Called each time that an offer was answered, by either end.
     """
 
     def __init__(
@@ -64,8 +67,10 @@ class Negotiation:
         send_candidate: Callable[[str, int], None],
         limits: SessionLimits = DEFAULT_SESSION_LIMITS,
         met: LimitCounts | None = None,
+        settled: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connection
+        self._settled = settled
         self._send_candidate = send_candidate
         # This end's, which wait until the peer has the description that they belong to.
         self._found_candidates: list[tuple[str, str]] = []
@@ -88,6 +93,8 @@ class Negotiation:
         self.takes_data = True
         """Whether there is a data section, or may still be one."""
         self.max_message_size: int | None = DEFAULT_MAX_MESSAGE_SIZE
+        self.peer_has_streams = False
+        """As of `has_streams`."""
 
     @property
     def refused(self) -> dict[str, list[str]]:
@@ -97,23 +104,45 @@ class Negotiation:
             found.setdefault(kind, []).append(reason)
         return found
 
-    async def make_offer(self) -> str:
+    async def make_offer(self, prepare: Callable[[Places], Iterable[str]] | None = None) -> str:
         """Make an offer with the candidates of this end that are known; `trickle` sends the others.
+
+        Args:
+            prepare: Has the transceivers say what is to be offered; returns the mids of the sections that are given up. None:
+                they say it already.
 
         Returns:
             The SDP.
 
         Raises:
             SessionClosed: There is no candidate, or the session ended.
+            ProtocolError: Another offer is outstanding.
         """
         async with self._lock:
             self._check_open()
+            if self._connection.signaling_state != "stable":
+                raise ProtocolError(f"{self._named}: no offer can be made while another one is outstanding")
             await self._connection.prepare()
+            given_up = () if prepare is None else prepare(self._places)
             self._before_offer = (self._connection.snapshot(), self._sections)
             self._open_control()
+            self._may_trickle = False
             await self._connection.offer()
-            sdp, self._sections = self._sections.offer(Description.parse(self._local_description()))
+            said = self._sections.give_up(given_up)
+            sdp, self._sections = said.offer(Description.parse(self._local_description()))
             return sdp
+
+    async def withdraw(self) -> None:
+        """Take back the offer that is outstanding, if there is one: its answer does not count any more."""
+        async with self._lock:
+            if self._connection.signaling_state == "have-local-offer" and self._before_offer is not None:
+                before, self._sections = self._before_offer
+                await before.restore()
+
+    @property
+    def _places(self) -> Places:
+        sections = self._sections
+        return Places(len(sections.wire), sections.refused, sections.free, sections.tagged)
 
     async def receive(self, kind: SdpType, sdp: str) -> None:
         """Apply the peer's description; an offer is answered.
@@ -204,7 +233,7 @@ class Negotiation:
             taken = self._taken(SdpType.OFFER, sdp)
             await self._connection.apply(SdpType.OFFER, str(taken.inner))
             # Before anything is awaited: aiortc starts what it finds in the transceivers as soon as it can.
-            undo = self._tracks.on_remote_description(taken.track_ids)
+            undo = self._tracks.on_remote_offer(taken.track_ids, taken.used)
             self._sections = taken.sections
             await self._connection.answer(lambda answer: self._with_setup(answer, str(taken.inner)))
         # The peer is not trusted, and aiortc raises whatever the text makes it stumble over.
@@ -217,6 +246,8 @@ class Negotiation:
         await self._settle(sdp, taken)
         self._send(SdpType.ANSWER, taken.sections.answer(Description.parse(self._local_description())))
         self.trickle()
+        await self._forget_replaced()
+        self._settled()
 
     async def _take_answer(self, sdp: str) -> None:
         assert self._before_offer is not None
@@ -228,9 +259,19 @@ class Negotiation:
             before, self._sections = self._before_offer
             await before.restore()
             raise self._unusable(SdpType.ANSWER, sdp, error) from error
-        self._tracks.on_remote_description(taken.track_ids)
+        self._tracks.on_remote_answer()
         self._sections = taken.sections
         await self._settle(sdp, taken)
+        await self._forget_replaced()
+        self._settled()
+
+    async def _forget_replaced(self) -> None:
+        """Have aiortc keep no sections whose places others have taken: they would become ever more."""
+        replaced = self._sections.replaced
+        self._tracks.forget(replaced)
+        for mid in replaced:
+            await self._connection.forget(mid)
+        self._sections = self._sections.without(replaced)
 
     def _taken(self, kind: SdpType, sdp: str) -> Taken:
         """What becomes of a description.
@@ -239,7 +280,7 @@ class Negotiation:
             ProtocolError: Nothing of it can be used.
         """
         try:
-            check_description(sdp, self._limits)
+            check_description(sdp, self._limits if kind is SdpType.OFFER else self._limits_of_answer)
         except BeyondLimit as error:
             self._met.note(error.limit)
             raise
@@ -254,6 +295,12 @@ class Negotiation:
             logger.log(level, "%s: no %.40s section %r: %s", self._named, section.kind, section.mid[:40], reason)
         return taken
 
+    @property
+    def _limits_of_answer(self) -> SessionLimits:
+        """Those of the peer, who has to answer every section that it was offered."""
+        most, offered = self._limits.media_sections, len(self._sections.wire)
+        return self._limits if most is None or offered <= most else replace(self._limits, media_sections=offered)
+
     def _why_unusable(self, kind: SdpType, sdp: str, mid: str) -> str | None:
         reason = self._connection.why_unusable(kind, sdp, mid)
         return _without_common_codec(kind, sdp) if reason == NO_COMMON_CODEC else reason
@@ -266,14 +313,15 @@ class Negotiation:
 
     async def _settle(self, sdp: str, taken: Taken) -> None:
         """Do what follows from a description that was applied."""
-        self._tracks.announce(taken.track_ids)
+        await self._tracks.settle(taken.track_ids)
         self.max_message_size = max_message_size(sdp)
+        self.peer_has_streams = has_streams(sdp)
         self._refused = [(taken.sections.wire[index].kind, reason) for index, reason in taken.refused.items()]
         self.takes_data = taken.has_data
         if not taken.has_data and self._connection.data is not None:
             await self._connection.refuse_data()
-        elif control_version(sdp) and self._connection.data is not None:
-            self._open_control().is_spoken = True
+        elif (version := control_version(sdp)) and self._connection.data is not None:
+            self._open_control().version = version
             self._connection.data.peer_reads_dates = True
         for text, index in self._early_candidates:
             await self.add_candidate(text, index)

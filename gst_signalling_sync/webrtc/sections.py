@@ -240,6 +240,36 @@ class Sections:
         """Where a section is on the wire, for a candidate of this end's; None where it is not."""
         return next((place for place, section in enumerate(self.wire) if section.mid == mid), None)
 
+    @property
+    def refused(self) -> frozenset[str]:
+        """The mids of the sections that the last description had with port 0, or that the peer has refused since."""
+        return frozenset(section.mid for section in self.wire if section.mid not in self.used)
+
+    @property
+    def free(self) -> int:
+        """How many places of sections another section may take: both ends have described them with port 0."""
+        return sum(section.is_refused for section in self.wire)
+
+    @property
+    def tagged(self) -> str | None:
+        """The mid of the section by whose transport the bundle goes; None: there is no bundle."""
+        return next((mid for mid in self.bundle if mid in self.used), None)
+
+    @property
+    def replaced(self) -> tuple[str, ...]:
+        """The mids that aiortc has and whose places other sections have taken."""
+        known = {section.mid for section in self.wire}
+        return tuple(mid for mid in self.inner if mid not in known)
+
+    def give_up(self, mids: Iterable[str]) -> Sections:
+        """The state in which the next offer refuses some sections."""
+        return replace(self, used=self.used - frozenset(mids))
+
+    def without(self, mids: Iterable[str]) -> Sections:
+        """The state in which aiortc has some sections no more."""
+        gone = frozenset(mids)
+        return replace(self, inner={mid: section for mid, section in self.inner.items() if mid not in gone})
+
     def take_offer(self, offer: Description, check: Check) -> Taken:
         """Take the peer's offer.
 
@@ -309,8 +339,12 @@ class Sections:
         said = [
             sections[section.mid] if section.mid in self.used else section.refusal(transport) for section in self.wire
         ]
-        # What the peer has once refused keeps its place, and is not offered again.
-        said += [section for mid, section in sections.items() if mid not in known]
+        # What the peer has once refused is not offered again. It keeps its place until a new section takes it.
+        new = [section for mid, section in sections.items() if mid not in known and mid not in self.inner]
+        for place, section in enumerate(self.wire):
+            if section.is_refused and new:
+                said[place] = new.pop(0)
+        said += new
         offered = tuple(section.mid for section in said if not section.is_refused)
         sdp = str(Description(local.session, tuple(said), tuple(mid for mid in local.bundle if mid in offered)))
         return sdp, replace(self, wire=tuple(said), inner={**sections, **self.inner}, bundle=local.bundle)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .media.receiving.audio_receiver import AudioReceiver
     from .media.receiving.video_receiver import VideoReceiver
     from .media.recording.recorder import Recorder
+    from .media.sending.sent_tracks import SentTracks
 
 __all__ = ["Session", "SessionState"]
 
@@ -69,6 +70,8 @@ class Session:
         channel_opened(session, channel): A data channel is open, whichever end created it.
         state_changed(session, state): The state is another.
         closed(session, error): The session ended; nothing follows.
+        track_added(session, track): The other end sends another track: a `VideoReceiver` or an `AudioReceiver`.
+        track_removed(session, track): The other end has removed a track, which has ended.
     """
 
     def __init__(
@@ -83,6 +86,9 @@ class Session:
         limits: SessionLimits = DEFAULT_SESSION_LIMITS,
         tracks: TrackChoice = EVERYTHING,
         met: LimitCounts | None = None,
+        *,
+        sent: SentTracks | None = None,
+        offers: bool = True,
     ) -> None:
         self.id = ""
         """The id that the signalling server gave the session; another one once the session was resumed."""
@@ -116,6 +122,13 @@ class Session:
             "The session ended; nothing follows: ``(session, error)``, a `SessionClosed`, or None where one of the two ends"
             " closed it on purpose."
         )
+        self.track_added = Signal(
+            "The other end sends another track: ``(session, track)``, a `VideoReceiver` or an `AudioReceiver`. Those that it"
+            " sends from the beginning come too, before ``connected``, where there is a receiver already."
+        )
+        self.track_removed = Signal(
+            "The other end has removed a track: ``(session, track)``. What waits for a frame of it raises `TrackRemoved`."
+        )
         self.settled: Callable[[Session], None] = lambda session: None
         """Called on the loop once the session is connected, and once it is closed; the session's role sets it."""
         self.adopted: Callable[[DataChannel], None] = lambda channel: None
@@ -130,9 +143,9 @@ class Session:
         """Whether what was not acknowledged is sent again when it is resumed; its role sets it."""
         self.finished: Callable[[Session], None] = lambda session: None
         """Called on the loop when the session is closed and has no thread left; the session's role sets it."""
-        self.media = ReceivedMedia(loop, callbacks, timeout)
+        self.media = ReceivedMedia(loop, callbacks, timeout, self._on_track_added, self._on_track_removed)
         """What the session receives of video and audio; for its link and its role."""
-        self.link = Link(self, signalling, loop, ice, interrupted_after, limits, tracks, met)
+        self.link = Link(self, signalling, loop, ice, interrupted_after, limits, tracks, met, sent=sent, offers=offers)
         """What the session is on the loop; for its role."""
 
     def __repr__(self) -> str:
@@ -590,6 +603,12 @@ class Session:
                 if channel.has_unread_messages and not channel.is_given_out:
                     self._unread_channels.append(channel)
             self._changed.notify_all()
+
+    def _on_track_added(self, track: VideoReceiver | AudioReceiver) -> None:
+        self._callbacks.emit(self.track_added, self, track=track)
+
+    def _on_track_removed(self, track: VideoReceiver | AudioReceiver) -> None:
+        self._callbacks.emit(self.track_removed, self, track=track)
 
     def adopt(self, channel: WireChannel, options: ChannelOptions | None = None) -> DataChannel:
         """Take on a data channel that either end created.

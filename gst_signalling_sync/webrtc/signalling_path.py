@@ -52,15 +52,21 @@ class SignallingPath:
             with contextlib.suppress(ConnectionLost):
                 self._signalling.end_session(self.session.id)
 
-    def open_control(self, connection: PeerConnection, on_message: Callable[[ControlMessage], None]) -> ControlChannel:
+    def open_control(
+        self,
+        connection: PeerConnection,
+        on_message: Callable[[ControlMessage], None],
+        opened: Callable[[], None] = lambda: None,
+    ) -> ControlChannel:
         """The control channel, which is created at the first call.
 
         Args:
             connection: Of the session.
             on_message: Gets what the other end says on it.
+            opened: Called when the other end hears what is said on it.
         """
         if self.control is None:
-            self.control = ControlChannel(connection.create_control_channel(), self.session.named, on_message)
+            self.control = ControlChannel(connection.create_control_channel(), self.session.named, on_message, opened)
         return self.control
 
     def send_sdp(self, kind: SdpType, sdp: str) -> None:

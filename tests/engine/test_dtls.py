@@ -1,6 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
+
+from aiortc import RTCRtpReceiver
+from aiortc.rtcdtlstransport import RtpRouter
+
+from gst_signalling_sync.webrtc.engine.dtls import RobustDtlsTransport
+from gst_signalling_sync.webrtc.engine.rtp import RtpPacket
 
 from .pairs import connected_pair, until
 
@@ -29,3 +36,25 @@ def test_peer_that_is_cut_off_says_no_goodbye() -> None:
             assert pair.offerer.goodbye is None
 
     asyncio.run(main())
+
+
+def packet(ssrc: int, mid: str | None) -> RtpPacket:
+    made = RtpPacket(payload_type=97, ssrc=ssrc)
+    made.extensions.mid = mid
+    return made
+
+
+def test_packets_go_to_the_section_that_they_name() -> None:
+    transport = RobustDtlsTransport.__new__(RobustDtlsTransport)
+    router = transport._rtp_router = RtpRouter()
+    front, wrist = (cast(RTCRtpReceiver, object()) for _ in range(2))
+    router.register_receiver(front, ssrcs=[1], payload_types=[97], mid="front")
+
+    # Its section is not described yet; aiortc would take it for the only other one's.
+    assert transport._receiver_of(packet(2, "wrist")) is None
+    assert transport._receiver_of(packet(1, "front")) is front
+    assert transport._receiver_of(packet(1, None)) is front
+
+    router.register_receiver(wrist, ssrcs=[], payload_types=[97], mid="wrist")
+    assert transport._receiver_of(packet(2, "wrist")) is wrist
+    assert transport._receiver_of(packet(2, None)) is wrist

@@ -183,6 +183,11 @@ class BrowserPage(Received):
         reports: list[dict[str, Any]] = self._call("stats")
         return reports
 
+    def tracks(self) -> list[dict[str, Any]]:
+        """What is received: ``mid``, ``id``, ``kind`` and ``muted`` of each track."""
+        tracks: list[dict[str, Any]] = self._call("tracks")
+        return tracks
+
     def frames(self) -> list[float]:
         """When each received frame was shown, in milliseconds of Unix time."""
         times: list[float] = self._call("frames")

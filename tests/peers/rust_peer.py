@@ -110,6 +110,21 @@ class WebRTCSink(RustPeer):
             wait_until(lambda: peer_id in listener.producers, "webrtcsink is registered", timeout)
         return peer_id
 
+    def add(self, name: str, media: SentMedia) -> None:
+        """Add a stream of video, or of sound where the media has no video, to all sessions.
+
+        Args:
+            name: Of the stream, for `remove`.
+            media: What is sent.
+        """
+        is_video = media.video is not None
+        branch = video_for_webrtcsink(media) if is_video else raw_audio(media)
+        self.request("add", name=name, kind="video" if is_video else "audio", branch=f"{branch} ! queue")
+
+    def remove(self, name: str) -> None:
+        """Remove a stream that was added."""
+        self.request("remove", name=name)
+
 
 class WebRTCSrc(RustPeer):
     """A consumer.
@@ -118,6 +133,12 @@ class WebRTCSrc(RustPeer):
         pipeline: As for ``gst-launch-1.0``.
         save_to: Where it writes what it receives.
     """
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many buffers came out of each pad."""
+        counts: dict[str, int] = self.request("counts")
+        return counts
 
     def __init__(self, pipeline: str, save_to: Path) -> None:
         super().__init__("webrtcsrc", pipeline)

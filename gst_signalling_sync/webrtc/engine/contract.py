@@ -286,6 +286,14 @@ CALLS: Final = (
         "(codecs, preferred)",
         "`Capabilities.preferred_codecs` is called in its place.",
     ),
+    Call(
+        "aiortc:rtcpeerconnection",
+        "allocate_mid",
+        "(mids)",
+        "`_Connection.createOffer` has it replaced, for each new transceiver and then for data channels: see that it is still"
+        " called in this order.",
+    ),
+    Call(_TRANSCEIVER, "_set_mline_index", "(self, idx)", "`forget` counts the sections that are left by it."),
     Call(_DTLS, "_send_rtp", "(self, data)", "Bring `transmit` up to it."),
     Call(_DTLS, "_get_stats", "(self)", "Bring `transport_stats` up to it."),
     Call(_DTLS, "_register_rtp_receiver", "(self, receiver, parameters)", "Bring `RtpReceiver.register` up to it."),

@@ -15,7 +15,7 @@ import logging
 import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from aiortc import RTCDtlsTransport
 from aiortc.rtcdtlstransport import State
@@ -159,9 +159,23 @@ class RobustDtlsTransport(RTCDtlsTransport):
         number = packet.extensions.transport_sequence_number
         if number is not None:
             self.arrivals.add(number, packet.ssrc, time.monotonic())
-        receiver = self._rtp_router.route_rtp(packet)
+        receiver = self._receiver_of(packet)
         if receiver is not None:
             await receiver._handle_rtp_packet(packet, arrival_time_ms=arrival_time_ms)
+
+    def _receiver_of(self, packet: RtpPacket) -> Any:
+        """Whose a packet is: by the section that it names, if it does (RFC 9143 section 9.2), else as aiortc finds it.
+
+        What comes before its section is described is nobody's: aiortc takes it for the only other track of that codec.
+        """
+        router, mid = self._rtp_router, packet.extensions.mid
+        if mid is None:
+            return router.route_rtp(packet)
+        receiver = router.mid_table.get(mid)
+        if receiver is not None:
+            # For the packets that do not name it.
+            router.ssrc_table.setdefault(packet.ssrc, receiver)
+        return receiver
 
     async def _handle_rtcp_data(self, data: bytes) -> None:
         rest, feedback = split_feedback(data)

@@ -14,12 +14,15 @@ from aiortc import (
     RTCPeerConnection,
     RTCSessionDescription,
 )
+from aiortc.rtcconfiguration import RTCBundlePolicy
+from aiortc.rtcpeerconnection import allocate_mid
 
 from ...ice_options import IceOptions, IceServer
 from ...protocol.control import CONTROL_STREAM
 from ...protocol.messages import SdpType
 from ..channel_options import ChannelOptions
 from .association_transport import AssociationTransport
+from .bundle import bundled_mids, forget, keep_transport
 from .capabilities import Capabilities, rebound
 from .channel import AiortcChannel
 from .data import DataTransport, Goodbye, WireChannel
@@ -67,7 +70,9 @@ class _Connection(RTCPeerConnection):
     ) -> None:
         # Without a configuration aiortc would ask a public STUN server.
         policy = RTCIceTransportPolicy.RELAY if settings.options.relay_only else RTCIceTransportPolicy.ALL
-        super().__init__(RTCConfiguration(iceServers=[], iceTransportPolicy=policy))
+        self.configuration = RTCConfiguration(iceServers=[], iceTransportPolicy=policy)
+        super().__init__(self.configuration)
+        self.mids: dict[object, str] = {}
         self.settings = settings
         self.adopt_path = adopt
         self.sctp_kind = sctp
@@ -80,7 +85,18 @@ class _Connection(RTCPeerConnection):
         }
 
     async def createOffer(self) -> RTCSessionDescription:
-        offer: RTCSessionDescription = await rebound(RTCPeerConnection.createOffer, self, **self._tables)()
+        # aiortc asks for one for each new transceiver, and then for data channels.
+        new = iter([each for each in self.getTransceivers() if each.mid is None and not each.stopped])
+
+        def allocate(taken: set[str]) -> str:
+            wish = self.mids.get(next(new, None))
+            if wish is None or wish in taken:
+                return allocate_mid(taken)
+            taken.add(wish)
+            return wish
+
+        create = rebound(RTCPeerConnection.createOffer, self, allocate_mid=allocate, **self._tables)
+        offer: RTCSessionDescription = await create()
         return offer
 
     async def setRemoteDescription(self, sessionDescription: RTCSessionDescription) -> None:
@@ -250,15 +266,35 @@ class PeerConnection:
         }
         return list(self._transceivers.values())
 
-    def add_transceiver(self, kind: str, direction: str) -> Transceiver:
+    def add_transceiver(
+        self, kind: str, direction: str, mid: str | None = None, is_bundled: bool = False
+    ) -> Transceiver:
         """Add a transceiver, which the next offer contains.
 
         Args:
             kind: ``"audio"`` or ``"video"``.
             direction: The W3C's ``RTCRtpTransceiverDirection``.
+            mid: The identifier that its section gets if no other section has it; None: a number.
+            is_bundled: Whether it goes by the transport of the sections that there are; otherwise it has one of its own until
+                that is answered.
         """
-        added = self._connection.addTransceiver(kind, direction=direction)
+        configuration = self._connection.configuration
+        before = configuration.bundlePolicy
+        configuration.bundlePolicy = RTCBundlePolicy.MAX_BUNDLE if is_bundled else before
+        try:
+            added = self._connection.addTransceiver(kind, direction=direction)
+        finally:
+            configuration.bundlePolicy = before
+        if mid is not None:
+            self._connection.mids[added] = mid
         return next(each for each in self.transceivers if each.wraps(added))
+
+    async def forget(self, mid: str) -> None:
+        """Have no transceiver for a section any more whose place another has taken."""
+        transceiver = next((each for each in self._connection.getTransceivers() if each.mid == mid), None)
+        if transceiver is not None:
+            self._connection.mids.pop(transceiver, None)
+            await forget(self._connection, transceiver)
 
     # Offer and answer.
 
@@ -393,6 +429,7 @@ class PeerConnection:
         Raises:
             Exception: Whatever aiortc stumbles over; some of the description may have been applied, see `snapshot`.
         """
+        keep_transport(self._connection, bundled_mids(sdp))
         await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=str(kind)))
 
     def snapshot(self) -> Snapshot:

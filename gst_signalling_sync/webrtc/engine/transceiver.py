@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aiortc import RTCDtlsTransport, RTCRtpReceiver, RTCRtpTransceiver
 
 from .capabilities import Capabilities
+from .codecs import RTCRtpCodecParameters
 from .rtp_receiver import RtpReceiver
 from .rtp_sender import RtpSender
 
@@ -55,6 +56,25 @@ class Transceiver:
         """Whether the other end's offer would take media from this end."""
         return self._transceiver._offerDirection in ("sendrecv", "sendonly")
 
+    @property
+    def sends(self) -> bool:
+        """Whether both ends have agreed that this one sends (``currentDirection``)."""
+        return self._transceiver.currentDirection in ("sendrecv", "sendonly")
+
+    @property
+    def receives(self) -> bool:
+        """Whether both ends have agreed that the other one sends."""
+        return self._transceiver.currentDirection in ("sendrecv", "recvonly")
+
+    @property
+    def codecs(self) -> Sequence[RTCRtpCodecParameters]:
+        """Those of the last description, the preferred one first: once that is answered, those that were negotiated."""
+        return self._transceiver._codecs
+
+    def has_codec(self, names: Sequence[str]) -> bool:
+        """Whether one of these codecs is among `codecs`."""
+        return any(codec.name in names for codec in self._transceiver._codecs)
+
     def set_direction(self, direction: str) -> None:
         """Set what the next description says; the W3C's ``RTCRtpTransceiverDirection``."""
         self._transceiver.direction = direction
@@ -97,3 +117,8 @@ class Transceiver:
         receiver._set_rtcp_ssrc(sender._ssrc)
         transceiver._RTCRtpTransceiver__sender = sender  # type: ignore[attr-defined]
         transceiver._RTCRtpTransceiver__receiver = receiver  # type: ignore[attr-defined]
+
+    def replace_receiver(self, receiver: RtpReceiver) -> None:
+        """Put another receiver in the place of one that has ended; it is started when the other end sends again."""
+        receiver._set_rtcp_ssrc(self._transceiver.sender._ssrc)
+        self._transceiver._RTCRtpTransceiver__receiver = receiver  # type: ignore[attr-defined]

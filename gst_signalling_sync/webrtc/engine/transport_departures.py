@@ -78,19 +78,23 @@ class TransportDepartures:
         self._senders: dict[Departing, None] = {}
         self._began: float | None = None
 
-    def take(self, sender: Departing, parameters: RTCRtpSendParameters) -> bool:
-        """Have a sender's packets counted, if that was negotiated.
+    def is_counted(self, parameters: RTCRtpSendParameters) -> bool:
+        """Whether the packets of a track are counted.
+
+        Args:
+            parameters: What was negotiated for it.
+        """
+        return any(each.uri == TRANSPORT_SEQUENCE_NUMBER for each in parameters.headerExtensions) and any(
+            each.type == "transport-cc" for codec in parameters.codecs for each in codec.rtcpFeedback
+        )
+
+    def take(self, sender: Departing) -> None:
+        """Have a sender, whose packets are counted, take part in what the link bears.
 
         Args:
             sender: Whose they are.
-            parameters: What was negotiated for its track.
         """
-        is_negotiated = any(each.uri == TRANSPORT_SEQUENCE_NUMBER for each in parameters.headerExtensions) and any(
-            each.type == "transport-cc" for codec in parameters.codecs for each in codec.rtcpFeedback
-        )
-        if is_negotiated:
-            self._senders[sender] = None
-        return is_negotiated
+        self._senders[sender] = None
 
     def leave(self, sender: Departing) -> None:
         """Forget a sender."""

@@ -9,7 +9,7 @@ from typing import Final, SupportsIndex, TypeVar, overload
 from ...errors import TrackNotFound
 from .encoded_frame import MediaKind
 
-__all__ = ["NamedTracks", "checked_name", "given_name"]
+__all__ = ["NamedTracks", "checked_name", "given_name", "mid_for"]
 
 Track = TypeVar("Track")
 
@@ -18,6 +18,11 @@ _NAME: Final = re.compile(r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]{1,64}")
 
 _MADE_UP: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|webrtctransceiver\d+")
 """What names no track: the random identifiers of Chromium and aiortc, the counted ones of GStreamer."""
+
+
+_MAX_MID: Final = 15
+"""Characters: each packet has them in a header extension, and with 16 of them its header would be larger than what
+`codecs.codec.MAX_PAYLOAD` leaves room for."""
 
 
 def checked_name(name: str | None, kind: MediaKind, taken: Iterable[str | None] = ()) -> str | None:
@@ -58,6 +63,18 @@ def given_name(track_id: str | None) -> str | None:
     if track_id is None or not _NAME.fullmatch(track_id) or _MADE_UP.fullmatch(track_id):
         return None
     return track_id
+
+
+def mid_for(name: str | None) -> str | None:
+    """The identifier that the section of a named track gets, if no other section has it.
+
+    Args:
+        name: The track's; None: it has none.
+
+    Returns:
+        The name, which is a token as RFC 5888 wants it; None where there is none, or where it is too long for packets.
+    """
+    return name if name is not None and len(name) <= _MAX_MID else None
 
 
 class NamedTracks(list[Track]):

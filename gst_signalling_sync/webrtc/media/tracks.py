@@ -1,9 +1,11 @@
-"""`Tracks`: the transceivers of one peer connection, which sources they send and what receives from them. On the loop."""
+"""`Tracks`: the transceivers of one peer connection, which tracks they carry and what receives from them. On the loop."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from ...threads.loop_thread import LoopThread
@@ -11,14 +13,16 @@ from ..engine.peer_connection import PeerConnection
 from ..engine.transceiver import Transceiver
 from .encoded_frame import MEDIA_KINDS, MediaKind
 from .receiving.media_receiver import MediaReceiver
+from .section_plan import FRUGAL, Frugality, Plan, SectionState, plan_answer, plan_offer
 from .sending.encoded_video_source import EncodedVideoSource
 from .sending.sender import MediaSender
+from .sending.sent_tracks import SentTrack
 from .sending.source import AnySource, StreamSource
 from .sending.video_source import VideoSource
 from .track_choice import EVERYTHING, TrackChoice
-from .track_names import given_name
+from .track_names import given_name, mid_for
 
-__all__ = ["Tracks"]
+__all__ = ["Places", "Tracks"]
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +32,47 @@ _DIRECTIONS: Final = {
     (False, True): "recvonly",
     (False, False): "inactive",
 }
-"""What a section is answered with: whether this end sends on it, and whether it takes what comes."""
+"""What a section is described with: whether this end sends on it, and whether it takes what comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What the last description had.
+
+    Attributes:
+        described: The number of its sections.
+        refused: The mids of those with port 0.
+        free: The number of places that another section may take.
+        tagged: The mid of the section that the bundle goes by; None: nothing is bundled.
+    """
+
+    described: int = 0
+    refused: frozenset[str] = frozenset()
+    free: int = 0
+    tagged: str | None = None
+
+
+@dataclass(eq=False, slots=True)
+class _Section:
+    """A transceiver of ours.
+
+    Attributes:
+        transceiver: The transceiver.
+        sender: Stays for its life.
+        track: The number of the track that it carries.
+        name: That of the last one.
+        is_used: Whether it has carried one.
+        announced: What receives on it, if the session knows.
+        is_refused: Whether one of the ends has refused it in the other end's last offer.
+    """
+
+    transceiver: Transceiver
+    sender: MediaSender
+    track: int | None = None
+    name: str | None = None
+    is_used: bool = False
+    announced: MediaReceiver | None = None
+    is_refused: bool = False
 
 
 class Tracks:
@@ -40,6 +84,8 @@ class Tracks:
         named: The session as log lines name it.
         received: Called for each track that the other end sends and this end takes, once.
         choice: Which tracks this end takes.
+        ended: Called with each of these when the other end has removed it.
+        wanted: Gives what this end sends, in the order of the media sections.
     """
 
     def __init__(
@@ -49,89 +95,243 @@ class Tracks:
         named: str,
         received: Callable[[MediaReceiver], None],
         choice: TrackChoice = EVERYTHING,
+        ended: Callable[[MediaReceiver], None] = lambda receiver: None,
+        wanted: Callable[[], Sequence[SentTrack]] = lambda: (),
     ) -> None:
         self._connection = connection
-        # What is to be sent and has no media section yet.
-        self._sources: list[AnySource] = []
         self._loop = loop
         self._named = named
         self._received = received
         self._choice = choice
-        self._taken: set[Transceiver] = set()
-        self._sent: list[AnySource] = []
-        self._announced: set[MediaReceiver] = set()
+        self._ended = ended
+        self._wanted = wanted
+        self._sections: dict[Transceiver, _Section] = {}
+        self._paused_mids: frozenset[str] = frozenset()
 
-    def take(self, sources: Sequence[AnySource]) -> None:
-        """Take what this end sends, in the order of the media sections; before the first description."""
-        self._sources.extend(sources)
+    # What this end sends.
 
-    def add_sources(self) -> None:
-        """Put every source into the offer that is made next; the other end may send on the same tracks."""
-        for source in self._sources:
-            self._add("sendrecv" if self._choice.takes_any(source.kind) else "sendonly", source.kind, source)
-        self._sources.clear()
+    def follow(self) -> bool:
+        """Send what is wanted now, as far as both ends have described it.
 
-    def ask_for_everything(self) -> None:
-        """Have the offer that is made next ask for what this end takes of video and audio, beside the sources."""
-        kinds = [source.kind for source in self._sources]
-        self.add_sources()
-        for kind in MEDIA_KINDS:
-            if kind not in kinds and self._choice.takes_any(kind):
-                self._add("recvonly", kind, None)
+        Returns:
+            Whether that is all; otherwise another description is needed.
+        """
+        tracks = {track.number: track for track in self._wanted()}
+        for section in self._sections.values():
+            track = None if section.track is None else tracks.get(section.track)
+            self._carry(section, track)
+        placed = {section.track for section in self._sections.values()}
+        silent = (section for section in self._sections.values() if section.track is None)
+        return all(number in placed for number in tracks) and not any(each.transceiver.sends for each in silent)
 
-    def on_remote_description(self, track_ids: Mapping[str, str]) -> Callable[[], None]:
-        """Take over what the other end's description brought; between that and the answer.
+    def prepare_offer(
+        self,
+        places: Places,
+        asked: Mapping[MediaKind, int],
+        asks_for_everything: bool = False,
+        frugality: Frugality = FRUGAL,
+    ) -> list[str]:
+        """Have the next offer say what is wanted now.
+
+        Args:
+            places: Of the last description.
+            asked: On how many sections the other end wants to send.
+            asks_for_everything: Whether it asks for what this end takes of video and audio, beside what it sends.
+            frugality: How sections may be used again.
+
+        Returns:
+            The mids of the sections that are given up.
+        """
+        self.follow()
+        sections = list(self._sections.values())
+        states = [self._state(each, places) for each in sections]
+        tracks = self._wanted()
+        if asks_for_everything:
+            kinds = [track.kind for track in tracks]
+            asked = {kind: 1 for kind in MEDIA_KINDS if kind not in kinds and self._choice.takes_any(kind)}
+
+        def may_carry(place: int, track: SentTrack) -> bool:
+            transceiver = sections[place].transceiver
+            return not transceiver.receives or transceiver.has_codec(track.source.codecs)
+
+        plan = plan_offer(states, tracks, places.described, places.free, asked, frugality, may_carry)
+        for place, number in plan.tracks.items():
+            if number != sections[place].track:
+                source = next(track.source for track in tracks if track.number == number)
+                sections[place].transceiver.prefer_codecs(source.codecs, isinstance(source, StreamSource))
+        self._apply(plan, sections, tracks)
+        for section in sections:
+            takes = self._choice.takes_any(section.transceiver.kind)
+            section.transceiver.set_direction(_DIRECTIONS[section.track is not None, takes])
+        is_bundled = places.tagged is not None
+        for track in plan.added:
+            direction = "sendrecv" if self._choice.takes_any(track.kind) else "sendonly"
+            mid = mid_for(track.source.name)
+            transceiver = self._connection.add_transceiver(track.kind, direction, mid, is_bundled)
+            transceiver.prefer_codecs(track.source.codecs, isinstance(track.source, StreamSource))
+            self._carry(self._take(transceiver), track)
+        for kind in plan.asked:
+            self._take(self._connection.add_transceiver(kind, "recvonly", is_bundled=is_bundled))
+        mids = (sections[place].transceiver.mid for place in plan.given_up)
+        return [mid for mid in mids if mid is not None]
+
+    def on_remote_offer(self, track_ids: Mapping[str, str], used: Collection[str]) -> Callable[[], None]:
+        """Take over what the other end's offer brought; between that and the answer.
 
         Args:
             track_ids: Those that it gives to tracks, by the mid of the section.
+            used: The mids of the sections that both ends use.
 
         Returns:
             What undoes it, should the answer fail.
         """
-        sources, taken, sent = self._sources.copy(), self._taken.copy(), self._sent.copy()
+        before = dict(self._sections)
+        carried = {section: (section.track, section.name, section.is_used) for section in before.values()}
 
         def undo() -> None:
-            self._sources, self._taken, self._sent = sources, taken, sent
+            self._sections = before
+            for section, (track, name, is_used) in carried.items():
+                section.track, section.name, section.is_used = track, name, is_used
+            self.follow()
 
-        for transceiver in self._connection.transceivers:
-            if transceiver not in self._taken:
-                source = self._source_for(transceiver)
-                self._take(transceiver, source)
-                transceiver.set_direction(_DIRECTIONS[source is not None, self._is_wanted(transceiver, track_ids)])
+        self._take_all()
+        sections = list(self._sections.values())
+        unused = frozenset(mid for each in sections if (mid := each.transceiver.mid) is not None and mid not in used)
+        for section in sections:
+            section.is_refused = section.transceiver.mid in unused
+            if section.is_refused:
+                self._carry(section, None)
+        states = [self._state(each, Places(refused=unused)) for each in sections]
+        tracks = self._wanted()
+
+        def may_carry(place: int, track: SentTrack) -> bool:
+            transceiver = sections[place].transceiver
+            return transceiver.may_send and transceiver.has_codec(track.source.codecs)
+
+        self._apply(plan_answer(states, tracks, may_carry), sections, tracks)
+        sources = {track.number: track.source for track in tracks}
+        for section in sections:
+            if section.track is not None:
+                section.transceiver.restrict_codecs(sources[section.track].codecs)
+            wanted = self._is_wanted(section.transceiver, track_ids)
+            section.transceiver.set_direction(_DIRECTIONS[section.track is not None, wanted])
         return undo
 
-    def announce(self, track_ids: Mapping[str, str]) -> None:
-        """Tell of the tracks that the other end sends and this end takes, once that is settled.
+    def on_remote_answer(self) -> None:
+        """Take over what the other end's answer brought, before anything is awaited."""
+        self._take_all()
+
+    async def settle(self, track_ids: Mapping[str, str]) -> None:
+        """Do what follows once an offer is answered, by either end: begin and cease to send, tell of tracks that came and went.
 
         Args:
-            track_ids: As of `on_remote_description`.
+            track_ids: As of `on_remote_offer`.
         """
-        for transceiver in self._connection.transceivers:
+        left: list[MediaReceiver] = []
+        for section in self._sections.values():
+            transceiver = section.transceiver
+            section.sender.negotiated(transceiver.codecs)
             receiver = transceiver.receiver
-            if receiver.track is None or not isinstance(receiver, MediaReceiver) or receiver in self._announced:
-                continue
-            if self._is_wanted(transceiver, track_ids):
-                self._announced.add(receiver)
+            is_received = transceiver.receives and self._is_wanted(transceiver, track_ids)
+            if section.announced is not None and not is_received:
+                left.append(section.announced)
+                section.announced = None
+                transceiver.replace_receiver(MediaReceiver(transceiver.kind, transceiver.transport))
+            elif section.announced is None and is_received and isinstance(receiver, MediaReceiver):
+                section.announced = receiver
                 receiver.name = self._name(transceiver, track_ids)
+                receiver.mid = transceiver.mid or ""
+                receiver.is_paused = receiver.mid in self._paused_mids
                 self._received(receiver)
+        for receiver in left:
+            self._ended(receiver)
+            await receiver.stop()
+
+    def forget(self, mids: Sequence[str]) -> None:
+        """Take note that there are sections no more; before the connection forgets them."""
+        for transceiver in [each for each in self._sections if each.mid in mids]:
+            del self._sections[transceiver]
+
+    @property
+    def paused_mids(self) -> frozenset[str]:
+        """The sections whose tracks are paused at this end."""
+        paused = {track.number for track in self._wanted() if track.is_paused}
+        mids = (each.transceiver.mid for each in self._sections.values() if each.track in paused)
+        return frozenset(mid for mid in mids if mid is not None)
+
+    def on_paused(self, mids: frozenset[str]) -> None:
+        """Take note of the sections whose tracks the other end has paused."""
+        self._paused_mids = mids
+        for section in self._sections.values():
+            if section.announced is not None:
+                section.announced.is_paused = section.announced.mid in mids
+
+    @property
+    def sections_wanted(self) -> dict[MediaKind, int]:
+        """How many sections of each kind this end needs, where the other end makes the offers.
+
+        As many as it has tracks; where one has found no section, because none is free or of its codec, one more than there are.
+        """
+        placed = {section.track for section in self._sections.values()}
+        wanted: dict[MediaKind, int] = {}
+        for kind in MEDIA_KINDS:
+            tracks = [track for track in self._wanted() if track.kind == kind]
+            unplaced = sum(track.number not in placed for track in tracks)
+            there = sum(each.transceiver.kind == kind and not each.is_refused for each in self._sections.values())
+            wanted[kind] = there + unplaced if unplaced else len(tracks)
+        return wanted
 
     @property
     def frames_sent(self) -> tuple[int, ...]:
         """Frames that each video source has encoded that this end sends, in the order of the sections."""
-        return tuple(
-            source.frames_encoded for source in self._sent if isinstance(source, VideoSource | EncodedVideoSource)
-        )
+        sources = (section.sender.source for section in self._sections.values())
+        return tuple(each.frames_encoded for each in sources if isinstance(each, VideoSource | EncodedVideoSource))
 
     def report_unsent(self) -> None:
-        """Log which sources the other end has no use for."""
-        for source in self._sources:
-            logger.warning(
-                "%s: the peer's offer has no %s section that %s could be sent on, as %s",
-                self._named,
-                source.kind,
-                source,
-                " or ".join(source.codecs),
-            )
+        """Log which tracks the other end has no use for."""
+        placed = {section.track for section in self._sections.values()}
+        for track in self._wanted():
+            if track.number not in placed:
+                logger.warning(
+                    "%s: the peer's offer has no %s section that %s could be sent on, as %s",
+                    self._named,
+                    track.kind,
+                    track.source,
+                    " or ".join(track.source.codecs),
+                )
+
+    # The rest.
+
+    def _apply(self, plan: Plan, sections: Sequence[_Section], tracks: Sequence[SentTrack]) -> None:
+        by_number = {track.number: track for track in tracks}
+        for place, section in enumerate(sections):
+            number = plan.tracks.get(place)
+            self._carry(section, None if number is None else by_number[number])
+
+    def _carry(self, section: _Section, track: SentTrack | None) -> None:
+        """Have a section carry a track, or none."""
+        source: AnySource | None = None if track is None else track.source
+        if track is not None and track.number != section.track:
+            section.sender.track_id = track.source.name or str(uuid.uuid4())
+            section.name, section.is_used = track.source.name, True
+        section.track = None if track is None else track.number
+        if not section.sender.carry(source, track is not None and track.is_paused):
+            # It was replaced by one that is encoded otherwise: it has to be described anew, on another section.
+            section.track = None
+            section.sender.carry(None)
+
+    def _state(self, section: _Section, places: Places) -> SectionState:
+        mid = section.transceiver.mid
+        return SectionState(
+            section.transceiver.kind,
+            section.track,
+            section.name,
+            section.is_used,
+            section.transceiver.sends,
+            section.transceiver.receives,
+            mid is not None and mid in places.refused,
+            mid is not None and mid == places.tagged,
+        )
 
     def _name(self, transceiver: Transceiver, track_ids: Mapping[str, str]) -> str:
         mid = transceiver.mid or ""
@@ -140,27 +340,14 @@ class Tracks:
     def _is_wanted(self, transceiver: Transceiver, track_ids: Mapping[str, str]) -> bool:
         return self._choice.takes(transceiver.kind, self._name(transceiver, track_ids))
 
-    def _add(self, direction: str, kind: MediaKind, source: AnySource | None) -> None:
-        transceiver = self._connection.add_transceiver(kind, direction)
-        if source is not None:
-            transceiver.prefer_codecs(source.codecs, isinstance(source, StreamSource))
-        self._take(transceiver, source)
+    def _take_all(self) -> None:
+        """Take on the transceivers that the other end's description made."""
+        for transceiver in self._connection.transceivers:
+            if transceiver not in self._sections:
+                self._take(transceiver)
 
-    def _take(self, transceiver: Transceiver, source: AnySource | None) -> None:
-        self._taken.add(transceiver)
-        if source is not None:
-            self._sent.append(source)
-        sender = MediaSender(transceiver.kind, transceiver.transport, self._loop, source)
-        if source is not None and source.name is not None:
-            sender.track_id = source.name
+    def _take(self, transceiver: Transceiver) -> _Section:
+        sender = MediaSender(transceiver.kind, transceiver.transport, self._loop, None)
         transceiver.replace(sender, MediaReceiver(transceiver.kind, transceiver.transport))
-
-    def _source_for(self, transceiver: Transceiver) -> AnySource | None:
-        """The next source that a section of the other end's offer takes, restricted to what the source can be encoded in."""
-        if not transceiver.may_send:
-            return None
-        for source in self._sources:
-            if source.kind == transceiver.kind and transceiver.restrict_codecs(source.codecs):
-                self._sources.remove(source)
-                return source
-        return None
+        section = self._sections[transceiver] = _Section(transceiver, sender)
+        return section

@@ -283,6 +283,14 @@ window.peer = {
     return found;
   },
 
+  // What is received: of each section that the other end sends on its mid, and the track.
+  tracks() {
+    const transceivers = [...connections.values()].flatMap((connection) => connection.getTransceivers());
+    return transceivers
+      .filter(({ currentDirection }) => ["recvonly", "sendrecv"].includes(currentDirection))
+      .map(({ mid, receiver: { track } }) => ({ mid, id: track.id, kind: track.kind, muted: track.muted }));
+  },
+
   close() {
     session?.close();
   },

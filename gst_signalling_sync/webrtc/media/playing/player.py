@@ -39,6 +39,9 @@ _RETRY_SECONDS: Final = 1.0
 
 _MAX_WAIT_SECONDS: Final = 3600.0
 
+REMOVE_SECONDS: Final = 5.0
+"""What FFmpeg may wait for a camera that has fallen silent."""
+
 
 class Player:
     """Plays a file, a camera or a stream to a producer or consumer; made by their `add_player`. Every method from any thread.
@@ -185,6 +188,20 @@ class Player:
                 raise WaitTimeout(f"waiting for the end of {self._location.name}: {state} after {deadline}")
             if self._error is not None:
                 raise self._error
+
+    def remove(self, timeout: float = REMOVE_SECONDS) -> None:
+        """Take its tracks out of every session, as `VideoSource.remove`, and give the file or the device back; idempotent.
+
+        Args:
+            timeout: Seconds to wait for FFmpeg, as of `close`. Defaults to 5.
+
+        Raises:
+            RuntimeError: The player was inherited by `fork`.
+        """
+        self._owner.check()
+        for source in self.sources:
+            source.remove()
+        self.close(timeout)
 
     def close(self, seconds: float) -> None:
         """Stop playing, and give the file or the device back, played or not; idempotent. The last frame stays.

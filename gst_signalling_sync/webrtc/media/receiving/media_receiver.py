@@ -65,6 +65,10 @@ class MediaReceiver(RtpReceiver):
         """The codec of the last frame."""
         self.name = ""
         """By which the session knows the track: the peer's, else the mid of its section."""
+        self.mid = ""
+        """The identifier of its section."""
+        self.is_paused = False
+        """Whether the sender says that it has paused the track."""
 
         self._loop = asyncio.get_running_loop()
         self._formats: dict[int, PayloadFormat] = {}

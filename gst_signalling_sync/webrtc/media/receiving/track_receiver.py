@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from ....errors import SessionClosed, WaitTimeout
+from ....errors import SessionClosed, TrackRemoved, WaitTimeout
 from ....threads.callbacks import Callbacks
 from ....threads.interruptible import Condition
 from ....threads.loop_thread import LoopThread
@@ -64,6 +64,19 @@ class TrackReceiver:
     def rtp(self) -> MediaReceiver:
         """What the track comes by now."""
         return self.feed.rtp
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the other end says that it has paused the track (`VideoSource.pause`), so that nothing comes.
+
+        Only ends of this library say so; of others nothing comes either, and `VideoReceiver.age` grows.
+        """
+        return self.feed.rtp.is_paused and not self._has_ended
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more comes: the session has ended, or the other end has removed the track."""
+        return self._has_ended
 
     @property
     def codec(self) -> str | None:
@@ -132,7 +145,7 @@ class TrackReceiver:
         """Wait, holding `_changed`, until a read can go on or the track has ended.
 
         Raises:
-            SessionClosed: It has ended, and the predicate is still false.
+            SessionClosed: It has ended, and the predicate is still false; a `TrackRemoved` where the session goes on.
             WaitTimeout: It took too long.
             RuntimeError: This would block the event loop.
         """
@@ -144,7 +157,8 @@ class TrackReceiver:
         if predicate():
             return
         if self._has_ended:
-            raise SessionClosed(f"{doing}: {self._error or 'the session is closed'}")
+            kind = TrackRemoved if isinstance(self._error, TrackRemoved) else SessionClosed
+            raise kind(f"{doing}: {self._error or 'the session is closed'}")
         raise WaitTimeout(f"{doing}: nothing within {deadline}; {self._progress()}")
 
     def _progress(self) -> str:

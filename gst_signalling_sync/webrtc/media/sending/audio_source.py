@@ -25,6 +25,7 @@ from ..encoded_frame import AUDIO_CLOCK_RATE
 from ..failures import Failures
 from ..track_names import checked_name
 from .audio_encoder import OPUS, AudioEncoder
+from .controlled_track import ControlledTrack
 from .fan_out import FanOut, Sink
 from .samples import to_int16
 from .sound_timeline import SoundTimeline
@@ -40,7 +41,7 @@ _MAX_DRAIN_SECONDS: Final = 120.0
 """More than a timeline holds."""
 
 
-class AudioSource:
+class AudioSource(ControlledTrack):
     """An audio track of a producer or consumer; made by their `add_audio`. Written to by any thread.
 
     Example:

@@ -15,6 +15,7 @@ from ..codecs.opus import samples_of
 from ..encoded_frame import AUDIO_CLOCK_RATE, EncodedFrame
 from ..track_names import checked_name
 from .audio_encoder import OPUS
+from .controlled_track import ControlledTrack
 from .fan_out import FanOut, Sink
 
 __all__ = ["EncodedAudioSource"]
@@ -23,7 +24,7 @@ _GAP_SAMPLES: Final = AUDIO_CLOCK_RATE // 10
 """Moments that are nearer to the end of the last packet are taken for it: writers are late by some milliseconds."""
 
 
-class EncodedAudioSource:
+class EncodedAudioSource(ControlledTrack):
     """An audio track of a player whose packets are Opus already.
 
     Threads: a writer posts each packet to the loop and waits for nothing but other writers.

@@ -27,6 +27,7 @@ from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
 from ..failures import Failures
 from ..track_names import checked_name
 from .bitrate import AnnouncedBitrate, SendRate
+from .controlled_track import ControlledTrack
 from .encoding import lowest_bitrate
 from .keyframe_requests import KeyframeRequests
 from .keyframe_watch import KeyframeWatch
@@ -46,7 +47,7 @@ _UNKNOWN_SIZE: Final = (1280, 720)
 _PASSED_WITH: Final = {"packetization-mode": "1"}
 
 
-class EncodedVideoSource:
+class EncodedVideoSource(ControlledTrack):
     """A video track of a producer or consumer whose frames are encoded already; made by their `add_encoded_video`.
 
     ::

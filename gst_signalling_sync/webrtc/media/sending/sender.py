@@ -12,6 +12,7 @@ import random
 import struct
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 from ....threads.loop_thread import LoopThread
@@ -91,6 +92,8 @@ class MediaSender(RtpSender):
         super().__init__(kind, transport)
         self.media_kind: MediaKind = kind
         self.source = source
+        self._is_paused = False
+        self._has_started = False
         self._negotiated: list[RTCRtpCodecParameters] = []
         # The payload types of retransmissions, by those of what they repeat.
         self._resent_as: dict[object, int | None] = {}
@@ -134,44 +137,109 @@ class MediaSender(RtpSender):
 
     async def send(self, parameters: RTCRtpSendParameters) -> None:
         """Begin to send what was negotiated; called by aiortc once the transport is connected."""
-        if self._payload_type is not None or self._stopped:
+        if self._has_started or self._stopped:
             return
-        for codec in parameters.codecs:
+        self._has_started = True
+        if not self._negotiated:
+            self._take_codecs(parameters.codecs)
+        self._use(self._negotiated[0])
+        self._cname = parameters.rtcp.cname or ""
+        self._extensions = HeaderExtensions.of(parameters)
+        self._is_counted = self.departures.is_counted(parameters)
+        self.register(parameters)
+        self._sync()
+
+    def carry(self, source: AnySource | None, is_paused: bool = False) -> bool:
+        """Send what another source brings, on the same stream: the W3C's ``replaceTrack``.
+
+        Args:
+            source: The source; None: nothing is sent.
+            is_paused: Whether nothing of it is sent for now.
+
+        Returns:
+            Whether it can be encoded in a codec that was negotiated; if not, nothing is sent until `negotiated`.
+        """
+        if source is not self.source:
+            self._cease()
+            if isinstance(self.source, StreamSource):
+                self.source.leave(self)
+            self.source = source
+        self._is_paused = is_paused
+        self._sync()
+        return source is None or self._can_send(source)
+
+    def negotiated(self, codecs: Sequence[RTCRtpCodecParameters]) -> None:
+        """Take note of what a description that both ends have agreed on says of the section; after each one.
+
+        Args:
+            codecs: Those of the section, the preferred one first.
+        """
+        before = self._negotiated
+        self._take_codecs(codecs)
+        if self._choice is not None and self._negotiated != before:
+            self._cease()
+        self._sync()
+
+    def _take_codecs(self, codecs: Sequence[RTCRtpCodecParameters]) -> None:
+        self._negotiated = []
+        self._resent_as.clear()
+        self._carried_as.clear()
+        for codec in codecs:
             if is_rtx(codec):
                 self._resent_as[codec.parameters.get("apt")] = codec.payloadType
             elif codec.name in REDUNDANCY:
                 self._carried_as |= dict.fromkeys(REDUNDANCY[codec.name].carried_in(codec.parameters), codec)
             else:
                 self._negotiated.append(codec)
-        self._use(self._negotiated[0])
-        self._cname = parameters.rtcp.cname or ""
-        self._extensions = HeaderExtensions.of(parameters)
-        self.register(parameters)
-        if self.source is not None:
-            self._is_counted = self.departures.take(self, parameters)
+
+    def _can_send(self, source: AnySource) -> bool:
+        return not self._negotiated or any(codec.name in source.codecs for codec in self._negotiated)
+
+    def _sync(self) -> None:
+        """Begin or cease to send, by what is to be sent and what was negotiated."""
+        is_there = self._has_started and not self._stopped and self.source is not None
+        sends = is_there and not self._is_paused and self.is_enabled
+        if sends and self._choice is None and self.source is not None and self._can_send(self.source):
+            if self._is_counted:
+                self.departures.take(self)
             self._take(self._choose(self.source))
-            self._reports = asyncio.ensure_future(self._send_reports())
             if self._is_counted:
                 self.departures.start_rate()
+        elif not sends:
+            self._cease()
+        # Of a track that is paused too: receivers take one without reports for one that has ended.
+        if is_there and self._reports is None:
+            self._reports = asyncio.ensure_future(self._send_reports())
+        elif not is_there and self._reports is not None:
+            self._reports.cancel()
+            self._reports = None
+
+    def _cease(self) -> None:
+        """Send no more of what is sent."""
+        choice, self._choice = self._choice, None
+        if choice is None:
+            return
+        choice.feed.detach(self)
+        if self._is_counted:
+            self.departures.leave(self)
+        self._queue.clear()
+        self._is_behind = False
+        self._awaits_keyframe = self.kind == "video"
 
     async def stop(self) -> None:
         """Stop for good; called by aiortc when the connection is closed."""
         if self._stopped:
             return
         self._stopped = True
-        if self._payload_type is None:
+        if not self._has_started:
             return
         self.unregister()
-        if self._feed is not None:
-            self._feed.detach(self)
+        self._sync()
         if isinstance(self.source, StreamSource):
             self.source.leave(self)
-        if self._is_counted:
-            self.departures.leave(self)
-        self._queue.clear()
         if self._second_keyframe is not None:
             self._second_keyframe.cancel()
-        for task in (self._reports, self._sending, self._probe):
+        for task in (self._sending, self._probe):
             if task is not None:
                 task.cancel()
         if self.source is not None:
@@ -184,16 +252,14 @@ class MediaSender(RtpSender):
         choice = self._choose(self.source)
         if choice != self._choice:
             self._choice.feed.detach(self)
-            # What was made before is of another payload type, and so would be what is sent again.
             self._queue.clear()
-            self._sent_packets = SentPackets()
             self._is_behind = False
             self._awaits_keyframe = self.kind == "video"
             self._take(choice)
 
     def replay(self, frames: list[tuple[EncodedFrame, list[bytes]]]) -> None:
         """Send frames that others have had, which may be many: they wait until the link has taken them."""
-        if self._stopped or not self.is_enabled or frames[0][0].timestamp <= self._newest_timestamp:
+        if not self._sends or frames[0][0].timestamp <= self._newest_timestamp:
             return
         self._awaits_keyframe = False
         self._longest_queue = len(self._queue) + len(frames) + _MAX_QUEUE
@@ -202,7 +268,7 @@ class MediaSender(RtpSender):
 
     def deliver(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
         """Send a frame; called by its source."""
-        if self._stopped or not self.is_enabled:
+        if not self._sends:
             self._awaits_keyframe = self.kind == "video"
             return
         if self._awaits_keyframe:
@@ -221,6 +287,10 @@ class MediaSender(RtpSender):
             self._ask_for_keyframe()
             self._tell_backlog()
 
+    @property
+    def _sends(self) -> bool:
+        return self._choice is not None and not self._stopped and self.is_enabled
+
     def _needs_second_keyframe(self, codec: str) -> bool:
         if self._second_keyframe is not None or self._feed is None or not self._feed.makes_keyframes:
             return False
@@ -235,7 +305,9 @@ class MediaSender(RtpSender):
         if isinstance(source, StreamSource):
             negotiated = [Negotiated(each.name, each.parameters) for each in self._negotiated]
             return source.choose(self, negotiated, self._loop_thread)
-        return Choice(0, source)
+        return Choice(
+            next(place for place, codec in enumerate(self._negotiated) if codec.name in source.codecs), source
+        )
 
     def _take(self, choice: Choice) -> None:
         codec = self._negotiated[choice.place]
@@ -244,6 +316,9 @@ class MediaSender(RtpSender):
         choice.feed.attach(self, CODECS[codec.name].send_form(codec.parameters), self._loop_thread)
 
     def _use(self, codec: RTCRtpCodecParameters) -> None:
+        if codec.payloadType != self._payload_type:
+            # What was sent before is of another payload type, and so would be what is sent again.
+            self._sent_packets = SentPackets()
         self._payload_type, self._clock_rate = codec.payloadType, codec.clockRate
         self._retransmission_payload_type = self._resent_as.get(codec.payloadType)
         self._carrier = self._carried_as.get(codec.payloadType)

@@ -28,6 +28,7 @@ from ..failures import Failures
 from ..pictures import to_frame, to_yuv420p
 from ..track_names import checked_name
 from .chosen_encoder import ChosenEncoder, EncoderInUse
+from .controlled_track import ControlledTrack
 from .degradation import Degradation, DegradationPreference
 from .encoder_choice import choose_encoder
 from .encoder_thread import EncoderThread
@@ -76,7 +77,7 @@ class _Written:
         self.time = time
 
 
-class VideoSource:
+class VideoSource(ControlledTrack):
     """A video track of a producer or consumer; made by their `add_video`. Written to by any thread.
 
     Example:

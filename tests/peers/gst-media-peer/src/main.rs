@@ -4,11 +4,18 @@
 //! `welcome` (element, peer_id) when the signalling server has welcomed an element, `consumer_added` and
 //! `consumer_removed` (peer_id) of a `webrtcsink`, `track` (kind, codec) for what a `webrtcsrc` receives, `playing`,
 //! `message` (element, text) for what elements post on the bus, `warning` and `error` (element, text, debug),
-//! `end_of_stream`, `closed`. A pipeline that fails ends the program with exit code 1.
+//! `end_of_stream`, `closed`, `pad_added` and `pad_removed` (pad) of a `webrtcsrc`. A pipeline that fails ends the program
+//! with exit code 1.
+//!
+//! Commands come as JSON lines on standard input, each answered by `answer` (request, result or error): `add` (name, kind,
+//! branch) puts a branch before the `webrtcsink` that is called `sink`, while it plays; `remove` (name) takes one away;
+//! `counts` tells how many buffers came out of each pad of a `webrtcsrc`.
 
+use std::collections::BTreeMap;
 use std::error::Error;
-use std::io::Read;
+use std::io::BufRead;
 use std::process::ExitCode;
+use std::sync::{LazyLock, Mutex};
 use std::thread;
 
 use gst::glib;
@@ -16,6 +23,9 @@ use gst::prelude::*;
 use serde_json::{Value, json};
 
 const CLOSE: &str = "gst-media-peer-close";
+
+/// Buffers that came out of each pad of a `webrtcsrc`.
+static COUNTS: LazyLock<Mutex<BTreeMap<String, u64>>> = LazyLock::new(Mutex::default);
 
 fn main() -> ExitCode {
     match run() {
@@ -42,7 +52,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         prepare(&element?);
     }
     let bus = pipeline.bus().expect("every pipeline has a bus");
-    close_at_end_of_input(&pipeline, &bus);
+    obey_until_end_of_input(&pipeline, &bus);
     pipeline.set_state(gst::State::Playing)?;
     let outcome = tell_until_closed(&pipeline, &bus);
     pipeline.set_state(gst::State::Null)?;
@@ -66,6 +76,7 @@ fn prepare(element: &gst::Element) {
             use_no_stun_server(element);
             watch_welcome(element);
             watch_tracks(element);
+            watch_pads(element);
         }
         _ => {}
     }
@@ -117,11 +128,55 @@ fn watch_tracks(source: &gst::Element) {
     });
 }
 
-fn close_at_end_of_input(pipeline: &gst::Pipeline, bus: &gst::Bus) {
+/// Counts what comes out of each pad, those that the pipeline leaves alone included.
+fn watch_pads(source: &gst::Element) {
+    source.connect_pad_added(|source, pad| {
+        let name = pad.name().to_string();
+        tell(json!({"event": "pad_added", "pad": name}));
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            *COUNTS.lock().unwrap().entry(name.clone()).or_default() += 1;
+            gst::PadProbeReturn::Ok
+        });
+        if !pad.is_linked() {
+            if let Err(error) = discard(source, pad) {
+                eprintln!("{error}");
+            }
+        }
+    });
+    source.connect_pad_removed(|_, pad| {
+        tell(json!({"event": "pad_removed", "pad": pad.name().as_str()}))
+    });
+}
+
+fn discard(source: &gst::Element, pad: &gst::Pad) -> Result<(), Box<dyn Error>> {
+    let sink = gst::ElementFactory::make("fakesink")
+        .property("async", false)
+        .property("sync", false)
+        .build()?;
+    let parent = source.parent().and_downcast::<gst::Bin>();
+    parent.ok_or("no pipeline")?.add(&sink)?;
+    sink.sync_state_with_parent()?;
+    pad.link(&sink.static_pad("sink").ok_or("no pad")?)?;
+    Ok(())
+}
+
+fn obey_until_end_of_input(pipeline: &gst::Pipeline, bus: &gst::Bus) {
     let (pipeline, bus) = (pipeline.clone(), bus.clone());
     thread::spawn(move || {
-        let mut ignored = Vec::new();
-        let _ = std::io::stdin().read_to_end(&mut ignored);
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            let Ok(command) = serde_json::from_str::<Value>(&line) else {
+                continue;
+            };
+            let request = &command["request"];
+            match obey(&pipeline, &command) {
+                Ok(result) => {
+                    tell(json!({"event": "answer", "request": request, "result": result}))
+                }
+                Err(error) => {
+                    tell(json!({"event": "answer", "request": request, "error": error.to_string()}))
+                }
+            }
+        }
         let structure = gst::Structure::new_empty(CLOSE);
         let _ = bus.post(
             gst::message::Application::builder(structure)
@@ -129,6 +184,37 @@ fn close_at_end_of_input(pipeline: &gst::Pipeline, bus: &gst::Bus) {
                 .build(),
         );
     });
+}
+
+fn obey(pipeline: &gst::Pipeline, command: &Value) -> Result<Value, Box<dyn Error>> {
+    let text = |key: &str| command[key].as_str().ok_or(format!("no {key}"));
+    match text("command")? {
+        "add" => {
+            let branch = gst::parse::bin_from_description(text("branch")?, true)?;
+            branch.set_property("name", text("name")?);
+            pipeline.add(&branch)?;
+            let sink = pipeline.by_name("sink").ok_or("no sink")?;
+            let pad = sink
+                .request_pad_simple(&format!("{}_%u", text("kind")?))
+                .ok_or("no more pads")?;
+            branch.static_pad("src").ok_or("no pad")?.link(&pad)?;
+            branch.sync_state_with_parent()?;
+            Ok(json!(pad.name().as_str()))
+        }
+        "remove" => {
+            let branch = pipeline.by_name(text("name")?).ok_or("no such branch")?;
+            let pad = branch.static_pad("src").ok_or("no pad")?;
+            let peer = pad.peer().ok_or("not linked")?;
+            branch.set_state(gst::State::Null)?;
+            pad.unlink(&peer)?;
+            pipeline.remove(&branch)?;
+            let sink = pipeline.by_name("sink").ok_or("no sink")?;
+            sink.release_request_pad(&peer);
+            Ok(Value::Null)
+        }
+        "counts" => Ok(json!(*COUNTS.lock().unwrap())),
+        other => Err(format!("no command {other}").into()),
+    }
 }
 
 fn tell_until_closed(pipeline: &gst::Pipeline, bus: &gst::Bus) -> Result<(), Box<dyn Error>> {

@@ -1,0 +1,1 @@
+"""Tracks that come, pause and go while a session runs."""

@@ -1,0 +1,93 @@
+"""A page of Chromium watches a producer of this library whose tracks come and go."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from gst_signalling_sync import Producer, SignallingServer, VideoSource
+
+from ..filming import filming
+from ..peers.browser import Browser, BrowserPage, find_browser
+from ..peers.require import require
+from ..waiting import wait_until
+
+pytestmark = pytest.mark.interop
+
+SECONDS = 30.0
+
+
+@pytest.fixture
+def page(embedded_server: SignallingServer, producer: Producer) -> Iterator[BrowserPage]:
+    require("Chromium with gstwebrtc-api", find_browser(), ".ci/peers")
+    with Browser() as browser, browser.consumer(embedded_server.uri, name="robot") as opened:
+        opened.wait_for("picture")
+        yield opened
+
+
+@pytest.fixture
+def producer(embedded_server: SignallingServer) -> Iterator[Producer]:
+    producer = Producer(embedded_server.uri, name="robot")
+    with filming(producer.add_video(name="kept")), producer:
+        yield producer
+
+
+def decoded(page: BrowserPage, name: str) -> int:
+    """The frames of a track that were decoded."""
+    found = (each for each in page.stats() if each["type"] == "inbound-rtp" and each["trackIdentifier"] == name)
+    return max((each.get("framesDecoded") or 0 for each in found), default=0)
+
+
+def wait_for(page: BrowserPage, wanted: set[str], after: str) -> None:
+    """Wait until the page has exactly these tracks, and frames of each come."""
+    wait_until(lambda: {each["id"] for each in page.tracks()} == wanted, f"{after}: {wanted}", SECONDS)
+    before = {name: decoded(page, name) for name in wanted}
+    wait_until(lambda: all(decoded(page, name) > before[name] for name in wanted), f"{after}: all are seen", SECONDS)
+
+
+def test_tracks_that_come_and_go_are_followed(producer: Producer, page: BrowserPage) -> None:
+    chance = random.Random(5)
+    there: dict[str, ExitStack] = {}
+    sources: dict[str, VideoSource] = {}
+    for number in range(20):
+        name = chance.choice(["front", "wrist", "back"])
+        if name in there:
+            sources.pop(name).remove()
+            there.pop(name).close()
+        else:
+            sources[name] = producer.add_video(name=name)
+            there[name] = ExitStack()
+            there[name].enter_context(filming(sources[name], (160, 120), fps=10))
+        wait_for(page, {"kept", *there}, f"change {number}")
+    assert {each["mid"] for each in page.tracks()} == {"kept", *there}
+    for stack in there.values():
+        stack.close()
+
+
+def test_more_tracks_than_sections_are_followed(producer: Producer, page: BrowserPage) -> None:
+    for number in range(12):
+        source = producer.add_video(name=f"camera-{number}")
+        with filming(source, (160, 120), fps=10):
+            wait_for(page, {"kept", source.name or ""}, f"camera {number}")
+        source.remove()
+    wait_until(lambda: len(page.tracks()) == 1, "the last one is gone", SECONDS)
+
+
+def test_paused_track_goes_on(producer: Producer, page: BrowserPage) -> None:
+    wrist = producer.add_video(name="wrist")
+    with filming(wrist, (160, 120)):
+        wait_until(lambda: decoded(page, "wrist") > 2, "it is seen", SECONDS)
+        wrist.pause()
+        kept = decoded(page, "kept")
+        wait_until(lambda: decoded(page, "kept") > kept + 10, "the other one is seen", SECONDS)
+        before = decoded(page, "wrist")
+        kept = decoded(page, "kept")
+        wait_until(lambda: decoded(page, "kept") > kept + 10, "the other one is seen", SECONDS)
+        assert decoded(page, "wrist") == before
+        assert {each["id"] for each in page.tracks()} == {"kept", "wrist"}
+
+        wrist.resume()
+        wait_until(lambda: decoded(page, "wrist") > before, "it is seen again", SECONDS)
