@@ -166,13 +166,15 @@ class RecordingFile:
             position += written
 
 
-def _write_after_seek(descriptor: int, data: memoryview, position: int) -> int:
+def _write_bytes_at(descriptor: int, data: memoryview, position: int) -> int:
+    if hasattr(os, "pwrite"):
+        return os.pwrite(descriptor, data, position)
+    # Windows lacks it.
     os.lseek(descriptor, position, os.SEEK_SET)
     return os.write(descriptor, data)
 
 
-# Windows has neither pwrite nor the first two flags, and would translate line ends without the third.
-_write_bytes_at: Final = getattr(os, "pwrite", _write_after_seek)
+# Windows has none but the last, without which it would translate line ends.
 _OPTIONAL_FLAGS: Final = sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
 
 
