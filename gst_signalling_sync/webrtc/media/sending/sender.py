@@ -100,7 +100,7 @@ class MediaSender(RtpSender):
         # What carries a payload type together with earlier packets, by that payload type.
         self._carried_as: dict[object, RTCRtpCodecParameters] = {}
         self._carrier: RTCRtpCodecParameters | None = None
-        self._redundancy = Redundancy(source.fec if isinstance(source, ProtectedSource) else None)
+        self._redundancy = _redundancy_for(source)
         self._choice: Choice | None = None
         self._loop_thread = loop
         self._clock_rate = 0
@@ -164,6 +164,7 @@ class MediaSender(RtpSender):
             if isinstance(self.source, StreamSource):
                 self.source.leave(self)
             self.source = source
+            self._redundancy = _redundancy_for(source)
         self._is_paused = is_paused
         self._sync()
         return source is None or self._can_send(source)
@@ -593,3 +594,7 @@ class MediaSender(RtpSender):
             await self.transmit(b"".join(map(bytes, packets)))
         except ConnectionError:
             logger.debug("no RTCP of %s was sent: the transport is closed", self.kind)
+
+
+def _redundancy_for(source: AnySource | None) -> Redundancy:
+    return Redundancy(source.fec if isinstance(source, ProtectedSource) else None)
