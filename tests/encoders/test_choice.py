@@ -124,7 +124,7 @@ def test_options_are_those_that_ffmpeg_has(kind: HardwareKind) -> None:
         if not hasattr(context, "supported_options"):
             pytest.skip("PyAV 18 does not tell")
         known = {each.name: each for each in (*context.supported_options.generic, *context.supported_options.private)}
-        for option, value in kind.options(EncoderSettings(codec, (640, 480), 30, 500_000)).items():
+        for option, value in kind.all_options(EncoderSettings(codec, (640, 480), 30, 500_000)).items():
             assert option in known, f"{name} has no {option}"
             choices = [choice.name for choice in known[option].choices]
             assert value.lstrip("-").isdigit() or value in choices, f"{option} of {name} is no {value}"

@@ -105,6 +105,7 @@ class VideoCodec(abc.ABC):
         repeats_first_keyframe: Whether receivers exist that miss the first keyframe and do not ask for another.
         is_preferred: Whether it is sent where a program names no codec, and answered before those that are not: encoding and
             decoding the others takes more of a processor.
+        has_baseline: Whether its encoders have to be told to keep to Constrained Baseline, which every receiver takes.
         stream_filter: FFmpeg's name of what makes access units of the packets of files; empty: they are access units.
         recorded: How files keep it.
         taken: Which of its forms can be decoded, for errors; empty: all of them.
@@ -119,6 +120,7 @@ class VideoCodec(abc.ABC):
     follows_durations: ClassVar[bool] = False
     repeats_first_keyframe: ClassVar[bool] = False
     is_preferred: ClassVar[bool] = False
+    has_baseline: ClassVar[bool] = False
     stream_filter: ClassVar[str] = ""
     recorded: ClassVar[Recorded]
     taken: ClassVar[str] = ""

@@ -63,6 +63,7 @@ class H264(VideoCodec):
     # GStreamer's stay grey for good.
     repeats_first_keyframe = True
     is_preferred = True
+    has_baseline = True
     stream_filter = "h264_mp4toannexb"
     taken = "Baseline, Main and High profile in packetization mode 0 or 1"
     recorded = Recorded(

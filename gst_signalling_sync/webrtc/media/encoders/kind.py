@@ -134,6 +134,7 @@ class HardwareKind(EncoderKind):
     Attributes:
         suffix: What FFmpeg's names end in, such as ``"nvenc"`` of ``h264_nvenc``.
         codecs: Those that it is used for.
+        baseline: FFmpeg's options for Constrained Baseline, of a codec that has it.
         formats: Pixel formats that it may take; the first one with which it can be opened is used.
         width_step: The width of frames is a multiple of this; others are scaled.
         needs: What there must be, for messages.
@@ -142,6 +143,7 @@ class HardwareKind(EncoderKind):
     is_hardware: ClassVar[bool] = True
     suffix: ClassVar[str]
     codecs: ClassVar[tuple[str, ...]]
+    baseline: ClassVar[Mapping[str, str]]
     formats: ClassVar[tuple[str, ...]]
     width_step: ClassVar[int] = 2
     change: ClassVar[RateChange]
@@ -171,6 +173,10 @@ class HardwareKind(EncoderKind):
     def options(self, settings: EncoderSettings) -> dict[str, str]:
         """FFmpeg's options for real time: no frame held back, no B-frame, a keyframe where one is asked for."""
 
+    def all_options(self, settings: EncoderSettings) -> dict[str, str]:
+        """FFmpeg's options for real time, and for the profile."""
+        return {**self.options(settings), **(self.baseline if settings.codec.has_baseline else {})}
+
     def open(self, settings: EncoderSettings) -> OpenEncoder:
         """Open an encoder, with the first pixel format that it takes.
 
@@ -181,7 +187,7 @@ class HardwareKind(EncoderKind):
         refused: av.FFmpegError | None = None
         for pixel_format in self.formats:
             context = self.new_context(settings)
-            configure(context, settings, pixel_format, self.options(settings))
+            configure(context, settings, pixel_format, self.all_options(settings))
             # What they hold back is bounded by what is in flight in the hardware, and no thread of FFmpeg's is needed.
             context.thread_count = 1
             context.max_b_frames = 0

@@ -6,6 +6,9 @@ keyframe.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from .kind import EncoderSettings, HardwareKind, RateChange
 
 __all__ = ["NVENC"]
@@ -16,13 +19,14 @@ class NVENC(HardwareKind):
 
     suffix = "nvenc"
     codecs = ("H264", "AV1")
+    baseline: ClassVar[Mapping[str, str]] = {"profile": "baseline"}
     formats = ("yuv420p", "nv12")
     change = RateChange.IN_PLACE
     needs = "a graphics card of NVIDIA's with its driver (libcuda.so.1), and a session of those that the driver allows at once"
 
     def options(self, settings: EncoderSettings) -> dict[str, str]:
         """FFmpeg's options for real time."""
-        options = {
+        return {
             "preset": "p3",
             "tune": "ull",
             "zerolatency": "1",
@@ -32,4 +36,3 @@ class NVENC(HardwareKind):
             "no-scenecut": "1",
             "bufsize": str(settings.bitrate // 2),
         }
-        return options | {"profile": "baseline"} if settings.codec.name == "H264" else options

@@ -5,6 +5,9 @@ By FFmpeg's ``libavcodec/qsvenc.c`` a bitrate that is set while it is open is ta
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from .kind import EncoderSettings, HardwareKind, RateChange
 
 __all__ = ["QSV"]
@@ -15,13 +18,14 @@ class QSV(HardwareKind):
 
     suffix = "qsv"
     codecs = ("H264", "VP9", "AV1")
+    baseline: ClassVar[Mapping[str, str]] = {"profile": "baseline", "look_ahead": "0", "idr_interval": "0"}
     formats = ("nv12",)
     change = RateChange.IN_PLACE
     needs = "a graphics unit of Intel's with its runtime (libmfx-gen or libmfx-hw64), and access to /dev/dri/renderD128"
 
     def options(self, settings: EncoderSettings) -> dict[str, str]:
         """FFmpeg's options for real time."""
-        options = {
+        return {
             "preset": "veryfast",
             # The result of each frame is waited for.
             "async_depth": "1",
@@ -29,6 +33,3 @@ class QSV(HardwareKind):
             "maxrate": str(settings.bitrate),
             "bufsize": str(settings.bitrate // 2),
         }
-        if settings.codec.name != "H264":
-            return options
-        return options | {"profile": "baseline", "look_ahead": "0", "idr_interval": "0"}

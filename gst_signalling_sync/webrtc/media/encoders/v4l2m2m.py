@@ -7,6 +7,7 @@ their rows must be as long as the driver's. Parameter sets may come alone, and w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from .kind import CONSTRAINED_BASELINE, EncoderSettings, HardwareKind, RateChange
@@ -19,6 +20,7 @@ class V4L2M2M(HardwareKind):
 
     suffix = "v4l2m2m"
     codecs = ("H264", "VP8")
+    baseline: ClassVar[Mapping[str, str]] = {"profile": CONSTRAINED_BASELINE}
     # Which of them depends on the driver.
     formats = ("yuv420p", "nv12")
     # Rows of luma and of chroma are padded to 32 bytes at the most.
@@ -29,5 +31,4 @@ class V4L2M2M(HardwareKind):
     def options(self, settings: EncoderSettings) -> dict[str, str]:
         """FFmpeg's options for real time."""
         # With the 4 that FFmpeg takes, the driver of the Raspberry Pi may wait for a buffer while FFmpeg waits for a frame.
-        options = {"num_capture_buffers": "16"}
-        return options | {"profile": CONSTRAINED_BASELINE} if settings.codec.name == "H264" else options
+        return {"num_capture_buffers": "16"}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import av
 from av.codec.hwaccel import HWAccel
 from av.video.codeccontext import VideoCodecContext
@@ -16,6 +19,7 @@ class VAAPI(HardwareKind):
 
     suffix = "vaapi"
     codecs = ("H264", "VP8", "VP9", "AV1")
+    baseline: ClassVar[Mapping[str, str]] = {"profile": CONSTRAINED_BASELINE}
     # PyAV uploads frames to the device, and is told their format as that of the encoder.
     formats = ("nv12",)
     change = RateChange.REOPENED
@@ -23,8 +27,7 @@ class VAAPI(HardwareKind):
 
     def options(self, settings: EncoderSettings) -> dict[str, str]:
         """FFmpeg's options for real time."""
-        options = {"async_depth": "1", "rc_mode": "CBR", "bufsize": str(settings.bitrate // 2)}
-        return options | {"profile": CONSTRAINED_BASELINE} if settings.codec.name == "H264" else options
+        return {"async_depth": "1", "rc_mode": "CBR", "bufsize": str(settings.bitrate // 2)}
 
     def new_context(self, settings: EncoderSettings) -> VideoCodecContext:
         """An encoder that is not open yet, with the device that it runs on."""
