@@ -249,7 +249,9 @@ class Recorder:
         return self
 
     def pause(self) -> None:
-        """Stop recording until `resume`. The file continues there without a gap. Idempotent.
+        """Stop recording until `resume`; idempotent.
+
+        The file continues there without a gap, except in MCAP, whose entries keep their times.
 
         Does nothing when the recording has ended.
 
