@@ -46,7 +46,7 @@ REMOVE_SECONDS: Final = 5.0
 class Player:
     """Plays a file, a camera or a stream to a producer or consumer; made by their `add_player`.
 
-    Every method may be called from any thread. A file plays in real time, by the timestamps of its frames and audio; its last
+    Every method may be called from any thread. A file plays in real time, by the ``pts`` of its frames and audio; its last
     frame stays at the end. A camera, or a URL without an end, is shown as it comes, the newest frame first.
 
     The constructor opens the input, and the first `start` plays it from its beginning; until then it stays open, so a pipe such

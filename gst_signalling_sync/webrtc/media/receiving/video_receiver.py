@@ -112,8 +112,8 @@ class VideoReceiver(TrackReceiver):
     def age(self) -> float | None:
         """Seconds since a new frame arrived, by this machine's clock. Frames known to be repeated do not count.
 
-        None before the first frame. The age grows if the camera or the network fails; `fps` tells which: it falls to 0 with the
-        network.
+        None before the first frame. The age grows if the camera or the network fails; `fps` tells which: sources of this
+        library repeat their last frame, so only a failure of the network lets it fall to 0.
         """
         self._want()
         newest = self._newest
@@ -152,8 +152,8 @@ class VideoReceiver(TrackReceiver):
             size: Width and height in pixels to scale to. Defaults to None: the size that was sent.
 
         Returns:
-            uint8 array of shape ``(height, width, 3)`` for bgr24 and rgb24, ``(height, width)`` for gray8, ``(height * 3 / 2,
-            width)`` for yuv420p. The array belongs to the caller.
+            uint8 array of shape ``(height, width, 3)`` for bgr24 and rgb24, ``(height, width)`` for gray8,
+            ``(height * 3 / 2, width)`` for yuv420p. The array belongs to the caller.
 
         Raises:
             WaitTimeout: No frame came in time.

@@ -107,7 +107,7 @@ class Negotiated(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What a link is sent.
+    """The choice for one link.
 
     Attributes:
         place: Place of the codec among the negotiated ones.

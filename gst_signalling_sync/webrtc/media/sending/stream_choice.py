@@ -13,7 +13,7 @@ __all__ = ["StreamChoice", "choose_for"]
 
 
 class StreamChoice(NamedTuple):
-    """What a link is sent.
+    """The choice for one link.
 
     Attributes:
         place: Place of the codec among those that the link has negotiated.

@@ -202,9 +202,9 @@ class VideoSource(ControlledTrack):
         written, the last one is repeated every second, and whenever a receiver needs a keyframe.
 
         Args:
-            picture: uint8 of shape ``(height, width, 3)`` for bgr24 and rgb24, ``(height, width)`` for gray8, ``(height * 3 /
-                2, width)`` for yuv420p; or an `av.VideoFrame`, whose timestamp is ignored. The size may change at any time.
-                H264 has even sides: an odd last row or column is left out.
+            picture: uint8 of shape ``(height, width, 3)`` for bgr24 and rgb24, ``(height, width)`` for gray8,
+                ``(height * 3 / 2, width)`` for yuv420p; or an `av.VideoFrame`, whose ``pts`` is ignored. The size may change
+                at any time. H264 has even sides: an odd last row or column is left out.
             format: ``"bgr24"``, ``"rgb24"``, ``"gray8"`` or ``"yuv420p"``; ignored for an `av.VideoFrame`. Defaults to
                 ``"bgr24"``.
             captured: Capture time in seconds, from `time.monotonic`. Receivers keep video in sync with audio by it. Defaults to
