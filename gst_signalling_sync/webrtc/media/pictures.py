@@ -56,7 +56,8 @@ def to_frame(picture: Any, format: str = "bgr24") -> av.VideoFrame:
 
     Args:
         picture: uint8 array of shape ``(height, width, 3)`` for bgr24 and rgb24, ``(height, width)`` for gray8,
-            ``(height * 3 / 2, width)`` for yuv420p, with even sides: the Y plane, then U and V. Or an `av.VideoFrame`, which is not copied.
+            ``(height * 3 / 2, width)`` for yuv420p, with even sides: the Y plane, then U and V. Or an `av.VideoFrame`, which is
+            not copied.
         format: One of `FORMATS`; ignored for an `av.VideoFrame`. Defaults to ``"bgr24"``.
 
     Returns:

@@ -46,8 +46,8 @@ Bitrate = int | tuple[int, int] | None
 _MAX_FPS: Final = 240
 
 _REPEAT_SECONDS: Final = 1.0
-"""Interval in seconds at which a paused source repeats its last frame. A receiver does not notice that the last packets of a
-frame are lost until another one comes."""
+"""Interval in seconds at which a source repeats its last frame if no other is written. A receiver does not notice that the last
+packets of a frame are lost until another frame comes."""
 
 _BURST: Final = 3
 """Number of frames that may come early. A writer at about `fps` that catches up after a stall must not be throttled from then
@@ -64,7 +64,7 @@ def check_fps(fps: float) -> None:
     """Check the frame rate of a source.
 
     Raises:
-        ValueError: `fps` is not more than 0 and at most 240.
+        ValueError: `fps` is 0 or less, or more than 240.
     """
     if not 0 < fps <= _MAX_FPS:
         raise ValueError(f"fps={fps!r}: frames per second are more than 0 and at most {_MAX_FPS}")
