@@ -1,7 +1,7 @@
-"""`Failures`: what went wrong with single frames, in a thread that goes on with the next. No clock of its own.
+"""`Failures`: counts and logs the failures of single frames, in a thread that goes on with the next frame. It has no clock.
 
-One frame that cannot be handled must not end the thread that handles all of them, and a fault that comes with every frame
-must not fill the log 30 times a second.
+A frame that cannot be handled must not end the thread that handles all frames, and an error that occurs with every frame must
+not fill the log 30 times a second.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 __all__ = ["DecodingError", "Failures"]
 
 _LOG_SECONDS: Final = 10.0
-"""Between two lines about the same kind of failure."""
+"""Minimum time between two log lines about the same kind of failure."""
 
 
 class DecodingError(Exception):
@@ -21,16 +21,16 @@ class DecodingError(Exception):
 
 
 class Failures:
-    """The failures of one thread; added to by that thread, read by any.
+    """The failures of one thread. That thread adds to them; any thread reads them.
 
-    A failure is logged at once, and again after 10 s if it still happens, then with the number of those in between. One that
-    nobody foresaw is an error with its traceback.
+    A failure is logged at once. If it occurs again, it is logged at most every 10 s, with the number of failures since the last
+    line. An unforeseen failure is logged as an error with its traceback.
 
     Args:
-        logger: Of the module whose thread it is.
-        name: Called for what the lines begin with.
-        foreseen: Exceptions that input or a library may be expected to raise.
-        level: At which those are logged.
+        logger: The logger of the thread's module.
+        name: Called for the beginning of each log line.
+        foreseen: Exceptions that the input or a library is expected to raise.
+        level: Level at which foreseen failures are logged. Defaults to ``logging.ERROR``.
     """
 
     def __init__(
@@ -46,34 +46,34 @@ class Failures:
         self._level = level
         self._count = 0
         self._newest: Exception | None = None
-        # When each kind was last logged, and how many came since.
+        # When each kind was last logged, and the number of failures since.
         self._logged: dict[type[Exception], tuple[float, int]] = {}
 
     @property
     def count(self) -> int:
-        """How many there were."""
+        """Number of failures."""
         return self._count
 
     @property
     def newest(self) -> Exception | None:
-        """What the last frame failed by; None: it did not fail."""
+        """The failure of the last frame; None: it did not fail."""
         return self._newest
 
     def add(self, doing: str, error: Exception, now: float) -> None:
-        """Take note of a failure.
+        """Record a failure.
 
         Args:
             doing: What could not be done, such as "encode a frame".
-            error: Why.
+            error: The failure.
             now: Seconds on any clock that does not jump.
         """
         self._log(doing, error, now)
-        # Its traceback would keep the frame, and all that there was besides.
+        # The traceback would keep the frame and all other local objects alive.
         self._newest = error.with_traceback(None)
         self._count += 1
 
     def passed(self) -> None:
-        """Take note of a frame that did not fail."""
+        """Record a frame that did not fail."""
         self._newest = None
 
     def _log(self, doing: str, error: Exception, now: float) -> None:

@@ -1,9 +1,9 @@
-"""Arrays of RGB into yuv420p by FFmpeg's special converter, which takes half of the time of its accurate one.
+"""Converts RGB arrays to yuv420p by FFmpeg's special converter, which takes half the time of its accurate one.
 
-It rounds down, so that all but black is darker, and grey has a tint of green: 127 in both chroma planes, for 128. So luma
-above black gets one more, and chroma below the neutral value, so that greys are what they were and the error of others has no
-direction. What the converter does on this machine's processor is measured once, beside the accurate one, and where that
-differs nevertheless, it is not used.
+The special converter rounds down. So every value but black is darker, and grey gets a tint of green: 127 in both chroma planes
+instead of 128. To correct this, luma above black gets one more, and so does chroma below the neutral value: greys come out
+exactly, and the error of other colours has no direction. The special converter is compared with the accurate one once on this
+machine's processor, and is not used if the corrected result still differs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 __all__ = ["ACCURATE", "convert_fast"]
 
 ACCURATE: Final = Interpolation.BILINEAR | Interpolation.ACCURATE_RND
-"""Without the latter FFmpeg takes the special converter where it has one."""
+"""Without ``ACCURATE_RND`` FFmpeg uses the special converter if it has one for the formats."""
 
 _FORMATS: Final = ("bgr24", "rgb24")
 
@@ -30,18 +30,19 @@ _BLOCK: Final = 16
 _GREYS: Final = 32
 _COLOURS: Final = 96
 _MAX_DIFFERENCE: Final = 1
-"""In each plane, of 255."""
+"""Maximum difference in each plane, of 255."""
 
 
 def convert_fast(frame: av.VideoFrame, reformatter: VideoReformatter) -> av.VideoFrame | None:
-    """Convert a frame, if it is one of those that can be.
+    """Convert a frame, if the special converter can.
 
     Args:
-        frame: Any.
-        reformatter: Of the caller's thread.
+        frame: Any frame.
+        reformatter: Reformatter of the caller's thread.
 
     Returns:
-        A new frame in yuv420p, the luma in 16..235. None: it has another format, or odd sides.
+        A new frame in yuv420p with luma in 16..235. None: the frame has another format, or odd sides, or the special converter
+        is not used.
     """
     if frame.format.name not in _FORMATS or frame.width % 2 or frame.height % 2:
         return None
@@ -83,7 +84,7 @@ def _rounds_down(pixel_format: str) -> bool | None:
 
 
 def _block_values(frame: av.VideoFrame) -> NDArray[Any]:
-    """Of each plane, the value in the middle of each block."""
+    """The value in the middle of each block, for each plane."""
     values = []
     for plane, side in zip(frame.planes, (_BLOCK, _BLOCK // 2, _BLOCK // 2), strict=True):
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)

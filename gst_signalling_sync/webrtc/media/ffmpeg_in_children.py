@@ -1,7 +1,7 @@
-"""What a forked child must not free: codecs, filters and inputs of FFmpeg, which then waits for its threads.
+"""`keep_in_child`: objects of FFmpeg that a forked child must not free: codecs, filters and inputs.
 
-These threads exist in the parent alone. A child that deletes such an object, at its exit at the latest, would wait for them
-forever. So the child gives each one more reference, which is never given back.
+Freeing them waits for FFmpeg's threads, which exist in the parent alone. A child that deletes such an object, at its exit at
+the latest, would wait forever. So the child adds a reference to each object and never removes it.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _owners: Final[weakref.WeakSet[object]] = weakref.WeakSet()
 
 
 def keep_in_child(owner: object) -> None:
-    """Have a child that is forked from now on never free an object, nor what it has.
+    """Prevent children that are forked from now on from freeing an object and its attributes.
 
     Args:
-        owner: What has objects of PyAV.
+        owner: An object with PyAV objects as attributes.
     """
     _owners.add(owner)
 
 
 def _keep() -> None:
-    # Of what is garbage already, in cycles: a collection in the child passes over what it inherited.
+    # For objects that are garbage in cycles already: a collection in the child skips what it inherited.
     gc.freeze()
     for owner in _owners:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(owner))

@@ -1,4 +1,4 @@
-"""`Frame`: a received frame of video with what is known of its age."""
+"""`Frame`: a received video frame with its capture time, arrival time and number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Frame"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """A frame of video as `VideoReceiver.read_frame` gives it.
+    """A video frame as `VideoReceiver.read_frame` returns it.
 
     ::
 
@@ -24,15 +24,14 @@ class Frame:
             print(f"{age:.3f} s old, give or take {offset.uncertainty:.3f} s")
 
     Attributes:
-        array: As of `VideoReceiver.read`; the caller's own.
-        captured_at: When it was captured, as Unix time by the sender's clock. None while that is not known: a sender that does
-            not tell it with the frame (abs-capture-time) tells it by its first RTCP report, within some seconds.
-        received_at: When all of it had arrived, as Unix time by this machine's clock.
-        number: Counts the decoded frames of the track from 0; a step of more than 1 from frame to frame tells how many others
-            were replaced before they were read.
-        repeated: True: the sender sent its last frame again, because its source wrote nothing new. False: it is another one.
-            None: unknown, because the sender does not tell capture times with its frames, as peers other than this
-            library's may not.
+        array: The pixels, in the shape that `VideoReceiver.read` gives. The array belongs to the caller.
+        captured_at: Capture time as Unix time, by the sender's clock. None while it is unknown: a sender without the header
+            extension abs-capture-time announces its clock in its first RTCP sender report, within some seconds.
+        received_at: Unix time when the whole frame had arrived, by this machine's clock.
+        number: Number of the decoded frame in its track, from 0. A step of more than 1 between two frames that are read means
+            that the frames in between were replaced before they were read.
+        repeated: True: the sender sent its last frame again, because its source wrote no new one. False: the frame is new.
+            None: unknown, because the sender does not send abs-capture-time; peers other than this library's may not.
     """
 
     array: NDArray[np.uint8]

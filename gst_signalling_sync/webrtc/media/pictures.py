@@ -1,4 +1,4 @@
-"""Pictures as arrays and as `av.VideoFrame`, both ways."""
+"""Conversion of frames: arrays to `av.VideoFrame` and back, and both to yuv420p."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .fast_conversion import ACCURATE, convert_fast
 __all__ = ["FORMATS", "MAX_SIDE", "check_format", "check_size", "to_array", "to_frame", "to_yuv420p", "with_even_sides"]
 
 FORMATS: Final = ("bgr24", "rgb24", "gray8", "yuv420p")
-"""Names of pixel formats that arrays may have."""
+"""Names of the pixel formats of arrays."""
 
 MAX_SIDE: Final = 16383
-"""Pixels: VP8 counts them in 14 bits (RFC 6386 section 9.1)."""
+"""Maximum of a side in pixels: VP8 stores it in 14 bits (RFC 6386 section 9.1)."""
 
 _AV_NAMES: Final = {"bgr24": "bgr24", "rgb24": "rgb24", "gray8": "gray", "yuv420p": "yuv420p"}
 
@@ -26,20 +26,20 @@ _COLOUR_CHANNELS: Final = 3
 
 
 def check_format(name: str) -> None:
-    """Refuse the name of a format that is not one of `FORMATS`.
+    """Check the name of a format.
 
     Raises:
-        ValueError: It is not.
+        ValueError: It is not one of `FORMATS`.
     """
     if name not in FORMATS:
         raise ValueError(f"unknown picture format {name!r}; it may be {', '.join(FORMATS)}")
 
 
 def check_size(size: tuple[int, int] | None) -> None:
-    """Refuse a size that no frame can be scaled to.
+    """Check a size that a frame is to be scaled to.
 
     Args:
-        size: Width and height in pixels; None: no other than it has.
+        size: Width and height in pixels; None: no scaling.
 
     Raises:
         ValueError: A side is less than 1 or more than `MAX_SIDE`.
@@ -52,19 +52,19 @@ def check_size(size: tuple[int, int] | None) -> None:
 
 
 def to_frame(picture: Any, format: str = "bgr24") -> av.VideoFrame:
-    """Copy a picture into a frame.
+    """Copy an array into a frame.
 
     Args:
-        picture: An array of uint8: ``(height, width, 3)`` of bgr24 and rgb24, ``(height, width)`` of gray8,
-            ``(height * 3 / 2, width)`` with even sides of yuv420p: the Y plane, then U and V. Or an `av.VideoFrame`, which
-            is not copied.
-        format: One of `FORMATS`; for arrays alone.
+        picture: uint8 array of shape ``(height, width, 3)`` for bgr24 and rgb24, ``(height, width)`` for gray8,
+            ``(height * 3 / 2, width)`` for yuv420p, with even sides: the Y plane, then U and V. Or an `av.VideoFrame`, which is
+            not copied.
+        format: One of `FORMATS`; ignored for an `av.VideoFrame`. Defaults to ``"bgr24"``.
 
     Returns:
         The frame.
 
     Raises:
-        TypeError: It is neither an array nor a frame, or its elements are not uint8.
+        TypeError: `picture` is neither an array nor a frame, or its elements are not uint8.
         ValueError: The format is unknown, the shape is not the format's, or a side is 0 or too long.
     """
     if isinstance(picture, av.VideoFrame):
@@ -79,21 +79,21 @@ def to_frame(picture: Any, format: str = "bgr24") -> av.VideoFrame:
     _check_size(width, height, picture)
     frame = av.VideoFrame(width, height, _AV_NAMES[format])
     parts = _planes(picture, width, height) if format == "yuv420p" else (picture.reshape(height, -1),)
-    # PyAV's own way copies it twice, into memory that the system has to give it each time.
+    # PyAV's conversion copies twice, into memory that the system must provide each time.
     for plane, rows in zip(frame.planes, parts, strict=True):
         _octets(plane)[: rows.shape[0], : rows.shape[1]] = rows
     return frame
 
 
 def to_array(frame: av.VideoFrame, format: str = "bgr24") -> NDArray[np.uint8]:
-    """Convert a frame into an array.
+    """Convert a frame to an array.
 
     Args:
-        frame: Any.
-        format: One of `FORMATS`.
+        frame: Any frame.
+        format: One of `FORMATS`. Defaults to ``"bgr24"``.
 
     Returns:
-        The picture, shaped as in `to_frame`; of yuv420p with odd sides the last row or column is left out.
+        An array of the shape in `to_frame`. Of yuv420p with odd sides, the last row or column is left out.
 
     Raises:
         ValueError: The format is unknown.
@@ -101,22 +101,22 @@ def to_array(frame: av.VideoFrame, format: str = "bgr24") -> NDArray[np.uint8]:
     check_format(format)
     if format == "yuv420p":
         frame = with_even_sides(to_yuv420p(frame, VideoReformatter()))
-    # PyAV's own array has gaps between the rows of many widths.
+    # PyAV's own array has gaps between the rows for many widths.
     return np.ascontiguousarray(frame.to_ndarray(format=_AV_NAMES[format]), np.uint8)
 
 
 def to_yuv420p(
     frame: av.VideoFrame, reformatter: VideoReformatter, size: tuple[int, int] | None = None
 ) -> av.VideoFrame:
-    """Convert a frame as encoders take it: in yuv420p, the luma in 16..235 (ITU-R BT.601), for that is what decoders expect.
+    """Convert a frame for an encoder: to yuv420p with luma in 16..235 (ITU-R BT.601), which decoders expect.
 
     Args:
-        frame: Any; of JPEG and many cameras the luma is in 0..255.
-        reformatter: Of the caller's thread; it keeps what it computed for the last frame.
-        size: Width and height in pixels; None: as they are.
+        frame: Any frame. Those of JPEG and of many cameras have luma in 0..255.
+        reformatter: Reformatter of the caller's thread; it keeps what it computed for the last frame.
+        size: Width and height in pixels to scale to. Defaults to None: no scaling.
 
     Returns:
-        A frame of the caller's own, also where nothing had to be converted.
+        A frame that belongs to the caller, even if nothing had to be converted.
 
     Raises:
         av.FFmpegError: FFmpeg cannot convert it.
@@ -125,7 +125,7 @@ def to_yuv420p(
     width, height = size or (frame.width, frame.height)
     if (width, height) == (frame.width, frame.height) and (fast := convert_fast(frame, reformatter)) is not None:
         return fast
-    # One thread: handing parts of such a picture to others costs more than it saves.
+    # One thread: for one frame, handing parts to other threads costs more than it saves.
     converted = reformatter.reformat(
         frame, width, height, "yuv420p", interpolation=ACCURATE, dst_color_range=ColorRange.MPEG, threads=1
     )
@@ -133,10 +133,10 @@ def to_yuv420p(
 
 
 def with_even_sides(frame: av.VideoFrame) -> av.VideoFrame:
-    """A yuv420p frame without its last column and row where these would have half a colour sample.
+    """Cut off the last column or row of a yuv420p frame if it has half a chroma sample.
 
     Args:
-        frame: In yuv420p; a side of one pixel is stretched to two.
+        frame: A frame in yuv420p; a side of one pixel is stretched to two.
 
     Returns:
         The frame itself if its sides are even.
@@ -161,12 +161,12 @@ def _cropped(frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
 
 
 def _octets(plane: VideoPlane) -> NDArray[np.uint8]:
-    """The rows of a plane, with what fills them up."""
+    """The rows of a plane, with their padding."""
     return np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
 
 
 def _planes(picture: NDArray[np.uint8], width: int, height: int) -> tuple[NDArray[np.uint8], ...]:
-    """The planes of a yuv420p picture: the rows of the second and the third lie two by two in one of the array's."""
+    """The planes of a yuv420p array. Two rows of the U or V plane share one row of the array."""
     chroma = np.ascontiguousarray(picture[height:]).reshape(2, height // 2, width // 2)
     return picture[:height], chroma[0], chroma[1]
 

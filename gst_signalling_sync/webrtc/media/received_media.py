@@ -1,6 +1,6 @@
-"""`ReceivedMedia`: the tracks that a session's other end sends, and the recordings of them.
+"""`ReceivedMedia`: the tracks that a session receives, and their recordings.
 
-The loop adds tracks and ends them; any thread reads the lists and starts recordings.
+Threads: the loop adds and ends tracks; any thread reads the lists and starts recordings.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ __all__ = ["ReceivedMedia"]
 
 
 class ReceivedMedia:
-    """What a session receives.
+    """The received tracks of a session.
 
     Args:
         loop: The loop of the session.
-        callbacks: Deliver the signals of receivers.
-        timeout: Seconds that a blocking call of a receiver or recorder may take by default.
-        added: Is told on the loop of each track that there was not before.
-        removed: Is told on the loop of each track that the other end has removed.
+        callbacks: Emit the signals of receivers.
+        timeout: Default timeout of a blocking call of a receiver or recorder, in seconds.
+        added: Called on the loop with each new track.
+        removed: Called on the loop with each track that the peer has removed.
     """
 
     def __init__(
@@ -54,32 +54,32 @@ class ReceivedMedia:
         # Replaced by the loop, never changed.
         self._videos: tuple[VideoReceiver, ...] = ()
         self._audios: tuple[AudioReceiver, ...] = ()
-        # Whose track a session that was resumed has not, or not yet. The loop's.
+        # Receivers that wait for a track of the peer connection with which the session was resumed. Used by the loop alone.
         self._waiting: list[VideoReceiver | AudioReceiver] = []
-        # Which may still be decoding their last frame.
+        # Receivers that may still be decoding their last frame.
         self._removed: WeakSet[TrackReceiver] = WeakSet()
-        # Guards what follows: a recorder that is made in the moment of the end must hear of the end.
+        # Guards the attributes below: a recorder that is made at the moment of the end must hear of the end.
         self._lock = threading.Lock()
         self._recorders: list[Recorder] = []
         self.message_recorders: tuple[Recorder, ...] = ()
-        """Those that record what comes on data channels. Replaced, never changed."""
+        """The recorders of messages on data channels. Replaced, never changed."""
         self._has_ended = False
 
     @property
     def videos(self) -> tuple[VideoReceiver, ...]:
-        """Of each video track, in the order of the other end's description."""
+        """The receivers of video tracks, in the order of the peer's description."""
         return self._videos
 
     @property
     def audios(self) -> tuple[AudioReceiver, ...]:
-        """Of each audio track, in the order of the other end's description."""
+        """The receivers of audio tracks, in the order of the peer's description."""
         return self._audios
 
     def add(self, rtp: MediaReceiver, named: str) -> None:
-        """Take on a track; on the loop.
+        """Add a track, or resume the receiver that waits for it; on the loop.
 
         Args:
-            rtp: What receives it.
+            rtp: Receives the track's packets.
             named: The session as errors and log lines name it.
         """
         for waiting in self._waiting:
@@ -87,7 +87,7 @@ class ReceivedMedia:
                 self._waiting.remove(waiting)
                 waiting.feed.resume(rtp)
                 return
-        # Sessions without media do without numpy.
+        # Sessions without media do not need numpy.
         from .receiving.audio_receiver import AudioReceiver
         from .receiving.video_receiver import VideoReceiver
 
@@ -101,10 +101,10 @@ class ReceivedMedia:
             self._on_added(audio)
 
     def remove(self, rtp: MediaReceiver, named: str) -> None:
-        """End a track that the other end has removed; on the loop. Recordings go on.
+        """End a track that the peer has removed; on the loop. Recordings go on.
 
         Args:
-            rtp: What received it.
+            rtp: Received the track's packets.
             named: The session as errors and log lines name it.
         """
         tracks: tuple[VideoReceiver | AudioReceiver, ...] = (*self._videos, *self._audios)
@@ -117,12 +117,12 @@ class ReceivedMedia:
             self._on_removed(found)
 
     def go_on_with(self, resumed: ReceivedMedia, named: str) -> None:
-        """Go on with the tracks of another peer connection: each with that of its name, else the next one of its kind.
+        """Continue with the tracks of another peer connection; on the loop.
 
-        On the loop.
+        Each receiver continues with the track of its name, else with the next track of its kind.
 
         Args:
-            resumed: What that peer connection brought; it ends.
+            resumed: The tracks of that peer connection; its receivers end.
             named: The session as errors and log lines name it.
         """
         self._waiting.clear()
@@ -150,14 +150,13 @@ class ReceivedMedia:
         """Make a recorder.
 
         Args:
-            path: Of the file.
-            tracks: In the order of the file.
+            path: Path of the file.
+            tracks: The tracks to record, in their order in the file.
             named: The session as errors and log lines name it.
-            segment_seconds: As of `Recorder`.
+            segment_seconds: As in `Recorder`.
 
         Raises:
-            ValueError: The file name has another suffix than those of containers, a segment is too short, or such a file does
-                not hold so many tracks.
+            ValueError: The path's suffix is not that of a container, a segment is too short, or such a file holds fewer tracks.
             SessionClosed: The session has ended.
         """
         from .recording.recorder import Recorder
@@ -173,7 +172,7 @@ class ReceivedMedia:
         return recorder
 
     def end(self, error: Exception | None) -> None:
-        """Tell readers and recorders that nothing follows; on the loop."""
+        """Tell readers and recorders that no more frames come; on the loop."""
         with self._lock:
             self._has_ended = True
             recorders = list(self._recorders)
@@ -183,16 +182,19 @@ class ReceivedMedia:
             recorder.end(error)
 
     async def wait_ended(self, seconds: float) -> None:
-        """Wait until no thread decodes any more, after `end`; on the loop.
+        """Wait until no thread decodes any more; after `end`, on the loop.
 
         Args:
-            seconds: How long at the most; a thread that takes longer is logged.
+            seconds: Maximum wait. A thread that takes longer is logged.
         """
         ended = (*self._videos, *self._audios, *self._removed)
         await asyncio.gather(*(each.wait_ended(seconds) for each in ended))
 
     def finish_recordings(self, deadline: Deadline) -> None:
-        """Wait until the recordings are whole; what went wrong with one is in its `error`, and logged. On a caller's thread."""
+        """Wait until the recordings are finished; on a caller's thread.
+
+        A recorder whose recording failed logs the failure and keeps it as `error`.
+        """
         with self._lock:
             recorders = list(self._recorders)
         for recorder in recorders:

@@ -1,7 +1,7 @@
-"""Which media section carries which track of this end, decided anew for each description (RFC 8829 sections 5.2.2 and 5.3.2).
+"""Plans which media section carries which track of this end, for each description (RFC 8829 sections 5.2.2 and 5.3.2).
 
-A section never vanishes. One whose track was removed becomes inactive, and carries the next track of its kind and name. Where
-there are many, those that lie idle are given up (port 0), so that others take their places. No I/O.
+A section never vanishes. If its track is removed, it becomes inactive, and carries the next track of its kind and name. If
+there are many sections, idle ones are given up (port 0), so that others take their places. No I/O.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ __all__ = ["FRUGAL", "LAVISH", "Frugality", "Plan", "SectionState", "plan_answer
 
 @dataclass(frozen=True, slots=True)
 class Frugality:
-    """How sections are used again, which not every peer follows.
+    """How sections are used again. Not every peer supports this.
 
     Attributes:
-        reuses: Whether one that has become inactive carries the next track of its kind and name.
-        many: How many there are before idle ones are given up.
-        most: How many there are at the most.
+        reuses: Whether an inactive section carries the next track of its kind and name.
+        many: Number of sections above which idle ones are given up.
+        most: Maximum number of sections.
     """
 
     reuses: bool
@@ -32,10 +32,11 @@ class Frugality:
 
 
 FRUGAL: Final = Frugality(True, 8, 16)
-"""A peer of this library takes 16 by default. A browser knows a track that comes back by its name on the same section alone."""
+"""A peer of this library takes 16 sections by default. A browser recognizes a track that comes back only on the same
+section."""
 
 LAVISH: Final = Frugality(False, 64, 80)
-"""webrtcsrc 0.15 stops when a section that was inactive carries a track again, and when one is given up."""
+"""webrtcsrc 0.15 stops if an inactive section carries a track again, or if a section is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,14 @@ class SectionState:
     """A media section, as far as this end sends on it.
 
     Attributes:
-        kind: Of its media.
-        track: The number of the track that it carries; None: none.
-        name: That of the last track that it carried; None where it had none, or carried none.
-        is_used: Whether it has carried one.
+        kind: Kind of its media.
+        track: Number of the track that it carries; None: it carries no track.
+        name: Name of the last track that it carried; None: that had no name, or there was no track.
+        is_used: Whether it has ever carried a track.
         sends: Whether this end sends on it, as both ends last agreed.
-        receives: Whether the other end does.
+        receives: Whether the peer sends on it.
         is_given_up: Whether it has port 0.
-        is_tagged: Whether the bundle goes by its transport (RFC 9143 section 7.2), so that it cannot be given up.
+        is_tagged: Whether the BUNDLE group uses its transport (RFC 9143 section 7.2), so that it cannot be given up.
     """
 
     kind: MediaKind
@@ -64,20 +65,20 @@ class SectionState:
 
     @property
     def is_idle(self) -> bool:
-        """Whether the other end knows that nothing is sent on it."""
+        """Whether the peer knows that nothing is sent on it."""
         return self.track is None and not self.sends and not self.is_given_up
 
 
 @dataclass
 class Plan:
-    """What is to become of the sections.
+    """The next state of the sections.
 
     Attributes:
-        tracks: The numbers of the tracks by the places of the sections; those that are not named carry none.
-        added: The tracks that get a new section each.
-        asked: The kinds of the new sections on which the other end alone may send.
-        given_up: The places of the sections that are given up.
-        unplaced: The tracks for which there is no section.
+        tracks: Numbers of the tracks by the places of their sections; sections that are not listed carry no track.
+        added: Tracks that get a new section each.
+        asked: Kinds of the new sections on which only the peer may send.
+        given_up: Places of the sections that are given up.
+        unplaced: Tracks for which there is no section.
     """
 
     tracks: dict[int, int] = field(default_factory=dict)
@@ -99,13 +100,14 @@ def plan_offer(
     """Plan an offer.
 
     Args:
-        sections: Those of video and audio.
-        tracks: What is to be sent, in order.
-        described: Sections of the last description, data and port 0 included.
-        free: Of these, those whose places can be taken (RFC 8829 section 5.2.2).
-        asked: How many sections the other end wants to send on.
-        frugality: What the other end follows.
-        may_carry: Whether an idle section of a place can carry a track, beside what the other end sends on it.
+        sections: The sections of video and audio.
+        tracks: The tracks to send, in order.
+        described: Number of sections of the last description, including data and those with port 0.
+        free: Number of these whose places can be taken (RFC 8829 section 5.2.2).
+        asked: Number of sections of each kind on which the peer wants to send.
+        frugality: How sections may be used again with this peer. Defaults to `FRUGAL`.
+        may_carry: Whether the idle section of a place can carry a track, beside the track that the peer sends on it. Defaults
+            to yes.
     """
     plan, waiting = _kept(sections, tracks)
     room = max(0, frugality.most - described + free)
@@ -143,9 +145,9 @@ def plan_answer(
     """Plan an answer.
 
     Args:
-        sections: Those of video and audio.
-        tracks: What is to be sent, in order.
-        may_carry: Whether the other end takes a track on the section of a place.
+        sections: The sections of video and audio.
+        tracks: The tracks to send, in order.
+        may_carry: Whether the peer takes a track on the section of a place.
     """
     plan, waiting = _kept(sections, tracks)
     taken = set(plan.tracks)
@@ -165,7 +167,7 @@ def plan_answer(
 
 
 def _kept(sections: Sequence[SectionState], tracks: Sequence[SentTrack]) -> tuple[Plan, list[SentTrack]]:
-    """A plan in which each track stays where it is, and the tracks that are nowhere yet."""
+    """A plan in which each track keeps its section, and the tracks that have no section yet."""
     numbers = {track.number for track in tracks}
     plan = Plan(
         {place: each.track for place, each in enumerate(sections) if each.track in numbers and each.track is not None}
@@ -180,7 +182,7 @@ def _idle_place(
     taken: set[int],
     may_carry: Callable[[int, SentTrack], bool],
 ) -> int | None:
-    """The first idle section of a track's kind that never had another name: a browser keeps to the first."""
+    """The first idle section of a track's kind that never had another name: a browser keeps the first name."""
     return next(
         (
             place

@@ -1,4 +1,4 @@
-"""A picture as a file: PNG and JPEG."""
+"""Images: encodes a frame as PNG or JPEG."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ __all__ = ["STILL_SUFFIXES", "encode_still", "save_still"]
 _FORMATS: Final = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 
 STILL_SUFFIXES: Final = tuple(_FORMATS)
-"""What the name of a picture's file may end in."""
+"""Suffixes of image files."""
 
-# The encoder and its pixel format: JPEG's values go from 0 to 255 (JFIF 1.02).
+# Encoder and pixel format: JPEG's values go from 0 to 255 (JFIF 1.02).
 _ENCODERS: Final = {"png": ("png", "rgb24"), "jpeg": ("mjpeg", "yuvj420p")}
 
 _JPEG_QUALITY: Final = 3
-"""FFmpeg's scale, from 1, the best, to 31; the differences to the picture cannot be seen."""
+"""Quality on FFmpeg's scale, from 1, the best, to 31; the difference from the frame is invisible."""
 
 
 def encode_still(picture: Any, kind: str = "png", format: str = "bgr24") -> bytes:
-    """Encode a picture.
+    """Encode a frame as an image.
 
     Example:
         jpeg = encode_still(session.video.read(), "jpeg")
 
     Args:
-        picture: As in `VideoSource.write`, or an `av.VideoFrame`.
-        kind: ``"png"`` or ``"jpeg"``.
-        format: ``"bgr24"``, ``"rgb24"``, ``"gray8"`` or ``"yuv420p"``; not used for an `av.VideoFrame`.
+        picture: An array as in `VideoSource.write`, or an `av.VideoFrame`.
+        kind: ``"png"`` or ``"jpeg"``. Defaults to ``"png"``.
+        format: ``"bgr24"``, ``"rgb24"``, ``"gray8"`` or ``"yuv420p"``; ignored for an `av.VideoFrame`. Defaults to ``"bgr24"``.
 
     Returns:
-        What a file of that kind contains.
+        The content of the image file.
 
     Raises:
-        TypeError: It is neither an array of uint8 nor an `av.VideoFrame`.
+        TypeError: `picture` is neither an array of uint8 nor an `av.VideoFrame`.
         ValueError: The kind or format is unknown, or the shape is not the format's.
     """
     if kind not in _ENCODERS:
@@ -59,13 +59,13 @@ def encode_still(picture: Any, kind: str = "png", format: str = "bgr24") -> byte
 
 
 def save_still(path: str | os.PathLike[str], picture: Any, format: str = "bgr24") -> int:
-    """Write a picture into a file, which is overwritten if it is there.
+    """Write a frame to an image file. An existing file is overwritten.
 
     Example:
         save_still("now.png", session.video.read())
 
     Args:
-        path: Ends in ``.png``, ``.jpg`` or ``.jpeg``.
+        path: A path that ends in ``.png``, ``.jpg`` or ``.jpeg``.
         picture: As in `encode_still`.
         format: As in `encode_still`.
 
@@ -73,8 +73,8 @@ def save_still(path: str | os.PathLike[str], picture: Any, format: str = "bgr24"
         The file's size in bytes.
 
     Raises:
-        TypeError: The picture is neither an array of uint8 nor an `av.VideoFrame`.
-        ValueError: The file name has another suffix, the format is unknown, or the shape is not the format's.
+        TypeError: `picture` is neither an array of uint8 nor an `av.VideoFrame`.
+        ValueError: The path has another suffix, the format is unknown, or the shape is not the format's.
         OSError: The file cannot be written.
     """
     file = Path(path)

@@ -1,4 +1,4 @@
-"""`TrackChoice`: which of a peer's tracks an end takes. The others are answered as inactive: no packet of theirs comes."""
+"""`TrackChoice`: the tracks of a peer that this end takes. Other tracks are answered as inactive, so they send no packets."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from .encoded_frame import MediaKind
 __all__ = ["EVERYTHING", "TrackChoice", "Wanted"]
 
 Wanted = bool | Sequence[str]
-"""True: all tracks of a kind; False: none; otherwise those of the names."""
+"""True: all tracks of a kind; False: no track; otherwise the tracks of these names."""
 
 
 @dataclass(frozen=True)
 class TrackChoice:
-    """What is taken of each kind of media.
+    """The tracks that are taken, by kind.
 
     Attributes:
-        video: Which video tracks.
-        audio: Which audio tracks.
+        video: The video tracks. Defaults to all.
+        audio: The audio tracks. Defaults to all.
     """
 
     video: bool | frozenset[str] = True
@@ -28,10 +28,10 @@ class TrackChoice:
 
     @classmethod
     def of(cls, video: Wanted, audio: Wanted) -> TrackChoice:
-        """What a caller has asked for.
+        """Make a choice of a caller's arguments.
 
         Raises:
-            TypeError: One is neither a bool nor names.
+            TypeError: An argument is neither a bool nor a sequence of names.
         """
         return cls(_checked(video, "video"), _checked(audio, "audio"))
 
@@ -47,7 +47,7 @@ class TrackChoice:
 
     @property
     def has_names(self) -> bool:
-        """Whether some tracks are taken by their names."""
+        """Whether some tracks are taken by name."""
         return not (isinstance(self.video, bool) and isinstance(self.audio, bool))
 
     def takes_any(self, kind: MediaKind) -> bool:
@@ -56,7 +56,7 @@ class TrackChoice:
 
 
 EVERYTHING: Final = TrackChoice()
-"""What a session takes by default."""
+"""The default choice of a session."""
 
 
 def _checked(wanted: Wanted, what: str) -> bool | frozenset[str]:

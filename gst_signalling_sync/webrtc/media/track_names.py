@@ -1,4 +1,4 @@
-"""Names of tracks: the second half of ``a=msid`` (RFC 8830), which Chromium gives as ``track.id`` and GStreamer as ``msid``."""
+"""Names of tracks: the msid-appdata of ``a=msid`` (RFC 8830), ``track.id`` in Chromium and ``msid`` in GStreamer."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ __all__ = ["NamedTracks", "checked_name", "given_name", "mid_for"]
 Track = TypeVar("Track")
 
 _NAME: Final = re.compile(r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]{1,64}")
-"""RFC 8830 section 2: msid-appdata is 1 to 64 of the token-chars of RFC 8866."""
+"""RFC 8830 section 2: msid-appdata consists of 1 to 64 token-chars of RFC 8866."""
 
 _MADE_UP: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|webrtctransceiver\d+")
-"""What names no track: the random identifiers of Chromium and aiortc, the counted ones of GStreamer."""
+"""Identifiers that are not names: the random ones of Chromium and aiortc, and the counted ones of GStreamer."""
 
 
 _MAX_MID: Final = 15
-"""Characters: each packet has them in a header extension, and with 16 of them its header would be larger than what
-`codecs.codec.MAX_PAYLOAD` leaves room for."""
+"""Maximum number of characters: each packet has them in a header extension. With 16 characters its header would exceed the room
+that `codecs.codec.MAX_PAYLOAD` leaves."""
 
 
 def checked_name(name: str | None, kind: MediaKind, taken: Iterable[str | None] = ()) -> str | None:
-    """A name that a track may have.
+    """Check the name of a track.
 
     Args:
-        name: None: it has none.
+        name: The name; None: no name.
         kind: The track's.
-        taken: Names of the other tracks of that kind.
+        taken: Names of the other tracks of that kind. Defaults to none.
 
     Returns:
         The name.
 
     Raises:
-        ValueError: An SDP cannot carry it, or another track has it.
+        ValueError: SDP cannot carry the name, or another track has it.
     """
     if name is None:
         return None
@@ -55,10 +55,10 @@ def given_name(track_id: str | None) -> str | None:
     """The name that a peer has given to a track.
 
     Args:
-        track_id: As in the peer's description; None: there is none.
+        track_id: The identifier in the peer's description; None: there is none.
 
     Returns:
-        The name, None where the identifier is one that nobody chose.
+        The name; None: the identifier was not chosen by anybody.
     """
     if track_id is None or not _NAME.fullmatch(track_id) or _MADE_UP.fullmatch(track_id):
         return None
@@ -66,23 +66,23 @@ def given_name(track_id: str | None) -> str | None:
 
 
 def mid_for(name: str | None) -> str | None:
-    """The identifier that the section of a named track gets, if no other section has it.
+    """The mid of a named track's section, if no other section has it.
 
     Args:
-        name: The track's; None: it has none.
+        name: The track's name; None: no name.
 
     Returns:
-        The name, which is a token as RFC 5888 wants it; None where there is none, or where it is too long for packets.
+        The name, which is a token as RFC 5888 requires; None: the track has no name, or one that is too long for packets.
     """
     return name if name is not None and len(name) <= _MAX_MID else None
 
 
 class NamedTracks(list[Track]):
-    """The tracks of one kind that a peer sends, in the order of its description; ``tracks["wrist"]`` is that of the name.
+    """The tracks of one kind that a peer sends, in the order of its description; ``tracks["wrist"]`` is the track of that name.
 
     Args:
-        tracks: With an attribute ``name`` each.
-        missing: Raised where there is no track of a name, with the names added.
+        tracks: Tracks, each with an attribute ``name``.
+        missing: Raised, with the known names added, if no track has a name.
     """
 
     def __init__(self, tracks: Iterable[Track], missing: TrackNotFound) -> None:

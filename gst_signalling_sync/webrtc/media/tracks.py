@@ -1,4 +1,4 @@
-"""`Tracks`: the transceivers of one peer connection, which tracks they carry and what receives from them. On the loop."""
+"""`Tracks`: the transceivers of one peer connection, their sent tracks and their receivers; used on the loop."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ _DIRECTIONS: Final = {
     (False, True): "recvonly",
     (False, False): "inactive",
 }
-"""What a section is described with: whether this end sends on it, and whether it takes what comes."""
+"""Direction of a section, by whether this end sends on it and whether it receives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What the last description had.
+    """The sections of the last description.
 
     Attributes:
-        described: The number of its sections.
-        refused: The mids of those with port 0.
-        free: The number of places that another section may take.
-        tagged: The mid of the section that the bundle goes by; None: nothing is bundled.
+        described: Number of its sections.
+        refused: Mids of the sections with port 0.
+        free: Number of places that another section may take.
+        tagged: Mid of the section whose transport the BUNDLE group uses; None: nothing is bundled.
     """
 
     described: int = 0
@@ -54,16 +54,16 @@ class Places:
 
 @dataclass(eq=False, slots=True)
 class _Section:
-    """A transceiver of ours.
+    """A transceiver of this end.
 
     Attributes:
         transceiver: The transceiver.
-        sender: Stays for its life.
-        track: The number of the track that it carries.
-        name: That of the last one.
-        is_used: Whether it has carried one.
-        announced: What receives on it, if the session knows.
-        is_refused: Whether one of the ends has refused it in the other end's last offer.
+        sender: Its sender, for the transceiver's life.
+        track: Number of the track that it carries; None: no track.
+        name: Name of the last track that it carried.
+        is_used: Whether it has ever carried a track.
+        announced: Its receiver, if the session knows of it.
+        is_refused: Whether either end has refused it in the peer's last offer.
     """
 
     transceiver: Transceiver
@@ -76,16 +76,16 @@ class _Section:
 
 
 class Tracks:
-    """Puts our senders and receivers into a connection's transceivers.
+    """Puts senders and receivers into a connection's transceivers.
 
     Args:
         connection: Not negotiated yet.
         loop: The loop that this runs on.
         named: The session as log lines name it.
-        received: Called for each track that the other end sends and this end takes, once.
-        choice: Which tracks this end takes.
-        ended: Called with each of these when the other end has removed it.
-        wanted: Gives what this end sends, in the order of the media sections.
+        received: Called once for each track that the peer sends and this end takes.
+        choice: The tracks that this end takes. Defaults to all.
+        ended: Called with each of their receivers when the peer has removed the track. Defaults to nothing.
+        wanted: Returns the tracks to send, in the order of the media sections. Defaults to no tracks.
     """
 
     def __init__(
@@ -108,13 +108,13 @@ class Tracks:
         self._sections: dict[Transceiver, _Section] = {}
         self._paused_mids: frozenset[str] = frozenset()
 
-    # What this end sends.
+    # Tracks that this end sends.
 
     def follow(self) -> bool:
-        """Send what is wanted now, as far as both ends have described it.
+        """Send the wanted tracks, as far as both ends have described them.
 
         Returns:
-            Whether that is all; otherwise another description is needed.
+            Whether all are sent; if not, another description is needed.
         """
         tracks = {track.number: track for track in self._wanted()}
         for section in self._sections.values():
@@ -131,13 +131,14 @@ class Tracks:
         asks_for_everything: bool = False,
         frugality: Frugality = FRUGAL,
     ) -> list[str]:
-        """Have the next offer say what is wanted now.
+        """Prepare the transceivers for an offer with the wanted tracks.
 
         Args:
-            places: Of the last description.
-            asked: On how many sections the other end wants to send.
-            asks_for_everything: Whether it asks for what this end takes of video and audio, beside what it sends.
-            frugality: How sections may be used again.
+            places: The sections of the last description.
+            asked: Number of sections of each kind on which the peer wants to send.
+            asks_for_everything: Whether to ask for each kind of media that this end takes, beside what it sends. Defaults to
+                False.
+            frugality: How sections may be used again. Defaults to `FRUGAL`.
 
         Returns:
             The mids of the sections that are given up.
@@ -176,14 +177,14 @@ class Tracks:
         return [mid for mid in mids if mid is not None]
 
     def on_remote_offer(self, track_ids: Mapping[str, str], used: Collection[str]) -> Callable[[], None]:
-        """Take over what the other end's offer brought; between that and the answer.
+        """Apply the peer's offer, before the answer.
 
         Args:
-            track_ids: Those that it gives to tracks, by the mid of the section.
+            track_ids: The identifiers that it gives to tracks, by the mid of the section.
             used: The mids of the sections that both ends use.
 
         Returns:
-            What undoes it, should the answer fail.
+            A function that undoes it, should the answer fail.
         """
         before = dict(self._sections)
         carried = {section: (section.track, section.name, section.is_used) for section in before.values()}
@@ -218,14 +219,14 @@ class Tracks:
         return undo
 
     def on_remote_answer(self) -> None:
-        """Take over what the other end's answer brought, before anything is awaited."""
+        """Apply the peer's answer, before anything is awaited."""
         self._take_all()
 
     async def settle(self, track_ids: Mapping[str, str]) -> None:
-        """Do what follows once an offer is answered, by either end: begin and cease to send, tell of tracks that came and went.
+        """Begin and end sending, and report new and removed tracks, once an offer is answered by either end.
 
         Args:
-            track_ids: As of `on_remote_offer`.
+            track_ids: As in `on_remote_offer`.
         """
         left: list[MediaReceiver] = []
         for section in self._sections.values():
@@ -248,19 +249,19 @@ class Tracks:
             await receiver.stop()
 
     def forget(self, mids: Sequence[str]) -> None:
-        """Take note that there are sections no more; before the connection forgets them."""
+        """Forget sections that no longer exist; before the connection forgets them."""
         for transceiver in [each for each in self._sections if each.mid in mids]:
             del self._sections[transceiver]
 
     @property
     def paused_mids(self) -> frozenset[str]:
-        """The sections whose tracks are paused at this end."""
+        """The mids of the sections whose tracks are paused at this end."""
         paused = {track.number for track in self._wanted() if track.is_paused}
         mids = (each.transceiver.mid for each in self._sections.values() if each.track in paused)
         return frozenset(mid for mid in mids if mid is not None)
 
     def on_paused(self, mids: frozenset[str]) -> None:
-        """Take note of the sections whose tracks the other end has paused."""
+        """Record the sections whose tracks the peer has paused."""
         self._paused_mids = mids
         for section in self._sections.values():
             if section.announced is not None:
@@ -268,9 +269,10 @@ class Tracks:
 
     @property
     def sections_wanted(self) -> dict[MediaKind, int]:
-        """How many sections of each kind this end needs, where the other end makes the offers.
+        """Number of sections of each kind that this end needs if the peer makes the offers.
 
-        As many as it has tracks; where one has found no section, because none is free or of its codec, one more than there are.
+        It is the number of tracks. If some tracks have no section, because none is free or of their codec, it is the number
+        of sections plus that of these tracks.
         """
         placed = {section.track for section in self._sections.values()}
         wanted: dict[MediaKind, int] = {}
@@ -283,12 +285,12 @@ class Tracks:
 
     @property
     def frames_sent(self) -> tuple[int, ...]:
-        """Frames that each video source has encoded that this end sends, in the order of the sections."""
+        """Number of frames that each sent video source has encoded, in the order of the sections."""
         sources = (section.sender.source for section in self._sections.values())
         return tuple(each.frames_encoded for each in sources if isinstance(each, VideoSource | EncodedVideoSource))
 
     def report_unsent(self) -> None:
-        """Log which tracks the other end has no use for."""
+        """Log the tracks that the peer does not take."""
         placed = {section.track for section in self._sections.values()}
         for track in self._wanted():
             if track.number not in placed:
@@ -300,7 +302,7 @@ class Tracks:
                     " or ".join(track.source.codecs),
                 )
 
-    # The rest.
+    # Helpers.
 
     def _apply(self, plan: Plan, sections: Sequence[_Section], tracks: Sequence[SentTrack]) -> None:
         by_number = {track.number: track for track in tracks}
@@ -309,14 +311,14 @@ class Tracks:
             self._carry(section, None if number is None else by_number[number])
 
     def _carry(self, section: _Section, track: SentTrack | None) -> None:
-        """Have a section carry a track, or none."""
+        """Have a section carry a track, or no track."""
         source: AnySource | None = None if track is None else track.source
         if track is not None and track.number != section.track:
             section.sender.track_id = track.source.name or str(uuid.uuid4())
             section.name, section.is_used = track.source.name, True
         section.track = None if track is None else track.number
         if not section.sender.carry(source, track is not None and track.is_paused):
-            # It was replaced by one that is encoded otherwise: it has to be described anew, on another section.
+            # The track's source was replaced by one of other codecs, which needs another section in a new description.
             section.track = None
             section.sender.carry(None)
 
@@ -341,7 +343,7 @@ class Tracks:
         return self._choice.takes(transceiver.kind, self._name(transceiver, track_ids))
 
     def _take_all(self) -> None:
-        """Take on the transceivers that the other end's description made."""
+        """Take the transceivers that the peer's description made."""
         for transceiver in self._connection.transceivers:
             if transceiver not in self._sections:
                 self._take(transceiver)

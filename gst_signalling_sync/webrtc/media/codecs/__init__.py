@@ -1,6 +1,6 @@
-"""Codecs: one file for each, and `VIDEO`, `AUDIO` and `REDUNDANCY`, the tables that have them all.
+"""Codecs: one file for each, and their tables `VIDEO`, `AUDIO` and `REDUNDANCY`.
 
-A codec that is added here is offered, answered, decoded and recorded; no other module decides by the name of one.
+A codec that is added to a table is offered, answered, decoded and recorded. No other module depends on a codec's name.
 `CAPABILITIES` is what a peer connection offers and takes.
 """
 
@@ -27,31 +27,31 @@ from .vp9 import VP9
 __all__ = ["AUDIO", "CAPABILITIES", "CODECS", "DEFAULT_VIDEO", "REDUNDANCY", "VIDEO", "sent_video"]
 
 VIDEO: Final[dict[str, VideoCodec]] = {each.name: each for each in (VP8(), H264(), VP9(), AV1(), H265())}
-"""By name, in the order in which they are offered."""
+"""Video codecs by name, in the order in which they are offered."""
 
 DEFAULT_VIDEO: Final = tuple(name for name, codec in VIDEO.items() if codec.is_preferred)
-"""What video is sent as where a program names no codec: what every browser must support (RFC 7742 section 5)."""
+"""Codecs of sent video if a program names none: those that every browser must support (RFC 7742 section 5)."""
 
 
 def sent_video() -> tuple[str, ...]:
-    """What video can be sent as: the names of those that this PyAV has an encoder of."""
+    """Names of the video codecs that can be sent: those for which this PyAV has an encoder."""
     return tuple(name for name, codec in VIDEO.items() if codec.encoder in av.codecs_available)
 
 
 AUDIO: Final[dict[str, AudioCodec]] = {each.name: each for each in (OPUS, G722, PCMU, PCMA)}
-"""By name, in the order in which they are offered."""
+"""Audio codecs by name, in the order in which they are offered."""
 
 CODECS: Final[dict[str, VideoCodec | AudioCodec]] = {**VIDEO, **AUDIO}
-"""All of them, by name."""
+"""All codecs by name."""
 
 REDUNDANCY: Final[dict[str, RedundancyCodec]] = {each.name: each for each in (RED,)}
-"""What carries payloads of these, earlier ones too, by name."""
+"""Codecs by name whose packets carry payloads of other codecs, including earlier ones."""
 
 CAPABILITIES: Final = Capabilities(
     [form for codec in (*CODECS.values(), *REDUNDANCY.values()) for form in codec.forms],
     {
         "audio": {MID: 1, AUDIO_LEVEL: 2, TRANSPORT_SEQUENCE_NUMBER: 5},
-        # The highest identifier that has a header of one byte (RFC 8285 section 4.2).
+        # The maximum identifier with a header of one byte (RFC 8285 section 4.2).
         "video": {MID: 1, ABS_SEND_TIME: 3, TRANSPORT_SEQUENCE_NUMBER: 5, ABS_CAPTURE_TIME: 14},
     },
 )

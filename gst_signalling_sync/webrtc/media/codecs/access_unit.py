@@ -1,4 +1,4 @@
-"""`AccessUnit`: an encoded frame that a program or a file brings, and what reads it, for each codec. No clock and no I/O."""
+"""`AccessUnit`: an encoded frame from a program or a file; `UnitReader`: reads it, for each codec. No clock and no I/O."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["AccessUnit", "UnitReader", "VideoFormat"]
 
 @dataclass(frozen=True, slots=True)
 class VideoFormat:
-    """What a receiver must be able to decode.
+    """The format that a receiver must be able to decode.
 
     Attributes:
-        codec: As in ``a=rtpmap``.
-        profile: Of H264 its ``profile-level-id`` (RFC 6184 section 8.1); empty: the codec has none.
+        codec: Name as in ``a=rtpmap``.
+        profile: Of H264: the ``profile-level-id`` (RFC 6184 section 8.1); empty: the codec has none.
         size: Width and height in pixels.
     """
 
@@ -28,9 +28,9 @@ class AccessUnit:
     """One encoded frame.
 
     Attributes:
-        data: As it goes to receivers: a keyframe has all that decoding needs to begin.
+        data: The data for receivers; a keyframe has everything that decoding needs to begin.
         keyframe: Whether decoding can begin with it.
-        format: Of the stream, from this frame on.
+        format: Format of the stream from this frame on.
     """
 
     data: bytes
@@ -39,17 +39,17 @@ class AccessUnit:
 
 
 class UnitReader(Protocol):
-    """Reads the access units of one stream, in their order. Used by one thread at a time."""
+    """Reads the access units of one stream, in order. Used by one thread at a time."""
 
     def read(self, data: bytes) -> AccessUnit | None:
-        """Read what an encoder has made.
+        """Read the output of an encoder.
 
         Args:
             data: One access unit.
 
         Returns:
-            The access unit. None: it has no frame, only what later ones need, or no keyframe came before it.
+            The access unit. None: it has no frame, only parameters of later ones, or no keyframe came before it.
 
         Raises:
-            MediaError: It is no access unit of the codec, or one that cannot be sent in real time.
+            MediaError: It is not an access unit of the codec, or cannot be sent in real time.
         """

@@ -1,4 +1,4 @@
-"""AV1: the AV1 bitstream specification, and AOM's RTP Payload Format For AV1."""
+"""AV1 (the AV1 bitstream specification) and its RTP payloads (AOM's RTP Payload Format For AV1)."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _COUNT_SHIFT: Final = 4
 _BEGINS_SEQUENCE: Final = 0x08
 
 _MAX_COUNTED: Final = 3
-"""Elements of a packet that counts them, which saves the length of the last."""
+"""Maximum number of elements in a packet with an element count, which saves the length of the last element."""
 
 _MIN_PART: Final = 8
-"""Bytes of an OBU that are worth a length of their own."""
+"""Minimum size of a part of an OBU, below which it is not worth a length of its own."""
 
 _MIN_SIDE: Final = 64
 
@@ -48,13 +48,13 @@ _PROFILE: Final = "0"
 
 
 def _ivf(frame: bytes) -> bytes:
-    """A file of one frame; the size stands in the frame itself."""
+    """An IVF file of one frame. Its header has no size, which is in the frame itself."""
     header = struct.pack("<4sHH4sHHIIII", b"DKIF", 0, 32, b"AV01", 0, 0, VIDEO_CLOCK_RATE, 1, 1, 0)
     return header + struct.pack("<IQ", len(frame), 0) + frame
 
 
 def _answer_to(offered: Parameters) -> Parameters | None:
-    """The offered configuration, if its profile can be decoded; none means Main (section 7.2.1)."""
+    """The offered configuration, if its profile can be decoded. Without a profile, Main is meant (section 7.2.1)."""
     if str(offered.get("profile") or _PROFILE) != _PROFILE:
         return None
     return {name: offered[name] for name in ("level-idx", "profile", "tier") if name in offered}
@@ -64,7 +64,7 @@ class Av1Packer:
     """Puts the OBUs of temporal units into payloads (section 4), and cuts those that are too large.
 
     Args:
-        max_payload: Bytes of a payload.
+        max_payload: Maximum size of a payload. Defaults to `MAX_PAYLOAD`.
     """
 
     def __init__(self, max_payload: int = MAX_PAYLOAD) -> None:
@@ -103,7 +103,7 @@ class Av1Packer:
                     continue
                 part, rest = rest[:space], rest[space:]
                 parts.append(part)
-                # Another one may follow, and then this one has a length.
+                # Another part may follow, and then this one has a length.
                 size += len(part) + len(written_leb128(len(part)))
                 if rest:
                     end_packet(True)
@@ -139,7 +139,7 @@ class AV1(VideoCodec):
 
     @property
     def forms(self) -> Sequence[CodecForm]:
-        """How it is offered and answered."""
+        """The forms in which it is offered and answered."""
         return (
             CodecForm(
                 "video",
@@ -156,11 +156,11 @@ class AV1(VideoCodec):
         )
 
     def send_form(self, parameters: Parameters) -> SendForm:
-        """How it is sent: in one way."""
+        """The only form in which it is sent."""
         return _SEND_FORM
 
     def parse(self, payload: bytes) -> Fragment:
-        """What one RTP payload holds."""
+        """Parse one RTP payload."""
         try:
             elements, continues, _, begins_sequence = read_elements(payload)
         except ValueError:
@@ -176,7 +176,7 @@ class AV1(VideoCodec):
         )
 
     def assemble(self, fragments: Sequence[Fragment]) -> bytes | None:
-        """The temporal unit, each OBU with its size, without temporal delimiters."""
+        """Assemble the temporal unit, each OBU with its size, without temporal delimiters."""
         whole: list[bytes] = []
         parts: list[bytes] = []
         for fragment in fragments:
@@ -197,17 +197,17 @@ class AV1(VideoCodec):
 
     def encoder_options(self, bitrate: int) -> dict[str, str]:
         """Options of SVT-AV1 for real time."""
-        # Whatever FFmpeg's own log level is, it writes to the standard error output, each time that it is opened.
+        # SVT-AV1 writes to the standard error output each time it is opened, whatever FFmpeg's log level is.
         os.environ.setdefault("SVT_LOG", "0")
         return {
-            # From 8 down no block of a drawn picture is left as it was, for two to five times the time: docs/topics/codecs.rst.
+            # Presets up to 8 leave no block of a drawn scene unchanged, for two to five times the time: docs/topics/codecs.rst.
             "preset": "12",
-            # No frame refers to later ones, a constant bitrate, and one thread: more take half as much again altogether.
+            # No frame refers to later ones, constant bitrate, one thread: with more, all together take half as much time again.
             "svtav1-params": "pred-struct=1:rc=2:lookahead=0:rtc=1:lp=1",
         }
 
     def fitted(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """A frame as SVT-AV1 takes them: with even sides, none shorter than 64 pixels, for which a smaller one is enlarged."""
+        """Convert a frame to even sides of at least 64 pixels, which SVT-AV1 needs; smaller frames are enlarged."""
         shorter = min(frame.width, frame.height)
         if shorter < _MIN_SIDE:
             width, height = (-(-side * _MIN_SIDE // shorter) for side in (frame.width, frame.height))

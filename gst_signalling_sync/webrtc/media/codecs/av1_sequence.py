@@ -1,4 +1,4 @@
-"""The sequence header of AV1, and what files say of it before (AV1 Codec ISO Media File Format Binding, section 2.3)."""
+"""Sequence headers of AV1, and their form in files (AV1 Codec ISO Media File Format Binding, section 2.3)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .bits import Bits
 __all__ = ["configuration_record"]
 
 _SRGB: Final = (1, 13, 0)
-"""The primaries, the transfer function and the matrix of colours that are not subsampled (section 5.5.2)."""
+"""Primaries, transfer function and matrix of sRGB, whose chroma is not subsampled (section 5.5.2)."""
 
 _MAX_HEADER_BYTES: Final = 256
 _LEVEL_WITH_TIERS: Final = 7
 
 
 class _Sequence(NamedTuple):
-    """What a file says of a sequence; by default, of one that cannot be read: Main profile, 8 bits in 4:2:0."""
+    """The description of a sequence in a file. The defaults are for one that cannot be read: Main profile, 8 bits in 4:2:0."""
 
     profile: int = 0
     level: int = 0
@@ -31,7 +31,7 @@ class _Sequence(NamedTuple):
 
 
 def configuration_record(parameters: bytes) -> bytes:
-    """The ``AV1CodecConfigurationRecord``.
+    """Make the ``AV1CodecConfigurationRecord``.
 
     Args:
         parameters: OBUs with sizes, a sequence header among them.
@@ -50,7 +50,7 @@ def configuration_record(parameters: bytes) -> bytes:
 
 
 def _read(bits: Bits) -> _Sequence:
-    """Read a sequence header up to its colours (section 5.5).
+    """Read a sequence header up to ``color_config`` (section 5.5).
 
     Raises:
         IndexError: It is cut off.
@@ -106,7 +106,7 @@ def _skip_tools(bits: Bits) -> None:
 
 
 def _colours(bits: Bits, profile: int) -> tuple[int, int, int, int, int, int]:
-    """High bit depth, 12 bits, monochrome, subsampling by columns and by rows, and where the samples are (section 5.5.2)."""
+    """High bit depth, 12 bits, monochrome, horizontal and vertical subsampling, and sample position (section 5.5.2)."""
     high_depth = bits.take(1)
     twelve_bits = bits.take(1) if profile == 2 and high_depth else 0
     monochrome = bits.take(1) if profile != 1 else 0

@@ -1,6 +1,6 @@
 """OBUs of AV1 (AV1 bitstream specification, section 5.3), and elements of packets (RTP Payload Format For AV1, section 4).
 
-A decoder takes OBUs that tell their sizes; in RTP it is the packet that tells how long each element is.
+A decoder takes OBUs that contain their sizes; in RTP the packet contains the length of each element.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _TILE_LIST: Final = 8
 _PADDING: Final = 15
 
 _OF_A_FRAME: Final = (_FRAME_HEADER, 4, _FRAME, 7)
-"""Frame headers, tile groups, both in one, and frame headers that are repeated."""
+"""Types of OBUs of a frame: frame header, tile group, frame, and redundant frame header."""
 
 _HAS_EXTENSION: Final = 0x04
 _HAS_SIZE: Final = 0x02
 _SHOWS_EXISTING_OR_IS_NO_KEYFRAME: Final = 0xE0
-"""show_existing_frame, and frame_type, which is 0 of keyframes (section 5.9.2)."""
+"""Bits of show_existing_frame, and of frame_type, which is 0 for keyframes (section 5.9.2)."""
 
 _MAX_LEB128_BYTES: Final = 8
 
@@ -44,16 +44,16 @@ _CONTINUES: Final = 0x80
 _IS_CONTINUED: Final = 0x40
 _BEGINS_SEQUENCE: Final = 0x08
 _MAX_ELEMENTS: Final = 64
-"""In one packet."""
+"""Maximum number of elements in one packet."""
 
 
 class Elements(NamedTuple):
-    """What one RTP payload holds.
+    """The content of one RTP payload.
 
     Attributes:
-        elements: Each an OBU, or a part of one; none is empty.
-        continues: Whether the first goes on with the last one of the packet before (Z).
-        is_continued: Whether the last one goes on in the next packet (Y).
+        elements: Elements, each an OBU or a part of it; none is empty.
+        continues: Whether the first one continues the last one of the previous packet (Z).
+        is_continued: Whether the last one continues in the next packet (Y).
         begins_sequence: Whether it is the first packet of a coded video sequence, which begins with a keyframe (N).
     """
 
@@ -64,10 +64,10 @@ class Elements(NamedTuple):
 
 
 def read_leb128(data: bytes, position: int) -> tuple[int, int]:
-    """A number of variable length, and where what follows it begins.
+    """Read a number in leb128; return it and the position after it.
 
     Raises:
-        ValueError: It is cut off, or too long.
+        ValueError: The number is cut off, or too long.
     """
     value = 0
     for index in range(_MAX_LEB128_BYTES):
@@ -81,7 +81,7 @@ def read_leb128(data: bytes, position: int) -> tuple[int, int]:
 
 
 def written_leb128(value: int) -> bytes:
-    """A number in as few bytes as can be."""
+    """A number in leb128, in as few bytes as possible."""
     data = bytearray()
     while value > 0x7F:
         data.append(value & 0x7F | 0x80)
@@ -91,16 +91,16 @@ def written_leb128(value: int) -> bytes:
 
 
 def read_elements(payload: bytes) -> Elements:
-    """Read an RTP payload (section 4.4).
+    """Parse an RTP payload (RTP Payload Format For AV1, section 4.4).
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not an AV1 payload.
     """
     flags, position = payload[0], 1
     count = flags >> 4 & 3
     elements: list[bytes] = []
     while position < len(payload):
-        # Where they are counted, the last one has no length.
+        # If they are counted, the last one has no length.
         if count and len(elements) == count - 1:
             begin, position = position, len(payload)
         else:
@@ -119,10 +119,10 @@ def read_elements(payload: bytes) -> Elements:
 
 
 def units(access_unit: bytes) -> Iterator[bytes]:
-    """The OBUs of a temporal unit, each with its size, as an encoder makes them; what follows one without a size is part of it.
+    """The OBUs of a temporal unit, each with its size, as encoders make them. Data after an OBU without a size belongs to it.
 
     Raises:
-        ValueError: It is cut off.
+        ValueError: An OBU is cut off.
     """
     position = 0
     while position < len(access_unit):
@@ -144,17 +144,17 @@ def kind_of(unit: bytes) -> int:
 
 
 def is_sent(unit: bytes) -> bool:
-    """Whether an OBU is for receivers: temporal delimiters are not, nor tile lists and padding."""
+    """Whether an OBU is sent: all but temporal delimiters, tile lists and padding."""
     return kind_of(unit) not in (_TEMPORAL_DELIMITER, _TILE_LIST, _PADDING)
 
 
 def begins_frame(unit: bytes) -> bool:
-    """Whether an OBU, or what there is of it, is part of a frame, not only of what comes before one."""
+    """Whether an OBU, or its beginning, is part of a frame, not only of what precedes it, such as a sequence header."""
     return kind_of(unit) in _OF_A_FRAME
 
 
 def begins_keyframe(unit: bytes) -> bool:
-    """Whether an OBU without a size, or what there is of it, begins a keyframe."""
+    """Whether an OBU without a size, or its beginning, begins a keyframe."""
     header = 2 if unit[0] & _HAS_EXTENSION else 1
     if kind_of(unit) not in (_FRAME, _FRAME_HEADER) or unit[0] & _HAS_SIZE or len(unit) <= header:
         return False
@@ -162,7 +162,7 @@ def begins_keyframe(unit: bytes) -> bool:
 
 
 def unsized(unit: bytes) -> bytes:
-    """An OBU without its size, as RTP has it.
+    """An OBU without its size, as in RTP.
 
     Raises:
         ValueError: It is cut off.
@@ -182,7 +182,7 @@ def sized(unit: bytes) -> bytes:
     """An OBU with its size, as decoders take it.
 
     Args:
-        unit: Without one.
+        unit: An OBU without its size.
     """
     header = 2 if unit[0] & _HAS_EXTENSION else 1
     content = unit[header:]

@@ -1,4 +1,4 @@
-"""`Bits`: reads the bits of a bitstream's header."""
+"""`Bits`: reads the bits of a bitstream header."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ _MAX_PREFIX = 32
 
 
 class Bits:
-    """Reads bits, the highest of each byte first.
+    """Reads bits, the most significant bit of each byte first.
 
     Args:
-        data: A header; not long, since all of it is one number.
+        data: A header; short, since all of it becomes one number.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -19,10 +19,10 @@ class Bits:
         self._left = 8 * len(data)
 
     def take(self, count: int) -> int:
-        """The next bits as a number.
+        """Read bits as an unsigned number.
 
         Raises:
-            IndexError: There are fewer.
+            IndexError: There are fewer bits.
         """
         self._left -= count
         if self._left < 0:
@@ -30,10 +30,10 @@ class Bits:
         return self._value >> self._left & ((1 << count) - 1)
 
     def exp_golomb(self) -> int:
-        """The next number as ``ue(v)`` of H.264 and H.265 has it.
+        """Read an Exp-Golomb number, ``ue(v)`` of H.264 and H.265.
 
         Raises:
-            IndexError: It is cut off, or has more than 32 bits.
+            IndexError: The number is cut off, or has more than 32 bits.
         """
         zeros = 0
         while not self.take(1):
@@ -43,10 +43,10 @@ class Bits:
         return (1 << zeros | self.take(zeros)) - 1
 
     def signed_exp_golomb(self) -> int:
-        """The next number as ``se(v)`` of H.264 and H.265 has it.
+        """Read a signed Exp-Golomb number, ``se(v)`` of H.264 and H.265.
 
         Raises:
-            IndexError: As of `exp_golomb`.
+            IndexError: As in `exp_golomb`.
         """
         code = self.exp_golomb()
         return (code + 1) // 2 if code % 2 else -(code // 2)

@@ -1,4 +1,4 @@
-"""`VideoCodec`, `AudioCodec`: all that this library knows of one codec, which is in a file of its own."""
+"""`VideoCodec`, `AudioCodec`: describe one codec; each codec is in a file of its own."""
 
 from __future__ import annotations
 
@@ -28,33 +28,33 @@ __all__ = [
 ]
 
 MAX_PAYLOAD: Final = 1100
-"""Bytes of an RTP payload: a UDP payload of 1200 bytes less what may stand around it, the RTP header with its extensions (48),
-the original sequence number of a retransmission (2), SRTP's tag (16) and the header of a TURN channel (4)."""
+"""Maximum size of an RTP payload: a UDP payload of 1200 bytes less the RTP header with its extensions (48), the original
+sequence number of a retransmission (2), SRTP's tag (16) and the header of a TURN channel (4)."""
 
 AUDIO_FEEDBACK: Final = (("transport-cc", ""),)
-"""When packets came (TWCC)."""
+"""Feedback on audio: the arrival of packets (TWCC)."""
 
 VIDEO_FEEDBACK: Final = (("nack", ""), ("nack", "pli"), ("goog-remb", ""), ("transport-cc", ""))
-"""Told are lost packets and frames (RFC 4585), the receiver's estimate of the bitrate (REMB), and when packets came (TWCC)."""
+"""Feedback on video: lost packets and frames (NACK and PLI, RFC 4585), the receiver's estimate (REMB), and TWCC."""
 
 
 Packer = Callable[[bytes], list[bytes]]
 
 
 def as_offered(offered: Parameters) -> Parameters:
-    """The answer of a codec whose forms do not differ: what this library says of it."""
+    """The answer of a codec without different forms: no parameters."""
     return {}
 
 
 @dataclass(frozen=True)
 class SendForm:
-    """A way in which a codec is encoded and cut into packets: links that negotiated the same one share an encoder.
+    """A way to encode a codec and to packetize it. Links that negotiated the same form share an encoder.
 
     Attributes:
-        codec: Its name.
-        options: Of the encoder, beside those that all forms have.
-        new_packer: Begins a stream of RTP payloads; what it returns makes payloads, each of at most `MAX_PAYLOAD` bytes, of an
-            encoded frame, and is used by one thread.
+        codec: Name of the codec.
+        options: Options of the encoder, beside those that all forms have.
+        new_packer: Begins a stream of RTP payloads: returns a function that makes payloads of at most `MAX_PAYLOAD` bytes from
+            an encoded frame, and is used by one thread.
     """
 
     codec: str
@@ -64,20 +64,20 @@ class SendForm:
 
 @dataclass(frozen=True)
 class Recorded:
-    """How a video codec is kept in files.
+    """How files hold a video codec.
 
     Attributes:
-        suffixes: Of the files that hold it as it came.
+        suffixes: Suffixes of the files that hold it unchanged.
         probe_format: FFmpeg's name of a file format, for a file of one keyframe.
-        probe_file: Makes such a file of a keyframe.
+        probe_file: Makes such a file from a keyframe.
         matroska_codec: The ``CodecID`` (RFC 9559).
-        matroska_private: Makes the ``CodecPrivate`` of the parameters that the probe found; empty: there is none.
-        matroska_data: Makes the data of a block of an access unit.
-        needs_parameters: Whether a keyframe without parameters cannot begin a file.
-        encoder_options: Of the encoder, where what came in another codec is re-encoded to this one: real time at constant
-            quality, no frame held back.
-        encoder_threads: Likewise.
-        encoder_bits_per_pixel: Per second, where the encoder needs a maximum; 0: it does not.
+        matroska_private: Makes the ``CodecPrivate`` from the parameters that the probe found; empty: there is none.
+        matroska_data: Makes the data of a block from an access unit.
+        needs_parameters: Whether a file cannot begin with a keyframe without parameters.
+        encoder_options: Options of the encoder, if another codec is re-encoded to this one: real time at constant quality, no
+            frame held back.
+        encoder_threads: Threads of that encoder.
+        encoder_bits_per_pixel: Maximum bitrate in bit/s per pixel, if that encoder needs one; 0: it does not.
     """
 
     suffixes: tuple[str, ...]
@@ -96,19 +96,20 @@ class VideoCodec(abc.ABC):
     """One video codec.
 
     Attributes:
-        name: As in ``a=rtpmap``.
-        clock_rate: RTP ticks per second.
-        decoder: FFmpeg's name of what decodes it.
-        encoder: FFmpeg's name of what encodes it; empty: it is received only.
-        marks_begin: Whether each packet tells if it is the first of its frame.
-        follows_durations: Whether the encoder shares its bitrate among frames by how long each is shown.
-        repeats_first_keyframe: Whether receivers exist that miss the first keyframe and do not ask for another.
-        is_preferred: Whether it is sent where a program names no codec, and answered before those that are not: encoding and
-            decoding the others takes more of a processor.
-        has_baseline: Whether its encoders have to be told to keep to Constrained Baseline, which every receiver takes.
-        stream_filter: FFmpeg's name of what makes access units of the packets of files; empty: they are access units.
-        recorded: How files keep it.
-        taken: Which of its forms can be decoded, for errors; empty: all of them.
+        name: Name as in ``a=rtpmap``.
+        clock_rate: RTP clock rate in Hz.
+        decoder: FFmpeg's name of the decoder.
+        encoder: FFmpeg's name of the software encoder; empty: it is received only.
+        marks_begin: Whether each packet says if it is the first of its frame.
+        follows_durations: Whether the encoder shares its bitrate among frames by their durations.
+        repeats_first_keyframe: Whether some receivers miss the first keyframe and do not request another.
+        is_preferred: Whether it is sent if a program names no codec, and answered before the others, which take more processor
+            time to encode and decode.
+        has_baseline: Whether its encoders must be told to keep to Constrained Baseline, which every receiver takes.
+        stream_filter: FFmpeg's name of the filter that makes access units from the packets of files; empty: they are access
+            units.
+        recorded: How files hold it.
+        taken: Which of its forms can be decoded, for errors; empty: all.
     """
 
     kind: ClassVar[Literal["video"]] = "video"
@@ -128,13 +129,13 @@ class VideoCodec(abc.ABC):
     @property
     @abc.abstractmethod
     def forms(self) -> Sequence[CodecForm]:
-        """How it is offered and answered."""
+        """The forms in which it is offered and answered."""
 
     def send_form(self, parameters: Parameters) -> SendForm:
-        """How it is sent to a receiver.
+        """The form in which it is sent to a receiver.
 
         Args:
-            parameters: The ``a=fmtp`` that was negotiated.
+            parameters: The negotiated ``a=fmtp``.
 
         Raises:
             NotImplementedError: It is received only.
@@ -142,33 +143,33 @@ class VideoCodec(abc.ABC):
         raise NotImplementedError(f"{self.name} is received only")
 
     def received_as(self, parameters: Parameters) -> VideoCodec:
-        """What parses and assembles its payloads.
+        """The codec that parses and assembles its payloads.
 
         Args:
-            parameters: The ``a=fmtp`` that was negotiated.
+            parameters: The negotiated ``a=fmtp``.
         """
         return self
 
     @abc.abstractmethod
     def parse(self, payload: bytes) -> Fragment:
-        """What one RTP payload holds; not empty, of any content."""
+        """Parse one RTP payload, which is not empty and may have any content."""
 
     def assemble(self, fragments: Sequence[Fragment]) -> bytes | None:
-        """What the decoder takes of a frame.
+        """Assemble a frame for the decoder.
 
         Args:
-            fragments: All of the frame, in order, each with data.
+            fragments: All fragments of the frame, in order, each with data.
 
         Returns:
-            None: they do not fit together.
+            The frame; None: the fragments do not fit together.
         """
         return b"".join(fragment.data or b"" for fragment in fragments)
 
     def encoder_options(self, bitrate: int) -> dict[str, str]:
-        """Options of the encoder for real time: no frame held back, no keyframe that was not asked for.
+        """Options of the encoder for real time: no frame held back, no keyframe without a request.
 
         Args:
-            bitrate: Bits per second.
+            bitrate: Bitrate in bit/s.
 
         Raises:
             NotImplementedError: It is received only.
@@ -176,23 +177,23 @@ class VideoCodec(abc.ABC):
         raise NotImplementedError(f"{self.name} is received only")
 
     def unit_reader(self) -> UnitReader | None:
-        """What reads a stream that was encoded elsewhere. None: such a stream cannot be sent as it is."""
+        """The reader of a stream that was encoded elsewhere. None: such a stream cannot be sent unchanged."""
         return None
 
     def takes(self, parameters: Parameters, stream: VideoFormat) -> bool:
-        """Whether a receiver takes a stream that was encoded elsewhere as it is.
+        """Whether a receiver takes a stream that was encoded elsewhere unchanged.
 
         Args:
-            parameters: The ``a=fmtp`` that was negotiated.
-            stream: Of this codec.
+            parameters: The negotiated ``a=fmtp``.
+            stream: Format of the stream, of this codec.
         """
         return True
 
     def is_promised(self, stream: VideoFormat) -> bool:
-        """Whether every receiver that takes what is encoded here takes a stream of an encoder in hardware too.
+        """Whether a hardware encoder's stream suits every receiver that takes this library's software encoding.
 
         Args:
-            stream: Of this codec.
+            stream: Format of the stream, of this codec.
         """
         return True
 
@@ -202,11 +203,11 @@ class VideoCodec(abc.ABC):
         return False
 
     def set_bitrate(self, encoder: VideoCodecContext, bitrate: int) -> None:
-        """Have an open encoder go on with another bitrate, without a keyframe.
+        """Change the bitrate of an open encoder, without a keyframe.
 
         Args:
-            encoder: Opened with the options of `encoder_options`.
-            bitrate: Bits per second.
+            encoder: An encoder opened with the options of `encoder_options`.
+            bitrate: New bitrate in bit/s.
 
         Raises:
             NotImplementedError: The codec does not follow the bitrate.
@@ -214,7 +215,7 @@ class VideoCodec(abc.ABC):
         raise NotImplementedError(f"{self.name} has no bitrate that can be set")
 
     def fitted(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """A frame in yuv420p as the encoder takes it."""
+        """Convert a frame in yuv420p to the size that the encoder takes."""
         return frame
 
 
@@ -223,15 +224,15 @@ class AudioCodec:
     """One audio codec.
 
     Attributes:
-        name: As in ``a=rtpmap``.
-        clock_rate: RTP ticks per second.
+        name: Name as in ``a=rtpmap``.
+        clock_rate: RTP clock rate in Hz.
         payload_type: As in `CodecForm`.
-        signalled_channels: In ``a=rtpmap``.
-        decoder: FFmpeg's name of what decodes it.
-        rate: Samples per second that it decodes to.
-        layout: FFmpeg's name of the channels that it decodes to.
-        is_recorded: Whether files hold it as it came.
-        concealing: Makes of the last packet one of which the decoder makes up a frame for a lost one; None: it cannot.
+        signalled_channels: Number of channels in ``a=rtpmap``.
+        decoder: FFmpeg's name of the decoder.
+        rate: Samples per second of the decoder's output.
+        layout: FFmpeg's name of the channel layout of the decoder's output.
+        is_recorded: Whether files hold it unchanged.
+        concealing: Makes from the last packet one for which the decoder extrapolates a lost frame; None: it cannot.
     """
 
     name: str
@@ -248,7 +249,7 @@ class AudioCodec:
 
     @property
     def forms(self) -> Sequence[CodecForm]:
-        """How it is offered and answered."""
+        """The forms in which it is offered and answered."""
         return (
             CodecForm(
                 self.kind,
@@ -264,7 +265,7 @@ class AudioCodec:
         )
 
     def send_form(self, parameters: Parameters) -> SendForm:
-        """How it is sent: a packet of sound is one payload."""
+        """The form in which it is sent: an audio packet is one payload."""
         return SendForm(self.name, (), _whole_packets)
 
 

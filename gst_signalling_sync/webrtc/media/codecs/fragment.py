@@ -1,4 +1,4 @@
-"""`Fragment`: what one RTP payload of a video codec holds, and what can be told from it about its frame."""
+"""`Fragment`: the content of one RTP payload of a video codec, and what it reveals of its frame."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ class Fragment(NamedTuple):
     """A part of a frame.
 
     Attributes:
-        data: For `VideoCodec.assemble`; None if the payload is not one of its codec.
-        begins: Whether it is for certain the first of its frame; this is always known where the codec `marks_begin`.
-        leads: Whether a keyframe may begin with it, as far as this part tells: of H264 with its parameters, which another
-            frame may have too.
-        keyframe: Whether its frame is a keyframe for certain.
-        picture: Whether it is part of a picture, not only of what comes before one.
+        data: Data for `VideoCodec.assemble`; None: the payload is not one of its codec.
+        begins: Whether it is certainly the first of its frame. This is always known if the codec `marks_begin`.
+        leads: Whether a keyframe may begin with it, as far as known: of H264, it has a parameter set, which another frame may
+            have too.
+        keyframe: Whether its frame is certainly a keyframe.
+        picture: Whether it is part of the encoded picture, not only of what precedes it, such as parameter sets.
         begins_layer: Whether it is the first of a spatial layer, of which the frame may have several.
     """
 

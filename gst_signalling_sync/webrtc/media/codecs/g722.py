@@ -1,4 +1,4 @@
-"""G.722: twice as many samples as RTP ticks (RFC 3551 section 4.5.2)."""
+"""G.722, with two samples per RTP tick (RFC 3551 section 4.5.2)."""
 
 from __future__ import annotations
 

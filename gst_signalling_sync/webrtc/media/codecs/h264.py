@@ -1,4 +1,4 @@
-"""H264: ITU-T H.264, and RFC 6184 for its RTP payloads and for what offers and answers say of it."""
+"""H264 (ITU-T H.264), its RTP payloads and its parameters in offers and answers (RFC 6184)."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ _MAX_INT: Final = (1 << 31) - 1
 
 _START_CODE: Final = b"\0\0\0\1"
 _MAX_UNITS: Final = 64
-"""In one packet."""
+"""Maximum number of NAL units in one packet."""
 
 _OFFERED_PROFILES: Final = ("42001f", "42e01f")
 """Baseline and Constrained Baseline of level 3.1, which every WebRTC endpoint supports (RFC 7742 section 6.2)."""
 
 _STREAM_PROFILES: Final = ("640034", "f40034", "4d0034")
-"""Of the highest level, offered for streams that were encoded elsewhere alone: High; High 4:4:4 Predictive, whose decoders take
-High too, and which is what Chromium has without hardware; and Main."""
+"""Profiles of the highest level, offered only for streams that were encoded elsewhere: High; High 4:4:4 Predictive, whose
+decoders also take High, and which Chromium has without hardware; and Main."""
 
 
 class H264(VideoCodec):
@@ -58,9 +58,9 @@ class H264(VideoCodec):
     decoder = "h264"
     encoder = "libx264"
     marks_begin = False
-    # libx264 would, and hold a frame back for it.
+    # libx264 would follow durations, but hold a frame back for it.
     follows_durations = False
-    # GStreamer's stay grey for good.
+    # GStreamer's receivers stay grey forever.
     repeats_first_keyframe = True
     is_preferred = True
     has_baseline = True
@@ -81,7 +81,10 @@ class H264(VideoCodec):
 
     @property
     def forms(self) -> Sequence[CodecForm]:
-        """How it is offered: in packetization mode 1; and answered: whatever profile and mode can be decoded."""
+        """The forms in which it is offered and answered.
+
+        It is offered in packetization mode 1, and answered in any profile and mode that can be decoded.
+        """
         return [
             *(self._form(number, profile) for number, profile in zip((99, 101), _OFFERED_PROFILES, strict=True)),
             *(
@@ -91,60 +94,60 @@ class H264(VideoCodec):
         ]
 
     def send_form(self, parameters: Parameters) -> SendForm:
-        """How it is sent: Constrained Baseline, which receivers of each profile decode, in the packetization mode."""
+        """The form in which it is sent: Constrained Baseline, which all receivers decode, in the packetization mode."""
         return _SINGLE_UNITS if packetization_mode(parameters) == 0 else _FRAGMENTS
 
     def parse(self, payload: bytes) -> Fragment:
-        """What one RTP payload holds."""
+        """Parse one RTP payload."""
         kind = payload[0] & _NAL_TYPE_MASK
         if kind == _NAL_STAP_A:
             return _aggregate(payload)
         if kind == _NAL_FU_A:
             return _fragment(payload)
-        # A unit of a header alone has no content.
+        # A NAL unit of only a header has no content.
         if kind not in _NAL_SINGLE or len(payload) < 2:
             return UNUSABLE
         return _unit(_START_CODE + payload, kind)
 
     def unit_reader(self) -> H264UnitReader:
-        """What reads a stream that was encoded elsewhere."""
+        """The reader of a stream that was encoded elsewhere."""
         return H264UnitReader()
 
     def takes(self, parameters: Parameters, stream: VideoFormat) -> bool:
-        """Whether a receiver takes a stream that was encoded elsewhere as it is: by its profile, in packetization mode 1."""
+        """Whether a receiver takes a stream that was encoded elsewhere unchanged: by its profile, in packetization mode 1."""
         return decodes(parameters, stream.profile)
 
     def is_promised(self, stream: VideoFormat) -> bool:
-        """Whether it is Baseline: encoders in hardware use none of what Constrained Baseline excludes, but may not say so."""
+        """Whether it is Baseline: hardware encoders use nothing that Constrained Baseline excludes, but may not say so."""
         return is_baseline(stream.profile)
 
     def encoder_options(self, bitrate: int) -> dict[str, str]:
         """Options of libx264 for real time."""
         return {
-            # Constrained baseline, which every browser takes (RFC 7742 section 6.2).
+            # Constrained Baseline, which every browser takes (RFC 7742 section 6.2).
             "profile": "baseline",
             "preset": "superfast",
             "tune": "zerolatency",
             "maxrate": str(bitrate),
             "bufsize": str(_buffer_size(bitrate)),
-            # Decoders may join at any keyframe, so parameter sets go with each; and none comes unasked.
+            # Decoders may join at any keyframe, so each has its parameter sets; and no keyframe comes without a request.
             "x264-params": "repeat-headers=1:scenecut=0",
             "forced-idr": "1",
         }
 
     @property
     def follows_bitrate(self) -> bool:
-        """Whether this PyAV can set the maximum bitrate of an open encoder, without which libx264 ignores a higher one."""
+        """Whether this PyAV can set the maximum bitrate of an open encoder, without which libx264 ignores an increase."""
         return _can_set_maximum()
 
     def set_bitrate(self, encoder: VideoCodecContext, bitrate: int) -> None:
-        """Have an open encoder go on with another bitrate: FFmpeg's libx264 looks before each frame."""
+        """Change the bitrate of an open encoder: FFmpeg's libx264 checks it before each frame."""
         control = cast(_RateControl, encoder)
         control.bit_rate = control.max_bit_rate = bitrate
         control.rc_buffer_size = _buffer_size(bitrate)
 
     def fitted(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """A frame with even sides: its colours have half the resolution."""
+        """Cut a frame to even sides, because its chroma has half the resolution."""
         return with_even_sides(frame)
 
     def _form(self, payload_type: int, profile: str, is_for_streams: bool = False) -> CodecForm:
@@ -164,12 +167,12 @@ class H264(VideoCodec):
 
 
 def _buffer_size(bitrate: int) -> int:
-    """Bits that frames may differ by, altogether: half a second's."""
+    """Size of the rate control buffer in bits: half a second of the bitrate."""
     return min(bitrate // 2, _MAX_INT)
 
 
 class _RateControl(Protocol):
-    """What an encoder of PyAV 19 has; PyAV 18 only tells the first two, and not all of its types do."""
+    """Attributes of an encoder in PyAV 19. In PyAV 18 the first two are read-only, and not all of its types have them."""
 
     bit_rate: int | None
     max_bit_rate: int | None
@@ -181,19 +184,19 @@ def _can_set_maximum() -> bool:
     try:
         cast(_RateControl, av.CodecContext.create(H264.encoder, "w")).max_bit_rate = 1
     except AttributeError:
-        # PyAV 18 only tells it.
+        # In PyAV 18 it is read-only.
         return False
     return True
 
 
 def _unit(data: bytes, kind: int) -> Fragment:
-    # A slice may be the first of its picture, but the parameters that it needs may have been lost just before it.
+    # A slice may be the first of its picture, but the parameter sets before it may have been lost.
     leads = kind == _NAL_SPS
     return Fragment(data, leads or kind == _NAL_DELIMITER, leads, kind == _NAL_IDR, kind in _NAL_SLICES)
 
 
 def _fragment(payload: bytes) -> Fragment:
-    """A part of a unit (section 5.8)."""
+    """Parse a fragmentation unit, FU-A (RFC 6184 section 5.8)."""
     if len(payload) < _FU_BYTES:
         return UNUSABLE
     indicator, header = payload[:_FU_BYTES]
@@ -205,7 +208,7 @@ def _fragment(payload: bytes) -> Fragment:
 
 
 def _aggregate(payload: bytes) -> Fragment:
-    """Several units in one packet (section 5.7.1)."""
+    """Parse an aggregation packet, STAP-A (RFC 6184 section 5.7.1)."""
     parts: list[Fragment] = []
     position = 1
     while position < len(payload):
@@ -225,7 +228,7 @@ def _aggregate(payload: bytes) -> Fragment:
 
 
 def _pack_fragments(data: bytes) -> list[bytes]:
-    """The non-interleaved mode (section 6.3): small units together, large ones in parts."""
+    """Packetize in the non-interleaved mode (RFC 6184 section 6.3): small NAL units together, large ones in parts."""
     payloads: list[bytes] = []
     small: list[bytes] = []
     size = 1
@@ -260,7 +263,7 @@ def _parts(unit: bytes) -> Iterator[bytes]:
 
 
 def _pack_single_units(data: bytes) -> list[bytes]:
-    """The single NAL unit mode (section 6.2)."""
+    """Packetize in the single NAL unit mode (RFC 6184 section 6.2)."""
     return list(nal_units(data))
 
 

@@ -1,4 +1,4 @@
-"""`H264UnitReader`: access units of H264 in the Annex B format, whose keyframes get their parameter sets."""
+"""`H264UnitReader`: reads H264 access units in the Annex B format, and adds parameter sets to keyframes."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _NAL_SPS: Final = 7
 _NAL_PPS: Final = 8
 _NAL_DELIMITER: Final = 9
 _NAL_KINDS: Final = range(1, 24)
-"""The rest is RTP's own (RFC 6184 section 5.2)."""
+"""NAL unit types of H.264; RTP uses the others (RFC 6184 section 5.2)."""
 
 _LENGTH_BYTES: Final = 4
 
 _MAX_UNITS: Final = 1024
-"""In one access unit: one slice for each row of macroblocks of the largest frame."""
+"""Maximum number in one access unit: one slice for each row of macroblocks of the largest frame."""
 
 
 class H264UnitReader:
-    """Keeps the parameter sets of a stream, and puts those that a keyframe needs in front of it.
+    """Keeps the parameter sets of a stream, and inserts those that a keyframe needs before it.
 
-    An encoder may give them once, at its begin, and a file beside its frames. A receiver needs them with each keyframe that it
-    may begin with.
+    An encoder may make them only once, at its beginning, and a file may hold them outside the frames. A receiver needs them
+    with each keyframe with which it may begin.
     """
 
     def __init__(self) -> None:
-        # By identifier: what was read, and the NAL unit itself.
+        # By identifier: the parsed parameter set, and its NAL unit.
         self._sequences: dict[int, tuple[SequenceParameters, bytes]] = {}
         self._pictures: dict[int, tuple[PictureParameters, bytes]] = {}
         self._format: VideoFormat | None = None
@@ -68,7 +68,7 @@ class H264UnitReader:
         return AccessUnit(_joined([*units[:begin], *missing, *units[begin:]]), True, self._format)
 
     def _keep_parameters(self, units: list[bytes]) -> set[bytes]:
-        """Keep the parameter sets among some NAL units; those that there were."""
+        """Keep the parameter sets among NAL units, and return them."""
         own: set[bytes] = set()
         for unit in units:
             kind = unit[0] & _NAL_TYPE_MASK
@@ -83,10 +83,10 @@ class H264UnitReader:
         return own
 
     def _needed(self, headers: list[SliceHeader]) -> tuple[list[bytes], VideoFormat]:
-        """The parameter sets of a keyframe, the sequence parameter sets first, and what they say.
+        """The parameter sets of a keyframe, sequence parameter sets first, and the format that they describe.
 
         Raises:
-            MediaError: Not all of them have come.
+            MediaError: Some of them have not come.
         """
         needed: dict[bytes, None] = {}
         pictures: dict[bytes, None] = {}
@@ -123,7 +123,7 @@ def _why_foreign(data: bytes, units: list[bytes]) -> str:
 
 
 def _has_lengths(data: bytes) -> bool:
-    """Whether it has NAL units as files have them, each behind its length in four octets (ISO/IEC 14496-15)."""
+    """Whether the data has NAL units as in files, each preceded by its length in four octets (ISO/IEC 14496-15)."""
     position = 0
     while position + _LENGTH_BYTES < len(data):
         position += _LENGTH_BYTES + int.from_bytes(data[position : position + _LENGTH_BYTES], "big")

@@ -1,4 +1,4 @@
-"""Parameter sets and slice headers of H264, as far as sending needs them: ITU-T H.264 sections 7.3.2.1, 7.3.2.2 and 7.3.3."""
+"""Parameter sets and slice headers of H264, as far as needed for sending (ITU-T H.264 sections 7.3.2.1, 7.3.2.2, 7.3.3)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .bits import Bits
 __all__ = ["PictureParameters", "SequenceParameters", "SliceHeader"]
 
 _CHROMA_PROFILES: Final = (44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244)
-"""``profile_idc`` of those whose sequence parameter set tells the format of its colours."""
+"""``profile_idc`` of profiles whose sequence parameter sets have a chroma format."""
 
 _CHROMA_4_2_0: Final = 1
 _CHROMA_4_4_4: Final = 3
@@ -18,14 +18,14 @@ _MACROBLOCK: Final = 16
 _MAX_SIDE: Final = 16384
 
 _SLICE_HEADER_BYTES: Final = 24
-"""Enough for the fields that are read."""
+"""Enough bytes for the fields that are read."""
 
 _SLICE_TYPES: Final = 10
 _B_SLICE: Final = 1
 
 
 def _payload(unit: bytes) -> bytes:
-    """What a NAL unit holds, without its header and emulation prevention (section 7.4.1)."""
+    """The content of a NAL unit, without its header and emulation prevention (ITU-T H.264 section 7.4.1)."""
     return unit[1:].replace(b"\0\0\3", b"\0\0")
 
 
@@ -34,7 +34,7 @@ class SequenceParameters:
     """A sequence parameter set.
 
     Attributes:
-        identifier: By which picture parameter sets name it.
+        identifier: Identifier to which picture parameter sets refer.
         profile: The ``profile-level-id`` (RFC 6184 section 8.1).
         size: Width and height in pixels.
     """
@@ -45,7 +45,7 @@ class SequenceParameters:
 
     @classmethod
     def parse(cls, unit: bytes) -> SequenceParameters:
-        """Read a NAL unit.
+        """Parse a NAL unit.
 
         Raises:
             ValueError: It is malformed.
@@ -81,8 +81,8 @@ class PictureParameters:
     """A picture parameter set.
 
     Attributes:
-        identifier: By which slices name it.
-        sequence: The sequence parameter set that it belongs to.
+        identifier: Identifier to which slices refer.
+        sequence: Identifier of its sequence parameter set.
     """
 
     identifier: int
@@ -90,7 +90,7 @@ class PictureParameters:
 
     @classmethod
     def parse(cls, unit: bytes) -> PictureParameters:
-        """Read a NAL unit.
+        """Parse a NAL unit.
 
         Raises:
             ValueError: It is malformed.
@@ -105,11 +105,11 @@ class PictureParameters:
 
 @dataclass(frozen=True, slots=True)
 class SliceHeader:
-    """The begin of a slice.
+    """The header of a slice.
 
     Attributes:
-        is_bidirectional: Whether it builds on frames that are shown after it.
-        parameters: The picture parameter set that it belongs to.
+        is_bidirectional: Whether the slice refers to frames that are shown after it (B slice).
+        parameters: Identifier of its picture parameter set.
     """
 
     is_bidirectional: bool
@@ -117,7 +117,7 @@ class SliceHeader:
 
     @classmethod
     def parse(cls, unit: bytes) -> SliceHeader:
-        """Read a NAL unit.
+        """Parse a NAL unit.
 
         Raises:
             ValueError: It is malformed.

@@ -1,4 +1,4 @@
-"""``a=fmtp`` of H264 in answers, and which streams a receiver takes by it (RFC 6184 sections 8.1 and 8.2.2)."""
+"""``a=fmtp`` of H264 in answers, and the streams that a receiver takes by it (RFC 6184 sections 8.1 and 8.2.2)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["answer_for_streams", "answer_to", "decodes", "is_baseline", "packeti
 _PROFILE_LEVEL: Final = re.compile(r"[0-9A-Fa-f]{6}")
 
 _DEFAULT_PROFILE_LEVEL: Final = "42e01f"
-"""What is meant where nothing is said, by WebRTC's endpoints at least: RFC 6184 would have level 1."""
+"""Default of WebRTC endpoints; that of RFC 6184 would be level 1."""
 
 _BASELINE, _MAIN, _HIGH = 66, 77, 100
 _HIGH_4_4_4: Final = 244
 
 _DECODED_PROFILES: Final = (_BASELINE, _MAIN, _HIGH)
-"""``profile_idc`` of what has 8 bits in 4:2:0; the constraint flags only narrow it."""
+"""``profile_idc`` of profiles with 8 bits in 4:2:0, which constraint flags can only narrow."""
 
 _EXTENDED: Final = 88
 
@@ -35,14 +35,14 @@ _SUBSETS: Final = {
     "high": ("high", "constrained high", "main", "constrained baseline"),
     "high 4:4:4": ("high 4:4:4", "high", "constrained high", "main", "constrained baseline"),
 }
-"""What a decoder of each profile decodes (ITU-T H.264 section A.2)."""
+"""Profiles that a decoder of each profile decodes (ITU-T H.264 section A.2)."""
 
 _MODES: Final = (0, 1)
-"""Single NAL unit, and non-interleaved; the interleaved mode is not for real time."""
+"""Single NAL unit mode and non-interleaved mode; the interleaved mode is not for real time."""
 
 
 def packetization_mode(parameters: Parameters) -> int | None:
-    """The packetization mode that an ``a=fmtp`` tells; None if it is not a number."""
+    """The packetization mode of an ``a=fmtp``; None: it is not a number."""
     try:
         return int(parameters.get("packetization-mode") or 0)
     except ValueError:
@@ -52,14 +52,14 @@ def packetization_mode(parameters: Parameters) -> int | None:
 def answer_to(offered: Parameters) -> Parameters | None:
     """The answer to an offered payload type.
 
-    The mode must be the offer's, and the profile too. The level may be the offer's, whatever the offer says of asymmetry; every
-    level is decoded.
+    The mode and the profile must be those of the offer. The level may be that of the offer, whatever the offer says of
+    asymmetry, since every level is decoded.
 
     Args:
-        offered: Its ``a=fmtp``.
+        offered: The offered ``a=fmtp``.
 
     Returns:
-        None: its profile or its mode is none that can be decoded.
+        The answer; None: the profile or the mode cannot be decoded.
     """
     mode = packetization_mode(offered)
     profile_level = str(offered.get("profile-level-id") or _DEFAULT_PROFILE_LEVEL)
@@ -73,12 +73,12 @@ def answer_to(offered: Parameters) -> Parameters | None:
 
 
 def answer_for_streams(profile_level: str) -> Callable[[Parameters], Parameters | None]:
-    """How a profile is answered that is offered for what was encoded elsewhere.
+    """Make the function that answers a profile offered for streams that were encoded elsewhere.
 
-    An answer that does not tell a profile means that of the offer, as GStreamer's webrtcbin does.
+    An answer without a profile means that of the offer, as that of GStreamer's webrtcbin does.
 
     Args:
-        profile_level: As it is offered.
+        profile_level: The offered ``profile-level-id``.
     """
     return lambda answered: (
         {**answered, "profile-level-id": answered.get("profile-level-id") or profile_level}
@@ -88,12 +88,12 @@ def answer_for_streams(profile_level: str) -> Callable[[Parameters], Parameters 
 
 
 def decodes(parameters: Parameters, stream: str) -> bool:
-    """Whether a receiver takes a stream as it is, in packets of any size.
+    """Whether a receiver takes a stream unchanged, in packets of any size.
 
-    Levels are not compared: answers of WebRTC's endpoints have one that says nothing of what they decode.
+    Levels are not compared: those in answers of WebRTC endpoints do not say what they decode.
 
     Args:
-        parameters: The ``a=fmtp`` that was negotiated.
+        parameters: The negotiated ``a=fmtp``.
         stream: The stream's ``profile-level-id``.
     """
     profile = _profile(str(parameters.get("profile-level-id") or _DEFAULT_PROFILE_LEVEL))
@@ -104,13 +104,13 @@ def is_baseline(stream: str) -> bool:
     """Whether a stream is of Baseline or Constrained Baseline profile.
 
     Args:
-        stream: Its ``profile-level-id``.
+        stream: The stream's ``profile-level-id``.
     """
     return _profile(stream) in _SUBSETS["baseline"]
 
 
 def _profile(profile_level: str) -> str:
-    """The name of the profile (table 5)."""
+    """The name of the profile (RFC 6184 table 5)."""
     if _PROFILE_LEVEL.fullmatch(profile_level) is None:
         return ""
     number, constraints = int(profile_level[:2], 16), int(profile_level[2:4], 16)

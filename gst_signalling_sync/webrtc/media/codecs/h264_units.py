@@ -1,4 +1,4 @@
-"""NAL units of an access unit of H264, and how files hold them: each behind its length (ISO/IEC 14496-15 section 5)."""
+"""NAL units of H264 access units, and their form in files: each preceded by its length (ISO/IEC 14496-15 section 5)."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ _HIGH_PROFILES: Final = (100, 110, 122, 144)
 
 def nal_units(unit: bytes) -> list[bytes]:
     """The NAL units of an access unit in the Annex B format, without their start codes."""
-    # What precedes the first start code is its zeros, and no NAL unit ends in one.
+    # Zeros may precede the first start code, and no NAL unit ends in one.
     return [each for each in (part.rstrip(b"\0") for part in _START_CODE.split(unit)[1:]) if each]
 
 
 def length_prefixed(unit: bytes) -> bytes:
-    """Replace the start codes of Annex B.
+    """Replace the start codes of Annex B by lengths.
 
     Args:
         unit: An access unit with start codes.
 
     Returns:
-        Its NAL units, each behind its length in four octets.
+        The NAL units, each preceded by its length in four octets.
     """
     return b"".join(struct.pack(">I", len(each)) + each for each in nal_units(unit))
 
 
 def parameter_record(parameter_sets: bytes) -> bytes:
-    """The ``AVCDecoderConfigurationRecord``.
+    """Make the ``AVCDecoderConfigurationRecord``.
 
     Args:
-        parameter_sets: Sequence and picture parameter sets, with start codes. The video is 4:2:0 with 8 bits, as WebRTC's is.
+        parameter_sets: Sequence and picture parameter sets, with start codes. The video is 4:2:0 with 8 bits, as in WebRTC.
     """
     units = nal_units(parameter_sets)
     sequences = [unit for unit in units if unit[0] & 0x1F == _SEQUENCE_PARAMETER_SET and len(unit) >= 4][:31]

@@ -1,4 +1,4 @@
-"""H265, received only: ITU-T H.265, and RFC 7798 for its RTP payloads and for what offers and answers say of it."""
+"""H265 (ITU-T H.265), received only; its RTP payloads and its parameters in offers and answers (RFC 7798)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DIFFERENCE_BYTES: Final = 1
 
 _ORDERS: Final = 1 << 16
 _MAX_UNITS: Final = 64
-"""In one packet."""
+"""Maximum number of NAL units in one packet."""
 
 _START_CODE: Final = b"\0\0\0\1"
 
@@ -37,17 +37,17 @@ _DECODED_PROFILES: Final = ("1", "2")
 """Main and Main 10."""
 
 _ANSWERED: Final = ("profile-space", "profile-id", "tier-flag", "level-id", "tx-mode", "sprop-max-don-diff")
-"""The configuration, which an answer repeats (section 7.2.2), and whether there are decoding order numbers."""
+"""Parameters that an answer repeats: the configuration (RFC 7798 section 7.2.2), and use of decoding order numbers."""
 
 
 class _Part(NamedTuple):
-    """A NAL unit, or a part of one.
+    """A NAL unit, or a part of it.
 
     Attributes:
-        kind: Of the unit.
-        data: With a start code and the unit's header, if it begins with this.
-        begins: Whether it does.
-        order: The decoding order number of what begins, where there are any.
+        kind: Type of the NAL unit.
+        data: Data; with a start code and the unit's header, if the part begins the unit.
+        begins: Whether the part begins the unit.
+        order: Decoding order number of a part that begins a unit, if payloads have them.
     """
 
     kind: int
@@ -60,8 +60,8 @@ class H265(VideoCodec):
     """H265.
 
     Args:
-        has_order: Whether payloads tell the decoding order of NAL units (DON), which then may come in another one within
-            their access unit.
+        has_order: Whether payloads have decoding order numbers (DON), so that the NAL units of an access unit may come in
+            another order. Defaults to False.
     """
 
     name = "H265"
@@ -83,7 +83,7 @@ class H265(VideoCodec):
 
     @property
     def forms(self) -> Sequence[CodecForm]:
-        """How it is offered, for what this end receives alone; and answered."""
+        """The forms in which it is offered, only for receiving, and answered."""
         return (
             CodecForm(
                 "video",
@@ -100,16 +100,16 @@ class H265(VideoCodec):
         )
 
     def received_as(self, parameters: Parameters) -> VideoCodec:
-        """What parses payloads with decoding order numbers, or without (section 7.1, sprop-max-don-diff)."""
+        """The parser of payloads with or without decoding order numbers (RFC 7798 section 7.1, sprop-max-don-diff)."""
         return H265(str(parameters.get("sprop-max-don-diff") or "0") != "0")
 
     def parse(self, payload: bytes) -> Fragment:
-        """What one RTP payload holds."""
+        """Parse one RTP payload."""
         try:
             parts = self._parts(payload)
         except ValueError:
             return UNUSABLE
-        # A slice may be the first of its frame, but the parameters that it needs may have been lost just before it.
+        # A slice may be the first of its frame, but the parameter sets before it may have been lost.
         leads = any(part.kind == VIDEO_PARAMETER_SET and part.begins for part in parts)
         return Fragment(
             payload if self._has_order else b"".join(part.data for part in parts),
@@ -120,7 +120,7 @@ class H265(VideoCodec):
         )
 
     def assemble(self, fragments: Sequence[Fragment]) -> bytes | None:
-        """The NAL units in decoding order, with start codes."""
+        """Assemble the NAL units in decoding order, with start codes."""
         if not self._has_order:
             return super().assemble(fragments)
         units: list[tuple[int, list[bytes]]] = []
@@ -136,10 +136,10 @@ class H265(VideoCodec):
         return b"".join(data for _, unit in units for data in unit)
 
     def _parts(self, payload: bytes) -> list[_Part]:
-        """What one payload holds, one or more.
+        """The parts in one payload, one or more.
 
         Raises:
-            ValueError: It is none of this codec.
+            ValueError: It is not a payload of this codec.
         """
         if len(payload) <= _HEADER_BYTES:
             raise ValueError("no content")
@@ -156,14 +156,14 @@ class H265(VideoCodec):
         return [_Part(kind, b"".join((_START_CODE, payload[:_HEADER_BYTES], payload[content:])), order=order)]
 
     def _order_at(self, payload: bytes, position: int) -> tuple[int, int]:
-        """A decoding order number, and where what follows it begins."""
+        """Read a decoding order number; return it and the position after it."""
         if not self._has_order:
             return 0, position
         end = position + _ORDER_BYTES
         return int.from_bytes(payload[position:end], "big"), end
 
     def _aggregated(self, payload: bytes) -> list[_Part]:
-        """Several units (section 4.4.2)."""
+        """Parse an aggregation packet (RFC 7798 section 4.4.2)."""
         parts: list[_Part] = []
         order, position = self._order_at(payload, _HEADER_BYTES)
         while position < len(payload):
@@ -181,7 +181,7 @@ class H265(VideoCodec):
         return parts
 
     def _fragmented(self, payload: bytes) -> _Part:
-        """A part of a unit (section 4.4.3)."""
+        """Parse a fragmentation unit (RFC 7798 section 4.4.3)."""
         if len(payload) <= _FU_BYTES:
             raise ValueError("no content")
         header = payload[_FU_BYTES - 1]
@@ -194,7 +194,7 @@ class H265(VideoCodec):
 
 
 def _answer_to(offered: Parameters) -> Parameters | None:
-    """The answer to an offered payload type; None: its profile or its transmission mode is none that can be received."""
+    """The answer to an offered payload type; None: its profile or its transmission mode cannot be received."""
     space, profile = str(offered.get("profile-space") or "0"), str(offered.get("profile-id") or "1")
     if space != "0" or profile not in _DECODED_PROFILES or str(offered.get("tx-mode") or "SRST") != "SRST":
         return None

@@ -1,4 +1,4 @@
-"""NAL units of an access unit of H265, and what files say of them before (ISO/IEC 14496-15 section 8.3.3)."""
+"""NAL units of H265 access units, and their parameters in files (ISO/IEC 14496-15 section 8.3.3)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .h264_units import nal_units
 __all__ = ["IRAP", "SLICES", "VIDEO_PARAMETER_SET", "kind_of", "parameter_record"]
 
 SLICES: Final = range(32)
-"""Kinds of NAL units that are part of a frame (ITU-T H.265 table 7-1)."""
+"""NAL unit types that are part of a frame (ITU-T H.265 table 7-1)."""
 
 IRAP: Final = range(16, 24)
-"""Those of a frame that decoding can begin with."""
+"""NAL unit types of a frame with which decoding can begin."""
 
 VIDEO_PARAMETER_SET: Final = 32
 _SEQUENCE_PARAMETER_SET: Final = 33
@@ -23,22 +23,22 @@ _PICTURE_PARAMETER_SET: Final = 34
 _HEADER_BYTES: Final = 2
 _PROFILE_BYTES: Final = 12
 _MAX_SETS: Final = 16
-"""Of a kind (section 7.4.3)."""
+"""Maximum number of parameter sets of a type (ITU-T H.265 section 7.4.3)."""
 
 _EIGHT_BITS_IN_420: Final = (1, 0, 0)
 _COLOURS_APART: Final = 3
 
 
 def kind_of(unit: bytes) -> int:
-    """The kind of a NAL unit, by its first byte."""
+    """The type of a NAL unit, by its first byte."""
     return unit[0] >> 1 & 0x3F
 
 
 def parameter_record(parameter_sets: bytes) -> bytes:
-    """The ``HEVCDecoderConfigurationRecord``.
+    """Make the ``HEVCDecoderConfigurationRecord``.
 
     Args:
-        parameter_sets: Video, sequence and picture parameter sets, with start codes; a sequence parameter set at least.
+        parameter_sets: Video, sequence and picture parameter sets, with start codes; at least a sequence parameter set.
     """
     units = nal_units(parameter_sets)
     sets = {
@@ -85,7 +85,7 @@ def _colours(sequence: bytes) -> tuple[int, int, int]:
     chroma = bits.exp_golomb()
     if chroma == _COLOURS_APART:
         bits.take(1)
-    # Width and height, and what is cut off them.
+    # Width and height, and the conformance window.
     for _ in range(2):
         bits.exp_golomb()
     if bits.take(1):

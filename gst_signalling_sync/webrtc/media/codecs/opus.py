@@ -1,4 +1,4 @@
-"""Opus: RFC 6716, and RFC 7587 for its RTP payloads."""
+"""Opus (RFC 6716) and its RTP payloads (RFC 7587)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .codec import AudioCodec
 __all__ = ["OPUS", "samples_of"]
 
 _MAX_SAMPLES: Final = 5760
-"""Of a packet: 120 ms (RFC 6716 section 3.2.5)."""
+"""Maximum number of samples of a packet: 120 ms (RFC 6716 section 3.2.5)."""
 
 _SILK: Final = (480, 960, 1920, 2880)
 _HYBRID: Final = (480, 960)
@@ -19,7 +19,7 @@ _CELT: Final = (120, 240, 480, 960)
 
 
 def _concealing(packet: bytes) -> bytes:
-    # A frame of no bytes is a lost one (RFC 6716 section 3.4), for which libopus makes up what may have been.
+    # A frame of no bytes is a lost one (RFC 6716 section 3.4), which libopus conceals.
     return bytes([packet[0] & 0xFC])
 
 
@@ -29,10 +29,10 @@ OPUS: Final = AudioCodec(
 
 
 def samples_of(packet: bytes) -> int:
-    """How long a packet lasts, in samples at 48 kHz (RFC 6716 section 3.1).
+    """Duration of a packet, in samples at 48 kHz (RFC 6716 section 3.1).
 
     Raises:
-        ValueError: It is no packet of Opus.
+        ValueError: It is not an Opus packet.
     """
     if not packet:
         raise ValueError("no packet of Opus: it is empty")

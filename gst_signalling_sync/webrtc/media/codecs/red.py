@@ -1,4 +1,4 @@
-"""RED (RFC 2198): packets of sound that repeat what earlier ones had, so that what is lost comes with the next packet.
+"""RED (RFC 2198): audio packets that repeat the payloads of earlier ones, so that a lost payload comes with a later packet.
 
 Browsers offer it for Opus, with the payload type of Opus for each block: ``a=fmtp:63 111/111``.
 """
@@ -18,11 +18,11 @@ from .redundancy_codec import RedundancyCodec, RedundantBlock
 __all__ = ["MAX_BLOCKS", "MAX_BLOCK_BYTES", "MAX_OFFSET", "RED", "carried_in", "pack", "unpack"]
 
 MAX_BLOCKS: Final = 8
-"""Of a packet, the primary one included; a peer that sends more has made a mistake."""
+"""Maximum number of blocks in a packet, including the primary one; a packet with more is malformed."""
 
 MAX_BLOCK_BYTES: Final = 0x3FF
 MAX_OFFSET: Final = 0x3FFF
-"""What the fields of a redundant block's header hold (RFC 2198 section 3)."""
+"""Maximum of the timestamp offset in a redundant block's header (RFC 2198 section 3)."""
 
 _FOLLOWED: Final = 0x80
 _HEADER_BYTES: Final = 4
@@ -30,12 +30,12 @@ _PAYLOAD_TYPES: Final = re.compile(r"\d{1,3}(/\d{1,3})+")
 
 
 def pack(redundant: Sequence[RedundantBlock], payload_type: int, primary: bytes) -> bytes:
-    """A payload of RED.
+    """Make a RED payload.
 
     Args:
-        redundant: What it repeats, the oldest first.
-        payload_type: Of the primary block.
-        primary: Its data.
+        redundant: The redundant blocks, the oldest first.
+        payload_type: Payload type of the primary block.
+        primary: Data of the primary block.
 
     Raises:
         ValueError: There are more than 7 redundant blocks, or one is too old or too long for its header.
@@ -55,16 +55,16 @@ def pack(redundant: Sequence[RedundantBlock], payload_type: int, primary: bytes)
 
 
 def unpack(payload: bytes) -> tuple[list[RedundantBlock], int, bytes]:
-    """What a payload of RED holds.
+    """Read a RED payload.
 
     Args:
-        payload: Of any content.
+        payload: Payload of any content.
 
     Returns:
         The redundant blocks in the order of the packet, and payload type and data of the primary one.
 
     Raises:
-        ValueError: It is none: cut off, or of more than 8 blocks.
+        ValueError: It is not a RED payload: it is cut off, or has more than 8 blocks.
     """
     headers: list[tuple[int, int, int]] = []
     position = 0
@@ -86,7 +86,7 @@ def unpack(payload: bytes) -> tuple[list[RedundantBlock], int, bytes]:
 
 
 def carried_in(parameters: Parameters) -> list[int]:
-    """The payload types that packets hold, by the ``a=fmtp``; empty where it says none."""
+    """The payload types of the blocks by the ``a=fmtp``; empty if it has none."""
     for value in parameters:
         if _PAYLOAD_TYPES.fullmatch(value):
             return [int(each) for each in dict.fromkeys(value.split("/"))]

@@ -1,4 +1,4 @@
-"""`RedundancyCodec`: what this library knows of a format whose packets carry the payloads of other codecs, earlier ones too."""
+"""`RedundancyCodec`: describes a format whose packets carry payloads of other codecs, including earlier ones (RFC 2198)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["RedundancyCodec", "RedundantBlock"]
 
 @dataclass(frozen=True, slots=True)
 class RedundantBlock:
-    """What a packet repeats of an earlier one.
+    """The payload of an earlier packet that a packet repeats.
 
     Attributes:
-        payload_type: Of its data.
-        offset: RTP ticks by which it is older than the packet.
-        data: The payload that the earlier packet had.
+        payload_type: Payload type of the data.
+        offset: Difference of the RTP timestamps, in ticks.
+        data: Payload of the earlier packet.
     """
 
     payload_type: int
@@ -29,19 +29,19 @@ class RedundantBlock:
 
 @dataclass(frozen=True)
 class RedundancyCodec:
-    """A format of packets of sound that carry the payloads of other codecs, earlier ones too.
+    """A format of audio packets that carry payloads of other codecs, including earlier ones.
 
     Attributes:
-        name: As in ``a=rtpmap``.
-        clock_rate: RTP ticks per second.
+        name: Name as in ``a=rtpmap``.
+        clock_rate: RTP clock rate in Hz.
         payload_type: As in `CodecForm`.
-        signalled_channels: In ``a=rtpmap``.
-        carries: The payload type that it carries in our offers.
-        carried_in: The payload types that packets carry, by the negotiated ``a=fmtp``.
-        pack: Makes a payload of redundant blocks, the oldest first, and payload type and data of the primary one.
-        unpack: The reverse, of any content; `ValueError` where it is no such payload.
-        max_offset: By how much a redundant block may be older, in RTP ticks.
-        max_bytes: Of a redundant block.
+        signalled_channels: Number of channels in ``a=rtpmap``.
+        carries: The payload type that its packets carry in offers of this library.
+        carried_in: Returns the payload types that packets carry, by the negotiated ``a=fmtp``.
+        pack: Makes a payload from redundant blocks, the oldest first, and payload type and data of the primary block.
+        unpack: The reverse, for any content; raises `ValueError` if it is not such a payload.
+        max_offset: Maximum age of a redundant block, in RTP ticks.
+        max_bytes: Maximum size of a redundant block.
     """
 
     name: str
@@ -59,7 +59,7 @@ class RedundancyCodec:
 
     @property
     def forms(self) -> Sequence[CodecForm]:
-        """How it is offered and answered."""
+        """The forms in which it is offered and answered."""
         return (
             CodecForm(
                 self.kind,
@@ -76,11 +76,11 @@ class RedundancyCodec:
         )
 
     def can_repeat(self, offset: int, data: bytes) -> bool:
-        """Whether a packet has room for what an earlier one had.
+        """Whether a packet can repeat an earlier payload.
 
         Args:
-            offset: RTP ticks by which it is older.
-            data: Its payload.
+            offset: Age of the payload, in RTP ticks.
+            data: The payload.
         """
         return 0 < offset <= self.max_offset and 0 < len(data) <= self.max_bytes
 

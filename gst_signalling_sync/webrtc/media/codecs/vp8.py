@@ -1,4 +1,4 @@
-"""VP8: RFC 6386, and RFC 7741 for its RTP payloads."""
+"""VP8 (RFC 6386) and its RTP payloads (RFC 7741)."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _DESCRIPTOR_BYTES: Final = 4
 
 
 def _ivf(frame: bytes) -> bytes:
-    """A file of one frame, without its size, which stands in the frame itself."""
+    """An IVF file of one frame. Its header has no size, which is in the frame itself."""
     header = struct.pack("<4sHH4sHHIIII", b"DKIF", 0, 32, b"VP80", 0, 0, VIDEO_CLOCK_RATE, 1, 1, 0)
     return header + struct.pack("<IQ", len(frame), 0) + frame
 
 
 class _Packer:
-    """Cuts frames into payloads with a picture ID of 15 bits, which tells receivers of lost frames (section 4.2)."""
+    """Cuts frames into payloads with a 15-bit PictureID, by which receivers notice lost frames (RFC 7741 section 4.2)."""
 
     def __init__(self) -> None:
         self._picture_ids = itertools.count(random.randrange(_PICTURE_IDS))
@@ -55,7 +55,7 @@ class VP8(VideoCodec):
     """VP8."""
 
     name = "VP8"
-    # FFmpeg's own: libvpx takes as long, but has allocated a frame before its size can be refused.
+    # FFmpeg's own decoder: libvpx takes as long, but allocates a frame before its size can be refused.
     decoder = "vp8"
     encoder = "libvpx"
     marks_begin = True
@@ -71,7 +71,7 @@ class VP8(VideoCodec):
         matroska_data=lambda unit: unit,
         needs_parameters=False,
         encoder_options={"deadline": "realtime", "cpu-used": "6", "lag-in-frames": "0", "crf": "10"},
-        # Those of libvpx wait for each other so busily that two need many times the processor time of one on a busy machine.
+        # libvpx' threads wait for each other in busy loops: on a busy machine, two need many times the processor time of one.
         encoder_threads=1,
         # 1.5 Mbit/s for 640x480.
         encoder_bits_per_pixel=5,
@@ -79,15 +79,15 @@ class VP8(VideoCodec):
 
     @property
     def forms(self) -> Sequence[CodecForm]:
-        """How it is offered and answered."""
+        """The forms in which it is offered and answered."""
         return (CodecForm("video", self.name, self.clock_rate, 97, None, {}, VIDEO_FEEDBACK, True, as_offered),)
 
     def send_form(self, parameters: Parameters) -> SendForm:
-        """How it is sent: in one way."""
+        """The only form in which it is sent."""
         return _SEND_FORM
 
     def parse(self, payload: bytes) -> Fragment:
-        """What one RTP payload holds."""
+        """Parse one RTP payload."""
         try:
             data = _depayload(payload)
         except IndexError:
@@ -98,7 +98,7 @@ class VP8(VideoCodec):
         return Fragment(data, begins, keyframe, keyframe)
 
     def unit_reader(self) -> Vp8UnitReader:
-        """What reads a stream that was encoded elsewhere."""
+        """The reader of a stream that was encoded elsewhere."""
         return Vp8UnitReader()
 
     def encoder_options(self, bitrate: int) -> dict[str, str]:
@@ -107,7 +107,7 @@ class VP8(VideoCodec):
             "deadline": "realtime",
             "cpu-used": "-6",
             "lag-in-frames": "0",
-            # A minimum equal to the maximum is how FFmpeg is told of a constant bitrate.
+            # FFmpeg sets a constant bitrate if the minimum equals the maximum.
             "minrate": str(bitrate),
             "maxrate": str(bitrate),
             "bufsize": str(bitrate),
@@ -116,13 +116,13 @@ class VP8(VideoCodec):
             "qmin": "2",
             "qmax": "56",
             "static-thresh": "1",
-            # A decoder that lost a frame does not carry its errors on forever.
+            # A decoder that lost a frame recovers from its errors.
             "error-resilient": "default",
         }
 
 
 def _depayload(payload: bytes) -> bytes:
-    """The payload without its descriptor (section 4.2).
+    """The payload without its descriptor (RFC 7741 section 4.2).
 
     Raises:
         IndexError: The descriptor is cut off.

@@ -1,4 +1,4 @@
-"""`Vp8UnitReader`: frames of VP8 (RFC 6386 section 9.1)."""
+"""`Vp8UnitReader`: reads the frame headers of a VP8 stream (RFC 6386 section 9.1)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SIDE_MASK: Final = 0x3FFF
 
 
 class Vp8UnitReader:
-    """Knows whether a keyframe came, and of which size."""
+    """Remembers the size of the last keyframe."""
 
     def __init__(self) -> None:
         self._format: VideoFormat | None = None

@@ -1,4 +1,4 @@
-"""VP9: the VP9 bitstream specification, and RFC 9628 for its RTP payloads."""
+"""VP9 (the VP9 bitstream specification) and its RTP payloads (RFC 9628)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .vp9_header import frame_size, is_keyframe, superframe
 __all__ = ["VP9", "Vp9Packer"]
 
 _ANSWERED_PROFILES: Final = ("0", "2")
-"""4:2:0 with 8 bits, and with 10 or 12."""
+"""4:2:0 with 8 bits, and with 10 or 12 bits."""
 
 _SENT_PROFILE: Final = "0"
 
@@ -27,13 +27,13 @@ _EACH_AFTER_THE_LAST: Final = ((0, (1,)),)
 
 
 def _ivf(frame: bytes) -> bytes:
-    """A file of one frame; the size stands in the frame itself."""
+    """An IVF file of one frame. Its header has no size, which is in the frame itself."""
     header = struct.pack("<4sHH4sHHIIII", b"DKIF", 0, 32, b"VP90", 0, 0, VIDEO_CLOCK_RATE, 1, 1, 0)
     return header + struct.pack("<IQ", len(frame), 0) + frame
 
 
 def _answer_to(offered: Parameters) -> Parameters | None:
-    """The profile of an offered payload type, if that can be decoded; none means 0 (RFC 9628 section 6)."""
+    """The profile of an offered payload type, if it can be decoded. Without a profile, 0 is meant (RFC 9628 section 6)."""
     profile = offered.get("profile-id")
     if profile is None:
         return {}
@@ -41,10 +41,10 @@ def _answer_to(offered: Parameters) -> Parameters | None:
 
 
 class Vp9Packer:
-    """Cuts frames into payloads, in non-flexible mode and without layers (section 4.2).
+    """Cuts frames into payloads, in non-flexible mode and without layers (RFC 9628 section 4.2).
 
     Args:
-        max_payload: Bytes of a payload.
+        max_payload: Maximum size of a payload. Defaults to `MAX_PAYLOAD`.
     """
 
     def __init__(self, max_payload: int = MAX_PAYLOAD) -> None:
@@ -78,7 +78,7 @@ class VP9(VideoCodec):
     """VP9."""
 
     name = "VP9"
-    # FFmpeg's own, as for VP8.
+    # FFmpeg's own decoder, for the reason given in the file of VP8.
     decoder = "vp9"
     encoder = "libvpx-vp9"
     marks_begin = True
@@ -97,7 +97,7 @@ class VP9(VideoCodec):
 
     @property
     def forms(self) -> Sequence[CodecForm]:
-        """How it is offered, in the profile that is sent; and answered."""
+        """The forms in which it is offered, in the profile that is sent, and answered."""
         return (
             CodecForm(
                 "video",
@@ -114,23 +114,23 @@ class VP9(VideoCodec):
         )
 
     def send_form(self, parameters: Parameters) -> SendForm:
-        """How it is sent: in one way."""
+        """The only form in which it is sent."""
         return _SEND_FORM
 
     def parse(self, payload: bytes) -> Fragment:
-        """What one RTP payload holds."""
+        """Parse one RTP payload."""
         try:
             descriptor, size = read_descriptor(payload)
         except (IndexError, ValueError):
             return UNUSABLE
         data = payload[size:]
-        # A layer that builds on the one below it is not the first of its picture.
+        # A layer that is predicted from the one below is not the first of its picture.
         begins = descriptor.begins and not descriptor.inter_layer
         keyframe = begins and is_keyframe(data)
         return Fragment(data, begins, keyframe, keyframe, begins_layer=descriptor.begins)
 
     def assemble(self, fragments: Sequence[Fragment]) -> bytes | None:
-        """The frame, or the superframe of its spatial layers."""
+        """Assemble the frame, or the superframe of its spatial layers."""
         layers: list[list[bytes]] = []
         for fragment in fragments:
             if fragment.begins_layer or not layers:
@@ -144,7 +144,7 @@ class VP9(VideoCodec):
             "deadline": "realtime",
             "cpu-used": "8",
             "lag-in-frames": "0",
-            # A minimum equal to the maximum is how FFmpeg is told of a constant bitrate.
+            # FFmpeg sets a constant bitrate if the minimum equals the maximum.
             "minrate": str(bitrate),
             "maxrate": str(bitrate),
             "bufsize": str(bitrate),
@@ -153,7 +153,7 @@ class VP9(VideoCodec):
             "qmin": "2",
             "qmax": "56",
             "aq-mode": "3",
-            # Large frames are encoded by several threads.
+            # Several threads encode large frames.
             "row-mt": "1",
             "tile-columns": "2",
         }

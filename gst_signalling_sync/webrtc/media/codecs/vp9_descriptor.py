@@ -1,4 +1,4 @@
-"""The payload descriptor of VP9 (RFC 9628 section 4.2), read and written; in both modes, with the scalability structure."""
+"""The payload descriptor of VP9 (RFC 9628 section 4.2), read and written, in both modes, with the scalability structure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 __all__ = ["PICTURE_IDS", "Descriptor", "Structure", "read_descriptor", "written_descriptor"]
 
 PICTURE_IDS: Final = 1 << 15
-"""How many picture identifiers there are before they begin again, in the long form."""
+"""Number of values of the Picture ID in its long form, after which it wraps."""
 
 _HAS_PICTURE_ID: Final = 0x80
 _INTER_PICTURE: Final = 0x40
@@ -28,13 +28,13 @@ _HAS_GROUP: Final = 0x08
 
 
 class Structure(NamedTuple):
-    """The scalability structure (section 4.2.1).
+    """The scalability structure (RFC 9628 section 4.2.1).
 
     Attributes:
-        layers: How many spatial layers there are.
-        sizes: Width and height in pixels of each; empty: not told.
-        group: Of each picture in a picture group (GOF) its temporal layer and the pictures that it refers to, as distances;
-            empty: not told.
+        layers: Number of spatial layers.
+        sizes: Width and height of each layer in pixels; empty: not present.
+        group: For each picture in a picture group (GOF): its temporal layer, and the distances to the pictures that it refers
+            to; empty: not present.
     """
 
     layers: int = 1
@@ -43,20 +43,20 @@ class Structure(NamedTuple):
 
 
 class Descriptor(NamedTuple):
-    """What stands before the data of a payload; what is not told is None, or empty.
+    """The descriptor before the data of a payload. Fields that are not present are None or empty.
 
     Attributes:
         begins: Whether the data begins a frame of a spatial layer (B).
-        ends: Whether it ends one (E).
-        inter_picture: Whether that is predicted from earlier pictures (P).
-        flexible: Whether pictures tell what they refer to, so that there need be no picture group (F).
-        picture_id: Of the picture, in 7 or 15 bits.
-        temporal: The temporal layer.
-        spatial: The spatial layer.
-        inter_layer: Whether it is predicted from the spatial layer below, of the same picture (D).
-        tl0_picture: Number of the last picture of temporal layer 0 (TL0PICIDX); in non-flexible mode alone.
-        references: Distances to the pictures that it refers to; in flexible mode alone.
-        structure: As from this picture on.
+        ends: Whether the data ends a frame of a spatial layer (E).
+        inter_picture: Whether that frame is predicted from earlier pictures (P).
+        flexible: Whether pictures carry their references, so that there need be no picture group (F).
+        picture_id: Picture ID, of 7 or 15 bits.
+        temporal: Temporal layer.
+        spatial: Spatial layer.
+        inter_layer: Whether the frame is predicted from the spatial layer below, of the same picture (D).
+        tl0_picture: Number of the last picture of temporal layer 0 (TL0PICIDX); in non-flexible mode only.
+        references: Distances to the pictures that it refers to; in flexible mode only.
+        structure: Scalability structure from this picture on.
     """
 
     begins: bool
@@ -73,14 +73,14 @@ class Descriptor(NamedTuple):
 
 
 def read_descriptor(payload: bytes) -> tuple[Descriptor, int]:
-    """Read what a payload begins with.
+    """Read the descriptor of a payload.
 
     Returns:
-        It, and its length in bytes.
+        The descriptor, and its length in bytes.
 
     Raises:
         IndexError: It is cut off.
-        ValueError: It refers to more pictures than it may.
+        ValueError: It refers to too many pictures.
     """
     flags, position = payload[0], 1
     picture_id = temporal = spatial = tl0_picture = structure = None
@@ -145,7 +145,7 @@ def _read_structure(payload: bytes, position: int) -> tuple[Structure, int]:
 
 
 def written_descriptor(descriptor: Descriptor) -> bytes:
-    """The bytes of a descriptor; its picture identifier is written in the long form."""
+    """The bytes of a descriptor; its Picture ID is written in the long form."""
     flags, tail = 0, b""
     for flag, is_set in ((_BEGINS, descriptor.begins), (_ENDS, descriptor.ends), (_FLEXIBLE, descriptor.flexible)):
         flags |= flag if is_set else 0

@@ -1,4 +1,4 @@
-"""The first bits of a frame of VP9 and superframes: section 6.2 and Annex B of its bitstream specification."""
+"""Frame headers and superframes of VP9 (VP9 bitstream specification, section 6.2 and Annex B)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _HEADER_BYTES: Final = 12
 
 _SUPERFRAME_MARKER: Final = 0b110
 _MAX_FRAMES: Final = 8
-"""In one superframe."""
+"""Maximum number of frames in one superframe."""
 
 
 def is_keyframe(frame: bytes) -> bool:
-    """Whether a frame is a keyframe, as far as its first byte tells."""
+    """Whether a frame is a keyframe, by its first byte."""
     return bool(frame) and _profile_of(_bits_of(frame)) is not None
 
 
 def frame_size(frame: bytes) -> tuple[int, int] | None:
-    """Width and height of a keyframe in pixels; None where the frame tells none."""
+    """Width and height of a keyframe in pixels; None: the frame has none."""
     bits = _bits_of(frame)
     profile = _profile_of(bits)
     if profile is None:
@@ -44,13 +44,13 @@ def frame_size(frame: bytes) -> tuple[int, int] | None:
 
 
 def superframe(frames: Sequence[bytes]) -> bytes | None:
-    """Several frames that belong to one picture, as decoders take them.
+    """Combine the frames of one picture for the decoder.
 
     Args:
         frames: In decoding order, one or more.
 
     Returns:
-        None: they are more than a superframe holds.
+        The superframe; None: there are more frames than a superframe holds.
     """
     if len(frames) == 1:
         return frames[0]
@@ -62,12 +62,12 @@ def superframe(frames: Sequence[bytes]) -> bytes | None:
 
 
 def _bits_of(frame: bytes) -> Bits:
-    # Behind the end there are zeros.
+    # Zeros follow the end.
     return Bits(frame[:_HEADER_BYTES].ljust(_HEADER_BYTES, b"\0"))
 
 
 def _profile_of(bits: Bits) -> int | None:
-    """Read up to the type of the frame; its profile, None where it is no keyframe."""
+    """Read up to the frame type; return the profile, None if it is not a keyframe."""
     marker, low, high = bits.take(2), bits.take(1), bits.take(1)
     profile = high << 1 | low
     if profile == 3:

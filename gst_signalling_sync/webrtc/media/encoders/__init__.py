@@ -1,7 +1,7 @@
-"""Encoders: one file for each family of FFmpeg's, and `HARDWARE`, the table that has those in silicon.
+"""Encoders: one file for each family of FFmpeg's encoders, and `HARDWARE`, the table of the hardware families.
 
-A family that is added here can be named, is tried by ``encoder="auto"``, and is watched like the others; no other module
-decides by the name of one.
+A family that is added to the table can be named, is tried by ``encoder="auto"``, and is checked like the others. No other
+module depends on the name of a family.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ __all__ = ["HARDWARE", "SOFTWARE", "EncoderKind", "HardwareKind", "listed_encode
 HARDWARE: Final[dict[str, HardwareKind]] = {
     each.suffix: each for each in (V4L2M2M(), NVENC(), QSV(), AMF(), VAAPI(), VIDEOTOOLBOX())
 }
-"""By the end of their names, in the order in which they are tried."""
+"""Families by the suffix of their names, in the order in which they are tried."""
 
 
 def listed_encoders() -> dict[str, tuple[str, HardwareKind]]:
-    """The hardware encoders that this PyAV was built with, by FFmpeg's names: for which codec, and of which family."""
+    """The hardware encoders of this PyAV by FFmpeg's names, each with its codec and family."""
     codecs = [VIDEO[name] for name in sent_video()]
     return {
         kind.name_for(codec): (codec.name, kind)

@@ -21,5 +21,5 @@ class AMF(HardwareKind):
     needs = "a graphics unit of AMD's with its driver and runtime (libamfrt64.so.1)"
 
     def options(self, settings: EncoderSettings) -> dict[str, str]:
-        """FFmpeg's options for real time."""
+        """FFmpeg's options for encoding in real time."""
         return {"usage": "ultralowlatency", "quality": "speed", "rc": "cbr", "forced_idr": "1", "async_depth": "1"}

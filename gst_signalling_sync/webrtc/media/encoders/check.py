@@ -1,7 +1,7 @@
-"""`EncoderCheck`: whether an encoder does what it is asked to. No clock and no I/O of its own.
+"""`EncoderCheck`: checks whether an encoder does what it is asked to. No clock and no I/O.
 
-Drivers fail in silence: they hold frames back, make no keyframe when one is needed, or keep to a bitrate of their own.
-Receivers would see a frozen frame, or a link that chokes, and nobody would be told.
+Drivers fail silently: they hold frames back, make no keyframe when one is needed, or ignore the bitrate. Receivers would see a
+frozen frame, or the link would be congested, without any error.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ from typing import Final, NamedTuple
 __all__ = ["EncoderCheck"]
 
 _MAX_HELD_BACK: Final = 5
-"""Frames. One or two are held back by drivers that give a frame out when the next one is put in."""
+"""Maximum number of frames held back. Some drivers hold back one or two: they return a frame when they get the next one."""
 
 _MAX_SILENCE_SECONDS: Final = 0.8
-"""Between a frame that was put in and anything that comes out, where other frames followed."""
+"""Maximum time between the input of a frame and any output, if other frames were put in since."""
 
 _MIN_FOLLOWING: Final = 2
 
 _FRAMES_TO_FOLLOW: Final = 10
-"""After a lower bitrate. An encoder that cannot make its frames smaller is given fewer and smaller ones soon after that."""
+"""Frames after a decrease of the bitrate by which they must be smaller. An encoder that cannot do so gets fewer and smaller
+frames soon after."""
 
 _TOO_MUCH: Final = 1.3
 _UNCHANGED: Final = 0.9
 _LOWERED: Final = 0.8
 _WEIGHT: Final = 0.15
-"""Of the newest frame."""
+"""Weight of the newest frame."""
 
 
 class _Given(NamedTuple):
@@ -37,9 +38,9 @@ class _Given(NamedTuple):
 
 
 class EncoderCheck:
-    """What was put into one encoder, and what came out.
+    """The input and output of one encoder.
 
-    Frames have numbers that increase, such as their time stamps.
+    Frames have increasing numbers, such as their timestamps.
     """
 
     def __init__(self) -> None:
@@ -47,29 +48,29 @@ class EncoderCheck:
         self._asked: int | None = None
         self._following = _Following()
         self._fault: str | None = None
-        # Frames that were put in since one came out.
+        # Frames put in since the last output.
         self._silent = 0
 
     @property
     def is_clogged(self) -> bool:
-        """Whether it gives frames out, but has too many in it, which stay.
+        """Whether the encoder returns frames but permanently holds too many.
 
-        FFmpeg takes at most one from a V4L2 driver for each that it puts in, so that whenever the driver is late for once, all
-        that follows is. Opened again, it begins without them.
+        FFmpeg takes at most one frame from a V4L2 driver for each that it puts in. So if the driver is late once, all later
+        frames are late too. An encoder that is opened again begins without them.
         """
         return not self._silent and len(self._held) > _MAX_HELD_BACK
 
     @property
     def holds_back(self) -> int:
-        """Frames that have not come out."""
+        """Number of frames held back."""
         return len(self._held)
 
     def put(self, number: int, keyframe: bool, budget: float, now: float) -> None:
-        """Take note of a frame that is put in.
+        """Record a frame that is put in.
 
         Args:
-            number: Of the frame.
-            keyframe: Whether it has to be one.
+            number: Number of the frame.
+            keyframe: Whether it must be a keyframe.
             budget: Bits that it may take.
             now: Seconds on any clock that does not jump.
         """
@@ -79,12 +80,12 @@ class EncoderCheck:
             self._asked = number
 
     def came(self, number: int, keyframe: bool, bits: int) -> None:
-        """Take note of a frame that came out; those before it that did not never will.
+        """Record a frame that is returned. Earlier frames that were not will never be.
 
         Args:
-            number: Of the frame.
-            keyframe: Whether it is one.
-            bits: That it takes.
+            number: Number of the frame.
+            keyframe: Whether it is a keyframe.
+            bits: Bits that it takes.
         """
         self._silent = 0
         budget: float | None = None
@@ -99,10 +100,10 @@ class EncoderCheck:
             self._fault = "it did not follow a lower bitrate"
 
     def reopened(self, is_resized: bool) -> None:
-        """Take note that it begins anew, without the frames that were in it.
+        """Record that the encoder is opened again, without the frames that it held.
 
         Args:
-            is_resized: Whether with frames of another size.
+            is_resized: Whether its frames have another size.
         """
         self._held.clear()
         self._asked = None
@@ -111,7 +112,7 @@ class EncoderCheck:
             self._following = _Following()
 
     def fault(self, now: float) -> str | None:
-        """What it does wrong; None: nothing.
+        """What the encoder does wrong; None: nothing.
 
         Args:
             now: Seconds on the clock of `put`.
@@ -126,25 +127,25 @@ class EncoderCheck:
 
 
 class _Following:
-    """Whether frames become smaller when they have to. Keyframes, which are large, do not count."""
+    """Whether frames become smaller when they must. Keyframes, which are large, do not count."""
 
     def __init__(self) -> None:
         self._recent: float | None = None
-        # Bits of recent frames and their budget, when they last kept to it.
+        # Mean bits of recent frames and their budget, when they last kept to it.
         self._kept = (0.0, 0.0)
-        # Frames in a row since then, and their bits.
+        # Number of consecutive frames since then, and their bits.
         self._frames = 0
         self._bits = 0
 
     def add(self, bits: int, budget: float) -> bool:
-        """Take note of a frame.
+        """Record a frame.
 
         Args:
-            bits: That it takes.
+            bits: Bits that it takes.
             budget: Bits that it may take.
 
         Returns:
-            Whether the encoder follows, as far as is known.
+            Whether the encoder follows its budget, as far as known.
         """
         before = bits if self._recent is None else self._recent
         self._recent = before + _WEIGHT * (bits - before)
@@ -155,7 +156,7 @@ class _Following:
         self._frames += 1
         self._bits += bits
         kept_bits, kept_budget = self._kept
-        # A scene that takes more than before is no disobedience.
+        # Frames of a scene that needs more bits than before are not a fault.
         was_lowered = budget < _LOWERED * kept_budget and kept_bits > _TOO_MUCH * budget
         is_same = self._bits >= _UNCHANGED * kept_bits * self._frames
         return not (was_lowered and is_same and self._frames > _FRAMES_TO_FOLLOW)

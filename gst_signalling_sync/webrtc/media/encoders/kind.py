@@ -1,4 +1,4 @@
-"""`EncoderKind`: all that this library knows of one family of FFmpeg's encoders, which is in a file of its own."""
+"""`EncoderKind`: describes one family of FFmpeg's encoders; each family is in a file of its own."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ __all__ = [
 ]
 
 _NO_PERIODIC_KEYFRAMES: Final = 1_000_000
-"""Frames from one keyframe to the next, where none is asked for. Drivers with a lower maximum take that."""
+"""Maximum distance between keyframes without a request, in frames. Drivers with a lower maximum accept this value."""
 
 CONSTRAINED_BASELINE: Final = "578"
 """``AV_PROFILE_H264_CONSTRAINED_BASELINE``, for encoders without a name for it."""
 
 
 class RateChange(enum.Enum):
-    """What a new bitrate takes."""
+    """The cost of a new bitrate."""
 
     FREE = enum.auto()
-    """It is followed by the next frames, at no cost, however often it changes."""
+    """The next frames follow it at no cost, however often it changes."""
     IN_PLACE = enum.auto()
-    """The open encoder takes it, and makes a keyframe, or may."""
+    """The open encoder takes it, and makes, or may make, a keyframe."""
     REOPENED = enum.auto()
     """The encoder is opened again, which makes a keyframe."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderSettings:
-    """What an encoder is opened with.
+    """The settings with which an encoder is opened.
 
     Attributes:
-        codec: To encode in.
+        codec: Codec to encode in.
         size: Width and height in pixels.
-        fps: Frames per second that the bitrate is shared among.
-        bitrate: Bits per second.
-        options: By FFmpeg's names, those of the form in which frames are sent.
+        fps: Frames per second among which the bitrate is shared.
+        bitrate: Bitrate in bit/s.
+        options: Options of the form in which frames are sent, by FFmpeg's names.
     """
 
     codec: VideoCodec
@@ -64,25 +64,25 @@ class EncoderSettings:
 
 
 class OpenEncoder(Protocol):
-    """What is used of an `av.VideoCodecContext`, so that a test can stand in for hardware."""
+    """The used part of an `av.VideoCodecContext`, for which a test may substitute a fake."""
 
     def encode(self, frame: av.VideoFrame) -> Sequence[av.Packet[Any]]:
-        """Take a frame, and give out what is ready, of this frame or of earlier ones."""
+        """Put a frame in, and return the packets that are ready, of this frame or of earlier ones."""
 
 
 class EncoderKind(abc.ABC):
     """One family of encoders.
 
     Attributes:
-        is_hardware: Whether it takes hardly any of the processor.
-        rate_change: What a new bitrate takes.
+        is_hardware: Whether it is hardware, which takes little processor time.
+        rate_change: Cost of a new bitrate.
     """
 
     is_hardware: ClassVar[bool]
 
     @abc.abstractmethod
     def name_for(self, codec: VideoCodec) -> str:
-        """FFmpeg's name of the encoder of a codec; empty: there is none that this library uses."""
+        """FFmpeg's name of the encoder of a codec; empty: this library uses none."""
 
     def is_listed(self, codec: VideoCodec) -> bool:
         """Whether this PyAV was built with the encoder of a codec."""
@@ -93,10 +93,10 @@ class EncoderKind(abc.ABC):
 
     @abc.abstractmethod
     def rate_change(self, codec: VideoCodec) -> RateChange:
-        """What a new bitrate takes."""
+        """Cost of a new bitrate."""
 
     def follows_durations(self, codec: VideoCodec) -> bool:
-        """Whether the bitrate is shared among frames by how long each is shown, so that this changes it."""
+        """Whether a frame's share of the bitrate depends on its duration, so that a changed duration changes the bitrate."""
         return False
 
     def takes(self, form: SendForm) -> bool:
@@ -105,39 +105,39 @@ class EncoderKind(abc.ABC):
 
     @abc.abstractmethod
     def fitted(self, codec: VideoCodec, frame: av.VideoFrame) -> av.VideoFrame:
-        """A frame in yuv420p as the encoder takes it."""
+        """Convert a frame in yuv420p to the size that the encoder takes."""
 
     @abc.abstractmethod
     def open(self, settings: EncoderSettings) -> OpenEncoder:
         """Open an encoder.
 
         Raises:
-            av.FFmpegError: FFmpeg or the driver refuses.
-            ValueError: This PyAV lacks it.
+            av.FFmpegError: FFmpeg or the driver refused.
+            ValueError: This PyAV lacks the encoder.
         """
 
     def set_bitrate(self, encoder: OpenEncoder, codec: VideoCodec, bitrate: int) -> None:
-        """Have an open encoder go on with another bitrate.
+        """Change the bitrate of an open encoder.
 
         Args:
-            encoder: Opened by `open`.
-            codec: That it encodes in.
-            bitrate: Bits per second.
+            encoder: An encoder from `open`.
+            codec: Its codec.
+            bitrate: New bitrate in bit/s.
         """
         assert isinstance(encoder, VideoCodecContext)
         encoder.bit_rate = bitrate
 
 
 class HardwareKind(EncoderKind):
-    """One family of encoders in silicon.
+    """One family of hardware encoders.
 
     Attributes:
-        suffix: What FFmpeg's names end in, such as ``"nvenc"`` of ``h264_nvenc``.
-        codecs: Those that it is used for.
-        baseline: FFmpeg's options for Constrained Baseline, of a codec that has it.
-        formats: Pixel formats that it may take; the first one with which it can be opened is used.
-        width_step: The width of frames is a multiple of this; others are scaled.
-        needs: What there must be, for messages.
+        suffix: Suffix of FFmpeg's names, such as ``"nvenc"`` of ``h264_nvenc``.
+        codecs: Codecs for which it is used.
+        baseline: FFmpeg's options for Constrained Baseline, used for a codec that has it.
+        formats: Pixel formats that it may take. The first one with which it can be opened is used.
+        width_step: Divisor of the width of frames; frames of other widths are scaled.
+        needs: What it requires, for messages.
     """
 
     is_hardware: ClassVar[bool] = True
@@ -150,19 +150,19 @@ class HardwareKind(EncoderKind):
     needs: ClassVar[str]
 
     def name_for(self, codec: VideoCodec) -> str:
-        """FFmpeg's name of the encoder of a codec; empty: there is none that this library uses."""
+        """FFmpeg's name of the encoder of a codec; empty: this library uses none."""
         return f"{codec.name.lower()}_{self.suffix}" if codec.name in self.codecs else ""
 
     def rate_change(self, codec: VideoCodec) -> RateChange:
-        """What a new bitrate takes."""
+        """Cost of a new bitrate."""
         return self.change
 
     def takes(self, form: SendForm) -> bool:
-        """Whether it can encode a form: one that needs no options, which are those of the encoder in software."""
+        """Whether it can encode a form: one without options, which are for the software encoder."""
         return not form.options
 
     def fitted(self, codec: VideoCodec, frame: av.VideoFrame) -> av.VideoFrame:
-        """A frame in yuv420p as the encoder takes it: with even sides, and a width that it can handle."""
+        """Convert a frame in yuv420p to the size that the encoder takes: with even sides, and a width that it supports."""
         width = max(self.width_step, frame.width - frame.width % self.width_step)
         height = max(2, round(frame.height * width / frame.width / 2) * 2)
         if (width, height) == (frame.width, frame.height):
@@ -171,24 +171,24 @@ class HardwareKind(EncoderKind):
 
     @abc.abstractmethod
     def options(self, settings: EncoderSettings) -> dict[str, str]:
-        """FFmpeg's options for real time: no frame held back, no B-frame, a keyframe where one is asked for."""
+        """FFmpeg's options for encoding in real time: no frame held back, no B-frame, a keyframe on request."""
 
     def all_options(self, settings: EncoderSettings) -> dict[str, str]:
-        """FFmpeg's options for real time, and for the profile."""
+        """FFmpeg's options for encoding in real time, and for the profile."""
         return {**self.options(settings), **(self.baseline if settings.codec.has_baseline else {})}
 
     def open(self, settings: EncoderSettings) -> OpenEncoder:
         """Open an encoder, with the first pixel format that it takes.
 
         Raises:
-            av.FFmpegError: FFmpeg or the driver refuses.
-            ValueError: This PyAV lacks it.
+            av.FFmpegError: FFmpeg or the driver refused.
+            ValueError: This PyAV lacks the encoder.
         """
         refused: av.FFmpegError | None = None
         for pixel_format in self.formats:
             context = self.new_context(settings)
             configure(context, settings, pixel_format, self.all_options(settings))
-            # What they hold back is bounded by what is in flight in the hardware, and no thread of FFmpeg's is needed.
+            # The hardware bounds the frames in flight, and no thread of FFmpeg's is needed.
             context.thread_count = 1
             context.max_b_frames = 0
             try:
@@ -201,23 +201,23 @@ class HardwareKind(EncoderKind):
         raise refused
 
     def new_context(self, settings: EncoderSettings) -> VideoCodecContext:
-        """An encoder that is not open yet."""
+        """Make an encoder that is not open yet."""
         context = av.CodecContext.create(self.name_for(settings.codec), "w")
         assert isinstance(context, VideoCodecContext)
         return context
 
     def set_bitrate(self, encoder: OpenEncoder, codec: VideoCodec, bitrate: int) -> None:
-        """Have an open encoder go on with another bitrate, in bits per second."""
+        """Change the bitrate of an open encoder, in bit/s."""
         assert isinstance(encoder, _Reformatting)
         encoder.context.bit_rate = bitrate
 
 
 class _Reformatting:
-    """An open encoder whose frames are brought into its pixel format.
+    """An open encoder that converts frames to its pixel format.
 
     Args:
         context: The encoder.
-        pixel_format: FFmpeg's name of what it takes.
+        pixel_format: FFmpeg's name of its pixel format.
     """
 
     def __init__(self, context: VideoCodecContext, pixel_format: str) -> None:
@@ -226,7 +226,7 @@ class _Reformatting:
         self._reformatter = VideoReformatter()
 
     def encode(self, frame: av.VideoFrame) -> Sequence[av.Packet[Any]]:
-        """See `OpenEncoder`."""
+        """Convert and encode a frame; see `OpenEncoder`."""
         if frame.format.name != self._format:
             converted = self._reformatter.reformat(frame, format=self._format, threads=1)
             converted.pts, converted.time_base = frame.pts, frame.time_base
@@ -238,7 +238,7 @@ class _Reformatting:
 def configure(
     context: VideoCodecContext, settings: EncoderSettings, pixel_format: str, options: Mapping[str, str]
 ) -> None:
-    """Set what all encoders are opened with."""
+    """Set the options common to all encoders."""
     context.width, context.height = settings.size
     context.pix_fmt = pixel_format
     context.time_base = Fraction(1, VIDEO_CLOCK_RATE)

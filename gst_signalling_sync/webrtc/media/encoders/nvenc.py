@@ -1,6 +1,6 @@
-"""NVIDIA's NVENC, on graphics cards. The encoder of a Jetson is another one, which FFmpeg does not have.
+"""NVIDIA's NVENC, on graphics cards. The encoder of a Jetson is another one, which FFmpeg does not support.
 
-By FFmpeg's ``libavcodec/nvenc.c`` a bitrate that is set while it is open is taken for the next frame, which becomes a
+By FFmpeg's ``libavcodec/nvenc.c``, a bitrate that is set on an open encoder takes effect with the next frame, which becomes a
 keyframe.
 """
 
@@ -25,7 +25,7 @@ class NVENC(HardwareKind):
     needs = "a graphics card of NVIDIA's with its driver (libcuda.so.1), and a session of those that the driver allows at once"
 
     def options(self, settings: EncoderSettings) -> dict[str, str]:
-        """FFmpeg's options for real time."""
+        """FFmpeg's options for encoding in real time."""
         return {
             "preset": "p3",
             "tune": "ull",

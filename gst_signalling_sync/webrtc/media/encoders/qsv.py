@@ -1,6 +1,6 @@
 """Intel's Quick Sync Video.
 
-By FFmpeg's ``libavcodec/qsvenc.c`` a bitrate that is set while it is open is taken for the next frame.
+By FFmpeg's ``libavcodec/qsvenc.c``, a bitrate that is set on an open encoder takes effect with the next frame.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class QSV(HardwareKind):
     needs = "a graphics unit of Intel's with its runtime (libmfx-gen or libmfx-hw64), and access to /dev/dri/renderD128"
 
     def options(self, settings: EncoderSettings) -> dict[str, str]:
-        """FFmpeg's options for real time."""
+        """FFmpeg's options for encoding in real time."""
         return {
             "preset": "veryfast",
-            # The result of each frame is waited for.
+            # Wait for the output of each frame.
             "async_depth": "1",
             "forced_idr": "1",
             "maxrate": str(settings.bitrate),

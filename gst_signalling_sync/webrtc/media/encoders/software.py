@@ -1,4 +1,4 @@
-"""The encoders that run on the processor: libvpx, libx264 and SVT-AV1. What each needs is in the file of its codec."""
+"""Software encoders: libvpx, libx264 and SVT-AV1. The settings of each are in the file of its codec."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Software(EncoderKind):
         configure(context, settings, "yuv420p", codec.encoder_options(settings.bitrate))
         width, height = settings.size
         context.thread_count = 1 if width * height <= _ONE_THREAD_PIXELS else min(4, os.cpu_count() or 1)
-        # SVT-AV1 in a process of root's makes the thread that opens it, and its own, real-time ones of the highest priority.
+        # In a process of root, SVT-AV1 gives the thread that opens it, and its own threads, the highest real-time priority.
         with without_real_time():
             context.open()
         return context
@@ -50,4 +50,4 @@ class _Software(EncoderKind):
 
 
 SOFTWARE: Final[EncoderKind] = _Software()
-"""Of each codec that is sent, the encoder that every PyAV has."""
+"""The software encoder of each codec that is sent, which every PyAV has."""

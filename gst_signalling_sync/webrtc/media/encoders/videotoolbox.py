@@ -21,5 +21,5 @@ class VIDEOTOOLBOX(HardwareKind):
     needs = "macOS on a machine with an encoder"
 
     def options(self, settings: EncoderSettings) -> dict[str, str]:
-        """FFmpeg's options for real time."""
+        """FFmpeg's options for encoding in real time."""
         return {"realtime": "1", "prio_speed": "1", "allow_sw": "0"}

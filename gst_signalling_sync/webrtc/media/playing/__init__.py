@@ -1,1 +1,1 @@
-"""Files, cameras and streams as sources."""
+"""Playing: files, cameras and streams as sources."""

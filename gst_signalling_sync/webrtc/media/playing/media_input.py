@@ -1,4 +1,4 @@
-"""`MediaInput`: what a user's path names, opened by FFmpeg: a file, a camera, or a stream from the network."""
+"""`MediaInput`: an input that FFmpeg opens for a user's path: a file, a camera, or a stream from the network."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ __all__ = ["OPEN_SECONDS", "READ_SECONDS", "Location", "MediaInput", "Span", "Wi
 logger = logging.getLogger(__name__)
 
 OPEN_SECONDS: Final = 10.0
-"""How long a camera or a server may take to begin."""
+"""Maximum time in seconds in which a camera or a server must begin."""
 
 READ_SECONDS: Final = 5.0
-"""How long a stream may be silent before it counts as broken, hence how long a read can outlast `Player.close`."""
+"""Maximum silence of a stream in seconds, after which it has broken off; so a read can outlast `Player.close` by this."""
 
 _MAX_ERRORS: Final = 100
-"""Damaged packets in a row after which an input is given up."""
+"""Consecutive damaged packets after which an input is given up."""
 
 _TAGS: Final[dict[str, Any]] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
-"""Have a tag that is not UTF-8 not keep a file from being played; PyAV 19 and newer see to it themselves."""
+"""Lets a file play even if a tag is not UTF-8; PyAV 19 and newer need no option for that."""
 
 _TEXT_FORMATS: Final = ("tty", "bin")
-"""FFmpeg takes any file that is named like a text for an image made of letters."""
+"""FFmpeg takes any file with the name of a text file for an image made of characters."""
 
 _RTSP_CHOICES: Final = ("rtsp_transport", "rtsp_flags")
 _RTSP_DEFAULTS: Final = {"rtsp_flags": "prefer_tcp"}
 
 _CAPTURE_FORMATS: Final = ("avfoundation", "dshow", "gdigrab", "v4l2", "x11grab")
-"""What reads devices and screens, and can be asked for a size and a frame rate."""
+"""Formats of devices and screens, which can be asked for a size and a frame rate."""
 
 _SEGMENTED_FORMATS: Final = ("hls", "dash")
-"""These have no end, and yet they bring seconds at a time."""
+"""Formats of streams that have no end, but bring seconds at a time."""
 
 _ADVICE: Final = {
     errno.ENOENT: "check the path",
@@ -62,11 +62,11 @@ _ADVICE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How video is to be shown, however the input has it.
+    """The wanted properties of video, whatever the input has.
 
     Attributes:
-        size: Width and height in pixels; None: as it is.
-        fps: Frames per second at the most; None: as many as there are.
+        size: Width and height in pixels; None: as in the input.
+        fps: Maximum frame rate, in frames per second; None: as in the input.
     """
 
     size: tuple[int, int] | None = None
@@ -74,7 +74,7 @@ class Wish:
 
     @property
     def options(self) -> dict[str, str]:
-        """What a device is asked for, by FFmpeg's names."""
+        """The options for a device, by FFmpeg's names."""
         options = {}
         if self.size is not None:
             options["video_size"] = "{}x{}".format(*self.size)
@@ -88,16 +88,16 @@ _AS_IT_IS: Final = Wish()
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where media are.
+    """The location of media.
 
     Attributes:
-        url: For FFmpeg.
-        format: FFmpeg's name of what reads it; None: by its content.
+        url: URL for FFmpeg.
+        format: FFmpeg's name of the input format; None: recognized by its content.
         is_file: Whether it is a regular file, which is read without waiting.
-        is_remote: Whether it is at an address on the network.
-        name: For messages: without a password.
-        pipe: The path or the descriptor of a pipe; None: it is none.
-        options: Of what reads it, by FFmpeg's names.
+        is_remote: Whether it is on the network.
+        name: Name for messages, without a password.
+        pipe: Path or descriptor of a pipe; None: it is not a pipe.
+        options: Options of the input format, by FFmpeg's names.
     """
 
     url: str
@@ -116,16 +116,16 @@ class Location:
         options: Mapping[str, str] | None = None,
         wish: Wish = _AS_IT_IS,
     ) -> Self:
-        """Tell a file from a camera and from a URL.
+        """Distinguish a file, a camera and a URL.
 
         Args:
-            path: Of a file or a camera, or a URL.
-            format: FFmpeg's name of what reads it. None: by its content.
-            options: Of that, by FFmpeg's names. None: none.
-            wish: What a device is asked for where the options do not say it.
+            path: Path of a file or a camera, or a URL.
+            format: FFmpeg's name of the input format. Defaults to None: recognized by its content.
+            options: Options of the input format, by FFmpeg's names. Defaults to None: no options.
+            wish: Wanted properties, for which a device is asked unless the options say otherwise. Defaults to none.
 
         Raises:
-            TypeError: It is no path, or the options are no strings.
+            TypeError: `path` is not a path, or an option is not a string.
             MediaError: There is no such file.
         """
         text = os.fspath(path)
@@ -134,7 +134,7 @@ class Location:
         given = dict(options or {})
         if not all(isinstance(each, str) for pair in given.items() for each in pair):
             raise TypeError(f"options={options!r}: names and values must be strings, as FFmpeg takes them")
-        # Packets that UDP loses would be missing in what is passed on; who asks for UDP gets it.
+        # Packets lost over UDP would be missing in a stream that is passed on, so UDP must be asked for.
         if text.startswith(("rtsp:", "rtsps:")) and given.keys().isdisjoint(_RTSP_CHOICES):
             given = {**_RTSP_DEFAULTS, **given}
         if format in _CAPTURE_FORMATS:
@@ -142,7 +142,7 @@ class Location:
         try:
             mode = os.stat(text.removeprefix("file:")).st_mode
         except (OSError, ValueError) as error:
-            # FFmpeg has names of its own for what is in no directory: URLs, and numbered images.
+            # FFmpeg opens names that are in no directory: URLs, and numbered images.
             if "\0" in text or not re.match(r"[A-Za-z][\w+.-]+:|[^%]*%\d*d", text):
                 raise MediaError(f"cannot open {text!r}: {_reason(error)}") from None
             if pipe := re.fullmatch(r"pipe:(\d{0,9})", text):
@@ -152,18 +152,18 @@ class Location:
         if stat.S_ISCHR(mode):
             return cls(text, format or "v4l2", False, False, text, None, {**wish.options, **given})
         file = text.removeprefix("file:")
-        # Else FFmpeg would take a name with a colon for a URL.
+        # Without the prefix, FFmpeg would take a name with a colon for a URL.
         pipe_path = file if stat.S_ISFIFO(mode) else None
         return cls(f"file:{file}", format, stat.S_ISREG(mode), False, text, pipe_path, given)
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The time stamps that an input says it has.
+    """The range of an input's timestamps, as the input declares it.
 
     Attributes:
-        begin: The first one, in seconds; None: unknown.
-        seconds: From the first to the last; 0: unknown.
+        begin: First timestamp in seconds; None: unknown.
+        seconds: Duration in seconds; 0: unknown.
     """
 
     begin: float | None
@@ -171,20 +171,20 @@ class Span:
 
 
 class MediaInput:
-    """The video and the audio of a file, a camera or a stream. Belongs to one thread at a time.
+    """The video and audio of a file, a camera or a stream. Used by one thread at a time.
 
     Attributes:
-        video: What is to be shown; None: there is nothing.
-        audio: What is to be heard; None: there is nothing.
-        is_live: Whether it brings everything when it happens, and has no end.
-        begin: Seconds on its own clock; None: unknown.
+        video: The video stream; None: there is none.
+        audio: The audio stream; None: there is none.
+        is_live: Whether its frames come when they happen, without an end.
+        begin: First timestamp in seconds; None: unknown.
 
     Args:
-        location: Where they are.
-        stop: Ends what comes through a pipe, when it is set.
+        location: Location of the media.
+        stop: When set, ends the reading of a pipe. Defaults to None.
 
     Raises:
-        MediaError: It cannot be opened, or has neither video nor audio that can be decoded.
+        MediaError: The input cannot be opened, or has neither video nor audio that can be decoded.
     """
 
     def __init__(self, location: Location, stop: threading.Event | None = None) -> None:
@@ -222,10 +222,10 @@ class MediaInput:
         )
 
     def packets(self) -> Iterator[av.Packet[Stream]]:
-        """What it consists of, in its order, and at the end an empty packet for each stream.
+        """Yield the packets of both streams in order, and at the end an empty packet for each stream.
 
         Raises:
-            MediaError: It broke off.
+            MediaError: The input broke off.
         """
         streams = [stream for stream in (self.video, self.audio) if stream is not None]
         errors = 0
@@ -236,7 +236,7 @@ class MediaInput:
                     errors = 0
                 return
             except IndexError:
-                # PyAV trips at the end over streams that turned up on the way, after the empty packets of ours.
+                # At the end, PyAV fails on streams that appeared on the way, after the empty packets of the known ones.
                 return
             except av.FFmpegError as error:
                 errors += 1
@@ -245,7 +245,7 @@ class MediaInput:
                 logger.warning("%s: skipped what cannot be read: %s", self._location.name, error.strerror)
 
     def close(self) -> None:
-        """Give the file, the device or the pipe back; idempotent."""
+        """Release the file, the device or the pipe; idempotent."""
         self._container.close()
         if self._pipe is not None:
             self._pipe.close()
@@ -261,7 +261,7 @@ class MediaInput:
 
 
 def _is_playable(stream: VideoStream | AudioStream) -> bool:
-    # The type stubs do not say that it is None where there is no decoder.
+    # Contrary to the type stubs, it is None if there is no decoder.
     if stream.codec_context is None or stream.disposition & Disposition.attached_pic:
         return False
     if isinstance(stream, VideoStream):
@@ -270,7 +270,7 @@ def _is_playable(stream: VideoStream | AudioStream) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """What FFmpeg or the system said, and what to do."""
+    """The message of FFmpeg or the system, and what to do."""
     if isinstance(error, av.ExitError):
         return f"nothing came in time; {_ADVICE[errno.ETIMEDOUT]}"
     number = getattr(error, "errno", None)

@@ -1,4 +1,4 @@
-"""Which streams of an input are sent as they are, and in which packets of theirs."""
+"""Decides which streams of an input are sent unchanged, and makes their access units."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _START_CODES: Final = (b"\0\0\1", b"\0\0\0\1")
 
 
 def codec_passed(stream: VideoStream) -> VideoCodec | None:
-    """The codec in which the frames of a stream are sent as they are. None: they are encoded again.
+    """The codec in which the frames of a stream are sent unchanged. None: they are encoded again.
 
-    A stream with B-frames is in another order than receivers show it in.
+    A stream with B-frames cannot be: its decoding order is not the order in which receivers show it.
     """
     context = stream.codec_context
     if context.has_b_frames:
@@ -32,16 +32,16 @@ def codec_passed(stream: VideoStream) -> VideoCodec | None:
 
 
 def is_sound_passed(stream: AudioStream) -> bool:
-    """Whether the packets of a stream are sent as they are: those of a codec that files keep too, in mono or stereo."""
+    """Whether the packets of a stream are sent unchanged: those of a codec that is also recorded, in mono or stereo."""
     name = stream.codec_context.codec.canonical_name
     return name in AUDIO and AUDIO[name].is_recorded and stream.codec_context.channels <= 2
 
 
 class AccessUnits:
-    """Makes access units of the packets of a stream.
+    """Splits the packets of a stream into access units.
 
     Args:
-        stream: Of an input.
+        stream: A stream of an input.
         codec: Its codec.
     """
 
@@ -49,10 +49,10 @@ class AccessUnits:
         self._filter = BitStreamFilterContext(codec.stream_filter, stream) if codec.stream_filter else None
         extradata = bytes(stream.codec_context.extradata or b"")
         self.parameter_sets: Final = extradata if extradata.startswith(_START_CODES) else b""
-        """Those that the input tells beside its frames, and the filter does not put into them; empty: there are none."""
+        """Parameter sets from outside the frames, which the filter does not insert into them; empty: there are none."""
 
     def of(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
-        """The access units in a packet, which may be the empty one at the end."""
+        """The access units in a packet; the input ends with an empty packet."""
         if self._filter is None:
             return [packet] if packet.size else []
         return list(self._filter.filter(packet if packet.size else None))

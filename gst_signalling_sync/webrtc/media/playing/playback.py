@@ -1,4 +1,4 @@
-"""`Playback`: one pass through an input, each frame and piece of sound given to its source when it is due."""
+"""`Playback`: one pass through an input, which writes each frame and piece of audio to its source when it is due."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ __all__ = ["Playback"]
 logger = logging.getLogger(__name__)
 
 _LATE_SECONDS: Final = 1.0
-"""More than this behind, it does not hurry to catch up."""
+"""Delay beyond which it does not hurry to catch up."""
 
 _AHEAD_SECONDS: Final = 0.2
-"""Live sound that is more than this ahead of real time was kept back by somebody, and would be late forever."""
+"""Live audio that is further ahead of real time was delayed on its way, and would be late forever."""
 
 _MAX_QUEUED: Final = 8 * 1024 * 1024
-"""Bytes of one stream that are read on the way to the next packet of the other one."""
+"""Maximum bytes of one stream that are read on the way to the next packet of the other one."""
 
 
 class Playback:
-    """Reads, decodes and writes. Belongs to the player's thread.
+    """Reads, decodes and writes. Used by the player's thread.
 
     Args:
-        name: Of the input, for messages.
+        name: Name of the input, for messages.
         media: The input, at its beginning.
-        video: What frames are written to.
-        audio: What sound is written to.
-        size: Width and height in pixels that frames are scaled to; None: none are.
+        video: The source of the video track.
+        audio: The source of the audio track.
+        size: Width and height in pixels to which frames are scaled. Defaults to None: not scaled.
     """
 
     def __init__(
@@ -63,19 +63,19 @@ class Playback:
         self._was_late = False
 
     def play_in_time(self, begin: float | None, wait_until: Callable[[float], bool]) -> float:
-        """Play a file: in the time that its time stamps tell.
+        """Play a file in real time, by its timestamps.
 
-        A machine on which decoding takes longer than playing falls behind; then video and sound pause together.
+        If decoding is slower than real time, the playback falls behind, and video and audio pause together.
 
         Args:
-            begin: The moment at which it begins, on the clock of `time.monotonic`; None: now.
-            wait_until: Waits for a moment; its answer is whether to go on.
+            begin: Time at which it begins, from `time.monotonic`; None: now.
+            wait_until: Waits for a time; returns whether to go on.
 
         Returns:
-            The moment at which its last frame and sound end.
+            The time at which its last frame and audio end.
 
         Raises:
-            MediaError: It broke off, or nothing in it could be decoded.
+            MediaError: The input broke off, or nothing in it could be decoded.
         """
         track = self._next_track()
         if begin is None:
@@ -90,7 +90,7 @@ class Playback:
                 zero += late
             if not wait_until(zero + item.due):
                 return end
-            # When this thread gets around to it is not when it is due: sound would lie beside the video forever.
+            # By the due time, not by the time of this call: else audio would stay out of sync with video.
             track.write(zero + item.start)
             end = max(end, zero + item.end)
             track = self._next_track()
@@ -98,13 +98,13 @@ class Playback:
         return end
 
     def play_at_once(self, goes_on: Callable[[], bool]) -> None:
-        """Play a camera or a stream: as it comes.
+        """Play a camera or a stream as it comes.
 
         Args:
-            goes_on: Asked before each packet.
+            goes_on: Called before each packet; returns whether to go on.
 
         Raises:
-            MediaError: It broke off, or nothing in it could be decoded.
+            MediaError: The input broke off, or nothing in it could be decoded.
         """
         sound_until = 0.0
         for packet in self._packets:
@@ -126,14 +126,14 @@ class Playback:
         self._check_written()
 
     def _next_track(self) -> PlayedTrack | None:
-        """The track whose next item is due first; None: all have come to their end."""
+        """The track whose next item is due first; None: all tracks have ended."""
         for track in self._tracks.values():
             self._fill(track)
         ready = [track for track in self._tracks.values() if track.items]
         return min(ready, key=lambda track: track.items[0].due, default=None)
 
     def _fill(self, track: PlayedTrack) -> None:
-        """Have a decoded item of a track, unless there is none any more, or not among the next packets of the input."""
+        """Decode an item of a track, unless the track has ended or has none among the next packets of the input."""
         while not track.items:
             if track.packets:
                 packet = track.packets.popleft()

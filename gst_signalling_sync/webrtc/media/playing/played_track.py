@@ -1,4 +1,4 @@
-"""`PlayedTrack`: one stream of an input, packet by packet turned into what a source is given, and when."""
+"""`PlayedTrack`: turns the packets of one input stream into timed items for a source."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ __all__ = ["Item", "PassedAudio", "PassedVideo", "PlayedAudio", "PlayedTrack", "
 logger = logging.getLogger(__name__)
 
 _CHUNK_SECONDS: Final = 0.025
-"""Sound is written in pieces of at most this: a packet of some codecs lasts for seconds, and those who listen cannot wait."""
+"""Maximum length of a piece of audio: a packet of some codecs lasts seconds, too long a delay for listeners."""
 
 _MAX_JUMP: Final = 60.0
-"""Nothing is that long where the input does not say how long all of it is."""
+"""Maximum jump of timestamps if the input does not say how long it is."""
 
 _MAX_STEP_BACK: Final = 1.0
 
 _GAP_SECONDS: Final = 0.04
-"""Time stamps of sound that are less apart from the end of the last packet are taken for rounded."""
+"""Timestamps of audio that differ by less from the end of the last packet are taken as rounded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A frame or a piece of sound.
+    """A frame or a piece of audio.
 
     Attributes:
-        content: What the source is given.
-        start: Seconds on the input's clock.
-        end: Seconds on the input's clock.
-        due: When the source is to be given it: a frame when it starts; sound when it ends, like that of a microphone.
+        content: The argument for the source's `write`.
+        start: Begin in seconds on the input's clock.
+        end: End in seconds on the input's clock.
+        due: When the item is written: a frame at its start; audio at its end, like that of a microphone.
     """
 
     content: Any
@@ -64,20 +64,20 @@ class Item:
 
 
 class PlayedInto(Protocol):
-    """What a track is written to."""
+    """The source of a track."""
 
     def write(self, content: Any, /, *, captured: float | None = None) -> None:
-        """Take a frame or a piece of sound."""
+        """Take a frame or a piece of audio."""
 
 
 class PlayedTrack(ABC):
-    """Decodes one stream, or passes it on, once. Belongs to the player's thread.
+    """Decodes one stream, or passes it on unchanged, once. Used by the player's thread.
 
     Args:
-        name: Of the input, for messages.
-        stream: Of the input.
-        source: What it is written to.
-        span: What the input says about its time stamps.
+        name: Name of the input, for messages.
+        stream: A stream of the input.
+        source: The source to write to.
+        span: The range of the input's timestamps.
     """
 
     is_sound: ClassVar[bool] = False
@@ -95,32 +95,32 @@ class PlayedTrack(ABC):
         self.written = 0
 
     def decode(self, packet: av.Packet[Stream]) -> None:
-        """Append to `items` what a packet holds; what cannot be decoded is left out, and logged."""
+        """Append the items of a packet to `items`. Packets that cannot be decoded are left out, and logged."""
         try:
             self.items.extend(self._decode(packet))
-        except Exception as error:  # noqa: BLE001 - reported; what follows may be better
+        except Exception as error:  # noqa: BLE001 - reported; the next packet may be better
             self._failures.add(f"decode some of its {self._stream.type}", error, time.monotonic())
 
     def write(self, captured: float | None = None) -> None:
-        """Give the first item to the source.
+        """Write the first item to the source.
 
         Args:
-            captured: When it starts, on the clock of `time.monotonic`; None: it has just come.
+            captured: Time of its start, from `time.monotonic`. Defaults to None: it has just come.
         """
         try:
             self._source.write(self.items.popleft().content, captured=captured)
             self.written += 1
-        except Exception as error:  # noqa: BLE001 - reported; what follows may be better
+        except Exception as error:  # noqa: BLE001 - reported; the next item may be better
             self._failures.add(f"send some of its {self._stream.type}", error, time.monotonic())
 
     @abstractmethod
     def _decode(self, packet: av.Packet[Stream]) -> Iterator[Item]:
-        """What a packet holds, or after an empty one what is left in the decoder."""
+        """The items of a packet; of the empty one at the end, those left in the decoder."""
 
     def _place(self, time: float | None) -> float:
-        """When something starts, by its time stamp where that makes sense, else where what came before it ended.
+        """The start of an item: its timestamp if that is plausible, else the end of the item before.
 
-        A stream that was cut together from several begins to count anew, and one that is damaged may count anyhow.
+        A stream that was cut together from several begins to count again, and a damaged one may count arbitrarily.
         """
         if self._expected is None:
             return 0.0 if time is None else time
@@ -132,21 +132,21 @@ class PlayedTrack(ABC):
 
 
 class PlayedVideo(PlayedTrack):
-    """Frames.
+    """A video stream that is decoded.
 
     Args:
-        name: Of the input, for messages.
-        stream: Of the input.
-        source: What they are written to.
-        span: What the input says about its time stamps.
-        size: Width and height in pixels that they are scaled to; None: they are not.
+        name: Name of the input, for messages.
+        stream: A stream of the input.
+        source: The source to write to.
+        span: The range of the input's timestamps.
+        size: Width and height in pixels to which frames are scaled. Defaults to None: not scaled.
     """
 
     def __init__(
         self, name: str, stream: VideoStream, source: VideoSource, span: Span, size: tuple[int, int] | None = None
     ) -> None:
         super().__init__(name, stream, source, span)
-        # The source may take fewer than there are.
+        # The stream's rate, since the source may take fewer frames.
         self._interval = float(1 / (stream.average_rate or source.fps))
         self._size = size
         self._reformatter = VideoReformatter()
@@ -163,16 +163,16 @@ class PlayedVideo(PlayedTrack):
 
 
 class PassedVideo(PlayedTrack):
-    """Frames that are passed on without decoding.
+    """A video stream that is passed on unchanged.
 
     Args:
-        name: Of the input, for messages.
-        stream: Of the input.
-        source: What they are written to.
-        span: What the input says about its time stamps.
+        name: Name of the input, for messages.
+        stream: A stream of the input.
+        source: The source to write to.
+        span: The range of the input's timestamps.
 
     Raises:
-        MediaError: The stream is not, or no longer, one that the source takes.
+        MediaError: The source does not take the stream, or no longer does.
     """
 
     def __init__(self, name: str, stream: VideoStream, source: EncodedVideoSource, span: Span) -> None:
@@ -198,7 +198,7 @@ class PassedVideo(PlayedTrack):
 
 
 class PassedAudio(PlayedTrack):
-    """Packets of Opus that are passed on without decoding."""
+    """An audio stream of Opus that is passed on unchanged."""
 
     is_sound = True
 
@@ -214,13 +214,13 @@ class PassedAudio(PlayedTrack):
 
 
 class PlayedAudio(PlayedTrack):
-    """Sound, brought to the source's rate and number of channels.
+    """An audio stream that is decoded and converted to the source's rate and number of channels.
 
     Args:
-        name: Of the input, for messages.
-        stream: Of the input.
-        source: What it is written to.
-        span: What the input says about its time stamps.
+        name: Name of the input, for messages.
+        stream: A stream of the input.
+        source: The source to write to.
+        span: The range of the input's timestamps.
     """
 
     is_sound = True
@@ -252,7 +252,7 @@ class PlayedAudio(PlayedTrack):
 
     def _arrays(self, frames: list[av.AudioFrame]) -> Iterator[NDArray[np.int16]]:
         for frame in frames:
-            # A resampler that has nothing to do hands on the None that ends it.
+            # A resampler that need not convert also returns the None with which it is flushed.
             if frame is not None:
                 yield frame.to_ndarray().astype(np.int16, copy=False).reshape(-1, self._channels)
 

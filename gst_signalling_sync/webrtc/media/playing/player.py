@@ -1,4 +1,4 @@
-"""`Player`: the video and audio of a file, a camera or a stream, written into sources of their own."""
+"""`Player`: writes the video and audio of a file, a camera or a stream to sources of its own."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ _MIN_FPS: Final = 1.0
 _MAX_FPS: Final = 60.0
 
 _NEAR: Final = 1.01
-"""A rate that is so little above another one is not reduced."""
+"""Factor by which a frame rate may exceed the wanted one without being reduced."""
 
 _RETRY_SECONDS: Final = 1.0
 
 _MAX_WAIT_SECONDS: Final = 3600.0
 
 REMOVE_SECONDS: Final = 5.0
-"""What FFmpeg may wait for a camera that has fallen silent."""
+"""Default timeout of `Player.remove` in seconds: what FFmpeg may wait for a camera that has fallen silent."""
 
 
 class Player:
-    """Plays a file, a camera or a stream to a producer or consumer; made by their `add_player`. Every method from any thread.
+    """Plays a file, a camera or a stream to a producer or consumer; made by their `add_player`.
 
-    A file plays in real time, frames and sound by its time stamps; at its end the last frame stays. A camera, and a URL
-    that has no end, are shown as they come, the newest frame first.
+    Every method may be called from any thread. A file plays in real time, by the ``pts`` of its frames and audio; its last
+    frame stays at the end. A camera, or a URL without an end, is shown as it comes, the newest frame first.
 
-    The input is opened once, here, and played from its beginning by the first `start`; until then it stays open. So a pipe
-    such as ``pipe:0``, the standard input, loses nothing. What comes from the network is opened again if it had to wait for
-    more than 5 s: its server may have hung up. After `close` the next `start` opens the input again, where a pipe goes on
-    with what its writer writes then.
+    The constructor opens the input, and the first `start` plays it from its beginning; until then it stays open, so a pipe such
+    as ``pipe:0``, the standard input, loses nothing. An input from the network is opened again if it had to wait for more than
+    5 s, as its server may have hung up. After `close`, the next `start` opens the input again; a pipe then continues with what
+    its writer writes next.
 
     Example:
         film = robot.add_player("film.mp4")
@@ -62,23 +62,23 @@ class Player:
     Args:
         path: A file, a camera such as ``/dev/video0``, or a URL: whatever FFmpeg opens.
         loop: Whether a file begins again at its end, without a gap, and a camera or stream that breaks off is opened again,
-            every second.
-        name: Of the tracks, see `checked_name`.
-        format: FFmpeg's name of what reads it, such as ``"mjpeg"``. None: by its content.
-        options: Of that, by FFmpeg's names, such as ``{"rtsp_transport": "udp"}``. None: none; of RTSP, TCP where the camera
-            has it.
-        pass_through: Whether video that is H264 or VP8 without B-frames already, and sound that is Opus, are sent as they are,
-            see `EncodedVideoSource`. False: all is encoded, and follows the links.
-        size: Width and height in pixels in which video is shown. A device is asked for it; what has another one is scaled, and
-            encoded. None: as it is.
-        fps: Frames per second at the most. A device is asked for it; of what has more, some are left out, and the others
-            encoded. None: as many as there are, up to 60.
-        encoder: Of video that is encoded, as of `VideoSource`.
+            every second. Defaults to False.
+        name: Name of both tracks, see `checked_name`. Defaults to None: no name.
+        format: FFmpeg's name of the input format, such as ``"mjpeg"``. Defaults to None: FFmpeg recognizes it.
+        options: Options of the input format, by FFmpeg's names, such as ``{"rtsp_transport": "udp"}``. Defaults to None: no
+            options; RTSP uses TCP if the camera has it.
+        pass_through: Whether H264 or VP8 video without B-frames, and Opus audio, are sent unchanged, see `EncodedVideoSource`.
+            False: all is encoded, and its bitrate follows the links. Defaults to True.
+        size: Width and height in pixels of the video that is sent. A device is asked for this size; video of another size is
+            scaled, and therefore encoded. Defaults to None: the input's size.
+        fps: Maximum frame rate, in frames per second. A device is asked for it; of an input with a higher rate, frames are left
+            out, and the others encoded. Defaults to None: the input's rate, at most 60.
+        encoder: Encoder of video that is encoded, as in `VideoSource`. Defaults to None: software.
 
     Raises:
-        MediaError: It cannot be opened, or has neither video nor audio that can be decoded.
-        TypeError: It is no path, or the options are no strings.
-        ValueError: The name is none that a track may have, the size or frame rate is out of range, or there is no such encoder.
+        MediaError: The input cannot be opened, or has neither video nor audio that can be decoded.
+        TypeError: `path` is not a path, or an option is not a string.
+        ValueError: The name is not that of a track, the size or frame rate is out of range, or the encoder is unknown.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Player:
         self._size = size
         self._loop = loop
         self._owner = Owner(f"player of {self._location.name}")
-        # Guards what follows; notified when it changes. The thread owns the input that it plays.
+        # Guards the attributes below; notified when they change. The thread owns the input that it plays.
         self._changed = Condition()
         self._thread: threading.Thread | None = None
         # The thread that has the input open. After close() it may be one that FFmpeg still holds up.
@@ -110,7 +110,7 @@ class Player:
         self._was_started = False
         self._ended = False
         self._error: MediaError | None = None
-        # Ends what reads a pipe; each life until close() has one of its own.
+        # Stops the reading of a pipe; set by close(), which makes another one for the next start().
         self._stop = threading.Event()
         self._unplayed: MediaInput | None = _open(self._location, self._stop)
         self._opened_at = time.monotonic()
@@ -127,7 +127,7 @@ class Player:
 
     @property
     def sources(self) -> list[VideoSource | EncodedVideoSource | AudioSource | EncodedAudioSource]:
-        """What it writes to: a source of video, one of audio, or both in this order."""
+        """The sources that it writes to: one of video, one of audio, or both in this order."""
         return [source for source in (self._video, self._audio) if source is not None]
 
     @property
@@ -137,7 +137,7 @@ class Player:
 
     @property
     def ended(self) -> bool:
-        """Whether it has come to the end, or broke off; see `error`."""
+        """Whether it has played to the end or broken off; see `error`."""
         return self._ended
 
     @property
@@ -146,7 +146,7 @@ class Player:
         return self._error
 
     def start(self) -> None:
-        """Begin at the beginning; does nothing while it plays. The role object calls it when it has started.
+        """Play from the beginning; does nothing while it plays. The role object calls it when it has started.
 
         Raises:
             RuntimeError: The player was inherited by `fork`.
@@ -161,7 +161,7 @@ class Player:
             try:
                 thread.start()
             except RuntimeError:
-                # No more threads to be had.
+                # No more threads can be made.
                 self._thread = None
                 raise
             self._unplayed = None
@@ -170,13 +170,13 @@ class Player:
             self._error = None
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until it has played to the end, or was closed.
+        """Wait until it has played to the end or was closed.
 
         Args:
-            timeout: Seconds; None: as long as it takes.
+            timeout: Seconds. Defaults to None: no timeout.
 
         Raises:
-            WaitTimeout: It plays on, or was not started.
+            WaitTimeout: It still plays, or was not started.
             MediaError: It broke off.
             RuntimeError: The player was inherited by `fork`.
         """
@@ -190,7 +190,7 @@ class Player:
                 raise self._error
 
     def remove(self, timeout: float = REMOVE_SECONDS) -> None:
-        """Take its tracks out of every session, as `VideoSource.remove`, and give the file or the device back; idempotent.
+        """Remove its tracks from every session, as `VideoSource.remove`, and release the file or device; idempotent.
 
         Args:
             timeout: Seconds to wait for FFmpeg, as of `close`. Defaults to 5.
@@ -204,14 +204,13 @@ class Player:
         self.close(timeout)
 
     def close(self, seconds: float) -> None:
-        """Stop playing, and give the file or the device back, played or not; idempotent. The last frame stays.
+        """Stop playing, and release the file or device, played or not; idempotent. The last frame stays.
 
-        Nothing can interrupt FFmpeg while it waits for a camera or the network: one that has fallen silent keeps its
-        thread for up to 5 s, which is logged when it is longer than `seconds`. A `start` meanwhile waits for that thread to
-        give the input back.
+        Nothing can interrupt FFmpeg while it waits for a camera or the network: a silent one holds its thread for up to 5 s,
+        which is logged if it is longer than `seconds`. A `start` meanwhile waits until that thread releases the input.
 
         Args:
-            seconds: How long to wait for that.
+            seconds: Maximum wait for FFmpeg.
 
         Raises:
             RuntimeError: The player was inherited by `fork`.
@@ -231,7 +230,7 @@ class Player:
         if thread.is_alive():
             logger.warning("%r: FFmpeg still waits for the input %g s after close()", self, seconds)
 
-    # What follows runs on the player's thread.
+    # The following methods run on the player's thread.
 
     def _main(self, media: MediaInput | None, stop: threading.Event) -> None:
         error: MediaError | None = None
@@ -256,7 +255,7 @@ class Player:
                 self._changed.notify_all()
 
     def _hold_input(self) -> bool:
-        """Wait until no earlier thread has the input open, as a device can be opened once only; whether to go on."""
+        """Wait until no earlier thread has the input open, as a device can be opened only once; return whether to go on."""
         with self._changed:
             self._changed.wait_for(lambda: self._holder is None or not self._goes_on())
             if self._goes_on():
@@ -286,18 +285,18 @@ class Player:
                     media.close()
                     media = None
             if not self._loop:
-                # The last frame is to be seen as long as the others.
+                # The last frame is shown as long as the others.
                 self._wait_until(begin or 0)
                 return
             if begin is None:
                 self._wait_until(time.monotonic() + _RETRY_SECONDS)
 
     def _is_stale(self) -> bool:
-        """Whether what was opened with the player has waited too long: a server hangs up, or sends what is old."""
+        """Whether the input that the constructor opened has waited too long: its server hangs up, or sends old frames."""
         return self._location.is_remote and time.monotonic() - self._opened_at > READ_SECONDS
 
     def _play_once(self, media: MediaInput, begin: float | None) -> float | None:
-        """When what follows is to begin; None: that does not matter."""
+        """Play the input to its end; return when its successor must begin, None: at any time."""
         playback = Playback(self._location.name, media, self._video, self._audio, self._size)
         if not media.is_live:
             return playback.play_in_time(begin, self._wait_until)
@@ -305,24 +304,24 @@ class Player:
         return None
 
     def _explained(self, error: Exception) -> MediaError:
-        """An error as users get it; one that nobody foresaw is logged with its traceback."""
+        """The error that users get; an unforeseen one is logged with its traceback."""
         if isinstance(error, MediaError):
             return error
         logger.error("%r: internal error", self, exc_info=error)
         return MediaError(f"cannot play {self._location.name}: {error!r}")
 
     def _goes_on(self) -> bool:
-        """Whether this thread is to go on."""
+        """Whether this thread must go on."""
         return self._thread is threading.current_thread()
 
     def _wait_until(self, moment: float) -> bool:
-        """Wait for a moment on the clock of `time.monotonic`, or until this thread is to end; whether it is to go on."""
+        """Wait for a moment of `time.monotonic`, or until this thread must end; return whether it must go on."""
         with self._changed:
             while self._goes_on():
                 remaining = moment - time.monotonic()
                 if remaining <= 0:
                     return True
-                # A damaged time stamp may be further away than a wait can be long.
+                # A damaged timestamp may be further away than a wait can be long.
                 self._changed.wait(min(remaining, _MAX_WAIT_SECONDS))
             return False
 
@@ -331,13 +330,13 @@ def _open(location: Location, stop: threading.Event) -> MediaInput:
     """Open an input on a caller's thread."""
     if location.is_file:
         return MediaInput(location)
-    # FFmpeg does not notice Ctrl-C, so another thread waits for it.
+    # FFmpeg does not notice Ctrl-C, so this thread waits for another one.
     opened: Future[MediaInput] = Future()
 
     def run() -> None:
         try:
             opened.set_result(MediaInput(location, stop))
-        except Exception as error:  # noqa: BLE001 - raised again by who waits
+        except Exception as error:  # noqa: BLE001 - raised again in the waiting thread
             opened.set_exception(error)
 
     threading.Thread(target=run, name="gss-player-open", daemon=True).start()

@@ -1,1 +1,1 @@
-"""Packets become frames of video, and sound: the receiver of each track, and what users read from."""
+"""Received media: the RTP receiver of each track, its decoder, and the classes from which users read."""

@@ -1,4 +1,4 @@
-"""`AudioDecoder`: packets of sound become samples at 48 kHz in two channels."""
+"""`AudioDecoder`: decodes audio packets to samples at 48 kHz in two channels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FORMAT: Final = "s16"
 _TIME_BASE: Final = Fraction(1, RATE)
 
 _MAX_CONCEALED: Final = RATE * 60 // 1000
-"""Samples: more that is missing is a pause, or nothing that could be guessed."""
+"""Maximum number of concealed samples: a longer gap is a pause, or cannot be extrapolated."""
 
 
 class AudioDecoder:
@@ -34,19 +34,19 @@ class AudioDecoder:
         self._codec = next(iter(AUDIO.values()))
         self._context: AudioCodecContext | None = None
         self._resampler: av.AudioResampler | None = None
-        # Of the last frame: the packet, and the samples that it had and where they ended.
+        # The last packet, its number of samples, and the position of their end.
         self._packet = b""
         self._samples = 0
         self._end = 0
 
     def conceal(self, frame: EncodedFrame) -> list[av.AudioFrame]:
-        """What the decoder makes up for packets that are missing before one, up to 60 ms.
+        """Extrapolate for the packets that are missing before a packet, up to 60 ms.
 
         Args:
-            frame: That will be decoded next.
+            frame: The packet that will be decoded next.
 
         Returns:
-            As of `decode`; nothing where nothing is missing, or more, or the codec cannot.
+            Samples as from `decode`. Empty: no packet is missing, the gap is longer, or the codec cannot conceal.
         """
         concealing = self._codec.concealing
         if self._context is None or concealing is None or not self._samples or frame.codec != self._name:
@@ -70,11 +70,11 @@ class AudioDecoder:
         """Decode a packet.
 
         Args:
-            frame: The next one.
+            frame: The next packet.
 
         Returns:
-            Its samples, interleaved int16 of 48 kHz in two channels. `pts` is when the first was taken, in samples, by the
-            frame's timestamp.
+            Its samples, interleaved int16 at 48 kHz in two channels. `pts` is the position of the first one, in samples, by the
+            packet's timestamp.
 
         Raises:
             av.FFmpegError: It cannot be decoded.

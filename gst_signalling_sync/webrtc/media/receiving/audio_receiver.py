@@ -1,4 +1,4 @@
-"""`AudioReceiver`: the sound that the other end sends, as a stream of samples without gaps."""
+"""`AudioReceiver`: received audio as a stream of samples without gaps."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["AudioReceiver"]
 _KEPT_SAMPLES: Final = RATE
 
 _MAX_KEPT_SAMPLES: Final = 60 * RATE
-"""For a reader whose time was too short, and who is likely to come back."""
+"""Kept for a reader whose last timeout was too short, since it is likely to read again."""
 
 _AS_DECODED: Final = SampleForm()
 
@@ -36,19 +36,18 @@ _BLOCK_SAMPLES: Final = RATE // 50
 class AudioReceiver(TrackReceiver):
     """An audio track of a session; every method may be called from any thread and from callbacks.
 
-    The samples have 48 kHz and two channels whatever was sent, or the form that `read` is asked for: others are resampled, and
-    of mono both channels are the same. What was lost on the way, and was not repeated by a later packet, is replaced: up to 60
-    ms by what the decoder of Opus makes of the sound before, more by as much silence; gaps of more than a second are not
-    filled.
+    The samples have 48 kHz and two channels whatever was sent; of mono, both channels are the same. `read` can return another
+    form, to which the samples are resampled. Where packets are lost that no later packet repeats, the Opus decoder conceals
+    gaps of up to 60 ms, and silence fills longer ones. Gaps of more than a second are not filled.
 
-    Samples that nobody reads are kept for one second. Who begins to read then begins that second in the past; `waiting`
-    tells how far. With several readers, each sample goes to one of them. The signal gets everything besides.
+    Unread samples are kept for one second, so a first read begins up to a second in the past; `waiting` says how far. With
+    several readers, each sample goes to one of them. The signal gets all samples, whether they are read or not.
 
     Example:
         samples = session.audio.read(4800)  # 100 ms of int16, in the shape (4800, 2)
 
     Signals:
-        frame(receiver, frame): Sound arrived. All of it, in order.
+        frame(receiver, frame): Audio arrived. Emitted for all of it, in order.
 
     Iterating over it yields blocks of 20 ms until the session is closed.
     """
@@ -62,10 +61,10 @@ class AudioReceiver(TrackReceiver):
         self._wanted: list[int] = []
         self._wanted_last = 0
         self._converter: SampleConverter | None = None
-        # For each thread of the receivers of `frame`, what they have yet to get; there while that is posted.
+        # For each thread of the receivers of `frame`: frames to emit. An entry exists while an emission is posted.
         self._pending: dict[str | None, deque[av.AudioFrame]] = {}
         self._frames_dropped = 0
-        # The decoder thread's.
+        # Used by the decoder thread alone.
         self._audio_decoder = AudioDecoder()
 
         self.frame = Signal(
@@ -76,17 +75,17 @@ class AudioReceiver(TrackReceiver):
 
     @property
     def waiting(self) -> int:
-        """Samples of 48 kHz that can be read at once."""
+        """Number of samples, at 48 kHz, that can be read at once."""
         return self._samples.samples
 
     @property
     def samples_dropped(self) -> int:
-        """Samples that nobody read within a second."""
+        """Number of samples dropped because nobody read them within a second."""
         return self._samples.dropped
 
     @property
     def frames_dropped(self) -> int:
-        """Frames that the receivers of `frame` did not get, because they were a second behind."""
+        """Number of frames that receivers of `frame` did not get, because they were a second behind."""
         return self._frames_dropped
 
     @overload
@@ -122,23 +121,23 @@ class AudioReceiver(TrackReceiver):
     ) -> NDArray[Any]:
         """Wait for the next samples.
 
-        Reads that ask for one form follow on each other without a gap. One that asks for another form begins with a new
-        resampler, and what the last one had converted and not given out is dropped.
+        Reads of one form follow each other without a gap. A read of another form begins with a new resampler, and the samples
+        that the last one had converted and not returned are dropped.
 
         Args:
-            samples: How many, of each channel; `rate` are a second.
-            timeout: Seconds; None: the role object's default.
-            rate: Samples per second, 8000 to 192000.
-            channels: 2, or 1: the mean of both.
-            dtype: ``"int16"``, or ``"float32"`` in -1 to 1.
+            samples: Number of samples per channel; `rate` of them last a second.
+            timeout: Seconds. Defaults to the role object's timeout.
+            rate: Samples per second, 8000 to 192000. Defaults to 48000.
+            channels: 2, or 1 for the mean of both. Defaults to 2.
+            dtype: ``"int16"``, or ``"float32"`` from -1 to 1. Defaults to ``"int16"``.
 
         Returns:
-            ``(samples, channels)`` of the type.
+            Array of shape ``(samples, channels)`` and of type `dtype`.
 
         Raises:
             ValueError: A number is out of range, or the type is another.
-            WaitTimeout: So many did not come in time; those that did, and up to a minute of them, wait for the next call.
-            SessionClosed: The session ended, and fewer are left; they can still be read.
+            WaitTimeout: Not enough samples came in time. Those that came, up to a minute of them, wait for the next call.
+            SessionClosed: The session ended, and fewer samples are left; they can still be read.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
         self._owner.check()
@@ -171,15 +170,16 @@ class AudioReceiver(TrackReceiver):
     ) -> NDArray[np.float32]: ...
 
     def read_available(self, *, rate: int = RATE, channels: int = CHANNELS, dtype: str = "int16") -> NDArray[Any]:
-        """What has come and was not read, at once.
+        """All unread samples, at once.
 
         Args:
-            rate: As of `read`.
-            channels: As of `read`.
-            dtype: As of `read`.
+            rate: As in `read`.
+            channels: As in `read`.
+            dtype: As in `read`.
 
         Returns:
-            ``(samples, channels)`` of the type; ``(0, channels)`` where nothing waits, also after the end of the session.
+            Array of shape ``(samples, channels)`` and of type `dtype`; ``(0, channels)`` if nothing waits, also after the
+            session's end.
 
         Raises:
             ValueError: A number is out of range, or the type is another.
@@ -203,7 +203,7 @@ class AudioReceiver(TrackReceiver):
                 return
 
     def _converter_to(self, form: SampleForm) -> SampleConverter | None:
-        """What converts to a form, None where nothing is to be converted; `_changed` is held."""
+        """The converter to a form, None if no conversion is needed; `_changed` is held."""
         if form == _AS_DECODED:
             return None
         if self._converter is None or self._converter.form != form:
@@ -226,7 +226,7 @@ class AudioReceiver(TrackReceiver):
             self._add(decoded)
 
     def _keep(self, decoded: av.AudioFrame) -> None:
-        """Have samples be read; `_changed` is held."""
+        """Add samples to those to be read; `_changed` is held."""
         assert decoded.pts is not None
         samples = decoded.to_ndarray().astype(np.int16, copy=False).reshape(-1, CHANNELS)
         self._samples.add(samples, decoded.pts, max(_KEPT_SAMPLES, self._wanted_last, *self._wanted))
@@ -245,7 +245,7 @@ class AudioReceiver(TrackReceiver):
         """Queue a frame for the receivers of one thread; `_changed` is held.
 
         Returns:
-            Whether an emission is to be posted.
+            Whether an emission must be posted.
         """
         emit = thread not in self._pending
         pending = self._pending.setdefault(thread, deque())
@@ -256,7 +256,7 @@ class AudioReceiver(TrackReceiver):
         return emit
 
     def _emit(self, thread: str | None) -> None:
-        """Emit one frame, and come back for the next: other signals of the role object have their turn in between."""
+        """Emit one frame, then post the next emission, so that other signals of the role object are emitted in between."""
         with self._changed:
             pending = self._pending[thread]
             decoded = pending.popleft()

@@ -1,4 +1,4 @@
-"""`Bandwidth`: the bitrate that the way here bears, by aiortc's estimator, at a fraction of its cost per packet."""
+"""`Bandwidth`: estimates the bitrate of the link to this end (REMB) by aiortc's estimator, at a fraction of its cost."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["Bandwidth"]
 
 _SEND_TIME_BITS: Final = 24
 _BURST: Final = 5 * (1 << 18) // 1000
-"""5 ms of send time, which has 18 bits for a part of a second. The estimator itself takes such bursts as one."""
+"""5 ms of send time, whose fraction of a second has 18 bits. The estimator itself groups packets within such a burst."""
 
 _PAUSE_SECONDS: Final = 5.0
-"""After a pause the estimator would count through every millisecond of it."""
+"""Pause after which a new estimator is made: the old one would step through every millisecond of the pause."""
 
 
 class Bandwidth:
@@ -30,16 +30,16 @@ class Bandwidth:
         self._arrival = 0.0
 
     def add(self, send_time: int, size: int, ssrc: int, now: float) -> int | None:
-        """Take note of a packet.
+        """Add a packet.
 
         Args:
-            send_time: Its ``abs-send-time``: 24 bits, of which 18 are a part of a second.
-            size: Bytes of its payload.
-            ssrc: Of its stream.
-            now: Seconds on a clock that does not jump.
+            send_time: Its abs-send-time: 24 bits, 18 of them the fraction of a second.
+            size: Size of its payload in bytes.
+            ssrc: SSRC of its stream.
+            now: Seconds on any clock that does not jump.
 
         Returns:
-            Bits per second, if the sender is to be told now.
+            The estimate in bit/s, if the sender must be told now; else None.
         """
         if now - self._arrival > _PAUSE_SECONDS:
             self._estimator = RemoteBitrateEstimator()
@@ -51,13 +51,13 @@ class Bandwidth:
             self._size = 0
         if step(self._last, send_time, _SEND_TIME_BITS) > 0:
             self._last = send_time
-        # With its header, because the estimator divides by what it measures.
+        # With the header, because the estimator divides by the size that it gets.
         self._size += size + RTP_HEADER_LENGTH
         self._arrival = now
         return estimate
 
     def _estimate(self, ssrc: int) -> int | None:
-        """Give the burst that has ended to the estimator."""
+        """Pass the completed burst to the estimator."""
         if self._begin is None:
             return None
         if self._estimator is None:

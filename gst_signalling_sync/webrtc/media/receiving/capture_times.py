@@ -1,4 +1,4 @@
-"""`CaptureTimes`: which frame was captured when, by the abs-capture-time of one of its packets. No clock and no I/O."""
+"""`CaptureTimes`: maps frames to their capture times by the abs-capture-time of their packets. No clock and no I/O."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from .remote_clock import unix_time
 __all__ = ["CaptureTimes"]
 
 _MAX_FRAMES: Final = 256
-"""Frames whose packets are under way at a time, by far."""
+"""Maximum number of frames; far more than have packets on their way at a time."""
 
 
 class CaptureTimes:
-    """The capture times of frames that are not complete yet, by their RTP timestamps."""
+    """The capture times of incomplete frames, by RTP timestamp."""
 
     def __init__(self) -> None:
         self._times: dict[int, int] = {}
 
     def note(self, timestamp: int, ntp: int) -> None:
-        """Take note of what a packet tells.
+        """Record the capture time in a packet.
 
         Args:
             timestamp: Its RTP timestamp.
-            ntp: When its frame was captured, in units of 2^-32 s; 0: the sender does not know.
+            ntp: Capture time of its frame, in units of 2^-32 s; 0: the sender does not know it.
         """
         if ntp <= 0:
             return
@@ -32,7 +32,7 @@ class CaptureTimes:
             del self._times[next(iter(self._times))]
 
     def take(self, timestamp: int) -> float | None:
-        """When a frame was captured, as Unix time by the sender's clock; None if none of its packets told.
+        """Capture time of a frame as Unix time, by the sender's clock; None: none of its packets has it.
 
         Args:
             timestamp: The RTP timestamp of its packets.

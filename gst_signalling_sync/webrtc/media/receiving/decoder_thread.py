@@ -1,7 +1,8 @@
-"""`DecoderThread`: decodes the frames of one track in a thread of its own, and drops what it cannot keep up with.
+"""`DecoderThread`: decodes the frames of one track on a thread of its own, and drops frames if it is too slow.
 
-The loop puts frames into the queue, the thread takes them out. Each side has counters that it alone writes; what waits is
-their difference. Nobody waits for the thread while holding up the loop: it is told to end, and tells when it has.
+Threads: the loop puts frames into the queue, the thread takes them out. Each side has counters that it alone writes; the number
+of waiting frames is their difference. No wait for the thread blocks the loop: the thread is told to end, and notifies the loop
+when it has.
 """
 
 from __future__ import annotations
@@ -29,20 +30,20 @@ logger = logging.getLogger(__name__)
 _MAX_FRAMES: Final = 60
 _MAX_BYTES: Final = 16 * 1024 * 1024
 _MAX_SECONDS: Final = 2.0
-"""Frames that wait at which those that wait are dropped, up to the next keyframe."""
+"""Number, size and age of waiting frames at which they are dropped, up to the next keyframe."""
 
 _EXIT_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.001
 
 
 class DecoderThread:
-    """Decodes frames one after another. Its thread runs from the first frame to the end.
+    """Decodes frames one after another. The thread starts with the first frame and runs until `end`.
 
     Args:
-        name: Of the thread; ``gss-`` is put before it.
-        decode: Called with each frame, on the thread. After an exception it is not called again before the next keyframe.
-            `DecodingError` and PyAV's are what a damaged stream brings; others are logged as errors.
-        request_keyframe: Called, on any thread, when only a keyframe helps.
+        name: Name of the thread, without the prefix ``gss-``.
+        decode: Called with each frame, on the thread. After an exception it is not called before the next keyframe. A damaged
+            stream causes `DecodingError` and PyAV's errors; others are logged as errors.
+        request_keyframe: Called, on any thread, if decoding can go on only with a keyframe.
     """
 
     def __init__(self, name: str, decode: Callable[[EncodedFrame], None], request_keyframe: Callable[[], None]) -> None:
@@ -59,7 +60,7 @@ class DecoderThread:
         self._busy_since = 0.0
         self._needs_keyframe = True
         self._is_ending = False
-        # Frames before this one are not decoded any more.
+        # Frames before this one are dropped.
         self._first = 0
         # Written by the thread.
         self._taken_frames = self._taken_bytes = 0
@@ -68,11 +69,11 @@ class DecoderThread:
 
     @property
     def waiting(self) -> int:
-        """How many frames wait to be decoded."""
+        """Number of frames that wait to be decoded."""
         return self._put_frames - self._taken_frames
 
     def put(self, frame: EncodedFrame) -> None:
-        """Have a frame decoded; on the loop."""
+        """Put a frame into the queue; on the loop."""
         if self._is_ending:
             return
         if not self.waiting:
@@ -80,7 +81,7 @@ class DecoderThread:
         if self._is_full or frame.time - max(self._busy_since, self._taken_time) > _MAX_SECONDS:
             self._first = self._put_frames
             self._needs_keyframe = True
-        # While the thread is at one frame forever, what waits for it cannot even be dropped.
+        # If one frame holds the thread forever, the frames that wait for it cannot be dropped either.
         if self._needs_keyframe and (not frame.keyframe or self._is_full):
             self._request_keyframe()
             return
@@ -92,29 +93,29 @@ class DecoderThread:
             self._start()
 
     def skip(self) -> None:
-        """Take note that frames are left out, so that the next one that is put has to be a keyframe; on the loop."""
+        """Record that frames are left out, so that the next frame put must be a keyframe; on the loop."""
         self._needs_keyframe = True
 
     def end(self) -> None:
-        """Have the thread end after the frame that it is at; idempotent. On the loop, or when there is none any more."""
+        """End the thread after its present frame; idempotent. On the loop, or when the loop has ended."""
         self._is_ending = True
         self._queue.put(None)
 
     async def wait_ended(self, seconds: float) -> bool:
-        """Wait until the thread has ended, without holding up the loop.
+        """Wait until the thread has ended, without blocking the loop.
 
         Args:
-            seconds: How long at the most.
+            seconds: Maximum wait.
 
         Returns:
-            Whether it has.
+            Whether it has ended.
         """
         if self._ended is None or self._thread is None:
             return True
         try:
             async with asyncio.timeout(seconds):
                 await self._ended.wait()
-                # It tells so just before it returns.
+                # The thread notifies just before it returns.
                 while self._thread.is_alive():
                     await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:
@@ -123,7 +124,7 @@ class DecoderThread:
         return True
 
     def join(self, seconds: float) -> None:
-        """Wait for the thread; where there is no loop to hold up."""
+        """Wait for the thread; only if there is no loop to block."""
         if self._thread is not None:
             self._thread.join(seconds)
 
@@ -149,14 +150,14 @@ class DecoderThread:
                     needs_keyframe = not self._is_decoded(frame, needs_keyframe)
                 self._taken_bytes += len(frame.data)
                 self._taken_frames = number
-                # The last frame must not live on in this one while the queue is empty.
+                # This function must not keep the last frame alive while the queue is empty.
                 del item, frame
         finally:
             _running.discard(self)
             self._tell_ended()
 
     def _is_decoded(self, frame: EncodedFrame, needs_keyframe: bool) -> bool:
-        """Decode a frame if that makes sense; whether the next one can follow it. It never raises."""
+        """Decode a frame if it can be; return whether the next one can follow it. It never raises."""
         if frame.keyframe or not needs_keyframe:
             try:
                 self._decode(frame)
@@ -186,7 +187,7 @@ _running: weakref.WeakSet[DecoderThread] = weakref.WeakSet()
 
 @atexit.register
 def _end_threads() -> None:
-    """End what still runs, before the interpreter would freeze it in the middle of C code."""
+    """End running threads, before the interpreter would freeze them in the middle of C code."""
     deadline = time.monotonic() + _EXIT_SECONDS
     running = list(_running)
     for each in running:

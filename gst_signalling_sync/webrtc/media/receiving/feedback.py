@@ -1,4 +1,4 @@
-"""`Feedback`: the RTCP packets by which the receiver of a track talks to its sender."""
+"""`Feedback`: the RTCP packets from a track's receiver to its sender: receiver reports, NACK, PLI, REMB (RFC 4585)."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ class Feedback:
             self._send(transport, RtcpRrPacket(ssrc=self.ssrc, reports=reports))
 
     def request_packets(self, transport: RTCDtlsTransport, media_ssrc: int, sequence_numbers: list[int]) -> None:
-        """Ask for packets again (RFC 4585 section 6.2.1).
+        """Request packets again (NACK, RFC 4585 section 6.2.1).
 
         Args:
-            transport: The way to the sender.
-            media_ssrc: Of the stream.
-            sequence_numbers: 16 bits each.
+            transport: The transport to the sender.
+            media_ssrc: SSRC of the stream.
+            sequence_numbers: Sequence numbers, 16 bits each.
         """
         if self.ssrc is not None and sequence_numbers:
-            # aiortc can only write numbers that ascend, and those that wrap do not.
+            # aiortc can only write ascending numbers, which a sequence that wraps is not.
             lost = sorted(sequence_numbers)
             self._send(
                 transport, RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=self.ssrc, media_ssrc=media_ssrc, lost=lost)
             )
 
     def request_keyframe(self, transport: RTCDtlsTransport, media_ssrc: int) -> None:
-        """Tell that frames were lost, which asks for a keyframe (RFC 4585 section 6.3.1)."""
+        """Request a keyframe (Picture Loss Indication, RFC 4585 section 6.3.1)."""
         if self.ssrc is not None:
             self._send(transport, RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=self.ssrc, media_ssrc=media_ssrc))
 
     def limit_bitrate(self, transport: RTCDtlsTransport, media_ssrc: int, bitrate: int) -> None:
-        """Tell the estimated maximum bitrate, in bits per second (draft-alvestrand-rmcat-remb-03)."""
+        """Send the estimated maximum bitrate in bit/s (REMB, draft-alvestrand-rmcat-remb-03)."""
         if self.ssrc is not None:
             fci = pack_remb_fci(bitrate, [media_ssrc])
             self._send(transport, RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=self.ssrc, media_ssrc=0, fci=fci))
@@ -70,5 +70,5 @@ async def _transmit(transport: RTCDtlsTransport, data: bytes) -> None:
     try:
         await transmit(transport, data)
     except ConnectionError:
-        # The session is ending, which others notice and tell.
+        # The session is ending, which other code notices and reports.
         return

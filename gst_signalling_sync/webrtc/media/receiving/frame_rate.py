@@ -1,4 +1,4 @@
-"""`FrameRate`: frames per second over a window in time. No clock of its own."""
+"""`FrameRate`: frames per second over a window of time. It has no clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SECONDS: Final = 1.0
 """The window, as of ``framesPerSecond`` in the W3C's statistics."""
 
 _SLOW_SECONDS: Final = 4.0
-"""The window of a stream that has less than two frames in the other one."""
+"""The window of a stream with less than two frames in the other window."""
 
 _MAX_FRAMES: Final = 2000
 
@@ -19,16 +19,16 @@ _MAX_FRAMES: Final = 2000
 class FrameRate:
     """Counts the frames of the last second.
 
-    Frames that come in a burst, as after a stall or when a stream begins, so count as what they are: that many in a second,
-    however close to each other they came. Fewer than two in a second are counted over four, and a stream that has stopped
-    falls to 0 within that time.
+    A burst of frames, as after a stall or at the beginning of a stream, counts as that many frames in a second, however close
+    they are. Fewer than two frames in a second are counted over four seconds. A stream that has stopped falls to 0 within that
+    time.
     """
 
     def __init__(self) -> None:
         self._times: deque[float] = deque(maxlen=_MAX_FRAMES)
 
     def add(self, now: float) -> None:
-        """Take note of a frame.
+        """Record a frame.
 
         Args:
             now: Seconds on any clock that does not jump.
@@ -41,7 +41,7 @@ class FrameRate:
         """Frames per second.
 
         Args:
-            now: Seconds on the same clock.
+            now: Seconds on the clock of `add`.
         """
         recent = self._count(now - _SECONDS)
         if recent >= 2:

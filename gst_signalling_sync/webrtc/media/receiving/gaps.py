@@ -1,4 +1,4 @@
-"""`Gaps`: the packets of a stream that are missing, and when to ask for each of them again."""
+"""`Gaps`: the missing packets of a stream, and when to request each of them again (NACK, RFC 4585 section 6.2.1)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _MARGIN: Final = 1.5
 _SMOOTHING: Final = 0.125
 
 _MAX_AT_ONCE: Final = 250
-"""Sequence numbers in one request: with 5 bytes each it still fits a packet."""
+"""Maximum number of sequence numbers in one request, which fits a packet even at 5 bytes each."""
 
 
 class _Missing:
-    """A packet that is missing, and when to ask for it next."""
+    """A missing packet, and when to request it next."""
 
     __slots__ = ("due_at", "interval", "since")
 
@@ -30,9 +30,9 @@ class _Missing:
 
 
 class Gaps:
-    """What is missing of one stream, by sequence numbers that do not wrap, in ascending order.
+    """The missing packets of one stream, by sequence numbers without wrapping, in ascending order. False if there are none.
 
-    A packet is asked for at once, then after roughly a round trip, and then at growing intervals. False without any.
+    A packet is requested at once, then after roughly a round trip, then at growing intervals.
 
     Args:
         patience: Seconds after which `is_too_late` gives up.
@@ -52,19 +52,19 @@ class Gaps:
 
     @property
     def due_at(self) -> float | None:
-        """When `due` or `is_too_late` change by themselves, None if nothing is missing."""
+        """When the result of `due` or `is_too_late` changes next; None: no packet is missing."""
         if not self._missing:
             return None
         first = next(iter(self._missing.values()))
         return min(first.since + self._patience, self._next_due)
 
     def extend(self, begin: int, number: int, now: float) -> None:
-        """Take note that a packet came: whatever is before it and did not is missing.
+        """Record a packet that came: all packets before it that did not are missing.
 
         Args:
-            begin: The first packet that matters.
-            number: The one that came.
-            now: Seconds.
+            begin: Number of the first packet that matters.
+            number: Number of the packet that came.
+            now: Seconds on any clock that does not jump.
         """
         for missing in range(max(self._end, begin), number):
             self._missing[missing] = _Missing(now, self._interval)
@@ -72,14 +72,14 @@ class Gaps:
         self._end = max(self._end, number + 1)
 
     def fill(self, number: int, now: float) -> None:
-        """Take note that a packet came which may have been missing."""
+        """Record a packet that came and may have been missing."""
         missing = self._missing.pop(number, None)
         if missing is not None:
             self.packets_repaired += 1
             self._round_trip += _SMOOTHING * (now - missing.since - self._round_trip)
 
     def due(self, now: float) -> list[int]:
-        """The packets to be asked for now, in ascending order; each then waits for its next turn."""
+        """The packets to request now, in ascending order. Each one is then due after its next interval."""
         due: list[int] = []
         if now < self._next_due:
             return due
@@ -94,22 +94,22 @@ class Gaps:
         return due
 
     def is_too_late(self, now: float) -> bool:
-        """Whether the first packet is missing for too long."""
+        """Whether the first packet has been missing for too long."""
         first = next(iter(self._missing.values()), None)
         return first is not None and now >= first.since + self._patience
 
     def end_of_first(self) -> int:
-        """The packet behind the first gap, which has come."""
+        """Number of the first packet behind the first gap."""
         number = next(iter(self._missing))
         while number in self._missing:
             number += 1
         return number
 
     def forget_before(self, number: int) -> int:
-        """Give up the packets before that one.
+        """Give up the missing packets before a number.
 
         Returns:
-            How many were missing.
+            Number of packets given up.
         """
         lost = 0
         for missing in list(self._missing):
@@ -120,7 +120,7 @@ class Gaps:
         return lost
 
     def clear(self) -> None:
-        """Forget everything; what comes next is another stream, or far ahead."""
+        """Forget everything; the next packet belongs to another stream, or is far ahead."""
         self._missing.clear()
         self._end = 0
 

@@ -1,4 +1,4 @@
-"""`KeyframeSearch`: whether a whole keyframe waits behind a gap, so that what is missing before it is not needed any more."""
+"""`KeyframeSearch`: finds a complete keyframe behind a gap, which makes the missing packets before it unnecessary."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["KeyframeSearch", "WaitingPacket"]
 
 
 class WaitingPacket:
-    """A packet that waits behind a gap; `fragment` is None of mere padding."""
+    """A packet that waits behind a gap. `fragment` is None if the packet is only padding."""
 
     __slots__ = ("fragment", "marker", "size", "timestamp")
 
@@ -22,12 +22,12 @@ class WaitingPacket:
 
 
 class KeyframeSearch:
-    """Looks for a keyframe among the packets that wait, beginning with the newest that may be the first of one.
+    """Searches the waiting packets for a keyframe, from the newest packet that may begin one.
 
-    Each packet is looked at once, however slowly a keyframe comes together.
+    Each packet is examined once, however slowly a keyframe completes.
 
     Args:
-        waiting: By sequence numbers without wrapping; its owner changes it.
+        waiting: The packets by sequence number, without wrapping; changed by its owner.
     """
 
     def __init__(self, waiting: Mapping[int, WaitingPacket]) -> None:
@@ -35,19 +35,19 @@ class KeyframeSearch:
         self._begin: int | None = None
         self._end = 0
         self._is_keyframe = False
-        # Of the picture; None as long as there are only parameters.
+        # The frame's timestamp; None while there are only parameter sets.
         self._timestamp: int | None = None
 
     def forget_before(self, number: int) -> None:
-        """Take note that packets before that one do not wait any more."""
+        """Forget packets before a number, which do not wait any more."""
         if self._begin is not None and self._begin < number:
             self._begin = None
 
     def add(self, number: int) -> int | None:
-        """Take note of a packet that waits now.
+        """Examine a packet that waits now.
 
         Returns:
-            Where a keyframe begins that is whole.
+            The number of the packet with which a complete keyframe begins; None: there is no complete keyframe.
         """
         self._consider(number, self._waiting[number])
         if self._begin is None:
@@ -64,11 +64,11 @@ class KeyframeSearch:
         return None
 
     def _consider(self, number: int, packet: WaitingPacket) -> None:
-        """Begin anew with a packet that may be the first of a newer keyframe."""
+        """Begin again with a packet that may begin a newer keyframe."""
         if packet.fragment is None or not packet.fragment.leads:
             return
         if self._begin is not None:
-            # A keyframe of H264 may repeat its parameters, and begins with the first.
+            # A keyframe of H264 may repeat its parameter sets, and begins with the first.
             is_same = self._waiting[self._begin].timestamp == packet.timestamp
             if number < self._begin or is_same:
                 return

@@ -1,6 +1,6 @@
-"""`MediaReceiver`: one track of one session, from RTP packets to encoded frames: jitter buffer, NACK, PLI, REMB.
+"""`MediaReceiver`: receives one track of one session, from RTP packets to encoded frames: jitter buffer, NACK, PLI, REMB.
 
-Everything lives on the loop but the methods that say otherwise.
+Everything lives on the loop, except for the methods that say otherwise.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ from .timeline import Timeline
 __all__ = ["MediaReceiver"]
 
 _KEYFRAME_SECONDS: Final = 0.25
-"""The time between two requests for a keyframe, whoever asks, until there is one."""
+"""Minimum time between two requests for a keyframe (PLI), repeated until one comes."""
 
 _REORDERING_SECONDS: Final = 0.05
-"""How long a missing packet of video is waited for where the sender cannot be asked for it again."""
+"""How long a missing video packet is waited for if the sender does not retransmit."""
 
 _REPORT_SECONDS: Final = (0.5, 1.5)
 _TIMER_SECONDS: Final = 0.001
 
 _RTX_HEADER: Final = 2
-"""Bytes before the payload of a retransmission: its original sequence number (RFC 4588 section 4)."""
+"""Bytes before the payload of a retransmission: the original sequence number (RFC 4588 section 4)."""
 
 
 class MediaReceiver(RtpReceiver):
-    """Receives one track, and hands its frames to the taps.
+    """Receives one track, and calls the taps with its frames.
 
     Args:
         kind: ``"audio"`` or ``"video"``.
-        transport: What the track comes by.
+        transport: The transport of the track.
     """
 
     def __init__(self, kind: MediaKind, transport: RTCDtlsTransport) -> None:
@@ -64,9 +64,9 @@ class MediaReceiver(RtpReceiver):
         self.codec: str | None = None
         """The codec of the last frame."""
         self.name = ""
-        """By which the session knows the track: the peer's, else the mid of its section."""
+        """The name by which the session knows the track: the name that the peer gave it, else the mid of its section."""
         self.mid = ""
-        """The identifier of its section."""
+        """The mid of its section."""
         self.is_paused = False
         """Whether the sender says that it has paused the track."""
 
@@ -94,28 +94,28 @@ class MediaReceiver(RtpReceiver):
 
     @property
     def packets_lost(self) -> int:
-        """Packets that never came, not even when they were asked for again."""
+        """Number of packets that never came."""
         return self._frames.packets_lost
 
     @property
     def packets_repaired(self) -> int:
-        """Packets that were missing, and came after all."""
+        """Number of missing packets that were repaired."""
         return self._frames.packets_repaired
 
     def add_tap(self, tap: Tap) -> None:
-        """Have every frame handed to a function from now on. Any thread.
+        """Call a function with every frame from now on. Any thread.
 
         Args:
-            tap: Called on the loop, in decoding order; it must not block.
+            tap: The function; called on the loop, in decoding order. It must not block.
         """
         self._taps.add(tap)
 
     def remove_tap(self, tap: Tap) -> None:
-        """Hand no more frames to a function. Any thread."""
+        """Stop calling a function. Any thread."""
         self._taps.remove(tap)
 
     def request_keyframe(self) -> None:
-        """Ask the sender for a keyframe, now or soon after the last time, until there is one. Any thread; video only."""
+        """Request a keyframe from the sender, repeatedly until one comes, but not too often. Any thread; video only."""
         try:
             self._loop.call_soon_threadsafe(self._want_keyframe)
         except RuntimeError:
@@ -123,9 +123,9 @@ class MediaReceiver(RtpReceiver):
                 raise
 
     def go_on_from(self, before: MediaReceiver) -> None:
-        """Take over the timeline and the clock of a receiver of the same track, whose peer connection is gone.
+        """Continue the timeline and the clock of a receiver of the same track, whose peer connection has ended.
 
-        The frames that come then follow those that came before by the time that passed between them.
+        The next frames follow the last ones by the time that passed in between.
 
         Args:
             before: The receiver that ended.
@@ -136,7 +136,7 @@ class MediaReceiver(RtpReceiver):
         if self.clock.clock_rate != rate:
             self.clock.begin_anew(rate)
 
-    # What follows is called by the engine.
+    # The following methods are called by the engine.
 
     async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
         """Begin to receive."""
@@ -152,7 +152,7 @@ class MediaReceiver(RtpReceiver):
         self._schedule_report()
 
     async def stop(self) -> None:
-        """Receive no more; idempotent."""
+        """Stop receiving; idempotent."""
         if self._has_started:
             self.unregister()
         self._end()
@@ -165,15 +165,15 @@ class MediaReceiver(RtpReceiver):
         return report
 
     def on_feedback_ssrc(self, ssrc: int) -> None:
-        """Take the synchronisation source that feedback is sent under."""
+        """Set the SSRC with which feedback is sent."""
         self._feedback.ssrc = ssrc
 
     def on_disconnect(self) -> None:
-        """Receive no more: the transport is closed."""
+        """Stop receiving, as the transport is closed."""
         self._end()
 
     def on_rtcp(self, packet: AnyRtcpPacket) -> None:
-        """Take a sender's report."""
+        """Handle a sender report."""
         if not isinstance(packet, RtcpSrPacket) or self._has_ended:
             return
         self._reception.add_sender_report(packet)
@@ -183,7 +183,7 @@ class MediaReceiver(RtpReceiver):
             self._add_to_clock(packet)
 
     def on_rtp(self, packet: RtpPacket) -> None:
-        """Take a packet of the track."""
+        """Handle a packet of the track."""
         form = self._formats.get(packet.payload_type)
         if form is None or not self.is_enabled or self._has_ended:
             return
@@ -195,7 +195,7 @@ class MediaReceiver(RtpReceiver):
         try:
             form, payload, earlier = form.opened(packet.payload, packet.timestamp)
         except ValueError:
-            # The peer has made it; what is lost with it is a packet.
+            # The peer made it so; only this packet is lost.
             return
         if form.original is None:
             if packet.ssrc != self._streams.current and not self._switch_stream(packet.ssrc, now):
@@ -210,7 +210,7 @@ class MediaReceiver(RtpReceiver):
                 if repaired:
                     self._hand_on(repaired)
         else:
-            # Whatever its SSRC, which not every peer announces. Padding that probes the way here has no payload.
+            # Of any SSRC, since not every peer announces that of retransmissions. Padding that probes this link has no payload.
             if len(payload) < _RTX_HEADER or form.original is not self._format:
                 return
             form = form.original
@@ -218,7 +218,7 @@ class MediaReceiver(RtpReceiver):
             payload = payload[_RTX_HEADER:]
             retransmitted = True
         send_time = packet.extensions.abs_send_time
-        # Where a packet is counted, its sender estimates by itself (TWCC).
+        # If packets are counted (TWCC), their sender estimates the bitrate itself.
         is_counted = packet.extensions.transport_sequence_number is not None
         if send_time is not None and form.has_bandwidth and not is_counted:
             self._estimate(send_time, len(packet.payload) + packet.padding_size, now)
@@ -235,7 +235,7 @@ class MediaReceiver(RtpReceiver):
         if self._frames.wants_keyframe or self._wants_keyframe:
             self._ask_for_keyframe(now)
 
-    # Until here.
+    # The methods below are helpers.
 
     def _hand_on(self, frames: Sequence[EncodedFrame]) -> None:
         if self._early_report is not None:
@@ -253,7 +253,7 @@ class MediaReceiver(RtpReceiver):
             self._taps.hand_on(frame)
 
     def _chase(self, now: float) -> None:
-        """Ask for what is missing, if it is time, and come back when it is."""
+        """Request missing packets (NACK), if they are due, and set the alarm for the next time."""
         missing = self._frames.missing(now)
         current = self._streams.current
         if missing and current is not None and self._format is not None and self._format.has_retransmission:
@@ -267,7 +267,7 @@ class MediaReceiver(RtpReceiver):
         self._ask_for_keyframe(time.monotonic())
 
     def _ask_for_keyframe(self, now: float) -> None:
-        """Ask for a keyframe, if it is time, and come back when it is."""
+        """Request a keyframe (PLI), if it is due, and set the alarm for the next time."""
         current = self._streams.current
         if self._has_ended or current is None or self._format is None or not self._format.has_keyframe_requests:
             return
@@ -282,7 +282,7 @@ class MediaReceiver(RtpReceiver):
                 return
             self._alarm.cancel()
         self._alarm_at = due_at
-        # uvloop counts whole milliseconds; woken too early, it would be called again and again.
+        # uvloop counts whole milliseconds; woken too early, this would be called again and again.
         self._alarm = self._loop.call_later(max(0.0, due_at - time.monotonic()) + _TIMER_SECONDS, self._on_alarm)
 
     def _on_alarm(self) -> None:
@@ -304,7 +304,7 @@ class MediaReceiver(RtpReceiver):
             self._feedback.limit_bitrate(self.transport, current, bitrate)
 
     def _switch_stream(self, ssrc: int, now: float) -> bool:
-        """Go on with another stream, if this one is not what is left of an earlier one."""
+        """Switch to another stream, unless its packets are late ones of an earlier stream."""
         before = self._streams.current
         if not self._streams.switch(ssrc, now):
             return False
@@ -327,14 +327,14 @@ class MediaReceiver(RtpReceiver):
         self.clock.add_report(self._timeline.place(report.sender_info.rtp_timestamp), report.sender_info.ntp_timestamp)
 
     def _forget_routes(self) -> None:
-        """Bound aiortc's table of the streams that are ours, to which every SSRC that a peer thinks of is added."""
+        """Bound aiortc's table of this track's streams, to which every SSRC that a peer uses is added."""
         self._streams.prune(self.routes, self)
 
     def _schedule_report(self) -> None:
         self._report_alarm = self._loop.call_later(random.uniform(*_REPORT_SECONDS), self._report)
 
     def _report(self) -> None:
-        # First, so that a report that cannot be made is not the last.
+        # First, so that a report that fails is not the last one.
         self._schedule_report()
         self._feedback.report(self.transport, self._reception.reports())
 

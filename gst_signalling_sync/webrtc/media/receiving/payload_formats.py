@@ -1,4 +1,4 @@
-"""`PayloadFormat`: what the negotiation made of each payload type of a track."""
+"""`PayloadFormat`: the negotiated meaning of each payload type of a track (RTX, RFC 4588; RED, RFC 2198)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["Carried", "PayloadFormat", "payload_formats", "received_video"]
 
 
 class Carried(NamedTuple):
-    """What a packet brings of an earlier one.
+    """The payload of an earlier packet that a packet repeats.
 
     Attributes:
-        codec: Its name.
-        timestamp: 32 bits.
-        payload: May be empty.
+        codec: Name of its codec.
+        timestamp: RTP timestamp of the earlier packet, 32 bits.
+        payload: The payload; may be empty.
     """
 
     codec: str
@@ -31,10 +31,10 @@ class PayloadFormat:
     """One payload type.
 
     Args:
-        parameters: As negotiated.
-        original: Of retransmissions: what it is that is sent again.
-        redundancy: What takes its payloads apart, of those that carry others.
-        carried: These others, by their payload types.
+        parameters: The negotiated parameters.
+        original: Of a retransmission format: the format of the original packets; else None.
+        redundancy: Of RED: the codec that unpacks the payloads. Defaults to None.
+        carried: Of RED: the formats of its blocks by payload type. Defaults to None.
     """
 
     __slots__ = (
@@ -66,17 +66,17 @@ class PayloadFormat:
         self.has_bandwidth = ("goog-remb", "") in feedback
 
     def opened(self, payload: bytes, timestamp: int) -> tuple[PayloadFormat, bytes, list[Carried]]:
-        """What a packet is for, and what it brings of earlier ones.
+        """Unpack a packet: its primary payload, and those of earlier packets that it repeats.
 
         Args:
-            payload: Of any content.
-            timestamp: Of the packet, 32 bits.
+            payload: Payload of any content.
+            timestamp: RTP timestamp of the packet, 32 bits.
 
         Returns:
-            Format and payload, and the earlier ones, the oldest first.
+            Format and payload of the packet, and the earlier payloads, the oldest first.
 
         Raises:
-            ValueError: It is damaged, or carries what was not negotiated.
+            ValueError: The payload is damaged, or carries a payload type that was not negotiated.
         """
         if self._redundancy is None:
             return self, payload, []
@@ -92,7 +92,7 @@ class PayloadFormat:
 
 
 def payload_formats(codecs: Sequence[RTCRtpCodecParameters]) -> dict[int, PayloadFormat]:
-    """What the payload types mean, as far as they can be received."""
+    """The formats by payload type, as far as they can be received."""
     formats: dict[int, PayloadFormat] = {}
     for codec in codecs:
         if not is_rtx(codec) and codec.name in CODECS and codec.payloadType is not None:
@@ -112,7 +112,7 @@ def payload_formats(codecs: Sequence[RTCRtpCodecParameters]) -> dict[int, Payloa
 
 
 def received_video(codecs: Sequence[RTCRtpCodecParameters]) -> dict[str, VideoCodec]:
-    """What parses the payloads of each codec of video, by name; of several payload types of one, as of the first."""
+    """The video codecs by name; of several payload types of one codec, that of the first."""
     found: dict[str, VideoCodec] = {}
     for codec in codecs:
         if codec.name in VIDEO:

@@ -1,7 +1,7 @@
-"""`VideoReassembly`: RTP packets of a video track become access units, in decoding order. No clock and no I/O of its own.
+"""`VideoReassembly`: the jitter buffer of a video track: reassembles RTP packets to access units. No clock and no I/O.
 
-Frames that follow a gap wait, because they cannot be decoded without what is missing. It is asked for again and again, and
-given up when it is too late for it, when too much waits behind it, or when a whole keyframe does.
+Frames that follow a gap wait, because they cannot be decoded without the missing packet. It is requested repeatedly (NACK), and
+given up if it is too late for it, if too much waits behind it, or if a complete keyframe does.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from .timeline import Timeline
 __all__ = ["RETRANSMISSION_SECONDS", "VideoReassembly"]
 
 RETRANSMISSION_SECONDS: Final = 0.5
-"""How long a missing packet is waited for where the sender can be asked for it again."""
+"""How long a missing packet is waited for if the sender retransmits."""
 
 _SEQUENCE_BITS: Final = 16
 _SEQUENCE_MASK: Final = 0xFFFF
 
 _MAX_PACKETS: Final = 1024
-"""Packets from the first that is missing to the newest: more than a second of most streams, and as many as SRTP accepts."""
+"""Maximum distance from the first missing packet to the newest: more than a second of most streams, and SRTP's replay
+window."""
 
 _MAX_WAITING_BYTES: Final = 4 * 1024 * 1024
 _MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
@@ -37,13 +38,13 @@ _MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
 class VideoReassembly:
     """The reassembly of one video track.
 
-    Packets are known by their sequence numbers without wrapping. All before `_next` have been handled; `_next` itself, if
-    anything waits behind it, is missing.
+    Packets are identified by their sequence numbers without wrapping. All packets before `_next` have been handled. If any
+    packet waits, `_next` itself is missing.
 
     Args:
-        timeline: Of the track.
-        patience: Seconds that a missing packet is waited for.
-        codecs: What its packets may be, by name.
+        timeline: The track's timeline.
+        patience: Seconds that a missing packet is waited for. Defaults to 0.5.
+        codecs: The codecs of its packets, by name. Defaults to all.
     """
 
     def __init__(
@@ -78,26 +79,26 @@ class VideoReassembly:
 
     @property
     def packets_repaired(self) -> int:
-        """Packets that were missing and came after all."""
+        """Number of missing packets that came after all."""
         return self._gaps.packets_repaired
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a packet is missing: call `missing` and `on_time` until it is not."""
+        """Whether a packet is missing. While one is, `missing` and `on_time` must be called."""
         return bool(self._gaps)
 
     @property
     def due_at(self) -> float | None:
-        """When `missing` or `on_time` have something to do next; None: when packets come."""
+        """When `missing` or `on_time` must be called next; None: only after the next packet."""
         return self._gaps.due_at
 
     @property
     def waiting_bytes(self) -> int:
-        """Length of all payloads that are held here."""
+        """Total length of all payloads that are held, in bytes."""
         return self._waiting_bytes + self._size
 
     def begin_anew(self) -> None:
-        """Drop everything; the next packet is of another stream."""
+        """Drop everything; the next packet belongs to another stream."""
         self._next = None
         self._needs_keyframe = True
         self._is_behind_gap = True
@@ -117,19 +118,20 @@ class VideoReassembly:
         now: float,
         retransmitted: bool = False,
     ) -> Sequence[EncodedFrame]:
-        """Take a packet.
+        """Add a packet.
 
         Args:
-            codec: One of those that it may be.
-            sequence_number: 16 bits.
-            timestamp: 32 bits.
-            marker: Whether it says to be the last of its frame.
-            payload: Empty of packets that are mere padding.
+            codec: Name of its codec.
+            sequence_number: Sequence number, 16 bits.
+            timestamp: RTP timestamp, 32 bits.
+            marker: Marker bit: whether it is the last packet of its frame.
+            payload: Payload; empty if the packet is only padding.
             now: Seconds on any clock that does not jump.
-            retransmitted: Whether it came on another stream than its own, which says nothing about where that one is.
+            retransmitted: Whether it came on the retransmission stream, and so does not show how far its own stream is.
+                Defaults to False.
 
         Returns:
-            The frames that are complete now, in decoding order.
+            The frames that are complete, in decoding order.
         """
         if self._codec is None or codec != self._codec.name:
             self.begin_anew()
@@ -156,14 +158,14 @@ class VideoReassembly:
         return frames
 
     def missing(self, now: float) -> list[int]:
-        """The sequence numbers that are to be asked for now, 16 bits each."""
+        """The sequence numbers to request now (NACK), 16 bits each."""
         return [number & _SEQUENCE_MASK for number in self._gaps.due(now)]
 
     def on_time(self, now: float) -> Sequence[EncodedFrame]:
-        """Give up what is missing for too long.
+        """Give up packets that have been missing for too long.
 
         Returns:
-            The frames that need not wait for it any longer.
+            The frames that need not wait any longer.
         """
         frames: list[EncodedFrame] = []
         while self._gaps.is_too_late(now):
@@ -192,7 +194,7 @@ class VideoReassembly:
             self._give_up(now, frames)
 
     def _drain(self, now: float, frames: list[EncodedFrame]) -> None:
-        """Handle what waits up to the next gap."""
+        """Handle the waiting packets up to the next gap."""
         assert self._next is not None
         while (packet := self._waiting.pop(self._next, None)) is not None:
             self._next += 1
@@ -201,7 +203,7 @@ class VideoReassembly:
         self._search.forget_before(self._next)
 
     def _give_up(self, now: float, frames: list[EncodedFrame]) -> None:
-        """Go on behind the first gap, where nothing can be decoded but a keyframe."""
+        """Continue behind the first gap, from where only a keyframe can be decoded."""
         self._skip_to(self._gaps.end_of_first())
         self._lose()
         self._drain(now, frames)
@@ -220,13 +222,13 @@ class VideoReassembly:
         self._drop_frame()
 
     def _lose(self) -> None:
-        """Decode nothing from here on but a keyframe."""
+        """Decode nothing but a keyframe from here on."""
         self._needs_keyframe = self.wants_keyframe = True
 
     def _scan(
         self, timestamp: int, marker: bool, fragment: Fragment | None, now: float, frames: list[EncodedFrame]
     ) -> None:
-        """Add a packet, the next in order, to the frame that it belongs to."""
+        """Add the next packet in order to its frame."""
         if fragment is None:
             return
         if timestamp != self._timestamp:
@@ -239,7 +241,7 @@ class VideoReassembly:
             self._end_frame(now, frames)
 
     def _end_frame(self, now: float, frames: list[EncodedFrame]) -> None:
-        # webrtcsink marks new parameters of H264 as a frame of their own. They are part of the next.
+        # webrtcsink marks new parameter sets of H264 as a frame of their own. They belong to the next one.
         if self._in_frame and (self._frame_has_picture or self._frame_is_broken):
             self._finish(now, frames)
 
@@ -249,7 +251,7 @@ class VideoReassembly:
         self._frame_has_picture = False
         assert self._codec is not None
         marks_begin = self._codec.marks_begin
-        # Where packets do not tell, one that follows the end of a frame begins the next, whatever it is.
+        # If packets do not mark their frame's beginning, the packet after a frame's end begins the next one.
         self._frame_is_broken = not fragment.begins and (self._is_behind_gap or marks_begin)
         self._is_behind_gap = False
         if self._frame_is_broken or (self._needs_keyframe and marks_begin and not fragment.keyframe):

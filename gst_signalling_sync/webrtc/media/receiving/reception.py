@@ -1,4 +1,4 @@
-"""`Reception`: what the receiver reports of RTCP tell the senders, and the W3C's statistics of it."""
+"""`Reception`: reception statistics, for RTCP receiver reports (RFC 3550 section 6.4.2) and the W3C's statistics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..encoded_frame import MediaKind
 __all__ = ["Reception"]
 
 _MAX_STREAMS: Final = 8
-"""Streams of one track that are reported on: its own, that of its retransmissions, and what came before them."""
+"""Maximum number of streams of one track in reports: its own, that of its retransmissions, and earlier ones."""
 
 _MAX_DELAY_SECONDS: Final = 65536
 _MAX_WORD: Final = 0xFFFFFFFF
@@ -35,16 +35,16 @@ class Reception:
         self._senders: dict[int, tuple[RtcpSenderInfo, float]] = {}
 
     def knows(self, ssrc: int) -> bool:
-        """Whether a packet of that stream has been counted."""
+        """Whether a packet of a stream has been counted."""
         return ssrc in self._streams
 
     def add(self, packet: RtpPacket, clock_rate: int, is_original: bool = True) -> None:
         """Count a packet.
 
         Args:
-            packet: Of a stream.
-            clock_rate: Of the stream, RTP ticks per second.
-            is_original: Whether the stream is a track's own, not that of its retransmissions.
+            packet: A packet of a stream.
+            clock_rate: RTP clock rate of the stream, in Hz.
+            is_original: Whether it is the track's own stream, not that of its retransmissions. Defaults to True.
         """
         stream = self._streams.get(packet.ssrc)
         if stream is None:
@@ -57,25 +57,25 @@ class Reception:
         stream.add(packet)
 
     def forget(self, ssrc: int) -> None:
-        """Report no longer on a stream that has ended, or that began anew."""
+        """Stop reporting on a stream that has ended or begun again."""
         self._streams.pop(ssrc, None)
         self._clock_rates.pop(ssrc, None)
         self._retransmissions.discard(ssrc)
         self._senders.pop(ssrc, None)
 
     def add_sender_report(self, packet: RtcpSrPacket) -> None:
-        """Take note of a sender's report, for the round trip that it measures by the answer."""
+        """Record a sender report, whose sender measures the round-trip time by the answer."""
         if packet.ssrc in self._streams:
             self._senders[packet.ssrc] = (packet.sender_info, time.monotonic())
 
     def reports(self) -> list[RtcpReceiverInfo]:
-        """What to report now (RFC 3550 section 6.4.1); the next report begins where this one ends."""
+        """The report blocks to send now (RFC 3550 section 6.4.1). The next ones begin where these end."""
         return [self._report(ssrc, stream) for ssrc, stream in self._streams.items()]
 
     def add_statistics(self, report: RTCStatsReport, kind: MediaKind, transport_id: str, owner: int) -> None:
-        """Add the statistics objects of all streams to a report."""
+        """Add the statistics of all streams to a report."""
         now = current_datetime()
-        # Retransmissions are no stream of their own there.
+        # Retransmissions are not a stream of their own in the W3C's statistics.
         originals = {ssrc: stream for ssrc, stream in self._streams.items() if ssrc not in self._retransmissions}
         for ssrc, stream in originals.items():
             report.add(
@@ -114,7 +114,7 @@ class Reception:
             seconds = time.monotonic() - received
             last_report = (sender.ntp_timestamp >> 16) & _MAX_WORD
             delay = int(min(seconds, _MAX_DELAY_SECONDS - 1) * 65536)
-        # A peer's timestamps may jump as they like; what is computed of them must still fit.
+        # A peer's timestamps may jump at will; the results must still fit their fields.
         return RtcpReceiverInfo(
             ssrc=ssrc,
             fraction_lost=min(stream.fraction_lost, _MAX_FRACTION),

@@ -1,4 +1,4 @@
-"""`RemoteClock`: when a frame was captured, on the sender's wall clock."""
+"""`RemoteClock`: capture times of frames by the sender's wall clock, from RTCP sender reports (RFC 3550 section 6.4.1)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _UNIX_EPOCH_IN_NTP: Final = 2_208_988_800
 
 _NTP_ERA: Final = 1 << 32
 _FIRST_ERA: Final = 1 << 31
-"""Seconds below this are of the era that begins in 2036 (RFC 4330 section 3)."""
+"""Smaller numbers of seconds belong to the era that begins in 2036 (RFC 4330 section 3)."""
 
 _IMPLAUSIBLE_SECONDS: Final = 1.0
 """A report that contradicts the one before by more counts only if the next one agrees with it."""
@@ -20,8 +20,8 @@ _IMPLAUSIBLE_SECONDS: Final = 1.0
 class RemoteClock:
     """Maps the timestamps of one track to the wall clock of its sender, by the sender reports of RTCP.
 
-    Tracks of one sender share that clock, which is what sound and video are put in sync by. It may be read from any
-    thread; reports are taken on the loop.
+    All tracks of one sender share its wall clock, by which audio and video are synchronized. It may be read from any thread;
+    reports are added on the loop.
 
     Args:
         clock_rate: RTP ticks per second.
@@ -29,27 +29,27 @@ class RemoteClock:
 
     def __init__(self, clock_rate: int) -> None:
         self.clock_rate = clock_rate
-        # One tuple, replaced as a whole, so that a reader on another thread never sees half of it.
+        # One tuple, replaced as a whole, so that other threads never read half of it.
         self._report: tuple[int, float, int] | None = None
         self._doubted: tuple[int, float, int] | None = None
 
     def seconds(self, timestamp: int) -> float | None:
-        """When the frame with that timestamp was captured.
+        """Capture time of the frame with a timestamp.
 
         Args:
-            timestamp: Of an `EncodedFrame`.
+            timestamp: Timestamp of an `EncodedFrame`.
 
         Returns:
-            Seconds since 1970 on the sender's clock, None before its first report.
+            Unix time by the sender's clock; None before its first report.
         """
         report = self._report
         return None if report is None else _at(report, timestamp)
 
     def add_report(self, timestamp: int, ntp: int) -> None:
-        """Take note of a sender report; on the loop.
+        """Add a sender report; on the loop.
 
         Args:
-            timestamp: Its RTP timestamp, placed among those of the frames.
+            timestamp: Its RTP timestamp, placed on the timeline of the frames.
             ntp: Its NTP timestamp, 64 bits; 0 if the sender has no such clock (RFC 3550 section 6.4.1).
         """
         if ntp <= 0:
@@ -62,13 +62,13 @@ class RemoteClock:
             self._report = self._report or report
 
     def begin_anew(self, clock_rate: int) -> None:
-        """Forget all reports, because the track has another clock rate now."""
+        """Forget all reports, because the clock rate of the track has changed."""
         self.clock_rate = clock_rate
         self._report = self._doubted = None
 
 
 def unix_time(ntp: int) -> float:
-    """Seconds since 1970.
+    """Convert an NTP timestamp to Unix time, in seconds.
 
     Args:
         ntp: An NTP timestamp, in units of 2^-32 s.

@@ -1,4 +1,4 @@
-"""`AudioReordering`: RTP packets of an audio track in the order they were sent. No clock and no I/O of its own."""
+"""`AudioReordering`: the jitter buffer of an audio track: puts its RTP packets in order. No clock and no I/O."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["AudioReordering"]
 _MAX_WAITING: Final = 50
 
 _MAX_GIVEN_UP: Final = 50
-"""Packets that were given up and are known again when they come after all."""
+"""Maximum number of packets that were given up and are recognized if they come after all."""
 
 _SEQUENCE_BITS: Final = 16
 _TIMESTAMP_BITS: Final = 32
 
 
 class _Waiting(NamedTuple):
-    """A packet that waits for those before it, or what another brought of it."""
+    """A packet that waits for earlier ones, or its repetition in a later packet."""
 
     codec: str
     timestamp: int
@@ -34,14 +34,14 @@ class _Waiting(NamedTuple):
 
 
 class AudioReordering:
-    """Puts the packets of one audio track in order, each of which is a frame. Nothing waits where nothing is missing.
+    """Puts the packets of one audio track in order, each of which is a frame. No packet waits unless another is missing.
 
-    Nobody is asked to send again what is missing: it is waited for as long as packets have needed that took a longer way.
+    Missing packets are not requested again. They are waited for as long as recent late packets needed, see `Patience`.
 
     Its methods are those of `VideoReassembly`.
 
     Args:
-        timeline: Of the track.
+        timeline: The track's timeline.
     """
 
     wants_keyframe: Final = False
@@ -50,32 +50,32 @@ class AudioReordering:
         self._timeline = timeline
         self.packets_lost = 0
         self.packets_repaired = 0
-        """Packets that did not come, and of which a later one brought the payload."""
+        """Number of packets that did not come and whose payload a later packet repeated."""
         self._next: int | None = None
-        # In the order of arrival, by sequence number without wrapping.
+        # By sequence number without wrapping, in the order of arrival.
         self._waiting: dict[int, _Waiting] = {}
-        # Of the frame that was given out last, 32 bits.
+        # Timestamp of the last frame returned, 32 bits.
         self._timestamp: int | None = None
         self._strays = StrayPackets()
         self._patience = Patience()
-        # When those that were given up last had been overtaken, by sequence number without wrapping.
+        # When the last packets given up had been overtaken, by sequence number without wrapping.
         self._given_up: dict[int, float] = {}
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a packet is missing: call `on_time` until it is not."""
+        """Whether a packet is missing. While one is, `on_time` must be called."""
         return bool(self._waiting)
 
     @property
     def due_at(self) -> float | None:
-        """When `on_time` has something to do next; None: when packets come."""
+        """When `on_time` must be called next; None: only after the next packet."""
         if not self._waiting:
             return None
         arrival = next(iter(self._waiting.values())).arrival
         return arrival + self._patience.seconds(arrival)
 
     def begin_anew(self) -> None:
-        """Drop everything; the next packet is of another stream."""
+        """Drop everything; the next packet belongs to another stream."""
         self._next = self._timestamp = None
         self._waiting.clear()
         self._given_up.clear()
@@ -90,19 +90,19 @@ class AudioReordering:
         now: float,
         retransmitted: bool = False,
     ) -> Sequence[EncodedFrame]:
-        """Take a packet.
+        """Add a packet.
 
         Args:
-            codec: Of its payload.
-            sequence_number: 16 bits.
-            timestamp: 32 bits.
-            marker: Of no meaning here.
-            payload: Empty of packets that are mere padding.
+            codec: Name of its codec.
+            sequence_number: Sequence number, 16 bits.
+            timestamp: RTP timestamp, 32 bits.
+            marker: Not used.
+            payload: Payload; empty if the packet is only padding.
             now: Seconds on any clock that does not jump.
-            retransmitted: Whether it came on another stream than its own.
+            retransmitted: Whether it came on the retransmission stream. Defaults to False.
 
         Returns:
-            The frames that are next, in order.
+            The next frames, in order.
         """
         if self._next is None:
             self._next = sequence_number
@@ -127,15 +127,15 @@ class AudioReordering:
         return frames
 
     def repair(self, sequence_number: int, earlier: Sequence[Carried], now: float) -> Sequence[EncodedFrame]:
-        """Take what a packet brings of earlier ones, before the packet itself.
+        """Add the earlier payloads that a packet repeats (RED, RFC 2198), before the packet itself.
 
         Args:
-            sequence_number: Of the packet, 16 bits.
-            earlier: The oldest first; as a rule of the packets just before.
-            now: As of `add`.
+            sequence_number: Sequence number of the packet, 16 bits.
+            earlier: The earlier payloads, the oldest first; usually those of the packets just before.
+            now: Seconds on the clock of `add`.
 
         Returns:
-            The frames that are next, in order.
+            The next frames, in order.
         """
         frames: list[EncodedFrame] = []
         if self._next is None or self._timestamp is None:
@@ -150,14 +150,14 @@ class AudioReordering:
         return frames
 
     def missing(self, now: float) -> list[int]:
-        """Nothing: by the time it came, it would be too late."""
+        """Return an empty list: a retransmission would come too late."""
         return []
 
     def on_time(self, now: float) -> Sequence[EncodedFrame]:
-        """Give up what is missing for too long.
+        """Give up packets that have been missing for too long.
 
         Returns:
-            The frames that need not wait for it any longer.
+            The frames that need not wait any longer.
         """
         frames: list[EncodedFrame] = []
         while (due_at := self.due_at) is not None and now >= due_at:
@@ -165,7 +165,7 @@ class AudioReordering:
         return frames
 
     def _overtaken_at(self, number: int) -> float | None:
-        """When the first packet came that has overtaken one; None: none has, or it was given up long ago."""
+        """When the first packet that has overtaken one came; None: there is none, or the packet was given up long ago."""
         if number in self._given_up:
             return self._given_up.pop(number)
         assert self._next is not None

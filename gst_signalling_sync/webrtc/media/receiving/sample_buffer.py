@@ -1,4 +1,4 @@
-"""`SampleBuffer`: decoded samples in a row, with silence for what was lost. No clock and no lock of its own."""
+"""`SampleBuffer`: decoded samples in order, with silence for lost ones. It has no clock and no lock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 __all__ = ["SampleBuffer"]
 
 _MIN_GAP_SECONDS: Final = 0.0025
-"""No Opus frame is shorter. What is less is a timestamp that was rounded, and filling it would be heard."""
+"""Minimum gap: no Opus frame is shorter. A smaller one is a rounded timestamp, and filling it would be audible."""
 
 _MAX_GAP_SECONDS: Final = 1.0
 
@@ -21,7 +21,7 @@ class SampleBuffer:
 
     Args:
         rate: Samples per second.
-        channels: Of each sample.
+        channels: Channels of each sample.
     """
 
     def __init__(self, rate: int, channels: int) -> None:
@@ -30,17 +30,17 @@ class SampleBuffer:
         self._blocks: deque[NDArray[np.int16]] = deque()
         self._end: int | None = None
         self.samples = 0
-        """How many wait."""
+        """Number of samples that wait."""
         self.dropped = 0
-        """How many were dropped because nobody read them."""
+        """Number of samples dropped because nobody read them."""
 
     def add(self, samples: NDArray[np.int16], position: int, most: int) -> None:
-        """Add samples, behind silence for those that are missing before them.
+        """Add samples, preceded by silence for missing ones.
 
         Args:
-            samples: ``(samples, channels)`` int16.
-            position: Of the first of them, counted in samples from anywhere.
-            most: How many may wait; the oldest of more are dropped.
+            samples: int16 samples of shape ``(samples, channels)``.
+            position: Position of the first sample, in samples from any origin.
+            most: Maximum number of samples that wait; the oldest ones beyond it are dropped.
         """
         if self._end is not None:
             missing = position - self._end
@@ -53,10 +53,10 @@ class SampleBuffer:
             self._discard(self.samples - most)
 
     def take(self, samples: int) -> NDArray[np.int16]:
-        """Take the oldest samples; so many must be there.
+        """Take the oldest samples; at least that many must wait.
 
         Returns:
-            ``(samples, channels)`` int16.
+            int16 samples of shape ``(samples, channels)``.
         """
         taken = np.empty((samples, self._channels), np.int16)
         filled = 0
@@ -73,7 +73,7 @@ class SampleBuffer:
             self.samples += len(block)
 
     def _discard(self, samples: int) -> None:
-        """Take the oldest samples away; no block is ever empty."""
+        """Remove the oldest samples; no block is ever empty."""
         self.samples -= samples
         while samples:
             block = self._blocks.popleft()

@@ -1,4 +1,4 @@
-"""`SampleConverter`: decoded samples at the rate, with the channels and of the type that a reader asks for."""
+"""`SampleConverter`: converts decoded samples to the rate, channels and type that a reader asks for."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _TYPES: Final = ("int16", "float32")
 _LAYOUTS: Final = {1: "mono", 2: "stereo"}
 
 _MIN_SAMPLES: Final = RATE // 1000
-"""How many decoded samples are converted at a time where only the resampler's delay is missing."""
+"""Number of decoded samples converted at a time if only the resampler's delay is missing."""
 
 
 @dataclass(frozen=True)
 class SampleForm:
-    """What samples are read as.
+    """The form in which samples are read.
 
     Attributes:
         rate: Samples per second, 8000 to 192000.
-        channels: 1, the mean of both, or 2.
-        dtype: ``"int16"``, or ``"float32"`` in -1 to 1.
+        channels: 2, or 1 for the mean of both.
+        dtype: ``"int16"``, or ``"float32"`` from -1 to 1.
 
     Raises:
-        ValueError: One is out of range.
+        ValueError: An attribute is out of range.
     """
 
     rate: int = RATE
@@ -52,12 +52,12 @@ class SampleForm:
             raise ValueError(f"dtype={self.dtype!r}: samples are of {' or '.join(_TYPES)}")
 
     def decoded(self, samples: int) -> int:
-        """How many decoded samples make so many of this form."""
+        """Number of decoded samples from which a number of samples of this form is made."""
         return math.ceil(samples * RATE / self.rate)
 
 
 class SampleConverter:
-    """Turns decoded samples into those of a form, without a gap from one call to the next. It has no lock of its own.
+    """Converts decoded samples to a form, without a gap from one call to the next. It has no lock.
 
     Args:
         form: The form.
@@ -73,17 +73,17 @@ class SampleConverter:
         self._blocks: list[NDArray[np.float32]] = []
         self._position = 0
         self.samples = 0
-        """How many are converted and wait to be taken."""
+        """Number of converted samples that wait to be taken."""
 
     def fill(self, source: SampleBuffer, samples: int) -> bool:
-        """Convert until so many are there, or the source is empty.
+        """Convert until a number of samples wait, or the source is empty.
 
         Args:
-            source: What is taken from.
-            samples: How many are wanted.
+            source: The decoded samples.
+            samples: The number of samples.
 
         Returns:
-            Whether they are there.
+            Whether that many wait.
         """
         while self.samples < samples and source.samples:
             wanted = max(self.form.decoded(samples - self.samples), _MIN_SAMPLES)
@@ -91,15 +91,15 @@ class SampleConverter:
         return self.samples >= samples
 
     def fill_all(self, source: SampleBuffer) -> None:
-        """Convert all that the source has."""
+        """Convert all samples of the source."""
         if source.samples:
             self._convert(source.take(source.samples))
 
     def take(self, samples: int) -> NDArray[Any]:
-        """Take the oldest; so many must be there.
+        """Take the oldest samples; at least that many must wait.
 
         Returns:
-            ``(samples, channels)``, of the form's type.
+            Samples of shape ``(samples, channels)`` and of the form's type.
         """
         row = np.concatenate([np.zeros((0, self.form.channels), np.float32), *self._blocks])
         taken, left = row[:samples], row[samples:]

@@ -1,4 +1,4 @@
-"""`StrayPackets`: packets far from where their stream is, and whether it has moved there (RFC 3550 appendix A.1)."""
+"""`StrayPackets`: detects by packets out of range that a stream has moved to other sequence numbers (RFC 3550 appendix A.1)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Final
 __all__ = ["MAX_AHEAD", "StrayPackets"]
 
 MAX_AHEAD: Final = 3000
-"""Packets further ahead than this do not belong to the stream as it was."""
+"""Maximum distance ahead at which a packet belongs to the stream as it was."""
 
 _FAR_BEHIND: Final = -3000
 _FAR_RUN: Final = 2
 _NEAR_RUN: Final = 50
 _NEAR_SECONDS: Final = 0.3
-"""Retransmissions that come too late may be some in a row, but packets of the stream come in between."""
+"""Minimum duration of a run nearby: late retransmissions may form a short one, until a packet of the stream comes."""
 
 
 class StrayPackets:
-    """Counts how many strays came one after another: one is a mistake, several are a stream that began anew."""
+    """Counts consecutive stray packets: one is a mistake, several are a stream that began again."""
 
     def __init__(self) -> None:
         self.run = 0
@@ -26,15 +26,15 @@ class StrayPackets:
         self._is_far = False
 
     def have_moved(self, sequence_number: int, ahead: int, now: float) -> bool:
-        """Take note of a packet that is behind, or further ahead than `MAX_AHEAD`.
+        """Record a packet that is behind, or further ahead than `MAX_AHEAD`.
 
         Args:
-            sequence_number: 16 bits.
-            ahead: How far it is from the one expected.
-            now: Seconds.
+            sequence_number: Its sequence number, 16 bits.
+            ahead: Its distance from the expected sequence number.
+            now: Seconds on any clock that does not jump.
 
         Returns:
-            Whether the stream goes on with it.
+            Whether the stream has moved there.
         """
         if not self.run or sequence_number != self._next:
             self.run = 0

@@ -1,4 +1,4 @@
-"""`Streams`: which of the streams that a peer sends on one track is the one to play. By SSRC."""
+"""`Streams`: chooses which of the streams that a peer sends on one track is played, by SSRC (RFC 3550 section 8)."""
 
 from __future__ import annotations
 
@@ -8,32 +8,33 @@ from typing import Any, Final
 __all__ = ["Streams"]
 
 _SILENCE_SECONDS: Final = 1.0
-"""A stream that another one replaced is played again only if that one is silent for so long."""
+"""A replaced stream is played again only if its successor is silent for this long."""
 
 _MAX_REMEMBERED: Final = 16
 _MAX_ROUTES: Final = 64
 
 
 class Streams:
-    """The streams of one track: a sender that begins anew takes another SSRC (RFC 3550 section 8)."""
+    """The streams of one track: a sender that begins again takes another SSRC (RFC 3550 section 8)."""
 
     def __init__(self) -> None:
         self.current: int | None = None
         self.heard = 0.0
-        """When the current stream was last heard, in seconds of the caller's clock."""
+        """When the current stream was last heard, in seconds on the caller's clock."""
         self._replaced: deque[int] = deque(maxlen=_MAX_REMEMBERED)
 
     def switch(self, ssrc: int, now: float) -> bool:
         """Make another stream the current one.
 
-        A packet of the one before may still be under way, and a peer may send two at a time: these do not take turns.
+        Packets of the replaced stream may still be on their way, and a peer may send two streams at once: they do not
+        alternate.
 
         Args:
-            ssrc: Of the other stream.
-            now: Seconds.
+            ssrc: SSRC of the other stream.
+            now: Seconds on the caller's clock.
 
         Returns:
-            Whether it is.
+            Whether it is the current one now.
         """
         if self.current is not None:
             if ssrc in self._replaced and now - self.heard < _SILENCE_SECONDS:
@@ -43,11 +44,11 @@ class Streams:
         return True
 
     def prune(self, routes: dict[int, Any], owner: object) -> None:
-        """Forget where packets of other streams went, if there are many.
+        """Forget the routes of other streams, if there are many.
 
         Args:
-            routes: Owners by SSRC.
-            owner: Whose routes are forgotten.
+            routes: Owners of routes by SSRC.
+            owner: The owner whose routes are forgotten.
         """
         if len(routes) <= _MAX_ROUTES:
             return

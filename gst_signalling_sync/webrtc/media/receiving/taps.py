@@ -1,4 +1,4 @@
-"""`Taps`: the functions that each frame of a track is handed to."""
+"""`Taps`: the functions that are called with each frame of a track."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Tap = Callable[[EncodedFrame], None]
 
 
 class Taps:
-    """Functions that take frames; added and removed by any thread, called on the loop."""
+    """Functions that get frames. Any thread adds and removes them; they are called on the loop."""
 
     def __init__(self) -> None:
-        # Guards changes; the loop reads the tuple, which is only ever replaced.
+        # Guards changes. The loop reads the tuple, which is replaced, never changed.
         self._lock = threading.Lock()
         self._taps: tuple[Tap, ...] = ()
 
@@ -27,25 +27,25 @@ class Taps:
         return bool(self._taps)
 
     def add(self, tap: Tap) -> None:
-        """Have every frame handed to a function from now on.
+        """Call a function with every frame from now on.
 
         Args:
-            tap: Called on the loop, in decoding order; it must not block.
+            tap: The function; called on the loop, in decoding order. It must not block.
         """
         with self._lock:
             self._taps = (*self._taps, tap)
 
     def remove(self, tap: Tap) -> None:
-        """Hand no more frames to a function."""
+        """Stop calling a function."""
         with self._lock:
             self._taps = tuple(each for each in self._taps if each != tap)
 
     def hand_on(self, frame: EncodedFrame) -> None:
-        """Call all of them with a frame; on the loop."""
+        """Call all functions with a frame; on the loop."""
         for tap in self._taps:
             try:
                 tap(frame)
             except Exception:
-                # One that fails would fail for every frame, and must not take the connection with it.
+                # A tap that fails would fail for every frame, and must not end the connection.
                 logger.exception("%r gets no more frames", tap)
                 self.remove(tap)

@@ -1,4 +1,4 @@
-"""`Timeline`: RTP timestamps of one track as numbers that only ever grow, whatever the peer does to them."""
+"""`Timeline`: unwraps the RTP timestamps of one track to growing numbers, whatever the peer does to them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _TIMESTAMP_BITS: Final = 32
 _TIMESTAMP_MASK: Final = (1 << _TIMESTAMP_BITS) - 1
 
 _IMPLAUSIBLE_SECONDS: Final = 10.0
-"""A timestamp that moves this much more, or less, than the time between arrivals belongs to a stream that began anew."""
+"""A timestamp that differs by more than this from the time between arrivals belongs to a stream that began again."""
 
 
 class Timeline:
-    """Unwraps the timestamps of one track, and carries on where a stream begins anew.
+    """Unwraps the timestamps of one track, and continues if a stream begins again.
 
     Args:
         clock_rate: RTP ticks per second.
@@ -32,18 +32,18 @@ class Timeline:
 
     @property
     def has_begun(self) -> bool:
-        """Whether there was a frame."""
+        """Whether a frame was placed."""
         return self._timestamp is not None
 
     def advance(self, timestamp: int, now: float) -> int:
         """Place the next frame.
 
         Args:
-            timestamp: Of its packets.
+            timestamp: RTP timestamp of its packets.
             now: Seconds on any clock that does not jump.
 
         Returns:
-            More than for the frame before, and equal to the timestamp modulo 2**32 as long as the stream does not jump.
+            A greater number than for the frame before, equal to the timestamp modulo 2**32 as long as the stream does not jump.
         """
         if self._timestamp is None:
             self._position = self._last = timestamp
@@ -60,22 +60,22 @@ class Timeline:
         return self._last
 
     def place(self, timestamp: int) -> int:
-        """Where a timestamp near that of the last frame is, which may be before it."""
+        """Place a timestamp near that of the last frame, before or after it."""
         assert self._timestamp is not None
         return self._position + step(self._timestamp, timestamp, _TIMESTAMP_BITS)
 
     def wire(self, placed: int) -> int:
-        """The 32 bits that a frame's packets had as their timestamp, of a frame that came since the stream last jumped."""
+        """The 32-bit timestamp of a frame's packets, if the stream has not jumped since."""
         assert self._timestamp is not None
         return (placed - self._position + self._timestamp) & _TIMESTAMP_MASK
 
     def begin_anew(self, clock_rate: int) -> None:
-        """Have the next timestamp, of another stream, follow the last one by the time that passed."""
+        """Let the next timestamp, of another stream, follow the last one by the time that passed."""
         self.clock_rate = clock_rate
         self._begins_anew = True
 
     def go_on_from(self, before: Timeline) -> None:
-        """Have the next timestamp follow the last one of another timeline, by the time that passed."""
+        """Let the next timestamp follow the last one of another timeline by the time that passed."""
         self._timestamp, self._time = before._timestamp, before._time
         self._position, self._last = before._position, before._last
         self._begins_anew = True

@@ -1,4 +1,4 @@
-"""`TrackReceiver`: what the receivers of video and of audio have in common: a decoder, readers who wait, and an end."""
+"""`TrackReceiver`: base of `VideoReceiver` and `AudioReceiver`: a decoder, waiting readers, and an end."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from .track_feed import TrackFeed
 __all__ = ["FOR_EVER", "TrackReceiver"]
 
 FOR_EVER: Final = threading.TIMEOUT_MAX
-"""Seconds to wait where there is no timeout."""
+"""Seconds of a wait without a timeout."""
 
 
 class TrackReceiver:
-    """One track that the other end sends.
+    """One received track.
 
     Args:
         named: The session as errors name it.
-        rtp: Gives the encoded frames.
-        loop: What `rtp` lives on.
-        callbacks: Where the signals are emitted.
-        timeout: Seconds that reads wait by default.
+        rtp: Delivers the encoded frames.
+        loop: The loop that `rtp` lives on.
+        callbacks: Emits the signals.
+        timeout: Default of the reads' timeout, in seconds.
     """
 
     def __init__(self, named: str, rtp: MediaReceiver, loop: LoopThread, callbacks: Callbacks, timeout: float) -> None:
         self._named = named
         self.feed: Final = TrackFeed(rtp)
-        """The encoded frames, whichever peer connection they come by; for the session and its recorders."""
+        """The encoded frames, over whichever peer connection they come; for the session and its recorders."""
         self.name: Final = rtp.name
-        """The name that the other end gave the track, else its ``mid``, the identifier of its media section."""
+        """The name that the peer gave the track, else its ``mid``, the identifier of its media section."""
         self._loop = loop
         self._callbacks = callbacks
         self._timeout = timeout
         self._owner = Owner(f"{rtp.kind} of {named}")
         self._frames_received = 0
 
-        # Guards what the decoder's thread, readers and callbacks share; notified when a reader may have what it waits for.
+        # Guards the state that the decoder thread, readers and callbacks share; notified when a waiting reader may go on.
         self._changed = Condition()
         self._has_ended = False
         self._error: Exception | None = None
@@ -62,63 +62,66 @@ class TrackReceiver:
 
     @property
     def rtp(self) -> MediaReceiver:
-        """What the track comes by now."""
+        """The receiver of the track's RTP packets now."""
         return self.feed.rtp
 
     @property
     def is_paused(self) -> bool:
-        """Whether the other end says that it has paused the track (`VideoSource.pause`), so that nothing comes.
+        """Whether the peer says that it has paused the track (`VideoSource.pause`), so that no frames come.
 
-        Only ends of this library say so; of others nothing comes either, and `VideoReceiver.age` grows.
+        Only peers of this library say so; with others, no frames come either, and `VideoReceiver.age` grows.
         """
         return self.feed.rtp.is_paused and not self._has_ended
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more comes: the session has ended, or the other end has removed the track."""
+        """Whether no more frames come: the session has ended, or the peer has removed the track."""
         return self._has_ended
 
     @property
     def codec(self) -> str | None:
-        """The codec of what comes, as in ``a=rtpmap``; None before the first frame."""
+        """The codec of the received frames, as in ``a=rtpmap``; None before the first one."""
         return self.feed.codec
 
     @property
     def frames_received(self) -> int:
-        """Frames that were decoded."""
+        """Number of frames decoded."""
         return self._frames_received
 
     @property
     def frames_failed(self) -> int:
-        """Frames that came whole and could not be decoded; what nobody foresaw is logged, at most every 10 s."""
+        """Number of complete frames that could not be decoded. Unforeseen errors are logged, at most every 10 s."""
         return self._decoder.failures.count
 
     @property
     def failure(self) -> Exception | None:
-        """Why the newest frame could not be decoded; None: nothing is wrong."""
+        """Why the newest frame could not be decoded; None: nothing failed."""
         return self._decoder.failures.newest
 
     @property
     def packets_lost(self) -> int:
-        """Packets that never came, not even when they were asked for again."""
+        """Number of packets that never came, not even after they were requested again."""
         return self.feed.packets_lost
 
     @property
     def packets_repaired(self) -> int:
-        """Packets that were missing, and came after all; always 0 of audio, which is not asked for again."""
+        """Number of missing packets that were repaired.
+
+        A video packet is repaired by retransmission, an audio packet by its repetition in a later one (RED, RFC 2198).
+        """
         return self.feed.packets_repaired
 
-    # These three are called on the loop.
+    # The following three methods are called on the loop.
 
     def _take(self, frame: EncodedFrame) -> None:
         """Take the next frame of the feed."""
         self._decoder.put(frame)
 
     def end(self, error: Exception | None) -> None:
-        """Tell readers that nothing more comes, because the session ended; idempotent.
+        """Tell readers that no more frames come, because the session ended; idempotent.
 
         Args:
-            error: Why, None where it was closed in order.
+            error: Why it ended; None: in order.
         """
         with self._changed:
             if not self._has_ended:
@@ -132,11 +135,11 @@ class TrackReceiver:
         """Wait until the decoder's thread has ended; after `end`.
 
         Args:
-            seconds: How long at the most; it is logged if it takes longer.
+            seconds: Maximum wait. A longer one is logged.
         """
         await self._decoder.wait_ended(seconds)
 
-    # Until here.
+    # The methods below are called on any thread.
 
     def _decode(self, frame: EncodedFrame) -> None:
         raise NotImplementedError
@@ -145,8 +148,8 @@ class TrackReceiver:
         """Wait, holding `_changed`, until a read can go on or the track has ended.
 
         Raises:
-            SessionClosed: It has ended, and the predicate is still false; a `TrackRemoved` where the session goes on.
-            WaitTimeout: It took too long.
+            SessionClosed: The track has ended, and the predicate is still false; a `TrackRemoved` if the session goes on.
+            WaitTimeout: The predicate did not become true in time.
             RuntimeError: This would block the event loop.
         """
         deadline = Deadline(self._timeout if timeout is None else timeout)
@@ -162,7 +165,7 @@ class TrackReceiver:
         raise WaitTimeout(f"{doing}: nothing within {deadline}; {self._progress()}")
 
     def _progress(self) -> str:
-        """What has come so far, for who wonders why there is nothing."""
+        """The progress so far, for an error that says that nothing came."""
         progress = (
             f"so far {self.feed.packets_received} packets ({self.feed.packets_lost} lost),"
             f" {self.feed.frames_received} whole frames, {self._frames_received} decoded"

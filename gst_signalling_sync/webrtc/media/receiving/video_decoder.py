@@ -1,4 +1,4 @@
-"""`VideoDecoder`: access units become frames."""
+"""`VideoDecoder`: decodes access units to frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..ffmpeg_in_children import keep_in_child
 __all__ = ["MAX_PIXELS", "VideoDecoder"]
 
 MAX_PIXELS: Final = 8192 * 4320
-"""Of one frame; the peer chooses its size, and what is decoded to takes a byte and a half for each."""
+"""Maximum of a frame, whose size the peer chooses; a decoded frame takes 1.5 bytes per pixel."""
 
 _TIME_BASE: Final = Fraction(1, VIDEO_CLOCK_RATE)
 
@@ -26,7 +26,7 @@ class VideoDecoder:
     """The decoder of one video track; used by one thread.
 
     Args:
-        max_pixels: Of one frame; a larger one is refused.
+        max_pixels: Maximum of a frame; a larger one is refused. Defaults to `MAX_PIXELS`.
     """
 
     def __init__(self, max_pixels: int = MAX_PIXELS) -> None:
@@ -39,14 +39,14 @@ class VideoDecoder:
         """Decode an access unit.
 
         Args:
-            frame: The next one; after an error, a keyframe.
+            frame: The next access unit; after an error, a keyframe.
 
         Returns:
-            The frames that are complete now, one as a rule. Their `pts` is the frame's timestamp.
+            The frames that are complete, usually one. Their `pts` is the timestamp of the access unit.
 
         Raises:
             av.FFmpegError: It cannot be decoded, or its frames are too large.
-            DecodingError: What was decoded is damaged.
+            DecodingError: The decoded frame is damaged.
         """
         if self._context is None or frame.codec != self._codec:
             self._context = _new_context(frame.codec, self._max_pixels)
@@ -57,13 +57,13 @@ class VideoDecoder:
         try:
             decoded = self._context.decode(packet)
         except Exception:
-            # What is left of it in the decoder must not spoil what comes after the next keyframe.
+            # The decoder's state must not damage the frames after the next keyframe.
             self._context = None
             raise
         if any(each.is_corrupt for each in decoded):
             self._context = None
             raise DecodingError("the frame is damaged")
-        # Of the spatial layers of one access unit, which FFmpeg gives one by one, the last is the frame.
+        # FFmpeg returns each spatial layer of an access unit; the last one is the frame.
         for each in decoded:
             each.time_base = _TIME_BASE
         return list({each.pts: each for each in decoded}.values())
@@ -72,7 +72,7 @@ class VideoDecoder:
 def _new_context(codec: str, max_pixels: int) -> VideoCodecContext:
     context = av.CodecContext.create(VIDEO[codec].decoder, "r")
     assert isinstance(context, VideoCodecContext)
-    # Several threads would each hold a frame back.
+    # With several threads, each would hold a frame back.
     context.thread_count = 1
     context.flags |= Flags.low_delay
     context.options = {"max_pixels": str(max_pixels)}

@@ -1,4 +1,4 @@
-"""`VideoReceiver`: the frames that the other end sends, the newest first and only."""
+"""`VideoReceiver`: the newest received frame of a video track."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ __all__ = ["VideoReceiver"]
 _AV_NAMES: Final = {"gray8": "gray"}
 
 _UNREAD_SECONDS: Final = 10.0
-"""How long a track is decoded that nobody asks for. So whoever reads from the beginning gets the keyframe that a stream begins
-with, and costs the sender no other."""
+"""How long a track is decoded before anybody asks for a frame, in seconds. A reader that begins at once thus gets the first
+keyframe of the stream, and the sender need not make another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class _Decoded:
     """A decoded frame.
 
     Attributes:
-        image: Not converted yet.
-        captured_at: As of `Frame`.
-        received_at: As of `Frame`.
-        number: As of `Frame`.
-        repeated: As of `Frame`.
-        fresh_since: `time.monotonic` when it, or the frame that it repeats, arrived.
+        image: The frame, not converted yet.
+        captured_at: As in `Frame`.
+        received_at: As in `Frame`.
+        number: As in `Frame`.
+        repeated: As in `Frame`.
+        fresh_since: `time.monotonic` at the arrival of this frame, or of the frame that it repeats.
     """
 
     image: av.VideoFrame
@@ -58,21 +58,21 @@ class _Decoded:
 class VideoReceiver(TrackReceiver):
     """A video track of a session; every method may be called from any thread and from callbacks.
 
-    Only the newest frame is kept. Each is read once: with several readers, each frame goes to one of them. Reading,
-    `latest` and the signal do not take frames away from one another.
+    Only the newest frame is kept. Each frame is read once: with several readers, it goes to one of them. `read`, `latest` and
+    the signal do not take frames from one another.
 
-    A track that nobody uses is not decoded after its first 10 s. From the first call, or the first receiver of `frame`, on it
-    is, beginning with a keyframe, for which the sender is asked; `fps` and the counts of packets do not need that.
+    An unused track is decoded for its first 10 s only. The first call, or the first receiver of `frame`, has it decoded from
+    the next keyframe on, which is requested from the sender. `fps` and the packet counts need no decoding.
 
-    A sender whose source writes nothing sends its last frame again every second, so frames alone do not tell that a camera
-    lives: `age`, and `Frame.repeated` of `read_frame`, do.
+    A sender whose source writes nothing repeats its last frame every second, so frames alone do not prove that a camera works.
+    `age` does, and so does `Frame.repeated` of `read_frame`.
 
     Example:
         frame = session.video.read(timeout=2)  # the newest, not read before
         small = session.videos["wrist"].latest(size=(320, 240))  # at once; None before the first
 
     Signals:
-        frame(receiver, frame): A frame arrived. A slow callback gets fewer of them, and always the newest.
+        frame(receiver, frame): A frame arrived. A slow callback gets fewer frames, and always the newest one.
 
     Iterating over it yields ``bgr24`` arrays until the session is closed.
     """
@@ -81,17 +81,17 @@ class VideoReceiver(TrackReceiver):
         # Guarded by the lock of the base class.
         self._newest: _Decoded | None = None
         self._is_read = self._is_seen = True
-        # For each thread of the receivers of `frame`: which frame they got last, and whether they are about to get one.
+        # For each thread of the receivers of `frame`: the number of frames at its last emission, and whether one is posted.
         self._emitted: dict[str | None, int] = {}
         self._emissions_due: set[str | None] = set()
         self._rate = FrameRate()
         self._frames_dropped = 0
-        # Whether anybody has asked for a frame, or for what is known of it.
+        # Whether anybody has asked for a frame or for its properties.
         self._is_wanted = False
-        # The loop's: when the first frame came, and whether frames are left out.
+        # Used by the loop alone: when the first frame came, and whether frames are left undecoded.
         self._first_time: float | None = None
         self._is_asleep = False
-        # The decoder thread's.
+        # Used by the decoder thread alone.
         self._video_decoder = VideoDecoder()
 
         self.frame = Signal(
@@ -110,9 +110,10 @@ class VideoReceiver(TrackReceiver):
 
     @property
     def age(self) -> float | None:
-        """Seconds since something new arrived, by this machine's clock: frames that are known to be repeated do not count.
+        """Seconds since a new frame arrived, by this machine's clock. Frames known to be repeated do not count.
 
-        None before the first frame. It grows when the camera has died as it does when the network has; `fps` tells which.
+        None before the first frame. The age grows if the camera or the network fails; `fps` tells which: sources of this
+        library repeat their last frame, so only a failure of the network lets it fall to 0.
         """
         self._want()
         newest = self._newest
@@ -120,7 +121,7 @@ class VideoReceiver(TrackReceiver):
 
     @property
     def fps(self) -> float:
-        """Frames of the last second, or a fraction where there are less than two; 0.0 when they have stopped.
+        """Frames of the last second, or a fraction if there are less than two; 0.0 when they have stopped.
 
         Raises:
             RuntimeError: The session was inherited by `fork`.
@@ -131,33 +132,33 @@ class VideoReceiver(TrackReceiver):
 
     @property
     def frames_received(self) -> int:
-        """Frames that were decoded."""
+        """Number of frames decoded."""
         self._want()
         return self._frames_received
 
     @property
     def frames_dropped(self) -> int:
-        """Decoded frames that a newer one replaced before `read`, `latest` or a receiver of `frame` got them."""
+        """Number of decoded frames that a newer one replaced before `read`, `latest` or a receiver of `frame` got them."""
         return self._frames_dropped
 
     def read(
         self, format: str = "bgr24", timeout: float | None = None, *, size: tuple[int, int] | None = None
     ) -> NDArray[np.uint8]:
-        """Wait for the newest frame that was not read before, and convert it in this thread.
+        """Wait for the newest frame that was not read before, and convert it in the calling thread.
 
         Args:
-            format: ``"bgr24"``, ``"rgb24"``, ``"gray8"`` or ``"yuv420p"``.
-            timeout: Seconds; None: the role object's default.
-            size: Width and height in pixels to scale to; None: as it was sent.
+            format: ``"bgr24"``, ``"rgb24"``, ``"gray8"`` or ``"yuv420p"``. Defaults to ``"bgr24"``.
+            timeout: Seconds. Defaults to the role object's timeout.
+            size: Width and height in pixels to scale to. Defaults to None: the size that was sent.
 
         Returns:
-            ``(height, width, 3)`` uint8 of bgr24 and rgb24, ``(height, width)`` of gray8, ``(height * 3 / 2, width)`` of
-            yuv420p. It is the caller's own.
+            uint8 array of shape ``(height, width, 3)`` for bgr24 and rgb24, ``(height, width)`` for gray8,
+            ``(height * 3 / 2, width)`` for yuv420p. The array belongs to the caller.
 
         Raises:
-            WaitTimeout: None came in time.
+            WaitTimeout: No frame came in time.
             SessionClosed: The session ended, and the last frame was read.
-            ValueError: The format is unknown, or the size is none.
+            ValueError: The format is unknown, or the size is out of range.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
         return self.read_frame(format, timeout, size=size).array
@@ -165,20 +166,20 @@ class VideoReceiver(TrackReceiver):
     def read_frame(
         self, format: str = "bgr24", timeout: float | None = None, *, size: tuple[int, int] | None = None
     ) -> Frame:
-        """Wait for the newest frame that was not read before, with what is known of its age.
+        """Wait for the newest frame that was not read before; return it with its times and number.
 
         Args:
             format: As in `read`.
-            timeout: Seconds; None: the role object's default.
+            timeout: Seconds. Defaults to the role object's timeout.
             size: As in `read`.
 
         Returns:
-            The frame. A repeated one is new to this call, and says of itself that it is `repeated`.
+            The frame. A repeated one counts as not read before; its attribute `repeated` is True.
 
         Raises:
-            WaitTimeout: None came in time.
+            WaitTimeout: No frame came in time.
             SessionClosed: The session ended, and the last frame was read.
-            ValueError: The format is unknown, or the size is none.
+            ValueError: The format is unknown, or the size is out of range.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
         self._owner.check()
@@ -193,35 +194,35 @@ class VideoReceiver(TrackReceiver):
         return _as_frame(newest, format, size)
 
     def latest(self, format: str = "bgr24", *, size: tuple[int, int] | None = None) -> NDArray[np.uint8] | None:
-        """The newest frame, at once; it can still be read.
+        """The newest frame, at once. It can still be read.
 
         Args:
             format: As in `read`.
             size: As in `read`.
 
         Returns:
-            As of `read`; None before the first frame. When frames have stopped, or the session is closed, the last one:
-            `age` tells how old it is.
+            An array as from `read`; None before the first frame. When frames have stopped, or the session is closed, the last
+            frame: `age` says how old it is.
 
         Raises:
-            ValueError: The format is unknown, or the size is none.
+            ValueError: The format is unknown, or the size is out of range.
             RuntimeError: The session was inherited by `fork`.
         """
         latest = self.latest_frame(format, size=size)
         return None if latest is None else latest.array
 
     def latest_frame(self, format: str = "bgr24", *, size: tuple[int, int] | None = None) -> Frame | None:
-        """The newest frame, at once, with what is known of its age; it can still be read.
+        """The newest frame with its times and number, at once. It can still be read.
 
         Args:
             format: As in `read`.
             size: As in `read`.
 
         Returns:
-            The frame; None before the first. When frames have stopped, or the session is closed, the last one.
+            The frame; None before the first one. When frames have stopped, or the session is closed, the last one.
 
         Raises:
-            ValueError: The format is unknown, or the size is none.
+            ValueError: The format is unknown, or the size is out of range.
             RuntimeError: The session was inherited by `fork`.
         """
         self._owner.check()
@@ -234,7 +235,7 @@ class VideoReceiver(TrackReceiver):
         return None if newest is None else _as_frame(newest, format, size)
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
-        """Yield the newest frame again and again, each once, until the session is closed."""
+        """Yield the newest frame repeatedly, each frame once, until the session is closed."""
         while True:
             try:
                 yield self.read(timeout=FOR_EVER)
@@ -247,7 +248,7 @@ class VideoReceiver(TrackReceiver):
             return
         self._is_wanted = True
         if self._is_asleep:
-            # The next frame would ask for it too, but a source that pauses has one a second.
+            # The next frame would request it too, but a paused source sends only one a second.
             self.feed.request_keyframe()
 
     def _take(self, frame: EncodedFrame) -> None:
@@ -265,7 +266,7 @@ class VideoReceiver(TrackReceiver):
             self._decoder.skip()
         with self._changed:
             self._rate.add(time.monotonic())
-            # It would be taken for a new one forever.
+            # A frame of before would be taken for the newest one forever.
             self._newest = None
             self._is_read = self._is_seen = True
 
@@ -286,7 +287,7 @@ class VideoReceiver(TrackReceiver):
             self._newest = _Decoded(image, captured_at, received_at, self._frames_received, repeated, fresh_since)
             self._is_read = self._is_seen = False
             self._rate.add(time.monotonic())
-            # After the frame is there, because it is read without the lock.
+            # Set after the frame, because it is read without the lock.
             self._frames_received += 1
             threads = [each for each in self.frame.threads_for(self) if each not in self._emissions_due]
             self._emissions_due.update(threads)
@@ -306,13 +307,13 @@ class VideoReceiver(TrackReceiver):
 
 
 class _Reformatters(threading.local):
-    """A converter for each thread: several may convert one frame at a time, and one is not to be shared by threads."""
+    """A converter per thread and format: several threads may convert a frame at once, and none is safe to share."""
 
     def __init__(self) -> None:
         self._by_format: dict[str, VideoReformatter] = {}
 
     def of(self, format: str) -> VideoReformatter:
-        """The one for a format, which keeps what it computed for the last frame of that format."""
+        """The converter for a format; it keeps what it computed for the last frame of that format."""
         if format not in self._by_format:
             self._by_format[format] = VideoReformatter()
         return self._by_format[format]
@@ -322,7 +323,7 @@ _reformatters = _Reformatters()
 
 
 def _as_frame(decoded: _Decoded, format: str, size: tuple[int, int] | None) -> Frame:
-    # One thread: it is this one that is to do the work.
+    # One thread: the work belongs to the calling thread.
     reformatter = _reformatters.of(format)
     width, height = size or (decoded.image.width, decoded.image.height)
     converted = reformatter.reformat(decoded.image, width, height, _AV_NAMES.get(format, format), threads=1)

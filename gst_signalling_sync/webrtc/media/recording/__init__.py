@@ -1,1 +1,1 @@
-"""What is received becomes a file."""
+"""Recordings: received tracks are written to files."""

@@ -1,4 +1,4 @@
-"""`Container`: the kinds of file that a recorder writes, and what fits into each."""
+"""`Container`: the kinds of file that a recorder writes, and their contents."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Container:
     """A kind of file.
 
     Attributes:
-        muxer: Begins one, from the file, the templates of its videos by their place among the tracks, and what it says of
-            itself.
-        video: The codecs that are written as they come. What comes in another one is re-encoded to the first of them.
+        muxer: Opens a muxer on a file, with the templates of its video tracks by their place among the tracks, and its
+            description.
+        video: The codecs that are written as they come. Other video is re-encoded to the first of them.
         has_all_tracks: Whether it holds any number of tracks, instead of one of each kind.
         has_messages: Whether it holds messages of data channels.
-        has_times: Whether each entry has the time at which it was captured or sent, instead of its place in the file.
+        has_times: Whether each entry has its capture or send time, instead of its position in the file.
     """
 
     muxer: MuxerMaker
@@ -71,10 +71,10 @@ _BY_SUFFIX: Final = {
 
 
 def container_of(path: str | os.PathLike[str]) -> Container:
-    """The kind of file that a name asks for, by its suffix.
+    """The kind of file for a path, by its suffix.
 
     Raises:
-        ValueError: The suffix is none of them, or what writes such files is not installed.
+        ValueError: The suffix is unknown, or the extra that writes such files is not installed.
     """
     suffix = PurePath(path).suffix.lower()
     if suffix not in _BY_SUFFIX:

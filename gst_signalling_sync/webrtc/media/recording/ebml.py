@@ -1,4 +1,4 @@
-"""EBML, the binary form of Matroska (RFC 8794): elements of an id, a size and a payload."""
+"""EBML, the binary format of Matroska (RFC 8794): elements with an id, a size and a payload."""
 
 from __future__ import annotations
 
@@ -8,45 +8,45 @@ from typing import Final
 __all__ = ["UNKNOWN_SIZE", "element", "number", "real", "text", "void"]
 
 UNKNOWN_SIZE: Final = b"\x01" + b"\xff" * 7
-"""Of an element that ends with the file, in eight octets, which leave room for the real one."""
+"""The unknown size of an element that ends with the file, in eight octets, to leave room for the real one."""
 
 _VOID: Final = 0xEC
 
 _MAX_SHORT_VOID: Final = 128
-"""Octets of an element whose size takes one of them."""
+"""Maximum length of a void element whose size takes one octet."""
 
 
 def element(identifier: int, payload: bytes, size: bytes = b"") -> bytes:
-    """An element.
+    """Make an element.
 
     Args:
-        identifier: With its length marker, as RFC 9559 lists it.
-        payload: Octets.
-        size: As it is to be written; by default that of the payload.
+        identifier: The id with its length marker, as in RFC 9559.
+        payload: The payload.
+        size: The encoded size. Defaults to that of the payload.
     """
     return _octets(identifier) + (size or _size(len(payload))) + payload
 
 
 def number(identifier: int, value: int) -> bytes:
-    """An element that holds an unsigned integer."""
+    """Make an element with an unsigned integer."""
     return element(identifier, _octets(value))
 
 
 def real(identifier: int, value: float) -> bytes:
-    """An element that holds a number of 64 bits with a fraction."""
+    """Make an element with a 64-bit float."""
     return element(identifier, struct.pack(">d", value))
 
 
 def text(identifier: int, value: str) -> bytes:
-    """An element that holds a text."""
+    """Make an element with a string."""
     return element(identifier, value.encode())
 
 
 def void(octets: int) -> bytes:
-    """An element that means nothing and keeps room for another.
+    """Make a void element, which reserves room for another one.
 
     Args:
-        octets: In all: 2 or more.
+        octets: Total length, 2 or more.
     """
     if octets <= _MAX_SHORT_VOID:
         return element(_VOID, bytes(octets - 2))
@@ -59,6 +59,6 @@ def _octets(value: int) -> bytes:
 
 
 def _size(value: int) -> bytes:
-    # All ones is the unknown size, so the largest number of each length is one less.
+    # All ones is the unknown size, so the maximum of each length is one less.
     length = max(1, ((value + 1).bit_length() + 6) // 7)
     return (value | 1 << 7 * length).to_bytes(length, "big")

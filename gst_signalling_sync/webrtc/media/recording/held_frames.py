@@ -1,7 +1,7 @@
-"""`HeldFrames`: frames that wait until it is known how the tracks of a recording lie to each other. No clock of its own.
+"""`HeldFrames`: holds frames until the tracks of a recording can be placed relative to each other. It has no clock.
 
-That is known when each track has sent something that can be placed on the sender's clock. A track that does not within three
-seconds is not waited for any more.
+They can when each track has sent a frame that has a place on the sender's clock. A track without one for three seconds is not
+waited for any longer.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from .recording_clock import Zero
 __all__ = ["HOLD_SECONDS", "HeldFrames"]
 
 HOLD_SECONDS: Final = 3.0
-"""How long a track is waited for, and then its place on the sender's clock."""
+"""How long a track is waited for, and after that its place on the sender's clock, in seconds."""
 
 _MAX_BYTES: Final = 24 * 1024 * 1024
-"""At which nothing is waited for."""
+"""Size above which nothing is waited for."""
 
 
 class HeldFrames:
-    """Frames in the order of arrival; used by one thread.
+    """Frames in order of arrival; used by one thread.
 
     Args:
-        tracks: Of the recording.
+        tracks: The tracks of the recording.
     """
 
     def __init__(self, tracks: Sequence[RecordableTrack]) -> None:
@@ -40,31 +40,31 @@ class HeldFrames:
 
     @property
     def is_full(self) -> bool:
-        """Whether nothing is waited for, because memory is bounded."""
+        """Whether memory is exhausted, so that nothing is waited for."""
         return self._size > _MAX_BYTES
 
     @property
     def firsts(self) -> dict[int, EncodedFrame]:
-        """The first frame of each track that has any."""
+        """The first frame of each track that has frames."""
         return self._firsts
 
     def add(self, track: int, frame: EncodedFrame) -> None:
-        """Take the next frame of a track.
+        """Add the next frame of a track.
 
         Args:
-            track: Its place among the tracks.
-            frame: Of a video, the first is a keyframe.
+            track: Place of the track.
+            frame: The frame; the first one of a video track is a keyframe.
         """
         self._firsts.setdefault(track, frame)
         self._frames.append((track, frame))
         self._size += len(frame.data)
 
     def add_size(self, octets: int) -> None:
-        """Take note of what else waits with the frames."""
+        """Count the bytes of anything else that waits with the frames."""
         self._size += octets
 
     def take(self) -> list[tuple[int, EncodedFrame]]:
-        """All frames, with their tracks; none is held any more."""
+        """Take all frames, with their tracks."""
         frames, self._frames = self._frames, []
         self._firsts = {}
         self._size = 0
@@ -74,7 +74,7 @@ class HeldFrames:
         """Whether nothing is waited for any longer.
 
         Args:
-            now: `time.monotonic`. Time is at least that of the newest frame.
+            now: `time.monotonic`, or the time of the newest frame if that is later.
         """
         if not self._frames:
             return False
@@ -92,12 +92,12 @@ class HeldFrames:
         return True
 
     def leaders(self) -> list[int]:
-        """The tracks with one of which a recording begins: those of video that have sent something, else those of sound."""
+        """The tracks with one of which a recording begins: the video tracks with frames, else the audio tracks."""
         videos = [number for number in self._firsts if self._tracks[number].kind == "video"]
         return videos or list(self._firsts)
 
     def zero(self) -> Zero:
-        """The beginning of what is held: the first frame of the leader that was captured first."""
+        """The beginning of the held frames: the first frame of the leader that was captured first."""
         captures = {
             number: self._tracks[number].clock.seconds(first.timestamp) for number, first in self._firsts.items()
         }

@@ -1,8 +1,8 @@
-"""`MatroskaMuxer`: videos and Opus in MKV and WebM (RFC 9559, and the WebM container guidelines).
+"""`MatroskaMuxer`: writes video and Opus to MKV and WebM (Matroska, RFC 9559, and the WebM container guidelines).
 
-Not by FFmpeg, whose muxer holds sound back in memory for as long as a video of VP8 pauses. The file is a sequence of clusters
-of half a second, each written at once and whole, so that it plays at any time. The end adds the index, and puts in what the
-header has left room for; so does a video of which nothing came before the file was begun.
+It does not use FFmpeg's muxer, which holds audio in memory for as long as a VP8 video pauses. The file is a sequence of
+clusters of half a second. Each is written at once and complete, so that the file plays at any time. The end adds the index, and
+fills in values for which the header has reserved room; so does a video track that is added later.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ _TICKS_PER_SECOND: Final = 1000
 
 _CLUSTER_TICKS: Final = round(LOST_SECONDS * _TICKS_PER_SECOND)
 _MAX_DISTANT_TICKS: Final = 10_000
-"""Between sound and picture in one cluster; times in it are counted in 16 bits."""
+"""Maximum distance between audio and video in one cluster, whose relative times have 16 bits."""
 
 _SOUND_CUE_TICKS: Final = 5000
-"""From one place that a player can seek to, to the next, in a file without video."""
+"""Distance between cue points in a file without video."""
 
 _CONVERGENCE_NANOSECONDS: Final = 80_000_000
-"""That a decoder of Opus takes (RFC 7845 section 4.6)."""
+"""Seek pre-roll that an Opus decoder needs to converge (RFC 7845 section 4.6)."""
 
 _MAX_CLUSTER_BYTES: Final = 2 * 1024 * 1024
 _SEEK_HEAD_BYTES: Final = 96
 _DURATION_BYTES: Final = 11
 
 _ENTRY_BYTES: Final = 8192
-"""Left for each video that comes later: its parameters are some hundred bytes."""
+"""Room for the entry of each video track that may be added later; its parameters are some hundred bytes."""
 
 _MIN_VOID_BYTES: Final = 2
 
 _EPOCH_SECONDS: Final = 978_307_200
-"""From 1970 to 2001 (RFC 8794 section 7.6)."""
+"""Seconds from 1970 to 2001 (RFC 8794 section 7.6)."""
 
 _TRACK_TYPES: Final[dict[MediaKind, int]] = {"video": 1, "audio": 2}
 
@@ -80,9 +80,9 @@ class MatroskaMuxer(Muxer):
 
     Args:
         document_type: ``"matroska"`` or ``"webm"``.
-        file: Where to.
-        videos: From `template_of`, of those of which something came.
-        about: What it says of itself.
+        file: The file.
+        videos: Templates of the video tracks that have frames, from `template_of`.
+        about: The description of the recording.
 
     Raises:
         OSError: The file could not be written.
@@ -96,7 +96,7 @@ class MatroskaMuxer(Muxer):
         self._cluster_begins: dict[int, int] = {}
         self._cluster_size = 0
         self._seconds = 0.0
-        # Of each place that a player can seek to, its time in ticks, its track, and where its cluster is in the segment.
+        # Cue points: time in ticks, track, and position of the cluster in the segment.
         self._cues: list[tuple[int, int, int]] = []
         self._is_closed = False
 
@@ -116,7 +116,7 @@ class MatroskaMuxer(Muxer):
 
     @property
     def seconds(self) -> float:
-        """Where the last packet ends."""
+        """Position of the end of the last packet, in seconds."""
         return self._seconds
 
     def has(self, track: int) -> bool:
@@ -124,7 +124,7 @@ class MatroskaMuxer(Muxer):
         return track in self._videos or self._tracks[track].kind == "audio"
 
     def add_video(self, track: int, template: Template) -> bool:
-        """Begin a video, see `Muxer`: what the header has left free is enough for parameters of any usual size."""
+        """Add a video track, see `Muxer`. The room in the header is enough for parameters of any usual size."""
         self._videos[track] = template
         tracks = self._entries()
         left = self._tracks_bytes - len(tracks)
@@ -135,7 +135,7 @@ class MatroskaMuxer(Muxer):
         return True
 
     def write(self, track: int, packet: Packet) -> None:
-        """Add a packet, see `Muxer`."""
+        """Write a packet, see `Muxer`."""
         ticks = round(packet.time * _TICKS_PER_SECOND)
         video = self._videos.get(track)
         data = packet.data if video is None else video.codec.recorded.matroska_data(packet.data)
@@ -173,7 +173,7 @@ class MatroskaMuxer(Muxer):
         self._file.seek(end)
 
     def _entries(self) -> bytes:
-        """The tracks as they are now; of each kind the first is what players begin with."""
+        """The entries of the present tracks. Players begin with the first one of each kind."""
         entries = []
         kinds: set[MediaKind] = set()
         for track, label in enumerate(self._tracks):
@@ -185,7 +185,7 @@ class MatroskaMuxer(Muxer):
         return element(_TRACKS, b"".join(entries))
 
     def _is_full(self, track: int, ticks: int) -> bool:
-        """Whether the cluster is long, or large, or far from a packet that it would have to hold."""
+        """Whether the cluster is too long, too large, or too far from a packet that it would have to hold."""
         length = ticks - self._cluster_begins.get(track, ticks)
         distance = max((abs(ticks - begin) for begin in self._cluster_begins.values()), default=0)
         return length >= _CLUSTER_TICKS or distance >= _MAX_DISTANT_TICKS or self._cluster_size > _MAX_CLUSTER_BYTES
@@ -229,7 +229,7 @@ def _document_header(document_type: str) -> bytes:
 
 
 def _date(unix: float) -> bytes:
-    """When the recording begins (RFC 9559 section 5.1.2.11): nanoseconds since 2001."""
+    """DateUTC of the beginning (RFC 9559 section 5.1.2.11): nanoseconds since 2001."""
     return element(_DATE, round((unix - _EPOCH_SECONDS) * 1e9).to_bytes(8, "big", signed=True))
 
 

@@ -1,8 +1,8 @@
-"""`McapMuxer`: video, Opus and the messages of data channels in MCAP, by Foxglove's libraries and in its schemas.
+"""`McapMuxer`: writes video, Opus and messages of data channels to MCAP, in Foxglove's schemas and by its libraries.
 
-Every entry has its time, by the sender's clock: the one that all of the file's times are of, so that what a robot has seen and
-what it has said at that moment lie side by side. The file is a sequence of chunks of half a second, each written at once and
-whole, so that it can be read at any time; the end adds the index.
+Every entry has its time by the sender's clock, so that a robot's frames and its messages of the same moment are side by side.
+The file is a sequence of chunks of half a second. Each is written at once and complete, so that the file can be read at any
+time; the end adds the index.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _NO_SCHEMA: Final = 0
 _NANOSECONDS: Final = 1_000_000_000
 
 _MAX_SECONDS: Final = 1.8e10
-"""What a time of MCAP holds: nanoseconds in 64 bits."""
+"""Maximum time in MCAP, in seconds: nanoseconds in 64 bits."""
 
 
 class McapMuxer(Muxer):
     """Writes one MCAP file.
 
     Args:
-        file: Where to.
-        videos: From `template_of`, of those of which something came.
-        about: When it begins, and the names of the tracks, which become topics: ``/video/wrist``.
+        file: The file.
+        videos: Templates of the video tracks that have frames, from `template_of`.
+        about: The beginning, and the names of the tracks, from which topics are made: ``/video/wrist``.
 
     Raises:
         OSError: The file could not be written.
@@ -45,12 +45,12 @@ class McapMuxer(Muxer):
 
     def __init__(self, file: RecordingFile, videos: Mapping[int, Template], about: About) -> None:
         self._file = file
-        # What the videos are in, as Foxglove's schema says it.
+        # Codecs of the video tracks, by the names of Foxglove's schema.
         self._codecs: dict[int, str] = {}
         self._about = about
         self._writer = Writer(file, chunk_size=_CHUNK_BYTES, compression=CompressionType.NONE)  # type: ignore[arg-type]
         self._writer.start(library="gst-signalling-sync")
-        # The identifiers that the file has for the tracks, and for the data channels by their labels.
+        # MCAP's channel ids, of tracks and of data channels by their labels.
         self._tracks: dict[int, int] = {}
         self._schemas: dict[type[Message], int] = {}
         self._channels: dict[str, int] = {}
@@ -60,13 +60,13 @@ class McapMuxer(Muxer):
             elif track in videos:
                 self.add_video(track, videos[track])
         self._seconds = 0.0
-        # Where the chunk begins that is not in the file yet, in seconds of the recording.
+        # Beginning of the chunk that is not in the file yet, in seconds of the recording.
         self._chunk_begin: float | None = None
         self._is_closed = False
 
     @property
     def seconds(self) -> float:
-        """Where the last packet ends."""
+        """Position of the end of the last packet, in seconds."""
         return self._seconds
 
     def has(self, track: int) -> bool:
@@ -74,13 +74,13 @@ class McapMuxer(Muxer):
         return track in self._tracks
 
     def add_video(self, track: int, template: Template) -> bool:
-        """Begin a video, see `Muxer`."""
+        """Add a video track, see `Muxer`."""
         self._codecs[track] = template.codec.name.lower()
         self._tracks[track] = self._add_topic(self._about.tracks[track], CompressedVideo)
         return True
 
     def write(self, track: int, packet: Packet) -> None:
-        """Add a packet, see `Muxer`."""
+        """Write a packet, see `Muxer`."""
         at = self._about.began_at + packet.time
         timestamp, name = _timestamp(at), self._about.tracks[track].name
         if track in self._codecs:
@@ -93,7 +93,7 @@ class McapMuxer(Muxer):
         self._seconds = max(self._seconds, packet.time + packet.duration)
 
     def write_message(self, message: RecordedMessage) -> None:
-        """Add a message of a data channel, see `Muxer`."""
+        """Write a message of a data channel, see `Muxer`."""
         if message.label not in self._channels:
             topic = f"/channels/{message.label}"
             self._channels[message.label] = self._writer.register_channel(
@@ -119,7 +119,7 @@ class McapMuxer(Muxer):
         return self._writer.register_channel(f"/{label.kind}/{label.name}", "protobuf", self._schemas[schema])
 
     def _add(self, channel: int, at: float, data: bytes) -> None:
-        # The peer says it.
+        # The time comes from the peer.
         nanoseconds = round(min(max(0.0, at), _MAX_SECONDS) * _NANOSECONDS)
         self._writer.add_message(channel, log_time=nanoseconds, data=data, publish_time=nanoseconds)
         if self._chunk_begin is None:
@@ -136,7 +136,7 @@ def _timestamp(at: float) -> Timestamp:
 
 
 def _encoding_of(content: str | bytes) -> str:
-    """What MCAP calls the form of a channel's messages, by the first of them."""
+    """MCAP's name for the encoding of a channel's messages, by the first of them."""
     if isinstance(content, bytes):
         return "application/octet-stream"
     try:

@@ -1,6 +1,6 @@
-"""`Mp4Muxer`: video of any codec that MP4 holds, and Opus, in MP4, by FFmpeg.
+"""`Mp4Muxer`: writes Opus and video of any codec that MP4 holds to MP4, by FFmpeg.
 
-The file consists of fragments, which play without an index; at the end it becomes an ordinary file that has one.
+The file consists of fragments, which play without an index. At the end it becomes an ordinary file with an index.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _OPTIONS: Final = {
     "movflags": "hybrid_fragmented+frag_keyframe+default_base_moof",
     "frag_duration": str(round(LOST_SECONDS * 1e6)),
     "flush_packets": "1",
-    # A track that pauses must not hold the other one back in memory; by default it may for ten seconds.
+    # A track that pauses must not keep the other one in memory; FFmpeg's default is up to ten seconds.
     "max_interleave_delta": str(round(LOST_SECONDS * 1e6)),
 }
 
@@ -39,9 +39,9 @@ class Mp4Muxer(Muxer):
     """Writes one MP4 file.
 
     Args:
-        file: Where to.
-        videos: From `template_of`, of those of which something came.
-        about: What it says of itself; of the time, whole seconds.
+        file: The file.
+        videos: Templates of the video tracks that have frames, from `template_of`.
+        about: The description of the recording; of its time, whole seconds are written.
 
     Raises:
         av.FFmpegError: FFmpeg refused the streams.
@@ -71,7 +71,7 @@ class Mp4Muxer(Muxer):
 
     @property
     def seconds(self) -> float:
-        """Where the last packet ends."""
+        """Position of the end of the last packet, in seconds."""
         return self._seconds
 
     def has(self, track: int) -> bool:
@@ -79,7 +79,7 @@ class Mp4Muxer(Muxer):
         return track in self._streams
 
     def write(self, track: int, packet: Packet) -> None:
-        """Add a packet, see `Muxer`."""
+        """Write a packet, see `Muxer`."""
         rate = self._rates[track]
         muxed = av.Packet(packet.data)
         muxed.stream = self._streams[track]
@@ -108,11 +108,11 @@ class Mp4Muxer(Muxer):
         if self._is_closed:
             return
         self._is_closed = True
-        # FFmpeg frees what it holds, after it tried in vain to write the index.
+        # FFmpeg frees its memory after an attempt to write the index, which fails.
         with contextlib.suppress(OSError, av.FFmpegError):
             self._container.close()
 
 
 def _opus_template() -> AudioStream:
-    """A stream of Opus whose encoder is never opened."""
+    """An Opus stream whose encoder is never opened."""
     return av.open(io.BytesIO(), "w", format="mp4").add_stream("libopus", rate=AUDIO_CLOCK_RATE)

@@ -1,4 +1,4 @@
-"""`Muxer`: packets of the tracks of a recording on their way into a file; what is common to all kinds of file."""
+"""`Muxer`: writes the packets of a recording's tracks to a file; base of the muxers of all kinds of file."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ __all__ = [
 ]
 
 LOST_SECONDS: Final = 0.5
-"""Of media that a muxer holds in memory, and that are lost when the process is killed."""
+"""Maximum media in seconds that a muxer holds in memory, and that is lost if the process is killed."""
 
 OPUS_HEAD: Final = struct.pack("<8sBBHIhB", b"OpusHead", 1, 2, 0, AUDIO_CLOCK_RATE, 0, 0)
-"""RFC 7845 section 5.1. Two channels, which is what WebRTC negotiates (RFC 7587 section 7), whatever the packets hold. No
-pre-skip: what came over the network begins in the middle of something."""
+"""ID header, RFC 7845 section 5.1. It has two channels, which WebRTC negotiates (RFC 7587 section 7), whatever the packets
+have. It has no pre-skip, since the stream from the network begins in the middle."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrackLabel:
-    """What a file says of a track.
+    """The description of a track in a file.
 
     Attributes:
-        kind: Of its media.
-        name: By which the session knows it.
+        kind: Kind of its media.
+        name: Name by which the session knows it.
     """
 
     kind: MediaKind
@@ -54,11 +54,11 @@ class TrackLabel:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a file says of itself beside what is in it.
+    """The description of a recording in its file.
 
     Attributes:
-        began_at: When what it begins with was captured, as Unix time by the sender's clock.
-        tracks: In the order of the file; a track is known by its place among them, counted from 0.
+        began_at: Capture time of the beginning as Unix time, by the sender's clock.
+        tracks: The tracks in the order of the file. A track is identified by its place among them, from 0.
     """
 
     began_at: float
@@ -71,12 +71,12 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """What a player decodes at one time.
+    """One access unit or audio packet of a file.
 
     Attributes:
-        data: An access unit, of H264 in the Annex B format; or a packet of Opus.
-        time: Seconds from the beginning of the recording; 0 or more.
-        duration: Seconds.
+        data: An access unit, of H264 in the Annex B format; or an Opus packet.
+        time: Position in seconds from the beginning of the recording; 0 or more.
+        duration: Duration in seconds.
         keyframe: Whether decoding can begin here.
     """
 
@@ -88,12 +88,12 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class RecordedMessage:
-    """A message that came on a data channel.
+    """A message received on a data channel.
 
     Attributes:
-        label: Of the channel.
-        content: A text or bytes.
-        at: When it was sent, as Unix time by the sender's clock.
+        label: The channel's label.
+        content: The message.
+        at: Send time as Unix time, by the sender's clock.
     """
 
     label: str
@@ -102,23 +102,23 @@ class RecordedMessage:
 
     @property
     def data(self) -> bytes:
-        """In UTF-8 where it is a text."""
+        """The message as bytes; a string in UTF-8."""
         return self.content.encode() if isinstance(self.content, str) else self.content
 
 
 class Muxer(abc.ABC):
     """Writes one file, which it does not close; used by one thread.
 
-    Every audio track has its place from the beginning, a video from `add_video` on, or from the beginning where a template is
-    given then. Tracks are known by their place in `About.tracks`.
+    The file has every audio track from the beginning. It has a video track from `add_video` on, or from the beginning if it got
+    the track's template. Tracks are identified by their place in `About.tracks`.
 
-    What is whole it commits to the `RecordingFile`, at least twice a second of media.
+    A muxer commits complete data to the `RecordingFile` at least twice per second of media.
     """
 
     @property
     @abc.abstractmethod
     def seconds(self) -> float:
-        """Where the last packet ends."""
+        """Position of the end of the last packet, in seconds."""
 
     @abc.abstractmethod
     def has(self, track: int) -> bool:
@@ -126,49 +126,49 @@ class Muxer(abc.ABC):
 
     @abc.abstractmethod
     def write(self, track: int, packet: Packet) -> None:
-        """Add a packet; its time must be later, by a millisecond or more, than that of the one before, of that track.
+        """Write a packet. Its time must be at least a millisecond after that of its track's last packet.
 
         Raises:
-            OSError: The file could not be written; it is to be abandoned.
-            av.FFmpegError: FFmpeg refused the packet; likewise.
+            OSError: The file could not be written, and must be abandoned.
+            av.FFmpegError: FFmpeg refused the packet; the file must be abandoned.
         """
 
     def add_video(self, track: int, template: Template) -> bool:
-        """Begin a video, which comes later than the beginning of the file, where that is possible.
+        """Add a video track after the beginning of the file, if the kind of file allows it.
 
         Returns:
-            Whether it is.
+            Whether the track was added.
         """
         return False
 
-    def write_message(self, message: RecordedMessage) -> None:  # noqa: B027 - most files hold none
-        """Add a message, where the file holds such.
+    def write_message(self, message: RecordedMessage) -> None:  # noqa: B027 - most kinds of file hold no messages
+        """Write a message, if the kind of file holds messages.
 
         Raises:
-            OSError: The file could not be written; it is to be abandoned.
+            OSError: The file could not be written, and must be abandoned.
         """
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Write the index, and what else makes the file whole; idempotent.
+        """Write the index and complete the file; idempotent.
 
         Raises:
             OSError: The file could not be written.
-            av.FFmpegError: Likewise.
+            av.FFmpegError: FFmpeg could not complete the file.
         """
 
     @abc.abstractmethod
     def abandon(self) -> None:
-        """Write nothing more; the file must be closed before. Idempotent."""
+        """Write nothing more. The file must be closed before. Idempotent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What a file has to know of a video before it can hold it.
+    """The properties of a video track that a file needs before it can hold it.
 
     Attributes:
-        codec: Of the video.
-        stream: Has its size, and its parameters where it has any; a muxer copies it.
+        codec: The video's codec.
+        stream: A stream with the video's size and parameters, if it has any; a muxer copies it.
     """
 
     codec: VideoCodec
@@ -176,14 +176,14 @@ class Template:
 
 
 def template_of(codec: str, keyframe: bytes) -> Template | None:
-    """What a file has to know of a video.
+    """Make the template of a video track.
 
     Args:
-        codec: Its name.
-        keyframe: The first access unit.
+        codec: Name of its codec.
+        keyframe: Its first access unit.
 
     Returns:
-        None if the keyframe cannot be decoded.
+        The template; None: the keyframe cannot be decoded.
     """
     video = VIDEO[codec]
     source = io.BytesIO(video.recorded.probe_file(keyframe))
@@ -193,7 +193,7 @@ def template_of(codec: str, keyframe: bytes) -> Template | None:
     except av.FFmpegError:
         return None
     stream = container.streams.video[0]
-    # FFmpeg reports a size that it refuses to decode.
+    # FFmpeg also reports sizes that it refuses to decode.
     is_complete = 0 < stream.width * stream.height <= MAX_PIXELS and stream.pix_fmt is not None
     if video.recorded.needs_parameters:
         is_complete = is_complete and stream.codec_context.extradata is not None
@@ -201,11 +201,11 @@ def template_of(codec: str, keyframe: bytes) -> Template | None:
 
 
 def audio_packets(path: Path) -> Iterator[tuple[int, Packet]]:
-    """The sound of a finished file without video, each packet with the place of its track.
+    """Read the audio of a finished file without video; yield each packet with the place of its track.
 
     Raises:
-        OSError: It cannot be read.
-        av.FFmpegError: Likewise.
+        OSError: The file cannot be read.
+        av.FFmpegError: FFmpeg cannot read it.
     """
     with av.open(str(path)) as source:
         for packet in source.demux():

@@ -1,4 +1,4 @@
-"""`RecordableTrack`: what a recorder needs of a track that is received."""
+"""`RecordableTrack`: what a recorder needs of a received track."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ __all__ = ["RecordableTrack"]
 
 
 class RecordableTrack(Protocol):
-    """What a recorder needs of a `MediaReceiver`; every method may be called from any thread."""
+    """A received track, for a recorder; every method may be called from any thread."""
 
     @property
     def name(self) -> str:
-        """By which the session knows it."""
+        """The name by which the session knows the track."""
 
     @property
     def kind(self) -> MediaKind:
-        """Of its media."""
+        """The kind of the track."""
 
     @property
     def clock(self) -> CaptureClock:
-        """When frames were captured."""
+        """Gives the capture times of frames."""
 
     def add_tap(self, tap: Callable[[EncodedFrame], None]) -> None:
-        """Have a function called on the loop with each frame, in the order of decoding; it must not block."""
+        """Call a function on the loop with each frame, in decoding order; it must not block."""
 
     def remove_tap(self, tap: Callable[[EncodedFrame], None]) -> None:
-        """End that."""
+        """Stop calling a function."""
 
     def request_keyframe(self) -> None:
         """Ask the sender for a keyframe."""

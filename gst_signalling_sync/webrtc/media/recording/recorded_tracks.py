@@ -1,4 +1,4 @@
-"""`RecordedVideo`, `RecordedAudio`: a track's frames as packets for its recording, placed in time, re-encoded if need be."""
+"""`RecordedVideo`, `RecordedAudio`: place a track's frames in a recording, and re-encode them if needed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .transcoder import AudioTranscoder, VideoTranscoder
 __all__ = ["RecordedAudio", "RecordedTrack", "RecordedVideo", "opus_seconds"]
 
 _MIN_STEP: Final = 0.00125
-"""Seconds from one packet to the next of its track; Matroska counts whole milliseconds."""
+"""Minimum step in seconds between packets of a track; Matroska counts whole milliseconds."""
 
 _MAX_BEHIND_SECONDS: Final = 2.0
-"""How late a frame may be that is re-encoded: a peer may send what takes longer to re-encode than to send."""
+"""Maximum delay of a frame that is re-encoded: a peer may send frames that take longer to re-encode than to send."""
 
 _USUAL_DURATION: Final = 1 / 30
 _MAX_DURATION: Final = 0.5
@@ -32,47 +32,47 @@ class RecordedTrack(abc.ABC):
     """A track of a recording; used by one thread.
 
     Args:
-        clock: Places its frames.
+        clock: Positions its frames.
     """
 
     def __init__(self, clock: RecordingClock) -> None:
         self.codec = ""
-        """What the file holds it in; empty: nothing yet."""
+        """The codec in the file; empty: not known yet."""
         self.dropped = 0
-        """Frames that were not re-encoded because that took too long."""
+        """Number of frames not re-encoded because that was too slow."""
         self.transcodes: list[str] = []
         """What was re-encoded, as ``"VP8 to H264"``."""
         self._clock = clock
 
     @abc.abstractmethod
     def position(self, frame: EncodedFrame) -> float:
-        """Where the next frame belongs, in seconds from the beginning of the recording."""
+        """Position of the next frame, in seconds from the beginning of the recording."""
 
     @abc.abstractmethod
     def packets(self, frame: EncodedFrame, now: float) -> list[Packet]:
-        """The next frame, as the file holds it.
+        """The packets of the file for the next frame.
 
         Args:
-            frame: In the order of decoding.
-            now: On the clock of `EncodedFrame.time`.
+            frame: The next frame in decoding order.
+            now: Time on the clock of `EncodedFrame.time`.
         """
 
     def skip(self, seconds: float) -> None:
-        """Leave out so many seconds, in which the recording paused."""
+        """Leave out a number of seconds, in which the recording was paused."""
         self._clock.skip(seconds)
 
-    def await_keyframe(self) -> None:  # noqa: B027 - sound has nothing else
-        """Leave out what comes before the next keyframe, as frames are missing that it builds on."""
+    def await_keyframe(self) -> None:  # noqa: B027 - audio has no keyframes
+        """Leave out frames up to the next keyframe, because frames to which they refer are missing."""
 
 
 class RecordedVideo(RecordedTrack):
-    """A video of a recording.
+    """A video track of a recording.
 
     Args:
-        clock: Places its frames.
-        codecs: That the file can hold. The first keyframe decides which of them it does hold: its own if it is among them,
-            else the first, to which all that comes in another is re-encoded.
-        request_keyframe: Called when there is no frame until one comes.
+        clock: Positions its frames.
+        codecs: The codecs that the file can hold. The first keyframe decides: its own codec if it is among them, else the first
+            of them. Frames of another codec are re-encoded to that codec.
+        request_keyframe: Called if frames are left out until a keyframe comes.
     """
 
     def __init__(self, clock: RecordingClock, codecs: tuple[str, ...], request_keyframe: Callable[[], object]) -> None:
@@ -86,22 +86,22 @@ class RecordedVideo(RecordedTrack):
         self._duration = _USUAL_DURATION
 
     def position(self, frame: EncodedFrame) -> float:
-        """Where the next frame belongs, in seconds from the beginning of the recording."""
+        """Position of the next frame, in seconds from the beginning of the recording."""
         return self._clock.position(frame, VIDEO_CLOCK_RATE)
 
     def await_keyframe(self) -> None:
-        """Leave out what comes before the next keyframe, as frames are missing that it builds on."""
+        """Leave out frames up to the next keyframe, because frames to which they refer are missing."""
         self._source = ""
 
     def packets(self, frame: EncodedFrame, now: float) -> list[Packet]:
-        """The next frame, as the file holds it.
+        """The packets of the file for the next frame.
 
         Args:
-            frame: In the order of decoding.
-            now: On the clock of `EncodedFrame.time`. A frame that waited for longer than 2 s is not re-encoded.
+            frame: The next frame in decoding order.
+            now: Time on the clock of `EncodedFrame.time`. A frame that waited for more than 2 s is not re-encoded.
 
         Returns:
-            One packet; none before a keyframe, and after a frame that had to be re-encoded and was damaged, or too late.
+            One packet. Empty before a keyframe, and after a frame to re-encode that was damaged or too late.
         """
         if frame.codec not in VIDEO or not frame.data:
             return []
@@ -121,7 +121,7 @@ class RecordedVideo(RecordedTrack):
         try:
             return self._transcoder.transcode(frame, time, self._duration)
         except (av.FFmpegError, DecodingError):
-            # Nothing until the next keyframe, for which a new decoder is made.
+            # Leave out frames until the next keyframe, for which a new decoder is made.
             self._source = ""
             return []
 
@@ -146,10 +146,10 @@ class RecordedVideo(RecordedTrack):
 
 
 class RecordedAudio(RecordedTrack):
-    """Sound of a recording.
+    """An audio track of a recording.
 
     Args:
-        clock: Places its frames.
+        clock: Positions its packets.
     """
 
     def __init__(self, clock: RecordingClock) -> None:
@@ -158,23 +158,23 @@ class RecordedAudio(RecordedTrack):
         self._next_time = 0.0
 
     def position(self, frame: EncodedFrame) -> float:
-        """Where the next frame belongs, in seconds from the beginning of the recording."""
+        """Position of the next frame, in seconds from the beginning of the recording."""
         codec = AUDIO.get(frame.codec)
         return self._clock.position(frame, AUDIO_CLOCK_RATE if codec is None else codec.clock_rate)
 
     def packets(self, frame: EncodedFrame, now: float) -> list[Packet]:
-        """The next frame, in Opus.
+        """The packets of the file for the next frame, in Opus.
 
         Args:
-            frame: In the order of its time.
-            now: Not used: sound is re-encoded in no time.
+            frame: The next frame in order.
+            now: Not used: audio is re-encoded fast enough.
 
         Returns:
-            Packets that begin neither before the recording nor before the one that came last.
+            Packets that begin neither before the recording nor before the last one.
         """
         codec = AUDIO.get(frame.codec)
         if codec is None or not frame.data:
-            # Comfort noise and key presses travel on the same track.
+            # Comfort noise and telephone events come on the same track.
             return []
         time = self.position(frame)
         packets = []
@@ -198,13 +198,13 @@ class RecordedAudio(RecordedTrack):
 
 
 def opus_seconds(packet: bytes) -> float:
-    """How long a packet of Opus sounds (RFC 6716 section 3.1).
+    """Duration of an Opus packet (RFC 6716 section 3.1).
 
     Args:
-        packet: Of one byte or more.
+        packet: The packet, at least one byte.
 
     Returns:
-        Seconds: 0.0025 to 0.12.
+        The duration in seconds, 0.0025 to 0.12.
     """
     configuration, code = packet[0] >> 3, packet[0] & 3
     if configuration < 12:

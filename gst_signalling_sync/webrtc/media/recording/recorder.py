@@ -1,7 +1,8 @@
-"""`Recorder`: tracks of a session in a file.
+"""`Recorder`: records tracks of a session to a file.
 
-The loop puts frames into a `RecordingQueue`; a thread, ``gss-recorder``, takes them out, and owns the `Recording` and its file
-from `Recorder.start` to its end. The state is guarded by one condition; who waits for the end waits there.
+Threads: the loop puts frames into a `RecordingQueue`. The thread ``gss-recorder`` takes them out; from `Recorder.start` to the
+end of the recording it owns the `Recording` and its file. One condition guards the state; a thread that waits for the end waits
+on it.
 """
 
 from __future__ import annotations
@@ -40,36 +41,38 @@ logger = logging.getLogger(__name__)
 RecorderState = Literal["new", "recording", "closing", "closed"]
 
 _MAX_QUEUED: Final = 32 * 1024 * 1024
-"""Bytes; a minute of 4 Mbit/s."""
+"""Bytes; a minute at 4 Mbit/s."""
 
 MIN_SEGMENT_SECONDS: Final = 1.0
 
 _POLL_SECONDS: Final = 0.1
-"""How often a recording that waits for its beginning is looked at."""
+"""Interval in seconds at which a recording that waits for its beginning is checked."""
 
 
 class Recorder:
     """Records tracks of a session; made by `Session.record`. A context manager.
 
-    It records from `start`, or the beginning of the ``with`` block, until `close`, its end, or the end of the session.
+    It records from `start`, or the beginning of the ``with`` block, until `close`, the end of the block, or the end of the
+    session.
 
-    What came is written as it is where the file can hold it, and re-encoded where not: MP4 holds all video but VP8, WebM all
-    but H264 and H265, MKV all, and each of them Opus. So VP8 becomes H264 in MP4, and H264 becomes VP8 in WebM; sound other
-    than Opus (PCMU, PCMA, G722) becomes Opus in all three; `transcodes` tells. Re-encoding takes half a core for 1280x720 at 30
-    frames per second; when it is 2 s behind, frames are dropped up to the next keyframe. Frames of more than 4096x2304 are not
+    Frames are written as they came if the file can hold them, and re-encoded if not. MP4 holds all video but VP8, WebM all but
+    H264 and H265, MKV all; each holds Opus. So VP8 becomes H264 in MP4, H264 becomes VP8 in WebM, and other audio (PCMU, PCMA,
+    G722) becomes Opus in all three; `transcodes` lists what was re-encoded. Re-encoding takes half a core for 1280x720 at 30
+    frames per second. When it is 2 s behind, frames are dropped up to the next keyframe. Frames larger than 4096x2304 are not
     re-encoded. Frames whose size changes keep their new size in the file.
 
-    MCAP holds each frame, packet of sound and message of a data channel with its time by the sender's clock, in Foxglove's
-    schemas; of video all but VP8, which becomes H264. It needs the extra ``[mcap]``.
+    MCAP holds each video frame, audio packet and message of a data channel with its time by the sender's clock, in Foxglove's
+    schemas. It holds all video but VP8, which becomes H264. It needs the extra ``[mcap]``.
 
-    MKV and MCAP hold any number of tracks, in their order and with their names; MP4 and WebM a video and an audio track.
+    MKV and MCAP hold any number of tracks, in their order and with their names; MP4 and WebM hold one video and one audio
+    track.
 
-    The recording begins with the first keyframe, and all tracks are in sync by the sender's clock. So the first few
-    seconds are held in memory until the sender has told its clock: three at the most, then the time of arrival counts. A
-    track that sends nothing for three seconds is not waited for; it takes its place in the file whenever it comes.
+    The recording begins with the first keyframe, and all tracks are in sync by the sender's clock. The first frames are
+    therefore held in memory until the sender has announced its clock, at most 3 s; after that, the time of arrival counts. A
+    track that sends nothing for 3 s is not waited for; it takes its place in the file whenever its frames come.
 
-    The file can be played at any time, up to a second before now, and so it can when the process is killed, the disk is full,
-    or the session broke. At an orderly end it gets an index, and so a length and a quick seek.
+    The file can be played at any time, up to a second before now. This holds also if the process is killed, the disk is full,
+    or the session breaks off. An orderly end adds an index, and with it a duration and fast seeking.
 
     Every method may be called from any thread and from callbacks.
 
@@ -80,22 +83,22 @@ class Recorder:
         print(recorder.seconds, recorder.transcodes)
 
     Signals:
-        ended(recorder, error): The recording has ended and the file is whole.
-        segment_ended(recorder, path): A file of a recording in segments is whole; of the last one too, before ``ended``.
+        ended(recorder, error): The recording has ended and the file is complete.
+        segment_ended(recorder, path): A segment's file is complete. Emitted for the last one too, before ``ended``.
 
     Args:
-        path: Ends in ``.mp4``, ``.mkv``, ``.webm`` or ``.mcap``; a file that is there is overwritten.
-        tracks: All of them are recorded.
-        named: The session, as errors name it.
-        timeout: Seconds that `close` may take by default.
-        callbacks: Where `ended` is emitted; None: it is not.
-        loop: On whose thread waiting is refused.
-        segment_seconds: Length after which the next keyframe begins another file; None: there is one file. Those of
-            ``drive.mkv`` are ``drive-000.mkv``, ``drive-001.mkv`` and so on.
+        path: A path that ends in ``.mp4``, ``.mkv``, ``.webm`` or ``.mcap``. An existing file is overwritten.
+        tracks: The tracks to record.
+        named: The session as errors name it.
+        timeout: Default timeout of `close`, in seconds.
+        callbacks: Emits the signals. Defaults to None: they are not emitted.
+        loop: The loop on whose thread waiting is refused. Defaults to None: no thread is refused.
+        segment_seconds: Length in seconds after which the next keyframe begins another file, 1 or more. The segments of
+            ``drive.mkv`` are ``drive-000.mkv``, ``drive-001.mkv`` and so on. Defaults to None: one file.
 
     Raises:
-        ValueError: The path has another suffix, or one that needs the extra ``[mcap]``, a segment is to be shorter than a
-            second, or there are more tracks than such a file holds.
+        ValueError: The path has another suffix, or one whose extra ``[mcap]`` is not installed; `segment_seconds` is less than
+            1; or there are more tracks than such a file holds.
     """
 
     def __init__(
@@ -138,16 +141,16 @@ class Recorder:
             "A file of a recording in segments is whole: ``(recorder, path)``, a `pathlib.Path`; nothing more is written to it."
         )
 
-        # Held by start() for as long as it takes, so that the file is opened once.
+        # Held by start() until the file is open, so that it is opened once.
         self._starting = threading.Lock()
-        # Guards what follows; notified when the state changes.
+        # Guards the attributes below; notified when the state changes.
         self._changed = Condition()
         self._state: RecorderState = "new"
         self._error: Exception | None = None
         self._is_error_raised = False
         self._has_session_ended = False
         self._thread: threading.Thread | None = None
-        # Made by start(), and then changed by the recorder's thread alone; others read its counters.
+        # Made by start(). The recorder's thread alone changes it; other threads read its counters.
         self._recording: Recording | Segments | None = None
         # Read by the loop for each frame.
         self._is_paused = False
@@ -157,12 +160,12 @@ class Recorder:
 
     @property
     def path(self) -> Path:
-        """The file; of a recording in segments, what they are named after."""
+        """Path of the file; of a recording in segments, the path after which the segments are named."""
         return self._path
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The files so far, the one that is written now the last; empty before `start`."""
+        """Paths of the files so far, the current one last; empty before `start`."""
         recording = self._recording
         if isinstance(recording, Segments):
             return recording.paths
@@ -175,40 +178,40 @@ class Recorder:
 
     @property
     def is_paused(self) -> bool:
-        """Whether nothing is recorded because of `pause`."""
+        """Whether `pause` keeps it from recording."""
         return self._is_paused and self._state == "recording"
 
     @property
     def error(self) -> Exception | None:
-        """What ended the recording: a `RecordingError`, or the error of the session, after which the file is as whole as ever.
+        """What ended the recording: a `RecordingError`, or the session's error, after which the file is complete as well.
 
-        None while it goes on, and after `close` or an orderly end of the session.
+        None while the recording goes on, and after `close` or an orderly end of the session.
         """
         return self._error
 
     @property
     def seconds(self) -> float:
-        """Length of what was written."""
+        """Length of the recording so far, in seconds."""
         return 0.0 if self._recording is None else self._recording.seconds
 
     @property
     def size(self) -> int:
-        """Bytes written."""
+        """Number of bytes written."""
         return 0 if self._recording is None else self._recording.size
 
     @property
     def frames(self) -> int:
-        """Frames written, of all videos."""
+        """Number of video frames written, of all tracks."""
         return 0 if self._recording is None else self._recording.frames
 
     @property
     def frames_dropped(self) -> int:
-        """Frames, packets of sound and messages left out, because the disk, or the re-encoding, was too slow."""
+        """Number of video frames, audio packets and messages left out, because the disk or the re-encoding was too slow."""
         return self._queue.dropped + (0 if self._recording is None else self._recording.frames_dropped)
 
     @property
     def transcodes(self) -> tuple[str, ...]:
-        """What had to be re-encoded, as ``"VP8 to H264"``; empty where all was written as it came."""
+        """What was re-encoded, as ``"VP8 to H264"``; empty if all frames were written as they came."""
         return () if self._recording is None else self._recording.transcodes
 
     def start(self) -> Self:
@@ -218,7 +221,7 @@ class Recorder:
             The recorder.
 
         Raises:
-            RecordingError: The file cannot be opened, or is being recorded to; `errno` says why.
+            RecordingError: The file cannot be opened, or another recorder writes to it; `errno` says why.
             TrackNotFound: There is no track to record.
             SessionClosed: The session has ended.
             RuntimeError: The recorder was closed, or inherited by `fork`.
@@ -228,7 +231,7 @@ class Recorder:
             with self._changed:
                 if not self._is_to_start():
                     return self
-            # Not under the lock that the loop takes when the session ends: a disk may take its time.
+            # Not under the lock that the loop takes when the session ends: a disk may be slow.
             recording = self._open()
             with self._changed:
                 if self._state == "closed":
@@ -240,13 +243,15 @@ class Recorder:
             track.add_tap(tap)
         self._request_keyframes()
         if self._state != "recording":
-            # It ended meanwhile, perhaps before all taps were there to be removed.
+            # The recording has ended meanwhile, perhaps before all taps were added.
             self._remove_taps()
         logger.info("%s", self._doing)
         return self
 
     def pause(self) -> None:
-        """Record nothing until `resume`; what follows then is put behind what was recorded at once. Idempotent.
+        """Stop recording until `resume`; idempotent.
+
+        The file continues there without a gap, except in MCAP, whose entries keep their times.
 
         Does nothing when the recording has ended.
 
@@ -256,7 +261,7 @@ class Recorder:
         self._set_paused(True)
 
     def resume(self) -> None:
-        """Record again, each video from its next keyframe on, for which the sender is asked. Idempotent.
+        """Record again, each video track from its next keyframe on, which is requested from the sender. Idempotent.
 
         Does nothing when the recording has ended.
 
@@ -267,14 +272,14 @@ class Recorder:
             self._request_keyframes()
 
     def close(self, timeout: float | None = None) -> None:
-        """Write what has arrived and finish the file; idempotent.
+        """Write the frames that have arrived and finish the file; idempotent.
 
         Args:
-            timeout: Seconds; None: the session's default.
+            timeout: Seconds. Defaults to the session's timeout.
 
         Raises:
-            RecordingError: The recording failed, now or before; raised once. Where nothing at all came, there is no file.
-            WaitTimeout: The disk is too slow; the file will be finished later.
+            RecordingError: The recording failed, now or before. Raised once. If nothing was received at all, there is no file.
+            WaitTimeout: The file was not finished in time, because the disk is too slow; it will be finished later.
             RuntimeError: The recorder was inherited by `fork`, or this would block the event loop.
         """
         self._owner.check()
@@ -290,28 +295,28 @@ class Recorder:
 
     @property
     def takes_messages(self) -> bool:
-        """Whether its file holds messages of data channels."""
+        """Whether the file holds messages of data channels."""
         return self._container.has_messages
 
     def add_message(self, label: str, content: str | bytes, at: float) -> None:
-        """Record a message of a data channel, while it records; on the loop.
+        """Record a message of a data channel, unless the recorder is paused or not recording; on the loop.
 
         Args:
-            label: Of the channel.
-            content: A text or bytes.
-            at: When it was sent, as Unix time by the sender's clock.
+            label: The channel's label.
+            content: The message.
+            at: Send time as Unix time, by the sender's clock.
         """
         if self._state == "recording" and not self._is_paused:
             self._queue.put_message(RecordedMessage(label, content, at))
 
     def wait_finished(self, deadline: Deadline) -> bool:
-        """Wait until the file is finished, for whatever reason, without ending the recording.
+        """Wait until the file is finished, without ending the recording.
 
         Args:
-            deadline: How long.
+            deadline: Deadline of the wait.
 
         Returns:
-            Whether it is, or was never begun.
+            Whether the file is finished, or was never begun.
 
         Raises:
             RuntimeError: This would block the event loop.
@@ -322,12 +327,12 @@ class Recorder:
             if not wait_for(self._changed, lambda: self._state in ("new", "closed"), deadline):
                 return False
         if self._thread is not None:
-            # It has nothing left to do but to return.
+            # The thread only has to return.
             self._thread.join(deadline.remaining())
         return True
 
     def end(self, error: Exception | None) -> None:
-        """Have the recording end, because its session has; on the loop. The file is finished by the recorder's thread.
+        """End the recording, because its session has ended; on the loop. The recorder's thread finishes the file.
 
         Args:
             error: Why the session ended; None: in order.
@@ -343,7 +348,7 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if not self._owner.is_here:
-            # A forked child leaves the block that it inherited too.
+            # A forked child leaves the inherited block too.
             return
         try:
             self.close()
@@ -363,7 +368,7 @@ class Recorder:
         return self._state == "new"
 
     def _set_paused(self, is_paused: bool) -> bool:
-        """Pause or resume; whether that changed anything."""
+        """Pause or resume; return whether that changed anything."""
         self._owner.check()
         with self._changed:
             if self._state == "new":
@@ -468,7 +473,7 @@ class Recorder:
         try:
             recording.abandon()
         except Exception:
-            # Those who wait for the end of the recording are told of the first failure all the same.
+            # Threads that wait for the end must still hear of the first failure.
             logger.exception("%s: the file may be left in disorder", self._doing)
 
     def _write(self, recording: Recording | Segments) -> None:
@@ -485,7 +490,8 @@ class Recorder:
                 track, frame = each
                 recording.add(track, frame)
                 self._queue.written(frame)
-            # Of before these were taken: what came while a slow disk wrote them is no silence of its track.
+            # The time before the frames were taken: frames that came while a slow disk wrote these are not a silence of their
+            # track.
             recording.proceed(now)
             now = time.monotonic()
         recording.finish()

@@ -1,13 +1,13 @@
-"""`Recording`: decides when a recording begins and what goes into its file, frame by frame; what a recorder's thread does.
+"""`Recording`: decides when a recording begins, and writes its frames to a file; used on a recorder's thread.
 
-Nothing is written before it is known how the tracks lie to each other: frames are held until then, see `HeldFrames`, and so
-they are after a pause.
+Nothing is written before the tracks can be placed relative to each other. Until then, and after a pause, frames are held, see
+`HeldFrames`.
 
-- If a track has frames and no place on the sender's clock, arrival counts for all.
-- Sound may come at any time: every file of a session that has audio tracks has these, and they begin with silence then.
-- A video of which nothing came before the file was begun takes its place in it when it comes. Where the kind of file does not
-  allow that, the file is begun anew beside it, with what it holds, and takes its place. MP4 shows the first frame from the
-  beginning then.
+- If a track has frames but no place on the sender's clock, the time of arrival is used for all tracks.
+- Audio may come at any time: every file of a session with audio tracks has these tracks, which begin with silence until then.
+- A video track whose first frame comes after the beginning of the file is added then. If the kind of file does not allow that,
+  a new file with the content so far is written beside it, and replaces it. MP4 then shows the first frame from the
+  beginning.
 """
 
 from __future__ import annotations
@@ -33,30 +33,30 @@ __all__ = ["KEYFRAME_SECONDS", "Recording"]
 logger = logging.getLogger(__name__)
 
 _MESSAGE_BYTES: Final = 256
-"""What a message takes of memory beside its own length, about."""
+"""Approximate memory of a message beside its content."""
 
 KEYFRAME_SECONDS: Final = 1.0
-"""Between requests for a keyframe that a recording waits for; one may get lost."""
+"""Time between requests for a keyframe that a recording waits for; a request may be lost."""
 
 _SILENCE: Final = Packet(b"\xfc\xff\xfe", 0.0, 0.02, True)
-"""20 ms of Opus."""
+"""20 ms of silence in Opus."""
 
 _HALF_SILENT: Final = 0.021
-"""Seconds; sound that begins later begins with `_SILENCE`, because MP4 puts the first packet at zero in any case."""
+"""Seconds. Audio that begins later is preceded by `_SILENCE`, because MP4 puts the first packet at zero in any case."""
 
 
 class Recording:
-    """What becomes of the frames; used by one thread, but for its counters, which any thread may read.
+    """Places and writes frames; used by one thread. Any thread may read its counters.
 
     Args:
-        file: Where to; the recording closes it.
+        file: The file, which the recording closes.
         container: The kind of file.
-        tracks: One or more, as many as the container holds. Each is known by its place among them.
+        tracks: One or more tracks, as many as the container holds. Each is identified by its place among them.
     """
 
     def __init__(self, file: RecordingFile, container: Container, tracks: Sequence[RecordableTrack]) -> None:
         self.frames = 0
-        """Frames of video written."""
+        """Number of video frames written."""
         self._file = file
         self._container = container
         self._tracks = tracks
@@ -67,22 +67,22 @@ class Recording:
         self._held = HeldFrames(tracks)
         self._held_messages: list[RecordedMessage] = []
         self._messages_dropped = 0
-        # The videos of which nothing is taken before a keyframe, and when these were last asked for.
+        # Video tracks of which no frame is taken before a keyframe, and when keyframes were last requested.
         self._need_keyframe = set(self._videos)
         self._asked_at = time.monotonic()
-        # The videos that the file has no room for.
+        # Video tracks that do not fit into the file.
         self._left_out: set[int] = set()
         self._recorded: list[RecordedTrack] = []
         self._muxer: Muxer | None = None
 
     @property
     def seconds(self) -> float:
-        """Length of what was written."""
+        """Length of the recording so far, in seconds."""
         return 0.0 if self._muxer is None else self._muxer.seconds
 
     @property
     def size(self) -> int:
-        """Bytes written."""
+        """Number of bytes written."""
         return self._file.size
 
     @property
@@ -92,21 +92,21 @@ class Recording:
 
     @property
     def frames_dropped(self) -> int:
-        """Frames that were not re-encoded because that took too long, and messages that waited in vain for a first frame."""
+        """Number of frames not re-encoded because that was too slow, and of messages dropped before the first frame."""
         return self._messages_dropped + sum(track.dropped for track in self._recorded)
 
     @property
     def has_begun(self) -> bool:
-        """Whether it is decided where the recording begins."""
+        """Whether the beginning of the recording is decided."""
         return self._muxer is not None
 
     @property
     def is_waiting(self) -> bool:
-        """Whether `proceed` has something to do even when no frame comes."""
+        """Whether `proceed` must be called even if no frame comes."""
         return bool(self._need_keyframe or self._held)
 
     def add(self, track: int, frame: EncodedFrame) -> None:
-        """Take the next frame of a track.
+        """Add the next frame of a track.
 
         Raises:
             OSError: The file could not be written.
@@ -120,12 +120,12 @@ class Recording:
                 return
             self._need_keyframe.discard(track)
         self._held.add(track, frame)
-        # Many frames may be taken at once, and sound that waits for a video no longer than it may is not left out.
+        # Many frames may be added in a row: audio that has waited long enough for video must not be left out.
         if self._muxer is not None and self._held.is_ready(frame.time):
             self._go_on()
 
     def add_message(self, message: RecordedMessage) -> None:
-        """Take a message of a data channel; one that waits for the file to begin makes it begin no sooner.
+        """Add a message of a data channel. A message that waits for the file to begin does not make it begin.
 
         Raises:
             OSError: The file could not be written.
@@ -139,7 +139,7 @@ class Recording:
             self._messages_dropped += 1
 
     def resume(self) -> None:
-        """Have what comes next follow at once on what was written, each video from a keyframe on, because there was a pause.
+        """Go on after a pause: the next frames follow the last ones at once, each video track from a keyframe on.
 
         Raises:
             OSError: The file could not be written.
@@ -152,7 +152,7 @@ class Recording:
             self._asked_at = time.monotonic()
 
     def proceed(self, now: float) -> None:
-        """Begin the file if it is time, or go on after a pause, and ask for keyframes if none came.
+        """Begin the file or go on after a pause, if it is time, and request keyframes if none came.
 
         Args:
             now: `time.monotonic`.
@@ -169,12 +169,12 @@ class Recording:
             self._release()
 
     def finish(self) -> None:
-        """Write what is held, the index, and close the file.
+        """Write the held frames and the index, and close the file.
 
         Raises:
             RecordingError: There was nothing to record; there is no file.
-            OSError: The file could not be written; it is to be abandoned.
-            av.FFmpegError: FFmpeg refused a packet; likewise.
+            OSError: The file could not be written, and must be abandoned.
+            av.FFmpegError: FFmpeg refused a packet; the file must be abandoned.
         """
         self._release()
         if self._muxer is None:
@@ -184,13 +184,13 @@ class Recording:
         self._file.close()
 
     def abandon(self) -> None:
-        """Leave the file as far as it plays."""
+        """Close the file at the end of what plays."""
         self._file.close()
         if self._muxer is not None:
             self._muxer.abandon()
 
     def _release(self) -> None:
-        """Write what is held, if anything is."""
+        """Write the held frames, if there are any."""
         if not self._held:
             return
         if self._muxer is None:
@@ -203,7 +203,7 @@ class Recording:
         self._about = replace(self._about, began_at=_unix_time(zero))
         self._recorded = [self._recorded_track(track, zero) for track in self._tracks]
         began = time.monotonic()
-        # What was held is not late for that.
+        # The time that this takes does not make held frames late.
         packets = [
             (track, packet)
             for track, frame in self._held.take()
@@ -234,11 +234,11 @@ class Recording:
             self._muxer.write_message(message)
 
     def _go_on(self) -> None:
-        """Go on after a pause, with a keyframe, or with sound where there is no video or none comes."""
+        """Go on after a pause, with a keyframe, or with audio if there is no video or no keyframe comes."""
         assert self._muxer is not None
         positions = {track: self._recorded[track].position(frame) for track, frame in self._held.firsts.items()}
         begin = min(positions[track] for track in self._held.leaders())
-        # Where each entry has a time of its own, a pause stays one.
+        # If each entry has its own time, the pause remains in the file.
         pause = 0.0 if self._container.has_times else begin - self._muxer.seconds
         for track in self._recorded:
             track.skip(pause)
@@ -248,7 +248,7 @@ class Recording:
         self._is_holding = False
         self._need_keyframe.clear()
         began = time.monotonic()
-        # Sound that was captured before that lies before what was written, and is left out.
+        # Audio captured before the beginning would lie before the last packet, and is left out.
         for number, frame in self._held.take():
             self._write(number, frame, frame.time + time.monotonic() - began)
 
@@ -273,7 +273,7 @@ class Recording:
         self.frames += self._tracks[track].kind == "video"
 
     def _is_added(self, track: int, packet: Packet) -> bool:
-        """Add a video to the file, with its first keyframe."""
+        """Add a video track to the file, with its first keyframe."""
         assert self._muxer is not None
         template = None if track in self._left_out else self._template(track, packet)
         if template is None:
@@ -291,7 +291,7 @@ class Recording:
         return True
 
     def _begin_anew(self, track: int, template: Template) -> None:
-        """Put a file with a video in the place of one that has sound alone."""
+        """Replace a file that has only audio by one with a video track."""
         assert self._muxer is not None
         self._muxer.close()
         self._file.close()
@@ -310,5 +310,5 @@ class Recording:
 
 
 def _unix_time(zero: Zero) -> float:
-    """When the recording begins, by the sender's clock; by this machine's where that is not known."""
+    """Unix time of the beginning, by the sender's clock; by this machine's if that is not known."""
     return time.time() - (time.monotonic() - zero.arrival) if zero.capture is None else zero.capture

@@ -1,8 +1,8 @@
-"""`RecordingClock`: where in a recording the frames of a track belong. No clock of its own.
+"""`RecordingClock`: positions the frames of a track in a recording. It has no clock.
 
-Positions are counted in RTP ticks, which are even, and held to the clock of the sender, which is what keeps sound and picture
-together: what its RTCP reports say is followed within seconds, a tenth of a second or more that is missing at once. Both are
-believed only as far as they agree with the time of arrival, because the sender may be broken, or hostile.
+Positions advance by RTP ticks, which are regular, and follow the sender's clock, which keeps audio and video in sync: a
+position that deviates from the clock of its RTCP sender reports returns to it within seconds; if 0.1 s or more is missing, at
+once. Both are believed only as far as they agree with the time of arrival, because the sender may be broken or hostile.
 """
 
 from __future__ import annotations
@@ -15,23 +15,24 @@ from ..encoded_frame import EncodedFrame
 __all__ = ["CaptureClock", "RecordingClock", "Zero"]
 
 _PLAUSIBLE_SECONDS: Final = 5.0
-"""Between the time from capture to capture and that from arrival to arrival: what a congested network may delay."""
+"""Maximum difference between the time since the beginning by capture and by arrival: what a congested network may delay."""
 
 _JUMP_SECONDS: Final = 0.1
-"""Missing by the sender's clock: above, the position jumps ahead; below, or where it is ahead already, it gives way slowly."""
+"""If more than this is missing by the sender's clock, the position jumps ahead. Smaller or negative deviations shrink
+slowly."""
 
 _SETTLING_SECONDS: Final = 5.0
-"""After which a small deviation has shrunk to a third."""
+"""Time constant with which a small deviation shrinks."""
 
 _MAX_SLOWING: Final = 0.05
-"""By how much positions may run slower or faster than ticks; a packet of 20 ms is then at most 1 ms off."""
+"""Maximum by which positions run slower or faster than ticks; a packet of 20 ms is then at most 1 ms off."""
 
 
 class CaptureClock(Protocol):
-    """What a recording reads off a `RemoteClock`; any thread."""
+    """The part of a `RemoteClock` that a recording uses; any thread."""
 
     def seconds(self, timestamp: int) -> float | None:
-        """When the frame with that RTP timestamp was captured, on the sender's wall clock; None if not known."""
+        """Capture time of the frame with an RTP timestamp, by the sender's wall clock; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ class Zero:
     """The beginning of a recording.
 
     Attributes:
-        arrival: On `time.monotonic`.
-        capture: On the sender's wall clock; None where not all tracks have it. Then the time of arrival counts for all.
+        arrival: Time of arrival, from `time.monotonic`.
+        capture: Capture time by the sender's wall clock; None: not all tracks have it, and the time of arrival is used for all.
     """
 
     arrival: float
@@ -52,7 +53,7 @@ class RecordingClock:
 
     Args:
         zero: The beginning of the recording.
-        clock: Of the track.
+        clock: The track's clock.
     """
 
     def __init__(self, zero: Zero, clock: CaptureClock) -> None:
@@ -64,18 +65,18 @@ class RecordingClock:
         self._skipped = 0.0
 
     def skip(self, seconds: float) -> None:
-        """Leave out so many seconds of the recording, in which it paused."""
+        """Leave out a number of seconds, in which the recording was paused."""
         self._skipped += seconds
 
     def position(self, frame: EncodedFrame, clock_rate: int) -> float:
         """Place the next frame.
 
         Args:
-            frame: In the order of decoding.
-            clock_rate: RTP ticks per second.
+            frame: The next frame in decoding order.
+            clock_rate: RTP clock rate in Hz.
 
         Returns:
-            Seconds from the beginning of the recording; negative before it.
+            Position in seconds from the beginning of the recording; negative before it.
         """
         arrival = frame.time - self._arrival
         reported = self._reported(frame)
@@ -87,7 +88,7 @@ class RecordingClock:
         elif trusted is not None:
             position += _correction(trusted - position, max(0.0, elapsed))
         if self._capture is not None and reported is not None and trusted is None:
-            # The sender's wall clock was set. Its pace still counts, from here on.
+            # The sender's wall clock was set. Its rate is still used, from here on.
             self._capture += reported - position
         self._timestamp, self._position = frame.timestamp, position
         return position - self._skipped

@@ -1,8 +1,8 @@
-"""`RecordingFile`: a file that FFmpeg writes and that plays whatever happens to it.
+"""`RecordingFile`: a file that a muxer writes and that plays whatever happens to it.
 
-What was written is only ever appended to. Where a muxer goes back, as it does when it writes the index, its changes wait in
-memory until all that it appends is in the file, because an index half written would spoil what is there. When something
-cannot be written, the file is cut to where it was whole.
+Data in the file is only ever appended to. If a muxer seeks back, as it does to write the index, its changes wait in memory
+until all appended data is in the file, because a half-written index would spoil the file. If a write fails, the file is cut to
+where it was last complete.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ __all__ = ["RecordingFile"]
 
 
 class _InUse:
-    """The real paths of what this process records to, guarded by the lock."""
+    """The real paths of files that this process records to; guarded by the lock."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.paths: set[str] = set()
 
     def release(self, path: str) -> None:
-        """Nothing is recorded to it any more."""
+        """Release a path that is no longer recorded to."""
         with self.lock:
             self.paths.discard(path)
 
@@ -40,14 +40,14 @@ class RecordingFile:
     """A regular file, opened for writing; used by one thread at a time. FFmpeg calls `write`, `seek` and `tell`.
 
     Args:
-        path: Overwritten if it is there.
+        path: Path of the file. An existing file is overwritten.
 
     Raises:
-        OSError: It cannot be opened, is not a regular file, or is being recorded to.
+        OSError: The file cannot be opened, is not a regular file, or is already recorded to.
     """
 
     def __init__(self, path: Path) -> None:
-        # The program may change its directory meanwhile.
+        # The program may change its working directory meanwhile.
         self.path = Path(os.path.abspath(path))
         self._real_path = os.path.realpath(path)
         self._owner = Owner(f"the recording to {path}")
@@ -68,19 +68,19 @@ class RecordingFile:
 
     @property
     def size(self) -> int:
-        """Bytes in the file."""
+        """Number of bytes in the file."""
         return self._size
 
     @property
     def closed(self) -> bool:
-        """Whether nothing more can be written; so it is in a forked child, where FFmpeg must not finish the file."""
+        """Whether the file cannot be written; true in a forked child, where FFmpeg must not finish the file."""
         return not (self._is_open and self._owner.is_here)
 
     def write(self, data: bytes) -> int:
-        """Append, or keep a change for `commit`.
+        """Append data, or keep a change for `commit`.
 
         Raises:
-            OSError: The disk is full, the file is closed, and the like.
+            OSError: The disk is full, the file is closed, or the write fails otherwise.
         """
         if self.closed:
             raise OSError(errno.EBADF, "the recording is closed", str(self.path))
@@ -94,20 +94,20 @@ class RecordingFile:
         return len(data)
 
     def flush(self) -> None:
-        """Do nothing: what was written is in the file already."""
+        """Do nothing: written data is in the file already."""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move to where the next `write` goes."""
+        """Move to the position of the next `write`."""
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
         self._position = start + offset
         return self._position
 
     def tell(self) -> int:
-        """Where the next `write` goes."""
+        """Position of the next `write`."""
         return self._position
 
     def commit(self) -> None:
-        """Declare that what was written is whole: it plays, and stays if something goes wrong later.
+        """Declare the written data complete: it plays, and stays if a later write fails.
 
         Raises:
             OSError: The changes could not be written.
@@ -118,10 +118,10 @@ class RecordingFile:
         self._whole_size = self._size
 
     def rename(self, path: Path) -> None:
-        """Have the file take the place of another one, at once.
+        """Rename the file to the path of another one, which it replaces atomically.
 
         Raises:
-            OSError: It could not.
+            OSError: The file could not be renamed.
         """
         os.replace(self.path, path)
         self.path = path
@@ -131,13 +131,13 @@ class RecordingFile:
             _in_use.paths.add(self._real_path)
 
     def close(self) -> None:
-        """Cut off what was not committed, and close; a file in which nothing is left is removed. Idempotent."""
+        """Cut off uncommitted data and close the file. If the file is then empty, it is removed. Idempotent."""
         if not self._is_open:
             return
         if not self._whole_size:
             self.discard()
             return
-        # Where it cannot be cut, players meet its end a little later.
+        # If it cannot be cut, players meet its incomplete end.
         with contextlib.suppress(OSError):
             os.ftruncate(self._descriptor, self._whole_size)
         self._size = self._whole_size
@@ -148,7 +148,7 @@ class RecordingFile:
         if not self._is_open:
             return
         self._size = 0
-        # It may be gone already, or its directory may not be writable any more.
+        # The file may be removed already, or its directory no longer be writable.
         with contextlib.suppress(OSError):
             self.path.unlink()
         self._close()
@@ -169,17 +169,17 @@ class RecordingFile:
 def _write_bytes_at(descriptor: int, data: memoryview, position: int) -> int:
     if hasattr(os, "pwrite"):
         return os.pwrite(descriptor, data, position)
-    # Windows lacks it.
+    # Windows has no pwrite.
     os.lseek(descriptor, position, os.SEEK_SET)
     return os.write(descriptor, data)
 
 
-# Windows has none but the last, without which it would translate line ends.
+# Windows has only the last one, without which it would translate line ends.
 _OPTIONAL_FLAGS: Final = sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
 
 
 def _open_empty(path: Path) -> int:
-    # Without O_NONBLOCK the opening of a pipe that nobody reads would never return.
+    # Without O_NONBLOCK, opening a pipe that nobody reads would never return.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _OPTIONAL_FLAGS, 0o666)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -192,5 +192,5 @@ def _open_empty(path: Path) -> int:
 
 
 if hasattr(os, "register_at_fork"):
-    # The parent's lock may be held by a thread that does not exist in the child, so both are made anew.
+    # A thread that does not exist in the child may hold the parent's lock, so both are replaced.
     os.register_at_fork(after_in_child=_in_use.__init__)  # type: ignore[misc]

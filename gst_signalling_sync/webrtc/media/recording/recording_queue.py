@@ -1,4 +1,4 @@
-"""`RecordingQueue`: frames on their way from the loop to the thread that writes them, bounded for disks that are too slow."""
+"""`RecordingQueue`: frames from the loop to the writing thread, bounded for slow disks."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from .muxer import RecordedMessage
 __all__ = ["RESUMED", "Entry", "RecordingQueue"]
 
 Entry = tuple[int, EncodedFrame] | RecordedMessage | None
-"""The place of a track among those that are recorded and its frame, a message, or `RESUMED`."""
+"""A track's place among the recorded tracks with its frame, a message, or `RESUMED`."""
 
 RESUMED: Final = None
-"""Stands between what came before a pause and what came after it."""
+"""Separates frames before a pause from frames after it."""
 
 
 _FRAME_BYTES: Final = 256
-"""What a frame takes besides its data."""
+"""Approximate memory of a frame beside its data."""
 
 
 class RecordingQueue:
-    """Frames in the order of arrival.
+    """Frames in order of arrival.
 
-    Once it is full it drops sound and frames until half of it was written, and of each video what comes from there to its next
-    keyframe.
+    When it is full, it drops frames and messages until half of it is written, and after that each video track's frames up to
+    its next keyframe.
 
     Args:
-        most_bytes: Queued at which it is full.
+        most_bytes: Size in bytes above which it is full.
     """
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        # Guards all of it: the loop fills, the writing thread empties, any thread ends the queue.
+        # Guards all attributes: the loop puts, the writing thread takes, any thread ends the queue.
         self._changed = Condition()
         self._waiting: list[Entry] = []
         self._size = 0
@@ -41,19 +41,19 @@ class RecordingQueue:
         self._is_full = False
         self._need_keyframe: set[int] = set()
         self.dropped = 0
-        """Frames that were dropped."""
+        """Number of frames and messages dropped."""
 
     @property
     def size(self) -> int:
-        """Bytes that were put and are not yet written."""
+        """Number of bytes that were put and are not written yet."""
         return self._size
 
     def needs_keyframe(self, track: int) -> bool:
-        """Whether there is room again, and no frame of a video is taken before a keyframe."""
+        """Whether the queue has room again and drops a track's frames until a keyframe."""
         return track in self._need_keyframe and not self._is_full
 
     def put(self, track: int, frame: EncodedFrame) -> None:
-        """Add a frame, or drop it; does not wait. After the end it is ignored."""
+        """Put a frame, or drop it; does not wait. Ignored after the end."""
         with self._changed:
             if self._has_ended:
                 return
@@ -65,7 +65,7 @@ class RecordingQueue:
             self._changed.notify()
 
     def put_message(self, message: RecordedMessage) -> None:
-        """Add a message, or drop it; does not wait. After the end it is ignored."""
+        """Put a message, or drop it; does not wait. Ignored after the end."""
         with self._changed:
             if self._has_ended:
                 return
@@ -77,20 +77,20 @@ class RecordingQueue:
             self._changed.notify()
 
     def put_resumed(self) -> None:
-        """Note that what follows came after a pause. After the end it is ignored."""
+        """Put `RESUMED` after a pause. Ignored after the end."""
         with self._changed:
             if not self._has_ended:
                 self._waiting.append(RESUMED)
                 self._changed.notify()
 
     def take(self, seconds: float | None) -> list[Entry] | None:
-        """Wait for frames.
+        """Wait for entries and take them.
 
         Args:
-            seconds: How long; None: until there are some, or the end.
+            seconds: Timeout; None: until there are entries, or the end.
 
         Returns:
-            What waits, perhaps nothing, with `RESUMED` where there was a pause; None at the end.
+            All waiting entries, possibly none, with `RESUMED` in place of a pause; None at the end.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._has_ended, seconds)
@@ -100,16 +100,16 @@ class RecordingQueue:
             return taken
 
     def written(self, entry: EncodedFrame | RecordedMessage) -> None:
-        """Make room for others by what was taken and is written now."""
+        """Release the room of an entry that was taken and is now written."""
         content = entry.content if isinstance(entry, RecordedMessage) else entry.data
         with self._changed:
             self._size -= len(content) + _FRAME_BYTES
 
     def end(self, drop: bool = False) -> None:
-        """Take nothing more; idempotent.
+        """Accept no more entries; idempotent.
 
         Args:
-            drop: What waits is not to be written either.
+            drop: Whether waiting entries are dropped. Defaults to False.
         """
         with self._changed:
             self._has_ended = True
@@ -123,6 +123,6 @@ class RecordingQueue:
             self._need_keyframe.add(track)
             return True
         if frame.keyframe:
-            # As every packet of sound is.
+            # Every audio packet is one.
             self._need_keyframe.discard(track)
         return track in self._need_keyframe

@@ -1,10 +1,10 @@
-"""`Segments`: a recording in several files, each of which plays by itself; what a recorder's thread does.
+"""`Segments`: a recording in several files, each of which plays by itself; used on a recorder's thread.
 
-A file is followed by the next one at the first keyframe after its time. Each video goes on in the next file with its own first
-keyframe from there on, and stays in the file before until then. Sound is divided by when it was captured, at the keyframe that
-the next file was begun with: what came between the time and that keyframe is held until it is known where it belongs, and what
-arrives late still goes into the file before. So no frame is lost, and the files put together are the recording in one file. A
-file is finished when no track has anything more for it: one that has fallen silent is not waited for.
+The next file begins with the first keyframe after the segment's time. Each video track continues in the next file with its own
+first keyframe from there on, and stays in the previous file until then. Audio is divided by its capture time, at the keyframe
+with which the next file begins: audio between the segment's time and that keyframe is held until its file is known, and audio
+that arrives late still goes into the previous file. So no frame is lost, and the files together are the recording in one file.
+A file is finished when no track has frames for it; a track that has fallen silent is not waited for.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from .recording import KEYFRAME_SECONDS, Recording
 __all__ = ["Segments", "segment_path"]
 
 _HOLD_SECONDS: Final = 3.0
-"""How long sound is held for a keyframe."""
+"""How long audio is held for a keyframe."""
 
 _SILENCE_SECONDS: Final[dict[MediaKind, float]] = {"audio": 1.0, "video": 3.0}
-"""How long a file is kept open for a track that sends nothing. Video of few frames per second is asked for a keyframe."""
+"""How long a file is kept open for a silent track. Longer for video, whose few frames per second may await a requested
+keyframe."""
 
 
 class _Written(NamedTuple):
-    """What is in files, in the terms of `Recording`."""
+    """Totals of written files, as in `Recording`."""
 
     seconds: float = 0.0
     size: int = 0
@@ -52,10 +53,10 @@ class _Segment:
     """A file that is not finished.
 
     Attributes:
-        recording: Writes it.
-        path: Its name.
-        arrival: When the frame arrived that it was begun with, on `time.monotonic`.
-        capture: When that was captured, by the sender's clock; None: not known.
+        recording: Writes the file.
+        path: The file's path.
+        arrival: Time of arrival of its first frame, from `time.monotonic`.
+        capture: Capture time of its first frame, by the sender's clock; None: not known.
     """
 
     recording: Recording
@@ -65,14 +66,14 @@ class _Segment:
 
 
 class Segments:
-    """What becomes of the frames; used by one thread, but for its counters, which any thread may read.
+    """Places and writes frames; used by one thread. Any thread may read its counters.
 
     Args:
-        path: What the files are named after, see `segment_path`.
-        seconds: After which a file is followed by the next one.
-        tracks: One or more; each is known by its place among them.
+        path: The path after which the files are named, see `segment_path`.
+        seconds: Length in seconds after which the next file begins.
+        tracks: One or more tracks; each is identified by its place among them.
         open_recording: Opens a file.
-        on_finished: Is given each file that is whole.
+        on_finished: Called with each file that is finished.
 
     Raises:
         OSError: The first file cannot be opened.
@@ -93,40 +94,41 @@ class Segments:
         self._open_recording = open_recording
         self._on_finished = on_finished
         self._paths: tuple[Path, ...] = (segment_path(path, 0),)
-        # The files that are not finished, the newest last; and of each track the one that it is in, and when it was last heard.
+        # Unfinished files, the newest last. For each track: its present file, and when it was last heard.
         self._open = [_Segment(open_recording(self._paths[0]), self._paths[0])]
         self._places = [self._open[0]] * len(tracks)
         self._heard = [0.0] * len(tracks)
-        # What is in the finished files, and the others. Replaced as a whole, so that any thread counts each of them once.
+        # Totals of the finished files, and the other recordings. Replaced as a whole, so that any thread counts each of them
+        # once.
         self._counted: tuple[_Written, tuple[Recording, ...]] = (_Written(), (self._open[0].recording,))
-        # Whether the next keyframe begins a file, when one was last asked for, and the sound that waits for it.
+        # Whether the next keyframe begins a file, when one was last requested, and the audio that waits for it.
         self._is_due = False
         self._asked_at = 0.0
         self._held: list[tuple[int, EncodedFrame]] = []
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The files, in the order of their beginnings."""
+        """Paths of the files, in the order of their beginnings."""
         return self._paths
 
     @property
     def seconds(self) -> float:
-        """Length of what was written."""
+        """Length of the recording so far, in seconds."""
         return self._written.seconds
 
     @property
     def size(self) -> int:
-        """Bytes written."""
+        """Number of bytes written."""
         return self._written.size
 
     @property
     def frames(self) -> int:
-        """Frames of video written."""
+        """Number of video frames written."""
         return self._written.frames
 
     @property
     def frames_dropped(self) -> int:
-        """Frames that were not re-encoded because that took too long."""
+        """Number of frames not re-encoded because that was too slow."""
         return self._written.frames_dropped
 
     @property
@@ -136,14 +138,14 @@ class Segments:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether `proceed` has something to do even when no frame comes."""
+        """Whether `proceed` must be called even if no frame comes."""
         return self._is_due or len(self._open) > 1 or self._current.is_waiting
 
     def add(self, track: int, frame: EncodedFrame) -> None:
-        """Take the next frame of a track.
+        """Add the next frame of a track.
 
         Raises:
-            OSError: A file could not be written, or the next one not be opened.
+            OSError: A file could not be written, or the next one could not be opened.
             av.FFmpegError: FFmpeg refused a packet.
         """
         self._heard[track] = frame.time
@@ -154,7 +156,7 @@ class Segments:
             self._hold(track, frame)
         else:
             self._add(track, frame)
-        # Many frames may be taken at once, of which a file is to get no more than its own.
+        # Many frames may be taken at once; a file must get only its own.
         if self._current.is_waiting:
             self._current.proceed(frame.time)
         self._leave_silent(frame.time)
@@ -163,7 +165,7 @@ class Segments:
             self._ask(frame.time)
 
     def add_message(self, message: RecordedMessage) -> None:
-        """Take a message of a data channel.
+        """Add a message of a data channel.
 
         Raises:
             OSError: The file could not be written.
@@ -171,7 +173,7 @@ class Segments:
         self._current.add_message(message)
 
     def resume(self) -> None:
-        """Have what comes next follow at once on what was written, as `Recording.resume` does.
+        """Go on after a pause, as `Recording.resume` does.
 
         Raises:
             OSError: A file could not be written.
@@ -197,12 +199,12 @@ class Segments:
         self._current.proceed(now)
 
     def finish(self) -> None:
-        """Make all files whole.
+        """Finish all files.
 
         Raises:
             RecordingError: There was nothing to record; there is no file.
-            OSError: A file could not be written; all are to be abandoned.
-            av.FFmpegError: FFmpeg refused a packet; likewise.
+            OSError: A file could not be written; all must be abandoned.
+            av.FFmpegError: FFmpeg refused a packet; all files must be abandoned.
         """
         self._release()
         self._finish_previous()
@@ -210,7 +212,7 @@ class Segments:
         self._on_finished(self._paths[-1])
 
     def abandon(self) -> None:
-        """Leave the files as far as they play."""
+        """Close the files at the end of what plays."""
         for each in self._counted[1]:
             each.abandon()
 
@@ -238,18 +240,18 @@ class Segments:
             self._finish_left()
 
     def _place(self, track: int, frame: EncodedFrame) -> _Segment:
-        """The file that a frame belongs into: that of the track, or a later one."""
+        """The file of a frame: its track's present one, or a later one."""
         place = self._places[track]
         is_video = self._tracks[track].kind == "video"
         for later in self._open[self._open.index(place) + 1 :]:
-            # A video that arrives late may begin a file with what was captured before, as long as that is not decided.
+            # A late video frame may begin a file with an earlier capture time, as long as the file's beginning is not decided.
             is_decided = not is_video or later.recording.has_begun
             if frame.keyframe and not (is_decided and self._precedes(track, frame, later)):
                 place = later
         return place
 
     def _precedes(self, track: int, frame: EncodedFrame, segment: _Segment) -> bool:
-        """Whether a frame lies before the beginning of a file."""
+        """Whether a frame was captured before the beginning of a file."""
         captured = self._tracks[track].clock.seconds(frame.timestamp)
         if captured is None or segment.capture is None:
             return frame.time < segment.arrival
@@ -258,7 +260,7 @@ class Segments:
     def _hold(self, track: int, frame: EncodedFrame) -> None:
         self._held.append((track, frame))
         if frame.time - self._held[0][1].time > _HOLD_SECONDS:
-            # The sender may make no keyframes when it is asked.
+            # The sender may make no keyframes on request.
             self._release()
 
     def _release(self) -> None:
@@ -271,7 +273,7 @@ class Segments:
         try:
             recording = self._open_recording(path)
         except OSError:
-            # What there is, is made whole.
+            # Finish the files that there are.
             self.finish()
             raise
         self._is_due = False
@@ -284,7 +286,7 @@ class Segments:
         self._release()
 
     def _leave_silent(self, now: float) -> None:
-        """Let tracks that send nothing be in the newest file, as far as others wait for them."""
+        """Move silent tracks to the newest file, as far as others wait for them."""
         newest = self._open[-1]
         if len(self._open) == 1:
             return
@@ -301,7 +303,7 @@ class Segments:
                 self._finish(segment)
 
     def _finish_previous(self) -> None:
-        """Finish all files but the newest, in which all tracks go on."""
+        """Finish all files but the newest one, in which all tracks continue."""
         self._places = [self._open[-1]] * len(self._tracks)
         self._finish_left()
 
@@ -315,5 +317,5 @@ class Segments:
 
 
 def segment_path(path: Path, number: int) -> Path:
-    """The name of a segment: ``drive-000.mkv`` is the first of ``drive.mkv``."""
+    """Path of a segment: ``drive-000.mkv`` is the first one of ``drive.mkv``."""
     return path.with_stem(f"{path.stem}-{number:03}")

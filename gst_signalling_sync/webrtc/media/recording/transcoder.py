@@ -1,4 +1,4 @@
-"""`VideoTranscoder`, `AudioTranscoder`: what came in a codec that the file cannot hold, in one that it can."""
+"""`VideoTranscoder`, `AudioTranscoder`: re-encode frames whose codec the file cannot hold."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from .muxer import Packet
 __all__ = ["AudioTranscoder", "VideoTranscoder"]
 
 _KEYFRAME_INTERVAL: Final = 90
-"""Pictures; how far a player has to go back to seek."""
+"""Maximum distance between keyframes in frames, which is how far a player goes back to seek."""
 
 _MAX_PIXELS: Final = 4096 * 2304
-"""Of a frame that is re-encoded. The peer chooses its size, and one of 8K takes a core for a third of a second."""
+"""Maximum of a frame that is re-encoded. The peer chooses its size, and 8K takes a core for a third of a second."""
 
 _OPUS_SAMPLES: Final = 960
-"""Of a packet: 20 ms."""
+"""Samples of a packet: 20 ms."""
 
 _OPUS_BIT_RATE: Final = 96_000
 
@@ -35,10 +35,10 @@ _TIME_BASE: Final = Fraction(1, VIDEO_CLOCK_RATE)
 
 
 class VideoTranscoder:
-    """Decodes and encodes one video; used by one thread. A picture of another size begins with a keyframe.
+    """Decodes and encodes one video track; used by one thread. A frame of another size begins with a keyframe.
 
     Args:
-        target: The codec to encode to, one of `VIDEO`.
+        target: Codec to encode to, one of `VIDEO`.
     """
 
     def __init__(self, target: str) -> None:
@@ -52,16 +52,16 @@ class VideoTranscoder:
         """Re-encode an access unit.
 
         Args:
-            frame: The next one; after an error, a keyframe.
-            time: Seconds from the beginning of the recording; more than for the one before.
-            duration: Seconds.
+            frame: The next access unit; after an error, a keyframe.
+            time: Position in seconds from the beginning of the recording, later than that of the last one.
+            duration: Duration in seconds.
 
         Returns:
-            One packet as a rule.
+            The packets, usually one.
 
         Raises:
-            av.FFmpegError: It cannot be decoded, or is larger than 4096x2304.
-            DecodingError: It is damaged.
+            av.FFmpegError: The access unit cannot be decoded, or the frame is larger than 4096x2304.
+            DecodingError: The frame is damaged.
         """
         packets = []
         for picture in self._decoder.decode(frame):
@@ -83,9 +83,10 @@ class VideoTranscoder:
 
 
 class AudioTranscoder:
-    """Decodes sound and encodes it to Opus; used by one thread.
+    """Decodes audio and encodes it to Opus; used by one thread.
 
-    Its packets follow each other without gap while what comes does; where there is a gap of some packets, they leave one too.
+    Its packets follow each other without a gap while the input does. A gap of some packets in the input leaves a gap in the
+    output.
     """
 
     def __init__(self) -> None:
@@ -93,7 +94,7 @@ class AudioTranscoder:
         self._decoder = AudioDecoder()
         self._encoder = _new_opus_encoder()
         self._samples = 0
-        # Where the samples that wait for the encoder begin in the recording, and they themselves.
+        # Position in the recording of the samples that wait for the encoder, and these samples.
         self._begin = 0.0
         self._waiting = av.AudioFifo()
 
@@ -101,14 +102,14 @@ class AudioTranscoder:
         """Re-encode a packet of any codec that `AudioDecoder` knows.
 
         Args:
-            frame: The next one.
-            time: Seconds from the beginning of the recording.
+            frame: The next packet.
+            time: Position in seconds from the beginning of the recording.
 
         Returns:
-            What is complete now.
+            The packets that are complete.
 
         Raises:
-            av.FFmpegError: It cannot be decoded.
+            av.FFmpegError: The packet cannot be decoded.
         """
         if abs(self._begin + self._waiting.samples / RATE - time) > 2 * _OPUS_SAMPLES / RATE:
             self._begin = time

@@ -1,1 +1,1 @@
-"""What is written becomes packets: sources that encode once for all sessions, and the sender of each session."""
+"""Sent media: sources that encode once for all sessions, and the sender of each session."""

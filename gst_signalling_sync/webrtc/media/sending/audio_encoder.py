@@ -1,4 +1,4 @@
-"""The Opus encoder: samples of any rate in, packets of 20 or 10 ms out. Used by one thread."""
+"""`AudioEncoder`: encodes samples of any rate to Opus packets of 20 or 10 ms (RFC 6716, RFC 7587). Used by one thread."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ __all__ = ["OPUS", "AudioEncoder"]
 OPUS: Final = "opus"
 
 _PACKET_SECONDS: Final = 0.02
-"""Of sound in each packet, as everybody sends it (RFC 7587 section 4.2)."""
+"""Duration of a packet, the usual one (RFC 7587 section 4.2)."""
 
 _LOW_DELAY_SECONDS: Final = 0.01
-"""What every receiver takes without being asked to: it is a multiple of 2.5 ms (RFC 7587 section 4.2)."""
+"""Duration of a packet that every receiver takes without negotiation: a multiple of 2.5 ms (RFC 7587 section 4.2)."""
 
 _BITRATES: Final = {1: 64_000, 2: 96_000}
-"""Bits per second by channels: music without audible loss (RFC 7587 section 3.1.1)."""
+"""Bitrate in bit/s by the number of channels: music without audible loss (RFC 7587 section 3.1.1)."""
 
 _PROTECTION: Final = {"fec": "1", "packet_loss": "10"}
-"""In-band FEC for a link that loses as many packets in a hundred; FFmpeg lets nobody change it later."""
+"""In-band FEC for a link that loses 10 % of its packets. FFmpeg cannot change this share later."""
 
 _LAYOUTS: Final = {1: "mono", 2: "stereo"}
 
 
 class AudioEncoder:
-    """Encodes the sound of one source.
+    """Encodes the audio of one source.
 
     Args:
-        rate: Samples per second that come in.
+        rate: Samples per second of the input.
         channels: 1 or 2.
-        low_delay: Whether packets are half as long, and the encoder looks ahead by 2.5 ms less and codes for that alone
-            (RFC 6716 section 2.1.7), which takes more bits for the same sound.
-        fec: Whether packets have the one before once more in a coarse form (in-band FEC, RFC 6716 section 2.1.7), where there
-            is speech, for receivers that can decode it.
+        low_delay: Whether packets are half as long and the encoder looks ahead by 2.5 ms instead of 6.5 ms, which takes more
+            bits for the same audio. Defaults to False.
+        fec: Whether packets repeat the previous one in a coarse form where there is speech (in-band FEC, RFC 6716 section
+            2.1.7), for receivers that can decode it. Defaults to False.
     """
 
     def __init__(self, rate: int, channels: int, low_delay: bool = False, fec: bool = False) -> None:
@@ -50,30 +50,30 @@ class AudioEncoder:
         self._channels = channels
         self._layout = _LAYOUTS[channels]
         self.packet_seconds: Final = _LOW_DELAY_SECONDS if low_delay else _PACKET_SECONDS
-        """Of sound in each packet."""
+        """Duration of a packet in seconds."""
         self._protection = _PROTECTION if fec else {}
         self._application = "lowdelay" if low_delay else "audio"
         self._context = self._open()
         self._resampler = self._new_resampler()
 
     def restart(self) -> None:
-        """Forget what is held back, because what comes next does not follow on it."""
+        """Drop the samples held back, because the next ones do not follow them."""
         self._context = self._open()
         self._resampler = self._new_resampler()
 
     def encode(self, samples: NDArray[np.int16], timestamp: int, time: float) -> list[EncodedFrame]:
-        """Encode what follows on the last.
+        """Encode the next samples.
 
         Args:
-            samples: ``(samples, channels)``.
-            timestamp: In ticks of `AUDIO_CLOCK_RATE`, of the first sample.
-            time: When it was captured, for the results.
+            samples: Samples of shape ``(samples, channels)``.
+            timestamp: RTP timestamp of the first sample, in ticks of `AUDIO_CLOCK_RATE`.
+            time: Capture time of the first sample, for the results.
 
         Returns:
-            The packets that are full now.
+            The packets that are complete.
 
         Raises:
-            av.FFmpegError: The encoder refused.
+            av.FFmpegError: The encoder failed.
         """
         frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout=self._layout)
         frame.sample_rate = self._rate

@@ -1,7 +1,7 @@
-"""`AudioSource`: sound that is written is encoded once, for all sessions.
+"""`AudioSource`: written audio is encoded once, for all sessions.
 
-Threads: writers append to a timeline. While anybody listens, one thread takes from it what is due and encodes it; the loop
-delivers the result. The timeline is guarded by one lock that nobody holds while encoding.
+Threads: writers append to a timeline. While any session takes the track, one thread takes due samples from the timeline and
+encodes them; the loop delivers the result. One lock guards the timeline. No thread holds it while it encodes.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ logger = logging.getLogger(__name__)
 _RATES: Final = (8000, 192_000)
 
 _MAX_DRAIN_SECONDS: Final = 120.0
-"""More than a timeline holds."""
+"""Maximum of a wait in `drain`, in seconds; more than a timeline holds."""
 
 
 class AudioSource(ControlledTrack):
-    """An audio track of a producer or consumer; made by their `add_audio`. Written to by any thread.
+    """An audio track of a producer or consumer; made by their `add_audio`. `write` may be called from any thread.
 
     Example:
         microphone = robot.add_audio(rate=16000)
@@ -50,14 +50,15 @@ class AudioSource(ControlledTrack):
             microphone.write(np.zeros(320, np.int16))  # 20 ms
 
     Args:
-        rate: Samples per second, 8000 to 192000; Opus itself has 48000.
-        channels: 1 or 2.
-        name: By which the other end knows the track, see `checked_name`; None: it has none.
-        low_delay: Whether packets are of 10 ms instead of 20.
-        fec: Whether packets repeat what the one before had, as of `add_audio`.
+        rate: Samples per second, 8000 to 192000. Defaults to 48000, the rate of Opus.
+        channels: 1 or 2. Defaults to 1.
+        name: Name by which the peer knows the track, see `checked_name`. Defaults to None: no name.
+        low_delay: Whether packets hold 10 ms instead of 20 ms. Defaults to False.
+        fec: Whether packets repeat the content of the previous one, as in `add_audio`. Defaults to None: while the link loses
+            packets.
 
     Raises:
-        ValueError: A number is out of range, or the name is none that a track may have.
+        ValueError: A number is out of range, or the name is not that of a track.
     """
 
     kind: Final = "audio"
@@ -78,7 +79,7 @@ class AudioSource(ControlledTrack):
         if channels not in (1, 2):
             raise ValueError(f"channels={channels!r}: there are 1 or 2")
         self.name: Final = checked_name(name, self.kind)
-        """The name by which the other end knows the track; None: it has none."""
+        """The name by which the peer knows the track; None: no name."""
         self.rate = rate
         self.channels = channels
         self.low_delay: Final = low_delay
@@ -86,7 +87,7 @@ class AudioSource(ControlledTrack):
         self._owner = Owner("audio source")
         self._fan_out = FanOut()
 
-        # Guards what follows; notified when the thread may have something to do.
+        # Guards the attributes below; notified when the thread may have something to do.
         self._changed = Condition()
         self._timeline = SoundTimeline(rate)
         self._written = 0
@@ -98,29 +99,29 @@ class AudioSource(ControlledTrack):
 
     @property
     def samples_written(self) -> int:
-        """Samples that were written, each of all channels."""
+        """Number of samples written, per channel."""
         return self._written
 
     @property
     def samples_dropped(self) -> int:
-        """Samples that were not sent because more than a minute of sound waited, or the writer's clock ran fast."""
+        """Number of samples not sent, because more than a minute of audio waited or the writer's clock ran fast."""
         return self._timeline.dropped
 
     @property
     def frames_failed(self) -> int:
-        """Pieces of sound, of about 20 ms, that could not be encoded; each is logged, at most every 10 s."""
+        """Number of pieces of audio, of about 20 ms, that could not be encoded. Failures are logged, at most every 10 s."""
         return self._failures.count
 
     @property
     def failure(self) -> Exception | None:
-        """Why the newest sound could not be sent; None: nothing is wrong."""
+        """Why the newest audio could not be sent; None: nothing failed."""
         return self._failures.newest
 
     @property
     def queued(self) -> float:
-        """Seconds of sound that were written and are not sent yet: what was written ahead of its time.
+        """Seconds of audio that were written ahead of time and are not sent yet.
 
-        Where no session takes it, it passes by as if one did.
+        While no session takes the track, audio expires at the same pace.
 
         Raises:
             RuntimeError: The source was inherited by `fork`.
@@ -130,9 +131,9 @@ class AudioSource(ControlledTrack):
             return self._queued()
 
     def clear(self) -> None:
-        """Forget what was written and is not sent yet: the other ends hear silence from now on, until the next write.
+        """Drop the audio that is written and not sent yet. The peers hear silence until the next `write`.
 
-        What is on its way, some 20 ms and the network's delay, is still heard.
+        The audio on its way, some 20 ms plus the delay of the network, is still heard.
 
         Raises:
             RuntimeError: The source was inherited by `fork`.
@@ -143,13 +144,13 @@ class AudioSource(ControlledTrack):
             self._changed.notify_all()
 
     def drain(self, timeout: float | None = None) -> None:
-        """Wait until all that was written is sent, in its time, or cleared.
+        """Wait until all written audio is sent, at its time, or cleared.
 
         Args:
-            timeout: Seconds; None: as long as it takes, a minute at most.
+            timeout: Seconds. Defaults to None: as long as it takes, at most a minute.
 
         Raises:
-            WaitTimeout: Some is still waiting then.
+            WaitTimeout: Some audio still waits.
             RuntimeError: The source was inherited by `fork`.
         """
         self._owner.check()
@@ -158,7 +159,7 @@ class AudioSource(ControlledTrack):
             while queued := self._queued():
                 if not deadline.remaining():
                     raise WaitTimeout(f"draining {self!r}: {queued:.1f} s of sound are not sent within {deadline}")
-                # Where nobody listens nothing tells of its passing.
+                # While no session takes the track, nothing notifies of expired audio.
                 self._changed.wait(min(queued, deadline.remaining()))
 
     def _queued(self) -> float:
@@ -167,20 +168,22 @@ class AudioSource(ControlledTrack):
         return self._timeline.waiting
 
     def write(self, sound: Any, *, captured: float | None = None) -> None:
-        """Send sound to every session; returns at once. It is copied, so the array may be used again.
+        """Send audio to every session; returns at once. The samples are copied, so the array may be used again.
 
-        Sound that is written in real time is sent at once. What is written ahead waits, up to a minute, and is sent in real
-        time. A writer that falls behind the clock and does not catch up has paused: the others hear silence, and go on in time
-        with the video.
+        Audio that is written in real time is sent at once. Audio that is written ahead waits, up to a minute, and is sent in
+        real time. A writer that falls behind the clock and does not catch up has paused: the peers hear silence, and the audio
+        then continues in sync with the video.
 
         Args:
-            sound: ``(samples,)`` or ``(samples, channels)``, int16, or float32 or float64 in -1 to 1; any number of samples.
-            captured: When its first sample was, on the clock of `time.monotonic`, so that what lies between it and the end of
-                the last sound is silence at once; None: the last sample is of now, unless the sound joins what came before.
+            sound: Samples of shape ``(samples,)`` or ``(samples, channels)``, int16, or float32 or float64 from -1 to 1; any
+                number of samples.
+            captured: Capture time of the first sample in seconds, from `time.monotonic`. The gap between the end of the last
+                audio and it becomes silence at once. Defaults to None: the samples join the last ones, or, after a pause, end
+                now.
 
         Raises:
-            TypeError: It is no array, or its elements are of another type.
-            ValueError: The shape is another, a sample is not a number, or `captured` is not within a minute of now.
+            TypeError: `sound` is not an array, or its elements are of another type.
+            ValueError: The shape is another, a sample is not a number, or `captured` is more than a minute from now.
             RuntimeError: The source was inherited by `fork`.
         """
         self._owner.check()
@@ -194,15 +197,15 @@ class AudioSource(ControlledTrack):
                 self._timeline.discard(now)
             self._changed.notify_all()
 
-    # What follows is for senders, on the loop.
+    # The following methods are called by senders, on the loop.
 
     def attach(self, sink: Sink, form: SendForm, loop: LoopThread) -> None:
         """Begin to deliver packets to a session's sender.
 
         Args:
             sink: Gets every packet from now on.
-            form: Of `codecs`.
-            loop: Whose thread the sink is called on.
+            form: Form of one of `codecs`.
+            loop: The loop on whose thread the sink is called.
         """
         with self._changed:
             self._fan_out.add(sink, form, loop)
@@ -211,41 +214,41 @@ class AudioSource(ControlledTrack):
             self._thread.ensure(self._main)
 
     def detach(self, sink: Sink) -> None:
-        """Stop delivering to a sender; the last one ends the thread."""
+        """Stop delivering to a sender. The thread ends with the last sender."""
         with self._changed:
             self._fan_out.remove(sink)
             self._changed.notify_all()
 
     def request_keyframe(self, sink: Sink) -> bool:
-        """Every packet of sound can be decoded; there is nothing to ask for."""
+        """Return False: every audio packet can be decoded without a keyframe."""
         return False
 
     def needed_by(self, sink: Sink) -> int | None:
-        """The bitrate of sound is not adapted."""
+        """Return None: the bitrate of audio is not adapted."""
         return None
 
     def report_backlog(self, sink: Sink, is_behind: bool) -> None:
-        """Sound is not left out; where it does not come through, packets are dropped."""
+        """Do nothing: audio is not left out; packets are dropped where the link does not take them."""
 
     def report_estimate(self, sink: Sink, bitrate: int, is_confirmed: bool = True) -> tuple[int, int]:
-        """The bitrate of sound is not adapted: it is a fraction of the video's.
+        """Return the bitrate unchanged: that of audio is not adapted, as it is a fraction of the video's.
 
         Args:
             sink: The link's sender.
             bitrate: Bits per second.
-            is_confirmed: Not used.
+            is_confirmed: Not used. Defaults to True.
 
         Returns:
-            The same bitrate, as the lowest and the highest.
+            The same bitrate, as minimum and maximum.
         """
         return bitrate, bitrate
 
     def join(self, deadline: Deadline) -> None:
-        """Wait until the thread has ended, if nobody listens any more; on a caller's thread."""
+        """Wait until the thread has ended, if no session takes the track any more; on a caller's thread."""
         if not self._fan_out.forms and not self._thread.join(deadline):
             logger.warning("%r: sound is still being encoded %g s after close()", self, deadline.seconds)
 
-    # What follows runs on the source's thread.
+    # The following methods run on the source's thread.
 
     def _main(self) -> None:
         encoder = AudioEncoder(self.rate, self.channels, self.low_delay, fec=bool(self.fec))
@@ -258,20 +261,20 @@ class AudioSource(ControlledTrack):
                 for packet in encoder.encode(samples, timestamp, position / self.rate):
                     for form in self._fan_out.forms:
                         self._fan_out.post(form, packet)
-            except Exception as error:  # noqa: BLE001 - reported; what follows may be better
+            except Exception as error:  # noqa: BLE001 - reported; the next samples may be better
                 self._failures.add("encode sound", error, time.monotonic())
                 encoder.restart()
             else:
                 self._failures.passed()
 
     def _next(self, packet_seconds: float) -> tuple[NDArray[np.int16], int, bool] | None:
-        """Wait for what is to be encoded next; None: the thread is to end."""
+        """Wait for the samples to encode next; None: the thread must end."""
         with self._changed:
             while self._fan_out.forms:
                 now = time.monotonic()
                 taken = self._timeline.take(now, packet_seconds)
                 if taken is not None:
-                    # For who drains.
+                    # A caller of drain() may wait for it.
                     self._changed.notify_all()
                     return taken
                 due = self._timeline.due_at()

@@ -1,4 +1,4 @@
-"""How fast a source is encoded, when one encoder feeds many links. No clock and no I/O of its own."""
+"""Bitrate of an encoder that feeds many links: estimates by REMB and loss, and the shared bitrate. No clock and no I/O."""
 
 from __future__ import annotations
 
@@ -12,38 +12,40 @@ _LOSS_TO_SPEED_UP: Final = 0.02
 _SPEED_UP: Final = 1.05
 
 _CONGESTED_BELOW: Final = 0.95
-"""An estimate below this part of what is sent: receivers that see a queue grow go down to 0.85 of what they get."""
+"""An estimate below this part of the sent bitrate is a limit: receivers that see a queue grow go down to 0.85 of what they
+get."""
 
 _RECEIVER_SPEED_UP: Final = 1.08
-"""What receivers themselves let their estimate rise by in a second."""
+"""Factor by which a receiver lets its own estimate rise in a second."""
 
 _RATE_SECONDS: Final = 2.0
 
 _MIN_CHANGE: Final = 0.03
-"""As a part of the bitrate: encoders need some frames to keep to a new one."""
+"""Minimum change, as a part of the bitrate: an encoder needs some frames to follow a new one."""
 
 _MIN_STEP: Final = 0.15
-"""Likewise, for one that is opened again."""
+"""Minimum change, as a part of the bitrate, for an encoder that must be opened again."""
 
 _SECONDS_BETWEEN_CHANGES: Final = 1.0
 _SECONDS_BETWEEN_INCREASES: Final = 5.0
 _SECONDS_BETWEEN_ANNOUNCED_INCREASES: Final = 1.0
 _LARGE_INCREASE: Final = 0.5
-"""One that is worth a keyframe soon."""
+"""Increase, as a part of the bitrate, that is worth a keyframe soon."""
 
 
 class LinkEstimate:
-    """What one link carries, by what its receiver reports.
+    """The bitrate that one link carries, by its receiver's reports.
 
-    Two sources count, the lower one: the receiver's own estimate (REMB, draft-alvestrand-rmcat-remb-03), and the losses in
-    its reports, by the rule of section 6 of draft-ietf-rmcat-gcc-02: above 10 % lost the rate falls by half of that
-    share, below 2 % it rises by 5 % with every report.
+    It is the lower of two estimates: the receiver's own (REMB, draft-alvestrand-rmcat-remb-03), and one by the losses in its
+    reports, by the rule of draft-ietf-rmcat-gcc-02 section 6. Above 10 % loss the rate falls by half of that share; below 2 %
+    it rises by 5 % with every report.
 
-    Receivers begin with, and estimate little more than, what they get (section 5.5 there), so that a picture in which nothing
-    moves would pull the estimate down for the time when something does. One that is not below what is sent is no limit.
+    Receivers begin with, and estimate little more than, the bitrate they get (draft-ietf-rmcat-gcc-02 section 5.5). A still
+    scene would therefore lower the estimate for the time when it moves. So an estimate that is not below the sent bitrate is
+    not a limit.
 
     Args:
-        bitrate: What the link is first thought to carry, in bits per second.
+        bitrate: First estimate, in bit/s.
     """
 
     def __init__(self, bitrate: int) -> None:
@@ -52,17 +54,17 @@ class LinkEstimate:
 
     @property
     def bitrate(self) -> int:
-        """Bits per second."""
+        """The estimate in bit/s."""
         by_loss = round(self._by_loss)
         return by_loss if self._by_receiver is None else min(by_loss, self._by_receiver)
 
     def on_loss(self, fraction: float, limits: tuple[int, int]) -> None:
-        """Take a receiver report into account.
+        """Apply a receiver report.
 
         Args:
-            fraction: Of the packets since the last report that were lost, 0 to 1.
-            limits: Bits per second, the lowest and the highest that are ever sent: beyond them nothing is known, and from
-                far below the way back would be long.
+            fraction: Share of the packets since the last report that were lost, from 0 to 1.
+            limits: Minimum and maximum that are ever sent, in bit/s: nothing is known beyond them, and the way back from far
+                below would be long.
         """
         lowest, highest = limits
         if fraction > _LOSS_TO_SLOW_DOWN:
@@ -71,11 +73,11 @@ class LinkEstimate:
             self._by_loss = min(self._by_loss * _SPEED_UP, highest)
 
     def on_receiver_estimate(self, bitrate: int, sent: float) -> None:
-        """Take the receiver's own estimate into account.
+        """Apply the receiver's own estimate (REMB).
 
         Args:
-            bitrate: Bits per second.
-            sent: Bits per second that were sent meanwhile.
+            bitrate: The estimate in bit/s.
+            sent: Bitrate that was sent meanwhile, in bit/s.
         """
         if bitrate < sent * _CONGESTED_BELOW:
             self._by_receiver = bitrate
@@ -84,17 +86,17 @@ class LinkEstimate:
 
 
 class SendRate:
-    """How fast a sender has been sending for about the last two seconds."""
+    """The bitrate of a sender over about the last two seconds."""
 
     def __init__(self) -> None:
         self._marks: deque[tuple[float, int]] = deque()
 
     def rate(self, octets: int, now: float) -> float:
-        """Bits per second.
+        """The bitrate in bit/s.
 
         Args:
-            octets: Sent so far.
-            now: Seconds.
+            octets: Number of octets sent so far.
+            now: Seconds on any clock that does not jump.
         """
         self._marks.append((now, octets))
         while len(self._marks) > 2 and self._marks[1][0] < now - _RATE_SECONDS:
@@ -104,7 +106,7 @@ class SendRate:
 
 
 class BitrateSteps:
-    """The bitrate of an encoder that has to be opened again for each, which costs a keyframe: it changes by steps.
+    """The bitrate of an encoder that must be opened again for each change, which costs a keyframe: it changes in steps.
 
     Small changes, and increases soon after the last change, wait.
     """
@@ -114,10 +116,10 @@ class BitrateSteps:
         self._changed = float("-inf")
 
     def step(self, wanted: int, now: float) -> int:
-        """What to encode with, in bits per second.
+        """The bitrate to encode with, in bit/s.
 
         Args:
-            wanted: What would be best, in bits per second.
+            wanted: The best bitrate, in bit/s.
             now: Seconds on any clock that does not jump.
         """
         if self._bitrate is None:
@@ -132,12 +134,12 @@ class BitrateSteps:
 class SharedBitrate:
     """The bitrate of an encoder that several links share.
 
-    It is the lowest of their estimates, so that no link is sent more than it carries, but never less than half of the
-    median estimate: a link below that loses packets, rather than the others their picture. And always within the limits.
+    It is the lowest of their estimates, so that no link is sent more than it carries, but at least half of their median: a link
+    below that loses packets, so that the others keep their quality. It is always within the limits.
 
     Args:
-        minimum: Bits per second.
-        maximum: Bits per second.
+        minimum: Minimum in bit/s.
+        maximum: Maximum in bit/s.
     """
 
     def __init__(self, minimum: int, maximum: int) -> None:
@@ -149,42 +151,42 @@ class SharedBitrate:
 
     @property
     def limits(self) -> tuple[int, int]:
-        """The lowest and the highest, in bits per second."""
+        """Minimum and maximum in bit/s."""
         return self._minimum, self._maximum
 
     def set_limits(self, minimum: int, maximum: int) -> None:
-        """Change the limits, in bits per second; the next `target` keeps to them."""
+        """Change the limits, in bit/s; the next `target` keeps to them."""
         if (minimum, maximum) != (self._minimum, self._maximum):
             self._minimum = minimum
             self._maximum = maximum
             self._bitrate = maximum
 
     def report(self, link: object, estimate: int, is_confirmed: bool = True) -> None:
-        """Take note of what a link carries.
+        """Record the bitrate that a link carries.
 
         Args:
-            link: Which.
-            estimate: Bits per second.
-            is_confirmed: Whether it was measured. One that was not counts only where there is no other.
+            link: The link.
+            estimate: The estimate in bit/s.
+            is_confirmed: Whether it was measured. One that was not counts only if there is no other. Defaults to True.
         """
         known, unknown = (self._estimates, self._guesses) if is_confirmed else (self._guesses, self._estimates)
         unknown.pop(link, None)
         known[link] = estimate
 
     def forget(self, link: object) -> None:
-        """Leave a link out that has ended."""
+        """Forget a link that has ended."""
         self._estimates.pop(link, None)
         self._guesses.pop(link, None)
 
     def target(self) -> int:
-        """What to encode with, in bits per second; a small change of the estimates changes nothing."""
+        """The bitrate to encode with, in bit/s; small changes of the estimates do not change it."""
         wanted = self._wanted()
         if abs(wanted - self._bitrate) >= _MIN_CHANGE * self._bitrate:
             self._bitrate = wanted
         return self._bitrate
 
     def _wanted(self) -> int:
-        # What a link carries beyond the maximum is no reason to leave another one behind.
+        # The part of an estimate beyond the maximum is no reason to leave another link behind.
         estimates = sorted(min(each, self._maximum) for each in (self._estimates or self._guesses).values())
         if not estimates:
             return self._maximum
@@ -193,7 +195,7 @@ class SharedBitrate:
 
 
 class AnnouncedBitrate:
-    """The bitrate that an encoder elsewhere is asked for: a lower one at once, a higher one once a second."""
+    """The bitrate requested from an encoder elsewhere: a lower one at once, a higher one once a second."""
 
     def __init__(self) -> None:
         self._bitrate: int | None = None
@@ -201,18 +203,18 @@ class AnnouncedBitrate:
 
     @property
     def bitrate(self) -> int | None:
-        """Bits per second; None: nothing was announced."""
+        """The announced bitrate in bit/s; None: nothing was announced."""
         return self._bitrate
 
     def announce(self, wanted: int, now: float) -> bool:
-        """Take note of what would be best.
+        """Record the best bitrate.
 
         Args:
-            wanted: Bits per second.
+            wanted: The best bitrate, in bit/s.
             now: Seconds on any clock that does not jump.
 
         Returns:
-            Whether it is to be announced now.
+            Whether it must be announced now.
         """
         if self._bitrate is not None:
             change = (wanted - self._bitrate) / self._bitrate

@@ -1,4 +1,4 @@
-"""`Cadence`: how often frames are encoded, for encoders that share their bitrate among frames. No clock and no I/O."""
+"""`Cadence`: measures the frame rate, for encoders that share their bitrate among frames. No clock and no I/O."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Final
 __all__ = ["Cadence"]
 
 _WEIGHT: Final = 0.05
-"""Of the newest interval: a frame that is left out changes nothing."""
+"""Weight of the newest interval; small, so that a frame that is left out changes little."""
 
 _MAX_INTERVAL_SECONDS: Final = 0.5
-"""A longer one is a pause of the source."""
+"""Maximum interval between two frames; a longer one is a pause of the source."""
 
 _TOLERANCE: Final = 1.25
-"""By which frames may come more rarely than planned."""
+"""Factor by which the intervals may exceed the planned one."""
 
 _MAX_FACTOR: Final = 4.0
 
@@ -26,7 +26,7 @@ class Cadence:
         self._last: float | None = None
 
     def add(self, now: float) -> None:
-        """Take note of a frame.
+        """Record a frame.
 
         Args:
             now: Seconds on any clock that does not jump.
@@ -39,10 +39,10 @@ class Cadence:
         self._interval = before + _WEIGHT * (elapsed - before)
 
     def fps(self, planned: float) -> float:
-        """What the bitrate is shared among: frames per second.
+        """The frame rate among whose frames the bitrate is shared, in frames per second.
 
         Args:
-            planned: What is encoded at most. A camera may be slower than its source was told.
+            planned: Maximum frame rate of the encoding, in frames per second. A camera may be slower than its source was told.
         """
         if self._interval is None or self._interval * planned <= _TOLERANCE:
             return planned

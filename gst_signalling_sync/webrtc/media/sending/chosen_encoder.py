@@ -1,6 +1,6 @@
-"""`ChosenEncoder`: hardware for as long as it does what it is asked to, and software from then on, without a frozen frame.
+"""`ChosenEncoder`: encodes by hardware while that works, and by software from then on, without a frozen frame.
 
-The driver is called on a thread of its own, because it may never return; the source's thread waits for it, though not for long.
+The driver is called on a thread of its own, because it may never return. The source's thread waits for it for a limited time.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ __all__ = ["ChosenEncoder", "EncoderInUse"]
 logger = logging.getLogger(__name__)
 
 _CALL_SECONDS: Final = 0.8
-"""How long a frame may take: it is frozen meanwhile."""
+"""Maximum time for a frame: the video is frozen meanwhile."""
 
 
 _CLOGGED_AGAIN_SECONDS: Final = 10.0
-"""An encoder that has too many frames in it sooner than that after it was opened again is not fast enough."""
+"""An encoder that holds too many frames again this soon after it was opened again is too slow."""
 
 
 class EncoderInUse(NamedTuple):
-    """What encodes a stream.
+    """The encoder of a stream.
 
     Attributes:
-        name: FFmpeg's name of it.
-        is_hardware: Whether it takes hardly any of the processor.
+        name: FFmpeg's name of the encoder.
+        is_hardware: Whether it is hardware, which takes little processor time.
     """
 
     name: str
@@ -47,17 +47,17 @@ class EncoderInUse(NamedTuple):
 
 
 class _Fault(Exception):
-    """An encoder does not do what it is asked to."""
+    """An encoder breaks its contract."""
 
 
 class ChosenEncoder:
-    """The encoder of one form of a source's frames. Used by the source's thread; `close` by any.
+    """The encoder of one form of a source's frames. Used by the source's thread; `close` by any thread.
 
     Args:
-        form: Of the codec.
-        kind: Hardware to encode with; None: software.
-        thread: On which hardware is called; None: software.
-        on_failure: Called once, with why, when software takes over.
+        form: Form of the codec.
+        kind: Hardware to encode with. Defaults to None: software.
+        thread: Thread on which hardware is called. Defaults to None: software.
+        on_failure: Called once with the failure after which software takes over. Defaults to nothing.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class ChosenEncoder:
 
     @property
     def in_use(self) -> EncoderInUse:
-        """What encodes."""
+        """The encoder in use."""
         return EncoderInUse(self._kind.name_for(self._codec), self._kind.is_hardware)
 
     @property
@@ -96,7 +96,7 @@ class ChosenEncoder:
         """Encode a frame; see `VideoEncoder.encode`.
 
         Raises:
-            av.FFmpegError: Software refused; `restart` it before the next frame.
+            av.FFmpegError: Software failed; `restart` it before the next frame.
         """
         begins_again, self._begins_again = self._begins_again, False
         keyframe = keyframe or begins_again
@@ -112,11 +112,11 @@ class ChosenEncoder:
         return self._encoder.encode(frame, timestamp, time, bitrate, fps, keyframe)
 
     def restart(self) -> None:
-        """Begin again, with a keyframe, because a frame was lost that the next ones would build on."""
+        """Begin again, with a keyframe, because a frame was lost to which the next ones refer."""
         self._begins_again = True
 
     def close(self) -> None:
-        """Give the device back, soon; on any thread."""
+        """Release the device, soon; on any thread."""
         if self._thread is not None:
             self._thread.end(self._encoder.restart)
 

@@ -1,4 +1,4 @@
-"""`ControlledTrack`: what programs do with a track that they send, beside writing to it."""
+"""`ControlledTrack`: base of the sources; pauses, resumes and removes the track that a source sends."""
 
 from __future__ import annotations
 
@@ -8,54 +8,54 @@ __all__ = ["ControlledTrack", "TrackControl", "give_control"]
 
 
 class TrackControl(Protocol):
-    """What the role that sends tracks does with them; its methods are called on any thread."""
+    """The sent tracks of a role; its methods are called on any thread."""
 
     def set_paused(self, source: Any, is_paused: bool) -> None:
         """Pause or resume a track in every session."""
 
     def remove(self, source: Any) -> None:
-        """Take a track out of every session."""
+        """Remove a track from every session."""
 
     def is_paused(self, source: Any) -> bool:
         """Whether a track is paused."""
 
 
 class ControlledTrack:
-    """A source that a role sends as a track. Every method from any thread and from callbacks; all return at once."""
+    """A source that a role sends as a track. Every method may be called from any thread and callback; all return at once."""
 
     _control: TrackControl | None = None
 
     @property
     def is_paused(self) -> bool:
-        """Whether it is paused."""
+        """Whether the track is paused."""
         return self._control is not None and self._control.is_paused(self)
 
     def pause(self) -> None:
-        """Send nothing of it to any session, from now on until `resume`; idempotent.
+        """Stop sending the track to all sessions until `resume`; idempotent.
 
-        The track stays: the other end keeps its last frame, and `is_paused` of its receiver tells, where that end is this
-        library's. What is written meanwhile is not encoded; of video the newest frame is kept. See ``docs/topics/tracks.rst``.
+        The track stays: the peers keep its last frame, and `is_paused` of their receivers tells them, if they use this library.
+        Frames that are written meanwhile are not encoded; of video, the newest one is kept. See ``docs/topics/tracks.rst``.
 
         Raises:
-            RuntimeError: It was removed, or inherited by `fork`.
+            RuntimeError: The source was removed, or inherited by `fork`.
         """
         self._controlled("pausing").set_paused(self, True)
 
     def resume(self) -> None:
-        """Send it again, of video beginning with the newest frame that was written, as a keyframe; idempotent.
+        """Send the track again; idempotent. Video begins with the newest frame that was written, as a keyframe.
 
         Raises:
-            RuntimeError: It was removed, or inherited by `fork`.
+            RuntimeError: The source was removed, or inherited by `fork`.
         """
         self._controlled("resuming").set_paused(self, False)
 
     def remove(self) -> None:
-        """Take it out of every session, those that run already too, and of those to come; idempotent.
+        """Remove the track from all sessions, present and future; idempotent.
 
-        Nothing of it is sent from now on, and the other ends' receivers end. What is written to it afterwards goes nowhere.
+        Nothing is sent from now on, and the peers' receivers end. Later writes have no effect.
 
         Raises:
-            RuntimeError: It belongs to no producer or consumer, or was inherited by `fork`.
+            RuntimeError: The source belongs to no producer or consumer, or was inherited by `fork`.
         """
         self._controlled("removing").remove(self)
 
@@ -66,10 +66,10 @@ class ControlledTrack:
 
 
 def give_control(source: ControlledTrack, control: TrackControl) -> None:
-    """Have a source ask its role for what programs ask of it.
+    """Let a source pause, resume and remove its track through its role.
 
     Args:
-        source: Of the role.
-        control: The role's.
+        source: A source of the role.
+        control: The role's tracks.
     """
     source._control = control

@@ -1,8 +1,8 @@
-"""`Degradation`: what a source gives up where the bitrate is too low for its frames.
+"""`Degradation`: reduces frame rate and size if the bitrate is too low for the frames (W3C ``degradationPreference``).
 
-The words are the W3C's (``degradationPreference``). A codec cannot go below some bits for each pixel, which depend on what is
-filmed, so that they are learnt from what the encoder makes, for each size by itself. Below that the frame rate falls first, to
-half at the most, then the size. No clock and no I/O.
+A codec needs a minimum of bits per pixel, which depends on the scene. It is therefore learnt from the encoder's output, for
+each size separately. If the bitrate is below that minimum, the frame rate falls first, to half at most, then the size. No clock
+and no I/O.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["Degradation", "DegradationPreference", "Plan"]
 DegradationPreference = Literal["balanced", "maintain-framerate", "maintain-resolution"]
 
 _MIN_BITS_PER_PIXEL: Final = 0.02
-"""Of a frame: what hardly anything takes less than. Below what it does take, encoders for real time miss their rate."""
+"""Minimum bits per pixel of almost any scene. Below a scene's minimum, real-time encoders exceed their bitrate."""
 
 _MIN_FPS: Final = 15.0
 _MIN_SHARE: Final = 1 / 2
@@ -24,39 +24,41 @@ _SCALES: Final = (1.0, 0.75, 0.5, 0.375, 0.25)
 _MIN_SIDE: Final = 64
 
 _MARGIN: Final = 1.3
-"""By which a larger size must fit before it is taken again: each change costs a keyframe."""
+"""Factor by which a larger size must fit before it is used again: each change costs a keyframe."""
 
 _FIRST_PATIENCE_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = (4.0, 60.0)
-"""How long a larger size has to fit, without a break, before it is taken; twice as long each time that it did not last. The
-first time, little was known of the link when the size was lowered."""
+"""How long a larger size must fit, without a break, before it is used: first and maximum. The time doubles whenever the larger
+size did not last. Before the first raise it is `_FIRST_PATIENCE_SECONDS`, as little was known of the link when the size was
+lowered."""
 
 _LASTING_SECONDS: Final = 30.0
-"""A larger size that is given up sooner did not last."""
+"""A larger size that is lowered again within this time did not last."""
 
 _SETTLING_FRAMES: Final = 8
-"""Encoders make up for a keyframe by the next ones, which tell nothing."""
+"""Frames after a keyframe that are not judged: encoders save on them what the keyframe took."""
 
 _WEIGHT: Final = 0.1
-"""Of the newest frame."""
+"""Weight of the newest frame."""
 
 _MISSED: Final = 1.15
-"""An encoder whose frames are larger than they may be by this factor cannot make them smaller."""
+"""An encoder whose frames exceed their bits by this factor cannot make them smaller."""
 
 _EXCESS_SECONDS: Final = 0.3
-"""It has to have missed by so much in all, as encoders do not for a while that keep to their rate in the long run."""
+"""Minimum total excess, in seconds of the bitrate: an encoder that keeps its rate in the long run may exceed it for a while."""
 
 _KEPT: Final = 1.05
 _EASY: Final = 0.7
 _EASY_SECONDS: Final = 2.0
-"""One whose frames are smaller by this factor, for longer than it takes to make up for a keyframe, has easy ones."""
+"""If frames take less than `_EASY` of their bits for this long, which is longer than an encoder saves after a keyframe, the
+scene is easy."""
 
 _SAME_BITRATE: Final = 0.15
-"""Larger changes of the bitrate, as a part of it, take the encoder some frames."""
+"""Minimum change of the bitrate, as a part of it, after which the encoder needs some frames to settle."""
 
 _FORGETTING_PER_SECOND: Final = 0.99
 _FORGETTING_OTHERS_PER_SECOND: Final = 0.997
-"""Of what was learnt at the present size, and at others."""
+"""Decay per second of the minimum learnt at the present size, and of those at others."""
 
 _MAX_STEP_SECONDS: Final = 1.0
 
@@ -66,7 +68,7 @@ class Plan:
     """How frames are encoded.
 
     Attributes:
-        fps: Frames per second at most.
+        fps: Maximum frame rate, in frames per second.
         size: Width and height in pixels.
     """
 
@@ -75,14 +77,14 @@ class Plan:
 
 
 class Degradation:
-    """The plan of one encoder.
+    """Plans the frame rate and size of one encoder.
 
     Args:
-        preference: ``"balanced"``: the frame rate falls first, then the size. ``"maintain-framerate"``: the size alone.
-            ``"maintain-resolution"``: the frame rate alone, as far as it has to.
+        preference: ``"balanced"``: the frame rate falls first, then the size. ``"maintain-framerate"``: only the size falls.
+            ``"maintain-resolution"``: only the frame rate falls, as far as needed. Defaults to ``"balanced"``.
 
     Raises:
-        ValueError: There is no such preference.
+        ValueError: `preference` is not one of these.
     """
 
     def __init__(self, preference: DegradationPreference = "balanced") -> None:
@@ -92,28 +94,28 @@ class Degradation:
             )
         self._preference = preference
         self._scale = 1.0
-        # By scale: bits per pixel that frames take at least.
+        # Minimum bits per pixel, by scale.
         self._least = {1.0: _MIN_BITS_PER_PIXEL}
-        # Of recent frames, older ones count less: bits, bits that they might have had, bits per pixel, frames.
+        # Weighted sums over recent frames: bits, bits allowed, bits per pixel, and weights.
         self._bits = self._budget = self._density = self._weight = 0.0
         self._easy_seconds = 0.0
-        # What frames took beyond their bits, and did not make up for since, in seconds of the bitrate.
+        # Bits that frames took beyond their share and that later frames did not save, in seconds of the bitrate.
         self._excess = 0.0
         self._opened: tuple[tuple[int, int], int] | None = None
         self._frames = 0
         self._encoded_at: float | None = None
         self._patience = _FIRST_PATIENCE_SECONDS
         self._raised_at = -math.inf
-        # Since when a larger scale fits, and the largest one that has fitted since.
+        # Since when a larger scale fits, and the smallest one that has fitted since.
         self._fitting: tuple[float, float] | None = None
 
     def plan(self, size: tuple[int, int], fps: float, bitrate: int, now: float) -> Plan:
-        """What to encode with.
+        """The frame rate and size to encode with.
 
         Args:
-            size: Of the frames as they were written.
-            fps: Frames per second that the source has at most.
-            bitrate: Bits per second.
+            size: Width and height of the written frames.
+            fps: Maximum frame rate of the source, in frames per second.
+            bitrate: Bitrate in bit/s.
             now: Seconds on any clock that does not jump.
         """
         lowest_fps = self._lowest_fps(fps)
@@ -127,12 +129,12 @@ class Degradation:
         return Plan(min(fps, max(1.0, lowest_fps, affordable)), (width, height))
 
     def encoded(self, bits: int, plan: Plan, bitrate: int, now: float) -> None:
-        """Take note of a frame that is no keyframe.
+        """Record an encoded frame that is not a keyframe.
 
         Args:
-            bits: Of the encoded frame.
-            plan: What it was encoded with.
-            bitrate: Likewise, bits per second.
+            bits: Size of the encoded frame in bits.
+            plan: The plan that it was encoded with.
+            bitrate: The bitrate that it was encoded with, in bit/s.
             now: Seconds on any clock that does not jump.
         """
         if self._opened is None or self._opened[0] != plan.size or not _is_near(bitrate, self._opened[1]):
@@ -155,7 +157,7 @@ class Degradation:
             self._learn(self._bits / self._budget, self._density / self._weight, elapsed)
 
     def _learn(self, share: float, spent: float, elapsed: float) -> None:
-        """Draw conclusions from the part of their bits that frames took, and the bits per pixel."""
+        """Adapt the minimum by the share of their bits that frames took, and their bits per pixel."""
         least = self._needed(self._scale)
         if share >= _EASY:
             self._easy_seconds = 0.0
@@ -165,7 +167,7 @@ class Degradation:
             least = min(least, spent)
             self._easy_seconds += elapsed
             if self._easy_seconds > _EASY_SECONDS:
-                # What is easy at this size is so at each.
+                # A scene that is easy at this size is easy at all sizes.
                 self._least.clear()
         elif share < _KEPT:
             least *= _FORGETTING_PER_SECOND**elapsed
@@ -179,7 +181,7 @@ class Degradation:
                 )
 
     def _needed(self, scale: float) -> float:
-        """Bits per pixel; of a size that was never sent, as many as of the present one."""
+        """Minimum bits per pixel of a size; of one that was never sent, that of the present size."""
         return self._least.get(scale, self._least.get(self._scale, _MIN_BITS_PER_PIXEL))
 
     def _change_to(self, scale: float, now: float) -> None:
@@ -226,5 +228,5 @@ def _is_near(bitrate: int, before: int) -> bool:
 
 
 def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
-    # Even, as encoders of 4:2:0 like it.
+    # Even, which encoders of 4:2:0 prefer.
     return max(2, round(size[0] * scale / 2) * 2), max(2, round(size[1] * scale / 2) * 2)

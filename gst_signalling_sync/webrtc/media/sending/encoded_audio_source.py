@@ -1,4 +1,4 @@
-"""`EncodedAudioSource`: packets of Opus that were encoded elsewhere are sent as they are, to all sessions."""
+"""`EncodedAudioSource`: Opus packets that were encoded elsewhere are sent unchanged to all sessions."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from .fan_out import FanOut, Sink
 __all__ = ["EncodedAudioSource"]
 
 _GAP_SAMPLES: Final = AUDIO_CLOCK_RATE // 10
-"""Moments that are nearer to the end of the last packet are taken for it: writers are late by some milliseconds."""
+"""Maximum distance from the end of the last packet at which a packet joins it: writers are late by some milliseconds."""
 
 
 class EncodedAudioSource(ControlledTrack):
-    """An audio track of a player whose packets are Opus already.
+    """An audio track of a player whose packets are already Opus.
 
-    Threads: a writer posts each packet to the loop and waits for nothing but other writers.
+    Threads: a writer posts each packet to the loop and waits only for other writers.
 
     Args:
-        name: By which the other end knows the track, see `checked_name`; None: it has none.
+        name: Name by which the peer knows the track, see `checked_name`. Defaults to None: no name.
 
     Raises:
-        ValueError: The name is none that a track may have.
+        ValueError: The name is not that of a track.
     """
 
     kind: Final = "audio"
@@ -54,18 +54,18 @@ class EncodedAudioSource(ControlledTrack):
 
     @property
     def packets_written(self) -> int:
-        """Packets that were written."""
+        """Number of packets written."""
         return self._written
 
     def write(self, packet: bytes, captured: float | None = None) -> None:
         """Send a packet to every session; returns at once.
 
         Args:
-            packet: One packet of Opus, of mono or stereo.
-            captured: When its sound began, on the clock of `time.monotonic`; None: its end is of now.
+            packet: One Opus packet, mono or stereo.
+            captured: Capture time of its first sample in seconds, from `time.monotonic`. Defaults to None: the packet ends now.
 
         Raises:
-            ValueError: It is no packet of Opus, or `captured` is not within a minute of now.
+            ValueError: It is not an Opus packet, or `captured` is more than a minute from now.
             RuntimeError: The source was inherited by `fork`.
         """
         self._owner.check()
@@ -82,15 +82,15 @@ class EncodedAudioSource(ControlledTrack):
             for form in self._fan_out.forms:
                 self._fan_out.post(form, frame)
 
-    # What follows is for senders, on the loop.
+    # The following methods are called by senders, on the loop.
 
     def attach(self, sink: Sink, form: SendForm, loop: LoopThread) -> None:
         """Begin to deliver packets to a session's sender.
 
         Args:
             sink: Gets every packet from now on.
-            form: Of `codecs`.
-            loop: Whose thread the sink is called on.
+            form: Form of one of `codecs`.
+            loop: The loop on whose thread the sink is called.
         """
         self._fan_out.add(sink, form, loop)
 
@@ -99,19 +99,19 @@ class EncodedAudioSource(ControlledTrack):
         self._fan_out.remove(sink)
 
     def request_keyframe(self, sink: Sink) -> bool:
-        """Every packet of sound can be decoded; there is nothing to ask for."""
+        """Return False: every audio packet can be decoded without a keyframe."""
         return False
 
     def needed_by(self, sink: Sink) -> int | None:
-        """The bitrate of sound is not adapted."""
+        """Return None: the bitrate of audio is not adapted."""
         return None
 
     def report_backlog(self, sink: Sink, is_behind: bool) -> None:
-        """Sound is not left out; where it does not come through, packets are dropped."""
+        """Do nothing: audio is not left out; packets are dropped where the link does not take them."""
 
     def report_estimate(self, sink: Sink, bitrate: int, is_confirmed: bool = True) -> tuple[int, int]:
-        """The bitrate of sound is not adapted; see `AudioSource.report_estimate`."""
+        """Return the bitrate unchanged: that of audio is not adapted; see `AudioSource.report_estimate`."""
         return bitrate, bitrate
 
     def join(self, deadline: Deadline) -> None:
-        """There is no thread to wait for."""
+        """Return at once: there is no thread."""

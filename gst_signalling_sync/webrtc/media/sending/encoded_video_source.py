@@ -1,9 +1,9 @@
-"""`EncodedVideoSource`: frames that were encoded elsewhere are sent as they are, to all sessions that take them.
+"""`EncodedVideoSource`: frames that were encoded elsewhere are sent unchanged to all sessions that take them.
 
-Threads: a writer reads an access unit, cuts it into payloads and posts these to the loop; it waits for nothing but other
-writers. Senders come, go and ask on the loop. What the program is told is called on the callback threads of its role, which
-nobody waits for. One lock keeps writers in order; another one guards what they and the loop share, and neither is held
-while the other's work is done.
+Threads: a writer reads an access unit, cuts it into payloads and posts these to the loop; it waits only for other writers.
+Senders attach, detach and request keyframes on the loop. The signals are emitted on the callback threads of the source's role,
+and no thread waits for them. One lock keeps writers in order; another one guards the state that writers and the loop share.
+Neither is held while the other side works.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _PASSED_WITH: Final = {"packetization-mode": "1"}
 
 
 class EncodedVideoSource(ControlledTrack):
-    """A video track of a producer or consumer whose frames are encoded already; made by their `add_encoded_video`.
+    """A video track of a producer or consumer whose frames are already encoded; made by their `add_encoded_video`.
 
     ::
 
@@ -63,28 +63,29 @@ class EncodedVideoSource(ControlledTrack):
         for access_unit in encoder:
             video.write(access_unit)
 
-    Each session gets the frames as they are where its receiver takes the codec and, of H264, the profile. For the others they
-    are decoded and encoded again, in VP8 or H264, as long as there are any: that takes the processor time of `add_video`.
+    A session gets the frames unchanged if its receiver takes the codec and, of H264, the profile. For other sessions they are
+    decoded and encoded again, in VP8 or H264, while there are such sessions. This needs the processor time of `add_video`.
 
-    Where no receiver of `keyframe_wanted` is connected, a consumer that comes between two keyframes gets all frames since the
-    last one at once, as fast as its link allows.
+    If no receiver of `keyframe_wanted` is connected, a consumer that comes between two keyframes gets all frames since the last
+    keyframe at once, as fast as its link allows.
 
     Signals:
-        keyframe_wanted(source): A consumer has come or has lost frames, so the next frame should be a keyframe. Asked again
-            every second until one comes. While the receiver is at work, requests are merged into one.
-        bitrate_wanted(source, bits_per_second): The links bear another bitrate: a lower one is told at once, a higher one once
-            a second.
+        keyframe_wanted(source): A consumer has come or has lost frames, so the next frame should be a keyframe. The signal is
+            repeated every second until a keyframe is written. Requests that come while a receiver runs are merged into one.
+        bitrate_wanted(source, bits_per_second): The bitrate that the links carry has changed. A lower one is announced at once,
+            a higher one at most once a second.
 
     Args:
         codec: ``"H264"`` or ``"VP8"``.
-        fps: Frames per second at the most, by which the bitrate is judged.
-        callbacks: What calls the receivers of the signals.
-        name: By which the other end knows the track, see `checked_name`; None: it has none.
-        encoder: For those who cannot take the frames as they are, as of `VideoSource`.
+        fps: Maximum frame rate, in frames per second, by which the bitrate is judged. Defaults to 30.
+        callbacks: The threads on which the signals are emitted. Defaults to None: they are not emitted.
+        name: Name by which the peer knows the track, see `checked_name`. Defaults to None: no name.
+        encoder: Encoder for the sessions that cannot take the frames unchanged, as in `VideoSource`. Defaults to None:
+            software.
 
     Raises:
-        ValueError: There is no such codec that can be sent as it is, or no such encoder, a number is out of range, or the name
-            is none that a track may have.
+        ValueError: The codec cannot be sent unchanged, the encoder is unknown, a number is out of range, or the name is not
+            that of a track.
     """
 
     kind: Final = "video"
@@ -105,7 +106,7 @@ class EncodedVideoSource(ControlledTrack):
         if not 0 < fps <= _MAX_FPS:
             raise ValueError(f"fps={fps!r}: frames per second must be more than 0 and at most {_MAX_FPS}")
         self.name: Final = checked_name(name, self.kind)
-        """The name by which the other end knows the track; None: it has none."""
+        """The name by which the peer knows the track; None: no name."""
         self.codec: Final = codec
         self.fps = float(fps)
         self.keyframe_wanted = Signal("The next frame should be a keyframe: ``(source)``.")
@@ -122,13 +123,13 @@ class EncodedVideoSource(ControlledTrack):
             self._bitrate_signal = MergedSignal(
                 callbacks, self.bitrate_wanted, self, lambda: {"bits_per_second": self._announced.bitrate}
             )
-        # Keeps writers in order: what one of them writes is posted before the next one is read.
+        # Keeps writers in order: the frame of one is posted before the next one is read.
         self._writing = threading.Lock()
         self._reader = reader
         self._timestamp = 0
         self._written = 0
         self._sendable = 0
-        # Guards what writers and the loop share.
+        # Guards the state that writers and the loop share.
         self._lock = threading.Lock()
         self._format: VideoFormat | None = None
         self._requests = KeyframeRequests()
@@ -148,40 +149,41 @@ class EncodedVideoSource(ControlledTrack):
 
     @property
     def frames_written(self) -> int:
-        """Access units that were written."""
+        """Number of access units written."""
         return self._written
 
     @property
     def frames_encoded(self) -> int:
-        """Frames that sessions can have been sent: those written from the first keyframe on."""
+        """Number of frames that could be sent: those from the first keyframe on."""
         return self._sendable
 
     @property
     def frames_failed(self) -> int:
-        """How often receivers had to wait for a keyframe for 3 s, and how many frames could not be decoded or encoded again."""
+        """Number of times that receivers waited 3 s for a keyframe, plus frames that could not be decoded or encoded again."""
         return self._failures.count + self._transcoder.frames_failed
 
     @property
     def failure(self) -> Exception | None:
-        """Why receivers get no frames: a `MediaError` where no keyframe comes. None: nothing is wrong."""
+        """Why receivers get no frames: a `MediaError` if no keyframe comes. None: nothing failed."""
         return self._failures.newest or self._transcoder.failure
 
     def write(self, access_unit: bytes, captured: float | None = None) -> None:
         """Send a frame to every session; returns at once.
 
-        Parameter sets of H264 may come in an access unit of their own, or with any keyframe: they are repeated with each.
-        Frames that come before the first keyframe are of no use to anybody, and left out.
+        Parameter sets of H264 may come in an access unit of their own or with any keyframe: they are repeated with each
+        keyframe. Frames before the first keyframe are left out, since no receiver can decode them.
 
         Args:
-            access_unit: One encoded frame: of H264 all its NAL units in the Annex B format (with start codes), and no B-frame;
-                of VP8 the frame.
-            captured: When it was, on the clock of `time.monotonic`; None: now. Receivers keep it in sync with sound by this.
+            access_unit: One encoded frame. Of H264: all its NAL units in the Annex B format (with start codes), and no B-frame.
+                Of VP8: the frame.
+            captured: Capture time in seconds, from `time.monotonic`. Receivers keep video in sync with audio by it. Defaults to
+                now.
 
         Raises:
-            TypeError: It is not bytes-like.
-            MediaError: It is no access unit of the codec, a B-frame, or a keyframe without parameter sets. It is left out; what
-                follows may be written all the same.
-            ValueError: `captured` is not within a minute of now.
+            TypeError: `access_unit` is not bytes-like.
+            MediaError: It is not an access unit of the codec, is a B-frame, or is a keyframe without parameter sets. It is left
+                out; the next ones may still be written.
+            ValueError: `captured` is more than a minute from now.
             RuntimeError: The source was inherited by `fork`.
         """
         self._owner.check()
@@ -203,10 +205,10 @@ class EncodedVideoSource(ControlledTrack):
             self._take_note(frame, now)
 
     def take_parameters(self, parameter_sets: bytes) -> None:
-        """Take parameter sets that are told beside the frames, as those of an RTSP camera in its description.
+        """Take parameter sets from outside the stream, such as those in the description of an RTSP camera.
 
         Args:
-            parameter_sets: In the Annex B format; those that cannot be read are left out.
+            parameter_sets: Parameter sets in the Annex B format. If they cannot be read, they are left out.
         """
         with self._writing:
             try:
@@ -215,7 +217,7 @@ class EncodedVideoSource(ControlledTrack):
                 logger.debug("%r: parameter sets are left out: %s", self, error)
 
     def _follow_format(self, format: VideoFormat) -> None:
-        """Have each link choose again when the stream has become another."""
+        """Have each link choose again if the format of the stream has changed."""
         with self._lock:
             if format == self._format:
                 return
@@ -238,7 +240,7 @@ class EncodedVideoSource(ControlledTrack):
             self._look_for_keyframe(now)
 
     def _look_for_keyframe(self, now: float) -> None:
-        """Ask again for a keyframe that does not come, and report it."""
+        """Request an overdue keyframe again, and report it."""
         with self._lock:
             asks = self._is_asked() and self._requests.is_due(now) and self._watch.is_to_be_told(now)
             overdue = self._watch.overdue(now)
@@ -252,22 +254,25 @@ class EncodedVideoSource(ControlledTrack):
             self._failures.add("be seen", error, now)
 
     def _is_asked(self) -> bool:
-        """Whether the program is told when a keyframe is needed, so that none has to be kept."""
+        """Whether the program hears of keyframe requests, so that the frames since the last keyframe need not be kept."""
         return self._keyframe_signal is not None and self._keyframe_signal.has_receivers
 
     def _ask_program(self) -> None:
         if self._keyframe_signal is not None:
             self._keyframe_signal.emit()
 
-    # What follows is for senders, on the loop.
+    # The following methods are called by senders, on the loop.
 
     def choose(self, sender: StreamSink, negotiated: Sequence[Negotiated], loop: LoopThread) -> Choice:
-        """What a link is sent: the stream as it is, where it takes it, else the same encoded again.
+        """Choose what a link is sent: the stream unchanged if the link takes it, else the stream encoded again.
 
         Args:
-            sender: The link's.
-            negotiated: Its codecs, the preferred one first.
-            loop: Whose thread this is.
+            sender: The link's sender.
+            negotiated: The link's codecs, the preferred one first.
+            loop: The loop that calls this.
+
+        Returns:
+            The codec's place in `negotiated`, and what delivers its frames.
         """
         with self._lock:
             self._senders[sender] = loop
@@ -288,11 +293,11 @@ class EncodedVideoSource(ControlledTrack):
                 self._watch.made()
 
     def join(self, deadline: Deadline) -> None:
-        """Wait until the threads have ended, if nobody watches any more; on a caller's thread."""
+        """Wait until the threads have ended, if no session takes the track any more; on a caller's thread."""
         self._transcoder.join(deadline)
 
     def _ask(self, receiver: object) -> None:
-        """Ask the program for a keyframe on behalf of a receiver, if there is somebody to ask; on any thread."""
+        """Record that a receiver needs a keyframe, and emit `keyframe_wanted` if it is connected; on any thread."""
         now = time.monotonic()
         is_asked = self._is_asked()
         has_begin = not is_asked and bool(self._passed.joinable())

@@ -1,7 +1,7 @@
-"""What `encoder=` of a source means, and the proof that a hardware encoder works: the first frames that it makes.
+"""`choose_encoder`: chooses the encoder for the argument ``encoder`` of a source, and proves that a hardware encoder works.
 
-That FFmpeg was built with an encoder says nothing of the machine. So each is tried, when the source is made, and what it makes
-is decoded and compared with what it was given.
+An encoder that FFmpeg was built with may not work on this machine. So each is tried when the source is made: its first frames
+are decoded and compared with the input.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _AUTO: Final = "auto"
 _SOFTWARE_NAME: Final = "software"
 
 _PROOF_SECONDS: Final = 3.0
-"""For the first frame, where a driver loads what it needs."""
+"""Maximum time for the first frame, in which a driver loads what it needs."""
 
 _CLOSE_SECONDS: Final = 1.0
 
@@ -43,30 +43,31 @@ _PROOF_FPS: Final = 30
 _PROOF_FRAMES: Final = 8
 _GRID: Final = (16, 12)
 _MAX_DIFFERENCE: Final = 24.0
-"""Between the means of the parts of a frame, of 255: encoders in real time blur what a frame has, and keep where it is."""
+"""Maximum difference between the means of the parts of a frame, of 255: real-time encoders blur details but keep their
+place."""
 
 _given_up: Final[set[str]] = set()
-"""Encoders whose driver did not return once: each more try would leave another thread behind."""
+"""Encoders whose driver did not return once: each further try would leave another thread behind."""
 
 
 def is_given_up(name: str) -> bool:
-    """Whether the driver of an encoder has not returned once in this process, so that it is not called again."""
+    """Whether the driver of an encoder failed to return once in this process, so that it is not called again."""
     return name in _given_up
 
 
 def give_up(name: str) -> None:
-    """Take note that the driver of an encoder has not returned."""
+    """Record that the driver of an encoder has not returned."""
     _given_up.add(name)
 
 
 @dataclass(frozen=True)
 class EncoderChoice:
-    """What encodes the frames of a source.
+    """The encoders of a source.
 
     Attributes:
-        codecs: In which they are sent, those with an encoder in hardware first.
-        kinds: By codec, where it is hardware.
-        failure: Why it is software after all; None: it was not asked for, or there is.
+        codecs: Codecs of the source, those with a hardware encoder first.
+        kinds: Hardware encoders by codec.
+        failure: Why software is used although hardware was asked for; None: hardware was not asked for, or it works.
     """
 
     codecs: tuple[str, ...]
@@ -75,14 +76,15 @@ class EncoderChoice:
 
 
 def choose_encoder(encoder: str | None, codecs: Sequence[str]) -> EncoderChoice:
-    """Find what encodes the frames of a source; takes up to some seconds where hardware is asked for.
+    """Find the encoders of a source; takes up to some seconds if hardware is asked for.
 
     Args:
-        encoder: None or ``"software"``; ``"auto"``: the first encoder in hardware that works, if any; or FFmpeg's name of one.
-        codecs: In which they may be sent, the preferred one first.
+        encoder: None or ``"software"``; ``"auto"``: the first hardware encoder that works, if any; or FFmpeg's name of an
+            encoder.
+        codecs: Codecs of the source, the preferred one first.
 
     Raises:
-        ValueError: This PyAV has no such encoder, or it encodes in none of these.
+        ValueError: This PyAV has no such encoder, or it encodes in none of `codecs`.
     """
     if encoder is None or encoder == _SOFTWARE_NAME:
         return EncoderChoice(tuple(codecs))
@@ -134,7 +136,7 @@ def _no_hardware(encoder: str, reasons: dict[str, str], candidates: dict[str, tu
 
 
 def why(error: Exception) -> str:
-    """An error as one line of the log has it."""
+    """The reason of an error, for one line of the log."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     if isinstance(error, av.FFmpegError) and error.args and "avcodec_open2" in str(error):
         return f"it cannot be opened ({reason})"
@@ -142,14 +144,14 @@ def why(error: Exception) -> str:
 
 
 def prove(codec: str, kind: HardwareKind) -> None:
-    """Have an encoder make a frame, and see whether that is the frame that it was given.
+    """Have an encoder encode frames, and compare its first one with the input.
 
     Args:
-        codec: To encode in.
-        kind: What encodes.
+        codec: The codec.
+        kind: The encoder.
 
     Raises:
-        Exception: Whatever the driver did wrong.
+        Exception: Any failure of the driver.
     """
     name = kind.name_for(VIDEO[codec])
     if is_given_up(name):
@@ -185,14 +187,14 @@ def prove(codec: str, kind: HardwareKind) -> None:
         give_up(name)
         raise
     finally:
-        # The device is given back where it was taken, and before somebody wants it.
+        # The device is released on the thread that opened it, before another encoder needs it.
         thread.end(close)
         if not is_given_up(name):
             thread.join(Deadline(_CLOSE_SECONDS))
 
 
 def _picture() -> av.VideoFrame:
-    """Something with edges, so that a frame whose rows are shifted is another one."""
+    """A frame with edges, so that one whose rows are shifted differs."""
     width, height = _PROOF_SIZE
     rows, columns = np.mgrid[0:height, 0:width]
     luma = 64 + 128 * ((rows // 120 + columns // 160) % 2)

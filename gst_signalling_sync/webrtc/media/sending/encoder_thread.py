@@ -1,4 +1,4 @@
-"""`EncoderThread`: the thread on which a driver is called, so that one that never returns holds up nobody else."""
+"""`EncoderThread`: a thread on which a driver is called, so that a call that never returns blocks no other thread."""
 
 from __future__ import annotations
 
@@ -25,22 +25,23 @@ class EncoderStuck(Exception):
 
 
 class EncoderEnded(Exception):
-    """The thread was told to end before the call."""
+    """The thread was ended before the call."""
 
 
 class EncoderThread:
-    """Calls functions, one after another, on a thread of its own, for as long as it is not told to end.
+    """Calls functions, one after another, on a thread of its own, until it is ended.
 
-    `call` belongs to one thread; `end` may come from any. After a call that did not return no other is made: the thread is left
-    behind, and ends should the driver ever return.
+    `call` belongs to one thread; `end` may be called by any. After a call that did not return, no other one is made: the thread
+    is left behind, and ends if the driver ever returns.
 
     Args:
-        predecessor: Whose device this one needs too, so that it has some time to give it back.
+        predecessor: A thread whose device this one needs, so that it gets some time to release it. Defaults to None: no such
+            thread.
     """
 
     def __init__(self, predecessor: EncoderThread | None = None) -> None:
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        # Guards whether it has ended: what comes after that is never called.
+        # Guards whether the thread has ended: a later function is never called.
         self._lock = threading.Lock()
         self._ended = False
         self._predecessor = predecessor
@@ -48,29 +49,29 @@ class EncoderThread:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether it was told to end and a driver keeps it."""
+        """Whether it was ended and a driver still holds it."""
         return self._ended and self._thread is not None and self._thread.is_alive()
 
     def call(self, function: Callable[[], Result], seconds: float) -> Result:
-        """Have a function called there.
+        """Call a function on the thread.
 
         Args:
-            function: What to call.
-            seconds: How long to wait for it.
+            function: The function.
+            seconds: Timeout.
 
         Returns:
-            What it returned.
+            The function's result.
 
         Raises:
             EncoderStuck: It did not return in time.
-            EncoderEnded: The thread is to end.
+            EncoderEnded: The thread has been ended.
         """
         future: Future[Result] = Future()
 
         def run() -> None:
             try:
                 future.set_result(function())
-            except BaseException as error:  # noqa: BLE001 - raised again by who waits
+            except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
                 # Its traceback would keep the device open.
                 future.set_exception(error.with_traceback(None))
 
@@ -90,10 +91,11 @@ class EncoderThread:
             raise EncoderStuck(f"it did not return within {seconds:g} s") from None
 
     def end(self, last: Callable[[], None] | None = None) -> None:
-        """End it soon; returns at once.
+        """End the thread soon; returns at once.
 
         Args:
-            last: Called there before, unless it was told to end already. Nothing can be told of it.
+            last: Called on the thread before its end, unless it was ended already. Its errors are not reported. Defaults to
+                None.
         """
         with self._lock:
             if self._ended:
@@ -104,10 +106,10 @@ class EncoderThread:
             self._calls.put(None)
 
     def join(self, deadline: Deadline) -> bool:
-        """Wait until it has ended, if it was told to.
+        """Wait until the thread has ended, if `end` was called.
 
         Returns:
-            Whether it has.
+            Whether it has ended.
         """
         thread = self._thread
         if thread is None or not self._ended:
@@ -121,5 +123,5 @@ class EncoderThread:
             self._predecessor = None
         while (call := self._calls.get()) is not None:
             call()
-            # Nothing of a frame is kept while there is no other.
+            # Keep nothing of a frame until the next one comes.
             del call

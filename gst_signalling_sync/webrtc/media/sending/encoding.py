@@ -1,4 +1,4 @@
-"""`Encoding`: one form of a source's frames: which of them are encoded, at which bitrate, frame rate and size. No clock."""
+"""`Encoding`: decides which frames of one form are encoded, at which bitrate, frame rate and size. No clock."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from .video_encoder import default_bitrate
 __all__ = ["FRAME_TOLERANCE", "MIN_BITRATE", "Encoding", "Order", "lowest_bitrate"]
 
 MIN_BITRATE: Final = 30_000
-"""Bits per second that a source is sent with at least."""
+"""Minimum bitrate of a source, in bit/s."""
 
 FRAME_TOLERANCE: Final = 1.02
-"""By which frames may come earlier than the frame rate says: no camera's clock is exact."""
+"""Factor by which frames may come faster than the frame rate: no camera's clock is exact."""
 
 _MIN_PART: Final = 16
 _ANY_BITRATE: Final = 10**12
 
 
 def lowest_bitrate(highest: int) -> int:
-    """The minimum where only the maximum is given, a sixteenth of it; both in bits per second."""
+    """The minimum if only the maximum is given: a sixteenth of it; both in bit/s."""
     return max(MIN_BITRATE, highest // _MIN_PART)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """How a frame is to be encoded.
+    """How a frame must be encoded.
 
     Attributes:
-        bitrate: Bits per second.
-        plan: Its size, and the frame rate that its bits are shared among.
-        keyframe: Whether it must be one.
+        bitrate: Bitrate in bit/s.
+        plan: The frame's size, and the frame rate among whose frames the bitrate is shared.
+        keyframe: Whether the frame must be a keyframe.
     """
 
     bitrate: int
@@ -54,47 +54,47 @@ class Encoding:
     """One form of a source's frames, for all links that take it.
 
     Args:
-        encoder: What encodes them.
-        degradation: What is given up where the bitrate is too low, see `Degradation`.
+        encoder: The encoder.
+        degradation: What is reduced if the bitrate is too low, see `Degradation`.
     """
 
     def __init__(self, encoder: ChosenEncoder, degradation: DegradationPreference) -> None:
         self.encoder = encoder
         self.keyframes = KeyframeRequests()
-        # Of no size yet, hence without limits.
+        # Without limits, since the size is not known yet.
         self.bitrate = SharedBitrate(1, _ANY_BITRATE)
         self.has_limits = False
         self.behind: set[Sink] = set()
-        """Links that have frames waiting."""
+        """Links on which frames wait."""
         self.sinks = 0
         self._steps = BitrateSteps()
         self._degradation = Degradation(degradation)
         self._cadence = Cadence()
         self._reformatter = VideoReformatter()
-        # When the next frame may be encoded, where not all are.
+        # When the next frame may be encoded, if the frame rate is reduced.
         self._due = 0.0
-        # Of frames that have not come out, by their time stamps.
+        # Orders of frames that the encoder holds, by their timestamps.
         self._orders: dict[int, Order] = {}
-        # When the newest frame that was put in, and that came out, were captured: a repeated one is the same.
+        # Capture times of the newest input and output frame; that of a repeated frame does not change.
         self._newest_in: float | None = None
         self._newest_out: float | None = None
 
     @property
     def holds_back(self) -> bool:
-        """Whether the newest frame only comes out when another one is put in."""
+        """Whether the encoder returns the newest frame only when it gets another one."""
         return self._newest_in != self._newest_out
 
     def order(self, size: tuple[int, int], fps: float, limits: tuple[int, int] | None, now: float) -> Order | None:
-        """Decide on a frame.
+        """Decide how a frame is encoded.
 
         Args:
-            size: Its width and height in pixels.
-            fps: Maximum of the source, in frames per second.
-            limits: Minimum and maximum in bits per second. None: by the size and the frame rate.
+            size: Width and height in pixels.
+            fps: Maximum frame rate of the source, in frames per second.
+            limits: Minimum and maximum in bit/s. None: by the size and the frame rate.
             now: Seconds on any clock that does not jump.
 
         Returns:
-            How it is to be encoded. None: it is left out.
+            The order. None: the frame is left out.
         """
         if limits is None:
             highest = default_bitrate(*size, fps)
@@ -117,16 +117,16 @@ class Encoding:
         """Encode a frame.
 
         Args:
-            frame: In yuv420p, of any size.
-            order: How.
-            timestamp: In ticks of 90 kHz, higher than the last.
-            captured: When it was, for the result.
+            frame: A frame in yuv420p, of any size.
+            order: How to encode it.
+            timestamp: RTP timestamp in ticks of 90 kHz, higher than the last one.
+            captured: Capture time, for the result.
 
         Returns:
-            What is ready, of this frame or of earlier ones.
+            The access units that are ready, of this frame or of earlier ones.
 
         Raises:
-            av.FFmpegError: The encoder refused; `restart` before the next frame.
+            av.FFmpegError: The encoder failed; `restart` it before the next frame.
         """
         plan = order.plan
         if plan.size != (frame.width, frame.height):
@@ -136,7 +136,7 @@ class Encoding:
         return self.encoder.encode(frame, timestamp, captured, order.bitrate, plan.fps, order.keyframe)
 
     def made(self, encoded: EncodedFrame, now: float) -> None:
-        """Take note of a frame that came out.
+        """Record a frame that the encoder returned.
 
         Args:
             encoded: The frame.
@@ -152,8 +152,8 @@ class Encoding:
             self._degradation.encoded(8 * len(encoded.data), order.plan, order.bitrate, now)
 
     def restart(self) -> None:
-        """Begin again, with a keyframe, because a frame was lost that the next ones would build on."""
+        """Begin again, with a keyframe, because a frame was lost to which the next ones refer."""
         self._orders.clear()
-        # A frame that failed is not tried again before its time.
+        # A frame that failed is not encoded again until it is repeated.
         self._newest_in = self._newest_out
         self.encoder.restart()

@@ -1,4 +1,4 @@
-"""`FanOut`: what one source encodes goes to the sender of every session, as ready payloads. Encoded once, packetised once."""
+"""`FanOut`: delivers the frames of one source to the senders of all sessions as RTP payloads, encoded and packetized once."""
 
 from __future__ import annotations
 
@@ -17,46 +17,46 @@ _MAX_ON_THE_WAY: Final = 4
 
 
 class Sink(Protocol):
-    """What takes encoded frames, on the loop; it must not block."""
+    """Takes encoded frames, on the loop; it must not block."""
 
     def deliver(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
         """Take the next frame.
 
         Args:
-            frame: Of the form that the sink was added with.
-            payloads: The same as RTP payloads; shared, not to be changed.
+            frame: A frame of the form that the sink was added with.
+            payloads: The frame as RTP payloads; shared, must not be changed.
         """
 
 
 class FanOut:
-    """The sinks of one source, by the form that they take.
+    """The sinks of one source, by their form.
 
-    `add` and `remove` are called on the loop, `post` on the source's thread. The sinks are an immutable snapshot that the
-    loop replaces, so that neither waits for the other.
+    `add` and `remove` are called on the loop, `post` on the source's thread. The loop replaces the sinks, which are immutable,
+    so that neither side waits for the other.
     """
 
     def __init__(self) -> None:
         self._loop: LoopThread | None = None
         self._sinks: dict[SendForm, tuple[Sink, ...]] = {}
         self._packers: dict[SendForm, Packer] = {}
-        # Written by both sides, each its own.
+        # Each written by one side only: the source's thread and the loop.
         self._posted = 0
         self._delivered = 0
 
     @property
     def forms(self) -> tuple[SendForm, ...]:
-        """Those that somebody takes."""
+        """The forms that any sink takes."""
         return tuple(self._sinks)
 
     @property
     def is_congested(self) -> bool:
-        """Whether the loop has not yet delivered what was posted: the next frame had better wait."""
+        """Whether the loop has not delivered the posted frames yet, so that the next one should wait."""
         return self._posted - self._delivered >= _MAX_ON_THE_WAY
 
     def add(self, sink: Sink, form: SendForm, loop: LoopThread) -> None:
         """Begin to deliver to a sink; on the loop."""
         if loop is not self._loop:
-            # What an earlier loop had not delivered when it ended is on its way no more.
+            # Frames that an earlier loop had not delivered when it ended will never be.
             self._delivered = self._posted
         self._loop = loop
         self._sinks = {**self._sinks, form: (*self._sinks.get(form, ()), sink)}
@@ -67,7 +67,7 @@ class FanOut:
         self._sinks = {form: sinks for form, sinks in remaining.items() if sinks}
 
     def post(self, form: SendForm, frame: EncodedFrame) -> None:
-        """Deliver a frame to all sinks of a form, soon; on the source's thread."""
+        """Deliver a frame to all sinks of a form, by the loop; on the source's thread."""
         loop = self._loop
         if loop is None:
             return
@@ -87,6 +87,6 @@ class FanOut:
             try:
                 sink.deliver(frame, payloads)
             except Exception:
-                # One that fails would fail for every frame, and must not take the video from the others.
+                # A sink that fails would fail for every frame, and must not take the video from the others.
                 logger.exception("%r gets no more frames", sink)
                 self.remove(sink)

@@ -21,13 +21,13 @@ _NUMBER_BYTES: Final = 2
 
 
 class HeaderExtensions:
-    """The RTP header extensions of a sender: the track's identifier, and of each packet its number and times.
+    """The RTP header extensions of a sender: the mid of its track, and each packet's number and times.
 
     Args:
-        mid: The track's identifier, with its header; empty where it is not told.
-        capture_time: The identifier of abs-capture-time; 0: it was not negotiated.
-        send_time: The identifier of abs-send-time; 0: it was not negotiated.
-        sequence_number: The identifier of the transport-wide sequence number; 0: it was not negotiated.
+        mid: The element with the track's mid, with its header. Defaults to an empty one: the mid is not sent.
+        capture_time: Identifier of abs-capture-time. Defaults to 0: not negotiated.
+        send_time: Identifier of abs-send-time. Defaults to 0: not negotiated.
+        sequence_number: Identifier of the transport-wide sequence number (TWCC). Defaults to 0: not negotiated.
     """
 
     def __init__(self, mid: bytes = b"", capture_time: int = 0, send_time: int = 0, sequence_number: int = 0) -> None:
@@ -38,7 +38,7 @@ class HeaderExtensions:
 
     @classmethod
     def of(cls, parameters: RTCRtpSendParameters) -> HeaderExtensions:
-        """Those of the extensions that were negotiated (RFC 8285 section 4.2)."""
+        """Make those that were negotiated (RFC 8285 section 4.2)."""
         known = {extension.uri: extension.id for extension in parameters.headerExtensions if 0 < extension.id < 15}
         mid = parameters.muxId.encode()
         told = bytes([known[MID] << 4 | len(mid) - 1]) + mid if MID in known and 0 < len(mid) <= 16 else b""
@@ -50,8 +50,8 @@ class HeaderExtensions:
         """The extensions of a packet that is sent now, empty if there are none.
 
         Args:
-            captured: When its frame was captured, on the clock of `time.monotonic`; None: this packet does not tell.
-            number: Its transport-wide sequence number; None: it has none.
+            captured: Capture time of the packet's frame, from `time.monotonic`. Defaults to None: the packet does not carry it.
+            number: Transport-wide sequence number. Defaults to None: the packet has none.
         """
         parts = [self._mid]
         if captured is not None and self._captured:
@@ -59,7 +59,7 @@ class HeaderExtensions:
         if number is not None and self._number:
             parts += (self._number, number.to_bytes(_NUMBER_BYTES, "big"))
         if self._sent:
-            # Seconds in 24 bits, 18 of them behind the point, of the low bits of the NTP time.
+            # 24 bits in seconds, 18 of them after the point, from the middle of the NTP timestamp.
             sent = ntp_time(time.monotonic()) >> 14 & 0xFFFFFF
             parts += (self._sent, sent.to_bytes(_SEND_TIME_BYTES, "big"))
         told = b"".join(parts)

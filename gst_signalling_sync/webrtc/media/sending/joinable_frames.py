@@ -1,4 +1,4 @@
-"""`JoinableFrames`: the frames since the last keyframe, with which a receiver begins that comes between two. No clock."""
+"""`JoinableFrames`: the frames since the last keyframe, for a receiver that begins between two keyframes. No clock."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ __all__ = ["JoinableFrames", "PassedFrame", "squeezed"]
 
 _MAX_FRAMES: Final = 1000
 _MAX_BYTES: Final = 32 * 1024 * 1024
-"""Beyond either, whoever comes waits for the next keyframe."""
+"""Beyond either maximum, new receivers wait for the next keyframe."""
 
 _USUAL_STEP: Final = 90
-"""RTP ticks between frames that are caught up with, a millisecond: some receivers count time in these."""
+"""RTP ticks between replayed frames: a millisecond, since some receivers count time in milliseconds."""
 
 
 class PassedFrame(NamedTuple):
     """A frame on its way to receivers.
 
     Attributes:
-        number: Counts the frames of its source.
+        number: Number of the frame of its source.
         frame: The frame.
-        payloads: The same as RTP payloads.
+        payloads: The frame as RTP payloads.
     """
 
     number: int
@@ -33,11 +33,11 @@ class PassedFrame(NamedTuple):
 
 
 class JoinableFrames:
-    """The frames from the last keyframe on, or none, where they have become too many.
+    """The frames from the last keyframe on; empty if they have become too many.
 
     Args:
-        max_frames: How many are kept.
-        max_bytes: Of their payloads, altogether.
+        max_frames: Maximum number of frames.
+        max_bytes: Maximum size of all payloads together.
     """
 
     def __init__(self, max_frames: int = _MAX_FRAMES, max_bytes: int = _MAX_BYTES) -> None:
@@ -47,7 +47,7 @@ class JoinableFrames:
         self._bytes = 0
 
     def add(self, passed: PassedFrame) -> None:
-        """Keep the next frame of the source."""
+        """Add the next frame of the source."""
         if passed.frame.keyframe:
             self.clear()
         elif not self._frames:
@@ -58,29 +58,29 @@ class JoinableFrames:
             self.clear()
 
     def clear(self) -> None:
-        """Keep nothing until the next keyframe."""
+        """Drop all frames; add none until the next keyframe."""
         self._frames = []
         self._bytes = 0
 
     def frames(self, before: int | None = None) -> list[PassedFrame]:
-        """The frames, a keyframe first; none where there is no way to begin.
+        """The frames, a keyframe first; empty if a receiver cannot begin.
 
         Args:
-            before: Only those whose number is lower; None: all.
+            before: Only frames with a lower number. Defaults to None: all.
         """
         return [each for each in self._frames if before is None or each.number < before]
 
 
 def squeezed(passed: Sequence[PassedFrame], after: int | None, until: int) -> list[PassedFrame] | None:
-    """Give frames time stamps of one moment, so that a receiver that catches up with them does not show them in their time.
+    """Give frames timestamps close to one moment, so that a receiver that catches up does not show them in real time.
 
     Args:
         passed: The frames, in order.
-        after: The time stamp of the last frame that the receiver got, in RTP ticks; None: it got none.
-        until: The time stamp of the last one of these.
+        after: RTP timestamp of the last frame that the receiver got; None: it got no frame.
+        until: RTP timestamp for the last one of these frames.
 
     Returns:
-        The frames. None: there are not so many ticks between.
+        The frames. None: there are fewer ticks in between than frames.
     """
     step = _USUAL_STEP
     if after is not None:

@@ -1,4 +1,4 @@
-"""Which of the receivers' requests for a keyframe are honoured. No clock and no I/O of its own."""
+"""`KeyframeRequests`: decides which requests of receivers for a keyframe are granted (PLI, FIR). No clock and no I/O."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Final
 __all__ = ["KeyframeRequests"]
 
 _MERGE_SECONDS: Final = 0.25
-"""Requests this soon after a keyframe wait: it may still be under way to whoever asks."""
+"""Requests this soon after a keyframe wait: that keyframe may still be on its way to the receiver."""
 
 _BURST: Final = 4.0
 _SECONDS_PER_REQUEST: Final = 2.0
 
 
 class _Allowance:
-    """What one receiver may still ask for: a bad link that asks all the time must not cost the others their bitrate."""
+    """Rate limit of one receiver: a bad link with constant requests must not cost the others their bitrate."""
 
     __slots__ = ("_since", "_tokens")
 
@@ -32,10 +32,10 @@ class _Allowance:
 
 
 class KeyframeRequests:
-    """The requests for keyframes of one encoder.
+    """The requests to one encoder.
 
-    A request is honoured by the next picture. Those in a burst are merged: after a keyframe the next one comes 0.25 s
-    later at the earliest. Each receiver may ask four times in a row, then every 2 s.
+    A request is granted by the next frame. A burst of requests is merged: two keyframes are at least 0.25 s apart. Each
+    receiver may request four keyframes in a row, then one every 2 s.
     """
 
     def __init__(self) -> None:
@@ -44,14 +44,14 @@ class KeyframeRequests:
         self._last = float("-inf")
 
     def ask(self, receiver: object, now: float) -> bool:
-        """Ask for a keyframe.
+        """Request a keyframe.
 
         Args:
-            receiver: Who asks.
+            receiver: The receiver that needs it.
             now: Seconds on any clock that does not jump.
 
         Returns:
-            Whether one will come; otherwise this receiver asks too often.
+            Whether one will come. False: this receiver asks too often.
         """
         allowance = self._allowances.setdefault(receiver, _Allowance(now))
         if not self._wanted and not allowance.take(now):
@@ -64,14 +64,14 @@ class KeyframeRequests:
         self._allowances.pop(receiver, None)
 
     def due_at(self) -> float | None:
-        """When the next keyframe is to be made, None if nobody asks for one."""
+        """When the next keyframe must be made; None: no keyframe is requested."""
         return self._last + _MERGE_SECONDS if self._wanted else None
 
     def is_due(self, now: float) -> bool:
-        """Whether the picture of this moment is to be a keyframe."""
+        """Whether the frame of this moment must be a keyframe."""
         return self._wanted and now >= self._last + _MERGE_SECONDS
 
     def made(self, now: float) -> None:
-        """Take note of a keyframe, whatever it was made for."""
+        """Record a keyframe, whatever the reason for it was."""
         self._wanted = False
         self._last = now

@@ -1,7 +1,6 @@
-"""`MergedSignal`: emits a signal on the callback threads, once for whatever happens until its receivers are called.
+"""`MergedSignal`: emits a signal on the callback threads, once for all changes until its receivers are called.
 
-A receiver that takes a minute gets one call afterwards, with what is true then, and not one for each time that something
-changed.
+A receiver that takes a minute gets one call afterwards, with the state at that time, and not one for each change.
 """
 
 from __future__ import annotations
@@ -20,20 +19,20 @@ class CallbackThreads(Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Whether they take calls."""
+        """Whether they accept calls."""
 
     def post_to(self, thread: str | None, function: Callable[..., object], *arguments: object) -> None:
-        """Have a function called on one of them; returns at once."""
+        """Call a function on one of them; returns at once."""
 
 
 class MergedSignal:
     """One signal of one object; used by any thread.
 
     Args:
-        callbacks: Of the role object.
-        signal: Whose receivers are called.
-        sender: What it is about.
-        arguments: Called on the callback thread just before the receivers: what they are told. None: nothing any more.
+        callbacks: The callback threads of the role object.
+        signal: The signal.
+        sender: The object that emits it.
+        arguments: Called on the callback thread just before the receivers; returns their arguments. None: nothing is emitted.
     """
 
     def __init__(
@@ -47,19 +46,19 @@ class MergedSignal:
         self._signal: Final = signal
         self._sender = sender
         self._arguments = arguments
-        # Guards the threads that have a call waiting.
+        # Guards the set of threads that have a call waiting.
         self._lock = threading.Lock()
         self._waiting: set[str | None] = set()
 
     @property
     def has_receivers(self) -> bool:
-        """Whether anybody would be told."""
+        """Whether any receiver is connected."""
         return bool(self._signal.receivers)
 
     def emit(self) -> None:
-        """Have the receivers called, unless that is going to happen; returns at once."""
+        """Have the receivers called, unless a call waits already; returns at once."""
         if not self._callbacks.is_open:
-            # What waited when they were closed never comes.
+            # Calls that waited when the threads were closed never come.
             with self._lock:
                 self._waiting.clear()
             return

@@ -1,7 +1,8 @@
-"""`PassedFrames`: what was encoded elsewhere goes to the senders of all sessions, as ready payloads. Packetised once.
+"""`PassedFrames`: delivers frames that were encoded elsewhere to the senders of all sessions, packetized once.
 
-Threads: writers add frames, one after another; senders come, go and ask on the loop, which delivers. One lock guards what
-both touch: which frames a receiver may begin with, and how many are on their way to the loop. The senders are the loop's.
+Threads: writers add frames, one after another. Senders attach, detach and request keyframes on the loop, which delivers. One
+lock guards the state that both touch: the frames with which a receiver may begin, and how many frames are on their way to the
+loop. The senders belong to the loop.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ __all__ = ["PassedFrames"]
 logger = logging.getLogger(__name__)
 
 _MAX_ON_THE_WAY: Final = 60
-"""Frames that the loop has still to deliver: when there are more, it is given none until the next keyframe."""
+"""Maximum number of frames posted to the loop and not delivered. Beyond it, no frame is posted until the next keyframe."""
 
 _SILENT_SECONDS: Final = 0.5
-"""After the last frame: what a receiver asks for then does not wait for the next one."""
+"""Silence of the source after which a request for a keyframe is answered without waiting for the next frame."""
 
 
 class _Receiver:
-    """What is known of one sender.
+    """The state of one sender.
 
     Attributes:
-        since: The number of the last frame that it got.
-        timestamp: Of that; None: it got none.
-        requests: For a keyframe, which is answered with what there is since the last one.
+        since: Number of the last frame that it got.
+        timestamp: Timestamp of the last frame that it got; None: it got no frame.
+        requests: Its requests for keyframes, which are answered with the frames since the last keyframe.
     """
 
     __slots__ = ("requests", "since", "timestamp")
@@ -50,13 +51,14 @@ class _Receiver:
 
 
 class PassedFrames:
-    """The frames of one source, and the senders that take them as they are.
+    """The frames of one source, and the senders that take them unchanged.
 
     Args:
-        is_asked: Called for whether the source is asked for keyframes. If not, who needs one gets the frames since the last.
+        is_asked: Returns whether the source is asked for keyframes. If not, a receiver that needs one gets the frames since the
+            last keyframe.
         ask: Called on the loop with a sender that needs a keyframe.
-        limits: The bits per second, minimum and maximum, that the source may be asked for.
-        wanted: Called on the loop when the links bear another bitrate, in bits per second.
+        limits: Returns the minimum and maximum that the source may be asked for, in bit/s.
+        wanted: Called on the loop with the bitrate that the links carry, in bit/s, when it has changed.
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class PassedFrames:
         self._behind: set[StreamSink] = set()
         self._bitrate = SharedBitrate(*limits())
         self._packer: Packer | None = None
-        # Guards what follows.
+        # Guards the attributes below.
         self._lock = threading.Lock()
         self._number = 0
         self._joinable = JoinableFrames()
@@ -85,12 +87,12 @@ class PassedFrames:
 
     @property
     def is_watched(self) -> bool:
-        """Whether somebody takes the frames."""
+        """Whether any session takes the frames."""
         return bool(self._receivers)
 
     @property
     def makes_keyframes(self) -> bool:
-        """Whether a keyframe that is asked for is a new one: otherwise what there is since the last one is sent again."""
+        """Whether a requested keyframe is a new frame; if not, the frames since the last keyframe are sent again."""
         return self._is_asked()
 
     def joinable(self) -> list[EncodedFrame]:
@@ -99,16 +101,16 @@ class PassedFrames:
             return [each.frame for each in self._joinable.frames()]
 
     def begin_again(self) -> None:
-        """Take note that the next frame is the first of another stream: who comes now begins with it."""
+        """Drop the frames kept, because the next frame begins another stream: new receivers begin with it."""
         with self._lock:
             self._joinable.clear()
 
     def write(self, form: SendForm, frame: EncodedFrame) -> None:
-        """Deliver a frame to all, soon; by one thread at a time.
+        """Post a frame to all senders; one thread at a time.
 
         Args:
-            form: Of the frame.
-            frame: The next one.
+            form: Form of the frame.
+            frame: The next frame.
         """
         if self._packer is None:
             self._packer = form.new_packer()
@@ -133,20 +135,20 @@ class PassedFrames:
             with self._lock:
                 self._on_the_way = 0
 
-    # What follows is for senders, on the loop.
+    # The following methods are called by senders, on the loop.
 
     def attach(self, sink: StreamSink, form: SendForm, loop: LoopThread) -> None:
-        """Begin to deliver to a sender: first what there is since the last keyframe, or a keyframe that is asked for.
+        """Begin to deliver to a sender: first the frames since the last keyframe, or a keyframe that is requested.
 
         Args:
             sink: Gets every frame from then on.
-            form: Of the frames.
-            loop: Whose thread this is.
+            form: Form of the frames.
+            loop: The loop that calls this.
         """
         receiver = _Receiver()
         with self._lock:
             if loop is not self._loop:
-                # What an earlier loop had not delivered when it ended is on its way no more.
+                # Frames that an earlier loop had not delivered when it ended will never be.
                 self._on_the_way = 0
                 self._loop = loop
             receiver.since = self._number
@@ -162,10 +164,10 @@ class PassedFrames:
         self._bitrate.forget(sink)
 
     def request_keyframe(self, sink: StreamSink) -> bool:
-        """Take note that a receiver needs a keyframe.
+        """Record that a receiver needs a keyframe.
 
         Returns:
-            Whether something will come that it can go on with.
+            Whether it will get frames with which it can go on.
         """
         receiver = self._receivers.get(sink)
         if receiver is None:
@@ -174,7 +176,7 @@ class PassedFrames:
         if self._is_asked():
             return True
         now = time.monotonic()
-        # To send everything once more is no help where the link bears less than the source brings.
+        # Sending all frames again is no help if the link carries less than the source's bitrate.
         if sink in self._behind or not receiver.requests.ask(sink, now):
             return False
         until = self._now_if_silent()
@@ -183,7 +185,7 @@ class PassedFrames:
         return True
 
     def report_estimate(self, sink: StreamSink, bitrate: int, is_confirmed: bool = True) -> tuple[int, int]:
-        """Take note of what a link carries; see `VideoSource.report_estimate`."""
+        """Record the bitrate that a link carries; see `VideoSource.report_estimate`."""
         if sink not in self._receivers:
             return bitrate, bitrate
         self._bitrate.set_limits(*self._limits())
@@ -192,18 +194,18 @@ class PassedFrames:
         return self._bitrate.limits
 
     def needed_by(self, sink: StreamSink) -> int | None:
-        """The highest bitrate that a link is ever sent, in bits per second."""
+        """Maximum that a link is ever sent, in bit/s."""
         return self._limits()[1]
 
     def report_backlog(self, sink: StreamSink, is_behind: bool) -> None:
-        """Take note of whether a link has frames waiting."""
+        """Record whether frames wait on a link."""
         if is_behind:
             self._behind.add(sink)
         else:
             self._behind.discard(sink)
 
     def _now_if_silent(self) -> int | None:
-        """The time stamp of now, where the source brings nothing, so that its last frame is of now for who begins with it."""
+        """The timestamp of now if the source is silent, for a receiver that begins with its last frame; else None."""
         now = time.monotonic()
         with self._lock:
             return int(now * VIDEO_CLOCK_RATE) if now - self._written_at > _SILENT_SECONDS else None
@@ -222,19 +224,19 @@ class PassedFrames:
                     self._replay(sink, receiver, before=passed.number, until=passed.frame.timestamp - 1)
                 frame = passed.frame
                 if receiver.timestamp is not None and frame.timestamp <= receiver.timestamp:
-                    # It was captured before what was repeated as of now.
+                    # It was captured before a frame that was repeated with the timestamp of that moment.
                     frame = replace(frame, timestamp=receiver.timestamp + 1)
                 receiver.since, receiver.timestamp = passed.number, frame.timestamp
                 sink.deliver(frame, passed.payloads)
             except Exception:
-                # One that fails would fail for every frame, and must not take the video from the others.
+                # A sender that fails would fail for every frame, and must not take the video from the others.
                 logger.exception("%r gets no more frames", sink)
                 self.detach(sink)
 
     def _replay(
         self, sink: StreamSink, receiver: _Receiver, before: int | None = None, until: int | None = None
     ) -> None:
-        """Send what there is since the last keyframe, if anything."""
+        """Send the frames since the last keyframe, if there are any."""
         with self._lock:
             frames = self._joinable.frames(before)
         if not frames:

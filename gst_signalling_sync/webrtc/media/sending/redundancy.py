@@ -1,4 +1,4 @@
-"""`Redundancy`: whether packets of sound repeat earlier ones, and which, for one link (RFC 2198). No clock and no I/O."""
+"""`Redundancy`: decides which earlier audio packets a packet repeats, for one link (RED, RFC 2198). No clock and no I/O."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ __all__ = ["Redundancy"]
 
 _ON_LOSS: Final = 0.02
 _OFF_LOSS: Final = 0.002
-"""Shares of packets that are lost, on average, at which repeating begins and ends."""
+"""Average shares of lost packets at which repeating begins and ends."""
 
 _MANY_LOST: Final = 0.15
-"""A share at which each packet is repeated twice: of two in a row one is lost too often then."""
+"""Share of lost packets from which each packet is repeated twice: two packets in a row are then lost too often."""
 
 _WEIGHT: Final = 0.25
-"""Of the newest report, of which there is about one in a second."""
+"""Weight of the newest report. About one report comes per second."""
 
 _HEADER_BYTES: Final = 5
-"""What a redundant block and the primary one take beside their data."""
+"""Size of the headers of a redundant and the primary block."""
 
 
 class Redundancy:
-    """What is sent besides to one link that takes RED.
+    """The redundancy of one link that takes RED.
 
     Args:
         wanted: True: always; False: never; None: while the link loses packets.
@@ -35,35 +35,35 @@ class Redundancy:
         self._wanted = wanted
         self._is_on = bool(wanted)
         self._loss = 0.0
-        # The newest last, by their timestamps.
+        # With their timestamps, the newest last.
         self._sent: deque[tuple[int, bytes]] = deque(maxlen=2)
 
     @property
     def is_on(self) -> bool:
-        """Whether packets repeat others."""
+        """Whether packets repeat earlier ones."""
         return self._is_on
 
     def on_report(self, lost: float) -> None:
-        """Take note of a receiver's report.
+        """Record a receiver report.
 
         Args:
-            lost: The share of packets that it lost since the one before, 0 to 1.
+            lost: Share of the packets since the last report that were lost, from 0 to 1.
         """
         self._loss += _WEIGHT * (lost - self._loss)
         if self._wanted is None:
             self._is_on = self._loss >= (_OFF_LOSS if self._is_on else _ON_LOSS)
 
     def payload(self, codec: RedundancyCodec, payload_type: int, timestamp: int, primary: bytes) -> bytes | None:
-        """The payload of the next packet.
+        """The payload of the next packet, with the earlier ones that it repeats.
 
         Args:
-            codec: What was negotiated.
-            payload_type: Of what it carries.
-            timestamp: In ticks, without wrapping.
-            primary: What the packet is for.
+            codec: The negotiated RED codec.
+            payload_type: Payload type of the blocks.
+            timestamp: RTP timestamp in ticks, without wrapping.
+            primary: Payload of the primary block.
 
         Returns:
-            None: the packet repeats nothing, and goes as it is.
+            The payload. None: the packet repeats nothing, and `primary` is sent as it is.
         """
         blocks: list[RedundantBlock] = []
         if self._is_on:

@@ -1,4 +1,4 @@
-"""Sound as arrays: what users write, checked and brought to the form that is encoded."""
+"""Audio as arrays: checks the samples that users write, and converts them for the encoder."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ __all__ = ["to_int16"]
 
 
 def to_int16(sound: Any, channels: int) -> NDArray[np.int16]:
-    """Copy sound into the form that is encoded.
+    """Copy samples into the form that is encoded.
 
     Args:
-        sound: ``(samples,)``, the same for all channels, or ``(samples, channels)``; int16, or float32 or float64 in -1 to 1,
-            beyond which it is clipped.
+        sound: Samples of shape ``(samples,)``, the same for all channels, or ``(samples, channels)``; int16, or float32 or
+            float64 from -1 to 1, beyond which they are clipped.
         channels: 1 or 2.
 
     Returns:
-        ``(samples, channels)``.
+        The samples as int16 of shape ``(samples, channels)``.
 
     Raises:
-        TypeError: It is not an array, or its elements are of another type.
+        TypeError: `sound` is not an array, or its elements are of another type.
         ValueError: The shape is another, or a sample is not a number.
     """
     if not isinstance(sound, np.ndarray):

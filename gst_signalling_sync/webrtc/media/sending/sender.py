@@ -1,7 +1,7 @@
-"""`MediaSender`: sends what a source encodes to the other end of one session. Lives on the loop.
+"""`MediaSender`: sends the frames of a source to the peer of one session, as RTP (RFC 3550). Lives on the loop.
 
-aiortc's `RTCRtpSender` encodes for every session and has a task that waits for every frame. This one takes ready payloads,
-so that a session costs a header, the encryption and a system call per packet.
+aiortc's `RTCRtpSender` encodes for every session and has a task that waits for every frame. This sender takes ready payloads,
+so that a session costs one header, one encryption and one system call per packet.
 """
 
 from __future__ import annotations
@@ -53,37 +53,37 @@ __all__ = ["MediaSender"]
 logger = logging.getLogger(__name__)
 
 _MAX_QUEUE: Final = 30
-"""Frames that wait for a transport which does not take them at once, or for a link that is too thin for them."""
+"""Maximum number of frames that wait for a transport that does not take them at once, or for a link that is too thin."""
 
 _BACKLOG: Final = 2
-"""Frames that wait while the source need not know."""
+"""Number of waiting frames up to which the source is not told."""
 
 _PADDING_BYTES: Final = 255
-"""Of a packet that only probes: what its last byte can count (RFC 3550 section 5.1)."""
+"""Size of the padding in a packet that only probes: the maximum of its last octet (RFC 3550 section 5.1)."""
 
 _RESENT_AT_ONCE: Final = 64
-"""Packets that are sent again for one request: more would answer a loss by a flood."""
+"""Maximum number of packets that are retransmitted for one request: more would answer a loss by a flood."""
 
 _INITIAL_ESTIMATE: Final = 100_000_000
-"""Bits per second, beyond any limit: a link is trusted until its receiver says otherwise."""
+"""First estimate in bit/s, beyond any limit: a link is trusted until its receiver reports less."""
 
 _SECOND_KEYFRAME_SECONDS: Final = 0.5
-"""After the first, for the receivers of a codec that `repeats_first_keyframe`."""
+"""Time of the second keyframe after the first, for receivers of a codec that `repeats_first_keyframe`."""
 
 _ROUND_TRIP_WEIGHT: Final = 0.15
 
 _PROBE_STEP_SECONDS: Final = 0.001
-"""Timers are no finer."""
+"""Resolution of timers."""
 
 
 class MediaSender(RtpSender):
-    """The sender of one transceiver; without a source it sends nothing.
+    """The sender of one transceiver. Without a source it sends nothing.
 
     Args:
-        kind: Of its media.
-        transport: The transceiver's.
+        kind: Kind of its media.
+        transport: The transceiver's transport.
         loop: The loop that this runs on.
-        source: What to send, None for nothing.
+        source: The source; None: it sends nothing.
     """
 
     def __init__(
@@ -95,9 +95,9 @@ class MediaSender(RtpSender):
         self._is_paused = False
         self._has_started = False
         self._negotiated: list[RTCRtpCodecParameters] = []
-        # The payload types of retransmissions, by those of what they repeat.
+        # Payload types of retransmissions (RTX), by those of the original packets.
         self._resent_as: dict[object, int | None] = {}
-        # What carries a payload type together with earlier packets, by that payload type.
+        # RED codecs, by the payload type of their blocks.
         self._carried_as: dict[object, RTCRtpCodecParameters] = {}
         self._carrier: RTCRtpCodecParameters | None = None
         self._redundancy = _redundancy_for(source)
@@ -136,7 +136,7 @@ class MediaSender(RtpSender):
         self._sent = SendRate()
 
     async def send(self, parameters: RTCRtpSendParameters) -> None:
-        """Begin to send what was negotiated; called by aiortc once the transport is connected."""
+        """Begin to send with the negotiated parameters; called by aiortc once the transport is connected."""
         if self._has_started or self._stopped:
             return
         self._has_started = True
@@ -150,14 +150,14 @@ class MediaSender(RtpSender):
         self._sync()
 
     def carry(self, source: AnySource | None, is_paused: bool = False) -> bool:
-        """Send what another source brings, on the same stream: the W3C's ``replaceTrack``.
+        """Send the frames of another source on the same stream: the W3C's ``replaceTrack``.
 
         Args:
             source: The source; None: nothing is sent.
-            is_paused: Whether nothing of it is sent for now.
+            is_paused: Whether the track is paused. Defaults to False.
 
         Returns:
-            Whether it can be encoded in a codec that was negotiated; if not, nothing is sent until `negotiated`.
+            Whether the source has a negotiated codec; if not, nothing is sent until `negotiated`.
         """
         if source is not self.source:
             self._cease()
@@ -170,10 +170,10 @@ class MediaSender(RtpSender):
         return source is None or self._can_send(source)
 
     def negotiated(self, codecs: Sequence[RTCRtpCodecParameters]) -> None:
-        """Take note of what a description that both ends have agreed on says of the section; after each one.
+        """Apply a description of the section on which both ends have agreed; called after each one.
 
         Args:
-            codecs: Those of the section, the preferred one first.
+            codecs: The section's codecs, the preferred one first.
         """
         before = self._negotiated
         self._take_codecs(codecs)
@@ -197,7 +197,7 @@ class MediaSender(RtpSender):
         return not self._negotiated or any(codec.name in source.codecs for codec in self._negotiated)
 
     def _sync(self) -> None:
-        """Begin or cease to send, by what is to be sent and what was negotiated."""
+        """Begin or stop sending, by the source and the negotiated codecs."""
         is_there = self._has_started and not self._stopped and self.source is not None
         sends = is_there and not self._is_paused and self.is_enabled
         if sends and self._choice is None and self.source is not None and self._can_send(self.source):
@@ -208,7 +208,7 @@ class MediaSender(RtpSender):
                 self.departures.start_rate()
         elif not sends:
             self._cease()
-        # Of a track that is paused too: receivers take one without reports for one that has ended.
+        # For a paused track too: receivers take a track without reports for one that has ended.
         if is_there and self._reports is None:
             self._reports = asyncio.ensure_future(self._send_reports())
         elif not is_there and self._reports is not None:
@@ -216,7 +216,7 @@ class MediaSender(RtpSender):
             self._reports = None
 
     def _cease(self) -> None:
-        """Send no more of what is sent."""
+        """Stop sending the frames of the source."""
         choice, self._choice = self._choice, None
         if choice is None:
             return
@@ -228,7 +228,7 @@ class MediaSender(RtpSender):
         self._awaits_keyframe = self.kind == "video"
 
     async def stop(self) -> None:
-        """Stop for good; called by aiortc when the connection is closed."""
+        """Stop forever; called by aiortc when the connection is closed."""
         if self._stopped:
             return
         self._stopped = True
@@ -247,7 +247,7 @@ class MediaSender(RtpSender):
             await self._transmit_reports([RtcpByePacket(sources=[self.ssrc])])
 
     def choose_again(self) -> None:
-        """Take what the source now has for this link."""
+        """Take what the source now chooses for this link."""
         if self._stopped or self.source is None or self._choice is None:
             return
         choice = self._choose(self.source)
@@ -259,7 +259,7 @@ class MediaSender(RtpSender):
             self._take(choice)
 
     def replay(self, frames: list[tuple[EncodedFrame, list[bytes]]]) -> None:
-        """Send frames that others have had, which may be many: they wait until the link has taken them."""
+        """Send frames that others already had. They may be many: they wait until the link has taken them."""
         if not self._sends or frames[0][0].timestamp <= self._newest_timestamp:
             return
         self._awaits_keyframe = False
@@ -268,7 +268,7 @@ class MediaSender(RtpSender):
         self._begin_sending()
 
     def deliver(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
-        """Send a frame; called by its source."""
+        """Send a frame; called by its feed."""
         if not self._sends:
             self._awaits_keyframe = self.kind == "video"
             return
@@ -299,7 +299,7 @@ class MediaSender(RtpSender):
 
     @property
     def _feed(self) -> Feed | None:
-        """What delivers the frames; None: nothing yet."""
+        """The feed that delivers the frames; None: there is none yet."""
         return None if self._choice is None else self._choice.feed
 
     def _choose(self, source: AnySource) -> Choice:
@@ -318,7 +318,7 @@ class MediaSender(RtpSender):
 
     def _use(self, codec: RTCRtpCodecParameters) -> None:
         if codec.payloadType != self._payload_type:
-            # What was sent before is of another payload type, and so would be what is sent again.
+            # Packets sent before are of another payload type, and so would be their retransmissions.
             self._sent_packets = SentPackets()
         self._payload_type, self._clock_rate = codec.payloadType, codec.clockRate
         self._retransmission_payload_type = self._resent_as.get(codec.payloadType)
@@ -326,14 +326,14 @@ class MediaSender(RtpSender):
 
     def _begin_sending(self) -> None:
         if self._sending is None:
-            # Hardly any transport makes a datagram wait, and then this is all.
+            # Hardly any transport makes a datagram wait, so this usually sends all.
             self._sending = run_eagerly(self._send_queue())
             if self._sending is not None:
                 self._sending.add_done_callback(self._on_sent)
         self._tell_backlog()
 
     async def getStats(self) -> RTCStatsReport:
-        """The W3C's statistics: what was sent, and what the other end reported of it."""
+        """The W3C's statistics: the number of packets sent, and the peer's reports of them."""
         report = RTCStatsReport()
         if self.source is not None:
             encoder = self._feed.encoder_of(self) if isinstance(self._feed, EncodingFeed) else None
@@ -374,7 +374,7 @@ class MediaSender(RtpSender):
                     self.departures.poll()
             self._longest_queue = _MAX_QUEUE
         except ConnectionError:
-            # The transport closed first, which ends this one too.
+            # The transport closed first, which ends this sender too.
             self._queue.clear()
 
     async def _send_frame(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
@@ -382,7 +382,7 @@ class MediaSender(RtpSender):
         payload_type = self._payload_type
         self._newest_timestamp = frame.timestamp
         timestamp = (frame.timestamp + self._timestamp_origin) & 0xFFFFFFFF
-        # Of sound the marker would mean the begin of a talk spurt (RFC 3551 section 4.1).
+        # In audio, the marker would mean the beginning of a talkspurt (RFC 3551 section 4.1).
         last = len(payloads) - 1 if self.kind == "video" else None
         is_first = not self._packets
         self._timestamp = timestamp
@@ -393,7 +393,7 @@ class MediaSender(RtpSender):
             number = self._sequence_number
             self._sequence_number = (number + 1) & 0xFFFF
             marker = 0x80 if index == last else 0
-            # One packet tells it for all.
+            # One packet carries it for the whole frame.
             captured = frame.time if index == 0 and self.kind == "video" else None
             packet = SentPacket(number, timestamp, marker, payload, captured)
             self._sent_packets.add(packet)
@@ -402,11 +402,11 @@ class MediaSender(RtpSender):
             self._packets += 1
             self._octets += len(sent)
         if is_first:
-            # Receivers can tell the time of this track from the first report on.
+            # Receivers know the time of this track from the first report on.
             await self._send_report()
 
     def _with_earlier(self, payload_type: int, timestamp: int, payload: bytes) -> tuple[int, bytes]:
-        """Payload type and payload of a packet, with what earlier ones had where the link loses some."""
+        """Payload type and payload of a packet, with earlier ones added (RED) if the link loses packets."""
         if self._carrier is None:
             return payload_type, payload
         carried = self._redundancy.payload(REDUNDANCY[self._carrier.name], payload_type, timestamp, payload)
@@ -426,7 +426,7 @@ class MediaSender(RtpSender):
         await self.transmit(data)
 
     async def on_rtcp(self, packet: AnyRtcpPacket) -> None:
-        """Take what the other end says of the stream."""
+        """Handle an RTCP packet of the peer about this stream."""
         if isinstance(packet, (RtcpRrPacket, RtcpSrPacket)):
             self._on_report(packet)
         elif isinstance(packet, RtcpRtpfbPacket):
@@ -476,20 +476,20 @@ class MediaSender(RtpSender):
             self._estimate.on_receiver_estimate(bitrate, self._sent.rate(self._octets, time.monotonic()))
             self._feed.report_estimate(self, self._estimate.bitrate)
 
-    # What the transport asks for.
+    # The following methods are called by the transport.
 
     @property
     def needed(self) -> int | None:
-        """Bits per second that are sent at most; None: not known yet."""
+        """Maximum that is sent, in bit/s; None: not known yet."""
         return None if self._feed is None else self._feed.needed_by(self)
 
     def on_link_estimate(self, bitrate: int, is_confirmed: bool) -> None:
-        """Take note of what this track may be sent with."""
+        """Record the bitrate with which this track may be sent."""
         if self._feed is not None and self._follows_feedback:
             self._feed.report_estimate(self, bitrate, is_confirmed)
 
     def send_probe(self, probe: Probe) -> bool:
-        """Send a burst of padding, as packets that repeat nothing (RFC 4588)."""
+        """Send a burst of padding, as RTX packets without an original (RFC 4588)."""
         if self._retransmission_payload_type is None or not self.is_enabled or self._stopped:
             return False
         if self._probe is None or self._probe.done():
@@ -521,7 +521,7 @@ class MediaSender(RtpSender):
                 packets += 1
                 await self.transmit(data)
         except ConnectionError:
-            # The session is ending, which others notice and tell.
+            # The session is ending, which other code notices and reports.
             return
 
     def _tell_backlog(self) -> None:
@@ -545,7 +545,7 @@ class MediaSender(RtpSender):
 
     @property
     def _known_round_trip(self) -> float:
-        """Seconds, by the receiver's reports and by its feedback, which comes some time later: the shorter one."""
+        """Round-trip time in seconds: the shorter one of the receiver's reports and of its feedback, which is delayed."""
         told = [self._round_trip] if self._round_trip else []
         if self._follows_feedback:
             told.append(self.departures.round_trip)
@@ -559,7 +559,7 @@ class MediaSender(RtpSender):
             return
         retransmission_number = self._retransmission_sequence_number
         self._retransmission_sequence_number = (retransmission_number + 1) & 0xFFFF
-        # The original sequence number goes before the payload (RFC 4588 section 4).
+        # The original sequence number precedes the payload (RFC 4588 section 4).
         payload = struct.pack("!H", packet.number) + packet.payload
         flags = self._retransmission_payload_type | packet.marker
         ssrc = self.retransmission_ssrc
@@ -567,16 +567,16 @@ class MediaSender(RtpSender):
 
     async def _send_reports(self) -> None:
         while True:
-            # Varied, so that the reports of many senders do not come at once (RFC 3550 section 6.2).
+            # Random, so that the reports of many senders do not come at once (RFC 3550 section 6.2).
             await asyncio.sleep(0.5 + random.random())
             if self._packets:
                 try:
                     await self._send_report()
-                except Exception as error:  # noqa: BLE001 - reported; without the next one the other end loses the time
+                except Exception as error:  # noqa: BLE001 - reported; without the next one the peer loses the time
                     self._failures.add("send a report", error, time.monotonic())
 
     async def _send_report(self) -> None:
-        """Tell which moment the time stamps of this moment mean, on the clock that all sources of this process share."""
+        """Send an RTCP sender report: the RTP timestamp of now, by the clock that all sources of this process share."""
         now = time.monotonic()
         ntp = ntp_time(now)
         info = RtcpSenderInfo(

@@ -1,4 +1,4 @@
-"""`SentPackets`: what a receiver may ask for again (NACK, RFC 4585 section 6.2.1). No clock and no I/O of its own."""
+"""`SentPackets`: keeps sent packets for retransmission (NACK, RFC 4585 section 6.2.1; RTX, RFC 4588). No clock and no I/O."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Final, NamedTuple
 __all__ = ["SentPacket", "SentPackets"]
 
 _HISTORY: Final = 512
-"""Packets that are kept: several round trips of any bitrate that is sent here."""
+"""Number of packets kept: several round trips at any bitrate that is sent here."""
 
 
 class SentPacket(NamedTuple):
-    """A packet, as it may be asked for again.
+    """A sent packet, kept for retransmission.
 
     Attributes:
-        number: Its sequence number.
-        timestamp: Its RTP timestamp.
-        marker: Its marker, in its place.
-        payload: Its payload.
-        captured: When its frame was captured, if it tells.
+        number: Sequence number.
+        timestamp: RTP timestamp.
+        marker: Marker bit, at its place in the octet.
+        payload: RTP payload.
+        captured: Capture time of its frame; None: the packet does not carry it.
     """
 
     number: int
@@ -31,12 +31,12 @@ class SentPacket(NamedTuple):
 class SentPackets:
     """The last packets of one stream.
 
-    Receivers repeat what they ask for, GStreamer's many times within the round trip of a link whose queue is full. A packet
-    that was sent again is on its way for a round trip: what is asked for meanwhile would only lengthen the queue.
+    Receivers repeat their requests; GStreamer does so many times within the round trip of a link whose queue is full. A
+    retransmitted packet is on its way for a round trip, and answering requests meanwhile would only lengthen the queue.
     """
 
     def __init__(self) -> None:
-        # At the place of the sequence number.
+        # By the sequence number modulo the length.
         self._packets: list[SentPacket | None] = [None] * _HISTORY
         self._sent_again_at: list[float | None] = [None] * _HISTORY
 
@@ -47,15 +47,15 @@ class SentPackets:
         self._sent_again_at[place] = None
 
     def again(self, number: int, round_trip: float, now: float) -> SentPacket | None:
-        """Take note that a packet is asked for.
+        """Handle a request for a packet.
 
         Args:
-            number: Its sequence number.
-            round_trip: Seconds.
+            number: Sequence number.
+            round_trip: Round-trip time in seconds.
             now: Seconds on any clock that does not jump.
 
         Returns:
-            The packet, to be sent again. None: it is not known any more, or on its way again.
+            The packet to send again. None: it is no longer known, or on its way again.
         """
         place = number % _HISTORY
         packet, before = self._packets[place], self._sent_again_at[place]

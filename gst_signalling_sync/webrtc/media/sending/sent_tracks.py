@@ -1,4 +1,4 @@
-"""`SentTracks`: the tracks that a role sends to every session. Changed by callers' threads, read by all."""
+"""`SentTracks`: the tracks that a role sends to every session. Callers' threads change them; any thread reads them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["SentTrack", "SentTracks"]
 
 @dataclass(frozen=True, slots=True)
 class SentTrack:
-    """A track.
+    """A sent track.
 
     Attributes:
-        number: Tells it from all others of its role.
+        number: Distinguishes it from all others of its role.
         source: Brings its frames.
-        is_paused: Whether nothing of it is sent.
+        is_paused: Whether it is paused.
     """
 
     number: int
@@ -29,7 +29,7 @@ class SentTrack:
 
     @property
     def kind(self) -> MediaKind:
-        """Of its media."""
+        """The kind of its media."""
         return self.source.kind
 
 
@@ -37,14 +37,15 @@ class SentTracks:
     """The tracks, in the order in which they are offered."""
 
     def __init__(self) -> None:
-        # Guards what follows against two that change it; the tuple is replaced, never changed, so that readers need no lock.
+        # Guards the attributes below against concurrent changes. The tuple is replaced, never changed, so that readers need no
+        # lock.
         self._lock = threading.Lock()
         self._numbers = itertools.count()
         self._tracks: tuple[SentTrack, ...] = ()
 
     @property
     def snapshot(self) -> tuple[SentTrack, ...]:
-        """The tracks; any thread."""
+        """The tracks; on any thread."""
         return self._tracks
 
     def add(self, sources: Sequence[AnySource]) -> None:
@@ -53,10 +54,10 @@ class SentTracks:
             self._tracks += tuple(SentTrack(next(self._numbers), source) for source in sources)
 
     def replace(self, old: AnySource, new: AnySource) -> bool:
-        """Have a source take the place of another: on the same track where the name is the same, else on another track.
+        """Replace a source: on the same track if the name is the same, else on another track.
 
         Returns:
-            Whether the old one was there.
+            Whether the old source was there.
         """
 
         def successor(track: SentTrack) -> SentTrack:
@@ -69,7 +70,7 @@ class SentTracks:
         """Pause or resume a track.
 
         Returns:
-            Whether it is there.
+            Whether the track is there.
         """
         return self._change(source, lambda track: replace(track, is_paused=is_paused))
 
@@ -77,7 +78,7 @@ class SentTracks:
         """Remove a track.
 
         Returns:
-            Whether it was there.
+            Whether the track was there.
         """
         with self._lock:
             before = self._tracks

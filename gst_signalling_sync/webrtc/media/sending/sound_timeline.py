@@ -1,4 +1,4 @@
-"""`SoundTimeline`: samples in the order written, each with the moment at which it sounds. No clock of its own."""
+"""`SoundTimeline`: written samples in order, each with its time. It has no clock."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 __all__ = ["SoundTimeline"]
 
 _PAUSE_SECONDS: Final = 2.0
-"""A write that comes this much late follows on a pause. Less may be a busy machine, and the writer catches up."""
+"""A write that is this much late follows a pause. A smaller delay may be due to a busy machine, and the writer catches up."""
 
 _LATE_SECONDS: Final = 0.04
 _LATE_WINDOW_SECONDS: Final = 1.0
-"""Who is this much late at every write of so long a time has paused too, and does not catch up."""
+"""A writer that is `_LATE_SECONDS` late at every write of this time has paused too, and does not catch up."""
 
 _CAPTURED_SECONDS: Final = 0.5
-"""A first block that is longer was not captured just now: it is to be heard from its beginning, in its time."""
+"""A longer first block was not captured just now: it is sent from its beginning, in real time."""
 
 _MAX_SECONDS: Final = 60.0
 
@@ -27,10 +27,10 @@ _DRIFT_WINDOW_SECONDS: Final = 30.0
 
 
 class _Least:
-    """The least of what was seen in a window of time, told when the window ends.
+    """The minimum of the values seen in a window of time, known when the window ends.
 
     Args:
-        seconds: How long a window is.
+        seconds: Length of a window.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -43,7 +43,7 @@ class _Least:
         self._least = float("inf")
 
     def see(self, value: float, now: float) -> float | None:
-        """Take note of a value; the least one if this was the window's last."""
+        """Record a value; return the minimum if this was the window's last value."""
         self._least = min(self._least, value)
         if now - self._since < self._seconds:
             return None
@@ -53,14 +53,16 @@ class _Least:
 
 
 class SoundTimeline:
-    """What was written and is not sent yet.
+    """The samples that are written and not sent yet.
 
-    Who writes in real time is sent at once: the first samples end at the moment they are written, unless they are half a second
-    or more, and what follows joins them without a gap, however irregularly it is written. Who writes ahead is sent in real
-    time. Who pauses is taken up again at the moment of the next write, after two seconds at once, after less when the writer
-    does not catch up. A writer whose clock runs fast gets ahead by a little all the time; that is cut off every 30 s.
+    The audio of a writer in real time is sent at once. Its first samples end at the time of their write, unless they last half
+    a second or more; the next ones join them without a gap, however irregular the writes are. Audio that is written ahead is
+    sent in real time. After a pause of the writer, its samples begin at the time of the next write: at once after a pause of 2
+    s, after a shorter one if the writer does not catch up. A writer whose clock runs fast gets further ahead over time; the
+    excess is dropped every 30 s.
 
-    Who tells when its samples were captured is believed: the first ones sound then, and a pause is one at once.
+    If the writer gives capture times, they are used: the first samples are sent for that time, and a pause takes effect at
+    once.
 
     Args:
         rate: Samples per second.
@@ -70,7 +72,7 @@ class SoundTimeline:
         self._rate = rate
         self._blocks: deque[NDArray[np.int16]] = deque()
         self._waiting = 0
-        # Of the first sample that waits, in samples on the clock that `now` is read from.
+        # Of the first sample that waits, in samples on the clock of `now`.
         self._position: int | None = None
         self._is_new = True
         self._late = _Least(_LATE_WINDOW_SECONDS)
@@ -81,18 +83,18 @@ class SoundTimeline:
 
     @property
     def waiting(self) -> float:
-        """Seconds of sound that wait."""
+        """Seconds of audio that wait."""
         return self._waiting / self._rate
 
     def clear(self) -> None:
-        """Forget all that waits; what is written next is the beginning of something else."""
+        """Drop all samples that wait; the next write begins a new piece of audio."""
         self._blocks.clear()
         self._waiting = 0
         self._position = None
         self._is_new = True
 
     def discard(self, now: float) -> None:
-        """Forget what is due, because nobody listens."""
+        """Drop the samples that are due, because no session takes them."""
         while self.take(now, 0.0) is not None:
             pass
 
@@ -100,9 +102,9 @@ class SoundTimeline:
         """Append samples.
 
         Args:
-            samples: ``(samples, channels)``.
-            now: Seconds.
-            begin: When the first of them was captured, in seconds; None: the last of them is of now.
+            samples: Samples of shape ``(samples, channels)``.
+            now: Seconds on any clock that does not jump.
+            begin: Capture time of the first sample, in seconds. Defaults to None: the last sample was captured now.
         """
         if not len(samples):
             return
@@ -127,20 +129,21 @@ class SoundTimeline:
         self._drop(self._waiting - round(_MAX_SECONDS * self._rate))
 
     def due_at(self) -> float | None:
-        """When the first sample that waits is to be sent, None if none waits."""
+        """When the first sample that waits must be sent; None: no sample waits."""
         if self._position is None or not self._waiting:
             return None
         return self._position / self._rate
 
     def take(self, now: float, ahead: float) -> tuple[NDArray[np.int16], int, bool] | None:
-        """Take what is to be sent now.
+        """Take the samples to send now.
 
         Args:
-            now: Seconds.
-            ahead: Seconds of sound beyond `now` that are taken as well, if anything is due.
+            now: Seconds on the clock of `write`.
+            ahead: Seconds of audio beyond `now` that are taken too, if a sample is due.
 
         Returns:
-            Samples, the position of the first one, and whether they do not follow on those taken before; None: nothing is due.
+            The samples, the position of the first one, and whether they do not follow those taken before. None: no sample is
+            due.
         """
         due = self.due_at()
         if due is None or due > now or self._position is None:

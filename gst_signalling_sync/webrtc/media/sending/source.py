@@ -1,4 +1,4 @@
-"""`Source`: what makes the frames that a `MediaSender` sends, and `StreamSource`, which brings what was encoded elsewhere."""
+"""`Source`: encodes the frames that a `MediaSender` sends; `StreamSource`: brings frames that were encoded elsewhere."""
 
 from __future__ import annotations
 
@@ -26,80 +26,80 @@ __all__ = [
 
 
 class StreamSink(Sink, Protocol):
-    """A sender that takes what was encoded elsewhere; used on the loop."""
+    """A sender that takes frames encoded elsewhere; used on the loop."""
 
     def replay(self, frames: list[tuple[EncodedFrame, list[bytes]]]) -> None:
-        """Take frames that others have had, a keyframe first, as fast as the link allows."""
+        """Take frames that other senders already had, beginning with a keyframe, as fast as the link allows."""
 
     def choose_again(self) -> None:
-        """Ask the source again what to take: it is another stream now, or the link has become another."""
+        """Ask the source again what to take, because the stream or the link has changed."""
 
 
 class Feed(Protocol):
-    """What delivers frames to senders; called on the loop."""
+    """Delivers frames to senders; called on the loop."""
 
     @property
     def makes_keyframes(self) -> bool:
-        """Whether a keyframe that is asked for is a new one."""
+        """Whether a requested keyframe is a new frame."""
 
     def attach(self, sink: StreamSink, form: SendForm, loop: LoopThread) -> None:
-        """Begin to deliver frames in a form to a sender."""
+        """Begin to deliver frames of a form to a sender."""
 
     def detach(self, sink: StreamSink) -> None:
         """Stop delivering to a sender."""
 
     def request_keyframe(self, sink: StreamSink) -> bool:
-        """Ask for a keyframe."""
+        """Request a keyframe on behalf of a sender; return whether one will come."""
 
     def report_estimate(self, sink: StreamSink, bitrate: int, is_confirmed: bool = True) -> tuple[int, int]:
-        """Take note of the bits per second that a link carries; returns the least and the most that are ever sent."""
+        """Record the bitrate that a link carries; return the minimum and maximum that are ever sent, all in bit/s."""
 
     def needed_by(self, sink: StreamSink) -> int | None:
-        """Bits per second that are sent to a link at most; None: not known yet."""
+        """Maximum that a link is sent, in bit/s; None: not known yet."""
 
     def report_backlog(self, sink: StreamSink, is_behind: bool) -> None:
-        """Take note of whether a link has frames waiting, so that more had better not come."""
+        """Record whether frames wait on a link, so that more should not come."""
 
 
 @runtime_checkable
 class EncodingFeed(Protocol):
-    """A feed that encodes what it delivers, and tells by what; called on the loop."""
+    """A feed that encodes its frames; called on the loop."""
 
     def encoder_of(self, sink: Sink) -> EncoderInUse | None:
-        """What encodes the frames of a sender; None: nothing does."""
+        """The encoder whose frames a sender gets; None: there is no encoder."""
 
 
 class Source(Feed, Protocol):
-    """What a `MediaSender` needs of a `VideoSource` or an `AudioSource`; called on the loop."""
+    """The interface of `VideoSource` and `AudioSource` for a `MediaSender`; called on the loop."""
 
     @property
     def kind(self) -> MediaKind:
-        """Of its media."""
+        """The kind of the track."""
 
     @property
     def name(self) -> str | None:
-        """The track's, None where it has none."""
+        """The track's name; None: no name."""
 
     @property
     def codecs(self) -> tuple[str, ...]:
-        """What it can be encoded in, the preferred one first."""
+        """Codecs that it can be encoded in, the preferred one first."""
 
 
 @runtime_checkable
 class ProtectedSource(Protocol):
-    """A source of which a program says how it is protected against losses."""
+    """A source for which a program sets the protection against packet loss."""
 
     @property
     def fec(self) -> bool | None:
-        """Whether each packet repeats what the one before had; None: while the link loses packets."""
+        """Whether each packet repeats the content of the previous one; None: while the link loses packets."""
 
 
 class Negotiated(NamedTuple):
     """A codec that a link has negotiated.
 
     Attributes:
-        codec: Its name.
-        parameters: Its ``a=fmtp``.
+        codec: The codec's name.
+        parameters: The codec's ``a=fmtp`` parameters.
     """
 
     codec: str
@@ -107,11 +107,11 @@ class Negotiated(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What a link is sent.
+    """The choice for one link.
 
     Attributes:
-        place: Of the codec among those that it has negotiated.
-        feed: What delivers it.
+        place: Place of the codec among the negotiated ones.
+        feed: What delivers the frames.
     """
 
     place: int
@@ -120,22 +120,22 @@ class Choice(NamedTuple):
 
 @runtime_checkable
 class StreamSource(Protocol):
-    """A source of what was encoded elsewhere, which not every receiver takes; called on the loop."""
+    """A source of frames that were encoded elsewhere, which not every receiver takes; called on the loop."""
 
     @property
     def kind(self) -> MediaKind:
-        """Of its media."""
+        """The kind of the track."""
 
     @property
     def name(self) -> str | None:
-        """The track's, None where it has none."""
+        """The track's name; None: no name."""
 
     @property
     def codecs(self) -> tuple[str, ...]:
-        """What it can be sent in, its own first."""
+        """Codecs that it can be sent in, its own first."""
 
     def choose(self, sender: StreamSink, negotiated: Sequence[Negotiated], loop: LoopThread) -> Choice:
-        """What a link is sent: the stream as it is, where it takes it. The sender is told when that is to be asked again."""
+        """Choose what a link is sent: the stream unchanged if the link takes it. The sender is told when to choose again."""
 
     def leave(self, sender: StreamSink) -> None:
         """Forget a sender that has chosen."""

@@ -1,4 +1,4 @@
-"""`SourceThread`: the thread in which a source encodes, for as long as anybody takes what it makes."""
+"""`SourceThread`: the thread on which a source encodes, while any session takes its track."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ __all__ = ["SourceThread"]
 logger = logging.getLogger(__name__)
 
 _PAUSE_SECONDS: Final = 1.0
-"""After an exception that escaped from what the thread does, so that one that comes again and again costs little."""
+"""Pause after an unexpected exception, so that one that recurs costs little."""
 
 
 class SourceThread:
-    """One thread at a time: who leaves and comes back while it is at work finds it still there.
+    """One thread at a time. A session that leaves and comes back while the thread is busy uses the same thread.
 
-    Two at once would mix what they encode, and a receiver would get the last frame of the one after the first of the other.
+    Two threads at once would mix their output, and a receiver would get the last frame of one after the first of the other.
     `ensure` and `leave` are called with the source's lock held.
 
     Args:
-        name: Of the thread; ``gss-`` is put before it.
+        name: Name of the thread, without the prefix ``gss-``.
     """
 
     def __init__(self, name: str) -> None:
@@ -35,15 +35,15 @@ class SourceThread:
 
     @property
     def is_running(self) -> bool:
-        """Whether it is at work, or waits for some."""
+        """Whether it runs, busy or waiting."""
         return self._is_running
 
     def ensure(self, main: Callable[[], None]) -> None:
-        """Start it, unless it runs.
+        """Start the thread, unless it runs.
 
         Args:
-            main: What it does, until it has called `leave`. It is called again after an exception, which is logged: a thread
-                that is gone would leave a source that looks alive and sends nothing.
+            main: The thread's function, which runs until it has called `leave`. It is called again after an exception, which is
+                logged: without the thread, the source would look alive and send nothing.
         """
         if self._is_running:
             return
@@ -53,14 +53,14 @@ class SourceThread:
         self._is_running = True
 
     def leave(self) -> None:
-        """Take note that nobody is there to work for; on the thread, which ends now."""
+        """Record that no session is left; on the thread, which ends now."""
         self._is_running = False
 
     def join(self, deadline: Deadline) -> bool:
-        """Wait until it has ended; on a caller's thread.
+        """Wait until the thread has ended; on a caller's thread.
 
         Returns:
-            Whether it has.
+            Whether it has ended.
         """
         thread = self._thread
         if thread is None:
@@ -70,7 +70,7 @@ class SourceThread:
 
     def _run(self, main: Callable[[], None], previous: threading.Thread | None) -> None:
         if previous is not None:
-            # It is just about to return; then waiting for this one is waiting for both.
+            # It is about to return; so a wait for this thread is a wait for both.
             previous.join()
         while True:
             try:

@@ -1,4 +1,4 @@
-"""What a link is sent of a stream that was encoded elsewhere: the stream as it is, or encoded again. No clock and no I/O."""
+"""Chooses whether a link is sent a stream unchanged or encoded again. No clock and no I/O."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["StreamChoice", "choose_for"]
 
 
 class StreamChoice(NamedTuple):
-    """What a link is sent.
+    """The choice for one link.
 
     Attributes:
-        place: Of the codec among those that it has negotiated.
-        as_is: Whether it takes the stream as it is.
+        place: Place of the codec among those that the link has negotiated.
+        as_is: Whether the link takes the stream unchanged.
     """
 
     place: int
@@ -30,13 +30,13 @@ def choose_for(
     """Choose for one link.
 
     Args:
-        negotiated: Its codecs, the preferred one first.
-        codec: Of the stream.
-        stream: What it is. None: nothing came of it yet, and it is taken for one that suits.
-        encoded: Codecs that it can be encoded again in.
+        negotiated: The link's codecs, the preferred one first.
+        codec: The stream's codec.
+        stream: The stream's format. None: no frame has come yet, and the format is assumed to suit.
+        encoded: Codecs in which the stream can be encoded again.
 
     Returns:
-        The first form of the stream's codec that takes it as it is, else the first that it can be encoded in.
+        The first form of the stream's codec that takes the stream unchanged, else the first codec that it can be encoded in.
     """
     for place, (name, parameters) in enumerate(negotiated):
         if name == codec and (stream is None or VIDEO[codec].takes(parameters, stream)):

@@ -1,7 +1,7 @@
-"""`Transcoder`: decodes what was encoded elsewhere and encodes it again, for the links that cannot take it as it is.
+"""`Transcoder`: decodes a stream that was encoded elsewhere and encodes it again, for links that cannot take it unchanged.
 
-Threads: writers leave access units in a queue. While anybody watches, one thread decodes them; what it makes goes the way of
-every `VideoSource`, whose thread encodes it.
+Threads: writers put access units into a queue. While any session takes the track, one thread decodes them and writes the frames
+to a `VideoSource`, whose thread encodes them.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ __all__ = ["Transcoder"]
 logger = logging.getLogger(__name__)
 
 _MAX_WAITING: Final = 60
-"""Access units that wait beside those that it begins with: more than the processor decodes in time."""
+"""Maximum number of waiting access units beside those with which decoding begins: more are not decoded in time."""
 
 _DATED_SECONDS: Final = 30.0
-"""An older one, of a source that has ended, is of now for who begins with it."""
+"""An older frame, of a source that has ended, gets the time of now when a receiver begins with it."""
 
 _CURRENT_SECONDS: Final = 0.2
-"""An older frame that others follow is decoded for these alone."""
+"""An older frame that others follow is decoded only because they refer to it."""
 
 
 class Transcoder(VideoSource):
     """A source whose frames are decoded from access units.
 
     Args:
-        fps: Frames per second at the most.
-        joinable: Called for the access units since the last keyframe, with which decoding begins.
-        ask: Called when decoding can only go on with a keyframe.
-        named: Called for the source as log lines name it.
-        encoder: As of `VideoSource`.
+        fps: Maximum frame rate, in frames per second.
+        joinable: Returns the access units since the last keyframe, with which decoding begins.
+        ask: Called when decoding can go on only with a keyframe.
+        named: Returns the name of the source for log lines.
+        encoder: As in `VideoSource`. Defaults to None.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Transcoder(VideoSource):
         self._joinable = joinable
         self._ask = ask
         self._named = named
-        # Guards what follows; notified when the decoder's thread may have something to do.
+        # Guards the attributes below; notified when the decoder thread may have something to do.
         self._units_changed = Condition()
         self._units: deque[EncodedFrame] = deque()
         self._watching: set[Sink] = set()
@@ -73,13 +73,13 @@ class Transcoder(VideoSource):
         self._decoding_failures = Failures(logger, named, (av.FFmpegError, DecodingError))
 
     def decode(self, frame: EncodedFrame) -> None:
-        """Take the next access unit, if anybody watches; returns at once."""
+        """Put the next access unit into the queue, if any session takes the track; returns at once."""
         with self._units_changed:
             if not self._watching or frame.timestamp <= self._newest_timestamp:
                 return
             self._newest_timestamp = frame.timestamp
             if len(self._units) >= self._allowed:
-                # What follows cannot be decoded without them.
+                # The next access units cannot be decoded without these.
                 self._units.clear()
                 self._allowed = _MAX_WAITING
                 self._awaits_keyframe = True
@@ -96,7 +96,7 @@ class Transcoder(VideoSource):
                 logger.info("%s: it is decoded and encoded again for who cannot take it as it is", self._named())
                 self._units = deque(self._joinable())
                 self._awaits_keyframe = not self._units
-                # A writer may be about to bring the last one, which is among these.
+                # A writer may be about to put the last one, which is among these.
                 self._newest_timestamp = self._units[-1].timestamp if self._units else -1
                 self._allowed = len(self._units) + _MAX_WAITING
             self._watching.add(sink)
@@ -104,19 +104,19 @@ class Transcoder(VideoSource):
         super().attach(sink, form, loop)
 
     def detach(self, sink: Sink) -> None:
-        """Stop delivering to a sender; the last one ends the threads."""
+        """Stop delivering to a sender. The threads end with the last sender."""
         super().detach(sink)
         with self._units_changed:
             self._watching.discard(sink)
             self._units_changed.notify_all()
 
     def join(self, deadline: Deadline) -> None:
-        """Wait until the threads have ended, if nobody watches any more; on a caller's thread."""
+        """Wait until the threads have ended, if no session takes the track any more; on a caller's thread."""
         super().join(deadline)
         if not self._watching and not self._decoder.join(deadline):
             logger.warning("%s: a frame is still being decoded %g s after close()", self._named(), deadline.seconds)
 
-    # What follows runs on the decoder's thread.
+    # The following methods run on the decoder thread.
 
     def _decode_all(self) -> None:
         decoder = VideoDecoder()
@@ -139,7 +139,7 @@ class Transcoder(VideoSource):
                 self._decoding_failures.passed()
 
     def _take(self) -> tuple[EncodedFrame, bool] | None:
-        """Wait for the next access unit, and whether others follow it. None: the thread is to end."""
+        """Wait for the next access unit; return it, and whether others follow it. None: the thread must end."""
         with self._units_changed:
             while self._watching:
                 if self._units:

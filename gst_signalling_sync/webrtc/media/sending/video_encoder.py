@@ -1,4 +1,4 @@
-"""`VideoEncoder`: frames in, access units out. Each is used by one thread."""
+"""`VideoEncoder`: encodes frames to access units. Each is used by one thread."""
 
 from __future__ import annotations
 
@@ -25,28 +25,29 @@ __all__ = ["VideoEncoder", "default_bitrate"]
 logger = logging.getLogger(__name__)
 
 _BITS_PER_PIXEL: Final = 0.08
-"""What a moving picture takes to look well in either codec, by the rule of thumb."""
+"""Bits per pixel of a moving scene in good quality, by a rule of thumb for either codec."""
 
 _MIN_DEFAULT: Final = 100_000
 
 _FOLLOWED: Final = (0.5, 4.0)
-"""Bitrates that an open codec follows, as multiples of the one that it was opened with. Its buffer keeps its size in bits, so
-that below it would let bursts through which are too long, and above it would hardly allow for frames of different sizes."""
+"""Range of bitrates that an open codec follows, as multiples of the one it was opened with. Its buffer keeps its size in bits:
+below the range it would let too long bursts through, above it would hardly allow frames of different sizes."""
 
 _SMALL_CHANGE: Final = 0.2
-"""Of the bitrate: a keyframe that comes anyway is no reason to open the codec again; of the frame rate: not worth one."""
+"""Change of the bitrate, as a part of it, for which a keyframe that comes anyway does not open the codec again; and change of
+the frame rate that is not worth a keyframe."""
 
 
 def default_bitrate(width: int, height: int, fps: float) -> int:
-    """What a source of that size is encoded with when nobody said anything else.
+    """The bitrate of a source without limits.
 
     Args:
-        width: Pixels.
-        height: Pixels.
+        width: Width in pixels.
+        height: Height in pixels.
         fps: Frames per second.
 
     Returns:
-        Bits per second: 0.08 per pixel.
+        The bitrate in bit/s: 0.08 bit per pixel and frame.
     """
     return max(_MIN_DEFAULT, round(width * height * fps * _BITS_PER_PIXEL))
 
@@ -58,18 +59,19 @@ class _Held(NamedTuple):
 
 
 class VideoEncoder:
-    """Encodes the frames of one source in one codec, for real time: none is skipped, and none is held back by software.
+    """Encodes the frames of one source in one codec, in real time: it skips no frame, and software holds none back.
 
-    Changes of the bitrate and of the frame rate cost no keyframe where the encoder `follows` them. FFmpeg does not tell libvpx
-    of a new bitrate, but libvpx gives each frame its share of the bitrate by how long it is shown: it is told a longer duration
-    for a higher bitrate, and a shorter one for a lower. libx264 is told a bitrate. An encoder is opened again, which begins
-    with a keyframe, when the size of the frames changes, and when the bitrate changes by more than it follows.
+    Changes of the bitrate and of the frame rate cost no keyframe if the encoder `follows` them. FFmpeg does not pass a new
+    bitrate to libvpx, but libvpx gives each frame a share of the bitrate by its duration. So libvpx gets a longer duration for
+    a higher bitrate, and a shorter one for a lower bitrate. libx264 gets the bitrate. An encoder is opened again, which begins
+    with a keyframe, if the size of the frames changes, or if the bitrate changes by more than the encoder follows.
 
-    What hardware makes is read: a keyframe gets its parameter sets, and a stream that receivers were not promised is refused.
+    The output of hardware is parsed: keyframes get their parameter sets, and a stream of a profile that was not negotiated is
+    refused.
 
     Args:
-        form: Of the codec.
-        kind: What encodes.
+        form: Form of the codec.
+        kind: The encoder. Defaults to software.
     """
 
     def __init__(self, form: SendForm, kind: EncoderKind = SOFTWARE) -> None:
@@ -80,7 +82,7 @@ class VideoEncoder:
         self._reader = self._codec.unit_reader() if kind.is_hardware else None
         self._rate_change = kind.rate_change(self._codec)
         self._encoder: OpenEncoder | None = None
-        # What it was opened with, or told since.
+        # The settings that it was opened with or got since.
         self._size = (0, 0)
         self._bitrate = 0
         self._fps = self._opened_fps = 0.0
@@ -94,24 +96,25 @@ class VideoEncoder:
         """Encode a frame.
 
         Args:
-            frame: In yuv420p; its type of picture is overwritten.
-            timestamp: In ticks of `VIDEO_CLOCK_RATE`, higher than the last.
-            time: When it was captured, for the result.
-            bitrate: Bits per second from here on.
-            fps: Frames per second that it is shared among.
-            keyframe: Whether this must be one.
+            frame: A frame in yuv420p; its picture type is overwritten.
+            timestamp: RTP timestamp in ticks of `VIDEO_CLOCK_RATE`, higher than the last one.
+            time: Capture time, for the result.
+            bitrate: Bitrate from here on, in bit/s.
+            fps: Frames per second among which it is shared.
+            keyframe: Whether this frame must be a keyframe.
 
         Returns:
-            The access units that are ready: of software that of this frame, of hardware maybe of earlier ones, or none.
+            The access units that are ready: of software, that of this frame; of hardware, possibly those of earlier frames, or
+            none.
 
         Raises:
-            av.FFmpegError: The encoder refused; `restart` it before the next frame.
-            ValueError: This PyAV lacks it.
-            MediaError: It made what cannot be sent.
+            av.FFmpegError: The encoder failed; `restart` it before the next frame.
+            ValueError: This PyAV lacks the encoder.
+            MediaError: Its output cannot be sent.
         """
         frame = self._kind.fitted(self._codec, frame)
         encoder = self._prepared((frame.width, frame.height), bitrate, fps, keyframe)
-        # By the true times, libvpx gives frames twice the bits for a second after one was left out.
+        # With the true times, libvpx doubles the bits of frames for a second after a frame was left out.
         frame.pts = self._next
         frame.time_base = Fraction(1, VIDEO_CLOCK_RATE)
         frame.duration = self._pass_on(encoder, bitrate, fps)
@@ -122,7 +125,7 @@ class VideoEncoder:
         return [made for _, together in groupby(packets, lambda each: each.pts) for made in self._made(list(together))]
 
     def restart(self) -> None:
-        """Begin again, with a keyframe, because a frame was lost that the next ones would build on."""
+        """Begin again, with a keyframe, because a frame was lost to which the next ones refer."""
         self._encoder = None
         self._held.clear()
 
@@ -132,7 +135,7 @@ class VideoEncoder:
         return self._rate_change is RateChange.FREE
 
     def _made(self, packets: list[av.Packet[Any]]) -> Iterator[EncodedFrame]:
-        """What is sent of the packets of one frame."""
+        """The frames to send from the packets of one frame."""
         data = b"".join(map(bytes, packets))
         keyframe = any(packet.is_keyframe for packet in packets)
         if self._reader is not None and data:
@@ -150,19 +153,19 @@ class VideoEncoder:
         yield EncodedFrame(self._codec.name, data, held.timestamp, keyframe, held.time)
 
     def _prepared(self, size: tuple[int, int], bitrate: int, fps: float, keyframe: bool) -> OpenEncoder:
-        """The encoder, opened again or told of a new bitrate where that is needed."""
+        """The encoder, opened again or given a new bitrate if needed."""
         is_near = self._is_near(bitrate, fps)
         if self._encoder is not None and size == self._size:
             if self._rate_change is RateChange.IN_PLACE:
                 if not is_near:
                     self._bitrate, self._fps = bitrate, fps
-                    # It goes on to share it among the frames that it was opened for.
+                    # It continues to share the bitrate among the frame rate that it was opened for.
                     self._kind.set_bitrate(self._encoder, self._codec, round(bitrate * self._opened_fps / fps))
                 return self._encoder
             if is_near and not (keyframe and abs(bitrate - self._bitrate) > _SMALL_CHANGE * self._bitrate):
                 return self._encoder
         self._size, self._bitrate, self._fps, self._opened_fps = size, bitrate, fps, fps
-        # Some devices have room for one.
+        # The old encoder is closed first: some devices have room for one only.
         self.restart()
         self._encoder = self._kind.open(EncoderSettings(self._codec, size, fps, bitrate, dict(self._form.options)))
         self.openings += 1
@@ -176,7 +179,7 @@ class VideoEncoder:
         return lowest * self._bitrate <= bitrate <= highest * self._bitrate
 
     def _pass_on(self, encoder: OpenEncoder, bitrate: int, fps: float) -> int:
-        """Have the next frame get its part of the bitrate; how long the codec is told that it is shown, in ticks."""
+        """Give the next frame its share of the bitrate; return the duration in ticks that the codec is told."""
         duration = VIDEO_CLOCK_RATE / self._fps
         part = bitrate / fps / (self._bitrate / self._fps)
         if self._kind.follows_durations(self._codec):

@@ -1,8 +1,8 @@
-"""`VideoSource`: frames that are written are encoded once per codec, for all sessions.
+"""`VideoSource`: written frames are encoded once per codec, for all sessions.
 
-Threads: writers leave the newest frame in a slot. While anybody watches, one thread takes it from there, converts and
-encodes it; the loop delivers the result. The slot, and what receivers ask of the encoders, are guarded by one lock that
-nobody holds while converting or encoding.
+Threads: writers leave the newest frame in a slot. While any session takes the track, one thread takes frames from the slot,
+converts and encodes them; the loop delivers the result. One lock guards the slot and the receivers' requests to the encoders.
+No thread holds it while it converts or encodes.
 """
 
 from __future__ import annotations
@@ -41,34 +41,37 @@ __all__ = ["Bitrate", "VideoSource", "check_fps"]
 logger = logging.getLogger(__name__)
 
 Bitrate = int | tuple[int, int] | None
-"""Bits per second: the highest, or the lowest and the highest, or None to go by the size of the frames."""
+"""Bits per second: the maximum, or ``(minimum, maximum)``; None: by the size of the frames."""
 
 _MAX_FPS: Final = 240
 
 _REPEAT_SECONDS: Final = 1.0
-"""A source that pauses sends its last frame again this often: the end of it may have been lost, which no receiver sees."""
+"""Interval in seconds at which a source repeats its last frame if no other is written. A receiver does not notice that the last
+packets of a frame are lost until another frame comes."""
 
 _BURST: Final = 3
-"""Frames that may come early: who writes at about `fps`, and several at once after a stall, must not wait ever after."""
+"""Number of frames that may come early. A writer at about `fps` that catches up after a stall must not be throttled from then
+on."""
 
 _POLL_SECONDS: Final = 0.005
 
 _HELD_BACK_SECONDS: Final = 0.25
-"""Where an encoder gives a frame out when the next one is put in, and none comes, the same one is put in again."""
+"""Maximum interval in seconds after which the same frame is encoded again, if an encoder returns a frame only when it gets the
+next one and none is written."""
 
 
 def check_fps(fps: float) -> None:
-    """Refuse a frame rate that no source has.
+    """Check the frame rate of a source.
 
     Raises:
-        ValueError: It is not more than 0, or too high.
+        ValueError: `fps` is 0 or less, or more than 240.
     """
     if not 0 < fps <= _MAX_FPS:
         raise ValueError(f"fps={fps!r}: frames per second are more than 0 and at most {_MAX_FPS}")
 
 
 class _Written:
-    """A frame as it was written, and when it was captured; identity tells two of them apart."""
+    """A written frame and its capture time. Identity tells two of them apart."""
 
     __slots__ = ("frame", "time")
 
@@ -78,7 +81,7 @@ class _Written:
 
 
 class VideoSource(ControlledTrack):
-    """A video track of a producer or consumer; made by their `add_video`. Written to by any thread.
+    """A video track of a producer or consumer; made by their `add_video`. `write` may be called from any thread.
 
     Example:
         camera = robot.add_video(fps=30, bitrate=(300_000, 2_000_000), name="front")
@@ -86,17 +89,18 @@ class VideoSource(ControlledTrack):
             camera.write(np.zeros((480, 640, 3), np.uint8))
 
     Args:
-        fps: Frames per second at the most; frames that are written faster are left out.
-        codecs: Some of ``"VP8"``, ``"H264"``, ``"VP9"`` and ``"AV1"``, the preferred one first. Each session gets the first
-            that its other end takes. By default ``"VP8"`` and ``"H264"``, which take less of a processor than the others.
-        bitrate: Bits per second: the highest, or the lowest and the highest. None: by the size of the frames, 0.08 per pixel.
-        degradation: What is given up where a link is too thin for the frames, see `Degradation`.
-        name: By which the other end knows the track, see `checked_name`; None: it has none.
-        encoder: None or ``"software"``; ``"auto"``: hardware where some works; or FFmpeg's name of one, see `choose_encoder`.
+        fps: Maximum frame rate, in frames per second. Frames that are written faster are left out. Defaults to 30.
+        codecs: Some of ``"VP8"``, ``"H264"``, ``"VP9"`` and ``"AV1"``, the preferred one first. Each session gets the first one
+            that its peer takes. Defaults to ``"VP8"`` and ``"H264"``, which need the least processor time.
+        bitrate: Maximum in bit/s, or ``(minimum, maximum)``. Defaults to None: 0.08 bit per pixel and frame.
+        degradation: What is reduced if a link is too thin for the frames, see `Degradation`. Defaults to ``"balanced"``.
+        name: Name by which the peer knows the track, see `checked_name`. Defaults to None: no name.
+        encoder: ``"software"``; ``"auto"``: hardware if it works; or FFmpeg's name of an encoder, see `choose_encoder`.
+            Defaults to None: software.
 
     Raises:
-        ValueError: There is no such codec, encoder or preference, a number is out of range, or the name is none that a track
-            may have.
+        ValueError: A codec, the encoder or the preference is unknown, a number is out of range, or the name is not that of a
+            track.
     """
 
     kind: Final = "video"
@@ -114,7 +118,7 @@ class VideoSource(ControlledTrack):
     ) -> None:
         check_fps(fps)
         self.name: Final = checked_name(name, self.kind)
-        """The name by which the other end knows the track; None: it has none."""
+        """The name by which the peer knows the track; None: no name."""
         self.fps = float(fps)
         names = _checked_codecs(codecs)
         self._limits = _checked_limits(bitrate)
@@ -128,14 +132,14 @@ class VideoSource(ControlledTrack):
         self._owner = Owner("video source")
         self._fan_out = FanOut()
 
-        # Guards what follows; notified when the thread may have something to do.
+        # Guards the attributes below; notified when the thread may have something to do.
         self._changed = Condition()
         self._newest: _Written | None = None
         self._written = 0
         self._encoded = 0
         self._encodings: dict[SendForm, Encoding] = {}
         self._form_of: dict[Sink, SendForm] = {}
-        # Those on which hardware is called or was, by form.
+        # Threads that call, or have called, a hardware encoder, by form.
         self._encoder_threads: dict[SendForm, EncoderThread] = {}
         self._thread = SourceThread("video-source")
         self._failures = Failures(logger, lambda: repr(self), (av.FFmpegError, ValueError))
@@ -145,27 +149,27 @@ class VideoSource(ControlledTrack):
 
     @property
     def frames_written(self) -> int:
-        """Frames that were written."""
+        """Number of frames written."""
         return self._written
 
     @property
     def frames_encoded(self) -> int:
-        """Frames that were encoded: while nobody watches, none. A frame that is repeated counts again."""
+        """Number of frames encoded. It does not grow while no session takes the track. A repeated frame counts again."""
         return self._encoded
 
     @property
     def frames_failed(self) -> int:
-        """Frames that could not be converted or encoded, for each codec in use; each is logged, at most every 10 s."""
+        """Number of frames that could not be converted or encoded, per codec in use. They are logged, at most every 10 s."""
         return self._failures.count
 
     @property
     def failure(self) -> Exception | None:
-        """Why the newest frame could not be sent; None: nothing is wrong."""
+        """Why the newest frame could not be sent; None: nothing failed."""
         return self._failures.newest
 
     @property
     def encoders(self) -> dict[str, str]:
-        """What encodes, FFmpeg's name by codec, such as ``{"H264": "h264_nvenc"}``; empty while nobody watches.
+        """FFmpeg's names of the encoders in use by codec, such as ``{"H264": "h264_nvenc"}``; empty while no session takes it.
 
         Raises:
             RuntimeError: The source was inherited by `fork`.
@@ -176,12 +180,12 @@ class VideoSource(ControlledTrack):
 
     @property
     def encoder_failure(self) -> MediaError | None:
-        """Why frames are encoded by software where hardware was asked for; None: that was not, or it works."""
+        """Why software encodes although hardware was asked for; None: hardware was not asked for, or it works."""
         return self._encoder_failure
 
     @property
     def bitrate(self) -> int | None:
-        """What is being encoded with, in bits per second, the highest of all codecs; None while nobody watches.
+        """Target bitrate in bit/s, the highest of all codecs in use; None while no session takes the track.
 
         Raises:
             RuntimeError: The source was inherited by `fork`.
@@ -192,21 +196,23 @@ class VideoSource(ControlledTrack):
         return max(rates, default=None)
 
     def write(self, picture: Any, format: str = "bgr24", *, captured: float | None = None) -> None:
-        """Send a frame to every session; returns at once. It is copied, so the array may be used again.
+        """Send a frame to every session; returns at once. The frame is copied, so the array may be used again.
 
-        Nothing is queued: of frames that come faster than they are encoded, or than `fps`, the newest wins. A source that
-        pauses repeats its last frame every second, and whenever a receiver needs a new one to begin with.
+        Nothing is queued: if frames come faster than they are encoded, or than `fps`, the newest one is sent. If no frame is
+        written, the last one is repeated every second, and whenever a receiver needs a keyframe.
 
         Args:
-            picture: ``(height, width, 3)`` uint8 of bgr24 and rgb24, ``(height, width)`` of gray8, ``(height * 3 / 2, width)``
-                of yuv420p, or an `av.VideoFrame`, whose time stamp is not used. Its size may change at any time. H264 has
-                even sides: an odd last row or column is left out.
-            format: ``"bgr24"``, ``"rgb24"``, ``"gray8"`` or ``"yuv420p"``; not used for an `av.VideoFrame`.
-            captured: When it was, on the clock of `time.monotonic`; None: now. Receivers keep it in sync with sound by this.
+            picture: uint8 of shape ``(height, width, 3)`` for bgr24 and rgb24, ``(height, width)`` for gray8,
+                ``(height * 3 / 2, width)`` for yuv420p; or an `av.VideoFrame`, whose ``pts`` is ignored. The size may change
+                at any time. H264 has even sides: an odd last row or column is left out.
+            format: ``"bgr24"``, ``"rgb24"``, ``"gray8"`` or ``"yuv420p"``; ignored for an `av.VideoFrame`. Defaults to
+                ``"bgr24"``.
+            captured: Capture time in seconds, from `time.monotonic`. Receivers keep video in sync with audio by it. Defaults to
+                now.
 
         Raises:
-            TypeError: It is neither an array of uint8 nor an `av.VideoFrame`.
-            ValueError: The format is unknown, the shape is not the format's, or `captured` is not within a minute of now.
+            TypeError: `picture` is neither an array of uint8 nor an `av.VideoFrame`.
+            ValueError: The format is unknown, the shape is not the format's, or `captured` is more than a minute from now.
             RuntimeError: The source was inherited by `fork`.
         """
         self._owner.check()
@@ -218,15 +224,15 @@ class VideoSource(ControlledTrack):
             self._written += 1
             self._changed.notify_all()
 
-    # What follows is for senders, on the loop.
+    # The following methods are called by senders, on the loop.
 
     def attach(self, sink: Sink, form: SendForm, loop: LoopThread) -> None:
-        """Begin to deliver frames to a session's sender. A keyframe comes soon; what comes before is of no use to it.
+        """Begin to deliver frames to a session's sender. A keyframe follows soon; the sender cannot use the frames before it.
 
         Args:
             sink: Gets every frame from now on.
-            form: Of one of `codecs`.
-            loop: Whose thread the sink is called on.
+            form: Form of one of `codecs`.
+            loop: The loop on whose thread the sink is called.
         """
         with self._changed:
             self._form_of[sink] = form
@@ -238,7 +244,7 @@ class VideoSource(ControlledTrack):
         self.request_keyframe(sink)
 
     def detach(self, sink: Sink) -> None:
-        """Stop delivering to a sender; the last one ends the thread."""
+        """Stop delivering to a sender. The thread ends with the last sender."""
         with self._changed:
             form = self._form_of.pop(sink, None)
             if form is None:
@@ -257,7 +263,7 @@ class VideoSource(ControlledTrack):
         """Ask for a keyframe on behalf of a receiver.
 
         Returns:
-            Whether one will come; otherwise this receiver asks too often.
+            Whether one will come. False: this receiver asks too often.
         """
         with self._changed:
             encoding = self._encoding_of(sink)
@@ -267,15 +273,15 @@ class VideoSource(ControlledTrack):
             return encoding.keyframes.ask(sink, time.monotonic())
 
     def report_estimate(self, sink: Sink, bitrate: int, is_confirmed: bool = True) -> tuple[int, int]:
-        """Take note of what a link carries.
+        """Record the bitrate that a link carries.
 
         Args:
             sink: The link's sender.
             bitrate: Bits per second.
-            is_confirmed: Whether it was measured; other links do not suffer from one that is not.
+            is_confirmed: Whether the bitrate was measured. One that was not does not affect other links. Defaults to True.
 
         Returns:
-            The lowest and the highest bitrate that the source is ever sent with.
+            The minimum and maximum that the source is ever sent with, in bit/s.
         """
         with self._changed:
             encoding = self._encoding_of(sink)
@@ -285,17 +291,17 @@ class VideoSource(ControlledTrack):
             return encoding.bitrate.limits if encoding.has_limits else (bitrate, bitrate)
 
     def needed_by(self, sink: Sink) -> int | None:
-        """The highest bitrate that a link is ever sent, in bits per second; None: not known before the first frame."""
+        """Maximum that a link is ever sent, in bit/s; None: not known before the first frame."""
         with self._changed:
             encoding = self._encoding_of(sink)
             return encoding.bitrate.limits[1] if encoding is not None and encoding.has_limits else None
 
     def report_backlog(self, sink: Sink, is_behind: bool) -> None:
-        """Take note of whether a link has frames waiting; while all have, no more are made.
+        """Record whether frames wait on a link. While frames wait on all links, no more are encoded.
 
         Args:
             sink: The link's sender.
-            is_behind: Whether it has.
+            is_behind: Whether frames wait.
         """
         with self._changed:
             encoding = self._encoding_of(sink)
@@ -308,7 +314,7 @@ class VideoSource(ControlledTrack):
             self._changed.notify_all()
 
     def encoder_of(self, sink: Sink) -> EncoderInUse | None:
-        """What encodes the frames of a sender; None: it takes none."""
+        """The encoder whose frames a sender gets; None: the sender is not attached."""
         with self._changed:
             encoding = self._encoding_of(sink)
             return None if encoding is None else encoding.encoder.in_use
@@ -327,7 +333,7 @@ class VideoSource(ControlledTrack):
         return None if form is None else self._encodings.get(form)
 
     def join(self, deadline: Deadline) -> None:
-        """Wait until the thread has ended, if nobody watches any more; on a caller's thread."""
+        """Wait until the thread has ended, if no session takes the track any more; on a caller's thread."""
         if not self._encodings and not self._thread.join(deadline):
             logger.warning("%r: a frame is still being encoded %g s after close()", self, deadline.seconds)
         for form, thread in list(self._encoder_threads.items()):
@@ -336,7 +342,7 @@ class VideoSource(ControlledTrack):
                     "%r: the driver of its %s encoder has not returned; its thread is left behind", self, form.codec
                 )
 
-    # What follows runs on the source's thread.
+    # The following methods run on the source's thread.
 
     def _main(self) -> None:
         last: _Written | None = None
@@ -358,11 +364,11 @@ class VideoSource(ControlledTrack):
                 continue
             timestamp = max(timestamp + 1, int(captured * VIDEO_CLOCK_RATE))
             for form in self._fan_out.forms:
-                # A frame that is repeated is of now for who shows it, and was captured when it was.
+                # A repeated frame gets a new RTP timestamp, since it is shown now, but keeps its capture time.
                 self._encode(converted, form, timestamp, written.time)
 
     def _next(self, last: _Written | None, last_time: float, due: float) -> _Written | None:
-        """Wait for the next frame to encode: a new one, or the last one again. None: the thread is to end."""
+        """Wait for the next frame to encode: a new one, or the last one again. None: the thread must end."""
         with self._changed:
             while self._encodings:
                 now = time.monotonic()
@@ -381,7 +387,7 @@ class VideoSource(ControlledTrack):
         return all(len(each.behind) >= each.sinks for each in self._encodings.values())
 
     def _repeat_at(self, last_time: float) -> float:
-        """When to send the last frame again if no other comes."""
+        """The time at which the last frame is sent again if no other comes."""
         if any(each.holds_back for each in self._encodings.values()):
             return last_time + min(2 * self._interval, _HELD_BACK_SECONDS)
         times = [each.keyframes.due_at() for each in self._encodings.values()]
@@ -415,7 +421,7 @@ class VideoSource(ControlledTrack):
                     encoding.made(each, time.monotonic())
             for each in encoded:
                 self._fan_out.post(form, each)
-        except Exception as error:  # noqa: BLE001 - reported; the others are still to get their frame
+        except Exception as error:  # noqa: BLE001 - reported; the other codecs must still get their frame
             self._failures.add(f"encode a frame of {frame.width}x{frame.height} in {form.codec}", error, now)
             encoding.restart()
         else:
