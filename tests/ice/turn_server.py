@@ -30,10 +30,10 @@ class TurnServer:
 
     Attributes:
         lifetime: Lifetime of an allocation, in seconds.
-        permission_lifetime: Of a permission.
-        channel_lifetime: Of a channel.
+        permission_lifetime: Lifetime of a permission, in seconds.
+        channel_lifetime: Lifetime of a channel binding, in seconds.
         nonce_lifetime: Seconds after which a nonce is stale.
-        password: Of the user.
+        password: The user's password.
         forbidden: Peers that it does not relay to.
     """
 
