@@ -1,4 +1,4 @@
-"""The core that decides which end offers, and when (RFC 8829): tables, and both ends in simulated time."""
+"""The core that decides which end offers, and when: tables, and both ends in simulated time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Received TSNs, and the reassembly of messages from their chunks (RFC 9260 sections 6.5 to 6.9)."""
+"""Received TSNs, and the reassembly of messages from their chunks (RFC 9260 sections 6.2 and 6.9)."""
 
 from __future__ import annotations
 
