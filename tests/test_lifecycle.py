@@ -343,7 +343,7 @@ def test_ctrl_c_interrupts_every_blocking_call(uri: str, call: str) -> None:
         interrupted = time.monotonic()
         assert process.wait(10) != 0
         assert time.monotonic() - interrupted < 8
-        # What the end of the program could not deliver is said behind it.
+        # Lines about what could not be delivered at exit follow it.
         assert "\nKeyboardInterrupt" in process.stderr.read()
 
 

@@ -35,7 +35,7 @@ class Signalling(Protocol):
 
 
 async def connect(address: str) -> Signalling:
-    """Connect in the way that the address tells.
+    """Connect to a signalling server or to a producer, by the form of the address.
 
     Args:
         address: ``ws://...`` of a signalling server, or ``HOST:PORT`` of the producer itself.

@@ -303,7 +303,7 @@ def test_plain_http_on_the_tls_port(ca: PrivateCA, log: Log) -> None:
     log.assert_one_line_without(*SECRETS)
 
 
-# What is not refused
+# Not refused
 
 
 def test_compression_that_browsers_offer_is_declined_and_the_connection_goes_on() -> None:

@@ -23,7 +23,7 @@ from ..waiting import wait_until
 Source = VideoSource | AudioSource
 
 MOST_LOST_SECONDS = 0.2
-"""Maximum of the time for which frames of a track that stays are lost."""
+"""Maximum of the seconds for which frames of a track that stays are lost."""
 
 SETTLED_SECONDS = 60.0
 

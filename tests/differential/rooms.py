@@ -126,7 +126,7 @@ class Room:
         return heard
 
     def hear_others(self, speakers: list[Any]) -> Heard:
-        """What all peers receive.
+        """Collect what all peers receive.
 
         Args:
             speakers: What the speaker received.

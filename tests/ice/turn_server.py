@@ -158,10 +158,10 @@ class Simulation:
         """Let time pass.
 
         Args:
-            seconds: How much.
-            until: A function; when it returns something true, that is the end.
-            each: A function that is called every so often.
-            every: Seconds.
+            seconds: How much time passes.
+            until: A function that ends the run when it returns true. Defaults to None: the run takes all the time.
+            each: A function that is called at intervals. Defaults to None.
+            every: Seconds between two calls of `each`.
         """
         end, next_call = self.now + seconds, self.now + every
         self._pump()
