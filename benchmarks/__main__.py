@@ -64,7 +64,7 @@ def data(
     quick: bool,
     as_json: bool,
 ) -> None:
-    """Data channels: first message, round trip, flood, bulk, processor time per message, and what lost packets cost."""
+    """Data channels: first message, round trip, flood, bulk, processor time per message, and the cost of lost packets."""
     workload, pace, flows = Workload(), data_benchmark.TEN_SESSIONS, data_benchmark.FLOWS
     if quick:
         workload = Workload(warm_up=100, pings=1000, flood_messages=2000, bulk_messages=200)
@@ -97,7 +97,7 @@ def server(rounds: int, idle_peers: tuple[int, ...], sessions: int, messages: in
 @click.option("--rounds", default=15, show_default=True, help="How often each is measured.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def start(rounds: int, as_json: bool) -> None:
-    """How long it takes to begin: imports, and `gst-signalling-sync list`."""
+    """Time to start: imports, and `gst-signalling-sync list`."""
     result = start_benchmark.run(rounds, _progress())
     if as_json:
         click.echo(report.start_json(result))
@@ -112,7 +112,7 @@ def start(rounds: int, as_json: bool) -> None:
 @click.option("--bitrate", default=1_000_000, show_default=True, help="Bits per second, of all contestants.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def video(rounds: int, seconds: float, only: tuple[str, ...], bitrate: int, as_json: bool) -> None:
-    """Live video: the producer's CPU and what it does to a control loop beside it, frame rates, latency."""
+    """Live video: the producer's processor time and its effect on a control loop in its process, frame rates, latency."""
     result = video_benchmark.run(rounds, seconds, bitrate, only, _progress())
     if as_json:
         click.echo(video_report.video_json(result))
@@ -134,7 +134,7 @@ def video(rounds: int, seconds: float, only: tuple[str, ...], bitrate: int, as_j
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the bitrates over time as PNG.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def links(seconds: float, profiles: tuple[str, ...], pairs: tuple[str, ...], plot: Path | None, as_json: bool) -> None:
-    """Video over thin and lossy links: frame rate, delay, freezes and use of the link, beside the real peers."""
+    """Video over thin and lossy links: frame rate, delay, freezes and use of the link, compared with the real peers."""
     results = links_benchmark.run(profiles, pairs, seconds, _progress())
     if plot is not None:
         links_report.plot_links(results, plot)
@@ -151,7 +151,7 @@ def links(seconds: float, profiles: tuple[str, ...], pairs: tuple[str, ...], plo
     "--fault-every", default=5.0, show_default=True, help="Seconds from one fault to the next; 0: none happens."
 )
 def soak(minutes: float, warm_up: float, fault_every: float) -> None:
-    """Long streaming while things break: memory, threads, messages, frames and sound of a recording."""
+    """Long streaming with faults: memory, threads, messages, and the frames and sound of a recording."""
     result = soak_benchmark.run(minutes, warm_up, fault_every or None, _progress())
     report.print_soak(_report_console(), result)
 
@@ -162,7 +162,7 @@ def soak(minutes: float, warm_up: float, fault_every: float) -> None:
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the returns per second as PNG.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def fleet(clients: int, outage: float, plot: Path | None, as_json: bool) -> None:
-    """Clients that are cut off from their signalling server at once: when they are back, and how many at a time."""
+    """Clients that all lose their signalling server: when each is back, and how many come back at a time."""
     result = fleet_benchmark.run(clients, outage, 60.0, _progress())
     if plot is not None:
         fleet_report.plot_fleet(result, plot)
@@ -178,7 +178,7 @@ def fleet(clients: int, outage: float, plot: Path | None, as_json: bool) -> None
 @click.option("--consumers", default=4, show_default=True, help="Of each producer.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def pass_through(rounds: int, seconds: float, consumers: int, as_json: bool) -> None:
-    """A file and an RTSP camera in H264: the processor time of sending it as it is, of encoding it again, and from memory."""
+    """A file and an RTSP camera in H264: the processor time of sending as it is, of encoding again, and from memory."""
     result = pass_through_benchmark.run(rounds, seconds, consumers, _progress())
     if as_json:
         click.echo(result.to_json())
@@ -191,7 +191,7 @@ def pass_through(rounds: int, seconds: float, consumers: int, as_json: bool) -> 
 @click.option("--frames", default=150, show_default=True, help="That each is measured with in a round.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def frames(rounds: int, frames: int, as_json: bool) -> None:
-    """One frame on its way from an array to packets: the processor time of each step."""
+    """One frame from an array to packets: the processor time of each step."""
     result = frames_benchmark.run(rounds, frames, _progress())
     if as_json:
         click.echo(result.to_json())
@@ -200,7 +200,7 @@ def frames(rounds: int, frames: int, as_json: bool) -> None:
 
 
 def _report_console() -> Console:
-    # A file or pipe has no width: the tables must not be squeezed into rich's 80 columns. "[/s]" is no markup.
+    # A file or pipe has no width, and rich would squeeze the tables into 80 columns. Markup is off for headings with "[/s]".
     console = Console(markup=False, highlight=False)
     return console if console.is_terminal else Console(markup=False, highlight=False, width=_REPORT_COLUMNS)
 

@@ -1,6 +1,6 @@
-"""This library's signalling server in a process of its own, without limits: prints its URI, ends with its stdin.
+"""This library's signalling server in a process of its own, without limits. Prints its URI, and ends with its standard input.
 
-Run as ``python -m benchmarks.embedded_server [PORT]``; without a port it takes a free one.
+Run as ``python -m benchmarks.embedded_server [PORT]``. Without a port it takes a free one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What one frame costs on its way from an array to packets, step by step, in processor time of the thread that does it.
+"""The cost of one frame from an array to packets, step by step, in processor time of the thread that does it.
 
-Processor time, because a busy machine makes each step late, but hardly dearer.
+Processor time is measured because a busy machine delays each step, but hardly makes it cost more.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ _RTP_HEADER: Final = bytes([0x80, 97, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
 
 @dataclass
 class FramesResult:
-    """Microseconds of a processor for each frame, by its size and the step, of each round."""
+    """Processor time per frame in microseconds, by the frame's size and the step, for each round."""
 
     rounds: dict[str, dict[str, list[float]]] = field(default_factory=dict)
 
     def add(self, size: tuple[int, int], step: str, microseconds: float) -> None:
-        """Take note of a round."""
+        """Add the result of a round."""
         self.rounds.setdefault(f"{size[0]}x{size[1]}", {}).setdefault(step, []).append(microseconds)
 
     def to_json(self) -> str:
-        """All of it."""
+        """All results as JSON."""
         return json.dumps(asdict(self))
 
 
@@ -53,9 +53,9 @@ def run(rounds: int, frames: int, progress: Callable[[str], None]) -> FramesResu
     """Measure each step.
 
     Args:
-        rounds: How many times.
-        frames: That each step is measured with in a round.
-        progress: Is told what is being measured.
+        rounds: Number of rounds.
+        frames: Number of frames that each step is measured with in a round.
+        progress: Called with what is being measured.
     """
     result = FramesResult()
     for number, size in itertools.product(range(rounds), SIZES):
@@ -65,7 +65,7 @@ def run(rounds: int, frames: int, progress: Callable[[str], None]) -> FramesResu
 
 
 def print_frames(console: Console, result: FramesResult) -> None:
-    """Show the medians."""
+    """Print the medians."""
     table = Table("step", title="One frame from an array to packets: microseconds of a processor, medians")
     for size in result.rounds:
         table.add_column(size, justify="right")
@@ -112,7 +112,7 @@ def _measure(result: FramesResult, size: tuple[int, int], frames: int) -> None:
 
 
 def _cost(step: Callable[[int], object], frames: int) -> float:
-    """Microseconds of this thread and of those that it has others do, for a frame."""
+    """Microseconds per frame that a step takes on this thread and on the threads that work for it."""
     for number in range(_SETTLING):
         step(number % _PICTURES)
     started = time.process_time()

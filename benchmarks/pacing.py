@@ -1,6 +1,6 @@
-"""Messages at a steady rate on many sessions, each sent back by the producer, the same code for all contestants.
+"""Messages at a steady rate on many sessions, each echoed by the producer; all contestants run the same code.
 
-Imports the standard library only: the contestants run in different virtualenvs.
+Imports the standard library only, because the contestants run in different virtual environments.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from benchmarks.cpu import CpuClock
 __all__ = ["GO", "OPEN", "Pace", "PacedMeasurement", "Pacing"]
 
 OPEN: Final = "open"
-"""What a pacer prints once all of its sessions have an open channel."""
+"""The line that a pacer prints when each of its sessions has an open channel."""
 
 GO: Final = "go"
-"""What it is told then, once the network is what it shall be."""
+"""The line that it is sent when the network is ready."""
 
 _NUMBER: Final = struct.Struct("!Q")
 _REST_SECONDS: Final = 60.0
-"""How long the last answers are waited for."""
+"""Maximum that the last answers are waited for."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What a pacer sends.
+    """The pace of a pacer.
 
     Attributes:
-        sessions: With the one producer, one channel in each.
-        hertz: Messages per second and session, each way.
-        seconds: For how long.
-        size: Of a message, in bytes.
+        sessions: Number of sessions with the one producer; each has one channel.
+        hertz: Messages per second and session, in each direction.
+        seconds: Length of the measurement.
+        size: Size of a message in bytes.
         producer_pid: The producer's process.
     """
 
@@ -50,7 +50,7 @@ class Pace:
     producer_pid: int = 0
 
     def to_json(self) -> str:
-        """As a command line argument."""
+        """The pace as a command line argument."""
         return json.dumps(asdict(self))
 
     @staticmethod
@@ -61,15 +61,15 @@ class Pace:
 
 @dataclass(frozen=True)
 class PacedMeasurement:
-    """What a pacer found. Each message counts twice at each end, as sent and as received.
+    """The measurement of a pacer. Each message counts twice at each end, as sent and as received.
 
     Attributes:
-        messages: How many were sent and came back.
-        p50_ms: Of the round trips, from `send` until the message is back; the others likewise.
+        messages: Number of messages that were sent and came back.
+        p50_ms: Median of the round-trip times, from `send` until the message is back.
         p99_ms: The 99th percentile.
-        max_ms: The longest one.
-        producer_cpu_us: Processor time of the producer per message.
-        consumer_cpu_us: That of the pacer, likewise.
+        max_ms: The maximum.
+        producer_cpu_us: Processor time of the producer per message, in microseconds.
+        consumer_cpu_us: Processor time of the pacer per message, in microseconds.
     """
 
     messages: int
@@ -80,7 +80,7 @@ class PacedMeasurement:
     consumer_cpu_us: float
 
     def to_json(self) -> str:
-        """As a line of output."""
+        """The measurement as a line of output."""
         return json.dumps(asdict(self))
 
     @staticmethod
@@ -95,7 +95,7 @@ class Pacing:
     The sessions take turns, so that their messages are spread evenly over time.
 
     Args:
-        pace: What to send.
+        pace: The pace to send at.
     """
 
     def __init__(self, pace: Pace) -> None:
@@ -107,18 +107,18 @@ class Pacing:
         self._cpu_before = (0.0, 0.0)
         self._began = 0.0
         self._sent_at = [0.0] * self._count
-        # Answers may come on several threads; the lock guards the two behind it.
+        # Answers may come on several threads; the lock guards the two attributes below it.
         self._lock = threading.Lock()
         self._round_trips: list[float] = []
         self._measurement: PacedMeasurement | None = None
         self.done = threading.Event()
-        """Set once every message has come back."""
+        """Set when every message has come back."""
 
     def send_all(self, sends: Sequence[Callable[[bytes], object]]) -> PacedMeasurement:
-        """Say that the channels are open, wait until the network is ready, send, and wait for the answers.
+        """Report that the channels are open, wait until the network is ready, send, and wait for the answers.
 
         Args:
-            sends: Sends a message on the channel of each session.
+            sends: For each session a function that sends a message on its channel.
 
         Returns:
             The measurement.
@@ -138,7 +138,7 @@ class Pacing:
         return self._result()
 
     async def send_all_on_loop(self, sends: Sequence[Callable[[bytes], object]]) -> PacedMeasurement:
-        """The same as `send_all`, for what has to send on its event loop."""
+        """Do the same as `send_all` for a contestant that must send on its event loop."""
         print(OPEN, flush=True)
         await asyncio.to_thread(sys.stdin.readline)
         self._begin()
@@ -151,7 +151,7 @@ class Pacing:
         return self._result()
 
     def take(self, message: bytes) -> None:
-        """Take a message that came back; on any thread."""
+        """Take a message that came back; callable from any thread."""
         now = time.perf_counter()
         (number,) = _NUMBER.unpack_from(message)
         with self._lock:

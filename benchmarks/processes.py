@@ -1,4 +1,4 @@
-"""Child processes of the benchmarks: contestants and signalling servers, none of which outlives its block."""
+"""Child processes of the benchmarks: contestants and signalling servers. Each ends with its block."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _END_SECONDS: Final = 5.0
 
 
 class Process:
-    """A child that talks in lines on its standard output.
+    """A child that prints lines on its standard output.
 
     Args:
-        arguments: Program and arguments.
-        environment: Added to this process's own.
+        arguments: The program and its arguments.
+        environment: Variables that are added to this process's own.
     """
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -63,13 +63,13 @@ class Process:
         return self._popen.pid
 
     def read_line(self, timeout: float) -> str:
-        """The next line of output.
+        """Read the next line of output.
 
         Args:
-            timeout: In seconds; after it the process is killed.
+            timeout: Seconds, after which the process is killed.
 
         Raises:
-            ChildProcessError: It ended, or was killed, without one; says what it printed as errors.
+            ChildProcessError: The process ended or was killed without a line. The message contains its standard error.
         """
         timer = threading.Timer(timeout, self._popen.kill)
         timer.start()
@@ -82,22 +82,22 @@ class Process:
         raise ChildProcessError(f"no answer within {timeout:g} s, or failed: {''.join(self._stderr[-15:])}")
 
     def write_line(self, line: str) -> None:
-        """Give it a line of input; does nothing when it ended, which `read_line` tells.
+        """Write a line to its standard input. Does nothing when the process has ended; `read_line` then raises.
 
         Args:
-            line: Without its end.
+            line: The line without its newline.
         """
         with contextlib.suppress(BrokenPipeError):
             self._stdin.write(f"{line}\n")
             self._stdin.flush()
 
     def close_input(self) -> None:
-        """End its standard input, which asks it to end."""
+        """Close its standard input, which asks it to end."""
         with contextlib.suppress(BrokenPipeError):
             self._stdin.close()
 
     def end(self) -> None:
-        """Close its standard input, and end it by force when that does not."""
+        """Close its standard input, and kill it if it does not end."""
         self.close_input()
         for force in (self._popen.terminate, self._popen.kill):
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -113,11 +113,11 @@ class Process:
 
 @contextlib.contextmanager
 def running(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[Process]:
-    """A child process for the time of the block.
+    """A child process for the duration of the block.
 
     Args:
-        arguments: Program and arguments.
-        environment: Added to this process's own.
+        arguments: The program and its arguments.
+        environment: Variables that are added to this process's own.
 
     Yields:
         The process.
@@ -139,27 +139,27 @@ class ServerProcess:
 
 @contextlib.contextmanager
 def embedded_server() -> Iterator[ServerProcess]:
-    """This library's server for the time of the block.
+    """This library's server for the duration of the block.
 
     Yields:
-        Where it listens.
+        The server.
     """
     with running([sys.executable, "-m", "benchmarks.embedded_server"]) as process:
         yield ServerProcess(process.read_line(_START_SECONDS), process.pid)
 
 
 def find_reference_server() -> str | None:
-    """The reference server's program, or None where it is not installed."""
+    """The reference server's program; None: it is not installed."""
     cargo_bin = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo") / "bin"
     return shutil.which("gst-webrtc-signalling-server", path=f"{os.environ.get('PATH', os.defpath)}:{cargo_bin}")
 
 
 @contextlib.contextmanager
 def reference_server() -> Iterator[ServerProcess]:
-    """The reference server for the time of the block.
+    """The reference server for the duration of the block.
 
     Yields:
-        Where it listens.
+        The server.
 
     Raises:
         FileNotFoundError: It is not installed.
@@ -169,7 +169,7 @@ def reference_server() -> Iterator[ServerProcess]:
         raise FileNotFoundError("gst-webrtc-signalling-server is not installed: run .ci/peers")
     port = free_port()
     command = [program, "--host", "127.0.0.1", "--port", str(port)]
-    # Its log of every message at the default level would cost more than its work.
+    # At the default level it logs every message, which would cost more than its work.
     environment = {**os.environ, "WEBRTCSINK_SIGNALLING_SERVER_LOG": "error"}
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -181,7 +181,7 @@ def reference_server() -> Iterator[ServerProcess]:
 
 
 def free_port() -> int:
-    """A port of the loopback at which nothing listens now."""
+    """A port of the loopback interface at which nothing listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""What the benchmarks found: tables for people, one JSON document for machines."""
+"""Results of the benchmarks: tables for people, a JSON document for programs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["figure", "print_missing", "print_server", "print_soak", "print_start
 
 
 def print_server(console: Console, result: ServerResult) -> None:
-    """Show what the servers do beside idle peers, and what is missing.
+    """Print the rates of the servers beside idle peers, and what is missing.
 
     Args:
-        console: Where.
-        result: Of `benchmarks.server.run`.
+        console: The console to print on.
+        result: The result of `benchmarks.server.run`.
     """
     table = Table(title="Signalling servers, each in a process of its own, driven from one other process; medians")
     table.add_column("server")
@@ -51,11 +51,11 @@ def print_server(console: Console, result: ServerResult) -> None:
 
 
 def print_start(console: Console, result: StartResult) -> None:
-    """Show what it takes to begin.
+    """Print the time to start.
 
     Args:
-        console: Where.
-        result: Of `benchmarks.start.run`.
+        console: The console to print on.
+        result: The result of `benchmarks.start.run`.
     """
     table = Table(title="To begin; medians, imports without the interpreter's own start")
     table.add_column("what", no_wrap=True)
@@ -69,11 +69,11 @@ def print_start(console: Console, result: StartResult) -> None:
 
 
 def print_soak(console: Console, result: SoakResult) -> None:
-    """Show what came of a soak.
+    """Print the result of a soak.
 
     Args:
-        console: Where.
-        result: Of `benchmarks.soak.run.run`.
+        console: The console to print on.
+        result: The result of `benchmarks.soak.run.run`.
     """
     faults = ", ".join(f"{count} x {name}" for name, count in result.faults.items()) or "none"
     table = Table(title=f"{result.seconds:.0f} s of video and sound; faults: {faults}")
@@ -96,10 +96,10 @@ def print_soak(console: Console, result: SoakResult) -> None:
 
 
 def start_json(result: StartResult) -> str:
-    """One document: the seconds of every round.
+    """The seconds of every round as a JSON document.
 
     Args:
-        result: Of `benchmarks.start.run`.
+        result: The result of `benchmarks.start.run`.
 
     Returns:
         JSON.
@@ -108,23 +108,23 @@ def start_json(result: StartResult) -> str:
 
 
 def server_json(result: ServerResult) -> str:
-    """Everything about the servers as a JSON document."""
+    """All results of the servers as a JSON document."""
     return json.dumps(asdict(result), indent=2)
 
 
 def print_missing(console: Console, missing: list[str]) -> None:
-    """Show what could not be measured.
+    """Print what could not be measured.
 
     Args:
-        console: Where.
-        missing: In words.
+        console: The console to print on.
+        missing: A sentence for each.
     """
     for what in missing:
         console.print(f"missing: {what}", style="yellow")
 
 
 def figure(value: float | None) -> str:
-    """A figure in a table; a dash where there is none."""
+    """A number in a table; a dash for None."""
     if value is None:
         return "-"
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"

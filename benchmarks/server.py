@@ -1,4 +1,4 @@
-"""Signalling servers, the embedded and the reference one: sessions and relayed messages beside thousands of idle peers."""
+"""Signalling servers, embedded and reference: sessions and relayed messages beside thousands of idle peers."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from benchmarks.processes import ServerProcess, embedded_server, find_reference_
 __all__ = ["ServerLoad", "ServerResult", "run"]
 
 PAIRS: Final = 8
-"""Producers and consumers that are busy at the same time."""
+"""Number of producers and consumers that are busy at the same time."""
 
 RELAY_WINDOW: Final = 32
-"""Messages of a session under way at the same time."""
+"""Maximum number of messages of a session that are under way."""
 
 CONNECTING_AT_ONCE: Final = 50
 _CANDIDATE: Final = "candidate:1 1 UDP 2015363327 192.0.2.7 50001 typ host"
@@ -33,17 +33,17 @@ _CANDIDATE: Final = "candidate:1 1 UDP 2015363327 192.0.2.7 50001 typ host"
 
 @dataclass(frozen=True)
 class ServerLoad:
-    """What a server did beside some idle peers: medians of the rounds.
+    """The load of a server beside some idle peers: medians of the rounds.
 
     Attributes:
         server: Its name.
-        idle_peers: Registered producers that do nothing.
-        sessions_per_s: Sessions opened, told to both ends and ended again.
-        session_cpu_us: The server's processor time for each of them; the driver may limit the rate, never this.
-        relayed_per_s: ICE messages that arrived.
-        relayed_cpu_us: The server's processor time for each of them.
-        memory_mib: Resident set size, with the idle peers alone; None where the system does not tell.
-        memory_per_idle_peer_kib: What it grew by since it had none.
+        idle_peers: Number of registered producers that do nothing.
+        sessions_per_s: Sessions that were opened, reported to both ends and ended again, per second.
+        session_cpu_us: The server's processor time per session. The driver may limit the rate, but not this.
+        relayed_per_s: ICE messages that arrived, per second.
+        relayed_cpu_us: The server's processor time per message.
+        memory_mib: Resident set size with the idle peers alone; None: the system does not report it.
+        memory_per_idle_peer_kib: Growth of the resident set size per idle peer.
     """
 
     server: str
@@ -58,11 +58,11 @@ class ServerLoad:
 
 @dataclass
 class ServerResult:
-    """What all servers gave.
+    """The results of all servers.
 
     Attributes:
-        loads: One per server and number of idle peers.
-        missing: Servers that could not take part, in words.
+        loads: One for each server and number of idle peers.
+        missing: A sentence for each server that could not take part.
     """
 
     loads: list[ServerLoad] = field(default_factory=list)
@@ -75,14 +75,14 @@ def run(
     """Measure both servers.
 
     Args:
-        rounds: How often to measure at each number of idle peers.
-        idle_peers: Those numbers, ascending.
-        sessions: To open in a round.
-        messages: To relay in a round.
-        progress: Is told what is being measured.
+        rounds: Number of rounds for each number of idle peers.
+        idle_peers: Numbers of idle peers, ascending.
+        sessions: Number of sessions that are opened in a round.
+        messages: Number of messages that are relayed in a round.
+        progress: Called with what is being measured.
 
     Returns:
-        The measurements, with what is missing.
+        The measurements, and what is missing.
     """
     _raise_descriptor_limit(max(idle_peers) + 1000)
     result = ServerResult()
@@ -190,7 +190,7 @@ class _Driver:
 
 
 class _Pair:
-    """A producer and a consumer that have sessions with each other only."""
+    """A producer and a consumer that have sessions only with each other."""
 
     def __init__(self, producer: ClientConnection, producer_id: str, consumer: ClientConnection) -> None:
         self._producer = producer
@@ -288,6 +288,6 @@ def _cpu_seconds(pid: int) -> float | None:
     stat = Path(f"/proc/{pid}/stat")
     if not stat.exists():
         return None
-    # After the program's name, which may hold spaces: fields 3 and on of proc(5); 14 and 15 are utime and stime.
+    # The program's name may contain spaces. The fields of proc(5) after it begin with 3; utime and stime are 14 and 15.
     fields = stat.read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""How long it takes to begin: importing this library, listing producers, and importing aiortc, which neither waits for."""
+"""Time to start: importing this library, listing producers, and importing aiortc, which neither of them does."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ LIST: Final = "gst-signalling-sync list"
 
 @dataclass
 class StartResult:
-    """Seconds of whole processes, per what they did, in the order of the rounds."""
+    """Seconds of whole processes, by what they did, in the order of the rounds."""
 
     rounds: dict[str, list[float]] = field(default_factory=dict)
 
     def milliseconds(self, what: str) -> float:
-        """The median over the rounds; for an import without the interpreter's own start."""
+        """The median over the rounds. For an import, the start of the interpreter itself is subtracted."""
         overhead = 0.0 if what in (LIST, NOTHING) else median(self.rounds[NOTHING])
         return (median(self.rounds[what]) - overhead) * 1e3
 
 
 def run(rounds: int, progress: Callable[[str], None]) -> StartResult:
-    """Measure all, one after another, several times.
+    """Measure all processes, one after another, in each round.
 
     Args:
-        rounds: How many times.
-        progress: Is told what is being measured.
+        rounds: Number of rounds.
+        progress: Called with what is being measured.
 
     Returns:
         The measurements.

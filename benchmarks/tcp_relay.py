@@ -1,4 +1,4 @@
-"""A relay of TCP connections that can be cut."""
+"""`TcpRelay`: a relay for TCP connections that can be cut."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _RESET: Final = struct.pack("ii", 1, 0)
 
 
 class TcpRelay:
-    """Listens on a port of its own and passes connections on to a signalling server, hundreds of them by one thread.
+    """Listens on a port and relays connections to a signalling server, hundreds of them on one thread.
 
     Args:
-        uri: Of the server.
+        uri: The server's.
     """
 
     def __init__(self, uri: str) -> None:
@@ -38,7 +38,7 @@ class TcpRelay:
         self._wake, self._woken = socket.socketpair()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
         self._uri = f"ws://127.0.0.1:{self._listener.getsockname()[1]}"
-        # What follows belongs to the thread.
+        # The attributes below belong to the thread.
         self._selector = selectors.DefaultSelector()
         self._ends: set[_End] = set()
         self._is_blocked = False
@@ -48,19 +48,19 @@ class TcpRelay:
 
     @property
     def uri(self) -> str:
-        """What a peer takes for the server."""
+        """The relay's, for peers to connect to."""
         return self._uri
 
     def cut(self) -> None:
-        """Reset all connections, at both of their ends; new ones can be made."""
+        """Reset all connections at both ends. New connections are accepted."""
         self._order(self._reset_all)
 
     def block(self) -> None:
-        """Reset all connections, and take no more until `unblock`: each is closed before a byte has passed."""
+        """Reset all connections, and close new ones before any byte is relayed, until `unblock`."""
         self._order(self._block)
 
     def unblock(self) -> None:
-        """Take connections again."""
+        """Relay new connections again."""
         self._order(self._unblock)
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ class TcpRelay:
         self.close()
 
     def _order(self, order: Callable[[], None]) -> None:
-        """Have the thread do something, and wait until it is done; nothing once the relay is closed."""
+        """Call a function on the thread, and wait until it has returned. Does nothing when the relay is closed."""
         done: Future[None] = Future()
         self._orders.put((order, done))
         try:
@@ -88,7 +88,7 @@ class TcpRelay:
             with contextlib.suppress(TimeoutError):
                 done.result(0.1)
 
-    # What follows runs on the thread.
+    # The methods below run on the thread.
 
     def _main(self) -> None:
         for each in (self._listener, self._woken):
@@ -101,7 +101,7 @@ class TcpRelay:
                 elif key.fileobj is self._woken:
                     self._obey()
                 elif key.data in self._ends:
-                    # Another of these events may have ended it.
+                    # Another of these events may have ended this connection.
                     self._pass_on(key.data, events)
 
     def _obey(self) -> None:
@@ -115,7 +115,7 @@ class TcpRelay:
         try:
             client, _ = self._listener.accept()
         except OSError:
-            # It has gone again, or an order that came first has closed the listener.
+            # The client has gone again, or an order that came first has closed the listener.
             return
         if self._is_blocked:
             client.close()
@@ -125,7 +125,7 @@ class TcpRelay:
         near.other, far.other = far, near
         for end in (near, far):
             end.socket.setblocking(False)
-        # Whether it could be made is told as that of the first bytes.
+        # A failure to connect is reported when the first bytes are read or written.
         server.connect_ex(self._target)
         for end in (near, far):
             self._ends.add(end)
@@ -159,7 +159,7 @@ class TcpRelay:
             self._selector.register(end.socket, end.events, end)
 
     def _reset(self, end: _End) -> None:
-        """Close a connection, at both of its ends; bytes that are under way are lost."""
+        """Close a connection at both ends. Bytes that are under way are lost."""
         for each in (end, end.other):
             if each.socket in self._selector.get_map():
                 self._selector.unregister(each.socket)
@@ -190,26 +190,26 @@ class TcpRelay:
 
 
 class _End:
-    """One end of a connection that is passed on."""
+    """One end of a relayed connection."""
 
     def __init__(self, end: socket.socket) -> None:
         self.socket = end
         self.other = self
         self.has_ended = False
-        """Whether it has said that it sends no more."""
+        """Whether this end has said that it sends no more."""
         self._unsent = b""
 
     @property
     def events(self) -> int:
-        """What to wait for: bytes to pass on, while the other end takes them, and room for what it has sent."""
+        """The events to wait for: bytes to read while the other end accepts them, and room to write what it has sent."""
         reads = selectors.EVENT_READ if not self.has_ended and not self.other._unsent else 0
         return reads | (selectors.EVENT_WRITE if self._unsent else 0)
 
     def read(self) -> None:
-        """Take bytes for the other end.
+        """Read bytes for the other end.
 
         Raises:
-            OSError: The connection was reset, or could not be made.
+            OSError: The connection was reset or could not be made.
         """
         data = self.socket.recv(_CHUNK)
         self.has_ended = not data
@@ -217,7 +217,7 @@ class _End:
         self.other.write()
 
     def write(self) -> None:
-        """Give it what the other end has sent, as far as it takes it.
+        """Write what the other end has sent, as far as this end accepts it.
 
         Raises:
             OSError: The connection was reset.

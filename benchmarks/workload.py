@@ -1,6 +1,6 @@
-"""What every contestant does and how it is measured, the same code for all of them.
+"""The workload of every contestant and its measurement; all contestants run the same code.
 
-Imports the standard library only: the contestants run in different virtualenvs.
+Imports the standard library only, because the contestants run in different virtual environments.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from benchmarks.cpu import CpuClock
 __all__ = ["CHANNEL", "PRODUCER", "Flood", "Measurement", "Workload", "measure"]
 
 CHANNEL: Final = "data"
-"""Label of the channel that everything is measured on, ordered and reliable."""
+"""Label of the channel on which everything is measured; ordered and reliable."""
 
 PRODUCER: Final = "benchmark"
-"""Name that the producers register."""
+"""Name as which the producers register."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What is sent in one round; sizes in bytes.
+    """The messages of one round; sizes in bytes.
 
     Attributes:
         producer_pid: The producer's process.
@@ -41,7 +41,7 @@ class Workload:
     producer_pid: int = 0
 
     def to_json(self) -> str:
-        """As a command line argument."""
+        """The workload as a command line argument."""
         return json.dumps(asdict(self))
 
     @staticmethod
@@ -52,13 +52,13 @@ class Workload:
 
 @dataclass(frozen=True)
 class Flood:
-    """What the consumer asks of the producer, by a text message: messages to send as fast as it can."""
+    """A request of the consumer, in a text message: messages that the producer sends as fast as it can."""
 
     count: int
     size: int
 
     def to_text(self) -> str:
-        """As the text message."""
+        """The request as the text message."""
         return json.dumps(asdict(self))
 
     @staticmethod
@@ -69,7 +69,7 @@ class Flood:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one round gave, measured in the consumer's process.
+    """The measurement of one round, made in the consumer's process.
 
     The processor time of each end is that per message of the flood.
     """
@@ -83,7 +83,7 @@ class Measurement:
     flood_consumer_cpu_us: float
 
     def to_json(self) -> str:
-        """As a line of output."""
+        """The measurement as a line of output."""
         return json.dumps(asdict(self))
 
     @staticmethod
@@ -96,13 +96,13 @@ Exchange = Generator[str | bytes | None, str | bytes, Measurement]
 
 
 def measure(workload: Workload, started: float) -> Exchange:
-    """The consumer's side of a round, without I/O: yields what to send, is sent what arrives.
+    """The consumer's end of a round, without I/O. The generator yields what to send, and is sent what arrives.
 
-    Begin it when the channel is open. A binary message is echoed by the producer, a text is a `Flood`. What it yields is
-    to be sent at once; None: nothing to send, only wait for the next message.
+    It begins when the channel is open. The producer echoes a binary message; a text message is a `Flood`. A yielded message is
+    to be sent at once; None: wait for the next message without sending.
 
     Args:
-        workload: What to send.
+        workload: The workload.
         started: `time.perf_counter` when the consumer began to connect.
 
     Returns:
@@ -139,7 +139,7 @@ def measure(workload: Workload, started: float) -> Exchange:
 
 
 def _receive(flood: Flood) -> Generator[str | bytes | None, str | bytes, float]:
-    """Seconds from the first to the last message, every one counted."""
+    """Receive all messages of a flood, and return the seconds from the first to the last one."""
     message = yield flood.to_text()
     first = time.perf_counter()
     for _ in range(flood.count - 1):

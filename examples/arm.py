@@ -1,13 +1,13 @@
-"""An arm that is safe to drive from afar: a stop that waits for no motion, and a dead man's switch.
+"""An arm that is safe to drive remotely: its stop waits for no motion, and it has a dead man's switch.
 
-In three terminals; `drive_arm.py` drives the arm, lets go of it, sends it home, and stops it on the way:
+Run these in three terminals. `drive_arm.py` drives the arm, lets go of it, sends it home, and stops it on the way:
 
     gst-signalling-sync serve
     python examples/arm.py
     python examples/drive_arm.py
 
-Receivers of one thread are called one after another. So `home`, which blocks for two seconds, has the thread "motion", and
-`stop` has one of its own, on which nothing else ever runs.
+A callback thread calls its receivers one after another. Therefore `home`, which blocks for two seconds, runs on the thread
+"motion", and `stop` runs on a thread of its own, on which nothing blocks.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ import time
 from gst_signalling_sync import BroadcastChannel, ChannelClosed, Producer, Session, SessionClosed
 
 PERIOD = 0.01
-"""Seconds from step to step of a motion."""
+"""Seconds between two steps of a motion."""
 
 DEAD_MAN_SECONDS = 0.3
-"""Without a command for so long, the arm stands still: the operator, or the link, may be gone."""
+"""Seconds without a command after which the arm stands still: the operator or the network may be gone."""
 
 HOME_SECONDS = 2.0
-"""How long the way home takes."""
+"""Seconds that the motion home takes."""
 
 
 class Arm:
-    """One joint. `drive` and `stop` return at once; `home` blocks until it is there, or stopped.
+    """One joint. `drive` and `stop` return at once; `home` blocks until the arm is at 0 or is stopped.
 
-    A stop locks the arm until `release`: whatever was commanded before it, and comes to its turn later, does nothing.
+    A stop locks the arm until `release`: a command that was sent before the stop and arrives after it does nothing.
     """
 
     def __init__(self) -> None:
@@ -42,12 +42,12 @@ class Arm:
         self._is_stopped = threading.Event()
 
     def release(self) -> None:
-        """Be ready to move again after a stop."""
+        """Allow the arm to move again after a stop."""
         self._speed = 0.0
         self._is_stopped.clear()
 
     def drive(self, speed: float) -> None:
-        """Move at a speed, in units per second, until the next command, but for no longer than `DEAD_MAN_SECONDS`."""
+        """Move at a speed, in units per second, until the next command, for at most `DEAD_MAN_SECONDS`."""
         self._driven_at = time.monotonic()
         self._speed = speed
 
@@ -55,7 +55,7 @@ class Arm:
         """Move to 0.
 
         Returns:
-            Whether it got there; False: it was stopped.
+            Whether the arm got to 0; False: it was stopped.
         """
         self._speed = 0.0
         step = -self.position * PERIOD / HOME_SECONDS
@@ -67,11 +67,11 @@ class Arm:
         return True
 
     def stop(self) -> None:
-        """Stand still, whatever is under way, until `release`."""
+        """Stop every motion, and stand still until `release`."""
         self._is_stopped.set()
 
     def tick(self) -> None:
-        """Move by one step, `PERIOD` after the last one."""
+        """Move by one step; to be called every `PERIOD` seconds."""
         if not self._speed or self._is_stopped.is_set():
             return
         if time.monotonic() - self._driven_at > DEAD_MAN_SECONDS:
@@ -88,7 +88,7 @@ def main() -> None:
 
     arm = Arm()
     producer = Producer(options.uri, name="safe-arm")
-    # What drives is worth nothing when it is old, also after this process was frozen; a stop and a motion must not get lost.
+    # An old drive command must not move the arm, not even after this process was frozen. A stop or a motion must not get lost.
     drive = producer.add_channel("drive", ordered=False, max_age=DEAD_MAN_SECONDS)
     motions = producer.add_channel("motions")
     stop = producer.add_channel("stop")
@@ -115,7 +115,7 @@ def main() -> None:
 
     @producer.session_ended.connect(thread="stop")
     def on_end(producer: Producer, session: Session, error: Exception | None) -> None:
-        # Nobody is there any more who could stop it.
+        # No operator is left to stop the arm.
         arm.stop()
 
     with contextlib.suppress(KeyboardInterrupt), producer:

@@ -1,12 +1,12 @@
-"""Shows a camera to any number of consumers: OpenCV's pictures, written into a producer.
+"""Shows a camera to any number of consumers: a producer that writes OpenCV's frames.
 
-In three terminals, with `process_frames.py` as one of those who watch:
+Run these in three terminals. `process_frames.py` is one of the consumers:
 
     gst-signalling-sync serve
     python examples/camera.py
     python examples/process_frames.py --name camera
 
-It needs ``pip install opencv-python`` and a camera; where one is missing, it shows a square that moves.
+It needs ``pip install opencv-python`` and a camera. Without one of them, it shows a moving square.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FPS = 30
 
 
 def camera(number: int) -> Iterator[Picture]:
-    """The pictures of a camera as OpenCV has them: ``(height, width, 3)`` in BGR. It ends where no camera is."""
+    """Yield the frames of a camera as OpenCV reads them: ``(height, width, 3)`` in BGR. Ends where there is no camera."""
     try:
         import cv2  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
@@ -43,7 +43,7 @@ def camera(number: int) -> Iterator[Picture]:
 
 
 def moving_square(width: int = 640, height: int = 480, side: int = 80) -> Iterator[Picture]:
-    """A yellow square that goes round on blue, in real time."""
+    """Yield frames with a yellow square that circles on blue, in real time."""
     for number in range(10**9):
         picture = np.full((height, width, 3), (160, 80, 0), np.uint8)
         angle = number / FPS

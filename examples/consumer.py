@@ -1,6 +1,6 @@
-"""A consumer of `producer.py`: it sends one command, prints the answer, and then each status that the producer tells.
+"""A consumer of `producer.py`: it sends one command, prints the answer, and then prints each status of the producer.
 
-In three terminals:
+Run these in three terminals:
 
     gst-signalling-sync serve
     python examples/producer.py
@@ -16,7 +16,7 @@ from gst_signalling_sync import connect
 
 
 def main() -> None:
-    """Command and listen until Ctrl-C, or until the producer ends the session."""
+    """Send the command, and print until Ctrl-C or until the producer ends the session."""
     parser = argparse.ArgumentParser()
     parser.add_argument("command", nargs="?", default="hello", help="any text (default: %(default)s)")
     parser.add_argument("--uri", help="of the signalling server; by default $GST_SIGNALLING_URI or ws://127.0.0.1:8443")

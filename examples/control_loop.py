@@ -1,6 +1,6 @@
-"""A 100 Hz control loop that a data channel feeds. The newest command wins, and nothing in the loop ever waits.
+"""A 100 Hz control loop that a data channel feeds. The newest command wins, and the loop waits for nothing but its next tick.
 
-In three terminals; the loop prints at its end how late its ticks were:
+Run these in three terminals. At its end, the loop prints how late its ticks were:
 
     gst-signalling-sync serve
     python examples/control_loop.py --seconds 20
@@ -16,28 +16,28 @@ import time
 from gst_signalling_sync import BroadcastChannel, Producer, Session, WaitTimeout
 
 PERIOD = 0.01
-"""Seconds from tick to tick."""
+"""Seconds between two ticks."""
 
 SMOOTHING = 0.2
-"""The part of the way to its target that the arm goes in one tick."""
+"""The part of the distance to its target that the arm moves in one tick."""
 
 
 class Target:
-    """Where the arm shall be: written by the callback thread, read by the loop."""
+    """The position that the arm moves to. The callback thread writes it; the control loop reads it."""
 
     def __init__(self) -> None:
-        # Assigning an attribute is atomic in Python: one writer and one reader need no lock.
+        # Assigning an attribute is atomic in Python, so that one writer and one reader need no lock.
         self.newest = 0.0
         self.count = 0
 
     def on_command(self, channel: BroadcastChannel, session: Session, data: str | bytes) -> None:
-        """Take a command, a number as text; what is no number is logged by the library and changes nothing."""
+        """Take a command, a number as a string. Another string changes nothing, and the library logs the error."""
         self.newest = float(data)
         self.count += 1
 
 
 def run(target: Target, state: BroadcastChannel, seconds: float, lateness: list[float]) -> None:
-    """Move towards the newest target, tick by tick, and note by how many seconds each tick was late."""
+    """Move towards the newest target at each tick, and note by how many seconds the tick was late."""
     position = 0.0
     start = time.monotonic()
     for number in range(round(seconds / PERIOD)):
@@ -46,13 +46,13 @@ def run(target: Target, state: BroadcastChannel, seconds: float, lateness: list[
         lateness.append(time.monotonic() - due)
 
         position += SMOOTHING * (target.newest - position)
-        # Whoever is too slow for 100 Hz misses this state and gets a later one.
+        # A consumer that is too slow for 100 Hz misses this state and gets a later one.
         with contextlib.suppress(WaitTimeout):
             state.send(f"{position:.4f}", timeout=0)
 
 
 def summary(lateness: list[float]) -> list[tuple[str, float]]:
-    """The median, the 99th percentile and the worst, each with its name."""
+    """The median, the 99th percentile and the maximum, each with its name."""
     ordered = sorted(lateness) or [0.0]
     return [(name, ordered[int(part * (len(ordered) - 1))]) for name, part in (("p50", 0.5), ("p99", 0.99), ("max", 1))]
 
@@ -66,7 +66,7 @@ def main() -> None:
 
     target = Target()
     producer = Producer(options.uri, name="arm")
-    # An old command or state is worth nothing: neither is sent again, and none waits for one that got lost.
+    # Only the newest command and state count: a lost one is not sent again, and a later one does not wait for it.
     commands = producer.add_channel("commands", ordered=False, max_retransmits=0)
     state = producer.add_channel("state", ordered=False, max_retransmits=0)
     commands.message.connect(target.on_command)

@@ -1,13 +1,13 @@
-"""Writes a robot's cameras and joints as a data set to learn from, laid out like LeRobot's.
+"""Writes a robot's cameras and joints as a data set for machine learning, laid out like LeRobot's.
 
-In three terminals; it needs ``pip install pyarrow``:
+It needs ``pip install pyarrow``. Run these in three terminals:
 
     gst-signalling-sync serve
     python examples/robot.py
     python examples/dataset.py --seconds 10
 
-The first camera gives the beat: each of its frames becomes a row, with the frames of the other cameras and the joints that were
-next to it in time, whatever the network did to them on their way. The times are the robot's own (`Frame.captured_at`,
+Each frame of the first camera becomes a row, with the frames of the other cameras and the joints that are nearest to it in
+time, independent of delays in the network. All times are of the robot's own clock (`Frame.captured_at`,
 `ReceivedMessage.sent_at`), so that neither a common clock nor a measurement of it is needed.
 
     dataset/meta/info.json                                 what is in it
@@ -36,23 +36,23 @@ FPS = 30
 CHUNK, EPISODE = "chunk-000", "episode_000000"
 
 KEPT = 200
-"""So many frames or states of each kind are kept to choose from."""
+"""Maximum number of frames of each camera, and of states, that are kept to choose from."""
 
 LATE_SECONDS = 1.0
-"""What has not come so long after the frame that gives the beat is not waited for."""
+"""Maximum that a frame of the first camera waits for the frames and the state that belong to it."""
 
 T = TypeVar("T")
 
 
 class Track(Generic[T]):
-    """What came from one camera or channel, by the robot's time; one thread adds, another one asks."""
+    """The newest entries of one camera or channel, by the robot's time. One thread adds them, another one asks for them."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._entries: list[tuple[float, T]] = []
 
     def add(self, at: float | None, entry: T) -> None:
-        """Add what was captured or sent at a time; without one it cannot be placed."""
+        """Add an entry that was captured or sent at a time; one without a time is dropped."""
         if at is None:
             return
         with self._changed:
@@ -60,7 +60,7 @@ class Track(Generic[T]):
             self._changed.notify_all()
 
     def nearest(self, at: float) -> tuple[float, T] | None:
-        """What is nearest to a time, as soon as something later is there; None: nothing came at all."""
+        """The entry nearest to a time. Waits for a later entry, for at most `LATE_SECONDS`; None: there is no entry."""
         with self._changed:
             self._changed.wait_for(lambda: self._entries and self._entries[-1][0] >= at, LATE_SECONDS)
             return min(self._entries, key=lambda entry: abs(entry[0] - at), default=None)
@@ -70,7 +70,7 @@ class Video:
     """A camera's video of an episode, frame by frame.
 
     Args:
-        path: Of the file.
+        path: The file to write.
     """
 
     def __init__(self, path: Path) -> None:
@@ -88,7 +88,7 @@ class Video:
         self._file.mux(self._stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
 
     def close(self) -> None:
-        """End the file."""
+        """Write what the encoder still holds, and close the file."""
         if self.shape:
             self._file.mux(self._stream.encode())
         self._file.close()
@@ -98,8 +98,8 @@ class Episode:
     """The rows and videos of one episode.
 
     Args:
-        directory: Of the data set.
-        cameras: Their names.
+        directory: The data set's.
+        cameras: The cameras' names.
     """
 
     def __init__(self, directory: Path, cameras: list[str]) -> None:
@@ -114,9 +114,9 @@ class Episode:
         """Add a row.
 
         Args:
-            captured_at: When the frame that gives the beat was captured, by the robot's clock.
-            joints: The state next to it.
-            images: Of each camera, the one next to it.
+            captured_at: Capture time of the first camera's frame, in seconds of the robot's clock.
+            joints: The state nearest to it.
+            images: The frame nearest to it, by the camera's name.
         """
         for name, image in images.items():
             self._videos[name].add(image)
@@ -124,7 +124,7 @@ class Episode:
         self.rows.append(
             {
                 "observation.state": joints,
-                # The videos have one frame for each row, as if the camera had been on time.
+                # The videos have one frame for each row and a constant frame rate.
                 "timestamp": number / FPS,
                 "captured_at": captured_at,
                 "frame_index": number,
@@ -135,7 +135,7 @@ class Episode:
         )
 
     def close(self) -> None:
-        """Write the rows, and what is in the data set."""
+        """Write the rows and the description of the data set."""
         for video in self._videos.values():
             video.close()
         if not self.rows:
@@ -163,7 +163,7 @@ def watch(video: VideoReceiver, frames: Track[Frame]) -> None:
 
 
 def main() -> None:
-    """Write until the time is over, Ctrl-C, or the robot's end."""
+    """Write until the episode is long enough, until Ctrl-C, or until the producer ends the session."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--uri", help="of the signalling server; by default $GST_SIGNALLING_URI or ws://127.0.0.1:8443")
     parser.add_argument("--name", default="robot", help="of the producer, waited for (default: %(default)s)")

@@ -1,6 +1,6 @@
-"""Drives `arm.py`, lets go of it, sends it home, and stops it on the way; prints how long the stop took.
+"""Drives `arm.py`, lets go of it, sends it home, and stops it on the way. Prints how long the stop took.
 
-In three terminals:
+Run these in three terminals:
 
     gst-signalling-sync serve
     python examples/arm.py
@@ -15,11 +15,11 @@ import time
 from gst_signalling_sync import connect
 
 PERIOD = 0.02
-"""Seconds from command to command."""
+"""Seconds between two commands."""
 
 
 def main() -> None:
-    """Drive for a second, wait for the dead man's switch, then stop a motion after a third of a second."""
+    """Drive for 1 s, wait for the dead man's switch, then stop the motion home after 0.3 s."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--uri", help="of the signalling server; by default $GST_SIGNALLING_URI or ws://127.0.0.1:8443")
     options = parser.parse_args()
@@ -27,7 +27,7 @@ def main() -> None:
     with connect(options.uri, name="safe-arm") as session:
         drive, motions, stop = (session.channel(label) for label in ("drive", "motions", "stop"))
 
-        # A stop, or the end of the session before, has locked it.
+        # A stop, or the end of the previous session, has locked the arm.
         motions.send("release")
         print("the arm is", motions.recv(), flush=True)
 

@@ -1,7 +1,7 @@
-"""A web service in front of robots: its routes list the producers, and send a command to one and return the answer.
+"""A web service in front of robots: one route lists the producers, another sends a command to one and returns the answer.
 
-It needs Flask, ``pip install flask``. In three terminals, with `producer.py` as the robot, which you may stop and start
-again; the fourth asks:
+It needs ``pip install flask``. `producer.py` is the robot; you may stop and start it again. Run the first three in a terminal
+each, and the requests in a fourth one:
 
     gst-signalling-sync serve
     python examples/producer.py --name robot
@@ -31,16 +31,17 @@ from gst_signalling_sync import (
 )
 
 CONNECT_SECONDS = 5.0
-"""How long a command waits for a robot that is just starting."""
+"""Maximum that a command waits for a robot that is just starting."""
 
 ANSWER_SECONDS = 3.0
+"""Maximum that a command waits for its answer."""
 
 
 class Robot:
-    """One robot and the session with it, which is opened by the first command and kept open.
+    """One robot and the session with it. The first command starts the session, which then stays open.
 
     Args:
-        uri: Of the signalling server; None: the default one.
+        uri: The signalling server's; None: the default one.
         name: The robot's.
     """
 
@@ -52,13 +53,13 @@ class Robot:
         self._session: Session | None = None
 
     def command(self, text: str) -> str:
-        """Send a command and wait for its answer; from any thread, one at a time."""
+        """Send a command and wait for its answer; callable from any thread. Commands are sent one at a time."""
         with self._lock:
             try:
                 channel = self._send(text)
                 return str(channel.recv(timeout=ANSWER_SECONDS))
             except SignallingError:
-                # An answer that comes late must not be taken for that to the next command.
+                # A late answer must not be taken for the answer to the next command.
                 self._disconnect()
                 raise
 
@@ -67,14 +68,14 @@ class Robot:
             channel = self._connected().channel("commands")
             channel.send(text)
         except (ChannelClosed, SessionClosed):
-            # The robot has just left: the command was not sent, so a new session may take it.
+            # The robot has just left. The command was not sent, so that it may be sent in a new session.
             self._disconnect()
             channel = self._connected().channel("commands")
             channel.send(text)
         return channel
 
     def _connected(self) -> Session:
-        # One that is not open has ended, or belongs to the process that this one was forked from.
+        # A session that is not open has ended, or belongs to the process that this one was forked from.
         if self._session is None or not self._session.is_open:
             self._session = connect(self._uri, name=self._name, timeout=CONNECT_SECONDS)
         return self._session
@@ -89,10 +90,10 @@ def create_app(uri: str | None = None) -> Flask:
     """The web service.
 
     Args:
-        uri: Of the signalling server; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
+        uri: The signalling server's. Defaults to ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
     """
     app = Flask(__name__)
-    # Guards `robots`; each robot guards itself, so that a slow one delays nobody else.
+    # Guards `robots`. Each robot has a lock of its own, so that a slow one delays no other.
     lock = threading.Lock()
     robots: dict[str, Robot] = {}
 

@@ -1,12 +1,12 @@
-"""Sound both ways over one session: each end speaks a tone, or plays a file, and prints what it hears.
+"""Audio in both directions over one session: each end sends a tone, or plays a file, and prints what it hears.
 
-In three terminals:
+Run these in three terminals:
 
     gst-signalling-sync serve
     python examples/intercom.py answer --tone 440
     python examples/intercom.py call --tone 880
 
-With ``--file speech.wav`` in the place of ``--tone`` an end plays that, over and over.
+With ``--file speech.wav`` instead of ``--tone``, an end plays that file in a loop.
 """
 
 from __future__ import annotations
@@ -24,14 +24,17 @@ from gst_signalling_sync import Consumer, Producer, Session, SessionClosed
 
 NAME = "intercom"
 RATE = 48_000
-"""Samples per second, of what is written here and of all that is heard."""
+"""Samples per second of the audio that is written and read here."""
 
 BLOCK = RATE // 50
+"""Samples that are written at once."""
+
 HEARD = RATE // 2
+"""Samples that are read at once."""
 
 
 def speak(write: Callable[[NDArray[np.float64]], None], frequency: float, ended: threading.Event) -> None:
-    """Write a tone in real time, as a sound card gives it: block by block."""
+    """Write a tone in real time, block by block, as a sound card gives its samples."""
     start = time.monotonic()
     samples = 0
     while not ended.wait(max(0.0, start + samples / RATE - time.monotonic())):
@@ -41,13 +44,13 @@ def speak(write: Callable[[NDArray[np.float64]], None], frequency: float, ended:
 
 
 def loudest_frequency(sound: NDArray[np.int16]) -> float:
-    """What sounds strongest in ``(samples, channels)``, in Hz."""
+    """The strongest frequency, in Hz, of sound with the shape ``(samples, channels)``."""
     spectrum = np.abs(np.fft.rfft(sound.mean(axis=1) * np.hanning(len(sound))))
     return float(spectrum[1:].argmax() + 1) * RATE / len(sound)
 
 
 def listen(session: Session) -> None:
-    """Print twice a second what is heard, until the other end hangs up."""
+    """Print twice a second what is heard, until the other end ends the session."""
     print(f"talking to {session.peer_id}", flush=True)
     while True:
         sound = session.audio.read(HEARD)
@@ -57,7 +60,7 @@ def listen(session: Session) -> None:
 
 
 def main() -> None:
-    """Talk until Ctrl-C, or until the other end hangs up."""
+    """Talk until Ctrl-C, or until the other end ends the session."""
     parser = argparse.ArgumentParser()
     parser.add_argument("mode", choices=("answer", "call"), help="answer waits for one that calls")
     parser.add_argument("--uri", help="of the signalling server; by default $GST_SIGNALLING_URI or ws://127.0.0.1:8443")

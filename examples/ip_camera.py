@@ -1,6 +1,6 @@
-"""Shows what IP cameras or files hold, to any number of consumers, without encoding it again.
+"""Shows the videos of IP cameras or files to any number of consumers, without encoding them again.
 
-In three terminals:
+Run these in three terminals:
 
     gst-signalling-sync serve
     python examples/ip_camera.py rtsp://10.0.0.7/stream1 front=rtsp://10.0.0.8/stream1
@@ -16,11 +16,11 @@ import time
 from gst_signalling_sync import EncodedVideoSource, Producer
 
 PERIOD = 5.0
-"""Seconds from line to line."""
+"""Seconds between two lines of output."""
 
 
 def main() -> None:
-    """Serve until Ctrl-C. A camera that breaks off is opened again."""
+    """Serve until Ctrl-C. A camera whose stream ends is opened again."""
     parser = argparse.ArgumentParser()
     parser.add_argument("cameras", nargs="+", help="URL or file, or NAME=URL", metavar="CAMERA")
     parser.add_argument("--uri", help="of the signalling server; by default $GST_SIGNALLING_URI or ws://127.0.0.1:8443")

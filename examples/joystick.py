@@ -1,6 +1,6 @@
-"""Feeds `control_loop.py`: sends it a target 50 times a second, and prints once a second where the arm is.
+"""Feeds `control_loop.py`: sends it a target 50 times a second, and prints the arm's position once a second.
 
-In three terminals:
+Run these in three terminals:
 
     gst-signalling-sync serve
     python examples/control_loop.py --seconds 20
@@ -17,11 +17,11 @@ import time
 from gst_signalling_sync import ChannelClosed, DataChannel, connect
 
 PERIOD = 0.02
-"""Seconds from command to command."""
+"""Seconds between two commands."""
 
 
 def main() -> None:
-    """Move the arm to and fro."""
+    """Move the arm back and forth."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--uri", help="of the signalling server; by default $GST_SIGNALLING_URI or ws://127.0.0.1:8443")
     parser.add_argument("--seconds", type=float, default=15.0, help="how long to play (default: %(default)g)")
@@ -33,7 +33,7 @@ def main() -> None:
         nonlocal position
         position = str(data)
 
-    # The arm may stop first.
+    # The control loop may end first.
     with contextlib.suppress(ChannelClosed, KeyboardInterrupt), connect(options.uri, name="arm") as session:
         session.channel("state").message.connect(on_state)
         commands = session.channel("commands")

@@ -1,13 +1,13 @@
-"""A web page with what robots see, as JPEG one after another, which every browser shows without a script.
+"""A web page that shows robots' cameras as JPEG images one after another, which every browser displays without a script.
 
-It needs Flask, and `camera.py` OpenCV: ``pip install flask opencv-python-headless``. In three terminals; then open
-http://127.0.0.1:5000, which the last one shows, in a browser. It lists the robots:
+It needs Flask, and `camera.py` needs OpenCV: ``pip install flask opencv-python-headless``. Run these in three terminals, then
+open http://127.0.0.1:5000 in a browser. The page lists the robots:
 
     gst-signalling-sync serve
     python examples/camera.py --name camera
     python examples/mjpeg.py
 
-The robot may be stopped and started again; then load its page again.
+You may stop the robot and start it again; then reload its page.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ from gst_signalling_sync import (
 )
 
 CONNECT_SECONDS = 5.0
+"""Maximum that a viewer waits for the robot and for its first frame."""
+
 PERIOD = 0.1
-"""Seconds from frame to frame: each viewer's JPEGs are made for that viewer."""
+"""Seconds between two frames. Each viewer's frames are encoded for that viewer alone, which costs processor time."""
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -75,22 +77,22 @@ code { color: #b5d99c }
 
 
 class Robot:
-    """One robot and the session with it, which is opened by the first viewer and kept open.
+    """One robot and the session with it. The first viewer starts the session, which then stays open.
 
     Args:
-        uri: Of the signalling server; None: the default one.
+        uri: The signalling server's; None: the default one.
         name: The robot's.
     """
 
     def __init__(self, uri: str | None, name: str) -> None:
         self._uri = uri
         self._name = name
-        # Held while connecting: of several viewers one connects, and the others wait for that.
+        # Held while connecting, so that one of several viewers connects and the others wait for it.
         self._lock = threading.Lock()
         self._session: Session | None = None
 
     def session(self) -> Session:
-        """The session, a new one where the last has ended; from any thread."""
+        """The session, or a new one if it has ended; callable from any thread."""
         with self._lock:
             if self._session is None or not self._session.is_open:
                 self._session = connect(self._uri, name=self._name, timeout=CONNECT_SECONDS)
@@ -98,7 +100,7 @@ class Robot:
 
 
 def parts(session: Session) -> Iterator[bytes]:
-    """The newest frame again and again, each as a part of a multipart answer, until the session is closed."""
+    """Yield the newest frame every `PERIOD` as a part of a multipart response, until the session is closed."""
     while session.is_open:
         frame = session.video.latest()
         if frame is not None:
@@ -111,10 +113,10 @@ def create_app(uri: str | None = None) -> Flask:
     """The web service.
 
     Args:
-        uri: Of the signalling server; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
+        uri: The signalling server's. Defaults to ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
     """
     app = Flask(__name__)
-    # Guards `robots`; each robot guards itself, so that a slow one delays nobody else.
+    # Guards `robots`. Each robot has a lock of its own, so that a slow one delays no other.
     lock = threading.Lock()
     robots: dict[str, Robot] = {}
 
@@ -138,7 +140,7 @@ def create_app(uri: str | None = None) -> Flask:
         try:
             session.video.read(timeout=CONNECT_SECONDS)
         except SessionClosed:
-            # The robot left just now; it may be back already.
+            # The robot has just left; it may be back already.
             session = robot.session()
             session.video.read(timeout=CONNECT_SECONDS)
         return Response(parts(session), mimetype="multipart/x-mixed-replace; boundary=frame")

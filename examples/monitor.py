@@ -1,6 +1,6 @@
-"""Prints the peers of a signalling server as they come, change and go.
+"""Prints the peers of a signalling server when they register, change their roles and leave.
 
-In two terminals; then start and stop `producer.py` in a third:
+Run these in two terminals, then start and stop `producer.py` in a third one:
 
     gst-signalling-sync serve
     python examples/monitor.py
@@ -15,7 +15,7 @@ from gst_signalling_sync import Listener, Peer
 
 
 def describe(peer: Peer, roles: tuple[str, ...]) -> str:
-    """One line about a peer."""
+    """The line to print about a peer."""
     named = f"{peer.id} ({peer.name})" if peer.name else peer.id
     return f"{named}: {', '.join(roles) or 'gone'}"
 
@@ -31,13 +31,13 @@ def main() -> None:
 
     @listener.peer_status_changed.connect
     def report(listener: Listener, peer: Peer, roles: tuple[str, ...]) -> None:
-        # A listener is told of itself too, and of peers with no role only that they are gone.
+        # A listener is also told about itself, and about a peer without a role only that it left.
         if peer.id == listener.peer_id or roles == known.get(peer.id, ()):
             return
         known[peer.id] = roles
         print(describe(peer, roles), flush=True)
 
-    # Of the producers that were there before, and of what changed while the server was away, these alone tell.
+    # Only these two signals report the producers that were there before the listener, and changes while the server was away.
     @listener.producer_added.connect
     def came(listener: Listener, peer: Peer) -> None:
         if "producer" not in known.get(peer.id, ()):

@@ -1,6 +1,6 @@
-"""Watches a producer's picture with numpy, in real time: prints each second how bright it is, and how much of it moves.
+"""Measures a producer's video with numpy in real time: prints every second how bright it is, and how much of it moves.
 
-In three terminals; any producer with video will do:
+Run these in three terminals. Any producer with video will do:
 
     gst-signalling-sync serve
     python examples/camera.py
@@ -19,21 +19,21 @@ from numpy.typing import NDArray
 from gst_signalling_sync import connect
 
 STEP = 4
-"""Every fourth pixel of every fourth row is enough."""
+"""Every fourth pixel of every fourth row is measured."""
 
 CHANGED = 25
-"""Grey levels by which a pixel has to change to count as moved."""
+"""Grey levels by which a pixel must change to count as moved."""
 
 
 def moved(before: NDArray[np.int16] | None, grey: NDArray[np.int16]) -> float:
-    """The part of the picture that has changed, 0 to 1."""
+    """The part of the frame that has changed, 0 to 1."""
     if before is None or before.shape != grey.shape:
         return 0.0
     return float((np.abs(grey - before) > CHANGED).mean())
 
 
 def main() -> None:
-    """Watch until Ctrl-C, or until the producer ends the session."""
+    """Measure until Ctrl-C, or until the producer ends the session."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--uri", help="of the signalling server; by default $GST_SIGNALLING_URI or ws://127.0.0.1:8443")
     parser.add_argument("--name", default="camera", help="of the producer, waited for (default: %(default)s)")
@@ -43,7 +43,7 @@ def main() -> None:
         before: NDArray[np.int16] | None = None
         motion: list[float] = []
         since = time.monotonic()
-        # A loop that is slower than the camera gets fewer pictures, and never an old one.
+        # A loop that is slower than the camera gets fewer frames, and never an old one.
         for picture in session.video:
             grey = picture[::STEP, ::STEP].mean(axis=2).astype(np.int16)
             motion.append(moved(before, grey))

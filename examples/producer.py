@@ -1,6 +1,6 @@
-"""One producer for any number of consumers: it tells all of them its status, and answers each one's commands.
+"""One producer for any number of consumers: it sends its status to all of them, and answers the commands of each.
 
-In four terminals, the last two for as many consumers as you like:
+Run these in four terminals. The last two are consumers, of which there may be more:
 
     gst-signalling-sync serve
     python examples/producer.py

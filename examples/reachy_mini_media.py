@@ -1,4 +1,4 @@
-"""The media client of reachy_mini's programs, under its names, on this library instead of GStreamer.
+"""The media client of reachy_mini's programs, with the same names, on this library instead of GStreamer.
 
     media = ReachyMiniMedia(signaling_host="reachy-mini.local")
     media.open()
@@ -19,7 +19,7 @@ from gst_signalling_sync import Consumer, Session, WaitTimeout
 
 
 class ReachyMiniMedia:
-    """Frames, sound and a speaker of a robot; nothing but `open` and `close` blocks for more than 20 ms."""
+    """A robot's video, sound and speaker. Only `open` and `close` block for more than 20 ms."""
 
     SAMPLE_RATE, CHANNELS = 16000, 2
 
@@ -31,33 +31,33 @@ class ReachyMiniMedia:
         self.resolution = (1280, 720)
 
     def open(self) -> None:
-        """Connect; a session that breaks is made again."""
+        """Connect. A session that is lost is started again."""
         self._session = self._consumer.start().start_session(self._peer_id, resume=True)
 
     def close(self) -> None:
-        """Hang up."""
+        """End the session and disconnect."""
         self._consumer.close()
 
     def read(self) -> NDArray[np.uint8] | None:
-        """The newest frame, BGR at `resolution`, or None if none comes within 20 ms."""
+        """The newest frame in BGR, of the size `resolution`; None: no frame came within 20 ms."""
         try:
             return self._session.video.read(timeout=0.02, size=self.resolution) if self._session else None
         except WaitTimeout:
             return None
 
     def get_audio_sample(self) -> NDArray[np.float32] | None:
-        """The sound that has come, ``(samples, 2)``, or None."""
+        """The sound that has come since the last call, ``(samples, 2)``; None: no sound has come."""
         if self._session is None:
             return None
         sound = self._session.audio.read_available(rate=self.SAMPLE_RATE, channels=self.CHANNELS, dtype="float32")
         return sound if len(sound) else None
 
     def push_audio_sample(self, data: NDArray[np.float32]) -> None:
-        """Have the robot play ``(samples,)`` or ``(samples, 2)``."""
+        """Have the robot play sound of the shape ``(samples,)`` or ``(samples, 2)``."""
         self._speaker.write(data)
 
     def clear_player(self) -> None:
-        """Have the robot be silent at once."""
+        """Drop the sound that the robot has not played yet."""
         self._speaker.clear()
 
 

@@ -1,6 +1,6 @@
-"""Records what a producer shows and says into a file: MP4, MKV or WebM, by its name.
+"""Records a producer's video and audio into a file: MP4, MKV or WebM, by the file's name.
 
-In three terminals; any producer with video or audio will do:
+Run these in three terminals. Any producer with video or audio will do:
 
     gst-signalling-sync serve
     python examples/camera.py
@@ -16,11 +16,11 @@ import time
 from gst_signalling_sync import connect
 
 PERIOD = 0.5
-"""Seconds from line to line."""
+"""Seconds between two lines of output."""
 
 
 def main() -> None:
-    """Record for some time, until Ctrl-C, or until the producer ends the session; the file is whole in every case."""
+    """Record for some time, until Ctrl-C, or until the producer ends the session. The file is complete in each case."""
     parser = argparse.ArgumentParser()
     parser.add_argument("name", help="of the producer, waited for")
     parser.add_argument("path", help="of the file, which ends in .mp4, .mkv or .webm")

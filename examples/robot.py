@@ -1,13 +1,13 @@
-"""A robot with two cameras and the angles of two joints, 100 times a second, each with its time.
+"""A robot that sends the frames of two cameras, and 100 times a second the angles of two joints, all with their times.
 
-In three terminals, with `dataset.py` as the one that learns from it:
+Run these in three terminals. `dataset.py` records the robot:
 
     gst-signalling-sync serve
     python examples/robot.py
     python examples/dataset.py --seconds 10
 
-Both cameras see an arm that goes round; the joints are where it is. So whoever puts frames and angles together by their times
-can check it.
+Both cameras see a hand that circles by the angle of the first joint. So a program that matches frames and angles by their times
+can check the result.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ FPS = 30
 STATES_PER_SECOND = 100
 WIDTH, HEIGHT, HAND = 320, 240, 40
 COLOURS = {"left": (0, 220, 255), "right": (255, 120, 0)}
-"""Of the hand, in BGR, by the camera's name."""
+"""The colour of the hand in BGR, by the camera's name."""
 
 
 def angles(now: float) -> tuple[float, float]:
-    """The joints' angles in radians at a moment of `time.monotonic`: one goes round, the other swings."""
+    """The joints' angles in radians at a time of `time.monotonic`. The first rotates, the second swings."""
     return math.remainder(now, math.tau), math.sin(now)
 
 
 def view(camera: str, now: float) -> NDArray[np.uint8]:
-    """What a camera sees at a moment: the hand on its way round."""
+    """The frame of a camera at a time: the hand on its circle."""
     seen = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
     first, _ = angles(now)
     left = round((WIDTH - HAND) / 2 + 80 * math.cos(first))
@@ -47,10 +47,10 @@ def view(camera: str, now: float) -> NDArray[np.uint8]:
 
 
 def film(camera: str, video: VideoSource, stop: threading.Event) -> None:
-    """Write what a camera sees until it is stopped."""
+    """Write the frames of a camera until `stop` is set."""
     while not stop.wait(1 / FPS):
         now = time.monotonic()
-        # A driver that knows better when the frame was captured says so.
+        # A camera driver that reports the capture time gives it here.
         video.write(view(camera, now), captured=now)
 
 
@@ -63,7 +63,7 @@ def main() -> None:
 
     producer = Producer(options.uri, name=options.name)
     videos = {camera: producer.add_video(name=camera, fps=FPS) for camera in COLOURS}
-    # A state that was lost is of no use later. Each tells when it was sent.
+    # A lost state is not sent again, as a newer one follows. `dated` gives each state the time at which it was sent.
     joints = producer.add_channel("joints", ordered=False, max_retransmits=0, dated=True)
     stop = threading.Event()
     cameras = [threading.Thread(target=film, args=(camera, video, stop)) for camera, video in videos.items()]

@@ -1,4 +1,4 @@
-"""Certificates of servers: of a private CA, expired, for another host."""
+"""Server certificates: issued by a private CA, expired, or for another host."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class PrivateCA:
     """A certificate authority that the system does not trust.
 
     Attributes:
-        folder: Where its files are written.
+        folder: The folder in which its files are written.
     """
 
     folder: Path
 
     def __post_init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
-        # RFC 5280 section 4.2.1.1; Python 3.13 and newer insist on it.
+        # RFC 5280 section 4.2.1.1; Python 3.13 and newer require it.
         self._identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Private CA")])
         now = datetime.datetime.now(datetime.UTC)
@@ -64,8 +64,8 @@ class PrivateCA:
         """A TLS context for a server.
 
         Args:
-            *hosts: Names and addresses of the certificate.
-            age: Age of the certificate in days.
+            *hosts: Names and addresses in the certificate.
+            age: Age of the certificate in days. Defaults to 0.
             names_issuer: Whether the certificate has an authority key identifier, as RFC 5280 requires.
         """
         key = ec.generate_private_key(ec.SECP256R1())
@@ -91,7 +91,7 @@ class PrivateCA:
         return context
 
     def file_of(self, *hosts: str, age: int = 0) -> Path:
-        """The file in which `server` writes a certificate and its key."""
+        """The file into which `server` writes a certificate and its key."""
         return self.folder / f"server-{'-'.join(hosts).replace(':', '_')}-{age}.pem"
 
     def _builder(

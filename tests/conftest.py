@@ -1,4 +1,4 @@
-"""Fixtures for all tests: both signalling servers, and a watch over what a test leaves behind."""
+"""Fixtures for all tests: both signalling servers, and checks of what a test leaves behind."""
 
 from __future__ import annotations
 
@@ -25,37 +25,37 @@ LEAK_SECONDS = 5.0
 
 @pytest.fixture
 def embedded_server() -> Iterator[SignallingServer]:
-    """This library's server, on a free port."""
+    """This library's server on a free port."""
     with SignallingServer(port=0) as server:
         yield server
 
 
 @pytest.fixture
 def reference_server() -> Iterator[ReferenceServer]:
-    """The real server, on a free port."""
+    """The reference server on a free port."""
     with run_reference_server() as server:
         yield server
 
 
 @pytest.fixture(params=["embedded", pytest.param("reference", marks=pytest.mark.interop)])
 def signalling_uri(request: pytest.FixtureRequest) -> str:
-    """The URI of a fresh signalling server: once of the embedded one, once of the reference one."""
+    """The URI of a new signalling server: once of the embedded one, once of the reference one."""
     server: SignallingServer | ReferenceServer = request.getfixturevalue(f"{request.param}_server")
     return server.uri
 
 
 @pytest.fixture
 def _not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have coverage not measure the programs that the test starts."""
+    """Exclude the programs that the test starts from coverage."""
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 
 @pytest.fixture
 def _ahead_of_other_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let no other program take the time that is measured, other tests among them; only who may ask for that gets it.
+    """Let no other program, not even another test, take processor time from the test, where the user may set priorities.
 
-    One of these tests at a time, in whatever process: two would wait for each other's turns. A run that
-    has their priority or a higher one already, as by ``chrt -r 2``, keeps it.
+    A lock lets only one of these tests run at a time, in all processes. A run that already has their priority or a higher
+    one, as with ``chrt -r 2``, keeps it.
     """
     if os.sched_getparam(0).sched_priority > 1:
         yield
@@ -79,7 +79,7 @@ def _process_wide_descriptors() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _interruptible() -> None:
-    """Have the programs that tests start heed SIGINT, which a job in the background of a shell inherits as ignored."""
+    """Have the programs that tests start handle SIGINT, which a background job of a shell inherits as ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -94,7 +94,7 @@ def _nothing_left_behind() -> Iterator[None]:
     if os.sched_getscheduler(0) != policy:
         pytest.fail(f"left behind: the scheduling policy {os.sched_getscheduler(0)}", pytrace=False)
     deadline = time.monotonic() + LEAK_SECONDS
-    # What ends in the background may take a moment.
+    # What is closed in the background may take a moment.
     while left := _left_behind(threads, descriptors):
         if time.monotonic() > deadline:
             pytest.fail(f"left behind: {', '.join(left)}", pytrace=False)

@@ -1,4 +1,4 @@
-"""A robot without a network: encoded pictures and sound with the timestamps, clocks and delays of a real sender."""
+"""A robot without a network: encoded frames and sound with the timestamps, clocks and delays of a real sender."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ __all__ = [
 
 FPS: Final = 25
 LOOP_SECONDS: Final = 4
-"""After which pictures and sound repeat. A beep begins with each second; pictures are numbered from the loop's first."""
+"""Seconds after which frames and sound repeat. A beep begins with each second; frames are numbered from the first of a loop."""
 
 SUFFIXES: Final = ("mp4", "mkv", "webm")
 
@@ -71,13 +71,13 @@ _AUDIO: Final = {
     "PCMA": ("pcm_alaw", 8_000, 8_000),
     "G722": ("g722", 16_000, 8_000),
 }
-"""Encoder, samples per second, RTP ticks per second."""
+"""Encoder, samples per second, and RTP ticks per second."""
 
 _FIRST_TIMESTAMPS: Final[dict[MediaKind, int]] = {"video": 1_000_000, "audio": 5_000}
 
 
 class FakeClock:
-    """A `RemoteClock` that follows from the track's own ticks.
+    """A `RemoteClock` that follows the ticks of its track.
 
     Args:
         clock_rate: RTP ticks per second.
@@ -89,12 +89,12 @@ class FakeClock:
         self.has_report = True
 
     def seconds(self, timestamp: int) -> float | None:
-        """When the frame with that timestamp was captured."""
+        """Capture time in seconds of the frame with a timestamp; None: there was no RTCP sender report."""
         return self.zero + timestamp / self.clock_rate if self.has_report else None
 
 
 class FakeTrack:
-    """What a recorder sees of a `MediaReceiver`."""
+    """The part of a `MediaReceiver` that a recorder uses."""
 
     def __init__(self, kind: MediaKind, clock_rate: float) -> None:
         self.kind = kind
@@ -104,37 +104,37 @@ class FakeTrack:
         self.keyframe_requests = 0
 
     def add_tap(self, tap: Callable[[EncodedFrame], None]) -> None:
-        """As there."""
+        """Add a tap, as `MediaReceiver.add_tap`."""
         self.taps.append(tap)
 
     def remove_tap(self, tap: Callable[[EncodedFrame], None]) -> None:
-        """As there."""
+        """Remove a tap, as `MediaReceiver.remove_tap`."""
         if tap in self.taps:
             self.taps.remove(tap)
 
     def request_keyframe(self) -> None:
-        """Count it."""
+        """Count a request."""
         self.keyframe_requests += 1
 
     def deliver(self, frame: EncodedFrame) -> None:
-        """Call the taps, as the loop does."""
+        """Call the taps with a frame, as the loop does."""
         for tap in list(self.taps):
             tap(frame)
 
 
 @dataclass
 class Robot:
-    """Sends what a loop of pictures and beeps was encoded to; its time begins at 0 when it is made.
+    """Sends an encoded loop of frames and beeps. Its time begins at 0 when it is made.
 
     Attributes:
-        video: Codec of its pictures; "": none are sent.
-        audio: Codec of its sound; "": none is sent.
-        size: Of the pictures.
-        video_delay: Seconds from capture to arrival.
-        audio_delay: Likewise.
-        audio_drift: By how much its sampling clock is fast, as a fraction.
+        video: Codec of its video; empty: it sends no video.
+        audio: Codec of its audio; empty: it sends no audio.
+        size: Width and height of its frames.
+        video_delay: Seconds from capture to arrival of a frame.
+        audio_delay: Seconds from capture to arrival of sound.
+        audio_drift: The fraction by which its sampling clock is fast.
         wall: Seconds on its wall clock at its time 0.
-        ahead: Frames by which its loop of pictures, and so its keyframes, are ahead.
+        ahead: Number of frames by which its loop of frames, and so its keyframes, are ahead.
     """
 
     video: str = "VP8"
@@ -150,7 +150,7 @@ class Robot:
     def __post_init__(self) -> None:
         self.video_track = FakeTrack("video", 90_000)
         self.audio_track = FakeTrack("audio", _AUDIO[self.audio or "opus"][2] * (1 + self.audio_drift))
-        # Before its time begins: the first robot of all takes a while to encode.
+        # Encoded before its time begins, because the first robot of all takes a while to encode.
         if self.video:
             encoded_pictures(self.video, self.size)
         if self.audio:
@@ -159,23 +159,23 @@ class Robot:
 
     @property
     def tracks(self) -> list[FakeTrack]:
-        """Those that it sends."""
+        """The tracks that it sends."""
         return [self.video_track] * bool(self.video) + [self.audio_track] * bool(self.audio)
 
     def send(self, begin: float, end: float, leave_out: Callable[[MediaKind, float], bool] | None = None) -> None:
-        """Deliver everything captured between two of its times, in the order of arrival, at once.
+        """Deliver all that is captured between two of its times, in the order of arrival, without waiting.
 
         Args:
-            begin: Seconds.
-            end: Seconds.
-            leave_out: Tells which frames get lost, by kind and time of capture.
+            begin: Begin in seconds.
+            end: End in seconds.
+            leave_out: Whether a frame is lost, by kind and capture time. Defaults to none lost.
         """
         for track, captured, frame in sorted(self.frames(begin, end), key=lambda each: each[2].time):
             if leave_out is None or not leave_out(track.kind, captured):
                 track.deliver(frame)
 
     def frames(self, begin: float, end: float) -> list[tuple[FakeTrack, float, EncodedFrame]]:
-        """What was captured between two of its times: track, time of capture and frame of each."""
+        """All that is captured between two of its times: the track, the capture time and the frame of each."""
         for track in (self.video_track, self.audio_track):
             track.clock.zero = self.wall - _FIRST_TIMESTAMPS[track.kind] / track.clock.clock_rate
         frames = [(self.video_track, *each) for each in self._pictures(begin, end)]
@@ -212,10 +212,10 @@ def send_together(
     """Deliver what several robots captured, as `Robot.send` does, in the order of arrival at one recorder.
 
     Args:
-        robots: Their times begin together.
-        begin: Seconds.
-        end: Seconds.
-        leave_out: Tells what gets lost, by robot and time of capture.
+        robots: The robots. Their times begin together.
+        begin: Begin in seconds.
+        end: End in seconds.
+        leave_out: Whether a frame is lost, by robot and capture time. Defaults to none lost.
     """
     frames = [(robot, *each) for robot in robots for each in robot.frames(begin, end)]
     for robot, track, captured, frame in sorted(frames, key=lambda each: each[3].time):
@@ -226,14 +226,14 @@ def send_together(
 def recorder_of(
     robot: Robot, path: Path, callbacks: Callbacks | None = None, segment_seconds: float | None = None
 ) -> Recorder:
-    """A recorder of what a robot sends."""
+    """A recorder of a robot's tracks."""
     return Recorder(path, robot.tracks, "session s with peer p", 10, callbacks, segment_seconds=segment_seconds)
 
 
 @functools.cache
 def encoded_pictures(codec: str, size: tuple[int, int]) -> list[tuple[bytes, bool]]:
-    """A loop of numbered pictures with a keyframe every second: access units, and whether each is a keyframe."""
-    # SVT-AV1 writes to the standard error output otherwise.
+    """A loop of numbered frames with a keyframe every second: access units, and whether each is a keyframe."""
+    # Without this SVT-AV1 writes to standard error.
     os.environ.setdefault("SVT_LOG", "0")
     encoder = av.CodecContext.create(_VIDEO_ENCODERS[codec], "w")
     assert isinstance(encoder, VideoCodecContext)
@@ -259,7 +259,7 @@ def encoded_pictures(codec: str, size: tuple[int, int]) -> list[tuple[bytes, boo
 
 @functools.cache
 def encoded_sound(codec: str) -> list[bytes]:
-    """A loop of beeps, in packets of 20 ms."""
+    """A loop of beeps in packets of 20 ms."""
     name, rate, _ = _AUDIO[codec]
     encoder = av.CodecContext.create(name, "w")
     assert isinstance(encoder, AudioCodecContext)
@@ -267,7 +267,7 @@ def encoded_sound(codec: str) -> list[bytes]:
     encoder.layout = "stereo" if codec == "opus" else "mono"
     encoder.format = "s16"
     encoder.time_base = Fraction(1, rate)
-    # Of two loops the second one is taken, because encoders begin softly.
+    # Two loops are encoded and the second is taken, because encoders begin softly.
     samples = beeps(2 * LOOP_SECONDS, rate)
     if codec == "opus":
         samples = np.repeat(samples, 2, axis=1)
@@ -285,14 +285,14 @@ def encoded_sound(codec: str) -> list[bytes]:
 
 @dataclass
 class Played:
-    """What a player makes of a file.
+    """The content of a file as a player sees it.
 
     Attributes:
-        codecs: Of its streams.
-        pictures: Of each its time in seconds, the number in it, and its size.
-        sound: From time 0, mono, with silence where there is none.
-        duration: In seconds, as the file tells; None if it does not.
-        first_sound: Time of the first sample.
+        codecs: Codecs of its streams.
+        pictures: The time in seconds, the number and the size of each frame.
+        sound: The sound from time 0, mono, with silence in gaps.
+        duration: Duration in seconds; None: the file does not have it.
+        first_sound: Time of the first sample, in seconds.
     """
 
     codecs: set[str]
@@ -303,37 +303,37 @@ class Played:
 
     @property
     def picture_times(self) -> list[float]:
-        """When pictures are shown."""
+        """The times of the frames."""
         return [shown for shown, _, _ in self.pictures]
 
     @property
     def beep_times(self) -> list[float]:
-        """When beeps begin; that at the very beginning is not counted."""
+        """The times at which beeps begin, without one at the very beginning."""
         return onsets(self.sound)
 
     @property
     def picture_offset(self) -> float:
-        """Seconds by which pictures come too late for the loop to have begun at time 0; the mean."""
+        """Mean of the seconds by which frames are later than in a loop that begins at time 0."""
         return _mean([_folded(shown - number / FPS) for shown, number, _ in self.pictures if number is not None])
 
     @property
     def beep_offset(self) -> float:
-        """Seconds by which beeps come too late for one to be due at time 0; between -0.5 and 0.5, the mean."""
+        """Mean of the seconds by which beeps are later than full seconds, between -0.5 and 0.5."""
         return _mean([_folded(heard, 1.0) for heard in self.beep_times])
 
     @property
     def audio_lag(self) -> float:
-        """Seconds by which sound comes after the picture of the same moment."""
+        """Seconds by which the sound is later than the frame of the same moment."""
         return _folded(self.beep_offset - self.picture_offset, 1.0)
 
 
 def assert_in_sync(file: Played, seconds: float = 0.04) -> None:
-    """Fail where sound and picture are apart."""
+    """Fail if sound and video are further apart than some seconds."""
     assert abs(file.audio_lag) <= seconds
 
 
 def played(path: Path) -> Played:
-    """Decode a whole file."""
+    """Decode a complete file."""
     pictures: list[tuple[float, int | None, tuple[int, int]]] = []
     blocks: list[tuple[float, NDArray[np.float64]]] = []
     with av.open(str(path)) as container:
@@ -365,7 +365,7 @@ def _decoded(packet: av.Packet[Any]) -> list[Any]:
     try:
         return packet.decode()
     except av.FFmpegError:
-        # Players go on behind what is damaged.
+        # A player skips what is damaged.
         return []
 
 

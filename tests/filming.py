@@ -1,4 +1,4 @@
-"""A camera and a microphone for tests: threads that write into a source for as long as a block runs."""
+"""A camera and a microphone for tests: threads that write into a source while a block runs."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .media import numbered_picture, tone
 
 __all__ = ["Camera", "filming", "humming", "milliseconds"]
 
-# The clock's own beginning may be so long ago that a picture cannot carry the time since.
+# The clock may have begun so long ago that a frame cannot carry the time since then.
 _BEGAN = time.monotonic()
 
 _NOISE = 5
-"""A picture is so many times wider than its corner of noise, as GStreamer's test picture has one."""
+"""Width of a frame divided by that of its corner of noise, as in GStreamer's test video."""
 
 
 class Camera:
-    """What `filming` has written.
+    """The frames that `filming` has written.
 
     Attributes:
-        times: When each picture was written, by `time.monotonic`.
+        times: When each frame was written, by `time.monotonic`, in seconds.
     """
 
     def __init__(self) -> None:
@@ -38,13 +38,13 @@ class Camera:
 def filming(
     source: VideoSource, size: tuple[int, int] = (320, 240), fps: float = 30, noisy: bool = False
 ) -> Iterator[Camera]:
-    """Write numbered pictures, the milliseconds since the beginning of the tests, until the block ends; no two are alike.
+    """Write numbered frames until the block ends. A number is the time in milliseconds since the tests began; no two are equal.
 
     Args:
-        source: Where to.
-        size: Width and height in pixels.
-        fps: Pictures per second.
-        noisy: Whether a corner is noise, so that they take all the bits that they may have. Their numbers cannot be read.
+        source: The source to write into.
+        size: Width and height in pixels. Defaults to 320x240.
+        fps: Frames per second. Defaults to 30.
+        noisy: Whether a corner is noise, so that the encoder needs its whole bitrate. The numbers then cannot be read.
     """
     stop = threading.Event()
     camera = Camera()
@@ -69,7 +69,7 @@ def filming(
 
 @contextmanager
 def humming(source: AudioSource, frequency: float = 440) -> Iterator[None]:
-    """Write a tone until the block ends."""
+    """Write a tone until the block ends; its frequency in Hz defaults to 440."""
     stop = threading.Event()
 
     def hum() -> None:
@@ -86,7 +86,7 @@ def humming(source: AudioSource, frequency: float = 440) -> Iterator[None]:
 
 
 def milliseconds() -> int:
-    """The time as a number that a picture can carry, for four hours."""
+    """The time in milliseconds since the tests began, which a frame can carry for four hours."""
     return round((time.monotonic() - _BEGAN) * 1000)
 
 

@@ -1,4 +1,4 @@
-"""Hostile signalling servers, which misbehave by script, with a thread per connection."""
+"""Hostile signalling servers, which misbehave as a script says, with a thread per connection."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ _ANSWERS: Final[dict[str, dict[str, Any]]] = {
 }
 
 Admit = Callable[[str | None], HTTPStatus | None]
-"""Who is let in."""
+"""Whether a client is admitted: its Authorization header in, the HTTP status of the refusal or None out."""
 
 
 class Conversation:
-    """A server's end of one WebSocket connection, for a script.
+    """A server's end of a WebSocket connection, for a script.
 
-    It reads, and so answers pings and the closing handshake, only while it waits for a message.
+    It answers pings and the closing handshake only while it waits for a message.
     """
 
     def __init__(self, connection: socket.socket, admit: Admit | None = None) -> None:
@@ -74,30 +74,30 @@ class Conversation:
         self._socket.sendall(data)
 
     def receive(self) -> dict[str, Any]:
-        """The next message of the client.
+        """Wait for the client's next message.
 
         Raises:
-            ConnectionError: The client has left.
+            ConnectionError: The client has disconnected.
         """
         while not self._messages:
             self._read()
         return self._messages.popleft()
 
     def expect(self, type_: str) -> dict[str, Any]:
-        """Read until a message of a type arrives."""
+        """Read until a message of a type arrives, and return it."""
         while (message := self.receive())["type"] != type_:
             pass
         return message
 
     def serve(self, ignored: tuple[str, ...] = ()) -> None:
-        """Answer lists as an empty server does, until the client leaves."""
+        """Answer requests for lists as an empty server does, until the client disconnects."""
         while True:
             type_ = self.receive()["type"]
             if type_ in _ANSWERS and type_ not in ignored:
                 self.send_text(json.dumps(_ANSWERS[type_]))
 
     def hold(self) -> None:
-        """Send nothing until the client leaves, then answer its closing handshake."""
+        """Send nothing until the client disconnects, then answer its closing handshake."""
         self.expect("nothing that a client says")
 
     def _read(self) -> None:
@@ -118,10 +118,10 @@ class Conversation:
 
 
 def frame(opcode: int, payload: bytes, length: int | None = None) -> bytes:
-    """An unmasked WebSocket frame, as of a server (RFC 6455 section 5.2).
+    """An unmasked WebSocket frame, as a server sends it (RFC 6455 section 5.2).
 
     Args:
-        opcode: Also with other bits than a valid one; `FIN` is not added.
+        opcode: The whole first octet, which may be invalid; `FIN` is not added.
         payload: The bytes after the header.
         length: The length in the header. Defaults to that of the payload.
     """
@@ -137,11 +137,11 @@ def frame(opcode: int, payload: bytes, length: int | None = None) -> bytes:
 
 @contextlib.contextmanager
 def signalling_server(script: Callable[[Conversation], object], admit: Admit | None = None) -> Iterator[str]:
-    """A WebSocket server that runs a script for each connection; gives its URI.
+    """Run a WebSocket server that runs a script for each connection, and yield its URI.
 
     Args:
         script: Called for each connection.
-        admit: Called with the Authorization header of each request; returns the HTTP status to refuse it with, or None.
+        admit: Called with the Authorization header of each request. Returns the HTTP status of the refusal, or None.
     """
     with tcp_server(lambda connection: script(Conversation(connection, admit))) as uri:
         yield uri
@@ -149,7 +149,7 @@ def signalling_server(script: Callable[[Conversation], object], admit: Admit | N
 
 @contextlib.contextmanager
 def tcp_server(script: Callable[[socket.socket], object]) -> Iterator[str]:
-    """A TCP server that runs a script for each connection; gives a URI for clients."""
+    """Run a TCP server that runs a script for each connection, and yield a URI for clients."""
     threads: list[threading.Thread] = []
     connections: list[socket.socket] = []
 
@@ -172,7 +172,7 @@ def tcp_server(script: Callable[[socket.socket], object]) -> Iterator[str]:
         try:
             yield f"ws://127.0.0.1:{listening.getsockname()[1]}"
         finally:
-            # Wakes the acceptor, and every script that still reads or writes.
+            # This wakes the acceptor, and every script that still reads or writes.
             for open_socket in (listening, *connections):
                 with contextlib.suppress(OSError):
                     open_socket.shutdown(socket.SHUT_RDWR)

@@ -1,8 +1,8 @@
-"""Interrupts a condition, an event or a future at random moments, again and again.
+"""Interrupts a condition, an event or a future at random moments, many times.
 
     python -m tests.interrupting condition_taken
 
-A separate program, since `KeyboardInterrupt` may be raised anywhere in it, and a test runner would have to survive that too.
+It is a separate program because `KeyboardInterrupt` may be raised anywhere in it, and a test runner might not survive that.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from gst_signalling_sync.threads.interruptible import Condition, Event, Future
 __all__ = ["ROUNDS", "TRIALS", "main"]
 
 ROUNDS = 500
-"""Of which `threading.Condition` is left locked in some hundred."""
+"""Number of rounds. In about a hundred of them `threading.Condition` stays locked."""
 
 SECONDS = 10.0
 
 Uses = tuple[Callable[[], object], Callable[[], object]]
-"""Of one object: what is interrupted, and what another thread must be able to do after that."""
+"""Two uses of one object: the one that is interrupted, and one that another thread must be able to make afterwards."""
 
 
 def interrupt(*_: object) -> None:
@@ -31,7 +31,7 @@ def interrupt(*_: object) -> None:
 
 
 def interrupted(function: Callable[[], object]) -> None:
-    """Call a function again and again until it is interrupted."""
+    """Call a function repeatedly until it is interrupted."""
     try:
         signal.setitimer(signal.ITIMER_REAL, random.uniform(50e-6, 300e-6))
         while True:
@@ -85,8 +85,8 @@ TRIALS = {trial.__name__: trial for trial in (condition_taken, condition_waited_
 
 
 def main() -> None:
-    """Print the number of rounds that were survived, up to the first one that was not."""
-    # SIGALRM does what Ctrl-C does, and can be told when to come.
+    """Print the number of rounds that succeeded before the first that failed."""
+    # SIGALRM has the same effect as Ctrl-C, and its time can be set.
     signal.signal(signal.SIGALRM, interrupt)
     trial = TRIALS[sys.argv[1]]
     for survived in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""The layers of the package, from the top to the bottom, and which of them imports which."""
+"""The layers of the package from top to bottom, and which layer imports which."""
 
 from __future__ import annotations
 
@@ -48,20 +48,20 @@ LAYERS = {
     ),
     "threads": ("threads",),
 }
-"""The modules of each layer. None imports from one above it, and `threads` from none at all.
+"""The modules of each layer. No layer imports from one above it, and `threads` imports from no other layer.
 
-The public names are those of ``gst_signalling_sync`` itself, which load on first use.
+The public names belong to ``gst_signalling_sync`` itself, which loads them on first use.
 """
 
 
 def layer_of(module: str) -> str:
-    """The layer of a module of the package, named from within it."""
+    """The layer of a module, by its name within the package."""
     first = module.partition(".")[0]
     return next((layer for layer, modules in LAYERS.items() if first in modules), "public names")
 
 
 def imports_of(path: Path) -> Iterator[str]:
-    """The modules of the package that one of them imports, named from within it; ``__init__``: the package itself."""
+    """The modules of the package that a module imports, by their names within it; ``__init__``: the package itself."""
     package = path.relative_to(PACKAGE).parent.parts
     for node in ast.walk(ast.parse(path.read_text())):
         match node:
@@ -75,7 +75,7 @@ def imports_of(path: Path) -> Iterator[str]:
 
 
 def layers_of_imports() -> dict[tuple[str, str], list[str]]:
-    """For each layer and each other one that it imports, where it does."""
+    """The places of imports, by the importing and the imported layer."""
     found: dict[tuple[str, str], list[str]] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         inner = path.relative_to(PACKAGE)

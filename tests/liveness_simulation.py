@@ -1,4 +1,4 @@
-"""A peer and a network in simulated time for `Liveness`: a day of it passes in seconds."""
+"""A peer and a network in simulated time for `Liveness`: a simulated day takes seconds."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _PEER_WAKES_SECONDS = 0.1
 
 @dataclass
 class SimulatedPeer:
-    """What the other end and the network between do."""
+    """The behaviour of the other end and of the network in between."""
 
     loss: float = 0.0
     """Share of the packets that are lost in each direction, 0 to 1."""
 
     round_trip: float = 0.05
-    """Seconds."""
+    """Round-trip time in seconds."""
 
     is_answering: Callable[[float], bool] = lambda now: True
-    """Whether the peer gets to answer what reaches it at a time; later it answers all that waits."""
+    """Whether the peer answers at a time. What it did not answer, it answers later."""
 
     sends_every: float | None = None
-    """Seconds between packets that it sends by itself; None: none."""
+    """Seconds between packets that it sends of its own accord; None: it sends no such packets."""
 
 
 @dataclass
@@ -37,10 +37,10 @@ class Simulation:
     """Drives a `Liveness` as an event loop would, and notes its changes of state.
 
     Args:
-        liveness: Not connected yet.
+        liveness: The object to drive, not connected yet.
         peer: The other end.
         is_running: Whether this end's event loop runs at a time.
-        seed: Of the losses.
+        seed: Seed of the losses.
     """
 
     liveness: Liveness
@@ -54,7 +54,7 @@ class Simulation:
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
         self._number = 0
-        # (time, number, kind, when the request was sent)
+        # (time, number, kind, time of the request)
         self._events: list[tuple[float, int, str, float]] = []
         self.liveness.connected(self.now)
         self._shown = self.liveness.state
@@ -62,10 +62,10 @@ class Simulation:
             self._at(self.now, "send", 0.0)
 
     def run(self, until: float) -> None:
-        """Let time pass.
+        """Let simulated time pass.
 
         Args:
-            until: The time to stop at; earlier when the session ends.
+            until: The time at which to stop; it stops earlier if the session ends.
         """
         while self.liveness.state is not SessionState.CLOSED:
             due = self.liveness.next_poll
@@ -85,7 +85,7 @@ class Simulation:
         self.now = max(self.now, until) if self.liveness.state is not SessionState.CLOSED else self.now
 
     def end_by_server(self) -> None:
-        """Have the signalling server say that the session is over."""
+        """Have the signalling server report that the session has ended."""
         self.liveness.ended_by_server(self.now)
         self._note()
 

@@ -1,4 +1,4 @@
-"""Pictures and sound that a test recognises after encoding, the network, decoding, and scaling to another size."""
+"""Frames and sound that a test recognises after encoding, transmission, decoding, and scaling to another size."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Picture = NDArray[np.uint8]
 Samples = NDArray[np.int16]
 
 NUMBERS: Final = 1 << 24
-"""How many different numbers a picture can carry: enough for milliseconds of four hours."""
+"""Number of different numbers that a frame can carry: the milliseconds of four hours."""
 
 _COLUMNS: Final = 8
 _ROWS: Final = 4
@@ -36,9 +36,9 @@ def numbered_picture(number: int, width: int = 320, height: int = 240) -> Pictur
     """Draw a number so that `number_in` reads it, below four bars in red, green, blue and yellow.
 
     Args:
-        number: 0 up to `NUMBERS`, exclusively; a frame's number, or its time in milliseconds.
-        width: Pixels; 64 or more survive any encoder.
-        height: Pixels; 48 or more survive any encoder.
+        number: 0 to `NUMBERS` - 1: a frame's number, or its time in milliseconds.
+        width: Width in pixels; at least 64 survive any encoder. Defaults to 320.
+        height: Height in pixels; at least 48 survive any encoder. Defaults to 240.
 
     Returns:
         ``(height, width, 3) uint8`` BGR.
@@ -58,20 +58,20 @@ def numbered_picture(number: int, width: int = 320, height: int = 240) -> Pictur
 
 
 def number_in(picture: NDArray[Any]) -> int | None:
-    """Read the number in a picture of `numbered_picture`.
+    """Read the number in a frame of `numbered_picture`.
 
     Args:
         picture: ``(height, width, 3)`` or ``(height, width)``, of any size.
 
     Returns:
-        The number; None when the picture is not one of these, or is too damaged.
+        The number; None: the frame has no number, or is too damaged.
     """
     grey = picture.mean(axis=2) if picture.ndim == 3 else picture
     height, width = grey.shape
     word = 0
     for row in range(_ROWS):
         for column in range(_COLUMNS):
-            # The middle of each square, which its neighbours' blur does not reach.
+            # The centre of each square, which the blur of its neighbours does not reach.
             top = height * (0.25 + 0.75 * (row + 0.25) / _ROWS)
             left = width * (column + 0.25) / _COLUMNS
             bottom, right = top + height * 0.375 / _ROWS, left + width * 0.5 / _COLUMNS
@@ -82,7 +82,7 @@ def number_in(picture: NDArray[Any]) -> int | None:
 
 
 def has_colour_bars(picture: Picture, format: str = "bgr24") -> bool:
-    """Whether the bars of `numbered_picture` are there in their colours and order.
+    """Whether a frame has the bars of `numbered_picture` in their colours and order.
 
     Args:
         picture: ``(height, width, 3) uint8``, of any size.
@@ -100,14 +100,14 @@ def has_colour_bars(picture: Picture, format: str = "bgr24") -> bool:
 
 
 def tone(frequency: float, samples: int, rate: int = 48_000, channels: int = 1, start: int = 0) -> Samples:
-    """A sine.
+    """A sine wave.
 
     Args:
-        frequency: Hz.
-        samples: How many per channel.
-        rate: Samples per second.
-        channels: All get the same.
-        start: Number of the first sample, for a tone that goes on where the last call ended.
+        frequency: Frequency in Hz.
+        samples: Number of samples per channel.
+        rate: Samples per second. Defaults to 48000.
+        channels: Number of channels; all get the same samples. Defaults to 1.
+        start: Number of the first sample, for a tone that continues where the last call ended. Defaults to 0.
 
     Returns:
         ``(samples, channels) int16``.
@@ -122,11 +122,11 @@ def beeps(
     """Silence with a beep at the beginning of every period.
 
     Args:
-        seconds: Of all of it.
-        rate: Samples per second.
-        period: Seconds from one beep to the next.
-        length: Seconds of a beep.
-        frequency: Hz.
+        seconds: Length of all of it.
+        rate: Samples per second. Defaults to 48000.
+        period: Seconds between the beginnings of two beeps. Defaults to 1.
+        length: Length of a beep in seconds. Defaults to 0.1.
+        frequency: Frequency of the beeps in Hz. Defaults to 1000.
 
     Returns:
         ``(samples, 1) int16``.
@@ -137,15 +137,15 @@ def beeps(
 
 
 def onsets(samples: NDArray[Any], rate: int = 48_000, silence: float = 0.05) -> list[float]:
-    """When sound begins after silence.
+    """The times at which sound begins after silence.
 
     Args:
-        samples: int16 of any shape that begins with the number of samples.
-        rate: Samples per second.
-        silence: Seconds of silence that come before what counts as a beginning.
+        samples: int16 of any shape whose first dimension is the samples.
+        rate: Samples per second. Defaults to 48000.
+        silence: Minimum seconds of silence before a beginning. Defaults to 0.05.
 
     Returns:
-        Seconds from the first sample, exact to a few milliseconds.
+        Seconds from the first sample, accurate to a few milliseconds.
     """
     loud = np.flatnonzero(np.abs(_mono(samples)) > _AMPLITUDE / 4)
     if not len(loud):
@@ -155,14 +155,14 @@ def onsets(samples: NDArray[Any], rate: int = 48_000, silence: float = 0.05) -> 
 
 
 def frequency_of(samples: NDArray[Any], rate: int = 48_000) -> float:
-    """The strongest frequency, by FFT, exact to a fraction of its resolution.
+    """The strongest frequency, by FFT, accurate to a fraction of its resolution.
 
     Args:
-        samples: int16 of any shape that begins with the number of samples; a tenth of a second or more.
-        rate: Samples per second.
+        samples: int16 of any shape whose first dimension is the samples, for at least 0.1 s.
+        rate: Samples per second. Defaults to 48000.
 
     Returns:
-        Hz; 0 of silence.
+        The frequency in Hz; 0 for silence.
     """
     mono = _mono(samples)
     mono = mono - mono.mean()
@@ -176,7 +176,7 @@ def frequency_of(samples: NDArray[Any], rate: int = 48_000) -> float:
 
 
 def loudness(samples: NDArray[Any]) -> float:
-    """The root mean square, 0 to 32768; 0 of no samples."""
+    """The root mean square, 0 to 32768; 0 if there are no samples."""
     return float(np.sqrt(np.mean(np.square(samples.astype(np.float64))))) if samples.size else 0.0
 
 

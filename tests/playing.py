@@ -1,4 +1,4 @@
-"""What players play and tests look at: files of numbered frames and a tone, a web server that streams, and what is written."""
+"""Files of numbered frames and a tone for players, a web server that streams, and what players write."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def write_file(
     sound: NDArray[np.int16] | None = None,
     first: int = 0,
 ) -> Path:
-    """Write numbered pictures and a tone of 440 Hz."""
+    """Write a file with numbered frames and a tone of 440 Hz."""
     with av.open(path, "w") as container:
         pictures = None if video is None else container.add_stream(video, rate=FPS)
         sounds = None if audio is None else container.add_stream(audio, rate=RATE, layout=layout)
@@ -87,9 +87,9 @@ class Write(NamedTuple):
     """A call of a source's `write`.
 
     Attributes:
-        moment: When it came.
-        content: A picture or samples.
-        captured: When the player says that its content was.
+        moment: Time of the call, by `time.monotonic`.
+        content: A frame or samples.
+        captured: Capture time that the player gave.
     """
 
     moment: float
@@ -101,8 +101,8 @@ class Written:
     """Collects what a player writes into its sources.
 
     Args:
-        player: Not started.
-        patch: What undoes it.
+        player: The player, not started yet.
+        patch: Undoes the change at the end of the test.
     """
 
     def __init__(self, player: Player, patch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ class Written:
 
     @property
     def numbers(self) -> list[int | None]:
-        """Those in the pictures."""
+        """The numbers in the frames."""
         return [number_in(to_array(each.content)) for each in list(self.pictures)]
 
     @property
@@ -129,7 +129,7 @@ class Written:
 
 
 def _decoding(codec: str, collect: Callable[..., None]) -> Callable[..., None]:
-    """Collect what is passed on as receivers decode it."""
+    """Decode the encoded content as a receiver does, and collect the result."""
     decoder = av.CodecContext.create("libopus" if codec == "opus" else codec.lower(), "r")
     assert isinstance(decoder, av.VideoCodecContext | av.AudioCodecContext)
     if isinstance(decoder, av.VideoCodecContext):
@@ -156,10 +156,10 @@ def playing(player: Player) -> Iterator[Player]:
 
 
 class Chunks:
-    """The body of an answer whose length is not known in advance (RFC 9112 section 7.1).
+    """The body of a response whose length is not known in advance: chunked transfer coding (RFC 9112 section 7.1).
 
     Args:
-        file: Of the connection.
+        file: The connection's.
     """
 
     def __init__(self, file: Any) -> None:
@@ -171,7 +171,7 @@ class Chunks:
 
 @contextmanager
 def http_server(answer: Callable[[Chunks], None]) -> Iterator[str]:
-    """A web server that answers every request by a stream."""
+    """A web server that answers every request with a stream."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -204,8 +204,8 @@ class Film(NamedTuple):
     """A stream at a URL.
 
     Attributes:
-        url: Its address.
-        requests: One for each time that it was opened.
+        url: The stream's URL.
+        requests: One entry for each time that it was opened.
     """
 
     url: str
@@ -214,7 +214,7 @@ class Film(NamedTuple):
 
 @contextmanager
 def film_server(content: bytes) -> Iterator[Film]:
-    """Stream a film from its beginning to whoever asks, and then keep the connection until the block ends."""
+    """Serve a film from its beginning to each client, and then keep the connection open until the block ends."""
     requests: list[int] = []
     ended = threading.Event()
 

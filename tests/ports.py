@@ -1,4 +1,4 @@
-"""Ports of the loopback."""
+"""Ports of the loopback interface."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["reserved_port"]
 
 @contextlib.contextmanager
 def reserved_port() -> Iterator[int]:
-    """A port of the loopback that nothing listens on, and that the system assigns to no other socket.
+    """A port of the loopback interface on which nothing listens, and which the system assigns to no other socket.
 
     A server that asks for this port and sets SO_REUSEADDR gets it.
     """

@@ -1,4 +1,4 @@
-"""The private names of a library that is installed."""
+"""The private names of an installed library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Other processes: forked children, and scripts in their own interpreters."""
+"""Other processes: forked children, and scripts in interpreters of their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 __all__ = ["exit_of", "in_child", "interruptible_environment", "run_script", "start_script", "wait_until_blocked"]
 
 SECONDS = 60.0
-"""An interpreter that imports aiortc and PyAV, and works, on a machine that has much else to do."""
+"""Maximum that an interpreter needs to import aiortc and PyAV and to do its work, on a busy machine."""
 
 
 def in_child(function: Callable[[], object]) -> bool:
@@ -37,17 +37,17 @@ def in_child(function: Callable[[], object]) -> bool:
 
 
 def start_script(script: str, *arguments: str) -> subprocess.Popen[str]:
-    """Start a Python script in its own process, with pipes for its standard streams."""
+    """Start a Python script in a process of its own, with pipes for its standard streams."""
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", textwrap.dedent(script), *arguments]
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=interruptible_environment())
 
 
 def interruptible_environment() -> dict[str, str]:
-    """The environment of a program that may be interrupted, where coverage measures it.
+    """The environment for a program that is interrupted while coverage measures it.
 
-    What coverage has of Python for ``sys.monitoring`` is interrupted by a Ctrl-C like the program itself: with its lock held,
-    so that each thread waits for it forever, or at a ``try:``, whose ``except`` then does not count. What it has in C is not.
+    Coverage's core for ``sys.monitoring`` is written in Python, and Ctrl-C may interrupt it: while it holds its lock, so that
+    each thread waits forever, or at a ``try:``, whose ``except`` then has no effect. Its core in C cannot be interrupted.
     """
     return {**os.environ, "COVERAGE_CORE": "ctrace"}
 
@@ -60,7 +60,7 @@ def run_script(script: str, *arguments: str) -> tuple[int, str, str]:
 
 
 def exit_of(process: subprocess.Popen[str], seconds: float = SECONDS) -> tuple[str, str]:
-    """The rest of a process's standard output and error until its exit; it is killed if it does not exit."""
+    """Wait for a process to exit, and return the rest of its standard output and error. Kills it after a number of seconds."""
     try:
         return process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -70,9 +70,9 @@ def exit_of(process: subprocess.Popen[str], seconds: float = SECONDS) -> tuple[s
 
 
 def wait_until_blocked(process: subprocess.Popen[str]) -> None:
-    """Wait until the main thread of a process sleeps for longer than a wait for the interpreter's lock lasts.
+    """Wait until the main thread of a process sleeps for longer than a wait for the interpreter's lock.
 
-    A signal that comes just before Python blocks is noticed only when it wakes.
+    Python handles a signal that comes just before it blocks only when it wakes.
     """
     status = Path(f"/proc/{process.pid}/task/{process.pid}/status")
     deadline = time.monotonic() + SECONDS

@@ -1,4 +1,4 @@
-"""The public API as text: names, signatures, members of classes, and signals with their receivers' arguments.
+"""The public API in text form: names, signatures, members of classes, and signals with their receivers' arguments.
 
 ``python -m tests.public_api`` writes it to ``tests/public_api.txt``.
 """
@@ -28,7 +28,7 @@ _ARGUMENTS = re.compile(r"``(\(.*?\))``")
 
 
 def public_api() -> str:
-    """The whole API, one name or member a line."""
+    """The whole API, with one name or member per line."""
     return "\n".join(line for name in MODULES for line in _module(import_module(name))) + "\n"
 
 
@@ -62,7 +62,7 @@ def _class(name: str, cls: type) -> Iterator[str]:
 
 
 def _own(cls: type) -> list[type]:
-    """The class and its bases in this package, in the order of look-up."""
+    """The class and its bases in this package, in the order of attribute look-up."""
     return [each for each in cls.__mro__ if each.__module__.startswith(PACKAGE)]
 
 
@@ -79,7 +79,7 @@ def _member(name: str, value: object, cls: type) -> str:
 
 
 def _attributes(cls: type) -> Iterator[tuple[str, str]]:
-    """Public attributes that are set in `__init__`, and annotated ones."""
+    """Public attributes that are set in `__init__`, and annotated attributes."""
     for name, annotation in vars(cls).get("__annotations__", {}).items():
         if not name.startswith("_"):
             yield name, f"{name}: {annotation}"
@@ -108,7 +108,7 @@ def _signal(name: str, value: ast.expr | None) -> str | None:
 def _signature(function: Any, *, is_method: bool = False) -> str:
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())[1 if is_method else 0 :]
-    # Defaults that are objects have a representation that may change with anything.
+    # The representation of an object changes with its implementation.
     parameters = [
         each
         if isinstance(each.default, bool | int | float | str | tuple | None) or each.default is inspect.Parameter.empty

@@ -1,4 +1,4 @@
-"""`RawPeer`: a peer that sends and receives the protocol's JSON itself, so that a test shows the wire."""
+"""`RawPeer`: a peer that sends and receives the protocol's JSON itself, so that a test shows the messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECONDS = 10.0
 
 
 class RawPeer:
-    """A connected and welcomed peer, without a thread."""
+    """A connected peer that the server has welcomed, without a thread."""
 
     def __init__(self, uri: str, **options: Any) -> None:
         self.socket = websocket.create_connection(uri, timeout=SECONDS, **options)
@@ -28,17 +28,17 @@ class RawPeer:
         self.socket.send(text)
 
     def receive(self) -> dict[str, Any]:
-        """The next message."""
+        """Wait for the next message."""
         message: dict[str, Any] = json.loads(self.socket.recv())
         return message
 
     def request(self, type_: str, **fields: Any) -> dict[str, Any]:
-        """Send, and return the next message."""
+        """Send a message, and return the next one that arrives."""
         self.send(type_, **fields)
         return self.receive()
 
     def hears_nothing(self) -> bool:
-        """Whether no message has arrived, by the answer to a request that is made now."""
+        """Whether no message has arrived. Asks the server for an answer, so that an earlier message would come first."""
         return bool(self.request("list")["type"] == "list")
 
     def register(self, *roles: str, meta: Any = None) -> Self:

@@ -1,4 +1,4 @@
-"""A `MediaReceiver` on a loop, with a transport that goes nowhere: the test is its network."""
+"""A `MediaReceiver` on a loop, with a fake transport. The test acts as its network."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ OWN_SSRC = 4711
 
 
 class Received:
-    """A receiver that has begun to receive, and what came out of it.
+    """A receiver that has started, and its output.
 
     Args:
-        loop: What it lives on.
-        kind: Of its track.
-        codecs: As negotiated; those of `PAYLOAD_TYPES`.
-        feedback: Whether retransmissions, requests for keyframes and bitrates were negotiated too.
+        loop: The loop on which it runs.
+        kind: Kind of its track.
+        codecs: The negotiated codecs, from those of `PAYLOAD_TYPES`.
+        feedback: Whether retransmissions, keyframe requests and bitrates were negotiated too.
     """
 
     def __init__(self, loop: LoopThread, kind: MediaKind, codecs: Iterable[str], feedback: bool = True) -> None:
@@ -47,7 +47,7 @@ class Received:
         self.receiver = loop.run(start(), Deadline(SECONDS), "starting a receiver")
 
     def give(self, *packets: Packet | RtpPacket, ssrc: int = 1, send_time: int | None = None) -> None:
-        """Have packets arrive, one right after the other."""
+        """Have packets arrive, one immediately after another."""
 
         async def arrive() -> None:
             for packet in packets:
@@ -58,7 +58,7 @@ class Received:
         self.loop.run(arrive(), Deadline(SECONDS), "receiving packets")
 
     def give_feedback(self, packet: AnyRtcpPacket) -> None:
-        """Have a packet of RTCP arrive."""
+        """Have an RTCP packet arrive."""
         self.loop.run(self.receiver._handle_rtcp_packet(packet), Deadline(SECONDS), "receiving a report")
 
     def stop(self) -> None:

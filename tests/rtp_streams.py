@@ -1,4 +1,4 @@
-"""RTP packets of made-up frames, as a sender would number them, and a transport that goes nowhere."""
+"""RTP packets of invented frames, numbered as by a sender, and a fake transport."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PPS: Final = b"\x68of the picture"
 
 @dataclass(frozen=True)
 class Packet:
-    """One packet, as the code under test gets it."""
+    """One packet, in the form that the code under test gets."""
 
     codec: str
     sequence_number: int
@@ -39,7 +39,7 @@ class Packet:
     payload: bytes
 
     def as_rtp(self, ssrc: int = 1, rtx_sequence_number: int | None = None) -> RtpPacket:
-        """The same for a receiver; with a sequence number of its own it is a retransmission."""
+        """The packet for a receiver. With a sequence number of its own it is a retransmission (RTX, RFC 4588)."""
         payload, payload_type, number = self.payload, PAYLOAD_TYPES[self.codec], self.sequence_number
         if rtx_sequence_number is not None:
             payload = number.to_bytes(2, "big") + payload
@@ -52,9 +52,9 @@ class Stream:
 
     Args:
         codec: ``"VP8"``, ``"H264"`` or a codec of sound.
-        sequence_number: Of the first packet.
-        timestamp: Of the first frame.
-        ticks: From one frame to the next.
+        sequence_number: The first packet's. Defaults to 0.
+        timestamp: The first frame's. Defaults to 0.
+        ticks: RTP ticks from one frame to the next.
     """
 
     def __init__(
@@ -67,33 +67,33 @@ class Stream:
         self._frames = 0
 
     def frame(self, keyframe: bool = False, parts: int = 3) -> list[Packet]:
-        """The packets of the next frame, each of which differs from all others."""
+        """The packets of the next frame, each different from all others."""
         self._frames += 1
         payloads = self._h264(keyframe, parts) if self.codec == "H264" else self._vp8(keyframe, parts)
         return self.packets(payloads)
 
     def sound(self, payload: bytes | None = None) -> Packet:
-        """The packet of the next frame of sound."""
+        """The packet of the next audio frame."""
         self._frames += 1
         (packet,) = self.packets([b"sound %d" % self._frames if payload is None else payload])
         return packet
 
     def packets(self, payloads: Iterable[bytes]) -> list[Packet]:
-        """The packets of the next frame, of payloads that are given."""
+        """The packets of the next frame, with payloads of the caller."""
         payloads = list(payloads)
         packets = [self._packet(payload, marker=number == len(payloads) - 1) for number, payload in enumerate(payloads)]
         self.timestamp = (self.timestamp + self.ticks) & 0xFFFFFFFF
         return packets
 
     def padding(self) -> Packet:
-        """A packet without payload, such as browsers send between frames to probe the way."""
+        """A packet without a payload, such as browsers send between frames to probe the path."""
         self.timestamp -= self.ticks
         packet = self._packet(b"", marker=False)
         self.timestamp += self.ticks
         return packet
 
     def data_of(self, packets: Iterable[Packet]) -> bytes:
-        """The access unit of a frame's packets."""
+        """The access unit in a frame's packets."""
         payloads = [packet.payload for packet in packets]
         if self.codec == "VP8":
             return b"".join(VpxPayloadDescriptor.parse(payload)[1] for payload in payloads)
@@ -118,7 +118,7 @@ class Stream:
         return payloads
 
     def _h264(self, keyframe: bool, parts: int) -> list[bytes]:
-        """A fragmented slice; of a keyframe, parameter sets are before it in one packet."""
+        """A fragmented slice. In a keyframe, one packet with the parameter sets comes first."""
         kind = 5 if keyframe else 1
         payloads = []
         if keyframe:
@@ -126,7 +126,7 @@ class Stream:
             payloads.append(b"\x78" + sets)
         for part in range(parts):
             flags = 0x80 * (part == 0) | 0x40 * (part == parts - 1)
-            # The first bit of the slice says that it begins with the first macroblock.
+            # The first bit of the slice header says that the slice begins with the first macroblock.
             first = b"\x88" if part == 0 else b"\x08"
             payloads.append(b"\x7c" + bytes([flags | kind]) + first + b"part %d of frame %d" % (part, self._frames))
         return payloads
@@ -145,16 +145,16 @@ class FakeTransport:
 
     @property
     def ssrc_table(self) -> dict[int, object]:
-        """As of aiortc's router."""
+        """The table of aiortc's router."""
         return self.routes
 
     @property
     def as_transport(self) -> RTCDtlsTransport:
-        """Itself, for who wants the real one."""
+        """The object itself, for a caller that needs the real type."""
         return cast(RTCDtlsTransport, self)
 
     def of(self, kind: type[Any], fmt: int | None = None) -> list[Any]:
-        """The packets of one kind, and format, that were sent."""
+        """The packets of a kind, and of a format, that were sent."""
         return [each for each in self.sent if isinstance(each, kind) and fmt in (None, getattr(each, "fmt", None))]
 
     async def _send_rtp(self, data: bytes) -> None:
@@ -175,7 +175,7 @@ class FakeTransport:
 
 
 def parameters(*codecs: str, feedback: bool = True) -> RTCRtpReceiveParameters:
-    """What a negotiation of these codecs gives a receiver; with retransmissions, keyframe requests and bitrates or not."""
+    """A receiver's parameters for negotiated codecs, with or without retransmissions, keyframe requests and bitrates."""
     negotiated = []
     for codec in codecs:
         kind = "video" if codec in RTX_PAYLOAD_TYPES else "audio"

@@ -1,4 +1,4 @@
-"""How the tests run, as a plugin of pytest: side by side, alone where they measure time, in their short and long forms."""
+"""How the tests run: side by side, alone if they measure time, in short or long forms. A plugin of pytest."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ import pytest
 
 TURNS: Final = pytest.StashKey["Turns"]()
 DIRECTORY: Final = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
-"""Where the workers of this run take turns: the controller's, which removes it."""
+"""The directory in which the workers of this run take turns. The controller makes and removes it."""
 
 STACK_SECONDS: Final = 2.0
-"""How long the workers get to show their stacks."""
+"""Seconds that the workers get to show their stacks."""
 
-# The examples of hypothesis are the same in each run of the short forms, and others in each run of the long ones.
+# hypothesis tries the same examples in each run of the short forms, and different ones in each run of the long forms.
 hypothesis.settings.register_profile("short", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("long", deadline=None, max_examples=10_000, print_blob=True)
 
 
 class Turns:
-    """Lets one test run alone, whichever worker it is in, and all others side by side.
+    """Lets one test run alone, in whichever worker it is, and all others side by side.
 
     Args:
-        directory: One that all workers share, and only they.
+        directory: A directory that all workers share, and no other process.
     """
 
     def __init__(self, directory: Path) -> None:
-        # Who waits to be alone keeps the gate shut, so that those who begin meanwhile do not make it wait forever.
+        # A test that waits to run alone holds the gate, so that tests that begin meanwhile do not make it wait forever.
         self._gate = os.open(directory / "gate", os.O_RDWR | os.O_CREAT)
         self._turn = os.open(directory / "turn", os.O_RDWR | os.O_CREAT)
 
     @contextlib.contextmanager
     def turn(self, *, alone: bool) -> Iterator[None]:
-        """Wait for a turn and hold it."""
+        """Wait for a turn, and hold it until the block ends."""
         fcntl.flock(self._gate, fcntl.LOCK_EX)
         try:
             fcntl.flock(self._turn, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
@@ -52,7 +52,7 @@ class Turns:
         try:
             yield
         finally:
-            # Closing would not do: a forked child may have the descriptor too.
+            # Closing the descriptor is not enough, because a forked child may have it too.
             fcntl.flock(self._turn, fcntl.LOCK_UN)
 
 
@@ -64,23 +64,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Run a directory of tests side by side."""
+    """Run a directory of tests in parallel."""
     if _may_run_side_by_side(config):
         workers = pytest_xdist_auto_num_workers()
         config.option.numprocesses = min(workers, config.option.maxprocesses or workers)
         config.option.tx = ["popen"] * config.option.numprocesses
-        # A worker that is done takes tests from one that is not.
+        # A worker that has finished takes tests from one that has not.
         config.option.dist = "worksteal"
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """What ``-n auto`` means: more workers than processors, since most tests wait for something."""
+    """The number of workers of ``-n auto``: more than processors, because most tests wait for something."""
     return 2 * len(os.sched_getaffinity(0))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose how many examples hypothesis tries, and have workers take turns."""
+    """Choose the number of examples that hypothesis tries, and have workers take turns."""
     hypothesis.settings.load_profile("long" if _runs_long_forms(config) else "short")
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     if worker is not None:
@@ -89,7 +89,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker where it takes turns with the others."""
+    """Tell a worker in which directory it takes turns with the others."""
     stash = node.config.stash
     if DIRECTORY not in stash:
         stash[DIRECTORY] = tempfile.TemporaryDirectory(prefix="gst-signalling-sync-tests-")
@@ -97,14 +97,14 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    """Say what is left out."""
+    """Say which tests are left out."""
     return "slow tests: left out, --slow runs them" if _leaves_slow_tests_out(config) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what nobody asked for, and take what runs alone last.
+    """Leave out tests that were not asked for, and run tests that run alone last.
 
-    Before each test that runs alone all workers wait for the one whose test takes longest: together they wait once.
+    Before a test runs alone, all workers wait for the slowest of them. In this order they wait once for all such tests.
     """
     if not _runs_long_forms(config):
         _leave_out("long", config, items)
@@ -114,13 +114,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Have a run that is aborted for its length, by SIGUSR1, show where the threads of its workers are too."""
+    """On SIGUSR1, which aborts a run that takes too long, also show the stacks of the workers' threads."""
     if not hasattr(session.config, "workerinput"):
         signal.signal(signal.SIGUSR1, _abort_all)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove what the workers shared, and have SIGUSR1 show where the threads are that hold up the exit."""
+    """Remove the directory that the workers shared, and have SIGUSR1 show the stacks of threads that delay the exit."""
     directory = config.stash.get(DIRECTORY, None)
     if directory is not None:
         directory.cleanup()
@@ -131,7 +131,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Have a test wait for its turn before its time-out begins."""
+    """Have a test wait for its turn before its timeout begins."""
     turns = item.config.stash.get(TURNS, None)
     if turns is None:
         return (yield)
@@ -145,10 +145,10 @@ def _may_run_side_by_side(config: pytest.Config) -> bool:
         return False
     if option.numprocesses is not None or option.tx or option.collectonly:
         return False
-    # A debugger and prints need the one process; a file or a test of its own is done before workers have started.
+    # A debugger and prints need one process. A single file or test ends before workers have started.
     if option.usepdb or option.trace or option.capture == "no":
         return False
-    # pytest-cov has decided already how it measures.
+    # pytest-cov has already decided how it measures.
     if getattr(option, "cov_source", None):
         return False
     return _runs_directory(config)

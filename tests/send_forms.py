@@ -1,4 +1,4 @@
-"""How a codec is sent to receivers that negotiated nothing special."""
+"""The form in which a codec is sent to receivers that negotiated no options."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def send_form(codec: str, packetization_mode: int = 1) -> SendForm:
     """The form of a codec.
 
     Args:
-        codec: Its name.
-        packetization_mode: Of H264 (RFC 6184 section 5.4).
+        codec: The codec's name.
+        packetization_mode: Packetization mode of H264 (RFC 6184 section 5.4). Defaults to 1.
     """
     return CODECS[codec].send_form({"packetization-mode": str(packetization_mode)})

@@ -1,4 +1,4 @@
-"""How many connections a server accepts before it looks at those that it has."""
+"""Number of connections that a server accepts before it serves those that it has."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CLIENTS = 20
 
 @pytest.mark.parametrize(("has_time", "turns"), [(True, 1), (False, CLIENTS // 2)])
 def test_all_are_accepted_but_few_at_once_while_others_wait(has_time: bool, turns: int) -> None:
-    # As when strangers always have handshakes waiting: nobody else is kept out by that.
+    # Strangers always have handshakes waiting here, which must not keep other clients out.
     accepted: list[int] = []
     with contextlib.ExitStack() as stack:
         listening = listen("127.0.0.1", 0)

@@ -1,4 +1,4 @@
-"""Which requested sessions begin, in simulated time."""
+"""`SessionAdmission` in simulated time: which requested sessions begin."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from gst_signalling_sync.protocol.session_limits import SessionLimits
 
 
 def admission(**limits: object) -> SessionAdmission:
-    """One that has only these limits."""
+    """An admission with only these limits."""
     return SessionAdmission(SessionLimits(**{**dict.fromkeys(SessionLimits.__slots__), **limits}))  # type: ignore[arg-type]
 
 
 def ask(core: SessionAdmission, peer_id: str, count: int, now: float = 0.0) -> list[str | None]:
-    """Ask for sessions; returns which are refused."""
+    """Ask for sessions. Returns for each the id of the session that was refused then; None: no session was."""
     return [ask_once(core, f"{peer_id}{number}", peer_id, now) for number in range(count)]
 
 

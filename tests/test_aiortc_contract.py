@@ -1,4 +1,4 @@
-"""An update of aiortc or aioice that touches what `gst_signalling_sync.webrtc.engine` relies on is told here, by a sentence."""
+"""An update of aiortc or aioice that changes what `gst_signalling_sync.webrtc.engine` relies on fails here, with a sentence."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LIBRARIES = ("aiortc", "aioice")
 
 
 def find(owner: str) -> Any:
-    """What ``module:name`` or ``module:name.name`` means."""
+    """The object that ``module:name`` or ``module:name.name`` means."""
     module, _, path = owner.partition(":")
     found: Any = importlib.import_module(module)
     for name in path.split("."):
@@ -36,12 +36,12 @@ def find(owner: str) -> Any:
 
 
 def mangled(owner: str, name: str) -> str:
-    """How a name of a class is called from outside of it."""
+    """The name of a class's attribute outside of the class, after name mangling."""
     return f"_{owner.rpartition(':')[2]}{name}" if name.startswith("__") else name
 
 
 def source_of(function: Callable[..., object]) -> str:
-    """The source of a function without what does not matter."""
+    """The source of a function without irrelevant parts."""
     text = textwrap.dedent(inspect.getsource(function))
     definition = ast.parse(text).body[0]
     assert isinstance(definition, ast.FunctionDef | ast.AsyncFunctionDef)
@@ -60,7 +60,7 @@ def engine_modules() -> Iterator[ModuleType]:
 
 
 def our_classes() -> Iterator[type]:
-    """The classes of ours that derive from one of the libraries'."""
+    """Our classes that derive from the libraries' classes."""
     for module in engine_modules():
         for each in vars(module).values():
             if inspect.isclass(each) and each.__module__ == module.__name__ and any(foreign_bases(each)):
@@ -181,7 +181,7 @@ def test_every_private_name_is_listed() -> None:
 
 
 def private_attributes(path: Path) -> set[str]:
-    """The private names that a module takes of objects, also by a string; the table itself takes none."""
+    """The private names that a module uses of objects, also by a string. The module with the table itself uses none."""
     nodes = list(ast.walk(ast.parse(path.read_text())))
     names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     if path.name != "contract.py":

@@ -1,4 +1,4 @@
-"""Statuses that wait for listeners which read at their own pace."""
+"""Statuses that wait for listeners, which read at different speeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sound that arrives: a stream of samples without gaps, whatever was lost, and a clear end."""
+"""`AudioReceiver`: a stream of samples without gaps, whatever was lost, and a defined end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CLOCK_RATES = {"opus": 48_000, "PCMU": 8_000, "PCMA": 8_000, "G722": 8_000}
 
 
 class Robot:
-    """Hums, in packets of 20 ms."""
+    """Sends a tone in packets of 20 ms."""
 
     def __init__(self, loop: LoopThread, callbacks: Callbacks, codec: str = "opus") -> None:
         self.received = Received(loop, "audio", RATES)
@@ -68,7 +68,7 @@ class Robot:
             wait_until(lambda before=before: self.audio.frames_received > before, "the sound is decoded")  # type: ignore[misc]
 
     def end(self, error: Exception | None = None) -> None:
-        """End the track, as its session does, and wait for its thread."""
+        """End the track, as its session does, and wait for its thread to end."""
 
         async def end() -> None:
             self.audio.end(error)
@@ -138,7 +138,7 @@ def test_reads_of_any_length_follow_one_another(robot: Robot) -> None:
 
     heard = np.concatenate(parts)
     assert len(heard) == RATE
-    # A sine of that frequency and loudness has no larger step.
+    # A sine wave of that frequency and loudness has no larger step.
     assert np.abs(np.diff(heard[PACKET:, 0].astype(int))).max() < 1000
 
 
@@ -164,7 +164,7 @@ def test_up_to_three_lost_packets_of_opus_are_made_up(robot: Robot, lost: int) -
 
     assert robot.audio.packets_lost == lost
     assert loudness(heard[20 * PACKET : 21 * PACKET]) > 1000
-    # No jump where the guess begins; a tone of this loudness has none of this size.
+    # There is no jump where the concealment begins: a tone of this loudness has no such step.
     steps = np.abs(np.diff(heard[19 * PACKET : 21 * PACKET, 0].astype(int)))
     usual = np.abs(np.diff(heard[10 * PACKET : 19 * PACKET, 0].astype(int)))
     assert steps.max() < 1.5 * usual.max()
@@ -297,7 +297,7 @@ def test_end_wakes_readers_and_ends_the_thread(robot: Robot, pool: ThreadPoolExe
     wait_until(lambda: "gss-audio-decoder" not in [each.name for each in threading.enumerate()], "the thread is gone")
 
 
-# The signal
+# Signals
 
 
 def test_signal_gives_every_frame_in_order(robot: Robot) -> None:

@@ -1,4 +1,4 @@
-"""What a source makes of written sound: encoded once, in real time, for whoever listens."""
+"""`AudioSource`: written sound is encoded once, in real time, for all sinks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .waiting import wait_until
 
 
 class Listener:
-    """A sink that keeps what it gets."""
+    """A sink that keeps what it receives."""
 
     def __init__(self, source: AudioSource, loop: LoopThread) -> None:
         self.source = source
@@ -141,7 +141,7 @@ def test_packets_tell_when_their_sound_was_captured(loop: LoopThread) -> None:
     for piece in range(3):
         source.write(np.zeros(960, np.int16), captured=begin + piece * 0.5)
         packet = listener.next()
-        # Opus holds back 6.5 ms.
+        # The Opus encoder delays sound by 6.5 ms.
         assert packet.timestamp / 48000 == pytest.approx(begin + piece * 0.5, abs=0.01)
     listener.leave()
     source.join(Deadline(5))

@@ -1,4 +1,4 @@
-"""Servers and peers that misbehave: each gets a clear error, or is dropped with a log line, and everything else goes on."""
+"""Servers and peers that misbehave: each causes a clear error, or is dropped with a line in the log, and all else goes on."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ from .waiting import Heard, wait_until
 
 SECONDS = 10.0
 
-# Nothing there, or something else
+# No server, or another program
 
 CALLS: dict[str, Callable[[str], object]] = {
     "SignallingClient": lambda uri: SignallingClient(uri).connect(),
@@ -89,7 +89,7 @@ def test_host_that_is_unknown() -> None:
 
 
 def connect_error(script: Callable[[socket.socket], object]) -> str:
-    """What `connect` raises at a TCP server, at once."""
+    """The error that `connect` raises at a TCP server, which must be immediate."""
     with tcp_server(script) as uri:
         begin = time.monotonic()
         with pytest.raises(ConnectError, match=uri) as caught:
@@ -219,7 +219,7 @@ def test_server_that_claims_an_endless_page() -> None:
         SignallingClient(uri).connect(timeout=SECONDS)
 
 
-# A WebSocket server that is none of ours
+# A WebSocket server of another kind
 
 
 def test_server_that_never_welcomes() -> None:
@@ -264,7 +264,7 @@ def test_welcome_without_a_usable_peer_id(peer_id: Any, caplog: pytest.LogCaptur
     assert "'peerId' must be a string" in caplog.text
 
 
-# What a server may send that makes no sense
+# Invalid messages of a server
 
 
 def deep(levels: int) -> str:
@@ -591,7 +591,7 @@ def test_peer_with_an_unhashable_meta_is_hashable(client: SignallingClient) -> N
     assert set(client.list_producers())
 
 
-# Whom a session cannot be had with
+# Peers with which no session is possible
 
 
 @pytest.fixture
@@ -636,7 +636,7 @@ def test_connect_to_an_unknown_name_leaves_nothing(embedded_server: SignallingSe
     wait_until(lambda: not embedded_server.peers, "the consumer is gone")
 
 
-# A producer and a consumer that go on, whatever the others do
+# A producer and a consumer that go on, whatever other peers do
 
 
 @dataclass(frozen=True)
@@ -649,7 +649,7 @@ class Stage:
     echo: DataChannel
 
     def goes_on(self, seconds: float = 6.0) -> bool:
-        """Whether the session works, and another one can be had of the same producer and consumer."""
+        """Whether the session works, and the same producer and consumer can have another one."""
         begin = time.monotonic()
         self.echo.send("still there?")
         if self.echo.recv(SECONDS) != "still there?":
@@ -669,7 +669,7 @@ LIMITLESS = ServerLimits(
     sessions_per_producer=None,
     unread_bytes=None,
 )
-"""Those of a server that is none of ours, and lets everything through to the peers."""
+"""The limits of a server of another kind, which passes everything on to the peers."""
 
 
 @pytest.fixture(scope="module")
@@ -685,7 +685,7 @@ def stage() -> Iterator[Stage]:
 
 @pytest.fixture
 def villain(stage: Stage) -> Iterator[SignallingClient]:
-    """A peer that is connected to the same server, and not registered yet."""
+    """A peer that is connected to the same server, but not registered."""
     with SignallingClient(stage.server.uri) as villain:
         yield villain
 
@@ -707,14 +707,14 @@ def offer(stage: Stage) -> str:
 
 
 def end_of(peer_id: str | None, ended: Heard) -> object:
-    """With what a role's session with a peer ended; an earlier test's may be told of first."""
+    """The error with which a role's session with a peer ended. Sessions of earlier tests may be reported first."""
     while (told := ended.next())["session"].peer_id != peer_id:
         pass
     return told["error"]
 
 
 def on_request(villain: SignallingClient, act: Callable[[str], object]) -> None:
-    """Register a villain as a producer that does something with every session, told by its id."""
+    """Register a villain as a producer that calls a function with the id of each session."""
     villain.session_requested.connect(lambda villain, peer_id, session_id, offer: act(session_id))
     villain.set_status(["producer"])
 
@@ -935,7 +935,7 @@ def test_offer_where_an_answer_is_due_is_dropped_with_a_log_line(offer: str, cap
 
 
 def test_consumer_that_never_answers_is_given_up_in_time(embedded_server: SignallingServer) -> None:
-    # The 0.3 s are the session's; start() may take longer on a busy machine.
+    # The 0.3 s are for the session; start() may take longer on a busy machine.
     producer = Producer(embedded_server.uri, timeout=0.3)
     producer.start(SECONDS)
     with closing(producer), SignallingClient(embedded_server.uri) as villain:
@@ -1001,13 +1001,13 @@ def meddle(
     answers: Callable[[str], Iterable[tuple[str, str]]] = lambda answer: [("answer", answer)],
     candidates: Iterable[tuple[str, int]] = (),
 ) -> float:
-    """Have a session with the producer through a villain, which sends both ends candidates of its own, and find it working.
+    """Connect a session with the producer through a villain that adds its own candidates at both ends, and test that it works.
 
     Args:
         stage: The two ends.
-        villain: Becomes the producer that the consumer asks.
-        answers: Makes of the consumer's answer what the producer gets.
-        candidates: With the index of their media; sent before and after the description, to either end.
+        villain: Registers as the producer that the consumer asks for.
+        answers: Changes the consumer's answer before the producer gets it.
+        candidates: Candidates with the index of their media section, sent to both ends before and after the description.
 
     Returns:
         The seconds until it was connected.
@@ -1075,7 +1075,7 @@ def test_candidate_for_media_that_is_not_there(stage: Stage, villain: Signalling
 def test_flood_of_candidates_disturbs_nobody(
     stage: Stage, villain: SignallingClient, offer: str, host: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # The server's warnings, one for each candidate after the session's end, are as many as the candidates.
+    # After the session's end the server logs a warning for each candidate.
     caplog.set_level(logging.ERROR, "gst_signalling_sync.protocol.registry")
     flooded = threading.Event()
 
@@ -1095,7 +1095,7 @@ def test_flood_of_candidates_disturbs_nobody(
     assert stage.goes_on(8)
 
 
-# Messages for nobody
+# Messages without a recipient
 
 
 @pytest.mark.parametrize("session_id", ["nonsense", "", "00000000-0000-4000-8000-000000000001", "\0", "x" * 10_000])
@@ -1139,7 +1139,7 @@ def test_junk_of_a_peer_disturbs_nobody(stage: Stage) -> None:
     assert stage.goes_on()
 
 
-# What is refused before it is sent
+# Refused before it is sent
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Blocking calls where an asyncio loop is running already: in coroutines, in their threads, and in IPython's main thread."""
+"""Blocking calls on threads with a running asyncio loop: in coroutines, in their threads, and in IPython's main thread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ask(session: Session) -> str | bytes:
 
 @pytest.fixture
 def uri(embedded_server: SignallingServer) -> Iterator[str]:
-    """Of a server with a robot that echoes."""
+    """The URI of a server with a robot that echoes."""
     with Producer(embedded_server.uri, name="robot") as producer:
         producer.add_channel("data").message.connect(lambda channel, session, data: channel.send(data, session=session))
         yield embedded_server.uri

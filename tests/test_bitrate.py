@@ -1,4 +1,4 @@
-"""The bitrate that links share, and what each is thought to carry."""
+"""The bitrate that links share, and the estimate of what each link carries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One producer's channel in many sessions."""
+"""A producer's channel in many sessions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def channel(producer: Producer) -> BroadcastChannel:
 def sessions(
     embedded_server: SignallingServer, producer: Producer, channel: BroadcastChannel
 ) -> Iterator[list[Session]]:
-    """Three consumers' sessions."""
+    """The sessions of three consumers."""
     with Consumer(embedded_server.uri) as consumer:
         sessions = [consumer.start_session() for _ in range(3)]
         wait_until(lambda: len(channel.channels) == 3, "the producer has all three")
@@ -51,7 +51,7 @@ def sessions(
 
 @contextmanager
 def small_consumer(server: SignallingServer, producer: Producer) -> Iterator[Session]:
-    """A session of a consumer that says in its answer that it takes messages of up to 10 bytes."""
+    """A session of a consumer whose answer allows messages of up to 10 bytes."""
     send_sdp = SignallingClient.send_sdp
 
     def send_small(client: SignallingClient, session_id: str, kind: SdpType | str, sdp: str) -> None:
@@ -172,7 +172,7 @@ def test_message_for_one_session(channel: BroadcastChannel, sessions: list[Sessi
         sessions[0].channel("data").recv(timeout=0.1)
 
 
-# To one session
+# Sending to one session
 
 
 def test_message_for_a_closed_session_raises(
@@ -240,7 +240,7 @@ def test_message_queued_before_the_peers_limit_is_known_closes_the_channel(
             channel.send("hello", session=ours)
 
 
-# Which channel it is
+# Channels with the same label
 
 
 def test_channel_that_a_consumer_opened_with_the_label_is_not_taken_for_it(
@@ -286,7 +286,7 @@ def test_channel_that_was_closed_on_purpose_stays_closed(
     producer.add_channel("another")
     sessions[0].channel("another")
     assert [each.label for each in sessions[0].channels] == ["another"]
-    # It does not keep a message from the others.
+    # The closed channel does not prevent that the others get messages.
     channel.send("to the others")
     assert sessions[1].channel("data").recv() == "to the others"
 
@@ -327,7 +327,7 @@ def test_busy_receiver_does_not_delay_that_of_another_thread(
             assert is_moving.wait(10)
             first.channel("stop").send("now")
             assert first.channel("stop").recv() == "stopped"
-            # So it is for who comes while it moves.
+            # The second consumer finds the arm moving.
             with connect(embedded_server.uri, name="robot") as second:
                 second.channel("stop").send("now")
                 assert second.channel("stop").recv() == "stopped"

@@ -1,4 +1,4 @@
-"""How often frames are encoded: what the bitrate is shared among."""
+"""`Cadence`: the number of frames per second that the bitrate is divided by."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gst_signalling_sync.webrtc.media.sending.cadence import Cadence
 
 
 def cadence(*intervals: float, frames: int = 100) -> Cadence:
-    """That of frames which come by some intervals, again and again."""
+    """The cadence of frames that arrive at repeated intervals."""
     known, now = Cadence(), 0.0
     for interval in itertools.islice(itertools.cycle(intervals), frames):
         known.add(now)

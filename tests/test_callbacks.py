@@ -28,7 +28,7 @@ def gss_threads() -> list[str]:
 
 
 class Busy:
-    """A callback that is under way until it is let go."""
+    """A callback that does not return until a test lets it."""
 
     def __init__(self) -> None:
         self.has_begun, self.may_end = threading.Event(), threading.Event()
@@ -275,7 +275,7 @@ def test_callback_failed_has_no_threads() -> None:
         callback_failed.connect(print, thread="errors")
 
 
-# What waits for all receivers
+# Functions that wait for all receivers
 
 
 def test_function_is_called_after_the_receivers_of_every_thread(callbacks: Callbacks, busy: Busy) -> None:
@@ -310,7 +310,7 @@ def test_in_a_callback_the_receivers_of_its_thread_are_called_at_once(callbacks:
     assert waited.get(timeout=SECONDS)
 
 
-# The end
+# Closing
 
 
 def test_callback_posted_after_close_is_dropped(callbacks: Callbacks) -> None:
@@ -401,7 +401,7 @@ def test_busy_thread_goes_on_when_opened_again(callbacks: Callbacks, busy: Busy,
     callbacks.post_to(thread, called.append, "dropped")
     callbacks.open()
     callbacks.post_to(thread, called.append, "after")
-    # Not beside the one that is under way.
+    # The new thread does not run beside the one that is busy.
     assert len(set(gss_threads())) == len(gss_threads())
     assert not called
     busy.may_end.set()
@@ -449,7 +449,7 @@ def test_forked_child_is_told_that_the_threads_stayed_in_the_parent(callbacks: C
 
 
 class Lives(RuleBasedStateMachine):
-    """Any sequence of uses, from outside and from callbacks: order and no overlap on each thread, and an end that is one."""
+    """Any sequence of calls, from outside and from callbacks: order and no overlap on each thread, no call after the end."""
 
     threads = st.sampled_from([None, "motion", "stop"])
 

@@ -66,7 +66,7 @@ class Command:
 
     def __init__(self, *arguments: str, prefix: tuple[str, ...] = PROGRAM) -> None:
         if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-            # What a shell starts in the background ignores Ctrl-C, and so would all that is started here.
+            # A background job of a shell ignores Ctrl-C, and so would all its children.
             signal.signal(signal.SIGINT, signal.default_int_handler)
         self.process = subprocess.Popen(
             [*prefix, *arguments],
@@ -83,7 +83,7 @@ class Command:
             reader.start()
 
     def line(self) -> str:
-        """The next line, without its end."""
+        """The next line, without its newline."""
         try:
             line = self._lines.get(timeout=SECONDS)
         except Empty:
@@ -92,33 +92,33 @@ class Command:
         return line
 
     def line_with(self, text: str) -> str:
-        """The next line that contains a text."""
+        """The next line that contains a string."""
         while text not in (line := self.line()):
             pass
         return line
 
     def rest(self) -> list[str]:
-        """All further lines, to the end."""
+        """All further lines, until the end."""
         lines = []
         while (line := self._lines.get(timeout=SECONDS)) is not None:
             lines.append(line)
         return lines
 
     def exit_code(self) -> int:
-        """Wait for the end."""
+        """Wait for the command to exit, and return its exit code."""
         code = self.process.wait(SECONDS)
         for reader in self._readers:
             reader.join(SECONDS)
         return code
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
-        """Send a signal, as Ctrl-C does, and wait for the end."""
+        """Send a signal, as Ctrl-C does, and wait for the exit."""
         self.process.send_signal(number)
         return self.exit_code()
 
     @property
     def errors(self) -> str:
-        """What it wrote to stderr, known once it ended."""
+        """Standard error, complete when the command has exited."""
         return "".join(self._errors)
 
     def _read_output(self) -> None:
@@ -148,8 +148,8 @@ class Terminal:
     """A terminal in which a command runs.
 
     Args:
-        *arguments: Of the command.
-        columns: Of the terminal.
+        *arguments: The command's.
+        columns: Width of the terminal in columns.
     """
 
     def __init__(self, *arguments: str, columns: int = 100) -> None:
@@ -166,7 +166,7 @@ class Terminal:
         os.close(theirs)
 
     def output_with(self, text: str) -> str:
-        """All that is written until a text was."""
+        """All output until a string has been written."""
         written = b""
         while text not in written.decode(errors="ignore"):
             chunk = self._read()
@@ -175,7 +175,7 @@ class Terminal:
         return written.decode(errors="ignore")
 
     def rest(self) -> str:
-        """All that is written until the end."""
+        """All output until the end."""
         written = b""
         while chunk := self._read():
             written += chunk
@@ -185,7 +185,7 @@ class Terminal:
         try:
             return os.read(self._ours, 65536)
         except OSError:
-            # So Linux says that the other end is closed.
+            # Linux reports with this error that the other end is closed.
             return b""
 
     def __enter__(self) -> Self:
@@ -222,7 +222,7 @@ def uri(embedded_server: SignallingServer) -> str:
 
 @pytest.fixture
 def producer(uri: str) -> Iterator[Producer]:
-    """A producer that answers on a channel ``answers`` and says nothing on ``silence``."""
+    """A producer that answers on a channel ``answers`` and sends nothing on ``silence``."""
     with Producer(uri, name="robot", meta={"kind": "arm"}) as producer:
         answers = producer.add_channel("answers")
         producer.add_channel("silence")
@@ -674,7 +674,7 @@ def test_round_trips_are_summed_up_as_ping_does() -> None:
 
 
 def run_in_terminal(*arguments: str, columns: int = 100) -> str:
-    """What a command writes to a terminal."""
+    """The output of a command on a terminal."""
     with Terminal(*arguments, columns=columns) as terminal:
         written = terminal.rest()
         assert terminal.process.wait(SECONDS) == 0, written
@@ -682,7 +682,7 @@ def run_in_terminal(*arguments: str, columns: int = 100) -> str:
 
 
 def errors_without_a_reader(*arguments: str) -> str:
-    """What a command writes to stderr when nobody reads its output, as in ``| head -0``."""
+    """The standard error of a command whose output is not read, as in ``| head -0``."""
     ours, theirs = os.pipe()
     os.close(ours)
     finished = subprocess.run(

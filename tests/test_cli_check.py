@@ -1,4 +1,4 @@
-"""``gst-signalling-sync check``, against a robot, without one, and without a server."""
+"""``gst-signalling-sync check``, with a robot, without one, and without a server."""
 
 from __future__ import annotations
 

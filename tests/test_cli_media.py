@@ -44,7 +44,7 @@ pytestmark = pytest.mark.slow
 SUFFIXES = ("mp4", "mkv", "webm")
 
 LEAST_SECONDS = 1.4
-"""Of a recording of 2 s, whose last frame counts for as long as the one before it lasted, which is 0.5 s at the most."""
+"""Minimum of a recording of 2 s. Its last frame counts for as long as the one before it lasted, which is at most 0.5 s."""
 
 ROBOT = """
     import sys, time
@@ -59,7 +59,7 @@ ROBOT = """
 
 
 class Content:
-    """What a recorded file contains, decoded to its end."""
+    """The content of a recorded file, decoded completely."""
 
     def __init__(self, file: Path) -> None:
         self.frames: list[NDArray[np.uint8]] = []
@@ -73,7 +73,7 @@ class Content:
                 elif isinstance(frame, av.AudioFrame):
                     sounds.extend(mono.to_ndarray()[0] for mono in to_mono.resample(frame))
         sound = np.concatenate(sounds)
-        # Some silence may come first.
+        # The sound may begin with silence.
         self.frequency = loudest_frequency_of(sound[len(sound) // 2 :])
 
 
@@ -84,7 +84,7 @@ def uri(embedded_server: SignallingServer) -> str:
 
 @pytest.fixture
 def robot(uri: str) -> Iterator[Producer]:
-    """A producer that films and hums."""
+    """A producer with a camera and a tone."""
     with Producer(uri, name="robot") as producer, ExitStack() as running:
         running.enter_context(filming(producer.add_video()))
         running.enter_context(humming(producer.add_audio()))
@@ -93,7 +93,7 @@ def robot(uri: str) -> Iterator[Producer]:
 
 @pytest.fixture
 def lonely_robot(uri: str) -> Iterator[subprocess.Popen[str]]:
-    """The same in a process of its own, which can be killed."""
+    """The same producer in a process of its own, which can be killed."""
     with start_script(ROBOT, uri, str(Path(__file__).parents[1])) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -103,7 +103,7 @@ def lonely_robot(uri: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def play(file: Path) -> Content:
-    """Decode a file of a robot's, and see that it is one."""
+    """Decode a robot's file, and assert its content."""
     content = Content(file)
     numbers = [number_in(frame) for frame in content.frames]
     assert all(map(has_colour_bars, content.frames))
@@ -113,7 +113,7 @@ def play(file: Path) -> Content:
 
 
 def line_after(record: Command, seconds: int) -> str:
-    """What a recording tells of itself once it is so long."""
+    """The line of output of a recording that has reached a length."""
     while not (match := re.match(r" *(\d+) s: (.*)", record.line())) or int(match[1]) < seconds:
         pass
     return match[2]
@@ -214,7 +214,7 @@ class TestRecord:
         assert lines[0] == f"recording robot ({robot.peer_id}) at {uri} into {file}"
         assert re.match(rf"{re.escape(str(file))}: \d+\.\d s", lines[-1])
         content = play(file)
-        # What has arrived when the time is over is written, which is more where the program was held up.
+        # What has arrived when the time is over is written too, which is more if the program was delayed.
         assert LEAST_SECONDS < content.seconds < 6
         assert len(content.frames) > 15
 
@@ -314,7 +314,7 @@ class TestRecord:
         assert document["end"] == "left"
         assert document["seconds"] == pytest.approx(play(file).seconds, abs=0.1)
 
-    # The data file of coverage would not fit on the disk either.
+    # Coverage's data file would not fit on the disk either.
     @pytest.mark.usefixtures("_not_measured")
     def test_full_disk_exits_with_1_and_one_line(self, uri: str, robot: Producer, tmp_path: Path) -> None:
         file = tmp_path / "drive.mkv"
@@ -412,7 +412,7 @@ class TestDemo:
         assert 0 < summary["cores_used"] <= summary["cores"] * 1.1
         for consumer in summary["consumers"]:
             latency = consumer["latency_ms"]
-            # Not more than the run took: how late frames are beside other tests is the machine's.
+            # The latency is at most the duration of the run: beside other tests, the machine may delay frames.
             assert 0 < latency["min"] <= latency["p50"] <= latency["max"] < seconds * 1000
             assert consumer["tone_hz"] == pytest.approx(440, abs=5)
 
@@ -542,7 +542,7 @@ class TestStills:
 
 
 def drawn_at(columns: int) -> str:
-    """The demo's table on a terminal of so many columns."""
+    """The demo's table on a terminal with a number of columns."""
     measurement = Measurement("ws://127.0.0.1:8443", 2)
     for consumer in measurement.consumers:
         consumer.connected_seconds = 0.2

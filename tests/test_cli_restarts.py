@@ -1,4 +1,4 @@
-"""``listen``, ``ping`` and ``record`` while the server, or the robot, is killed and comes back."""
+"""``listen``, ``ping`` and ``record`` while the server or the robot is killed and comes back."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def server() -> Iterator[MortalServer]:
 
 @contextlib.contextmanager
 def killable_robot(server: MortalServer) -> Iterator[subprocess.Popen[str]]:
-    """A robot that films and hums in a process of its own, and is killed in the end."""
+    """A robot with a camera and a tone in a process of its own, which is killed when the test ends."""
     with start_script(ROBOT, server.uri, str(Path(__file__).parents[1])) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -50,7 +50,7 @@ def test_listen_tells_what_changed_while_the_server_was_away(server: MortalServe
             return event["event"], event["name"]
 
         assert heard() == ("came", "crane")
-        # What comes and goes after that is told behind the start: before it no line would say that the connection was lost.
+        # Later changes are reported after the start. Before it, no line would say that the connection was lost.
         with Producer(server.uri, name="lamp"):
             assert heard() == ("came", "lamp")
         assert heard() == ("left", "lamp")

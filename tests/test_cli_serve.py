@@ -1,4 +1,4 @@
-"""The options of ``gst-signalling-sync serve`` that say whom the server lets in, and how much of it they may use."""
+"""The options of ``gst-signalling-sync serve`` that set which clients the server admits, and what they may use."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def serving_process(
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server that runs as a program, and its URI."""
     program = [sys.executable, "-m", "gst_signalling_sync", "serve", "--port", "0", *options]
-    # Where these tests run under nohup, it would ignore a hangup like them.
+    # If these tests run under nohup, the server would inherit that SIGHUP is ignored.
     command = ["env", "--default-signal=HUP", *program]
     with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, text=True) as process:
         assert process.stdout is not None
@@ -91,7 +91,7 @@ def test_origin_that_is_none_is_wrong_usage() -> None:
 
 
 def test_lease_is_taken_from_the_command_line() -> None:
-    # The dead one reads nothing, so that it answers no ping.
+    # The dead peer does not read, so that it does not answer pings.
     with serving("--lease", "0.5") as uri, RawPeer(uri) as dead, RawPeer(uri).register("listener") as listener:
         assert listener.receive() == {"type": "peerStatusChanged", "peerId": dead.id, "roles": [], "meta": None}
 

@@ -1,4 +1,4 @@
-"""How far the clocks of two peers are apart: the core by random ways, and robots in processes of their own."""
+"""The offset between the clocks of two peers: the core with random delays, and robots in processes of their own."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ pauses = st.floats(0.0, 3600.0)
 
 
 def ask(bounds: OffsetBounds, offset: float, at: float, there: float, back: float) -> float:
-    """One round trip; the peer's clock is ahead by the offset. When it was over."""
+    """Add one round trip, where the peer's clock is ahead by the offset, and return when it was over."""
     received = at + there + offset
     bounds.add(at, received, received, at + there + back)
     return at + there + back
 
 
 def compared(session: Session) -> ClockOffset:
-    """The offset, once it is known."""
+    """Wait for the offset."""
     wait_until(lambda: session.clock_offset, "the clocks are compared")
     offset = session.clock_offset
     assert offset is not None
@@ -147,7 +147,7 @@ def test_two_peers_of_one_machine_have_one_clock(signalling_uri: str) -> None:
         wait_until(lambda: producer.sessions, "connected at both ends")
         for each in (session, producer.sessions[0]):
             offset = compared(each)
-            # The clock of capture times is set once, as the process begins, and the wall clock may be set after that.
+            # The clock of capture times is set once, when the process begins; the wall clock may be set afterwards.
             assert abs(offset.seconds) <= offset.uncertainty + 0.05
 
 
@@ -172,7 +172,7 @@ def robot(uri: str, name: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def show(process: subprocess.Popen[str], grey: int) -> float:
-    """Have a robot write a frame; when it did by its own clock."""
+    """Have a robot write a frame, and return the time by the robot's clock."""
     assert process.stdin is not None
     assert process.stdout is not None
     print(grey, file=process.stdin, flush=True)
@@ -180,7 +180,7 @@ def show(process: subprocess.Popen[str], grey: int) -> float:
 
 
 def captured_here(session: Session, grey: int) -> float:
-    """When the frame of that grey was captured, by this machine's clock."""
+    """The capture time of the frame with that grey, by this machine's clock."""
     while True:
         frame = session.video.read_frame()
         if abs(int(frame.array.mean()) - grey) < 8:

@@ -1,4 +1,4 @@
-"""The table of codecs: that it is the only place that knows them, how they are packed and parsed, and how H264 is answered."""
+"""The table of codecs: no other module knows their names; packing and parsing, and answers about H264."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_frames_of_vp8_are_counted() -> None:
 
 
 def unit(kind: int, size: int) -> bytes:
-    """A NAL unit without anything like a start code in it."""
+    """A NAL unit that contains nothing like a start code."""
     return bytes([0x60 | kind]) + bytes(1 + index % 255 for index in range(size))
 
 

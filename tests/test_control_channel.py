@@ -1,4 +1,4 @@
-"""The control channel with a peer that is not trusted, and what goes over it between two peers of this library."""
+"""The control channel with a peer that is not trusted, and its messages between two peers of this library."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_a_message_of_a_later_version_is_ignored(
 
 @pytest.mark.parametrize("reason", SESSION_CLOSED_REASONS)
 def test_both_ends_get_the_reason_whatever_the_server_speaks(signalling_uri: str, reason: SessionClosedReason) -> None:
-    # The reference server of today speaks 1.0, which has no reasons.
+    # Today's reference server speaks 1.0, which has no reasons.
     producer = Producer(signalling_uri, name="robot")
     started, ended = Heard(producer.session_started), Heard(producer.session_ended)
     with producer, Consumer(signalling_uri) as consumer:

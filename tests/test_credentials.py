@@ -1,4 +1,4 @@
-"""What a request says of who sends it: every form that there is, and any bytes that a stranger may send."""
+"""The credentials in a request: every form that exists, and any bytes that a stranger may send."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gst_signalling_sync.server.credentials import AuthorizationRequest, Credent
 
 HEADER_TEXT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"))
 SECRET = st.text("äöüß", min_size=1)
-"""Of letters that are in nothing else."""
+"""Letters that occur nowhere else."""
 
 
 def request(path: str = "/", *authorization: str, origin: str | None = None) -> Request:

@@ -1,4 +1,4 @@
-"""The benchmark of data channels: every contestant that is installed here does what the others do."""
+"""The benchmark of data channels: every installed contestant does what the others do."""
 
 from __future__ import annotations
 

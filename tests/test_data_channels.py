@@ -40,7 +40,7 @@ def producer(embedded_server: SignallingServer) -> Iterator[Producer]:
 
 @pytest.fixture
 def ends(embedded_server: SignallingServer, producer: Producer) -> Iterator[Ends]:
-    """A producer's session and the consumer's, which is the same."""
+    """Both ends of one session: the producer's and the consumer's."""
     with Consumer(embedded_server.uri) as consumer:
         theirs = consumer.start_session()
         wait_until(lambda: producer.sessions, "the producer is connected")
@@ -361,7 +361,7 @@ def test_send_blocks_at_the_limit_and_loses_nothing(channels: Channels) -> None:
         stalled.set()
         released.wait(20)
 
-    # Both ends share the loop: while it stands still, nothing is taken from the queue.
+    # Both ends share the loop. While it is blocked, nothing is taken from the queue.
     sender.session._loop.submit(stall())
     assert stalled.wait(10)
     message = bytes(65536)
@@ -445,7 +445,7 @@ def test_messages_without_content_take_room_too(embedded_server: SignallingServe
         limits = SessionLimits(unread_bytes=100_000)
         with connect(embedded_server.uri, name="robot", limits=limits) as session:
             receiver = session.channel("data")
-            # It may learn of the end before it is through.
+            # The sender may learn of the end before its last message.
             with contextlib.suppress(ChannelClosed):
                 for _ in range(1000):
                     sender.send(b"")

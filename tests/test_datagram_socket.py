@@ -1,4 +1,4 @@
-"""UDP sockets on an event loop: several datagrams per system call, and each by itself where the kernel cannot."""
+"""UDP sockets on an event loop: several datagrams per system call, or one by one if the kernel cannot send them together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECONDS = 10.0
 
 
 class Receiver(asyncio.DatagramProtocol):
-    """Keeps what it is told."""
+    """Keeps what it receives."""
 
     def __init__(self) -> None:
         self.datagrams: asyncio.Queue[bytes] = asyncio.Queue()
@@ -37,12 +37,12 @@ class Receiver(asyncio.DatagramProtocol):
         self.lost.set_result(exc)
 
     async def take(self, count: int) -> list[bytes]:
-        """The next datagrams."""
+        """Wait for the next datagrams."""
         return [await asyncio.wait_for(self.datagrams.get(), SECONDS) for _ in range(count)]
 
 
 class BatchReceiver(Receiver):
-    """Keeps what came together too."""
+    """Also keeps which datagrams came together."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,12 +55,12 @@ class BatchReceiver(Receiver):
 
 
 class Refusing:
-    """A socket whose sending fails at first.
+    """A socket that fails to send at first.
 
     Args:
         sock: The socket.
-        errors: What is raised, in order; then it sends.
-        cuts: Whether it takes several datagrams in one call.
+        errors: The errors to raise, in order; afterwards it sends.
+        cuts: Whether it supports several datagrams in one call.
     """
 
     def __init__(self, sock: socket.socket, errors: list[OSError], cuts: bool = False) -> None:

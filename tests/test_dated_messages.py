@@ -1,4 +1,4 @@
-"""Messages that tell when they were sent: the form on the wire, both ends, other peers, and states beside frames."""
+"""Messages with the time at which they were sent: the form on the wire, both ends, other peers, and states beside frames."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_clock_before_1970_is_told_as_1970() -> None:
 
 def read_dates(*ends: PeerConnection) -> None:
     for end in ends:
-        # A data section is there with the first channel.
+        # The data section exists from the first channel on.
         end.create_control_channel()
         assert end.data is not None
         end.data.peer_reads_dates = True
@@ -92,7 +92,7 @@ def test_messages_keep_their_type_and_tell_the_time(sctp: tuple[SctpKind, SctpKi
 
             assert [await pair.receiving.next() for _ in range(4)] == ["text", b"bytes", "", b""]
             expected = [time.time() - seconds for seconds in (3, 2, 1, 0)]
-            # The clock that tells them is set once, as the process begins.
+            # The clock that gives these times is set once, when the process begins.
             assert pair.receiving.sent_at == pytest.approx(expected, abs=0.5)
             assert pair.receiving.wire.max_age == max_age
 
@@ -240,10 +240,10 @@ def test_receiver_of_times_takes_messages_from_recv_until_it_is_disconnected(sig
 
 
 class Robot:
-    """Two cameras and 100 states a second; knows when it wrote and sent what.
+    """Two cameras and 100 states a second; records when it wrote each frame and sent each state.
 
     Args:
-        uri: Of the server.
+        uri: The server's.
     """
 
     def __init__(self, uri: str) -> None:
@@ -251,7 +251,7 @@ class Robot:
         self.state = self.producer.add_channel("state", ordered=False, max_retransmits=0, dated=True)
         self.cameras = {name: self.producer.add_video(name=name) for name in ("left", "right")}
         self.times: dict[str, dict[int, float]] = {name: {} for name in (*self.cameras, "state")}
-        """By camera or channel, and by the number of the frame or state: when it was given away."""
+        """The time of writing or sending, by the camera or channel and the number of the frame or state."""
         self._stop = threading.Event()
         steps = [partial(self._film, name) for name in self.cameras]
         self._threads = [
@@ -310,7 +310,7 @@ def test_states_and_frames_of_two_cameras_meet_by_their_times(
 def misplaced(
     robot: Robot, name: str, video: VideoReceiver, channel: DataChannel, states: list[ReceivedMessage]
 ) -> Iterator[float]:
-    """By how much each of 100 frames is misplaced beside the state that was sent next to it, in seconds."""
+    """Errors of the intervals between each of 100 frames and the state that was sent nearest to it, in seconds."""
     for _ in range(100):
         frame = video.read_frame()
         captured_at, number = frame.captured_at, number_in(frame.array)

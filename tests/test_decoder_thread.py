@@ -1,4 +1,4 @@
-"""The decoder's thread: what it drops when it cannot keep up, how it recovers from errors, and that it ends."""
+"""The decoder's thread: what it drops when it is too slow, how it recovers from errors, and how it ends."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def frame(number: int, keyframe: bool = False, size: int = 10, seconds: float | 
 
 
 class Decoding:
-    """A decoder's thread that decodes by a function of the test."""
+    """A decoder's thread that decodes with a function of the test."""
 
     def __init__(self, loop: LoopThread) -> None:
         self.loop = loop
@@ -103,7 +103,7 @@ def test_after_an_error_decoding_goes_on_with_a_keyframe(decoding: Decoding, err
 
 
 def busy(decoding: Decoding) -> tuple[threading.Event, threading.Event]:
-    """Have the thread be busy with the first frame; the events that it has begun, and that it may end."""
+    """Keep the thread busy with the first frame. Returns events: it has begun, and it may end."""
     has_begun, may_end = threading.Event(), threading.Event()
 
     def block(frame: EncodedFrame) -> None:

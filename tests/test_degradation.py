@@ -1,4 +1,4 @@
-"""What a source gives up when the bitrate is low: the frame rate first, then the size."""
+"""What a source reduces when the bitrate is low: first the frame rate, then the size."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def test_size_is_kept() -> None:
 
 
 def sizes(degradation: Degradation, bitrates: Iterable[int], begin: float) -> list[tuple[int, int]]:
-    """What is planned from some time on, by ten estimates a second."""
+    """The planned sizes from a time on, with ten estimates a second."""
     return [degradation.plan(HD, 30, bitrate, begin + i / 10).size for i, bitrate in enumerate(bitrates)]
 
 
 def lowered() -> Degradation:
-    """One that has given up a size, and then a larger one again that did not last."""
+    """A degradation that has reduced the size, and then tried a larger one that did not last."""
     degradation = Degradation()
     sizes(degradation, [250_000] + [600_000] * 20 + [250_000], 0.0)
     return degradation
@@ -100,13 +100,13 @@ def test_size_is_given_up_at_once() -> None:
 
 @dataclass
 class Encoder:
-    """An encoder that makes its frames no smaller than the scene allows, and keeps to its bitrate otherwise.
+    """An encoder whose frames cannot become smaller than the scene allows, and which otherwise keeps to its bitrate.
 
     Attributes:
-        degradation: What plans its frames.
-        bits_per_pixel: That the scene takes at least.
-        plans: Of each frame.
-        sent: Bits of each frame.
+        degradation: Plans the frames.
+        bits_per_pixel: Minimum that the scene takes.
+        plans: The plan of each frame.
+        sent: The bits of each frame.
     """
 
     degradation: Degradation
@@ -117,7 +117,7 @@ class Encoder:
     now: float = 0.0
 
     def run(self, seconds: float, bitrate: int) -> None:
-        """Encode frames of 1280x720 at 30 a second, or less."""
+        """Encode frames of 1280x720 or less, at 30 per second or less."""
         end = self.now + seconds
         while self.now < end:
             plan = self.degradation.plan(HD, 30, bitrate, self.now)
@@ -129,7 +129,7 @@ class Encoder:
             self.now += 1 / plan.fps
 
     def rate(self, frames: int) -> float:
-        """Bits per second of the last frames."""
+        """Bit/s of the last frames."""
         return sum(self.sent[-frames:]) / sum(1 / plan.fps for plan in self.plans[-frames:])
 
 

@@ -1,4 +1,4 @@
-"""What was sent arrives: sessions that are closed at once, networks that lose packets, many consumers for long."""
+"""Delivery of what was sent: sessions that are closed at once, lossy networks, many consumers for a long time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def network_uri(request: pytest.FixtureRequest, embedded_server: SignallingServe
 
 
 def numbered(number: int) -> str:
-    """A message of a length at which ten thousand take a thousand packets, some of which are lost."""
+    """A message of a length at which ten thousand take a thousand packets, so that some packets are lost."""
     return f"{number:0100}"
 
 
@@ -133,7 +133,7 @@ def test_unreliable_messages_are_given_up_and_the_rest_arrives(embedded_server: 
         receiver = session.channel("data", timeout=30)
         for number in range(300):
             sender.send(str(number))
-            # In a packet of its own, so that it can be lost alone.
+            # The message gets a packet of its own, so that it can be lost alone.
             wait_until(lambda: sender.buffered_amount == 0, "it is sent", timeout=30)
         sender.close(timeout=30)
         received = [int(message) for message in receiver]

@@ -1,4 +1,4 @@
-"""``examples/deploy/``, and what systemd and the server tell each other: as far as it can be tried without being process 1."""
+"""``examples/deploy/``, and what systemd and the server tell each other, as far as a test without root can try it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECONDS = 20.0
 
 
 class Systemd:
-    """The end of sd_notify(3) that systemd has."""
+    """systemd's end of sd_notify(3)."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -38,7 +38,7 @@ class Systemd:
         self.socket.bind(f"\0{path[1:]}" if path.startswith("@") else path)
 
     def told(self) -> str:
-        """The next that the service tells."""
+        """The next message of the service."""
         return self.socket.recv(4096).decode()
 
 
@@ -53,8 +53,8 @@ def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemd]
 def service(
     *options: str, sockets: tuple[socket.socket, ...] = (), **environment: str
 ) -> Iterator[subprocess.Popen[str]]:
-    """The server as systemd starts it: the sockets from descriptor 3 on, and ``LISTEN_PID`` its own process."""
-    # A shell knows the process that it becomes.
+    """The server as systemd starts it: sockets from descriptor 3 on, and ``LISTEN_PID`` with its own process id."""
+    # Before `exec` the shell knows the id of the process that it will be.
     command = f'LISTEN_PID=$$ exec "{sys.executable}" -m gst_signalling_sync serve "$@"'
     moved = " ".join(f"{3 + number}<&{one.fileno()}" for number, one in enumerate(sockets))
     with subprocess.Popen(
@@ -96,7 +96,7 @@ def test_watchdog_is_told_that_the_server_is_alive_and_not_when_its_loop_hangs(t
             assert systemd.told() == "WATCHDOG=1"
         process.send_signal(signal.SIGSTOP)
         systemd.socket.settimeout(1.0)
-        # One may be under way.
+        # One message may be under way.
         with pytest.raises(TimeoutError):
             [systemd.told() for _ in range(2)]
     systemd.socket.close()
@@ -113,7 +113,7 @@ def test_server_is_responsive_while_it_runs() -> None:
 def test_sockets_that_are_handed_over_are_served() -> None:
     with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
         ports = [one.getsockname()[1] for one in (first, second)]
-        # It waits in the kernel until the server is there.
+        # The connection waits in the kernel until the server is there.
         early = socket.create_connection(("127.0.0.1", ports[1]), timeout=SECONDS)
         early.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         with service("--port", "1", sockets=(first, second), LISTEN_FDS="2", LISTEN_FDNAMES="a:b") as process:
@@ -175,7 +175,7 @@ def test_unit_gives_up_what_it_does_not_need() -> None:
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
         pytest.skip("no systemd-analyze on this machine")
-    # 0.0 to 10.0; what is left is the network.
+    # The scale is 0.0 to 10.0; what is left is the network.
     command = [analyze, "security", "--offline=yes", "--threshold=20", str(DEPLOY / "gst-signalling.service")]
     assert subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode == 0
 
@@ -204,7 +204,7 @@ def test_health_check_of_the_container_tells_a_server_that_answers(embedded_serv
 
 
 def test_server_runs_where_no_memory_is_both_written_and_executed(tmp_path: Path) -> None:
-    """As ``MemoryDenyWriteExecute=`` has it, by PR_SET_MDWE (Linux 6.3)."""
+    """As with ``MemoryDenyWriteExecute=``, set by PR_SET_MDWE (Linux 6.3)."""
     script = tmp_path / "denied.py"
     script.write_text(
         "import ctypes, os, sys\n"

@@ -1,4 +1,4 @@
-"""`Endpoint`: what users and GStreamer write as the address of a signalling server, and how to get in."""
+"""`Endpoint`: the addresses of signalling servers as users and GStreamer write them, and the access to a server."""
 
 from __future__ import annotations
 
@@ -375,7 +375,7 @@ def test_proxy_that_is_none_is_refused_without_its_secret(proxy: str) -> None:
     assert SECRET not in str(caught.value)
 
 
-# A value
+# Endpoints as values
 
 
 def endpoints() -> list[Endpoint]:

@@ -1,4 +1,4 @@
-"""Every program in `examples/`, as a user runs it: a process, against a server."""
+"""Every program in `examples/`, run as a user runs it: as a process, with a server."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Program:
     """A process whose output a test waits for.
 
     Args:
-        uri: Of the signalling server that it finds by default.
-        arguments: Of the command.
+        uri: The signalling server's, which the process finds by default.
+        arguments: The command's.
     """
 
     def __init__(self, uri: str, *arguments: str | Path) -> None:
@@ -53,7 +53,7 @@ class Program:
             text=True,
             encoding="utf-8",
         )
-        # Guards what follows; notified when it changes.
+        # Guards the attributes below; notified when they change.
         self._changed = threading.Condition()
         self._lines: list[str] = []
         self._ended = False
@@ -62,12 +62,12 @@ class Program:
 
     @property
     def output(self) -> str:
-        """All that it wrote so far."""
+        """All output so far."""
         with self._changed:
             return "".join(self._lines)
 
     def expect(self, pattern: str, timeout: float = SECONDS) -> re.Match[str]:
-        """Wait until its output matches a regular expression."""
+        """Wait until the output matches a regular expression."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or re.search(pattern, "".join(self._lines)), timeout)
             match = re.search(pattern, "".join(self._lines))
@@ -75,11 +75,11 @@ class Program:
             return match
 
     def wait(self) -> None:
-        """Wait until it ends by itself, in order."""
+        """Wait until the process exits by itself with status 0."""
         try:
             self._process.wait(SECONDS)
         except subprocess.TimeoutExpired:
-            # Has it tell where its threads are.
+            # On SIGABRT it prints where its threads are.
             self._process.send_signal(signal.SIGABRT)
             self._process.wait(SECONDS)
             self._reader.join(SECONDS)
@@ -88,17 +88,17 @@ class Program:
         self._check()
 
     def interrupt(self) -> None:
-        """End it by Ctrl-C, in order, unless it has ended."""
+        """Interrupt it by Ctrl-C, unless it has exited; it must exit with status 0."""
         self._process.send_signal(signal.SIGINT)
         self.wait()
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill it, as in a crash."""
         self._process.kill()
         self._process.wait(SECONDS)
 
     def close(self) -> None:
-        """Have nothing left of it."""
+        """Make sure that nothing of it is left."""
         self.kill()
         self._reader.join(SECONDS)
         assert self._process.stdout is not None
@@ -171,7 +171,7 @@ def test_control_loop_follows_the_newest_command(embedded_server: SignallingServ
         example(embedded_server, "control_loop.py", "--seconds", "5") as loop,
         example(embedded_server, "joystick.py", "--seconds", "3") as joystick,
     ):
-        # Far from where it began, whichever line it is that this machine has time for.
+        # The position is far from where it began, at whichever line this machine has time for.
         joystick.expect(r"target -?0\.\d+, position -?0\.[3-9]")
         joystick.wait()
         loop.wait()
@@ -197,7 +197,7 @@ def test_arm_stands_still_without_commands_and_its_stop_waits_for_no_motion(embe
         operator.wait()
         arm.interrupt()
 
-    # The way home takes 2,000.
+    # The motion home takes 2,000.
     assert milliseconds < 500
 
 
@@ -229,7 +229,7 @@ def test_monitor_tells_what_changed_while_the_server_was_away() -> None:
 
 @pytest.fixture
 def web_service(embedded_server: SignallingServer) -> Iterator[str]:
-    """The address of the Flask application."""
+    """The URL of the Flask application."""
     with example(embedded_server, "flask_app.py", "--port", "0") as application:
         yield application.expect(r"Running on (http://127\.0\.0\.1:\d+)")[1]
         application.interrupt()
@@ -269,7 +269,7 @@ def test_web_service_finds_a_robot_that_restarted(embedded_server: SignallingSer
         assert ask(url, "wave") == (200, {"answer": "robot did 'wave'"})
         robot.kill()
     with example(embedded_server, "producer.py"):
-        # A command that was on its way to the one that is gone is lost, and 502 says so.
+        # A command that was under way to the robot that is gone is lost, which is status 502.
         wait_until(lambda: ask(url, "bow") == (200, {"answer": "robot did 'bow'"}), "the new one has answered", 60)
 
 

@@ -1,4 +1,4 @@
-"""How programs end that close nothing, and what is left of objects that are closed: with both event loops."""
+"""The exit of programs that close nothing, and what is left of closed objects, with both event loops."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .proofs import short_and_long
 pytestmark = pytest.mark.slow
 
 EXIT_SECONDS = 8.0
-"""What the end of a program may take on a machine that has much else to do: two seconds for each object in the worst case."""
+"""Maximum for the exit of a program on a busy machine: two seconds for each object in the worst case."""
 
 BUSY = """
 import signal, sys, threading, time
@@ -57,7 +57,7 @@ loops = pytest.mark.parametrize("event_loop", ["uvloop", "asyncio"])
 
 @contextmanager
 def started(script: str, event_loop: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a script; it is killed at the end."""
+    """Run a script, and kill it when the block ends."""
     environment = {**os.environ, "GST_SIGNALLING_EVENT_LOOP": event_loop}
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", textwrap.dedent(script)]
@@ -70,7 +70,7 @@ def started(script: str, event_loop: str) -> Iterator[subprocess.Popen[str]]:
 
 @contextmanager
 def program(script: str, event_loop: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a script that says ``end`` on its standard output before it ends; from there on."""
+    """Run a script, and wait until it prints ``end`` before its exit."""
     with started(script, event_loop) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "end\n", exit_of(process)
@@ -101,7 +101,7 @@ def test_busy_program_ends_by(name: str, event_loop: str) -> None:
         _, complaints = exit_of(process)
 
     assert process.returncode == code, complaints
-    # What there was no time to deliver is logged.
+    # What could not be delivered in time is logged.
     lines = [line for line in complaints.splitlines() if not line.endswith("bytes not sent")]
     assert lines[-1:] == ([said] if said else [])
     assert complaints.count("Traceback") == bool(said)

@@ -1,4 +1,4 @@
-"""Version 0.1.0, as robots run it, at either end and as the signalling server: all that it could do still works."""
+"""Version 0.1.0, which robots run, at either end and as the signalling server: all of its features still work."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def first_server(first_version: Path) -> Iterator[str]:
 
 @pytest.fixture(params=["first", "embedded", "reference"])
 def any_server(request: pytest.FixtureRequest) -> str:
-    """The URI of a signalling server: of version 0.1.0, of this one, the real one."""
+    """The URI of a signalling server: of version 0.1.0, of this version, or of the reference server."""
     server = request.getfixturevalue(f"{request.param}_server")
     uri: str = server if isinstance(server, str) else server.uri
     return uri

@@ -1,6 +1,6 @@
-"""Forking beside running sessions: what children do, how they end, and what they do not keep of their parent.
+"""Forking beside running sessions: what children do, how they exit, and what they do not keep of their parent.
 
-The parents are programs of their own, in files, as ``spawn`` and ``forkserver`` import them.
+The parents are programs in files, because ``spawn`` and ``forkserver`` import them.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ loops = pytest.mark.parametrize("event_loop", ["uvloop", "asyncio"])
 
 @contextmanager
 def program(tmp_path: Path, script: str, *arguments: str, event_loop: str = "") -> Iterator[subprocess.Popen[str]]:
-    """Run a script from a file; it is killed at the end."""
+    """Run a script from a file, and kill it when the block ends."""
     path = tmp_path / "program.py"
     path.write_text(script)
     pipe = subprocess.PIPE
@@ -109,7 +109,7 @@ def program(tmp_path: Path, script: str, *arguments: str, event_loop: str = "") 
 
 
 def outcome(tmp_path: Path, script: str, *arguments: str, event_loop: str = "", seconds: float = 90) -> tuple[str, str]:
-    """What a script printed and complained of, which ends by itself."""
+    """The standard output and error of a script that exits by itself."""
     with program(tmp_path, script, *arguments, event_loop=event_loop) as process:
         return exit_of(process, seconds)
 
@@ -326,7 +326,7 @@ def test_port_of_a_closed_server_is_free_while_a_child_lives_on(tmp_path: Path, 
         assert process.stdout.readline() == "again\n"
 
 
-# What is inherited is visibly dead
+# Inherited objects are visibly dead
 
 
 @loops

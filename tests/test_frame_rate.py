@@ -1,4 +1,4 @@
-"""Frames per second: never more than came in a second, right for what is steady, and 0 when nothing comes."""
+"""Frames per second: never more than arrived within a second, correct for a steady rate, and 0 when nothing arrives."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_burst_after_a_stall_is_no_high_rate(burst: int, stall: float, fps: floa
 def test_first_second_of_a_stream_that_begins_with_a_burst() -> None:
     rate = FrameRate()
     shown = []
-    # What waited for its keyframe comes at once, and then 15 in a second.
+    # Frames that waited for their keyframe come at once, and then 15 per second.
     for now in [0.0, 0.002, 0.004, *(0.066 * number for number in range(1, 31))]:
         rate.add(now)
         shown.append(rate.per_second(now))
@@ -74,7 +74,7 @@ def test_slow_stream_has_a_rate_too(fps: float) -> None:
 @given(frames=times)
 def test_rate_of_a_stream_that_stopped_falls_to_zero(frames: list[float]) -> None:
     rate = rate_of(frames)
-    # After a second nothing rises any more.
+    # After one second the rate does not rise any more.
     shown = [rate.per_second(frames[-1] + 1 + 0.1 * step) for step in range(40)]
 
     assert shown == sorted(shown, reverse=True)

@@ -1,4 +1,4 @@
-"""`Frame`: how old a frame is, and whether the camera wrote it or the sender repeated the one before."""
+"""`Frame`: the age of a frame, and whether the camera wrote it or the sender repeated the one before."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_times_are_told_where_the_consumer_makes_the_offer(
         assert session.video.read_frame().repeated is True
 
 
-# Without abs-capture-time, as with the first version of this library and many others
+# Without abs-capture-time, as in the first version of this library and many other peers
 
 
 @pytest.fixture
@@ -141,9 +141,9 @@ def test_peer_that_tells_no_times_with_its_frames(camera: VideoSource, session: 
     first = session.video.read_frame()
     second = session.video.read_frame()
 
-    # It cannot be told from a new one: for RTP it is of another moment.
+    # The frame cannot be distinguished from a new one: RTP gives it a later timestamp.
     assert (first.repeated, second.repeated) == (None, None)
-    # The report comes right after the first frame.
+    # The sender report follows the first frame immediately.
     assert second.captured_at is not None
     assert second.captured_at >= unix_time - 0.05
 

@@ -1,4 +1,4 @@
-"""gevent and eventlet: what works beside them, and what is refused at once. In programs of their own, which they change."""
+"""gevent and eventlet: what works beside them, and what is refused at once, in processes that they may patch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENTRIES = {
 
 
 def skip_without(library: str) -> None:
-    """Skip where a library is not installed; it is not imported here, where it would change the other tests."""
+    """Skip if a library is not installed. It is not imported here, because that would change the other tests."""
     if find_spec(library) is None:
         pytest.skip(f"{library} is not installed")
 

@@ -1,4 +1,4 @@
-"""Datagrams of strangers, and packets of a peer that no parser was written for: dropped, and the session goes on."""
+"""Datagrams of strangers, and unexpected packets of a peer: they are dropped, and the session goes on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DATAGRAMS = {
     "the largest there is": b"\x80" * 65507,
 }
 
-# RTCP of a kind that lies about its length, from the peer itself, which is authenticated.
+# RTCP packets with a wrong length, from the peer itself, which is authenticated.
 PACKETS = {
     "an estimate for sources that are not there": b"\x8f\xce\x00\x04" + bytes(8) + b"REMB" + b"\x03\x00\x00\x01",
     "an estimate that breaks off": b"\x8f\xce\x00\x03" + bytes(8) + b"REMB",
@@ -40,7 +40,7 @@ PACKETS = {
 
 @pytest.fixture
 def ends(embedded_server: SignallingServer) -> Iterator[tuple[Session, Session]]:
-    """The two ends of a session with sound and a channel that echoes."""
+    """The two ends of a session with audio and a channel that echoes."""
     producer = Producer(embedded_server.uri, name="robot")
     producer.add_audio()
     echo = producer.add_channel("echo")
@@ -72,7 +72,7 @@ def test_message_without_an_end_costs_its_sender_the_channel(embedded_server: Si
             heard = ours.channel("sound")
 
             def send() -> None:
-                # Around our own check of what the other end accepts.
+                # This bypasses our own check of the size that the other end accepts.
                 endless._wire.transmit([bytes(4 * 2**20)])
 
             theirs._loop.call(send)

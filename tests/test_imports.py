@@ -1,4 +1,4 @@
-"""Who may import and touch what: the rules of docs/project/architecture.rst that can be read off the source."""
+"""Which module may import and use what: the rules of docs/project/architecture.rst that can be checked in the source."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:
-    """The absolute imports of a module: each module, and the name that is taken from it."""
+    """The absolute imports of a module: the imported module and the name that is taken from it."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)
@@ -69,7 +69,7 @@ def test_only_the_signalling_imports_websocket_client(path: Path) -> None:
             assert path.parent == PACKAGE / "signalling", f"{module} is for signalling/ only"
             assert module == "websocket", f"{module} is private to websocket-client: take {name} from websocket"
         if module.partition(".")[0] == "websockets":
-            # The simulated network stands between clients and a server, and is both.
+            # The simulated network is between clients and a server, and so is both.
             assert path.parent == PACKAGE / "server" or path == PACKAGE / "testing" / "network.py", f"{module}: server/"
 
 
@@ -100,7 +100,7 @@ def test_nobody_touches_a_private_name_of_another_library(path: Path, private_to
 
 
 def is_own_object(node: ast.expr) -> bool:
-    """Whether it is ``self``, ``cls`` or ``super()``."""
+    """Whether an expression is ``self``, ``cls`` or ``super()``."""
     match node:
         case ast.Name(id="self" | "cls") | ast.Call(func=ast.Name(id="super")):
             return True
@@ -108,7 +108,7 @@ def is_own_object(node: ast.expr) -> bool:
 
 
 def own_imports(path: Path) -> Iterator[tuple[str, str]]:
-    """What a module of the package imports from it: each module by its full name, and the name that is taken from it."""
+    """The imports of a module from the package itself: the module's full name, and the name that is taken from it."""
     package = [PACKAGE.name, *path.relative_to(PACKAGE).parent.parts]
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

@@ -1,4 +1,4 @@
-"""`Inbox`: to the receivers of every thread, or to `recv`; never lost, never to nobody, always in order."""
+"""`Inbox`: messages go to the receivers of every thread, or to `recv`; none is lost, and all are in order."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def inbox(callbacks: Callbacks) -> Inbox:
 
 
 class Receiver:
-    """Remembers what it is told, and can be held up."""
+    """Keeps what it receives, and can be blocked."""
 
     def __init__(self) -> None:
         self.told: SimpleQueue[object] = SimpleQueue()
@@ -101,7 +101,7 @@ def test_busy_thread_delays_its_own_receivers_alone(inbox: Inbox) -> None:
     inbox.put("two")
 
     assert stop.next(2) == ["one", "two"]
-    # What the slow one has yet to get is here still.
+    # The inbox still has what the slow receiver has not got.
     assert inbox.waiting == 0
     assert inbox.waiting_size > 0
     slow.may_go_on.set()
@@ -119,7 +119,7 @@ def test_receiver_that_is_disconnected_leaves_what_it_has_not_got(inbox: Inbox, 
     assert receiver.has_begun.wait(SECONDS)
     inbox.message.disconnect(receiver)
 
-    # At once, though the receiver is still at the first.
+    # The messages are there at once, although the receiver is still busy with the first.
     assert received(inbox, 2) == ["two", "three"]
     inbox.put("four")
     assert received(inbox, 1) == ["four"]
@@ -224,7 +224,7 @@ def test_weak_receiver_that_is_gone_takes_nothing(inbox: Inbox) -> None:
 
 
 class Ways(RuleBasedStateMachine):
-    """Any sequence of messages, receivers that come and go, and `recv`: nobody's message is lost, doubled or out of order."""
+    """Any sequence of messages, `recv`, and receivers that come and go: no message is lost, doubled or out of order."""
 
     threads = st.sampled_from([None, "motion", "stop"])
 
@@ -265,7 +265,7 @@ class Ways(RuleBasedStateMachine):
 
     @rule()
     def settle(self) -> None:
-        """Wait until all threads have done what they have to do."""
+        """Wait until no thread has anything left to do."""
         for thread in (None, "motion", "stop"):
             done = threading.Event()
             self.callbacks.post_to(thread, done.set)

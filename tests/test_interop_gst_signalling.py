@@ -1,4 +1,4 @@
-"""Data channels with gst-signalling 1.1.2, GStreamer's webrtcbin beneath it, both ways round and on both servers."""
+"""Data channels with gst-signalling 1.1.2 on GStreamer's webrtcbin, in both roles and on both servers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .waiting import Heard, wait_until
 pytestmark = pytest.mark.interop
 
 WEBRTCBIN_MAX_MESSAGE_SIZE = 65536
-"""Its offers say nothing, which means this (RFC 8841 section 6.1)."""
+"""Its offers have no max-message-size, which means this (RFC 8841 section 6.1)."""
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def _gst_signalling() -> None:
 
 @pytest.fixture
 def their_producer(signalling_uri: str) -> Iterator[GstProcess]:
-    """A producer of theirs that echoes on its channels."""
+    """A producer of gst-signalling that echoes on its channels."""
     with gst_producer(signalling_uri, "theirs", ("data", "second")) as process:
         process.wait_for("ready")
         yield process
@@ -41,7 +41,7 @@ def our_session(signalling_uri: str, their_producer: GstProcess) -> Iterator[Ses
 
 @pytest.fixture
 def our_producer(signalling_uri: str) -> Iterator[Producer]:
-    """A producer of ours that echoes on its channel."""
+    """A producer of this library that echoes on its channel."""
     producer = Producer(signalling_uri, name="ours")
     channel = producer.add_channel("data")
     channel.message.connect(lambda _, session, data: session.channel("data").send(data))
@@ -51,7 +51,7 @@ def our_producer(signalling_uri: str) -> Iterator[Producer]:
 
 @pytest.fixture
 def their_consumer(signalling_uri: str, our_producer: Producer) -> Iterator[GstProcess]:
-    """A consumer of theirs that echoes nothing."""
+    """A consumer of gst-signalling that does not echo."""
     with gst_consumer(signalling_uri, "--no-echo", producer_name="ours") as process:
         process.wait_for("channel", label="data")
         yield process
@@ -91,7 +91,7 @@ def test_message_too_large_for_webrtcbin(our_session: Session) -> None:
 def test_their_producer_closes_a_channel(our_session: Session, their_producer: GstProcess) -> None:
     channel = our_session.channel("data", timeout=30)
     closed = Heard(channel.closed)
-    # It is open at our end first, and webrtcbin 1.22 forgets a close that comes before it is at its own.
+    # The channel opens first at our end. webrtcbin 1.22 forgets a close that comes before it is open at its own end.
     their_producer.wait_for("channel", label="data")
     their_producer.command("close_channel", label="data")
     closed.next()
@@ -185,7 +185,7 @@ def test_one_producer_of_theirs_with_four_consumers_half_of_them_theirs(
         channels = [session.channel("data", timeout=30) for session in ours]
         for process in theirs:
             process.wait_for("channel", label="data")
-        # Open at their own end as well, of each session.
+        # The channels must be open at their end too, in each session.
         for _ in range(4):
             their_producer.wait_for("channel", label="data")
         their_producer.command("send_numbers", label="data", count=100)

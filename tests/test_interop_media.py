@@ -1,6 +1,6 @@
-"""Video and audio between this library and the real peers: webrtcbin, webrtcsink, webrtcsrc and Chromium, both ways round.
+"""Video and audio between this library and the real peers webrtcbin, webrtcsink, webrtcsrc and Chromium, in both roles.
 
-Every test asserts on decoded pictures and on the frequency of a tone.
+Every test asserts on decoded frames and on the frequency of a tone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.interop
 
 Picture = np.ndarray[Any, np.dtype[np.uint8]]
 
-# GStreamer 1.22 itself has no AV1 in RTP, gst-plugins-rs has.
+# GStreamer 1.22 itself does not support AV1 in RTP; gst-plugins-rs does.
 codecs_of_webrtcbin = pytest.mark.parametrize("codec", ["VP8", "H264", "VP9"])
 codecs_from_webrtcbin = pytest.mark.parametrize("codec", ["VP8", "H264", "VP9", "H265"])
 codecs = pytest.mark.parametrize("codec", ["VP8", "H264", "VP9", "AV1"])
@@ -55,7 +55,7 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def robot(uri: str, codec: str = "VP8", frequency: float = 440) -> Iterator[Producer]:
-    """A producer of this library that shows numbered pictures and hums."""
+    """A producer of this library that sends numbered frames and a tone."""
     with ExitStack() as stack:
         producer = stack.enter_context(Producer(uri, name="robot"))
         stack.enter_context(filming(producer.add_video(codecs=(codec,))))
@@ -64,7 +64,7 @@ def robot(uri: str, codec: str = "VP8", frequency: float = 440) -> Iterator[Prod
 
 
 def see(session: Session, is_right: Callable[[Picture], bool]) -> Picture:
-    """Read until a picture is what it should be."""
+    """Read until a frame meets a condition, and return it."""
     picture = session.video.read()
     for _ in range(100):
         if is_right(picture):
@@ -74,19 +74,19 @@ def see(session: Session, is_right: Callable[[Picture], bool]) -> Picture:
 
 
 def answer_of(session: Session) -> str:
-    """What this end answered."""
+    """This end's answer."""
     assert session.peer_connection is not None
     sdp: str = session.peer_connection.localDescription.sdp
     return sdp
 
 
 def scalability_modes(page: BrowserPage) -> list[str | None]:
-    """Of the video that a page sends; None where it is not told at the moment."""
+    """The scalability modes of the video that a page sends; None: it is not reported at the moment."""
     return [each.get("scalabilityMode") for each in page.stats() if each["kind"] == "video"]
 
 
 def hear(session: Session, frequency: float) -> None:
-    """Assert that a tone is heard, once what the beginning brought has passed."""
+    """Assert that a tone is heard, after the sound of the beginning has passed."""
     session.audio.read(24000)
     assert abs(frequency_of(session.audio.read(48000)) - frequency) < 5
 
@@ -141,7 +141,7 @@ class TestWebrtcbin:
 
 
 class TestGstPluginsRs:
-    """webrtcsink and webrtcsrc, what robots run."""
+    """webrtcsink and webrtcsrc, which robots run."""
 
     pytestmark = pytest.mark.usefixtures("gst_plugins_rs")
 
@@ -213,7 +213,7 @@ class TestChromium:
             page.wait_for("registered")
             with connect(embedded_server.uri, name="page") as session:
                 see(session, lambda picture: picture.shape == (480, 640, 3) and has_colour_bars(picture))
-                # W3C's getStats has the mode while frames are being encoded, and on a busy machine there may be a pause.
+                # The W3C's getStats reports the mode only while frames are encoded, and on a busy machine there may be a pause.
                 wait_until(lambda: scalability_modes(page) == [layers], f"sent in {layers}", timeout=20)
 
     def test_each_consumer_gets_the_codec_that_it_takes(self, signalling_uri: str, browser: Browser) -> None:

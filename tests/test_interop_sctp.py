@@ -1,4 +1,4 @@
-"""Data channels of our SCTP with webrtcbin's, which is usrsctp's: every kind of channel, and channels closed meanwhile."""
+"""Data channels between this library's SCTP and webrtcbin's, which is usrsctp: channels of every kind, also closed early."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _own_sctp(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def their_producer(embedded_server: SignallingServer) -> Iterator[GstProcess]:
-    """A producer of theirs that echoes on its channels."""
+    """A producer of gst-signalling that echoes on its channels."""
     with gst_producer(embedded_server.uri, "theirs", ("data", "second")) as process:
         process.wait_for("ready")
         yield process
@@ -57,7 +57,7 @@ def test_our_channel_of_every_kind_carries_messages_both_ways(
     assert (opened["ordered"], opened["protocol"]) == (ordered, "p")
     assert opened["max_retransmits"] == (-1 if retransmits is None else retransmits)
     assert opened["max_packet_lifetime"] == (-1 if life_time is None else life_time)
-    # webrtcbin 1.22 takes empty messages, a string for bytes and bytes for a string, and sends none.
+    # webrtcbin 1.22 receives empty messages, a string as bytes and bytes as a string, but sends none.
     channel.send("")
     channel.send(b"")
     for message in ("ünïcödé", b"\x00", bytes(1083), bytes(1084), bytes(1085), bytes(1200), bytes(16_384)):

@@ -1,4 +1,4 @@
-"""The real peers at a server that asks for tokens: webrtcsink in a header, the browser in the query, each as it can."""
+"""The real peers at a server that asks for tokens: webrtcsink in a header, the browser in the query of the URI."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def received(page: BrowserPage) -> set[str]:
 
 def test_chromium_has_them_as_track_ids(uri: str, browser: Browser) -> None:
     with browser.consumer(uri, name="robot") as page:
-        # W3C's getStats has a report of a track from its first packet on, and each track has its own.
+        # The W3C's getStats has a report about a track from its first packet on.
         wait_until(lambda: len(received(page)) == 4, "packets of four tracks", timeout=20)
         assert received(page) == {"front", "wrist", "back", "ears"}
 

@@ -14,7 +14,7 @@ from .processes import run_script
 SECONDS = 10.0
 
 
-# What measures coverage takes a lock too; before coverage 7.17.5 an interrupt could leave that one locked.
+# Coverage takes a lock too; before coverage 7.17.5 an interrupt could leave that lock locked.
 @pytest.mark.usefixtures("_not_measured")
 @pytest.mark.parametrize("trial", TRIALS)
 def test_others_can_use_what_was_interrupted(trial: str) -> None:

@@ -1,4 +1,4 @@
-"""Which requests for keyframes are honoured, and when."""
+"""`KeyframeRequests`: which requests for keyframes (PLI, RFC 4585 section 6.3.1) are answered, and when."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_request_just_after_a_keyframe_waits_a_quarter_of_a_second() -> None:
 
 
 def _honoured(requests: KeyframeRequests, receiver: str, seconds: float) -> int:
-    """How many keyframes a receiver gets that asks every 0.1 s."""
+    """Number of keyframes for a receiver that asks every 0.1 s."""
     made = 0
     for step in range(round(seconds * 10)):
         now = step / 10

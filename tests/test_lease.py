@@ -11,7 +11,7 @@ LEASE = 20.0
 
 
 class Life:
-    """Leases, and a clock that is looked at every half a second."""
+    """Leases, and a clock that is polled every half second."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -21,7 +21,7 @@ class Life:
         self.unanswered: set[str] = set()
 
     def go_on(self, seconds: float, answering: set[str]) -> None:
-        # TCP delivers what was sent while the network was away.
+        # TCP delivers what was sent while the network was gone.
         for peer_id in self.unanswered & answering:
             self.leases.renew(peer_id, self.now)
         self.unanswered -= answering

@@ -1,6 +1,6 @@
-"""Starting and closing role objects: often, while messages flow, from callbacks, from several threads, across fork.
+"""Starting and closing roles: often, while messages flow, from callbacks, on several threads, after fork.
 
-That no thread, socket or event loop is left is checked after every test by the fixture in conftest.py.
+A fixture in conftest.py asserts after every test that no thread, socket or event loop is left.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ def uri(embedded_server: SignallingServer) -> str:
 
 @pytest.fixture
 def chatter(uri: str) -> Iterator[str]:
-    """A producer that floods every session that it gets, and echoes."""
+    """A producer that floods every session, and echoes."""
     stop = threading.Event()
     with Producer(uri, name="chatter") as producer:
         channel = producer.add_channel("data")
 
         @channel.message.connect
         def echo(_: object, session: Session, data: str | bytes) -> None:
-            # The consumer may be gone by now.
+            # The consumer may have left by now.
             with contextlib.suppress(SessionClosed, ChannelClosed):
                 session.channel("data").send(data)
 
@@ -83,7 +83,7 @@ def _resident_kib() -> int:
 
 
 def _repeat(step: Callable[[], None], rounds: int) -> None:
-    """Repeat it, and collect cycles often: the memory is what is held, not what the collector has not come to yet."""
+    """Repeat a step, and collect garbage often, so that the memory is what is held and not what was not collected yet."""
     for number in range(rounds):
         step()
         if number % COLLECTED_EVERY == COLLECTED_EVERY - 1:
@@ -173,7 +173,7 @@ def test_start_and_close_from_several_threads_at_once(uri: str) -> None:
     producer = Producer(uri)
 
     def start() -> None:
-        # The other thread's close() ends it.
+        # close() on the other thread ends it.
         with contextlib.suppress(ConnectionLost):
             producer.start()
 
@@ -247,7 +247,7 @@ def test_blocked_calls_end_when_the_object_is_closed(embedded_server: Signalling
     threads = [threading.Thread(target=wait, args=(call,)) for call in calls]
     for thread in threads:
         thread.start()
-    # It listens for the producer. The second may also find it closed before it begins to wait, which ends it in the same way.
+    # The consumer now listens for the producer. The second thread may also find it closed before its wait, with the same error.
     wait_until(lambda: Role.LISTENER in embedded_server.peers[consumer.peer_id or ""].roles, "the first waits")
     consumer.close()
     for thread in threads:
@@ -343,7 +343,7 @@ def test_ctrl_c_interrupts_every_blocking_call(uri: str, call: str) -> None:
         interrupted = time.monotonic()
         assert process.wait(10) != 0
         assert time.monotonic() - interrupted < 8
-        # What the end of the program could not deliver is said behind it.
+        # Lines about what could not be delivered at exit follow it.
         assert "\nKeyboardInterrupt" in process.stderr.read()
 
 

@@ -1,4 +1,4 @@
-"""`Listener`: peers that come, change and go, on both signalling servers."""
+"""`Listener`: peers that register, change and leave, on both signalling servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `Liveness` makes of a peer's packets and silences. All time is simulated."""
+"""`Liveness`: its conclusions from a peer's packets and silences. All time is simulated."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ HOUR = 3600.0
 
 
 def silent_after(seconds: float) -> SimulatedPeer:
-    """A peer that does nothing from a time on."""
+    """A peer that is silent from a time on."""
     return SimulatedPeer(is_answering=lambda now: now < seconds)
 
 
 def held_now_and_then(now: float) -> bool:
-    """An interpreter that is held for a second, five seconds out of every six free."""
+    """An interpreter that is held for one second of every six."""
     return now % 6.0 >= 1.0
 
 
 class TestSilence:
-    """Nothing comes from the peer."""
+    """Nothing arrives from the peer."""
 
     def test_interrupts_after_the_time_that_was_given(self) -> None:
         simulation = Simulation(Liveness(interrupted_after=2.0), silent_after(60.0))
@@ -72,7 +72,7 @@ class TestSilence:
 
 
 class TestFalseAlarm:
-    """The peer is there, and there is no `interrupted`."""
+    """The peer is there, and is not reported as `interrupted`."""
 
     def test_none_in_ten_hours_at_20_percent_loss_each_way(self) -> None:
         simulation = Simulation(Liveness(), SimulatedPeer(loss=0.2))
@@ -86,7 +86,7 @@ class TestFalseAlarm:
 
     @pytest.mark.parametrize("round_trip", [0.01, 0.1, 0.3])
     def test_is_less_likely_than_one_in_a_million_in_ten_minutes(self, round_trip: float) -> None:
-        # With every request lost, those whose answer would have come in time are counted.
+        # Every request is lost. The requests whose answers would have come in time are counted.
         simulation = Simulation(Liveness(), silent_after(0.0))
         requests_in_time = 0
         while simulation.liveness.state == "connected":
@@ -131,7 +131,7 @@ class TestFalseAlarm:
 
 
 class TestRequests:
-    """How much an idle session costs."""
+    """The cost of an idle session."""
 
     def test_are_at_most_two_a_second_while_the_peer_answers(self) -> None:
         simulation = Simulation(Liveness(), SimulatedPeer())
@@ -145,7 +145,7 @@ class TestRequests:
 
 
 class TestEndOfSessionFromServer:
-    """The server says that the session is over, which it also says where only a signalling connection broke."""
+    """The server reports the end of the session, which it also does when only a signalling connection was lost."""
 
     @pytest.mark.parametrize("loss", [0.0, 0.2])
     def test_is_overruled_by_a_peer_that_answers(self, loss: float) -> None:
@@ -202,7 +202,7 @@ class TestEndOfSessionFromServer:
 
 
 class TestGoodbye:
-    """One of the two ends says that it is over."""
+    """One end says that it ends the session."""
 
     def test_of_the_peer_is_an_orderly_end(self) -> None:
         liveness = Liveness()

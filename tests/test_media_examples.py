@@ -1,4 +1,4 @@
-"""The programs in `examples/` that have to do with audio and video, as a user runs them."""
+"""The programs in `examples/` for audio and video, run as a user runs them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FPS = 30
 
 @contextmanager
 def robot(server: SignallingServer, name: str = "robot") -> Iterator[Producer]:
-    """A producer that shows numbered pictures and speaks a tone of 440 Hz, both in real time."""
+    """A producer that sends numbered frames and a tone of 440 Hz, both in real time."""
     producer = Producer(server.uri, name=name)
     video = producer.add_video(fps=FPS)
     audio = producer.add_audio()
@@ -66,7 +66,7 @@ def first_pictures(session: Session, count: int) -> list[NDArray[np.uint8]]:
 
 
 def yellow_centre(picture: NDArray[np.uint8]) -> tuple[float, float]:
-    """Where the square of `camera.py` is: row and column."""
+    """The position of the square of `camera.py`: row and column."""
     blue, _, red = np.moveaxis(picture.astype(int), 2, 0)
     rows, columns = np.nonzero((red > 150) & (blue < 100))
     assert len(rows), "no yellow square"
@@ -131,7 +131,7 @@ def test_frames_are_processed_in_real_time(embedded_server: SignallingServer) ->
         example(embedded_server, "camera.py", "--camera", "99") as camera,
         example(embedded_server, "process_frames.py") as watcher,
     ):
-        # Not each second is this test's on a busy machine.
+        # On a busy machine some seconds have fewer frames.
         match = watcher.expect(
             r"\n(1[6-9]|[23]\d)\.\d fps of 640x480, brightness (\d+), motion ([\d.]+) %\n",
         )
@@ -187,7 +187,7 @@ def test_recorder_writes_a_file_that_plays(embedded_server: SignallingServer, tm
     with av.open(path) as container:
         pictures = [to_array(frame) for frame in container.decode(video=0)]
     with av.open(path) as container:
-        # Decoded Opus is in -1 to 1.
+        # Decoded Opus has values from -1 to 1.
         sound = np.concatenate([32768 * frame.to_ndarray().mean(axis=0) for frame in container.decode(audio=0)])
     assert len(pictures) > 10
     assert None not in [number_in(picture) for picture in pictures]
@@ -209,7 +209,7 @@ def test_recorder_that_is_interrupted_leaves_a_file_that_plays(
 
 
 def next_jpeg(stream: IO[bytes]) -> bytes:
-    """The next part of a multipart answer."""
+    """The next part of a multipart response."""
     assert stream.readline() == b"--frame\r\n"
     headers = dict(line.decode().strip().split(": ") for line in iter(stream.readline, b"\r\n"))
     assert headers["Content-Type"] == "image/jpeg"
@@ -227,7 +227,7 @@ def decoded(jpeg: bytes) -> NDArray[np.uint8]:
 
 @pytest.fixture
 def web_page(embedded_server: SignallingServer) -> Iterator[str]:
-    """The address of the Flask application."""
+    """The URL of the Flask application."""
     with example(embedded_server, "mjpeg.py", "--port", "0") as application:
         yield application.expect(r"Running on (http://127\.0\.0\.1:\d+)")[1]
         application.interrupt()
@@ -266,7 +266,7 @@ def test_page_shows_the_robots_pictures(embedded_server: SignallingServer, web_p
             assert stream.headers.get_content_type() == "multipart/x-mixed-replace"
             first = number_in(decoded(next_jpeg(stream)))
             assert first is not None
-            # Each is the newest, which may be the one before.
+            # Each part is the newest frame, which may be the same as before.
             while (number := number_in(decoded(next_jpeg(stream)))) == first:
                 pass
             assert number is not None
@@ -291,7 +291,7 @@ def test_page_says_that_a_robot_is_unknown(web_page: str) -> None:
 
 
 def hand_angle(picture: NDArray[np.uint8]) -> float:
-    """By which angle the hand of `robot.py` has gone round."""
+    """The angle of the hand of `robot.py`."""
     rows, columns = np.nonzero(picture.max(axis=2) > 150)
     assert len(rows), "no hand"
     height, width, _ = picture.shape
@@ -322,7 +322,7 @@ def test_data_set_has_for_each_frame_the_joints_of_that_moment(
             seen = [hand_angle(to_array(frame, "bgr24")) for frame in video.decode(video=0)]
         assert len(seen) == 90
         told = [row["observation.state"][0] for row in rows]
-        # It goes round by 1 rad/s; a frame lasts 33 ms, which is what the second camera may be off.
+        # The joint rotates by 1 rad/s. A frame lasts 33 ms, by which the second camera may be off.
         errors = [abs(math.remainder(each - joint, math.tau)) for each, joint in zip(seen, told, strict=True)]
         assert np.median(errors) < (0.015 if camera == "left" else 0.04)
         assert np.percentile(errors, 95) < 0.06

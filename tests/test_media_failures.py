@@ -1,4 +1,4 @@
-"""An exception that nobody foresaw costs one frame, is logged with its traceback, and is told; it ends no thread unnoticed."""
+"""An unforeseen exception costs one frame, is logged with its traceback, and is reported; it ends no thread silently."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Faults:
     """Exceptions that a method raises instead of working.
 
     Attributes:
-        left: How many times more it fails.
-        raised: How many times it has failed.
+        left: Number of times that it will still fail.
+        raised: Number of times that it has failed.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Faults:
 
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch) -> Callable[[type, str], Faults]:
-    """Have a method of a class fail, once `Faults.left` is set."""
+    """Have a method of a class fail when `Faults.left` is set."""
 
     def inject(kind: type, name: str) -> Faults:
         faults = Faults()
@@ -75,7 +75,7 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> Callable[[type, str], Faults]:
 
 
 def tracebacks(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What was logged with the traceback of the injected exception."""
+    """The log with the traceback of the injected exception."""
     return [
         record.getMessage()
         for record in caplog.records
@@ -83,7 +83,7 @@ def tracebacks(caplog: pytest.LogCaptureFixture) -> list[str]:
     ]
 
 
-# What is logged
+# Logging
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_sound_goes_on_after_a_piece_that_failed(
         fault.left = 3
         wait_until(lambda: not fault.left, "it has failed")
         wait_until(lambda: microphone.failure is None, "it passes again")
-        # What was on its way, and then a whole second.
+        # What was under way, and then a whole second.
         session.audio.read(session.audio.waiting + 48000)
         assert frequency_of(session.audio.read(24000)) == pytest.approx(440, abs=2)
 
@@ -263,7 +263,7 @@ def test_decoder_survives_that_a_keyframe_cannot_be_asked_for(
 
 
 def damaged(data: bytes, random: np.random.Generator) -> bytes:
-    """A part of an access unit, some of its bytes replaced."""
+    """A part of an access unit, with some of its bytes replaced."""
     octets = np.frombuffer(data, np.uint8).copy()
     places = random.integers(0, len(octets), size=max(1, len(octets) // 50))
     octets[places] = random.integers(0, 256, size=len(places))

@@ -1,4 +1,4 @@
-"""One track from RTP packets to encoded frames, and what its sender is told meanwhile."""
+"""`MediaReceiver`: one track from RTP packets to encoded frames, and the RTCP feedback to its sender."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_sound_behind_a_gap_comes_by_itself(audio: Received) -> None:
     assert audio.receiver.packets_lost == 1
 
 
-# What the sender is asked for
+# Requests to the sender (NACK, PLI)
 
 
 def test_missing_packets_are_asked_for_until_they_come(video: Received) -> None:
@@ -289,7 +289,7 @@ def test_sender_report_before_the_first_frame_is_kept(video: Received) -> None:
 
 
 def test_bitrate_that_the_way_bears_is_told(video: Received) -> None:
-    # The estimator takes 3 s to begin unless the way is overused.
+    # The estimator takes 3 s to begin unless the path is overused.
     stream = Stream("VP8")
     video.give(*stream.frame(keyframe=True))
     deadline = time.monotonic() + SECONDS
@@ -395,7 +395,7 @@ def test_any_packets_leave_the_receiver_working(video: Received, seed: int) -> N
     assert video.frames[-1].keyframe
 
 
-# The end
+# Closing
 
 
 def test_receiver_ends_with_its_transport(video: Received) -> None:

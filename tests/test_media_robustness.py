@@ -1,4 +1,4 @@
-"""What a stream withstands: lost packets, consumers that come, go, crash or never read, and connections one after another."""
+"""A stream withstands lost packets, consumers that come, leave, crash or never read, and many connections in a row."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from .waiting import wait_until
 PERIOD = 1 / 30
 
 MAX_GAP = 2
-"""Pictures that may be missing in a row: three periods are 100 ms."""
+"""Maximum number of frames that are missing in a row: three periods are 100 ms."""
 
 TOLERANCE_SECONDS = 0.005
-"""Of the times of capture, which come by way of reports and are known to some milliseconds."""
+"""Tolerance of capture times, which are computed from sender reports and are accurate to some milliseconds."""
 
 _UNIX_EPOCH_IN_NTP = 2_208_988_800
 
@@ -48,14 +48,14 @@ CONSUMER = """
 """
 
 
-# They wait for one another.
+# These tests wait for each other.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 no_other_programs = pytest.mark.usefixtures("_ahead_of_other_programs")
 
 
 class Spectator:
-    """A session whose first picture has come, and when each of its frames was captured."""
+    """A session whose first frame has come, and the capture times of its frames."""
 
     def __init__(self, session: Session, camera: Camera) -> None:
         self.session = session
@@ -67,13 +67,13 @@ class Spectator:
 
     @property
     def longest_gap(self) -> int:
-        """The most pictures in a row that were written and did not come; what the camera's thread misses does not count."""
+        """Maximum number of written frames in a row that did not arrive. Frames that the camera missed do not count."""
         captured = [self._clock.seconds(timestamp) for timestamp in self.timestamps]
-        # As its producer tells it, which does not follow a wall clock that is set meanwhile.
+        # The producer's own wall clock, which is not changed when the system's is set.
         to_wall_clock = ntp_time(0.0) / 2**32 - _UNIX_EPOCH_IN_NTP
         written: list[float] = []
         for moment in self._camera.times:
-            # Several at once are what it had missed.
+            # Several frames at once are those that the thread had missed.
             if not written or moment + to_wall_clock - written[-1] > PERIOD / 2:
                 written.append(moment + to_wall_clock)
         return max(
@@ -83,11 +83,11 @@ class Spectator:
         )
 
     def begin(self) -> None:
-        """Let only what follows count: not what the start of another process took from this machine."""
+        """Count only what follows, and not the effect of another process's start on this machine."""
         self.timestamps = self.timestamps[-1:]
 
     def watch(self, seconds: float) -> None:
-        """Wait until there are so many seconds more of the stream."""
+        """Wait until the stream is longer by a number of seconds."""
         wanted = self.timestamps[-1] + seconds * 90000
         wait_until(lambda: self.timestamps[-1] >= wanted, "the stream goes on", seconds + 20)
 
@@ -96,7 +96,7 @@ class Spectator:
 
 
 def lose_packets(session: Session, share: float) -> None:
-    """Have a share of the RTP packets that come to a session lost, of this session alone."""
+    """Drop a share of the RTP packets that arrive for a session, of this session only."""
     transport = session.video.rtp.transport
     chance = random.Random(1)
     handle = transport._handle_rtp_data
@@ -110,14 +110,14 @@ def lose_packets(session: Session, share: float) -> None:
 
 @contextmanager
 def robot(server: SignallingServer) -> Iterator[tuple[Producer, Camera]]:
-    """A producer that films."""
+    """A producer with a camera."""
     with Producer(server.uri, name="robot") as producer, filming(producer.add_video()) as camera:
         yield producer, camera
 
 
 @contextmanager
 def robot_with_spectator(server: SignallingServer) -> Iterator[tuple[Producer, Spectator]]:
-    """A producer that films, and a consumer that watches undisturbed."""
+    """A producer with a camera, and a consumer that is not disturbed."""
     with robot(server) as (producer, camera), connect(server.uri, name="robot") as session:
         yield producer, Spectator(session, camera)
 
@@ -184,7 +184,7 @@ def test_others_see_no_gap_when_a_consumer_never_reads(embedded_server: Signalli
         with connect(embedded_server.uri, name="robot") as idle:
             watching.watch(3.0)
             assert idle.video.frames_dropped > 30
-            # What it gets when it reads after all is the newest.
+            # When it reads at last, it gets the newest frame.
             before = milliseconds()
             assert (number_in(idle.video.read()) or 0) >= before - 500
         assert watching.longest_gap <= MAX_GAP
@@ -215,7 +215,7 @@ def test_a_bad_link_takes_no_more_than_half_of_the_bitrate_from_the_others(embed
                 wait_until(lambda: (video.bitrate or 0) >= 0.85 * 800_000, "both links are known", 60)
                 network.relay.profile = LinkProfile(loss=0.5)
                 wait_until(lambda: (video.bitrate or 0) < 500_000, "the bitrate follows the bad link", 60)
-                # Meanwhile the bad link alone would take it to the lowest.
+                # Meanwhile the bad link alone would reduce the bitrate to the minimum.
                 watching.watch(8.0)
                 assert (video.bitrate or 0) >= 300_000
             # The last step may be too small to be worth a keyframe.
@@ -244,7 +244,7 @@ def test_sound_goes_on_behind_losses(embedded_server: SignallingServer) -> None:
     ):
         begin = time.monotonic()
         session.audio.read(48000 * 3, timeout=20)
-        # Gapless: what is lost is filled up, so that the time it takes is the time that it lasts.
+        # The stream has no gaps: lost sound is filled up, so that reading takes as long as the sound lasts.
         assert time.monotonic() - begin < 5
 
 

@@ -1,4 +1,4 @@
-"""Video and audio through sessions between producers and consumers of this library."""
+"""Video and audio in sessions between producers and consumers of this library."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def producer(signalling_uri: str) -> Iterator[Producer]:
         yield started
 
 
-# SVT-AV1 may leave blocks of an even picture as they were, for up to two frames: docs/topics/codecs.rst.
+# SVT-AV1 may leave blocks of a uniform frame unchanged for up to two frames: docs/topics/codecs.rst.
 @pytest.mark.parametrize(("codec", "tries"), [("VP8", 1), ("H264", 1), ("VP9", 1), ("AV1", 10)])
 def test_a_picture_arrives_as_it_was_written(producer: Producer, codec: str, tries: int) -> None:
     with filming(producer.add_video(codecs=(codec,))), connect(producer.uri, name="robot") as session:
@@ -330,7 +330,7 @@ def test_no_decoder_is_left_when_a_session_is_closed(producer: Producer, monkeyp
         with Consumer(producer.uri) as consumer:
             session = consumer.start_session(name="robot")
             session.video.read()
-            # The other end comes first; whose close() it is that waits makes no difference.
+            # The other end closes first; it makes no difference which close() waits.
             producer.wait_for_session().close()
             session.close()
             assert decoders() == []

@@ -1,4 +1,4 @@
-"""Messages older than they may be are not delivered: what waits at either end, and a peer that freezes."""
+"""Messages older than their maximum age are not delivered: what waits at either end, and a peer that freezes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_AGE = 0.3
 FROZEN_SECONDS = 6.0
 
 
-# The age
+# Age
 
 
 @given(st.floats(-1e6, 1e6), st.lists(st.floats(0, 10), min_size=1))
@@ -56,7 +56,7 @@ def test_clocks_that_drift_apart_make_no_message_old() -> None:
     assert max(ages.age(sent=second, now=second * (1 + 100e-6)) for second in range(100_000)) < 0.01
 
 
-# What it is created with
+# Options of the channel
 
 
 @pytest.mark.parametrize("other", [{"max_retransmits": 0}, {"max_packet_life_time": 100}])
@@ -71,7 +71,7 @@ def test_age_out_of_range_is_refused(age: float) -> None:
         Producer().add_channel("state", max_age=age)
 
 
-# What waits to be received
+# Messages that wait to be received
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_messages_given_up_for_their_age_are_counted_and_what_follows_arrives() 
 def test_dated_messages_keep_their_type_and_tell_the_age_to_the_other_end() -> None:
     def read_dates(*ends: PeerConnection) -> None:
         for end in ends:
-            # A data section is there with the first channel.
+            # The data section exists from the first channel on.
             end.create_control_channel()
             assert end.data is not None
             end.data.peer_reads_dates = True
@@ -204,28 +204,28 @@ PRODUCER = """
 
 
 class Frozen:
-    """A process that prints when it was told which moment, and that can be stopped."""
+    """A process that prints when it received which message, and that can be frozen."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         self.ages: list[tuple[float, float]] = []
-        """When it was told of a message, and how old that was."""
+        """When it received a message, and the message's age in seconds."""
         self.expired = 0
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def freeze(self) -> None:
-        """Stop it, and wait until each of its threads stands still."""
+        """Freeze it, and wait until each of its threads has stopped."""
         self._process.send_signal(signal.SIGSTOP)
         threads = Path(f"/proc/{self._process.pid}/task")
         wait_until(lambda: all(_state(each) == "T" for each in threads.iterdir()), "it stands still")
 
     def wake(self) -> None:
-        """Have it go on."""
+        """Let it continue."""
         self._process.send_signal(signal.SIGCONT)
 
     def end(self) -> None:
-        """Have it end, and tell what it has dropped."""
+        """Let it exit, and report what it has dropped."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
@@ -242,7 +242,7 @@ class Frozen:
 
 
 def _state(thread: Path) -> str:
-    """Of a thread in ``/proc``, such as ``"T"``, stopped; its name, which comes before, may have blanks and brackets."""
+    """State of a thread in ``/proc``, such as ``"T"`` for stopped. The name before it may contain spaces and brackets."""
     return (thread / "stat").read_text().rpartition(")")[2].split()[0]
 
 
@@ -280,7 +280,7 @@ def test_peer_that_was_frozen_is_given_nothing_older(embedded_server: Signalling
 
 def replay(peer: Frozen, channel: DataChannel) -> None:
     send_states(channel, 1.0)
-    # A freeze between the judgement of a message and the receiver's first line is like one in the receiver itself.
+    # A freeze between the check of a message's age and the receiver's first line is like one in the receiver itself.
     wait_until(lambda: len(peer.ages) == channel.stats()["messagesSent"], "all messages are told")
     peer.freeze()
     send_states(channel, FROZEN_SECONDS)
@@ -291,7 +291,7 @@ def replay(peer: Frozen, channel: DataChannel) -> None:
 
     told = [age for at, age in peer.ages if at >= woken]
     assert told, "live messages arrive again"
-    # Between the moment at which it is judged and the one that the receiver looks at, the machine may have something to do.
+    # The machine may delay the receiver between the check of a message's age and the measurement.
     assert max(told) < MAX_AGE + 0.15
     assert channel.expired > 0
 

@@ -1,4 +1,4 @@
-"""The page ``/metrics``: what it says, and to whom."""
+"""The page ``/metrics``: its content, and who may read it."""
 
 from __future__ import annotations
 

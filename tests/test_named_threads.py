@@ -1,4 +1,4 @@
-"""Receivers on named threads of a role: what they may do, and that a long one delays nobody else's."""
+"""Receivers on named threads of a role: what they may do, and that a slow one does not delay the others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def threads_of(kind: str) -> list[str]:
 
 @contextmanager
 def held_up() -> Iterator[tuple[threading.Event, threading.Event]]:
-    """Events: a callback has begun, and it may end; which it may at the latest on exit."""
+    """Events: a callback has begun, and it may end. The second one is set on exit."""
     has_begun, may_end = threading.Event(), threading.Event()
     try:
         yield has_begun, may_end

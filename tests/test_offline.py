@@ -1,4 +1,4 @@
-"""A machine whose only network is the loopback, or that has none: in a network namespace of its own."""
+"""A machine whose only network is the loopback interface, or that has no network: in a network namespace of its own."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a system other than Linux lacks is not needed: a session in a process without it.
+"""The library works without what systems other than Linux lack: a session in a process in which it is removed.
 
-This is no Windows and no macOS, where nobody has tried the library yet: only what they are known to lack is taken away here.
+This is neither Windows nor macOS, on which the library has not been tried: only what they are known to lack is removed here.
 """
 
 from __future__ import annotations

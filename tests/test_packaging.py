@@ -1,4 +1,4 @@
-"""What a release says of itself."""
+"""The metadata of a release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a path takes is found out by checks of different sizes."""
+"""The packet size of a path is found by checks of different sizes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from gst_signalling_sync.webrtc.path_size import largest_payload
 
 
 class Path:
-    """A path that takes packets up to a size, and loses some of them.
+    """A path that carries packets up to a size, and loses some of them.
 
     Args:
-        takes: Bytes; None: nothing at all.
+        takes: Maximum size in bytes; None: it carries nothing.
         lost: Numbers of the large requests that are lost, from 0.
     """
 

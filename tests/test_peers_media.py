@@ -1,4 +1,4 @@
-"""The real media peers with each other, on both servers: that what the interop tests assert with can be relied on."""
+"""The real media peers with each other, on both servers. The interop tests rely on what is asserted here."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def session_request(peer_id: str) -> PendingRequest:
 
 
 def silent_request() -> PendingRequest:
-    """One that the server answers only by an error."""
+    """A request that the server answers only in case of an error."""
     return PendingRequest(
         is_answer=None, is_refusal=lambda details: details.startswith("Cannot register"), accept=accept
     )

@@ -1,4 +1,4 @@
-"""What a grant lets a peer do, and until when: cores without I/O, in simulated time."""
+"""What a grant allows a peer, and until when: cores without I/O, in simulated time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures as arrays and as frames."""
+"""Video frames as arrays and as `av.VideoFrame`."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_neutral_colours_stay_neutral() -> None:
 
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p", "rgb24"])
 def test_brightness_of_full_range_pictures_survives_too(pixel_format: str) -> None:
-    """As JPEG, PNG and many cameras have it."""
+    """As in JPEG, PNG and many cameras."""
     frame = av.VideoFrame(64, 48, pixel_format)
     for number, plane in enumerate(frame.planes):
         plane.update(bytes([60 if number == 0 else 128]) * plane.buffer_size)

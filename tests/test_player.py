@@ -1,4 +1,4 @@
-"""`Player`: files, streams and what is neither, into the sources of a producer."""
+"""`Player`: files, streams, and what is neither, into the sources of a producer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from .waiting import wait_until
 
 @pytest.fixture
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a player catch up however late it is, so that what it plays is where it belongs on a machine that is held up."""
+    """Have a player catch up after any delay, so that what it plays keeps its place on a machine that is held up."""
     monkeypatch.setattr(playback, "_LATE_SECONDS", SECONDS)
 
 
@@ -50,7 +50,7 @@ def test_consumer_sees_and_hears_a_file(embedded_server: SignallingServer, tmp_p
         sound = session.audio.read(24000)
 
     assert None not in numbers
-    # A source that is held up for a second repeats its picture.
+    # A source that is delayed for a second repeats its frame.
     assert len(set(numbers)) > 15
     assert frequency_of(sound) == pytest.approx(440, abs=2)
 
@@ -85,7 +85,7 @@ def test_picture_and_sound_are_in_sync(tmp_path: Path, monkeypatch: pytest.Monke
         heard = (written.sounds[index].captured or 0.0) + onset - sum(lengths[:index])
         apart.append(heard - (written.pictures[second * FPS].captured or 0.0))
     assert apart == pytest.approx([0.0] * 3, abs=0.005)
-    # A piece of sound is written when it has sounded, like that of a microphone.
+    # A block of sound is written when it is over, like that of a microphone.
     for each, length in zip(written.sounds, lengths, strict=True):
         assert each.moment >= (each.captured or 0.0) + length
 
@@ -101,7 +101,7 @@ def test_player_that_is_late_says_when_sound_and_pictures_were_due(
     def dawdle(content: Any, captured: float | None = None) -> None:
         collect(content, captured=captured)
         if len(written.pictures) == 1:
-            # Longer than the player takes to get around to the first sound on a busy machine.
+            # Longer than the player takes to write the first sound on a busy machine.
             time.sleep(0.3)
 
     monkeypatch.setattr(player.sources[0], "write", dawdle)
@@ -128,10 +128,10 @@ def test_recording_of_what_is_played_is_in_sync(embedded_server: SignallingServe
         shown = [(frame.time or 0.0, number_in(to_array(frame))) for frame in container.decode(video=0)]
     with av.open(copy) as container:
         frames = list(container.decode(audio=0))
-    # Decoded Opus is in -1 to 1.
+    # Decoded Opus has values from -1 to 1.
     sound = np.concatenate([32768 * frame.to_ndarray().mean(axis=0) for frame in frames])
     heard = [onset + (frames[0].time or 0) for onset in onsets(sound)]
-    # Each picture tells how long ago the last second began; that of its beginning may be left out on a busy machine.
+    # Each frame tells how long ago the last second began. On a busy machine its first frame may be missing.
     apart = []
     for onset in heard:
         moment, number = min(shown, key=lambda each: abs(each[0] - onset))
@@ -202,7 +202,7 @@ def test_size_and_rate_are_as_asked_for(embedded_server: SignallingServer, tmp_p
 
         assert session.video.size == (160, 100)
     assert None not in numbers
-    # Every third of the file's frames: it plays in real time. One that the machine is late for may be another.
+    # Every third of the file's frames is played, in real time. If the machine is late, it may be another one.
     steps = [after - before for before, after in pairwise(numbers) if before is not None and after is not None]
     assert np.median(steps) == 3
 
@@ -258,7 +258,7 @@ def test_loop_has_no_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert not player.ended
     starts = [written.pictures[index].captured or 0.0 for index in range(0, 121, 30)]
     assert np.diff(starts) == pytest.approx(1.0, abs=0.05)
-    # A gap of sound would be heard as a click: the tone has whole periods in every round.
+    # A gap in the sound would be a click: the tone has whole periods in each round.
     assert np.abs(np.diff(written.sound[:, 0].astype(int))).max() < 1000
 
 
@@ -338,14 +338,14 @@ def test_damage_in_mid_file_is_skipped(
     assert written.numbers[0] == 0
     assert written.numbers[-10:] == list(range(50, 60))
     assert player.error is None
-    # Once, however much of it is damaged.
+    # The warning is logged once, however much of the file is damaged.
     assert caplog.text.count("film.mp4: cannot decode some of its video") == 1
 
 
 def test_file_that_cannot_be_decoded_ends_with_an_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write_file(tmp_path / "film.mkv", video="libvpx", audio=None)
     content = bytearray(path.read_bytes())
-    # Every picture is overwritten; what the file says about them stays.
+    # Every frame is overwritten; the file's information about them is not.
     begin = content.index(bytes.fromhex("1f43b675")) + 100
     content[begin:] = b"\xff" * (len(content) - begin)
     path.write_bytes(content)
@@ -369,7 +369,7 @@ def test_time_stamps_that_begin_anew_do_not_stop_it(tmp_path: Path, monkeypatch:
     with playing(player):
         player.wait(SECONDS)
 
-    # The decoder may lose a picture at the cut.
+    # The decoder may lose a frame at the cut.
     assert len(set(range(60)) - set(written.numbers)) <= 2
     begin, end = written.pictures[0].captured, written.pictures[-1].captured
     assert begin is not None
@@ -381,7 +381,7 @@ def test_track_that_turns_up_on_the_way_is_left_out(tmp_path: Path) -> None:
     silent = write_file(tmp_path / "silent.ts", audio=None)
     talking = write_file(tmp_path / "talking.ts")
     path = tmp_path / "film.ts"
-    # FFmpeg looks for tracks in the first seconds, in which there is no other.
+    # FFmpeg looks for tracks in the first seconds, where there is no other track.
     path.write_bytes(silent.read_bytes() * 20 + talking.read_bytes())
     media = MediaInput(Location.of(path))
     kinds = [packet.stream.type for packet in media.packets() if packet.size]
@@ -484,7 +484,7 @@ def test_device_is_asked_for_a_size_and_a_rate(path: str, format: str | None) ->
     wish = Wish((1280, 720), 29.97)
 
     assert Location.of(path, format, wish=wish).options == {"video_size": "1280x720", "framerate": "29.97"}
-    # What is given by FFmpeg's own names goes first.
+    # Options with FFmpeg's own names take precedence.
     given = {"video_size": "640x480", "input_format": "mjpeg"}
     assert Location.of(path, format, given, wish).options == {**given, "framerate": "29.97"}
 
@@ -511,12 +511,12 @@ def test_stream_is_shown_as_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyP
         written = Written(player, monkeypatch)
         began = time.monotonic()
         with playing(player):
-            # FFmpeg 9 takes the orderly end of a stream of unknown length for a broken connection, so that wait() may raise.
+            # FFmpeg 9 takes the regular end of a stream of unknown length for a lost connection, so that wait() may raise.
             wait_until(lambda: player.ended, "the end of the stream")
 
     assert time.monotonic() - began < 8
     assert written.numbers[-1] == 299
-    # Sound that came before its time would be late forever.
+    # Sound that was written too early would stay out of sync forever.
     assert len(written.sound) / RATE < written.sounds[-1].moment - written.sounds[0].moment + 0.5
 
 

@@ -1,4 +1,4 @@
-"""The input of a `Player` is opened once, by `add_player`, and given back once, by the role's `close`."""
+"""The input of a `Player` is opened once, by `add_player`, and closed once, by the role's `close`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .waiting import wait_until
 
 @contextmanager
 def fifo(path: Path, content: bytes) -> Iterator[list[BaseException]]:
-    """Write a film into a named pipe, once; the result is what its writer was told."""
+    """Write a film into a named pipe, once. The list gets the writer's error."""
     os.mkfifo(path)
     errors: list[BaseException] = []
 
@@ -50,7 +50,7 @@ def fifo(path: Path, content: bytes) -> Iterator[list[BaseException]]:
 
 @pytest.fixture
 def film(tmp_path: Path) -> bytes:
-    """Three seconds of numbered frames, more than FFmpeg reads to learn what they are."""
+    """Three seconds of numbered frames, which is more than FFmpeg reads to analyse a stream."""
     return write_file(tmp_path / "film.ts", seconds=3, audio=None).read_bytes()
 
 
@@ -147,7 +147,7 @@ def test_player_goes_on_over_a_lost_server(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("end", ["close", "forget"])
 def test_role_that_is_never_started_gives_its_input_back(tmp_path: Path, film: bytes, end: str) -> None:
-    # More than fits into a pipe and what FFmpeg reads ahead, so that the writer still writes.
+    # More than a pipe and FFmpeg's read-ahead hold, so that the writer is still writing.
     with fifo(tmp_path / "pipe", film * 50) as errors:
         producer = Producer("ws://127.0.0.1:1", name="robot")
         producer.add_player(tmp_path / "pipe")
@@ -171,7 +171,7 @@ def test_pipe_that_is_silent_does_not_hold_up_close(film: bytes, begins: str, mo
         player.start()
         if begins == "in the middle":
             wait_until(lambda: len(written.pictures) > FPS, "frames", SECONDS)
-        # Nothing comes any more, and the writer stays.
+        # Nothing more is written, and the writer keeps the pipe open.
         began = time.monotonic()
         player.close(SECONDS)
         took = time.monotonic() - began
@@ -185,7 +185,7 @@ def test_pipe_without_a_writer_is_given_up_in_time(tmp_path: Path, monkeypatch: 
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(MediaError, match=r"cannot open .*pipe: nothing came within 0\.3 s"):
         Player(tmp_path / "pipe")
-    # The watch over what a test leaves behind sees that no thread waits for a writer any more.
+    # A fixture asserts that no thread is left that waits for a writer.
 
 
 def test_pipe_whose_writer_comes_late_is_played(tmp_path: Path, film: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +227,7 @@ def test_start_waits_for_the_input_that_ffmpeg_still_holds(film: bytes, monkeypa
         written = Written(player, monkeypatch)
         player.start()
         wait_until(lambda: len(written.pictures) >= 80, "all but what the decoder keeps", SECONDS)
-        # The stream is silent now, and FFmpeg waits for it.
+        # The stream sends nothing now, and FFmpeg waits for it.
         player.close(0.1)
         player.start()
         assert len(stream.requests) == 1

@@ -1,4 +1,4 @@
-"""From which address a request really comes."""
+"""The address from which a request really comes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public API is the one that was announced."""
+"""The public API is that of ``tests/public_api.txt``."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_who_waits_as_told_never_exceeds_rate_and_burst(
     bucket, now, spent = TokenBucket(Rate(rate, burst)), 0.0, 0.0
     for pause, amount in events:
         now += pause
-        # What was owed before this amount has been waited for.
+        # By now the time for all earlier amounts has been waited.
         assert spent <= rate * now + burst + 1e-6 * (1 + spent)
         spent += amount
         now += bucket.spend(amount, now)

@@ -1,4 +1,4 @@
-"""`examples/reachy_mini_media.py`, against a webrtcsink with the signalling server that it brings."""
+"""`examples/reachy_mini_media.py`, with a webrtcsink that runs its own signalling server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RTP packets of video become frames: in any order, with gaps, and whatever a hostile peer makes of them."""
+"""Reassembly of frames from RTP packets of video: in any order, with gaps, and with packets of hostile peers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FRAME_SECONDS = 1 / 30
 
 
 class Reassembled:
-    """A reassembly, the frames that it gave, and a clock that the test moves."""
+    """A reassembly, its frames, and a clock that the test moves."""
 
     def __init__(self, patience: float = 0.5) -> None:
         self.reassembly = VideoReassembly(Timeline(90000), patience)
@@ -28,7 +28,7 @@ class Reassembled:
         self.now = 100.0
 
     def give(self, packets: Iterable[Packet]) -> list[EncodedFrame]:
-        """Give packets at one moment; the frames that came of it."""
+        """Give packets at one moment, and return the frames that they complete."""
         before = len(self.frames)
         for packet in packets:
             self.frames += self.reassembly.add(
@@ -37,7 +37,7 @@ class Reassembled:
         return self.frames[before:]
 
     def wait(self, seconds: float) -> list[EncodedFrame]:
-        """Let time pass; the frames that came of it."""
+        """Let time pass, and return the frames that it completes."""
         self.now += seconds
         released = self.reassembly.on_time(self.now)
         self.frames += released
@@ -148,7 +148,7 @@ def test_gap_in_each_place_of_a_frame_is_waited_for(reassembled: Reassembled, st
     assert not reassembled.reassembly.is_waiting
 
 
-# Beginning
+# Beginning of a stream
 
 
 def test_nothing_is_decoded_before_a_keyframe(reassembled: Reassembled, stream: Stream) -> None:
@@ -374,7 +374,7 @@ def test_time_of_the_next_step_is_told(reassembled: Reassembled) -> None:
     assert reassembled.now < due_at <= reassembled.now + 0.05
 
 
-# Streams that move or begin anew
+# Streams that jump or restart
 
 
 def test_stream_goes_on_far_ahead(reassembled: Reassembled, stream: Stream) -> None:
@@ -603,7 +603,7 @@ def test_any_stream_keeps_the_order_and_the_bounds_and_recovers_at_a_keyframe(co
     timestamps = [frame.timestamp for frame in reassembled.frames]
     assert timestamps == sorted(set(timestamps))
     assert len(timestamps) > 300
-    # Whatever it has been through, two packets in a row and a keyframe are enough.
+    # Whatever came before, two packets in a row and a keyframe are enough.
     recovery = [*stream.frame(), *stream.frame(keyframe=True)]
     assert reassembled.give(recovery)[-1].data == stream.data_of(recovery[3:])
 

@@ -1,4 +1,4 @@
-"""Recordings of several cameras of one session: which track is in which file, and how the files lie to each other."""
+"""Recordings of several cameras of one session: which track is in which file, and the time offsets between the files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BEGAN = time.monotonic()
 
 @contextmanager
 def filming(source: VideoSource) -> Iterator[None]:
-    """Write pictures that have the number of the millisecond at which they say they were captured."""
+    """Write frames whose number is the millisecond of their capture time."""
     stop = threading.Event()
 
     def film() -> None:
@@ -57,7 +57,7 @@ def session_with_cameras(server: SignallingServer) -> Iterator[Session]:
 
 
 def capture_errors(path: Path) -> list[float]:
-    """When each frame was captured by its file, less when by the number in it, in seconds, for all that can be read."""
+    """Seconds from the capture time by the number in a frame to that by its file, for all frames with a readable number."""
     with av.open(str(path)) as file:
         began_at = datetime.fromisoformat(str(file.metadata["creation_time"])).timestamp()
         frames = [
@@ -88,12 +88,12 @@ def test_frames_of_all_cameras_are_placed_within_one_frame(
 
 
 COLOURS = {"front": (200, 40, 40), "left": (40, 200, 40), "wrist": (40, 40, 200)}
-"""Blue, green and red."""
+"""Blue, green and red, in BGR."""
 
 
 @contextmanager
 def session_with_colours(server: SignallingServer) -> Iterator[Session]:
-    """Cameras that each see one colour, which gets dark and bright again in all of them at the same time."""
+    """Cameras that each show one colour, which becomes dark and bright in all of them at the same time."""
     with ExitStack() as stack:
         producer = Producer(server.uri, name="robot")
         stop = threading.Event()
@@ -142,7 +142,7 @@ def test_name_order_and_colour_of_all_cameras_in_one_file_agree_within_one_frame
             assert all(int(seen.argmax()) == colour.index(200) for _, seen in frames)
             is_bright = [(at, bool(seen.max() > 140)) for at, seen in frames]
             changes.append([at for (_, before), (at, after) in pairwise(is_bright) if before is not after])
-        # Of a change beside the beginning of a file one camera may have the frame before, and another not.
+        # Close to the beginning of a file, one camera may have the frame before a change while another has not.
         moments = [at for at in changes[0] if at > 0.5]
         nearest = [[min(each, key=lambda other: abs(other - at)) for each in changes] for at in moments]
         spreads += [max(each) - min(each) for each in nearest]

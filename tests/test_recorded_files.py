@@ -1,4 +1,4 @@
-"""What a player finds in the files that a recorder writes: pictures and sound of every codec, in sync."""
+"""What a player finds in the files that a recorder writes: video and audio of every codec, in sync."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_it_tells_when_it_begins_and_the_names_of_its_tracks(
         told = datetime.fromisoformat(str(file.metadata["creation_time"])).timestamp()
         names = [stream.metadata.get("title", stream.metadata.get("handler_name")) for stream in file.streams]
 
-    # That of the first keyframe, of which there is one in a second.
+    # The time is that of the first keyframe; there is one per second.
     assert told == pytest.approx(1_700_000_000.25 + (1.0 if begin else 0.0), abs=precision)
     assert names == ["the video", "the audio"]
 
@@ -227,7 +227,7 @@ def test_gaps_stay_gaps(tmp_path: Path, suffix: str) -> None:
 def test_sound_and_picture_do_not_drift_apart_in_ten_minutes(tmp_path: Path, drift: float) -> None:
     robot = Robot(audio_drift=drift)
     with recorder_of(robot, tmp_path / "drive.mkv") as recorder:
-        # Of the pictures only the keyframes.
+        # The video has only keyframes.
         robot.send(0, 600, leave_out=lambda kind, captured: kind == "video" and captured % 1 > 0.01)
     file = played(recorder.path)
     assert len(file.pictures) == 600

@@ -1,4 +1,4 @@
-"""Recordings in MCAP: video, sound and messages with their times, as MCAP's own reader finds them."""
+"""Recordings in MCAP: video, audio and messages with their times, as MCAP's own reader reads them."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ DECODERS = {"av1": "libdav1d"}
 
 
 class Read:
-    """An MCAP file, read to its end.
+    """An MCAP file, read completely.
 
     Attributes:
-        topics: Of each, the encoding of its messages and the name of its schema.
-        entries: Of each topic, the time and the content of each message: decoded where it has a schema.
+        topics: The encoding of its messages and the name of its schema, by topic.
+        entries: The time and the content of each message, by topic; decoded if it has a schema.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,7 +49,7 @@ class Read:
                 self.entries[channel.topic].append((message.log_time / 1e9, content))
 
     def pictures(self, topic: str) -> list[tuple[float, int | None]]:
-        """The time of each frame and the number in it."""
+        """The time of each frame, and the number in it."""
         entries = self.entries[topic]
         decoder = av.CodecContext.create(DECODERS.get(entries[0][1].format, entries[0][1].format), "r")
         pictures = []
@@ -114,7 +114,7 @@ def test_messages_have_the_form_and_the_time_that_they_were_sent_in(tmp_path: Pa
         "/channels/log": ("text/plain", None),
         "/channels/scan": ("application/octet-stream", None),
     }
-    # Nanoseconds of now are more than a float counts.
+    # A float cannot hold the nanoseconds of the present time.
     told = {label: [(round(at - WALL, 6), data) for at, data in read.entries[f"/channels/{label}"]] for label in sent}
     assert told == {
         "joints": [(0.125, b"[1, 2]"), (0.25, b"[3, 4]")],
@@ -258,7 +258,7 @@ def test_states_of_a_session_lie_beside_its_frames(
     states = sorted(at - json.loads(data)["at"] for at, data in read.entries["/channels/joints"])
     assert len(frames) > 80
     assert len(states) > 250
-    # Who records takes nothing from who listens.
+    # Recording takes no messages from receivers.
     assert len(heard) >= len(states)
     zero = sorted(frames)[len(frames) // 2]
     figures.add(

@@ -1,4 +1,4 @@
-"""Recordings of several cameras and microphones in one file: what each track has, and how they lie to each other."""
+"""Recordings of several cameras and microphones in one file: the content of each track, and the offsets between tracks."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from .proofs import short_and_long
 from .waiting import Heard, wait_until
 
 SHOWN = tuple[float, int]
-"""Of a frame its time in the file, and its number."""
+"""The time of a frame in the file, and its number."""
 
 
 def cameras(*, codecs: tuple[str, ...] = ("H264", "VP8", "H264"), sound: bool = True) -> list[Robot]:
-    """Cameras whose keyframes come at other times, and by other ways; the first has a microphone."""
+    """Cameras with keyframes at different times and with different delays; the first has a microphone."""
     names = ("front", "left", "wrist")
     robots = []
     for number, codec in enumerate(codecs):
@@ -48,7 +48,7 @@ def recorder_of_all(
 
 
 def shown(path: Path) -> dict[str, list[SHOWN]]:
-    """The frames of each video of a file, by its name; every one can be decoded."""
+    """The frames of each video of a file, by its name. Each frame must be decodable."""
     videos: dict[str, list[SHOWN]] = {}
     with av.open(str(path)) as file:
         for stream in file.streams.video:
@@ -72,7 +72,7 @@ def numbers(frames: list[SHOWN]) -> list[int]:
 
 
 def captured(robot: Robot, frames: list[SHOWN]) -> list[float]:
-    """How much later each frame is shown than it was captured, where the loop has not begun again."""
+    """Seconds from the capture of each frame until it is shown, in the first round of the loop."""
     return [at - (number - robot.ahead) % 100 / FPS for at, number in frames]
 
 
@@ -117,7 +117,7 @@ def test_recording_begins_with_the_keyframe_that_was_captured_first(tmp_path: Pa
     with recorder_of_all(robots, tmp_path / "drive.mkv") as recorder:
         send_together(robots, 0.1, 3.9)
 
-    # The others' next keyframes were captured at 1.0 and 0.64, and the one of this at 0.28.
+    # The next keyframes of the others were captured at 1.0 and 0.64, and that of this camera at 0.28.
     begin = first_keyframe(robots[2])
     for robot, frames in zip(robots, shown(recorder.path).values(), strict=True):
         assert captured(robot, frames) == pytest.approx([-begin] * len(frames), abs=0.002)
@@ -134,7 +134,7 @@ def test_no_frame_is_lost_between_segments_though_keyframes_come_at_other_times(
         all_frames = [number for file in files for number in numbers(file[robot.video_track.name])]
         assert all_frames == expected(robot, first_keyframe(robot), 9)
     for file in files:
-        # Frames of one moment, in each file.
+        # The offsets of frames of the same moment, in each file.
         offsets = {
             name: frames[0][0] - (frames[0][1] - robot.ahead) / FPS
             for robot, (name, frames) in zip(robots, file.items(), strict=True)
@@ -266,7 +266,7 @@ def test_pause_of_all_cameras(tmp_path: Path) -> None:
         assert numbers(each) == begin + expected(robot, keyframe, 7.9)
         offsets += [at - round((number - robot.ahead) % 100) / FPS for at, number in each[len(begin) :]]
         assert all(after > before for (before, _), (after, _) in pairwise(each))
-    # After it too, frames of one moment are shown at one time.
+    # After the pause too, frames of the same moment are shown at the same time.
     assert max(offsets) - min(offsets) < 0.003
 
 
@@ -314,10 +314,10 @@ def test_files_that_hold_one_track_of_each_kind(tmp_path: Path, suffix: str) -> 
 
 
 class Scene:
-    """Cameras with codecs, delays and silences at random, recorded in segments or in one file.
+    """Cameras with random codecs, delays and silences, recorded in segments or in one file.
 
     Args:
-        seed: Of all that is random.
+        seed: Seed of all random numbers.
     """
 
     seconds = 10.0
@@ -330,7 +330,7 @@ class Scene:
             robot.video_delay = random.choice((0.02, 0.2, 0.5, 1.0))
             robot.audio_delay = random.choice((0.02, 0.4))
         self.segment_seconds = random.choice((None, 1.0, 1.5, 3.0))
-        # A camera comes back with a keyframe, as a receiver goes on with one.
+        # After a silence a camera begins with a keyframe, as a receiver does.
         self._silences = {
             id(robot): (begin, round(begin + random.uniform(0, 6)) - robot.ahead / FPS - 0.001)
             for robot in self.robots
@@ -345,7 +345,7 @@ class Scene:
         return begin <= at < end
 
     def send(self) -> None:
-        """Deliver all of it, in portions."""
+        """Deliver everything, in portions."""
         for begin, end in pairwise([0.0, *self._ends, self.seconds]):
             send_together(self.robots, begin, end, self.is_silent)
 
@@ -356,7 +356,7 @@ class Scene:
         return list(dropwhile(lambda number: number % FPS, sent))
 
     def assert_recorded(self, paths: Iterable[Path]) -> None:
-        """Fail unless all that was sent is in the files, each video from a keyframe on, and in its place."""
+        """Fail unless all that was sent is in the files, each video from a keyframe on, at the right times."""
         files = [shown(path) for path in paths]
         for robot in self.robots:
             recorded = [file.get(robot.video_track.name, []) for file in files]
@@ -368,7 +368,7 @@ class Scene:
                 for robot in self.robots
                 for at, number in file.get(robot.video_track.name, [])
             ]
-            # Around the circle of the loop's length.
+            # The difference is taken modulo the loop's length.
             assert all(abs((place - places[0] + 2) % 4 - 2) < 0.005 for place in places)
 
 

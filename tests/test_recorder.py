@@ -1,4 +1,4 @@
-"""The life of a recorder: several at once, errors, full and slow disks, and processes that end in the middle."""
+"""The life of a recorder: several at once, errors, full and slow disks, and processes that are killed in the middle."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .processes import exit_of, in_child, run_script, start_script
 from .waiting import Heard, wait_until
 
 LOST_SECONDS = 1.5
-"""Of media that may be missing when the process was killed: what is not yet written, and up to a frame."""
+"""Maximum of the media that are missing after the process was killed: what is not written yet, and up to one frame."""
 
 SEND_AND_WAIT = """
     import sys
@@ -154,7 +154,7 @@ def test_a_disk_that_hangs_at_the_opening_does_not_stop_the_loop(
     with ThreadPoolExecutor() as pool:
         starting = pool.submit(recorder.start)
         assert opening.wait(10)
-        # As the loop does; it would not come back before the file is open.
+        # This call is made on the loop, and must return before the file is open.
         recorder.end(None)
         assert recorder.state == "closed"
         go_on.set()
@@ -311,7 +311,7 @@ def test_a_child_that_frees_what_it_inherited_leaves_the_file_alone(tmp_path: Pa
 
 
 class SlowDisk:
-    """Holds back what is written to files, until told."""
+    """Delays writes to files until it is told to stop."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.go_on = threading.Event()
@@ -366,7 +366,7 @@ def test_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert len(played(recorder.path).pictures) == FPS
 
 
-# The data file of coverage would not fit on the disk either.
+# Coverage's data file would not fit on the disk either.
 @pytest.mark.slow
 @pytest.mark.usefixtures("_not_measured")
 @pytest.mark.parametrize("suffix", SUFFIXES)

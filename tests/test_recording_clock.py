@@ -1,4 +1,4 @@
-"""Where the frames of a track lie in a recording, by their ticks, the sender's clock, and their arrival."""
+"""The positions of a track's frames in a recording, by their RTP timestamps, the sender's clock, and their arrival."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WALL = 1_700_000_000.0
 
 
 class Sender:
-    """Sends a frame every 20 ms whose arrival, ticks and wall clock the test sets apart."""
+    """Sends a frame every 20 ms. The test sets its arrival, ticks and wall clock independently."""
 
     def __init__(self, capture: float | None = WALL) -> None:
         self.ticks_ahead = self.wall_ahead = self.delay = 0.0
@@ -22,11 +22,11 @@ class Sender:
         self.clock = RecordingClock(Zero(100.0, capture), self)
 
     def seconds(self, timestamp: int) -> float | None:
-        """As of a `RemoteClock`: by the relation of ticks to the wall clock."""
+        """The time of a timestamp, as `RemoteClock.seconds`."""
         return WALL + timestamp / RATE - self.ticks_ahead + self.wall_ahead if self.has_report else None
 
     def send(self, begin: float, end: float) -> list[float]:
-        """By how much the positions of the frames of a time are too late."""
+        """Send the frames of an interval, and return the seconds by which their positions are too late."""
         offsets = []
         for number in range(round(begin * 50), round(end * 50)):
             captured = number / 50

@@ -30,7 +30,7 @@ def test_no_frame_is_lost_between_two_segments(
     assert len(files) >= 3
     assert [number for file in files for _, number, _ in file.pictures] == [*range(100), *range(75)]
     packets = sum(len(packet_times(path)["audio"]) for path in recorder.paths)
-    # 50 a second; a file that begins between two packets begins with silence.
+    # There are 50 per second. A file that begins between two packets begins with silence.
     assert 7 * 50 - 1 <= packets <= 7 * 50 + len(files)
     for file in files:
         if file.beep_times:
@@ -51,7 +51,7 @@ def test_segment_begins_with_a_keyframe_for_which_the_sender_is_asked(tmp_path: 
         assert len(recorder.paths) == 1
         robot.send(1.6, 2.2)
     first, second = (played(path) for path in recorder.paths)
-    # There is one every second.
+    # There is one keyframe per second.
     assert [number for _, number, _ in first.pictures] == [*range(50)]
     assert [number for _, number, _ in second.pictures] == [*range(50, 55)]
 
@@ -181,7 +181,7 @@ def test_video_that_ends_while_it_is_paused_does_not_hold_up_the_sound(tmp_path:
         recorder.pause()
         recorder.resume()
         robot.send(2, 8, leave_out=lambda kind, _: kind == "video")
-        # Video comes back between two keyframes.
+        # Video continues between two keyframes.
         robot.send(8, 8.4, leave_out=lambda kind, _: kind == "video")
         robot.send(8.4, 10)
     assert len(packet_times(recorder.path)["audio"]) == pytest.approx(500, abs=5)
@@ -232,5 +232,5 @@ def test_disk_that_is_full_at_the_end_of_a_segment_leaves_both_files_as_far_as_t
     assert caught.value.errno == errno.ENOSPC
     assert len(played(recorder.paths[0]).pictures) >= 25
     for path in recorder.paths:
-        # Another recorder may write to it.
+        # Another recorder may write to the path now.
         RecordingFile(path).discard()

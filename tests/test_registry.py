@@ -39,7 +39,7 @@ from gst_signalling_sync.protocol.wire import serialise_event
 
 
 class TellingRegistry(Registry):
-    """A registry that tells its listeners at once."""
+    """A registry that tells its listeners immediately."""
 
     def handle(self, peer_id: str, request: Request) -> Outgoing:
         return super().handle(peer_id, request) + self._told()
@@ -296,7 +296,7 @@ def test_either_end_ends_a_session(registry: Registry, by_producer: bool) -> Non
     session_id = begin_session(registry, consumer, producer)
     one, other = (producer, consumer) if by_producer else (consumer, producer)
 
-    # Only the server itself can mark the end of a session.
+    # Only the server itself can give a session's end this error.
     assert registry.handle(one, EndSession(session_id, "expired")) == [(other, EndSession(session_id))]
     assert registry.sessions == {}
     assert registry.handle(other, EndSession(session_id)) == []
@@ -470,5 +470,5 @@ def test_idle_peers_cost_a_request_nothing(registry: Registry) -> None:
         registry.add_peer(now=0)
     among_many = min(seconds_for_requests() for _ in range(3))
 
-    # Anything that looked at every peer would take some 100 times as long.
+    # A loop over all peers would take about 100 times as long.
     assert among_many < 10 * alone

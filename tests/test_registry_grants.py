@@ -1,4 +1,4 @@
-"""What the registry does for peers whose grants let them do some things only."""
+"""The registry with peers whose grants allow only some actions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def names_listed(registry: Registry, peer_id: str) -> list[str | None]:
 
 
 def told(registry: Registry, listener_id: str) -> list[tuple[str | None, bool]]:
-    """The names that a listener is told of, and whether each is there."""
+    """The names that a listener is told of, and whether each peer is there."""
     taken = registry.announcements.take(listener_id, maximum=1000)
     return [(Peer(a.event.peer_id, a.event.meta).name, bool(a.event.roles)) for a in taken]
 

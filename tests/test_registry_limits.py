@@ -1,4 +1,4 @@
-"""What the registry refuses because of its limits, and tells the one that asked."""
+"""What the registry refuses because of its limits, and what it answers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from gst_signalling_sync.protocol.resumption import NEW, Resumption
 
 
 class Hall:
-    """A registry, and what it has refused."""
+    """A registry, and its refusals."""
 
     def __init__(self, limits: ServerLimits) -> None:
         self.refused: list[str] = []

@@ -1,4 +1,4 @@
-"""Capture times from sender reports, and the timestamps that they are computed from."""
+"""`RemoteClock`: capture times from RTCP sender reports and RTP timestamps (RFC 3550 section 6.4.1)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UNIX_EPOCH_IN_NTP = 2_208_988_800
 
 
 def ntp(seconds: float) -> int:
-    """The NTP timestamp of a time in seconds since 1970."""
+    """The NTP timestamp of Unix time in seconds."""
     return int((seconds + UNIX_EPOCH_IN_NTP) * WRAP)
 
 

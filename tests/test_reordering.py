@@ -1,4 +1,4 @@
-"""RTP packets of sound come out in order, at once where nothing is missing and soon where something is."""
+"""RTP packets of audio are put in order: output at once if nothing is missing, and soon if something is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .rtp_streams import Packet, Stream
 
 
 class Ordered:
-    """A reordering, what it gave, and a clock that the test moves."""
+    """A reordering, its output, and a clock that the test moves."""
 
     def __init__(self) -> None:
         self.reordering = AudioReordering(Timeline(48000))
@@ -27,7 +27,7 @@ class Ordered:
         self.timestamps: list[int] = []
 
     def give(self, packets: Iterable[Packet]) -> list[bytes]:
-        """Give packets at one moment; the payloads that came of it."""
+        """Give packets at one moment, and return the payloads that are output."""
         given = []
         for packet in packets:
             for frame in self.reordering.add(
@@ -38,7 +38,7 @@ class Ordered:
         return given
 
     def wait(self, seconds: float) -> list[bytes]:
-        """Let time pass; the payloads that came of it."""
+        """Let time pass, and return the payloads that are output."""
         self.now += seconds
         frames = self.reordering.on_time(self.now)
         self.timestamps += [frame.timestamp for frame in frames]
@@ -149,7 +149,7 @@ def test_any_stream_keeps_the_order(ordered: Ordered, stream: Stream, seed: int)
     assert ordered.timestamps == sorted(set(ordered.timestamps))
 
 
-# What packets bring of earlier ones
+# Redundancy in packets
 
 
 def carried(packets: Iterable[Packet]) -> list[Carried]:
@@ -157,7 +157,7 @@ def carried(packets: Iterable[Packet]) -> list[Carried]:
 
 
 def repair(ordered: Ordered, packet: Packet, earlier: Iterable[Packet]) -> list[bytes]:
-    """Give what a packet brings of earlier ones, and then the packet."""
+    """Give the redundancy of a packet, and then the packet."""
     frames = ordered.reordering.repair(packet.sequence_number, carried(earlier), ordered.now)
     ordered.timestamps += [frame.timestamp for frame in frames]
     return [frame.data for frame in frames] + ordered.give([packet])
@@ -202,7 +202,7 @@ def test_repetition_of_another_packet_than_the_one_before(ordered: Ordered, stre
     packets = [stream.sound() for _ in range(4)]
     ordered.give(packets[:1])
 
-    # What was lost is the first of two, and the second is never repeated.
+    # The first of two lost packets is repeated, the second never.
     assert repair(ordered, packets[3], packets[1:2]) == []
     assert ordered.wait(0.06) == payloads([packets[1], packets[3]])
     assert [each - ordered.timestamps[0] for each in ordered.timestamps] == [0, 960, 2880]
@@ -226,11 +226,11 @@ def test_repetitions_of_a_hostile_peer_take_no_memory_and_no_time_back(ordered: 
     assert ordered.timestamps == sorted(set(ordered.timestamps))
 
 
-# How long is waited
+# Waiting times
 
 
 def waits(ordered: Ordered, stream: Stream) -> float:
-    """How long a packet is waited for that does not come."""
+    """Seconds for which a missing packet is waited for."""
     stream.sound()
     ordered.give([stream.sound()])
     due_at = ordered.reordering.due_at
@@ -246,7 +246,7 @@ def test_packets_that_come_late_are_waited_for_longer(ordered: Ordered, stream: 
     ordered.give([next_one])
     assert ordered.wait(0.06) == [next_one.payload]
     ordered.wait(0.04)
-    # It needed 100 ms, and is heard no more.
+    # It needed 100 ms, and is too late to be heard.
     assert ordered.give([late]) == []
 
     assert waits(ordered, stream) == pytest.approx(0.13, abs=0.001)

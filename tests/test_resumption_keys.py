@@ -1,4 +1,4 @@
-"""Keys by which peers come back: each opens one return."""
+"""Resumption keys: each lets a peer come back once."""
 
 from __future__ import annotations
 

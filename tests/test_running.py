@@ -1,4 +1,4 @@
-"""`tests/running.py`: what runs side by side, what alone, and which forms of a proof."""
+"""`tests/running.py`: which tests run side by side, which run alone, and which forms of a test run."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ TESTS = """
 
 
 def run_pytest(directory: Path, *options: str) -> str:
-    """What pytest prints, beside the results what the tests print."""
+    """The output of pytest: the results, and what the tests print."""
     directory.joinpath("test_tried.py").write_text("\n".join(line[4:] for line in TESTS.splitlines()))
     directory.joinpath("pytest.ini").write_text("[pytest]\nmarkers =\n    long: x\n    slow: x\n    alone: x\n")
     command = [sys.executable, "-m", "pytest", "-rP", "-p", "tests.running", "--rootdir", str(directory), *options]
-    # Where it puts the data of its coverage, it takes up what lies there.
+    # It runs in a directory of its own, because coverage picks up the data files that are where it writes.
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     done = subprocess.run(
         command, cwd=directory, env=environment, capture_output=True, text=True, timeout=100, check=False

@@ -1,4 +1,4 @@
-"""Samples in a row, silence for those that were lost, and a bound for those that nobody reads."""
+"""A buffer of samples, with silence for lost samples, and a limit for samples that are not read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def buffer() -> SampleBuffer:
 
 
 def samples(first: int, count: int) -> NDArray[np.int16]:
-    """Samples that are numbered on from `first`, the second channel negative."""
+    """Samples numbered from `first`; the second channel is negative."""
     numbers = np.arange(first, first + count, dtype=np.int16)
     return np.stack([numbers, -numbers], axis=1)
 

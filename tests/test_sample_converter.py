@@ -1,4 +1,4 @@
-"""Samples in the form that a reader asks for, without a gap between reads."""
+"""Samples in the format that a reader asks for, without a gap between two reads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def tone(rate: int, frequency: float = 440.0, amplitude: float = 0.5) -> NDArray
 
 @pytest.fixture
 def buffer() -> SampleBuffer:
-    """Two seconds of a tone on the left, and of nothing on the right."""
+    """Two seconds of a tone on the left channel, and of silence on the right one."""
     buffer = SampleBuffer(RATE, 2)
     left = (tone(RATE) * 32767).astype(np.int16)
     buffer.add(np.stack([left, np.zeros_like(left)], axis=1), 0, len(left))
@@ -40,7 +40,7 @@ def test_blocks_follow_on_each_other(buffer: SampleBuffer, rate: int, channels: 
 
     assert sound.dtype == np.float32
     assert sound.shape[1] == channels
-    # All but what the resampler holds back.
+    # All samples except those that the resampler holds back.
     assert SECONDS * rate - len(sound) < 0.005 * rate
     expected = tone(rate)[: len(sound)] / (1 if channels == 2 else 2)
     middle = slice(rate // 10, len(sound) - rate // 10)

@@ -1,4 +1,4 @@
-"""Native code does not make threads real-time ones where that is not wanted."""
+"""Native code does not give threads real-time priority unless that is wanted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's schedul
 
 
 def asks_for_real_time() -> bool:
-    """Whether the calling thread gets it."""
+    """Whether the calling thread gets real-time priority."""
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     except PermissionError:

@@ -1,4 +1,4 @@
-"""What a sender keeps for receivers that ask for it again."""
+"""The packets that a sender keeps for retransmission (NACK, RFC 4585 section 6.2.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded server itself: its life, its limits, and what it does with strangers."""
+"""The embedded server itself: its life, its limits, and how it treats strangers."""
 
 from __future__ import annotations
 
@@ -322,7 +322,7 @@ def test_sessions_are_seen_with_both_ends(embedded_server: SignallingServer) -> 
     wait_until(lambda: embedded_server.sessions == {})
 
 
-# Protocol 1.1, which the reference server of today does not know
+# Protocol 1.1, which today's reference server does not speak
 
 
 def test_error_at_the_end_of_a_session_reaches_a_1_1_peer(embedded_server: SignallingServer) -> None:
@@ -385,7 +385,7 @@ def test_stranger_that_tries_to_end_a_session_does_not(embedded_server: Signalli
         assert session_id in embedded_server.sessions
 
 
-# An operator's orders
+# Calls by the operator
 
 
 def test_session_that_the_server_ends_is_marked_for_both_ends(embedded_server: SignallingServer) -> None:
@@ -540,7 +540,7 @@ def test_compression_is_not_negotiated(embedded_server: SignallingServer) -> Non
 def test_stranger_is_turned_away_with_one_line_in_the_log(
     embedded_server: SignallingServer, caplog: pytest.LogCaptureFixture, junk: bytes
 ) -> None:
-    # It may be turned away, and reset, before it has sent everything.
+    # The server may refuse and reset the connection before everything is sent.
     with tcp(embedded_server) as stranger, suppress(OSError):
         stranger.sendall(junk)
         stranger.shutdown(socket.SHUT_WR)
@@ -594,7 +594,7 @@ def test_frames_in_whatever_pieces_they_come(embedded_server: SignallingServer, 
             for start in range(0, len(data), piece):
                 connection.sendall(data[start : start + piece])
                 time.sleep(0)
-        # The pong may come before the answers, between them or after them.
+        # The pong may come before, between or after the answers.
         while received.count(b'"consumers": []') < 2 or b"\x8a\x04ping" not in received:
             received += connection.recv(4096)
         connection.sendall(masked(0x8, b"\x03\xe8"))
@@ -617,12 +617,12 @@ def test_peers_cost_the_garbage_collector_little(embedded_server: SignallingServ
     before = len(gc.get_objects())
     peers += connected(100)
 
-    # Nine of the server's, and the stranger with its socket and its dictionary. A parser for each would be ten more.
+    # Nine objects are the server's; the others are the stranger, its socket and its dictionary. A parser would be ten more.
     assert (len(gc.get_objects()) - before) / 100 < 9 + 3 + 0.5
     for peer in peers:
         peer.close()
     wait_until(lambda: not embedded_server.peers)
-    # They were freed when they left; nothing of them refers to itself.
+    # They were freed when the peers left, because no object refers to itself.
     gc.disable()
     try:
         gc.collect()
@@ -658,7 +658,7 @@ def test_peer_that_is_gone_before_its_stream_is_ended_is_no_error(
         tried.set()
         raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
 
-    # What a socket says that the other end has reset since the last read.
+    # The error of a socket whose other end has reset the connection since the last read.
     monkeypatch.setattr("asyncio.selector_events._SelectorSocketTransport.write_eof", write_eof)
     with SignallingServer(port=0) as server:
         peer = RawPeer(server.uri)
@@ -669,7 +669,7 @@ def test_peer_that_is_gone_before_its_stream_is_ended_is_no_error(
 
 
 def copy_of_what_listens(port: int) -> socket.socket:
-    """What a child of `fork` has of a listening socket of this process."""
+    """A listening socket of this process as a forked child has it."""
     for descriptor in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
             if os.readlink(descriptor).startswith("socket:"):

@@ -1,4 +1,4 @@
-"""What a request over HTTP gets from the embedded server: a WebSocket, a page, or a refusal that says why."""
+"""HTTP requests to the embedded server: a WebSocket, a page, or a refusal with its reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dead are found, and who comes back within its lease finds everything as it was."""
+"""Dead peers are detected, and a peer that comes back within its lease finds everything as it was."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def server() -> Iterator[SignallingServer]:
 
 
 class ReturningPeer(RawPeer):
-    """A peer that shows a resumption key, and gets the next one."""
+    """A peer that presents a resumption key, and gets the next one."""
 
     def __init__(self, uri: str, key: str = NEW) -> None:
         super().__init__(uri, header=[f"{HEADER}: {key}"])
@@ -40,7 +40,7 @@ def seconds_until(condition: Callable[[], object]) -> float:
 
 
 def is_cut_off_while(act: Callable[[], object]) -> bool:
-    """Whether the server ends the connection by which something is done again and again."""
+    """Whether the server closes the connection while an action is repeated."""
     for _ in range(500):
         try:
             act()
@@ -66,7 +66,7 @@ def test_peer_that_answers_no_ping_is_gone_when_its_lease_is_over(
 
 def test_peer_that_sends_and_answers_no_ping_is_gone_as_well(server: SignallingServer) -> None:
     chatty = RawPeer(server.uri)
-    # It reads nothing, so that it answers no ping.
+    # It does not read, so that it does not answer pings.
     assert is_cut_off_while(lambda: chatty.send("endSession", sessionId="nothing"))
     assert server.refusals["lease"] == 1
     chatty.vanish()
@@ -108,12 +108,12 @@ def test_lease_that_is_none_is_refused(lease: float) -> None:
         SignallingServer(port=0, lease=lease)
 
 
-# Coming back
+# Resumption
 
 
 @pytest.fixture
 def patient_server() -> Iterator[SignallingServer]:
-    """A server whose leases outlast a test."""
+    """A server whose leases are longer than a test."""
     with SignallingServer(port=0, lease=60) as server:
         yield server
 

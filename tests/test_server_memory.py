@@ -1,4 +1,4 @@
-"""When the server gives memory back: after many connections have gone, and nobody else goes."""
+"""When the server gives memory back: after many connections have gone, once no others leave."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .waiting import wait_until
         ([(0, 0), (0, 10)], []),
         ([(99, 0), (0, 1), (0, 10)], []),
         ([(100, 0), (0, 1), (0, 2), (0, 3), (0, 10)], [3]),
-        # Somebody goes all the time.
+        # Connections leave all the time.
         ([(1000, 0), (500, 1), (499, 2), (498, 3), (498, 4), (498, 5)], [5]),
-        # Others come meanwhile.
+        # Others connect meanwhile.
         ([(1000, 0), (500, 1), (600, 2), (700, 3)], [3]),
         ([(1000, 0), (500, 1), (1000, 2), (1000, 9)], []),
-        # What has been given back counts no more.
+        # Memory that was given back does not count again.
         ([(1000, 0), (0, 1), (0, 3), (50, 4), (0, 5), (0, 9), (200, 10), (0, 11), (0, 13)], [3, 13]),
     ],
 )

@@ -1,4 +1,4 @@
-"""What peers hear from a signalling server; the same from the embedded one and from the reference one."""
+"""The messages that peers get from a signalling server; the same from the embedded and from the reference server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Join = Callable[..., RawPeer]
 
 @pytest.fixture
 def join(signalling_uri: str) -> Iterator[Join]:
-    """Connects peers to the server, registered with the given roles, and disconnects them at the end."""
+    """Connects peers to the server, registered with the given roles, and disconnects them when the test ends."""
     with ExitStack() as stack:
 
         def join_(*roles: str, meta: object = None) -> RawPeer:

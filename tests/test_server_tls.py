@@ -1,4 +1,4 @@
-"""Connections by TLS: certificates that are renewed, and strangers that speak something else."""
+"""Connections over TLS: certificates that are renewed, and strangers that use another protocol."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECONDS = 10.0
 
 
 def make_certificate(directory: Path, name: str) -> tuple[Path, Path]:
-    """A self-signed certificate of 127.0.0.1 and its key, as files."""
+    """A self-signed certificate for 127.0.0.1 and its key, as files."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)

@@ -1,4 +1,4 @@
-"""A server that asks for tokens: who comes in, what they may do, and how it ends."""
+"""A server that asks for tokens: which clients it admits, what they may do, and how their admission ends."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def server(tokens: TokensFile) -> Iterator[SignallingServer]:
 
 
 def status_of(server: SignallingServer, query: str = "", **options: Any) -> int:
-    """The HTTP status by which the server refuses a client."""
+    """The HTTP status with which the server refuses a client."""
     with pytest.raises(websocket.WebSocketBadStatusException) as refused:
         RawPeer(server.uri + query, **options)
     return refused.value.status_code
 
 
 def close_code_of(peer: RawPeer) -> int:
-    """The code by which the server closes a connection, after whatever it says before."""
+    """The code with which the server closes a connection, after any other messages."""
     while True:
         frame = peer.socket.recv_frame()
         if frame.opcode == websocket.ABNF.OPCODE_CLOSE:
@@ -80,7 +80,7 @@ def reload(server: SignallingServer, condition: Any, what: str) -> None:
     wait_until(condition, what)
 
 
-# Coming in
+# Admission
 
 
 def test_token_lets_in_and_its_absence_and_another_one_do_not(tokens: TokensFile) -> None:
@@ -155,7 +155,7 @@ def test_subject_may_have_so_many_peers() -> None:
         peer_with(server, "one").close()
 
 
-# What they may do
+# Permissions
 
 
 def test_producer_and_consumer_of_this_library_with_their_tokens() -> None:
@@ -227,7 +227,7 @@ def test_role_whose_token_is_asked_for_each_time_comes_back_with_the_next() -> N
         assert [peer.name for peer in server.peers.values()] == ["robot"]
 
 
-# How it ends
+# The end of an admission
 
 
 def test_peer_whose_token_expires_is_told_with_its_sessions() -> None:
@@ -326,7 +326,7 @@ def test_revoked_client_is_told_by_connection_lost(server: SignallingServer, tok
             client.list_producers()
 
 
-# A callable of the user's
+# A callable of the user
 
 
 def test_callable_decides_by_what_the_request_says() -> None:

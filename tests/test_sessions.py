@@ -55,7 +55,7 @@ def consumer(signalling_uri: str) -> Iterator[Consumer]:
 
 @contextmanager
 def unacknowledged(channel: DataChannel) -> Iterator[None]:
-    """Have a message on its way whose acknowledgement does not come, as from a peer that has vanished."""
+    """Have a message under way that is not acknowledged, as with a peer that has vanished."""
     connection = channel.session.peer_connection
     assert connection is not None
     transport: Any = connection.sctp
@@ -329,7 +329,7 @@ def test_candidates_that_come_while_the_request_is_considered_are_used(embedded_
         wait_until(lambda: getattr(session.peer_connection, "sctp", None), "the offer is applied")
 
         def remote_hosts() -> list[str]:
-            # Asked for again each time: bundling replaces the transport while the offer is applied.
+            # Looked up each time, because bundling replaces the transport while the offer is applied.
             ice = session.peer_connection.sctp.transport.transport
             return [candidate.host for candidate in ice._connection.remote_candidates]
 

@@ -338,7 +338,7 @@ def test_timeout_of_a_one_shot_question_is_for_all_of_it(question: Callable[...,
         begin = time.monotonic()
         with pytest.raises(WaitTimeout, match=r"within [01]\.?\d* s"):
             question(uri, timeout=4)
-        # Seven, if each of its steps had all the time.
+        # It would be seven if each step had the whole timeout.
         assert time.monotonic() - begin < 6.5
 
 
@@ -464,7 +464,7 @@ def test_end_of_a_session_with_an_error(producer: SignallingClient, client: Sign
     client.end_session(session_id, "out of memory")
 
     told = ended.next()
-    # A server older than 1.1 relays no error.
+    # A server older than 1.1 does not relay the error.
     assert told in ({"session_id": session_id, "error": "out of memory"}, {"session_id": session_id, "error": None})
 
 
@@ -632,7 +632,7 @@ def test_reader_that_was_given_up_tells_nothing_of_the_next_connection(signallin
         lost = Heard(client.connection_lost)
         peer_id = client.peer_id
 
-        # As a reader does that was held up for so long that close() could not wait for it.
+        # A reader does this that was blocked for so long that close() could not wait for it.
         former._on_text('{"type": "welcome", "peerId": "former"}')
         former._on_lost(None)
 
@@ -706,7 +706,7 @@ def test_close_of_a_lost_connection(embedded_server: SignallingServer) -> None:
     client.close()
 
 
-# Answers that come late, or never
+# Late and missing answers
 
 
 def test_answer_that_comes_late_is_discarded_and_its_session_ended() -> None:
@@ -762,7 +762,7 @@ def test_request_that_the_server_never_answers_does_not_spoil_the_next() -> None
 
 @pytest.fixture
 def silent_uri() -> Iterator[str]:
-    """A server that welcomes, and never says anything else."""
+    """A server that sends its welcome, and then nothing."""
 
     def welcome_only(server: Conversation) -> None:
         server.welcome()
@@ -860,7 +860,7 @@ def test_death_of_the_server_reaches_all_who_wait() -> None:
         lost = Heard(client.connection_lost)
         with ThreadPoolExecutor() as pool:
             waiting = [pool.submit(REQUESTS[doing], client, SECONDS) for doing in REQUESTS]
-            # The version comes before the requests, and a list behind a status.
+            # The version comes before the requests, and a list after a status.
             for _ in range(1 + len(REQUESTS) + 1):
                 assert asked.acquire(timeout=SECONDS)
             die.set()
@@ -1051,7 +1051,7 @@ def test_forked_child_can_make_a_client_of_its_own(signalling_uri: str) -> None:
         assert inherited.list_producers() == []
 
 
-# Again and again
+# Repetition
 
 
 def test_200_connects_and_closes_leave_nothing(embedded_server: SignallingServer) -> None:

@@ -17,10 +17,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "gst_signalling_sync"
 SENDERS = {"Producer": "producer", "Consumer": "consumer", "Listener": "listener"}
 INBOX_SIGNALS = {"message": "(channel, data)", "received": "(channel, message)"}
-"""What a `DataChannel` has of its inbox."""
+"""The signals that a `DataChannel` has from its inbox."""
 
 Signals = dict[str, dict[str, str]]
-"""Class -> signal -> how its receivers are called."""
+"""The arguments of a signal's receivers, by class and signal."""
 
 
 def classes_of_package() -> Iterator[ast.ClassDef]:
@@ -31,7 +31,7 @@ def classes_of_package() -> Iterator[ast.ClassDef]:
 
 
 def signals_made_in(node: ast.ClassDef) -> dict[str, str]:
-    """The signals that a class assigns to itself, with what their documentation says they are called with."""
+    """The signals that a class assigns to itself, with their receivers' arguments by the documentation."""
     signals = {}
     for statement in ast.walk(node):
         match statement:
@@ -90,7 +90,7 @@ def test_signals_are_emitted_with_what_is_documented() -> None:
 
 
 def emissions(node: ast.AST) -> Iterator[tuple[str, str]]:
-    """The signal that a call emits, if it emits one, and by what keywords."""
+    """The signal that a call emits, if it emits one, and its keywords."""
     match node:
         case ast.Call(
             func=ast.Attribute(attr="emit" | "_emit"), args=[ast.Attribute(attr=name), *_], keywords=keywords

@@ -1,4 +1,4 @@
-"""Sound as robots use it: a speaker that falls silent at once, 16 kHz float32 both ways, reading without waiting."""
+"""Audio as robots use it: a speaker that can be silenced at once, 16 kHz float32 in both directions, reads without waiting."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_what_was_cleared_is_not_heard(producer: Producer) -> None:
     with connect(producer.uri, name="robot") as session:
         for _ in range(5):
             speaker.write(tone(30))
-            # Silence comes before, as long as this program was held up since the last round.
+            # The sound begins with silence, for as long as this program was delayed since the last round.
             wait_until(lambda: abs(frequency_of(session.audio.read(4800)) - 440) < 10, "the tone is heard")
             assert 20 < speaker.queued < 30
 
@@ -50,7 +50,7 @@ def test_what_was_cleared_is_not_heard(producer: Producer) -> None:
             assert abs(frequency_of(np.concatenate(blocks[40:])) - 1000) < 10
             speaker.clear()
             session.audio.read_available()
-    # 100 ms: what was on its way. A machine that is held up in one of the rounds sends more at once.
+    # 100 ms were under way. A machine that is delayed in one of the rounds sends more at once.
     assert sorted(still_heard)[2] < 10, still_heard
 
 

@@ -1,4 +1,4 @@
-"""When written sound is sent."""
+"""`SoundTimeline`: when written sound is sent."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_sound_is_placed_when_it_was_captured() -> None:
     timeline = SoundTimeline(RATE)
     timeline.write(_sound(0.02), 10.3, 10.0)
     assert _take_all(timeline, 10.3) == [(960, 10 * RATE, True)]
-    # What comes late was captured when it was, and does not move what follows.
+    # Late sound keeps its capture time, and does not move later sound.
     timeline.write(_sound(0.02), 11.5, 10.02)
     timeline.write(_sound(0.02), 11.5, 10.04)
     assert _take_all(timeline, 11.5) == [(1920, 10 * RATE + 960, False)]
@@ -104,7 +104,7 @@ def test_what_is_missing_between_captured_sounds_is_silence_at_once() -> None:
     timeline = SoundTimeline(RATE)
     timeline.write(_sound(0.02), 10.02, 10.0)
     _take_all(timeline, 10.02)
-    # Less than any clock is exact by.
+    # The difference is less than the accuracy of any clock.
     timeline.write(_sound(0.02), 10.08, 10.05)
     assert _take_all(timeline, 10.08) == [(960, 10 * RATE + 960, False)]
     timeline.write(_sound(0.02), 10.52, 10.5)
@@ -173,7 +173,7 @@ def test_a_clock_that_runs_fast_does_not_add_delay_for_ever() -> None:
     ahead = []
     for step in range(60 * 60 * 5):
         now = step * 0.2
-        # 0.1 % too many samples, which in an hour would come to 3.6 s.
+        # 0.1 % too many samples would add 3.6 s of delay in an hour.
         timeline.write(_sound(0.2 / 4 * 1.001), now)
         timeline.write(_sound(0.2 / 4 * 1.001), now + 0.05)
         timeline.write(_sound(0.2 / 4 * 1.001), now + 0.1)

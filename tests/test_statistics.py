@@ -34,17 +34,17 @@ def unsigned(value: Any) -> bool:
 
 
 def seconds(value: Any) -> bool:
-    """``double``, of a duration that a test may have."""
+    """``double``, a duration that is possible in a test."""
     return type(value) is float and 0 <= value < 10
 
 
 def part(value: Any) -> bool:
-    """``double``, of a whole."""
+    """``double``, a share of 1."""
     return type(value) is float and 0 <= value <= 1
 
 
 def timestamp(value: Any) -> bool:
-    """``DOMHighResTimeStamp``, of just now."""
+    """``DOMHighResTimeStamp``, close to now."""
     return type(value) is float and abs(value / 1000 - time.time()) < 60
 
 
@@ -118,7 +118,7 @@ IDENTIFIERS: Final[dict[str, dict[str, Check]]] = {
         "bytesReceived": unsigned,
     },
 }
-"""By type of object: each member's type, and its range where units could be confused."""
+"""By type of object: the type of each member, and its range if its unit could be confused."""
 
 
 def of_type(session: Session, kind: str) -> list[dict[str, Any]]:
@@ -140,7 +140,7 @@ def assert_is_the_w3cs(session: Session) -> None:
 
 @pytest.fixture
 def sessions(embedded_server: SignallingServer) -> Iterator[tuple[Session, Session]]:
-    """A producer's and a consumer's ends of a session with video, sound and a data channel."""
+    """Both ends of a session with video, audio and a data channel: the producer's and the consumer's."""
     producer = Producer(embedded_server.uri, name="robot")
     camera, microphone = producer.add_video(), producer.add_audio()
     producer.add_channel("state")

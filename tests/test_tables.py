@@ -1,4 +1,4 @@
-"""Dicts give the memory of items that have gone back when they are told to."""
+"""`shrunk`: dicts give back the memory of removed items."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The relay of the benchmarks and of the tests of faults, whose connections can be cut."""
+"""The relay of the benchmarks and fault tests, whose connections can be cut."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MEGABYTES = bytes(range(256)) * 4096 * 8
 
 
 class Echo:
-    """A TCP server that sends back what it gets, until the other end says that it was all.
+    """A TCP server that echoes until the other end has sent everything.
 
     Attributes:
-        uri: As of a signalling server.
+        uri: Its URI, in the form of a signalling server's.
     """
 
     def __init__(self) -> None:
@@ -124,7 +124,7 @@ def test_blocked_relay_takes_no_connection_until_it_is_unblocked(relay: TcpRelay
 
 def test_server_that_is_not_there_ends_the_connection(echo: Echo, relay: TcpRelay) -> None:
     echo.close()
-    # It may be reset before connect() has returned.
+    # The connection may be reset before connect() has returned.
     with pytest.raises(ConnectionResetError), connect(relay) as client:
         client.recv(1)
 

@@ -1,4 +1,4 @@
-"""The threads under everything: loops, callbacks, deadlines, `fork`, and an interpreter exit that never hangs."""
+"""The threads below everything: loops, callbacks, deadlines, `fork`, and an interpreter exit that never hangs."""
 
 from __future__ import annotations
 
@@ -322,7 +322,7 @@ def test_forked_child_gets_a_shared_loop_of_its_own() -> None:
 
 
 def exits_in_order(script: str, *arguments: str, seconds: float = 6.0) -> bool:
-    """Whether a script that prints when it reaches its end has exited by itself soon after, with nothing on stderr."""
+    """Whether a script that prints when it reaches its end exits soon afterwards, with nothing on standard error."""
     with start_script(script, *arguments) as process:
         assert process.stdout is not None
         reached = process.stdout.readline()

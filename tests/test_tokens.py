@@ -40,7 +40,7 @@ def signed(key: Any = SECRET, algorithm: str = "HS256", **changed: Any) -> str:
 
 @pytest.fixture
 def issuer(tmp_path: Path) -> TokenFile:
-    """A file that takes tokens of one issuer."""
+    """A file that accepts tokens of one issuer."""
     content = f"[jwt.company]\nalgorithms = ['HS256']\nkey = '{SECRET}'\naudience = 'robots'\nissuer = 'company'\n"
     return TokenFile(written(tmp_path / "tokens.toml", content))
 

@@ -1,4 +1,4 @@
-"""Tracks have names, and a consumer chooses among them, between peers of this library."""
+"""Tracks have names by which a consumer chooses, between peers of this library."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIZES = {"front": (320, 240), "wrist": (160, 120), "back": (240, 160)}
 
 @contextmanager
 def robot(uri: str) -> Iterator[Producer]:
-    """A producer with three cameras, each of a size of its own, and a microphone."""
+    """A producer with three cameras of different sizes, and a microphone."""
     with ExitStack() as stack:
         producer = Producer(uri, name="robot")
         for name, size in SIZES.items():
@@ -118,7 +118,7 @@ def test_a_resumed_session_goes_on_with_the_tracks_of_the_same_names(uri: str) -
     with connect(uri, name="robot", resume=True, video=["wrist", "back"]) as session, ExitStack() as stack:
         wrist, first = session.videos["wrist"], session.peer_id
         assert wrist.read().shape == (120, 160, 3)
-        # Of two robots of one name the newer one is tried first; its tracks are in another order.
+        # Of two robots with the same name the newer one is tried first; its tracks are in another order.
         producer = Producer(uri, name="robot")
         for name in reversed(SIZES):
             stack.enter_context(filming(producer.add_video(name=name), SIZES[name]))
@@ -136,7 +136,7 @@ def test_a_resumed_session_goes_on_with_the_tracks_of_the_same_names(uri: str) -
 
 
 def streams_in(session: Session) -> set[str]:
-    """The kinds of media of which packets have come."""
+    """The kinds of media of which packets have arrived."""
     received = [each for each in session.stats().values() if each["type"] == "inbound-rtp"]
     return {each["kind"] for each in received if each["packetsReceived"]}
 

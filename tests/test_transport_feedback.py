@@ -1,4 +1,4 @@
-"""TWCC: the message by an independent reading of the draft, and what a receiver tells of packets that come as they like."""
+"""TWCC: the feedback message, by an independent parser of the draft, and the feedback for packets that arrive in any order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gst_signalling_sync.webrtc.bwe.transport_feedback import MAX_PACKETS, Trans
 
 
 def read(data: bytes) -> tuple[int, int, int, list[int | None]]:
-    """A message, bit by bit, as section 3.1 of the draft draws it: base, reference, number, arrivals in ticks."""
+    """Parse a message bit by bit, as section 3.1 of the draft says: base, reference, number, arrivals in ticks."""
     bits = "".join(f"{byte:08b}" for byte in data)
     base, count, reference, number = (int(bits[a:b], 2) for a, b in ((0, 16), (16, 32), (32, 56), (56, 64)))
     position, symbols = 64, ""
@@ -88,7 +88,7 @@ def test_any_bytes_are_a_message_or_an_error(data: bytes) -> None:
 def test_message_of_ten_packets_is_these_bytes() -> None:
     arrivals = (0, 4, None, None, 8, 12, 16, 20, 24, 28)
 
-    # Base 5, 10 packets, reference 17, message 3; a vector of one bit each, eight deltas, two bytes of padding.
+    # Base 5, 10 packets, reference 17, message 3; a one-bit status vector chunk, eight deltas, two bytes of padding.
     assert TransportFeedback(5, 3, 17, arrivals).pack().hex() == "0005000a00001103b3f000040404040404040000"
 
 
@@ -102,7 +102,7 @@ def test_what_the_format_cannot_say_is_refused(arrivals: tuple[int, ...]) -> Non
 
 
 def told(messages: list[TransportFeedback]) -> dict[int, int | None]:
-    """What several messages say, the last word of each packet."""
+    """The content of several messages; the last one counts for each packet."""
     return dict(each for message in messages for each in message.ticks)
 
 

@@ -1,4 +1,4 @@
-"""A track that nobody uses is not decoded for long, and is again as soon as somebody does."""
+"""A track that is not used is soon no longer decoded, and is decoded again when it is used."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def session(embedded_server: SignallingServer, camera: VideoSource) -> Iterator[
 
 
 def packets(session: Session) -> int:
-    """Of video that came."""
+    """Number of video packets that arrived."""
     return sum(each["packetsReceived"] for each in session.stats().values() if each["type"] == "inbound-rtp")
 
 
 def is_decoded(session: Session) -> bool:
-    """Whether what comes of a track that nobody reads is decoded."""
+    """Whether an unread track is decoded."""
     dropped, before = session.video.frames_dropped, packets(session)
     wait_until(lambda: packets(session) > before + 10, "more came")
     return session.video.frames_dropped > dropped
@@ -53,7 +53,7 @@ def test_what_nobody_uses_is_not_decoded_for_long(session: Session, camera: Vide
         wait_until(lambda: not is_decoded(session), "it is left out")
 
         assert not is_decoded(session)
-        # Frames come nevertheless, which the link's quality is told by.
+        # Frames still arrive, from which the link's quality is estimated.
         assert session.video.fps > 15
 
 

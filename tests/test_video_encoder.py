@@ -1,4 +1,4 @@
-"""Encoders keep to their bitrate, however frames come."""
+"""Encoders keep to their bitrate, whatever the intervals between frames."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ codecs = pytest.mark.parametrize("codec", sent_video())
 
 
 class Filmed:
-    """An encoder of a scene in which a corner is noise."""
+    """An encoder of a scene with a corner of noise."""
 
     def __init__(self, codec: str) -> None:
         self._encoder = VideoEncoder(VIDEO[codec].send_form({}))
@@ -25,7 +25,7 @@ class Filmed:
         self.bitrate = BITRATE
 
     def frame(self, interval: float, fps: float) -> EncodedFrame:
-        """Encode a frame that comes some time after the one before."""
+        """Encode a frame that comes an interval, in seconds, after the one before."""
         self._time += interval
         image = np.full((240, 320, 3), 90, np.uint8)
         image[:96, :96] = self._random.integers(0, 255, (96, 96, 3), dtype=np.uint8)
@@ -36,7 +36,7 @@ class Filmed:
         return encoded
 
     def bits(self, intervals: list[float], fps: float) -> float:
-        """The mean of some frames."""
+        """The mean number of bits of some frames."""
         return sum(8 * len(self.frame(interval, fps).data) for interval in intervals) / len(intervals)
 
 
@@ -67,7 +67,7 @@ def test_no_frame_is_held_back() -> None:
 
 
 def following() -> list[str]:
-    """Codecs whose open encoders follow a bitrate: with PyAV 18, H264 does not."""
+    """Codecs whose open encoders follow a new bitrate; with PyAV 18, H264 does not."""
     return [name for name in sent_video() if VideoEncoder(VIDEO[name].send_form({})).follows]
 
 

@@ -1,4 +1,4 @@
-"""Pictures that arrive: read once, the newest only, by readers that wait, and a clear end."""
+"""`VideoReceiver`: frames are read once, only the newest, by readers that wait, and the track has a defined end."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FORMATS = ("bgr24", "rgb24", "gray8", "yuv420p")
 
 
 class Camera:
-    """Sends numbered pictures to a receiver, encoded and in RTP packets."""
+    """Sends numbered frames to a receiver, encoded and in RTP packets."""
 
     def __init__(self, loop: LoopThread, callbacks: Callbacks, codec: str = "VP8") -> None:
         self.received = Received(loop, "video", ["VP8", "H264"])
@@ -48,7 +48,7 @@ class Camera:
         self._number = 0
 
     def packets(self, width: int = 320, height: int = 240, keyframe: bool = False) -> list[Packet]:
-        """The packets of the next picture; the first carries number 0."""
+        """The packets of the next frame; the first frame has number 0."""
         picture = to_frame(numbered_picture(self._number, width, height)).reformat(format="yuv420p")
         (encoded,) = self._encoder.encode(picture, self._number * 3000, 0.0, 500_000, 30, keyframe)
         self._number += 1
@@ -58,14 +58,14 @@ class Camera:
         return self.stream.packets(packer.pack(packet)[0])
 
     def send(self, pictures: int = 1) -> None:
-        """Have pictures arrive, and wait until they are decoded."""
+        """Have frames arrive, and wait until they are decoded."""
         before = self.video.frames_received
         for _ in range(pictures):
             self.received.give(*self.packets())
         wait_until(lambda: self.video.frames_received == before + pictures, "the pictures are decoded")
 
     def end(self, error: Exception | None = None) -> None:
-        """End the track, as its session does, and wait for its thread."""
+        """End the track, as its session does, and wait for its thread to end."""
 
         async def end() -> None:
             self.video.end(error)
@@ -252,7 +252,7 @@ def test_read_in_a_forked_child_is_refused(camera: Camera) -> None:
     assert in_child(refused)
 
 
-# The end
+# The end of the track
 
 
 def test_picture_that_was_not_read_is_read_after_the_end(camera: Camera) -> None:
@@ -290,7 +290,7 @@ def test_after_the_end_there_is_no_thread(camera: Camera) -> None:
         camera.video.read()
 
 
-# The signal
+# Signals
 
 
 def test_signal_gives_frames_with_their_time_stamps(camera: Camera) -> None:
@@ -348,13 +348,13 @@ def test_rate_is_that_of_the_last_second_and_falls_to_nothing(camera: Camera, mo
     assert camera.video.fps == 0.0
     camera.send(10)
     arrived = time.monotonic()
-    # However close to each other they came.
+    # However close together they came.
     assert 0.0 < camera.video.fps <= 10.0
     monkeypatch.setattr(time, "monotonic", lambda: arrived + 10.0)
     assert camera.video.fps == 0.0
 
 
-# What goes wrong on the way
+# Losses and errors
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
@@ -391,7 +391,7 @@ def test_pictures_are_seen_in_spite_of_losses(make_camera: Callable[[str], Camer
     for number in range(1, 31):
         packets = camera.packets(640, 480, keyframe=number % 10 == 0)
         lost = packets[number % len(packets) - 1]
-        # One right after the other: a gap is given up after half a second.
+        # Sent without a pause, because a gap is given up after half a second.
         others = [packet for packet in packets if packet is not lost]
         camera.received.give(*others, lost.as_rtp(ssrc=50, rtx_sequence_number=number))
         assert number_in(camera.video.read()) == number

@@ -1,4 +1,4 @@
-"""What a source makes of written pictures: encoded once, for whoever watches, and never late."""
+"""`VideoSource`: written frames are encoded once for all sinks, and never late."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def loop() -> Iterator[LoopThread]:
 
 @pytest.fixture
 def source(monkeypatch: pytest.MonkeyPatch) -> Iterator[VideoSource]:
-    """One that repeats its picture only for who wants to begin with it, however long a test is held up."""
+    """A source that repeats its frame only for a new sink, however long a test is delayed."""
     monkeypatch.setattr(video_source, "_REPEAT_SECONDS", 60.0)
     made = VideoSource()
     yield made
@@ -149,7 +149,7 @@ def test_a_fast_writer_is_sent_with_its_newest_pictures_at_its_frame_rate(loop: 
     source.join(Deadline(5))
 
     seconds = (pictures[-1][0].timestamp - pictures[0][0].timestamp) / 90000
-    # Slower than asked for on a busy machine; faster by no more than the three that may come early, and a clock's tolerance.
+    # On a busy machine it is slower; it is faster by at most the three that may come early, and the clock's tolerance.
     assert seconds > 14 / 20
     numbers = [number_in(picture) for _, picture in pictures]
     assert all(later is not None and earlier is not None and later > earlier for earlier, later in pairwise(numbers))
@@ -228,7 +228,7 @@ def test_what_is_still_encoded_for_who_left_comes_before_the_keyframe_of_who_cam
     assert encoding.wait(10)
     watcher.leave()
     follower = Watcher(source, loop)
-    # Time for a second thread, if there were one, to be faster than the first.
+    # If there were a second thread, it would have time to be faster than the first.
     with pytest.raises(queue.Empty):
         follower.next(timeout=0.5)
     go_on.set()

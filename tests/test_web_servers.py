@@ -1,4 +1,4 @@
-"""`examples/flask_app.py` under the servers and reloaders that it is deployed with: they fork, reload and restart it."""
+"""`examples/flask_app.py` under the servers and reloaders with which it is deployed: they fork, reload and restart it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .waiting import wait_until
 pytestmark = pytest.mark.slow
 
 SECONDS = 60.0
-"""How long a worker may take to import the application, on a machine that has much else to do."""
+"""Maximum that a worker takes to import the application, on a busy machine."""
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -59,8 +59,8 @@ class Web:
     """A web server's process and its log.
 
     Args:
-        folder: Where its application is, and its log goes.
-        command: What starts it.
+        folder: The folder of the application and of the log.
+        command: The command that starts the server.
     """
 
     def __init__(self, folder: Path, *command: str) -> None:
@@ -81,18 +81,18 @@ class Web:
         return str(json.loads(self._request("robots/robot/command", text.encode()))["answer"])
 
     def worker(self) -> int:
-        """The process that answers just now."""
+        """The id of the process that answers now."""
         return int(self._request("process"))
 
     def wait_for(self, condition: Callable[[], object], what: str) -> None:
-        """Wait for a condition, as long as the server runs."""
+        """Wait for a condition while the server runs."""
 
         def is_met() -> bool:
             assert self.process.poll() is None, self.log
             try:
                 return bool(condition())
             except OSError:
-                # It does not listen yet, or a worker ends.
+                # It does not listen yet, or a worker is exiting.
                 return False
 
         wait_until(is_met, what, SECONDS)
@@ -151,7 +151,7 @@ def test_gunicorn_serves_on_when_it_is_reloaded(tmp_path: Path, robot: Signallin
         server.process.terminate()
         assert server.process.wait(SECONDS) == 0
 
-    # SIGHUP and SIGTERM are those that the test sent to the master.
+    # The test itself sent SIGHUP and SIGTERM to the master.
     assert [line for line in complaints(server.log) if "Handling signal" not in line] == []
 
 

@@ -1,6 +1,6 @@
-"""An update of websocket-client that touches what `gst_signalling_sync.signalling` relies on is told here, by a sentence.
+"""An update of websocket-client that changes what `gst_signalling_sync.signalling` relies on fails here, with a sentence.
 
-Only public names are used. These tests hold what its documentation does not promise: how a frame buffer is extended, and which
+Only public names are used. These tests check what its documentation does not promise: how a frame buffer is extended, and which
 methods of a socket the handshake calls.
 """
 
@@ -16,7 +16,7 @@ HANDSHAKE = "See `_Exchange` in signalling/handshake.py: it is the socket that w
 
 
 class Recording(websocket.frame_buffer):
-    """A frame buffer that shows what there is when the length is known."""
+    """A frame buffer that records what there is when the length is known."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(self.take, skip_utf8_validation=True)
@@ -47,7 +47,7 @@ def test_length_is_received_after_the_header_and_before_mask_and_payload(
     try:
         frames.recv_frame()
     except websocket.WebSocketProtocolException:
-        # What is reserved; it is judged last.
+        # The reserved bits, which are checked last.
         assert any(header[1:4])
 
     assert frames.seen == [(header, length, unread)], f"frame_buffer.recv_length or header has changed. {FRAMES}"

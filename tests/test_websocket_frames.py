@@ -1,4 +1,4 @@
-"""Frames that are taken apart at once, against the parser of `websockets`."""
+"""The parser of WebSocket frames (RFC 6455 section 5.2), compared with that of `websockets`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ frames = st.builds(
 
 
 def parsed(data: bytes) -> Frame | None:
-    """The first frame, as `websockets` reads it; None: there is none, or it is wrong."""
+    """The first frame, as `websockets` parses it; None: there is no frame, or it is invalid."""
     reader = StreamReader()
     reader.feed_data(data)
     parser = Frame.parse(reader.read_exact, mask=True)

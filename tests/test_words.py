@@ -1,9 +1,9 @@
-"""Words that the project does not use, looked for in docstrings, comments, strings, names of constants and documents.
+"""Words that the project does not use are looked for in docstrings, comments, strings, names of constants and documents.
 
-A word is in `WORDS` only where it is certainly not meant: another one is the RFC's, the W3C's or ordinary English. The glossary
-is in CONTRIBUTING.rst.
+A word is in `WORDS` only if it is never right: another word is the RFC's, the W3C's or ordinary English. The glossary is in
+CONTRIBUTING.rst.
 
-To cover another directory or file, add it to `COVERED` and run this test: it prints each place with what to write there.
+To cover another directory or file, add it to `COVERED` and run this test: it prints each place and what to write there.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ COVERED = (
     "tests/limits",
     "tests/signalling",
 )
-"""Directories with all Python files and documents below them, and single files."""
+"""Directories, with all Python files and documents below them, and single files."""
 
 WORDS = {
     r"\bfor ever\b": "forever",
@@ -55,14 +55,14 @@ WORDS = {
     r"(?<!there )\b(is|are|was|were) none\b(?! of\b)": "what it must be, or what it is instead",
     r"(^|[.;] )[Ww]ho(ever)? [^.?:;]*\.": "the noun: 'a peer that ...' (no free relative clause as a subject)",
 }
-"""Patterns of what is not written, and what is written instead."""
+"""Patterns of words that are not used, and what to write instead."""
 
 NAMES = {r"^_?(MOST|LEAST)(_|$)": "MAX_, MIN_"}
-"""The same of identifiers."""
+"""The same for identifiers."""
 
 
 def documents() -> list[Path]:
-    """Everything that is looked at."""
+    """All files that are checked."""
     paths = [ROOT / each for each in COVERED]
     assert all(path.exists() for path in paths), "a path in COVERED has moved"
     found = (path.rglob("*") if path.is_dir() else [path] for path in paths)
@@ -72,7 +72,7 @@ def documents() -> list[Path]:
 def prose(path: Path) -> Iterator[tuple[int, str]]:
     """The prose of a file, each piece with the line on which it begins.
 
-    Comments that follow each other on lines are one piece, since sentences go on.
+    Comments on consecutive lines are one piece, because a sentence may continue on the next line.
     """
     if path.suffix != ".py":
         yield 1, path.read_text()
@@ -94,7 +94,7 @@ def prose(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def identifiers(path: Path) -> Iterator[tuple[int, str]]:
-    """The names in a file of Python."""
+    """The identifiers in a Python file."""
     if path.suffix == ".py":
         for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
             if token.type == tokenize.NAME:

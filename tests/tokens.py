@@ -1,4 +1,4 @@
-"""Files of tokens for servers, and peers that have one."""
+"""Token files for servers, and peers that have a token."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["TokensFile", "bearer", "peer_with"]
 
 
 class TokensFile:
-    """A file of tokens that a test changes.
+    """A token file that a test changes.
 
     Args:
-        folder: Its directory.
+        folder: The folder for the file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -27,12 +27,12 @@ class TokensFile:
         self._write()
 
     def add(self, subject: str, fields: str = "") -> str:
-        """Add or replace a token; returns it."""
+        """Add or replace a token, and return it."""
         token = f"token-of-{subject}-{os.urandom(8).hex()}"
         return self.put(subject, token, fields)
 
     def put(self, subject: str, token: str, fields: str = "") -> str:
-        """Set what a token may do, in TOML; returns the token."""
+        """Set what a token may do, in TOML, and return the token."""
         self._entries[subject] = f"hash = '{hashed(token)}'\n{fields}\n"
         self._write()
         return token
@@ -51,7 +51,7 @@ class TokensFile:
 
 
 def bearer(token: str) -> dict[str, Any]:
-    """Options of a WebSocket that presents a token."""
+    """WebSocket options that present a token."""
     return {"header": [f"Authorization: Bearer {token}"]}
 
 

@@ -1,4 +1,4 @@
-"""Waits for events, never for time to pass."""
+"""Waits for events instead of for time to pass."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Heard:
         signal.connect(self.on_signal)
 
     def next(self, timeout: float = SECONDS) -> dict[str, Any]:
-        """The next emission, in order."""
+        """Wait for the next emission, in order."""
         return self._told.get(timeout=timeout)
 
     @property
@@ -40,7 +40,7 @@ class Heard:
 
 
 def wait_until(condition: Callable[[], object], what: str | Callable[[], str], timeout: float = SECONDS) -> None:
-    """Wait for a condition that no signal reports; fail after the timeout, with what it is, or what is there instead."""
+    """Wait for a condition that no signal reports. After the timeout fail with `what`, or with what it returns."""
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout:g} s: {what if isinstance(what, str) else what()}"

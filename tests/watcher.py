@@ -1,4 +1,4 @@
-"""`Watcher`: a session's place at a source of video, without a session."""
+"""`Watcher`: takes the place of a session at a video source."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Watcher"]
 
 
 class Watcher:
-    """A sink that keeps what a session's sender would send: all from the first keyframe on."""
+    """A sink that keeps what a session's sender would send: all frames from the first keyframe on."""
 
     def __init__(self, source: VideoSource, loop: LoopThread, codec: str = "VP8") -> None:
         self.source = source

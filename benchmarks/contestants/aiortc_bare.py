@@ -9,8 +9,8 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from benchmarks.contestants.asyncio_program import AsyncioProgram
 
 HIGH_WATER_BYTES: Final = 16 * 1024
-"""The best of 16 KiB to 1 MiB: with more, floods of small messages collapse more often, when they overflow the receiver's UDP
-buffer and aiortc sends most chunks many times; bulk gains nothing."""
+"""The best value from 16 KiB to 1 MiB. With more, small messages more often overflow the receiver's UDP buffer, and aiortc
+sends most chunks many times; bulk gains nothing."""
 
 if __name__ == "__main__":
     AsyncioProgram(

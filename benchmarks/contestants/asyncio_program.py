@@ -1,6 +1,6 @@
-"""`AsyncioProgram`: a peer connection with the interface of aiortc, as an expert would use it on an event loop.
+"""`AsyncioProgram`: a contestant with the interface of aiortc, written as an expert would, on an event loop.
 
-Descriptions go over a TCP connection, one JSON per line.
+Descriptions are exchanged over a TCP connection, one JSON object per line.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ __all__ = ["AsyncioProgram"]
 
 
 class AsyncioProgram:
-    """Both ends of an implementation.
+    """Both ends of a contestant.
 
     Args:
-        connection: Makes an ``RTCPeerConnection`` that asks no server for candidates.
-        description: Makes an ``RTCSessionDescription`` of its keywords `sdp` and `type`.
-        high_water_bytes: What is queued at most in a flood.
+        connection: Makes an ``RTCPeerConnection`` without STUN or TURN servers.
+        description: Makes an ``RTCSessionDescription`` of the keywords `sdp` and `type`.
+        high_water_bytes: Maximum that is queued in a flood.
     """
 
     def __init__(self, connection: Callable[[], Any], description: Callable[..., Any], high_water_bytes: int) -> None:
@@ -34,7 +34,7 @@ class AsyncioProgram:
         self._high_water_bytes = high_water_bytes
 
     def main(self) -> None:
-        """Run one side, on the event loop that $GST_SIGNALLING_EVENT_LOOP names."""
+        """Run one end, on the event loop that $GST_SIGNALLING_EVENT_LOOP names."""
         role, address, workload = sys.argv[1:]
         if role == "producer":
             side = self._produce()
@@ -51,7 +51,7 @@ class AsyncioProgram:
                 runner.run(side)
 
     async def _produce(self) -> None:
-        """Offer a channel to whoever connects, echo and send floods."""
+        """Offer a channel to every client that connects, echo its messages and send floods."""
         server = await asyncio.start_server(self._serve_consumer, "127.0.0.1", 0)
         host, port = server.sockets[0].getsockname()
         print(f"ready {host}:{port}", flush=True)
@@ -84,14 +84,14 @@ class AsyncioProgram:
         for _ in range(flood.count):
             if channel.bufferedAmount > self._high_water_bytes:
                 low.clear()
-                # Again, because it may have become low before the event was cleared.
+                # Check again, because the buffered amount may have become low before the event was cleared.
                 if channel.bufferedAmount > self._high_water_bytes // 2:
                     await low.wait()
             channel.send(payload)
         channel.remove_listener("bufferedamountlow", low.set)
 
     async def _consume(self, address: str, workload: Workload) -> None:
-        """Connect, measure and print."""
+        """Connect, measure, and print the measurement."""
         exchange = measure(workload, time.perf_counter())
         done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -107,7 +107,7 @@ class AsyncioProgram:
         writer.close()
 
     async def _pace(self, address: str, pace: Pace) -> None:
-        """Connect all sessions, send at the pace and print."""
+        """Connect all sessions, send at the pace, and print the measurement."""
         pacing = Pacing(pace)
         sessions = []
         channels: asyncio.Queue[Any] = asyncio.Queue()
@@ -123,7 +123,7 @@ class AsyncioProgram:
             writer.close()
 
     async def _join(self, address: str, on_channel: Callable[[Any], None]) -> tuple[Any, asyncio.StreamWriter]:
-        """Connect a socket and answer the offer that comes over it."""
+        """Connect a socket and answer the offer that is received over it."""
         host, _, port = address.partition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         connection = self._connection()

@@ -1,6 +1,6 @@
-"""gst-signalling 1.1.2 on GStreamer's webrtcbin. Runs in the virtualenv that ``.ci/peers`` made.
+"""gst-signalling 1.1.2 on GStreamer's webrtcbin. Runs in the virtual environment that ``.ci/peers`` made.
 
-Messages are answered in webrtcbin's own callbacks, on its thread, which is the fastest that its user can be.
+Messages are answered in webrtcbin's callbacks, on its thread, which is the fastest way for its user.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ LOW_WATER_BYTES: Final = HIGH_WATER_BYTES // 2
 
 
 async def produce(uri: str) -> None:
-    """Offer a channel to every session, echo and send floods."""
+    """Offer a channel to every session, echo its messages and send floods."""
     address = urlsplit(uri)
     producer = GstSignallingProducer(address.hostname, address.port, PRODUCER)
-    # webrtcbin drops the signals of a channel that nobody refers to.
+    # webrtcbin emits no signals of a channel without a reference.
     channels = []
 
     make_offer = producer.on_negotiation_needed
 
-    # `new_session` is emitted too late at times: an offer without the channel may have been made by then.
+    # `new_session` is sometimes emitted when an offer without the channel has already been made.
     def on_negotiation_needed(webrtc: Any, session_id: str) -> None:
         channel = webrtc.emit("create-data-channel", CHANNEL, None)
         channels.append(channel)
@@ -49,7 +49,7 @@ async def produce(uri: str) -> None:
 
 
 async def consume(uri: str, workload: Workload) -> None:
-    """Connect, measure and print."""
+    """Connect, measure, and print the measurement."""
     loop = asyncio.get_running_loop()
     address = urlsplit(uri)
     started = time.perf_counter()
@@ -84,7 +84,7 @@ async def consume(uri: str, workload: Workload) -> None:
 
 
 async def pace(uri: str, wanted: Pace) -> None:
-    """Connect all sessions, send at the pace and print."""
+    """Connect all sessions, send at the pace, and print the measurement."""
     address = urlsplit(uri)
     pacing = Pacing(wanted)
     loop = asyncio.get_running_loop()
@@ -111,7 +111,7 @@ async def pace(uri: str, wanted: Pace) -> None:
 
 
 async def _registered(host: str | None, port: int | None) -> None:
-    """Until the server lists the producer, because `connect` does not wait for it."""
+    """Wait until the server lists the producer, because `connect` does not."""
     while True:
         try:
             await async_find_producer_peer_id_by_name(host, port, PRODUCER)
@@ -139,7 +139,7 @@ def _send_flood(channel: Any, flood: Flood) -> None:
     for _ in range(flood.count):
         if channel.get_property("buffered-amount") > HIGH_WATER_BYTES:
             low.clear()
-            # Again, because it may have become low before the event was cleared.
+            # Check again, because the buffered amount may have become low before the event was cleared.
             if channel.get_property("buffered-amount") > LOW_WATER_BYTES:
                 low.wait()
         channel.emit("send-data", payload)

@@ -1,6 +1,7 @@
-"""libdatachannel, hence usrsctp, by libdatachannel-py. Runs in the virtualenv that ``.ci/peers`` made.
+"""libdatachannel, whose SCTP is usrsctp, by libdatachannel-py. Runs in the virtual environment that ``.ci/peers`` made.
 
-Messages are answered in its own callbacks, on its threads. Descriptions go over a TCP connection, one JSON per line.
+Messages are answered in its callbacks, on its threads. Descriptions are exchanged over a TCP connection, one JSON object per
+line.
 """
 
 from __future__ import annotations
@@ -40,20 +41,20 @@ class End:
             self._gathered.set()
 
     def describe(self) -> None:
-        """Send the local description with all candidates."""
+        """Send the local description with all its candidates."""
         self._gathered.wait()
         description = self.connection.local_description()
         self._lines.write(json.dumps({"type": description.type_string(), "sdp": str(description)}) + "\n")
         self._lines.flush()
 
     def apply(self) -> None:
-        """Take the description that the other end sends."""
+        """Apply the description that the other end sends."""
         described = json.loads(self._lines.readline())
         self.connection.set_remote_description(Description(described["sdp"], described["type"]))
 
 
 def produce() -> None:
-    """Offer a channel to whoever connects, echo and send floods."""
+    """Offer a channel to every client that connects, echo its messages and send floods."""
     server = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=_accept, args=(server,), daemon=True).start()
     host, port = server.getsockname()
@@ -62,7 +63,7 @@ def produce() -> None:
 
 
 def _accept(server: socket.socket) -> None:
-    # Whoever refers to neither has them closed.
+    # Both are closed when the last reference to them is gone.
     kept: list[tuple[End, DataChannel]] = []
     while True:
         connected, _ = server.accept()
@@ -70,7 +71,7 @@ def _accept(server: socket.socket) -> None:
         channel = end.connection.create_data_channel(CHANNEL)
         floods: SimpleQueue[Flood] = SimpleQueue()
         channel.on_message(
-            # Else the queue and the channel of the last session would serve all of them.
+            # Default arguments bind this session's queue and channel; a closure would use those of the last session.
             lambda data, channel=channel: channel.send(data),
             lambda text, floods=floods: floods.put(Flood.from_text(text)),
         )
@@ -90,7 +91,7 @@ def _send_floods(channel: DataChannel, floods: SimpleQueue[Flood]) -> None:
         for _ in range(flood.count):
             if channel.buffered_amount() > HIGH_WATER_BYTES:
                 low.clear()
-                # Again, because it may have become low before the event was cleared.
+                # Check again, because the buffered amount may have become low before the event was cleared.
                 if channel.buffered_amount() > HIGH_WATER_BYTES // 2:
                     low.wait()
             channel.send(payload)
@@ -106,7 +107,7 @@ def _join(address: str, on_channel: Callable[[DataChannel], None]) -> End:
 
 
 def consume(address: str, workload: Workload) -> None:
-    """Connect, measure and print."""
+    """Connect, measure, and print the measurement."""
     exchange = measure(workload, time.perf_counter())
     result: SimpleQueue[str] = SimpleQueue()
     channels: list[DataChannel] = []
@@ -133,7 +134,7 @@ def consume(address: str, workload: Workload) -> None:
 
 
 def pace(address: str, wanted: Pace) -> None:
-    """Connect all sessions, send at the pace and print."""
+    """Connect all sessions, send at the pace, and print the measurement."""
     pacing = Pacing(wanted)
     opened: SimpleQueue[DataChannel] = SimpleQueue()
 

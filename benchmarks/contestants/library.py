@@ -1,4 +1,4 @@
-"""This library, by its public API: plain threads, blocking calls."""
+"""This library by its public API: plain threads and blocking calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gst_signalling_sync import Consumer, Producer, Session, connect
 
 
 def produce(uri: str) -> None:
-    """Offer a channel to every session, echo and send floods."""
+    """Offer a channel to every session, echo its messages and send floods."""
     producer = Producer(uri, name=PRODUCER)
     channel = producer.add_channel(CHANNEL)
 
@@ -32,7 +32,7 @@ def produce(uri: str) -> None:
 
 
 def consume(uri: str, workload: Workload) -> None:
-    """Connect, measure and print."""
+    """Connect, measure, and print the measurement."""
     started = time.perf_counter()
     with connect(uri, name=PRODUCER) as session:
         channel = session.channel(CHANNEL)
@@ -48,7 +48,7 @@ def consume(uri: str, workload: Workload) -> None:
 
 
 def pace(uri: str, wanted: Pace) -> None:
-    """Connect all sessions, send at the pace and print."""
+    """Connect all sessions, send at the pace, and print the measurement."""
     pacing = Pacing(wanted)
     with Consumer(uri) as consumer:
         channels = [consumer.start_session(name=PRODUCER).channel(CHANNEL) for _ in range(wanted.sessions)]
@@ -64,7 +64,7 @@ if __name__ == "__main__":
     elif _role == "pacer":
         pace(_uri, Pace.from_json(_workload))
     else:
-        # What the library loads on first use is not part of connecting, as the imports of the other contestants are not.
+        # Loaded before the measurement, as the other contestants import their libraries before it.
         import gst_signalling_sync.webrtc  # noqa: F401
 
         consume(_uri, Workload.from_json(_workload))

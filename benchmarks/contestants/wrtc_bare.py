@@ -1,4 +1,4 @@
-"""wrtc: libwebrtc, hence dcsctp, by its interface that is aiortc's. Runs in the virtualenv that ``.ci/peers`` made."""
+"""wrtc: libwebrtc, whose SCTP is dcsctp, with the interface of aiortc. Runs in the environment that ``.ci/peers`` made."""
 
 from __future__ import annotations
 

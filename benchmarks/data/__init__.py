@@ -1,1 +1,1 @@
-"""Data channels: this library beside what it is measured against, each two processes, in alternating rounds."""
+"""Data channels: this library and its alternatives, each in two processes, in alternating rounds."""

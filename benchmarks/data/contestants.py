@@ -1,4 +1,4 @@
-"""Who takes part, and what this library has to reach beside whom."""
+"""The contestants, and the ratios that this library must reach."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ METRICS: Final = {
     "flood_per_s": "flood 64 B [/s]",
     "bulk_mb_per_s": "bulk 16 KiB [MB/s]",
 }
-"""The fields of `Measurement` as a table heads them."""
+"""The column heading of each field of `Measurement`."""
 
 CPU_METRICS: Final = {
     "flood_producer_cpu_us": "flood: sender",
@@ -36,7 +36,7 @@ CPU_METRICS: Final = {
     "paced_producer_cpu_us": "paced: echoing end",
     "paced_consumer_cpu_us": "paced: sending end",
 }
-"""Processor time per message in microseconds: fields of `Measurement`, and, behind ``paced_``, of `PacedMeasurement`."""
+"""Processor time per message in microseconds: fields of `Measurement`, and of `PacedMeasurement` with ``paced_`` in front."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class Contestant:
     """A module of `benchmarks.contestants` and how to run it.
 
     Attributes:
-        name: In the report.
-        module: In `benchmarks.contestants`.
+        name: Its name in the report.
+        module: The module's name in `benchmarks.contestants`.
         event_loop: Its `$GST_SIGNALLING_EVENT_LOOP`.
         sctp: Its `$GST_SIGNALLING_SCTP`.
-        environment: The virtual environment of ``.ci/peers`` that it runs in; empty: this one.
-        uses_signalling: Whether its ends meet on a signalling server; otherwise one connects to the other.
+        environment: The virtual environment of ``.ci/peers`` in which it runs; empty: this one.
+        uses_signalling: Whether its ends meet on a signalling server. If not, one end connects to the other.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Contestant:
     uses_signalling: bool = False
 
     def python(self) -> str | None:
-        """The interpreter that it runs on, or None where that is not installed."""
+        """The interpreter on which it runs; None: it is not installed."""
         if not self.environment:
             return sys.executable
         if self.environment == "gst-signalling":
@@ -102,15 +102,15 @@ CONTESTANTS: Final = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """A ratio of medians, and what it must reach.
+    """A ratio of medians, and the limit that it must keep.
 
     Attributes:
         metric: A key of `METRICS` or `CPU_METRICS`.
         numerator: Name of the contestant.
-        denominator: Name of the contestant that it is measured against.
-        at_most: The ratio that is good enough, where less is better.
-        at_least: The ratio that is good enough, where more is better.
-        denominator_metric: What is measured of the denominator; empty: the same.
+        denominator: Name of the contestant that it is compared with.
+        at_most: Maximum ratio, where less is better.
+        at_least: Minimum ratio, where more is better.
+        denominator_metric: The denominator's metric; empty: the same one.
     """
 
     metric: str

@@ -1,4 +1,4 @@
-"""The bad links over which throughput is compared: what they do to packets, in each direction."""
+"""The impaired links over which throughput is compared: what they do to packets, in each direction."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BAD_LINKS: Final = MappingProxyType(
         ),
     }
 )
-"""By name: 8 Mbit/s, 20 ms there and back."""
+"""By name. Each has 8 Mbit/s and a round-trip time of 20 ms."""
 
 BULK: Final = Workload(warm_up=1, pings=20, flood_messages=2, bulk_messages=250)
-"""4 MB, for which a link without faults needs 4 s."""
+"""4 MB, which take 4 s on a link without impairments."""

@@ -1,4 +1,4 @@
-"""`lossy_network`: puts a simulated link between the two ends of a contestant, whichever it is."""
+"""`lossy_network`: puts a simulated link between the two ends of any contestant."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ __all__ = ["lossy_network"]
 def lossy_network(
     contestant: Contestant, address: str, profile: LinkProfile, seed: int = 1
 ) -> Iterator[tuple[str, LinkRelay]]:
-    """A network between a contestant's producer and its consumer, for the time of the block.
+    """A network between a contestant's producer and its consumer, for the duration of the block.
 
     Args:
-        contestant: Which of the two ways of meeting it has.
-        address: Where the consumer would find the producer.
-        profile: Of the link at first.
-        seed: Of its random numbers.
+        contestant: Decides how its two ends meet.
+        address: The producer's address.
+        profile: The link's first profile.
+        seed: Seed of the link's random numbers.
 
     Yields:
-        Where it finds it behind the network, and the relay, whose profile may be set.
+        The producer's address behind the network, and the relay, whose profile may be changed.
     """
     if contestant.uses_signalling:
         with SimulatedNetwork(address, profile, seed) as network:
@@ -40,11 +40,11 @@ def lossy_network(
 
 
 class _DescriptionProxy:
-    """A TCP proxy for descriptions, one JSON per line, which puts a relay's candidates into them.
+    """A TCP proxy for descriptions, one JSON object per line, that replaces their candidates with a relay's.
 
     Args:
         address: The producer's.
-        relay: Whose candidates.
+        relay: The relay.
     """
 
     def __init__(self, address: str, relay: LinkRelay) -> None:
@@ -60,7 +60,7 @@ class _DescriptionProxy:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # A thread in `accept` does not notice that the socket is closed.
+        # `accept` on another thread does not return when the socket is closed.
         with contextlib.suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()

@@ -1,4 +1,4 @@
-"""What `run` found: tables for people, one JSON document for machines."""
+"""Results of `run`: tables for people, a JSON document for programs."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _WANTED: Final = {
     (5.0, FLOWS[1].name): "p99 <= 150, longest <= 500",
     (10.0, FLOWS[1].name): "longest <= 1,000",
 }
-"""Of this library on a link of 20 ms there and back, in milliseconds."""
+"""Limits for this library on a link with a round-trip time of 20 ms, in milliseconds."""
 
 
 def print_data(console: Console, result: DataResult) -> None:
-    """Show medians, ratios, lossy links and what is missing.
+    """Print medians, ratios, lossy links and what could not be measured.
 
     Args:
-        console: Where.
-        result: Of `benchmarks.data.run.run`.
+        console: The console to print on.
+        result: The result of `benchmarks.data.run.run`.
     """
     if result.rounds:
         _print_rounds(console, result)
@@ -135,7 +135,7 @@ def _beside(of_link: dict[str, list[float]], name: str) -> str:
 
 
 def data_json(result: DataResult) -> str:
-    """Everything about the data channels as a JSON document."""
+    """All results of the data channels as a JSON document."""
     metrics = (*METRICS, *CPU_METRICS)
     medians = {name: {metric: result.median(name, metric) for metric in metrics} for name in result.rounds}
     ratios: list[dict[str, Any]] = [

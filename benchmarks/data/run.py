@@ -1,4 +1,4 @@
-"""Runs the contestants: two processes each, on loopback, one after another, several times."""
+"""Runs the contestants, each in two processes on loopback, one after another, for several rounds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ROUND_SECONDS: Final = 120.0
 _PACED_PREFIX: Final = "paced_"
 
 TEN_SESSIONS: Final = Pace(sessions=10, hertz=100, seconds=5)
-"""Of a robot that ten programs steer."""
+"""The pace of a robot that ten programs control."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Flow:
     """Messages over a lossy link.
 
     Attributes:
-        name: In the report.
+        name: Its name in the report.
         pace: Many sessions at once, each over its own pair of links, so that the percentiles are of many messages.
     """
 
@@ -47,16 +47,16 @@ FLOWS: Final[tuple[Flow, ...]] = (
 
 @dataclass
 class DataResult:
-    """What all rounds gave.
+    """The results of all rounds.
 
     Attributes:
-        signalling: Which server the contestants met on.
-        rounds: Per contestant's name, in the order of the rounds.
-        paced: The same of `TEN_SESSIONS`.
-        lossy: By the loss in percent, the flow's name and the contestant's.
-        delay_ms: What the lossy links take, one way.
-        throughput: MB/s by the name in `BAD_LINKS` and the contestant's, in the order of the rounds.
-        missing: Contestants that could not take part, and rounds that failed, in words.
+        signalling: The server on which the contestants met.
+        rounds: By the contestant's name, in the order of the rounds.
+        paced: Measurements of `TEN_SESSIONS`, by the contestant's name.
+        lossy: By the loss in percent, the flow's name and the contestant's name.
+        delay_ms: One-way delay of the lossy links, in milliseconds.
+        throughput: MB/s by the name in `BAD_LINKS` and the contestant's name, in the order of the rounds.
+        missing: A sentence for each contestant that could not take part and each round that failed.
     """
 
     signalling: str
@@ -68,7 +68,7 @@ class DataResult:
     missing: list[str] = field(default_factory=list)
 
     def median(self, contestant: str, metric: str) -> float | None:
-        """The median over the rounds, or None where there is none."""
+        """The median over the rounds; None: there is no value."""
         measured: Sequence[Measurement | PacedMeasurement]
         if metric.startswith(_PACED_PREFIX):
             metric, measured = metric.removeprefix(_PACED_PREFIX), self.paced.get(contestant, [])
@@ -78,7 +78,7 @@ class DataResult:
         return median(values) if values else None
 
     def ratio(self, comparison: Comparison) -> float | None:
-        """The ratio of medians, or None where one is missing."""
+        """The ratio of medians; None: one of them is missing."""
         numerator = self.median(comparison.numerator, comparison.metric)
         denominator = self.median(comparison.denominator, comparison.denominator_metric or comparison.metric)
         return numerator / denominator if numerator is not None and denominator else None
@@ -95,21 +95,21 @@ def run(
     only: tuple[str, ...],
     progress: Callable[[str], None],
 ) -> DataResult:
-    """Measure all contestants, one after another, several times.
+    """Measure all contestants, one after another, in each round.
 
     Args:
-        rounds: How many times.
-        workload: What each sends in a round.
-        pace: What each sends on many sessions in a round.
-        losses: Percent of the packets that lossy links lose, each way; empty: there are no such links.
-        flows: What each sends over each of these, once.
-        delay_ms: What the lossy links take, one way.
-        links: Names in `BAD_LINKS` over which each sends `BULK`, in each round, but once where there are no rounds.
-        only: Parts of contestants' names to take; empty: all.
-        progress: Is told what is being measured.
+        rounds: Number of rounds.
+        workload: The workload of each contestant in a round.
+        pace: The pace of each contestant in a round.
+        losses: Percent of the packets that lossy links lose in each direction; empty: there are no such links.
+        flows: Flows that each contestant sends once over each lossy link.
+        delay_ms: One-way delay of the lossy links, in milliseconds.
+        links: Names in `BAD_LINKS` over which each contestant sends `BULK`, once per round; once if there are no rounds.
+        only: Parts of the names of the contestants to measure; empty: all.
+        progress: Called with what is being measured.
 
     Returns:
-        The measurements, with what is missing.
+        The measurements, and what is missing.
     """
     chosen = [each for each in CONTESTANTS if not only or any(part in each.name for part in only)]
     use_reference = find_reference_server() is not None
@@ -157,7 +157,7 @@ def run(
 
 @contextlib.contextmanager
 def _producer(contestant: Contestant, uri: str) -> Iterator[tuple[Process, str]]:
-    """Its process, and where its consumers find it."""
+    """Run the contestant's producer, and yield its process and the address for its consumers."""
     with running(_side(contestant, "producer", uri, ""), contestant.variables) as producer:
         yield producer, producer.read_line(_READY_SECONDS).removeprefix("ready ")
 
@@ -172,17 +172,17 @@ def measure_link(contestant: Contestant, uri: str, profile: LinkProfile, seed: i
     """Send the bulk of a workload over a bad link.
 
     Args:
-        contestant: Who.
-        uri: Of a signalling server.
-        profile: Of the link, in each direction.
-        seed: Of its random numbers.
+        contestant: The contestant.
+        uri: The signalling server's.
+        profile: The link's, in each direction.
+        seed: Seed of the link's random numbers.
         workload: Defaults to `BULK`.
 
     Returns:
-        MB/s.
+        Throughput in MB/s.
 
     Raises:
-        ChildProcessError: It has failed, or taken too long.
+        ChildProcessError: The contestant failed or took too long.
     """
     return _run_round(contestant, uri, workload, profile, seed).bulk_mb_per_s
 
@@ -200,7 +200,7 @@ def _run_round(
 
 
 def _run_paced(contestant: Contestant, uri: str, pace: Pace, profile: LinkProfile | None) -> PacedMeasurement:
-    """Measure a pace; behind a link with a profile, which loses nothing until all sessions are connected."""
+    """Measure a pace. A link with a profile loses no packets until all sessions are connected."""
     with contextlib.ExitStack() as stack:
         producer, address = stack.enter_context(_producer(contestant, uri))
         relay = None

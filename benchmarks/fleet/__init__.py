@@ -1,1 +1,1 @@
-"""A fleet of clients that are cut off from their signalling server at once: when each of them is back."""
+"""A fleet of clients that all lose their signalling server: when each of them is back."""

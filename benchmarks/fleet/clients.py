@@ -1,8 +1,8 @@
-"""A part of the fleet in a process of its own.
+"""A part of the fleet, in a process of its own.
 
-Run as ``python -m benchmarks.fleet.clients URI COUNT``: it prints a line when all clients are registered, and for each line of
-its standard input one of JSON, which tells of every client when it came back last, as of `time.monotonic`, and whether it is
-the same peer as before. It ends with its standard input.
+Run as ``python -m benchmarks.fleet.clients URI COUNT``. It prints a line when all clients are registered. For each line of its
+standard input it prints a JSON list with a pair for each client: when the client last came back, by `time.monotonic`, and
+whether it is still the same peer. It ends with its standard input.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class _Client:
     """A client with the default `Retry`.
 
     Args:
-        uri: Of the server.
+        uri: The server's.
     """
 
     def __init__(self, uri: str) -> None:

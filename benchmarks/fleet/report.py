@@ -1,4 +1,4 @@
-"""How a fleet came back, as a table and as a plot."""
+"""The return of a fleet, as a table and as a plot."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from gst_signalling_sync.protocol.backoff import DEFAULT_RETRY, Retry
 __all__ = ["plot_fleet", "print_fleet"]
 
 _WINDOW: Final = 0.1
-"""Seconds that a bar of the plot stands for."""
+"""Seconds that a bar of the plot covers."""
 
 
 def print_fleet(console: Console, result: FleetReturn) -> None:
-    """A table of one row."""
+    """Print a table with one row."""
     table = Table(title=f"{result.clients} clients, cut off at once for {result.outage:g} s")
     columns = ("back", "same peers", "first after s", "median s", "last s", "most in 0.1 s", "most in 1 s")
     for column in columns:
@@ -33,11 +33,11 @@ def print_fleet(console: Console, result: FleetReturn) -> None:
 
 
 def plot_fleet(result: FleetReturn, path: Path) -> None:
-    """Draw how many clients came back per second, over time, beside those of a fleet without jitter.
+    """Draw how many clients came back per second, over time, with a fleet without jitter for comparison.
 
     Args:
-        result: What to draw.
-        path: Of the PNG file.
+        result: The return to draw.
+        path: The PNG file to write.
 
     Raises:
         click.ClickException: matplotlib is not installed.

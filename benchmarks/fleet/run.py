@@ -1,4 +1,4 @@
-"""Cuts a fleet off, lets it come back, and tells when each client did."""
+"""Cuts a fleet off, lets it come back, and measures when each client is back."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _POLL_SECONDS: Final = 0.25
 
 @dataclass(frozen=True)
 class FleetReturn:
-    """How a fleet came back.
+    """The return of a fleet.
 
     Attributes:
-        clients: How many there were.
-        outage: For how long nobody reached the server, in seconds.
+        clients: Number of clients.
+        outage: Seconds for which the server could not be reached.
         returns: When each client that is back was registered again, in seconds since the server could be reached, sorted.
-        resumed: How many of them are the same peers as before.
+        resumed: Number of clients that are the same peers as before.
     """
 
     clients: int
@@ -40,24 +40,24 @@ class FleetReturn:
     resumed: int
 
     def busiest(self, seconds: float) -> int:
-        """How many clients came back in the busiest window of some length.
+        """Maximum number of clients that came back within a window.
 
         Args:
-            seconds: The length.
+            seconds: Length of the window.
         """
         return busiest(self.returns, seconds)
 
     def to_json(self) -> str:
-        """One JSON object."""
+        """The result as a JSON object."""
         return json.dumps(asdict(self))
 
 
 def busiest(times: tuple[float, ...], seconds: float) -> int:
-    """How many of some times lie in the busiest window of some length.
+    """Maximum number of times that lie within a window.
 
     Args:
-        times: Sorted.
-        seconds: The length.
+        times: The times in seconds, sorted.
+        seconds: Length of the window.
     """
     most, first = 0, 0
     for last, end in enumerate(times):
@@ -68,12 +68,12 @@ def busiest(times: tuple[float, ...], seconds: float) -> int:
 
 
 def expected_returns(clients: int, outage: float, retry: Retry) -> tuple[float, ...]:
-    """When clients would be back whose attempts took no time.
+    """When clients whose attempts take no time would be back.
 
     Args:
-        clients: How many.
+        clients: Number of clients.
         outage: Seconds until an attempt succeeds.
-        retry: Their intervals.
+        retry: The clients' intervals between attempts.
 
     Returns:
         Seconds since the end of the outage, sorted.
@@ -93,16 +93,16 @@ def expected_returns(clients: int, outage: float, retry: Retry) -> tuple[float, 
 def run(
     clients: int, outage: float, timeout: float, progress: Callable[[str], None] = lambda text: None
 ) -> FleetReturn:
-    """Cut a fleet of clients of one server off at once.
+    """Cut all clients of a server off at the same time.
 
     Args:
-        clients: How many, each with the default `Retry`.
-        outage: For how long, in seconds.
-        timeout: How long to wait until all are back, in seconds.
-        progress: Is told what happens.
+        clients: Number of clients, each with the default `Retry`.
+        outage: Length of the outage in seconds.
+        timeout: Maximum that the clients may take to come back, in seconds.
+        progress: Called with what happens.
 
     Returns:
-        When they were back, as far as they were in time.
+        The times of the clients that were back within the timeout.
     """
     sizes = [min(_CLIENTS_PER_PROCESS, clients - first) for first in range(0, clients, _CLIENTS_PER_PROCESS)]
     with contextlib.ExitStack() as stack:

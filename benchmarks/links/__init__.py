@@ -1,1 +1,1 @@
-"""Video over thin and lossy links, this library's and the real peers' side by side: ``python -m benchmarks links``."""
+"""Video over thin and lossy links, of this library and of the real peers: ``python -m benchmarks links``."""

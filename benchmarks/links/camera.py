@@ -12,11 +12,11 @@ from gst_signalling_sync import Producer
 
 FPS = 30
 NOISE = 5
-"""The frame is so many times wider than its corner of noise, as GStreamer's test picture has one."""
+"""Width of the frame divided by that of its corner of noise, as in GStreamer's test video."""
 
 
 def main(uri: str, name: str, width: int, height: int) -> None:
-    """Send colour bars that move, with a corner of noise."""
+    """Send moving colour bars with a corner of noise."""
     random = np.random.default_rng(1)
     bars = np.repeat(random.integers(0, 255, (1, 8, 3), dtype=np.uint8), width // 8, axis=1)
     frame = np.ascontiguousarray(np.broadcast_to(bars, (height, bars.shape[1], 3)))

@@ -1,4 +1,4 @@
-"""Who sends to whom: this library, webrtcsink and webrtcsrc, Chromium."""
+"""The pairs of a sender and a receiver: this library, webrtcsink and webrtcsrc, Chromium."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIZE: Final = (640, 480)
 NAME: Final = "camera"
 _START_SECONDS: Final = 30.0
 
-# Small frames in a file that each overwrites, which is told on the bus.
+# Each frame overwrites one small file, and a message on the bus reports it.
 _COUNTING: Final = (
     "queue ! videoconvert ! videoscale ! video/x-raw,format=GRAY8,width=16,height=16 ! "
     'multifilesink location="{}" post-messages=true async=false sync=false'
@@ -32,11 +32,11 @@ _COUNTING: Final = (
 
 
 class Viewer(ABC):
-    """Who receives, and when the frames were shown, as Unix time."""
+    """A receiver, and when it decoded the frames, as Unix time."""
 
     @abstractmethod
     def frames(self) -> list[tuple[float, float | None]]:
-        """All frames so far: when each was decoded, and the seconds since it was captured, None where that is not known."""
+        """All frames so far: when each was decoded, and the seconds since its capture; None: the receiver cannot know it."""
 
 
 class _Ours(Viewer):
@@ -161,4 +161,4 @@ def _pair(name: str) -> Callable[[str, str], AbstractContextManager[Viewer]]:
 
 
 PAIRS: Final = {name: _pair(name) for name in _PARTS}
-"""By name: what is given the addresses of the server and of the network before it, and gives the viewer."""
+"""By name: a function of the address of the server and of the network in front of it, which gives the viewer."""

@@ -1,4 +1,4 @@
-"""The links that are measured."""
+"""The links over which the pairs are measured."""
 
 from __future__ import annotations
 
@@ -29,4 +29,4 @@ PROFILES: Final = {
     "bursts of 300 ms": LinkProfile(rate=5e6, burst_every=5.0, burst_seconds=0.3, delay=_DELAY),
     "100 +- 30 ms": LinkProfile(rate=5e6, delay=0.1, jitter=0.03),
 }
-"""By name, each in both directions. A queue holds 200 ms unless the profile says otherwise."""
+"""By name, used in both directions. A queue holds 200 ms unless the profile says otherwise."""

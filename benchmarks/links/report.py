@@ -1,4 +1,4 @@
-"""What `run` found, as a table, as JSON, and as a plot."""
+"""Results of `run` as a table, as JSON, and as a plot."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["links_json", "plot_links", "print_links"]
 
 
 def links_json(results: Sequence[LinkResult]) -> str:
-    """One JSON document."""
+    """The results as a JSON document."""
     return json.dumps([result.to_json() for result in results])
 
 
 def print_links(console: Console, results: Sequence[LinkResult]) -> None:
-    """A table for each link."""
+    """Print a table for each link."""
     for profile in dict.fromkeys(result.profile for result in results):
         table = Table(title=profile)
         for column in ("pair", "frames/s", "kbit/s", "usage", "p50 ms", "p95 ms", "freeze s", "fits after s", "busy"):
@@ -47,8 +47,8 @@ def plot_links(results: Sequence[LinkResult], path: Path) -> None:
     """Draw the bitrate of each pair over time, a plot for each link.
 
     Args:
-        results: What to draw.
-        path: Of the PNG file.
+        results: The results to draw.
+        path: The PNG file to write.
 
     Raises:
         click.ClickException: matplotlib is not installed.

@@ -1,4 +1,4 @@
-"""The measurement itself: pairs over links, one after another."""
+"""Measures the pairs over the links, one after another."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["LinkResult", "Sample", "run"]
 
 _STEP_SECONDS: Final = 0.25
 _SETTLED_SECONDS: Final = 5.0
-"""From the first frame on, after which a freeze counts."""
+"""Seconds since the first frame after which freezes and frame rates count."""
 
 _USED_SECONDS: Final = 10.0
-"""After which the usage of the link counts; half of a shorter run."""
+"""Seconds since the first frame after which the usage of the link counts. A shorter run counts its second half."""
 
 _START_SECONDS: Final = 30.0
 _LITTLE_LOSS: Final = 0.02
@@ -32,12 +32,12 @@ _FIT_SECONDS: Final = 2.0
 
 @dataclass(frozen=True)
 class Sample:
-    """What went over the link in a step of time.
+    """What passed the link in an interval.
 
     Attributes:
-        seconds: Since the first frame.
-        bitrate: Bits per second that came through, in the busier direction.
-        lost: Share of the packets.
+        seconds: End of the interval, in seconds since the first frame.
+        bitrate: Bit/s that were delivered, in the direction with more of them.
+        lost: Share of the packets that were lost.
     """
 
     seconds: float
@@ -47,20 +47,20 @@ class Sample:
 
 @dataclass(frozen=True)
 class LinkResult:
-    """One pair over one link.
+    """The measurement of one pair over one link.
 
     Attributes:
         profile: Name of the link.
-        pair: Who sent to whom.
+        pair: Name of the pair.
         fps: Frames per second after the first 5 s.
-        bitrate: Bits per second that came through after the first 10 s.
-        usage: The same as a share of the link's rate; None where that changes or has no limit.
-        delay_p50: Seconds from capture to decoded, the median; None where the viewer cannot know.
-        delay_p95: Likewise.
-        freeze: The longest time without a frame after the first 5 s, in seconds.
-        fits_after: Seconds until hardly any packet was lost that the link does not lose by itself; None: never.
-        busy: Share of this machine's processor time that was used; a run above 0.9 says little.
-        samples: Over time.
+        bitrate: Bit/s that were delivered after the first 10 s.
+        usage: `bitrate` as a share of the link's rate; None: the rate changes or is not limited.
+        delay_p50: Median of the seconds from capture to decoded; None: the viewer cannot know it.
+        delay_p95: The 95th percentile of the same.
+        freeze: Longest time without a frame after the first 5 s, in seconds.
+        fits_after: Seconds until hardly more packets were lost than the link loses by itself; None: never.
+        busy: Share of this machine's processor time that was used. A run above 0.9 says little.
+        samples: One for each interval.
     """
 
     profile: str
@@ -76,20 +76,20 @@ class LinkResult:
     samples: tuple[Sample, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON's types."""
+        """The result as JSON's types."""
         return asdict(self)
 
 
 def run(
     profiles: Sequence[str], pairs: Sequence[str], seconds: float, progress: Callable[[str], None]
 ) -> list[LinkResult]:
-    """Measure; a pair that shows no frame within half a minute is told of and left out.
+    """Measure. A pair that shows no frame within half a minute is reported and left out.
 
     Args:
-        profiles: Parts of names of links; none: all of them.
-        pairs: Parts of names of pairs, or their letters; none: all of them.
-        seconds: How long, from the first frame on.
-        progress: Is told what happens.
+        profiles: Parts of the names of links; empty: all of them.
+        pairs: Parts of the names of pairs, or their letters; empty: all of them.
+        seconds: Length of a measurement, from the first frame.
+        progress: Called with what happens.
     """
     results = []
     for profile, pair in itertools.product(_chosen(PROFILES, profiles), _chosen(PAIRS, pairs)):
@@ -97,7 +97,7 @@ def run(
         try:
             results.append(_measure(profile, pair, seconds))
         except TimeoutError as error:
-            # The others are worth their minutes all the same.
+            # The other pairs are still worth measuring.
             progress(str(error))
     return results
 
@@ -107,7 +107,7 @@ def _chosen(names: dict[str, Any], parts: Sequence[str]) -> list[str]:
 
 
 def _means(part: str, name: str) -> bool:
-    # One letter is that of a pair, as "a" of "a ours -> ours".
+    # One letter means the pair whose name begins with it, such as "a" for "a ours -> ours".
     return name.startswith(f"{part} ") if len(part) == 1 else part in name
 
 
@@ -171,7 +171,7 @@ def _result(
 
 
 def _fits_after(samples: Sequence[Sample], own_loss: float) -> float | None:
-    """The beginning of the first two seconds in which little was lost."""
+    """Seconds until the first window in which little was lost; None: there is no such window."""
     steps = round(_FIT_SECONDS / _STEP_SECONDS)
     for index in range(len(samples) - steps + 1):
         window = samples[index : index + steps]
@@ -181,7 +181,7 @@ def _fits_after(samples: Sequence[Sample], own_loss: float) -> float | None:
 
 
 def _processor_seconds() -> float:
-    """That all processors of this machine were busy for since it started."""
+    """Seconds for which the processors of this machine were busy since it started."""
     with open("/proc/stat", encoding="ascii") as file:
         ticks = [int(each) for each in file.readline().split()[1:]]
     idle = ticks[3] + ticks[4]

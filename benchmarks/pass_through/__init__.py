@@ -1,1 +1,1 @@
-"""A film or a camera that is H264 already, to several consumers: sent as it is, beside decoding and encoding it again."""
+"""A file or camera that is H264 already, to several consumers: sending it as it is, compared with encoding it again."""

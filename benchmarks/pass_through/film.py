@@ -1,4 +1,4 @@
-"""The film: moving shapes and noise, in H264 without B-frames, as cameras make it."""
+"""The video to send: moving shapes and noise, in H264 without B-frames, as cameras make it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["FPS", "KEYFRAMES", "SIZE", "access_units", "write_film"]
 SIZE: Final = (1920, 1080)
 FPS: Final = 30
 KEYFRAMES: Final = 60
-"""Frames from one keyframe to the next."""
+"""Frames between two keyframes."""
 
 _SECONDS: Final = 4
 _BITRATE: Final = 4_000_000
 
 
 def write_film(path: Path) -> Path:
-    """Write some seconds of it."""
+    """Write some seconds of the video into a file."""
     width, height = SIZE
     grey = np.add.outer(np.arange(height), np.arange(width)).astype(np.uint8)
     noise = np.random.default_rng(1).integers(0, 64, (height // 4, width // 4), dtype=np.uint8)
@@ -48,7 +48,7 @@ def write_film(path: Path) -> Path:
 
 
 def access_units(path: Path) -> list[bytes]:
-    """The same as a program would have them from its own encoder."""
+    """The video's access units, as a program would get them from its own encoder."""
     with av.open(path) as container:
         stream = container.streams.video[0]
         annex_b = av.bitstream.BitStreamFilterContext("h264_mp4toannexb", stream)

@@ -1,6 +1,6 @@
 """The producer's process: ``python -m benchmarks.pass_through.producer WAY INPUT URI``.
 
-Prints ``ready``, then answers each window on standard input with the processor time of a second: of the source alone, and of
+It prints ``ready``. It answers each window on its standard input with the processor time per second of the source alone, and of
 the whole process.
 """
 
@@ -57,7 +57,7 @@ def _write_all(write: object, units: list[bytes]) -> None:
 
 
 def _processor_times() -> tuple[float, float]:
-    """Seconds of all but the loop, which sends, and of the whole process."""
+    """Processor time in seconds of all threads but the loop, which sends, and of the whole process."""
     (loop,) = (each for each in threading.enumerate() if each.name == _LOOP)
     assert loop.ident is not None
     whole = time.process_time()

@@ -1,4 +1,4 @@
-"""Runs the producers one after another, each with its consumers, in every round."""
+"""Runs the producers one after another, each with its consumers, in each round."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ CAMERA: Final = "RTSP camera"
 
 @dataclass
 class PassThroughResult:
-    """Per origin and way, in the order of the rounds: cores of the source and of its process, and frames per second.
+    """By origin and way: the processor cores that the source and its process used, and frames per second, for each round.
 
     Attributes:
-        rounds: The measurements.
-        consumers: How many there were.
+        consumers: Number of consumers of each producer.
+        rounds: The measurements, in the order of the rounds.
     """
 
     consumers: int
@@ -51,18 +51,18 @@ class PassThroughResult:
         return median(source), median(whole), median(fps)
 
     def to_json(self) -> str:
-        """One document."""
+        """The medians as a JSON document."""
         return json.dumps({f"{origin}, {way}": self.figures(origin, way) for origin, way in self.rounds})
 
 
 def run(rounds: int, seconds: float, consumers: int, progress: Callable[[str], None]) -> PassThroughResult:
-    """Measure all.
+    """Measure all origins and ways.
 
     Args:
-        rounds: How often.
-        seconds: For how long each time.
-        consumers: Of each producer.
-        progress: Is told what is being measured.
+        rounds: Number of rounds.
+        seconds: Length of a measurement.
+        consumers: Number of consumers of each producer.
+        progress: Called with what is being measured.
     """
     result = PassThroughResult(consumers)
     with tempfile.TemporaryDirectory() as directory:
@@ -90,7 +90,7 @@ def _opened(origin: str, film: Path) -> Iterator[str | None]:
 
 
 def _measure(way: str, location: str, consumers: int, seconds: float) -> tuple[float, float, float]:
-    # One more is the viewer of other benchmarks.
+    # One consumer more, because the workload counts the viewer of other benchmarks.
     workload = VideoWorkload(*SIZE, consumers + 1, bitrate=_BITRATE)
     with (
         embedded_server() as server,
@@ -110,7 +110,7 @@ def _measure(way: str, location: str, consumers: int, seconds: float) -> tuple[f
 
 
 def print_pass_through(console: Console, result: PassThroughResult) -> None:
-    """Print a table."""
+    """Print the medians as a table."""
     table = Table(title=f"1920x1080, 30 frames per second, H264, {result.consumers} consumers")
     for column in ("Input", "Way", "source [cores]", "to encoding", "all [cores]", "to memory", "frames/s"):
         table.add_column(column)

@@ -1,5 +1,5 @@
-"""Long streaming while things break: does memory stay flat, is a thread left, does a message vanish, do frames and sound part?
+"""Long streaming with faults. No memory may leak, no thread be left, no message be lost, and sound and video stay in sync.
 
-`run` is the soak. `faults` breaks servers, connections and processes, one after the other; `audience` and `robot` are the
-processes that it does that to, `messages` streams to the robot and accounts for every message, `scene` is what is filmed.
+`run` is the soak. `faults` breaks servers, connections and processes, one after another. `audience` and `robot` are the
+processes that it breaks, `messages` sends to the robot and accounts for every message, `scene` is the video and its sound.
 """

@@ -1,6 +1,6 @@
-"""The audience of the soak: a process that records all of it, and one whose consumers come and go.
+"""The audience of the soak: a process that records, and one whose consumers come and go.
 
-Run as ``python -m benchmarks.soak.audience recorder|visitors URI FILE``; ends when its standard input does.
+Run as ``python -m benchmarks.soak.audience recorder|visitors URI FILE``. It ends with its standard input.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _PATIENCE_SECONDS: Final = 60.0
 
 
 def record(uri: str, path: str) -> None:
-    """Record until the standard input ends."""
+    """Record until standard input ends."""
     with connect(uri, name=NAME) as session, session.record(path):
         print("recording", flush=True)
         sys.stdin.read()
 
 
 def visit(uri: str, path: str) -> None:
-    """Have sessions that begin and end every few seconds until the standard input ends; add a line to the file for each."""
+    """Start and end a session every few seconds until standard input ends. Add a line to the file for each session."""
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     stop = threading.Event()
     threads = [threading.Thread(target=_visit_again, args=(uri, log, stop)) for _ in range(_VISITORS)]

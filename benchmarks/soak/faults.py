@@ -1,4 +1,4 @@
-"""The faults: what of the soak is broken, one after the other, and what comes back by itself."""
+"""`Faults`: breaks the parts of the soak one after another, and lets each come back."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _FROZEN_SECONDS: Final = 2.5
 
 
 class Child:
-    """A process that can be killed, and started again as it was.
+    """A process that can be killed and started again with the same arguments.
 
     Args:
-        arguments: Of the interpreter; the process prints a line when it is ready.
+        arguments: The interpreter's. The process prints a line when it is ready.
     """
 
     def __init__(self, *arguments: str) -> None:
@@ -38,7 +38,7 @@ class Child:
         self._process: Process | None = None
 
     def start(self) -> str:
-        """Start it.
+        """Start the process.
 
         Returns:
             The line that it printed.
@@ -47,39 +47,39 @@ class Child:
         return self._process.read_line(_START_SECONDS)
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send a signal to the process."""
         assert self._process is not None
         os.kill(self._process.pid, number)
 
     def kill(self) -> None:
-        """End it by SIGKILL: it says nothing to anybody."""
+        """Kill the process by SIGKILL, so that its peers are told nothing."""
         self.send_signal(signal.SIGKILL)
         self.end()
 
     def end(self) -> None:
-        """Ask it to end, and wait for that."""
+        """Ask the process to end, and wait until it has."""
         self._stack.close()
 
 
 class Faults:
-    """A signalling server, a way to it that can be cut, and the processes that use it; all of it breaks in turn.
+    """A signalling server, a relay to it, and the processes that use it. Each is broken in turn.
 
     Args:
-        folder: Where the processes write.
+        folder: The folder for the processes' files.
     """
 
     def __init__(self, folder: Path) -> None:
         self.orders = folder / "orders.txt"
-        """What the robots wrote down."""
+        """The messages that the robots wrote down."""
         self.visits = folder / "visits.txt"
-        """A line for each session of the visitors that was opened and closed in order."""
+        """A line for each session of the visitors that was opened and closed without an error."""
         self.recording = folder / "soak.mkv"
         self.counts: Counter[str] = Counter()
-        """The faults so far, by what they were."""
+        """Number of faults so far, by their names."""
         self.kills: list[float] = []
-        """When a robot was killed, by `time.monotonic`."""
+        """When a robot was killed, by `time.monotonic`, in seconds."""
         self._stack = ExitStack()
-        # Of one port, so that it comes back where it was.
+        # The port is fixed, so that the server comes back at the same address.
         self._server = Child("-m", "benchmarks.embedded_server", str(free_port()))
         self._robot: Child | None = None
         self._visitors: Child | None = None
@@ -87,7 +87,7 @@ class Faults:
 
     @property
     def uri(self) -> str:
-        """Of the server, by the way that can be cut."""
+        """The server's, through the relay."""
         assert self._relay is not None
         return self._relay.uri
 
@@ -102,24 +102,24 @@ class Faults:
         self.end()
 
     def end(self) -> None:
-        """End all that still runs, in order; idempotent."""
+        """End all processes that still run, in order; idempotent."""
         self._stack.close()
 
     def begin_audience(self) -> None:
-        """Have the recording and the visitors' sessions begin: the producer is there."""
+        """Begin the recording and the visitors' sessions. The producer must be there."""
         assert self._relay is not None
         self._begin("audience", "recorder", self._relay.server_uri, str(self.recording))
         self._visitors = self._begin("audience", "visitors", self._relay.server_uri, str(self.visits))
 
     @contextmanager
     def happening(self, every: float | None) -> Iterator[None]:
-        """Break one thing after the other, and let it come back, until the block ends.
+        """Break one part after another, and let it come back, until the block ends.
 
         Args:
-            every: Seconds from one to the next; None: nothing breaks.
+            every: Seconds between two faults; None: nothing breaks.
 
         Raises:
-            ChildProcessError: Something did not come back.
+            ChildProcessError: A part did not come back.
         """
         if every is None:
             yield

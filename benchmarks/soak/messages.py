@@ -1,4 +1,4 @@
-"""What is sent to a robot that is killed now and then, and where every message has got to."""
+"""The messages to a robot that is killed now and then, and the account of what became of each."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ __all__ = ["Account", "Sender", "account"]
 PERIOD: Final = 0.01
 
 IN_HAND_SECONDS: Final = 0.5
-"""What a robot may acknowledge before it is killed without having written it down: what came in so many seconds before."""
+"""Seconds before a kill in which a robot may have acknowledged messages that it had not written down."""
 
 _SEND_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
 class Account:
-    """Where the messages have got to.
+    """What became of the messages.
 
     Attributes:
-        sent: How many there were.
-        twice: Those that arrived more than once: sent again, because the robot had not acknowledged them.
-        in_hand: Those that a robot had acknowledged, and not yet written down, when it was killed.
-        lost: Those of which nothing is known.
+        sent: Number of messages that were sent.
+        twice: Number that arrived more than once, because the robot had not acknowledged them and they were sent again.
+        in_hand: Number that a robot had acknowledged, but not written down, when it was killed.
+        lost: Number that are missing for another reason.
     """
 
     sent: int
@@ -39,10 +39,10 @@ class Account:
 
 
 def account(sent: Sequence[float], taken: Iterable[int], kills: Sequence[float]) -> Account:
-    """Account for all messages, each known by its number.
+    """Account for all messages; each is known by its number.
 
     Args:
-        sent: When each was sent, in seconds.
+        sent: When each message was sent, in seconds.
         taken: The numbers that the robots wrote down.
         kills: When a robot was killed, by the clock of `sent`.
 
@@ -66,12 +66,12 @@ class Sender:
     """Sends 100 numbered messages a second, from a thread of its own.
 
     Args:
-        channel: Where to; its session is resumed, and sends again what was not acknowledged.
+        channel: The channel of a session that is resumed and sends again what was not acknowledged.
     """
 
     def __init__(self, channel: DataChannel) -> None:
         self.sent: list[float] = []
-        """When each message was sent, by `time.monotonic`; its index is its number."""
+        """When each message was sent, by `time.monotonic`. The index is the message's number."""
         self._channel = channel
         self._stop = threading.Event()
 
@@ -92,5 +92,5 @@ class Sender:
             number = len(self.sent)
             self.sent.append(time.monotonic())
             self._channel.send(str(number), timeout=_SEND_SECONDS)
-            # Held up, it does not hurry afterwards.
+            # A delay is not made up for by sending faster.
             due = max(due + PERIOD, time.monotonic())

@@ -1,6 +1,7 @@
-"""A robot of the soak, which is killed and frozen: writes down each message before anything else.
+"""A robot of the soak, which is killed and frozen. It writes down each message before it does anything else.
 
-Run as ``python -m benchmarks.soak.robot URI FILE``; adds each message to the file as a line; ends when its standard input does.
+Run as ``python -m benchmarks.soak.robot URI FILE``. It adds a line to the file for each message, and ends with its standard
+input.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ LABEL = "orders"
 
 
 def serve(uri: str, path: str) -> None:
-    """Write down what comes until the standard input ends."""
+    """Write down the messages until standard input ends."""
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     robot = Producer(uri, name=NAME)
     orders = robot.add_channel(LABEL)

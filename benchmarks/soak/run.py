@@ -1,4 +1,4 @@
-"""The soak itself: a producer, and a consumer whose session is resumed, in this process; the others in theirs."""
+"""Runs the soak: a producer and a consumer whose session is resumed, in this process; the others in processes of their own."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ _QUICK: Final = Retry(maximum=1.5)
 
 @dataclass(frozen=True)
 class SoakResult:
-    """What a soak showed.
+    """The result of a soak.
 
     Attributes:
-        seconds: Of streaming.
-        faults: How often each fault happened.
-        visits: Sessions that came and went in order.
-        messages: What has become of those to the robot.
-        memory: Mebibytes of this process every five seconds.
-        warm_up: Entries of `memory` that belong to the warm-up.
-        left: Names of threads, and targets of descriptors, that were left when all was closed.
-        recorded: Seconds of the recording between its first and its last flash.
-        offset_at_begin: Seconds that the sound lags the frames, the median of the first twenty flashes.
-        offset_at_end: The same of the last twenty.
+        seconds: Length of the soak.
+        faults: Number of faults, by their names.
+        visits: Number of sessions of the visitors that were opened and closed without an error.
+        messages: The account of the messages to the robot.
+        memory: Resident set size of this process in MiB, every five seconds.
+        warm_up: Number of entries of `memory` that belong to the warm-up.
+        left: Names of threads and targets of descriptors that were left when all was closed.
+        recorded: Seconds of the recording from its first flash to its last one.
+        offset_at_begin: Seconds by which the sound lags the video, the median of the first twenty flashes.
+        offset_at_end: The same for the last twenty flashes.
     """
 
     seconds: float
@@ -59,7 +59,7 @@ class SoakResult:
 
     @property
     def growth(self) -> float:
-        """Mebibytes between the median of the first quarter after the warm-up and that of the last quarter."""
+        """MiB from the median of the first quarter after the warm-up to that of the last quarter."""
         after = self.memory[self.warm_up :]
         quarter = max(1, len(after) // 4)
         return median(after[-quarter:]) - median(after[:quarter])
@@ -68,19 +68,19 @@ class SoakResult:
 def run(
     minutes: float, warm_up_minutes: float, fault_every: float | None, progress: Callable[[str], None]
 ) -> SoakResult:
-    """Stream, while consumers come and go, one records, and something breaks every few seconds.
+    """Stream while consumers come and go, one consumer records, and a part breaks every few seconds.
 
     Args:
-        minutes: Of streaming.
-        warm_up_minutes: Of those, before memory counts.
-        fault_every: Seconds from one fault to the next; None: nothing breaks.
-        progress: Told what happens.
+        minutes: Length of the soak.
+        warm_up_minutes: Minutes of the soak before memory counts.
+        fault_every: Seconds between two faults; None: nothing breaks.
+        progress: Called with what happens.
 
     Returns:
-        What it showed.
+        The result.
 
     Raises:
-        ChildProcessError: One of the other processes did not start, or not again.
+        ChildProcessError: Another process did not start or did not come back.
     """
     memory: list[float] = []
     # libuv keeps a pipe from its first loop to the end of the process.
@@ -132,7 +132,7 @@ def _stream(
 
 
 def _wait_until_arrived(faults: Faults, count: int) -> None:
-    # The last that was sent is the last that arrives; if it does not, the account says so.
+    # The last message arrives last. If it does not arrive, the account reports it.
     deadline = time.monotonic() + _ARRIVAL_SECONDS
     while str(count - 1) not in faults.orders.read_text().split()[-100:] and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -159,6 +159,6 @@ def _descriptors() -> Counter[str]:
         try:
             found[os.readlink(each).split(":")[0]] += 1
         except FileNotFoundError:
-            # The one of this very listing.
+            # This is the descriptor of the listing itself.
             continue
     return found

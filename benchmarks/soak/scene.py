@@ -1,4 +1,4 @@
-"""A picture that flashes and a sound that beeps at every full second of one clock, and finding both again."""
+"""A video that flashes and a sound that beeps at every full second of one clock, and the measurement of both in a recording."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LOUD: Final = 4000
 _QUIET_SECONDS: Final = 0.4
 
 Offsets = list[tuple[float, float]]
-"""Of each flash with its beep: seconds into the file, and by how many seconds the beep comes later."""
+"""For each flash with a beep: its time in the file in seconds, and the seconds by which the beep is later."""
 
 
 @contextmanager
@@ -47,13 +47,13 @@ def performing(video: VideoSource, audio: AudioSource) -> Iterator[None]:
 
 
 def offsets_of(path: Path) -> Offsets:
-    """How far sound and picture of a recording are apart.
+    """The offset between the sound and the video of a recording.
 
     Args:
-        path: Of a recording of `performing`.
+        path: A recording of `performing`.
 
     Returns:
-        An entry per flash that has a beep within half a second.
+        An entry for each flash that has a beep within half a second.
     """
     with av.open(str(path)) as container:
         flashes = _onsets(((frame.time or 0.0, _brightness(frame)) for frame in container.decode(video=0)), _BRIGHT)
@@ -77,7 +77,7 @@ def _flash(video: VideoSource, stop: threading.Event) -> None:
     due = time.monotonic()
     while not stop.wait(max(0.0, due - time.monotonic())):
         picture = (bright if _is_on(due) else dark).copy()
-        # Something to encode.
+        # Noise gives the encoder something to do.
         left = int(due * 200) % (_SHAPE[1] - 80)
         picture[200:280, left : left + 80] = noise.integers(0, 256, (80, 80, 3), np.uint8)
         video.write(picture)
@@ -95,7 +95,7 @@ def _beep(audio: AudioSource, stop: threading.Event) -> None:
 
 
 def _brightness(frame: av.VideoFrame) -> float:
-    # The corner, which the noise never crosses.
+    # The noise never crosses this corner.
     plane = np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(-1, frame.planes[0].line_size)
     return float(plane[:100, :100].mean())
 

@@ -1,1 +1,1 @@
-"""Live video: one producer process per contestant, its consumers in processes of their own, all on one machine."""
+"""Live video: one producer process for each contestant, and its consumers in processes of their own, all on one machine."""

@@ -1,11 +1,11 @@
 """The consumers' processes: ``python -m benchmarks.video.consumers viewer|counters WORKLOAD``.
 
-The viewer is one consumer that decodes; the counters are the others, and only count what comes, at a low priority: on
-this machine they would take from the producer what consumers on other machines do not. All of them are aiortc's
-connections up to the decrypted packets, the same for every contestant.
+The viewer is one consumer that decodes. The counters are the other consumers, which only count what arrives. They run at a low
+priority, because on this machine they would take processor time from the producer, which consumers on other machines do not.
+All consumers are aiortc's connections up to the decrypted packets, the same for each contestant.
 
-The first line of standard input is the producer's address. Prints ``ready`` when all consumers receive, then answers
-each window on standard input with a measurement.
+The first line of standard input is the producer's address. The process prints ``ready`` when all its consumers receive. Then it
+answers each window on standard input with a measurement.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Consumer:
     """One connection that receives video.
 
     Args:
-        bitrate: To report as its estimate, in bits per second.
+        bitrate: Bit/s to report as its estimate.
         decodes: Whether it is the viewer.
     """
 
@@ -65,7 +65,7 @@ class Consumer:
         self.viewer = Viewer(self._request_keyframe) if decodes else None
 
     async def receive(self, signalling: Signalling) -> None:
-        """Connect; returns when video comes, and the viewer sees a picture."""
+        """Connect. Returns when video arrives, and for the viewer when a frame is decoded."""
         session_id = await signalling.join()
         offer = await signalling.receive(session_id)
         assert not isinstance(offer, IceMessage)

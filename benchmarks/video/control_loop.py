@@ -1,6 +1,6 @@
-"""A robot's control loop at 500 Hz, in the producer's process: how late it gets, and what the process costs meanwhile.
+"""A robot's control loop at 500 Hz, in the producer's process: how late it is, and what the process costs meanwhile.
 
-As a program (``python -m benchmarks.video.control_loop``) there is nothing else in its process: the floor.
+As a program (``python -m benchmarks.video.control_loop``) it runs alone in its process, which gives the floor.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from benchmarks.video.workload import ProducerMeasurement, Window, percentiles
 __all__ = ["answer_windows"]
 
 PERIOD: Final = 1 / 500
-"""Seconds."""
+"""Seconds between two ticks."""
 
 
 def answer_windows() -> None:
-    """Run the loop on this thread in every window that a line of standard input gives, and print what it saw.
+    """Run the loop on this thread during each window that standard input gives, and print its measurement.
 
     Returns when standard input ends.
     """

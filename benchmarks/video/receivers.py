@@ -1,7 +1,7 @@
-"""What takes the packets of one consumer's video: it counts frames, and in the viewer also decodes them.
+"""Receives the packets of one consumer's video, counts its frames, and for the viewer also decodes them.
 
-Instead of aiortc's own way from packet to picture, which hands a frame on only when the next one begins, and would cost
-this machine more than the producers that it measures.
+It replaces aiortc's way from packet to frame, which passes a frame on only when the next one begins, and which would cost this
+machine more than the producers that are measured.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ KEYFRAME_REQUEST_SECONDS: Final = 0.3
 class FrameCounter:
     """Counts complete frames: all packets up to one with the marker bit, without a gap in their sequence numbers.
 
-    Lives on the loop. Takes the place of the receiver's own packet handler, and reports the workload's bitrate as this
-    consumer's estimate.
+    All methods are called on the loop. The counter replaces the receiver's own packet handler, and reports the workload's
+    bitrate as this consumer's estimate.
 
     Args:
-        receiver: Whose packets to take.
-        bitrate: Bits per second to report.
-        on_frame: Called with the complete frame, as VP8, and the source that it came from; None: only count.
+        receiver: The receiver whose packets to take.
+        bitrate: Bit/s to report.
+        on_frame: Called with each complete frame, as VP8, and its SSRC; None: frames are only counted.
     """
 
     def __init__(
@@ -55,14 +55,14 @@ class FrameCounter:
 
     @property
     def count(self) -> int:
-        """Complete frames so far."""
+        """Number of complete frames so far."""
         return len(self._arrivals)
 
     def within(self, window: Window) -> tuple[float, float]:
-        """What came in a window.
+        """The frame rate and bitrate in a window.
 
         Returns:
-            Complete frames per second, and their kbit per second.
+            Complete frames per second, and their kbit/s.
         """
         seconds = window.end - window.start
         sizes = [size for arrival, size in self._arrivals if window.start <= arrival < window.end]
@@ -99,13 +99,13 @@ class Viewer:
     """Decodes the frames of one consumer on a thread of its own, and reads the timestamps in them.
 
     Args:
-        request_keyframe: Called on the thread with the source that shall send a keyframe.
+        request_keyframe: Called on the thread with the SSRC that shall send a keyframe.
     """
 
     def __init__(self, request_keyframe: Callable[[int], None]) -> None:
         self._request_keyframe = request_keyframe
         self._frames: queue.SimpleQueue[tuple[bytes, int] | None] = queue.SimpleQueue()
-        # Appended to by the thread alone; read when the window is over.
+        # Only the thread appends to it; it is read when the window is over.
         self._seen: list[tuple[float, float | None]] = []
         self._thread = threading.Thread(target=self._decode_all, daemon=True)
         self._thread.start()
@@ -116,21 +116,21 @@ class Viewer:
 
     @property
     def has_picture(self) -> bool:
-        """Whether a picture was decoded and its time read."""
+        """Whether a frame was decoded and its timestamp read."""
         return any(latency is not None for _, latency in self._seen[:])
 
     def within(self, window: Window) -> tuple[list[float], int]:
-        """The pictures that were decoded in a window.
+        """The frames that were decoded in a window.
 
         Returns:
-            Latencies in seconds, and how many timestamps could not be read.
+            Latencies in seconds, and the number of frames whose timestamps could not be read.
         """
         latencies = [latency for moment, latency in self._seen[:] if window.start <= moment < window.end]
         readable = [latency for latency in latencies if latency is not None]
         return readable, len(latencies) - len(readable)
 
     def close(self) -> None:
-        """End the thread."""
+        """Stop the thread."""
         self._frames.put(None)
         self._thread.join()
 

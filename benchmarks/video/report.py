@@ -1,4 +1,4 @@
-"""What the video benchmark found: tables for people, one JSON document for machines."""
+"""Results of the video benchmark: tables for people, a JSON document for programs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _EXPLANATION: Final = (
 
 @dataclass(frozen=True)
 class _Finding:
-    """A figure that tells something by itself."""
+    """A figure that is a finding by itself."""
 
     what: str
     of: str
@@ -40,11 +40,11 @@ class _Finding:
 
 
 def print_video(console: Console, result: VideoResult) -> None:
-    """Show what was measured, what follows from it, and what is missing.
+    """Print the measurements, the findings, and what is missing.
 
     Args:
-        console: Where.
-        result: Of `benchmarks.video.rounds.run`.
+        console: The console to print on.
+        result: The result of `benchmarks.video.rounds.run`.
     """
     table = Table(
         title=f"Live video, VP8, {result.workloads[0].fps} fps, {result.workloads[0].bitrate / 1000:g} kbit/s wanted;"
@@ -85,7 +85,7 @@ def print_video(console: Console, result: VideoResult) -> None:
 
 
 def video_json(result: VideoResult) -> str:
-    """Everything as a JSON document: every round, and what follows."""
+    """All rounds and findings as a JSON document."""
     return json.dumps({**asdict(result), "findings": [asdict(finding) for finding in _findings(result)]}, indent=2)
 
 

@@ -1,4 +1,4 @@
-"""All contestants under all loads: this library, bare aiortc and webrtcbin, in alternating rounds."""
+"""All contestants with all workloads: this library, bare aiortc and webrtcbin, in alternating rounds."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Contestant:
     """A module of `benchmarks.video.contestants`.
 
     Attributes:
-        name: In the report.
+        name: Its name in the report.
         module: The module's.
     """
 
@@ -40,7 +40,7 @@ class Contestant:
     module: str
 
     def python(self) -> str | None:
-        """The interpreter that it runs on, or None where that is not installed."""
+        """The interpreter on which it runs; None: it is not installed."""
         if self.module != "gst_signalling":
             return sys.executable
         python = find_gst_signalling()
@@ -55,15 +55,15 @@ CONTESTANTS: Final = (LIBRARY, AIORTC, GST_SIGNALLING)
 
 @dataclass(frozen=True)
 class Stream:
-    """One contestant under one load in one round.
+    """One contestant with one workload in one round.
 
     Attributes:
-        contestant: Its name.
-        workload: What it streamed.
-        producer: Of its process.
-        viewer: Of the consumer that decoded.
-        counters: Of the other consumers; None where there are none.
-        machine_cpu_cores: What all of the machine's processes used; None where the system does not tell.
+        contestant: The contestant's name.
+        workload: The workload.
+        producer: Measurement of the producer's process.
+        viewer: Measurement of the consumer that decodes.
+        counters: Measurement of the other consumers; None: there are no others.
+        machine_cpu_cores: Cores that all processes of the machine used; None: the system does not report it.
     """
 
     contestant: str
@@ -75,22 +75,22 @@ class Stream:
 
     @property
     def fps(self) -> list[float]:
-        """Of each consumer."""
+        """Complete frames per second of each consumer."""
         return self.viewer.fps + (self.counters.fps if self.counters is not None else [])
 
     @property
     def kbit_per_s(self) -> list[float]:
-        """Of each consumer."""
+        """RTP payload in kbit/s of each consumer."""
         return self.viewer.kbit_per_s + (self.counters.kbit_per_s if self.counters is not None else [])
 
     @property
     def consumers_cpu_cores(self) -> float:
-        """Of all consumers together."""
+        """Cores that all consumers used together."""
         return self.viewer.cpu_cores + (self.counters.cpu_cores if self.counters is not None else 0.0)
 
     @property
     def others_cpu_cores(self) -> float | None:
-        """Of whatever ran beside the producer and the consumers, and disturbed them."""
+        """Cores that other processes used, which disturbed the measurement; None: the system does not report it."""
         if self.machine_cpu_cores is None:
             return None
         return self.machine_cpu_cores - self.producer.cpu_cores - self.consumers_cpu_cores
@@ -98,14 +98,14 @@ class Stream:
 
 @dataclass
 class VideoResult:
-    """What all rounds gave.
+    """The results of all rounds.
 
     Attributes:
-        signalling: Which server the contestants met their consumers on, but for bare aiortc.
-        workloads: What was streamed.
+        signalling: The server on which the contestants met their consumers; bare aiortc uses a socket instead.
+        workloads: The workloads.
         streams: In the order of the rounds.
-        floors: The control loop with nothing else in its process and nothing streamed, once in each round.
-        missing: Contestants that could not take part, and streams that failed, in words.
+        floors: The control loop alone in its process, with nothing streamed, once in each round.
+        missing: A sentence for each contestant that could not take part and each stream that failed.
     """
 
     signalling: str
@@ -115,11 +115,11 @@ class VideoResult:
     missing: list[str] = field(default_factory=list)
 
     def of(self, contestant: str, workload: VideoWorkload) -> list[Stream]:
-        """The rounds of one contestant under one load."""
+        """The rounds of one contestant with one workload."""
         return [each for each in self.streams if (each.contestant, each.workload) == (contestant, workload)]
 
     def median(self, contestant: str, workload: VideoWorkload, value: Callable[[Stream], float | None]) -> float | None:
-        """The median over the rounds, or None where there is none."""
+        """The median over the rounds; None: there is no value."""
         values = [found for each in self.of(contestant, workload) if (found := value(each)) is not None]
         return median(values) if values else None
 
@@ -127,17 +127,17 @@ class VideoResult:
 def run(
     rounds: int, seconds: float, bitrate: int, only: tuple[str, ...], progress: Callable[[str], None]
 ) -> VideoResult:
-    """Measure all contestants under all loads, one after another, several times.
+    """Measure all contestants with all workloads, one after another, in each round.
 
     Args:
-        rounds: How many times.
-        seconds: That each is measured for in a round.
-        bitrate: In bits per second, for all.
-        only: Parts of contestants' names to take; empty: all.
-        progress: Is told what is being measured.
+        rounds: Number of rounds.
+        seconds: Length of each measurement.
+        bitrate: Bit/s, for all contestants.
+        only: Parts of the names of the contestants to measure; empty: all.
+        progress: Called with what is being measured.
 
     Returns:
-        The measurements, with what is missing.
+        The measurements, and what is missing.
     """
     chosen = [each for each in CONTESTANTS if not only or any(part in each.name for part in only)]
     use_reference = find_reference_server() is not None
@@ -174,7 +174,7 @@ def _measure(contestant: Contestant, uri: str, workload: VideoWorkload, seconds:
         assert python is not None
         module = f"benchmarks.video.contestants.{contestant.module}"
         producer = stack.enter_context(running([python, "-m", module, uri, workload.to_json()]))
-        # Started before the producer is ready, because most of what they need to begin is their imports.
+        # Started before the producer is ready, because their imports take most of their time to start.
         consumers = [
             stack.enter_context(running([sys.executable, "-m", "benchmarks.video.consumers", role, workload.to_json()]))
             for role in (("viewer", "counters") if workload.consumers > 1 else ("viewer",))
@@ -196,7 +196,7 @@ def _measure(contestant: Contestant, uri: str, workload: VideoWorkload, seconds:
 
 
 def _answers(processes: list[Process], seconds: float) -> tuple[list[str], float | None]:
-    """What each process says of one window, the same for all, and how many cores the machine used in it."""
+    """The answer of each process for the same window, and the number of cores that the machine used in it."""
     start = time.monotonic() + _SETTLE_SECONDS
     window = Window(start, start + seconds)
     for process in processes:
@@ -214,7 +214,7 @@ def _machine_cpu_cores(window: Window) -> float | None:
 
 
 def _machine_cpu_seconds() -> float | None:
-    """What all processes used since the machine was started (proc(5))."""
+    """Seconds that all processes used since the machine was started (proc(5))."""
     if not _STATISTICS.exists():
         return None
     user, nice, system, _idle, _iowait, irq, softirq = map(int, _STATISTICS.read_text().split()[1:8])

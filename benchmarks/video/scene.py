@@ -1,6 +1,6 @@
-"""The picture that all contestants send: a textured scene that moves as before a turning camera, with the time drawn in.
+"""The frames that all contestants send: a textured scene that moves as before a turning camera, with the time drawn in.
 
-Imports numpy and the standard library only: the contestants run in different virtualenvs.
+Imports numpy and the standard library only, because the contestants run in different virtual environments.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ PictureFormat = Literal["bgr24", "yuv420p"]
 
 _VIEWS: Final = 30
 _SWING: Final = 8
-"""Half of what the scene moves, in pixels; even, so that the chroma planes move with it."""
+"""Half of the scene's motion, in pixels; even, so that the chroma planes move with it."""
 
 _SQUARE: Final = 16
-"""Pixels, one macroblock of VP8 and H264, whose edges it lies on: one value in each."""
+"""Width of a square of the timestamp in pixels: one macroblock of VP8 and H264, with whose borders it is aligned."""
 
 _COLUMNS: Final = 8
 _BYTES: Final = 7
-"""Six of microseconds, one to check them."""
+"""Bytes of the timestamp: six of microseconds, one to check them."""
 
 _CHECK: Final = 0xA5
 _HEIGHT: Final = _BYTES * _SQUARE
@@ -37,12 +37,12 @@ _WIDTH: Final = _COLUMNS * _SQUARE
 
 
 class Scene:
-    """Pictures that were made beforehand, so that taking one costs little but drawing the time.
+    """Frames that were made in advance, so that taking one costs little more than drawing the time.
 
     Args:
-        width: Pixels, even.
-        height: Pixels, even.
-        picture_format: Of the arrays: ``bgr24`` is ``(height, width, 3)``, ``yuv420p`` is ``(height * 3 / 2, width)``.
+        width: Width in pixels, even.
+        height: Height in pixels, even.
+        picture_format: Format of the arrays: ``bgr24`` is ``(height, width, 3)``, ``yuv420p`` is ``(height * 3 / 2, width)``.
     """
 
     def __init__(self, width: int, height: int, picture_format: PictureFormat) -> None:
@@ -56,10 +56,10 @@ class Scene:
         self._pictures = itertools.cycle(pictures)
 
     def take(self) -> Picture:
-        """The next picture, with the time of now drawn into it.
+        """The next frame, with the current time drawn into it.
 
         Returns:
-            An array that is drawn into again a second later.
+            An array that is reused one second later.
         """
         picture = next(self._pictures)
         _draw_timestamp(picture, time.monotonic_ns() // 1000)
@@ -67,14 +67,14 @@ class Scene:
 
 
 def live_pictures(workload: VideoWorkload, picture_format: PictureFormat) -> Iterator[Picture]:
-    """Pictures as a camera gives them: each when it is due.
+    """Yield frames as a camera gives them, each when it is due.
 
     Args:
-        workload: Their size and rate.
-        picture_format: Of the arrays.
+        workload: The size and frame rate.
+        picture_format: Format of the arrays.
 
     Yields:
-        See `Scene.take`; without end.
+        Arrays as from `Scene.take`, forever.
     """
     scene = Scene(workload.width, workload.height, picture_format)
     started = time.monotonic()
@@ -84,16 +84,16 @@ def live_pictures(workload: VideoWorkload, picture_format: PictureFormat) -> Ite
 
 
 def read_timestamp(luma: NDArray[Any]) -> float | None:
-    """Read the time that was drawn into a picture.
+    """Read the time that was drawn into a frame.
 
     Args:
-        luma: ``(height, width)`` of the decoded picture.
+        luma: The decoded frame's luma plane, ``(height, width)``.
 
     Returns:
-        Seconds of `time.monotonic`; None when the squares are not those of a timestamp.
+        Seconds of `time.monotonic`; None: the squares are not those of a timestamp.
     """
     squares = luma[:_HEIGHT, :_WIDTH].reshape(_BYTES, _SQUARE, _COLUMNS, _SQUARE)
-    # Without the edges, which the encoder blurs.
+    # The edges are left out, because the encoder blurs them.
     means = squares[:, 4:12, :, 4:12].mean(axis=(1, 3))
     *content, check = np.packbits(means > 127).tobytes()
     return int.from_bytes(bytes(content), "big") / 1e6 if check == _check_of(content) else None
@@ -114,7 +114,7 @@ def _check_of(content: bytes | list[int]) -> int:
 
 
 def _views(width: int, height: int) -> list[tuple[slice, slice]]:
-    """Where the camera looks, one round in `_VIEWS` steps."""
+    """The regions that the camera looks at; one circle takes `_VIEWS` steps."""
     angles = np.arange(_VIEWS) * 2 * np.pi / _VIEWS
     tops = 2 * np.rint(_SWING / 2 * (1 + np.sin(angles))).astype(int)
     lefts = 2 * np.rint(_SWING / 2 * (1 + np.cos(angles))).astype(int)
@@ -141,7 +141,7 @@ def _panorama(width: int, height: int) -> Picture:
 
 
 def _yuv_planes(bgr: Picture) -> tuple[Picture, Picture, Picture]:
-    """BT.601 in limited range, chroma of each 2x2 pixels."""
+    """Planes in BT.601 limited range, with chroma of 2x2 pixels each."""
     blue, green, red = (bgr[:, :, index].astype(np.float32) for index in range(3))
     y = 16 + 0.257 * red + 0.504 * green + 0.098 * blue
     u = 128 - 0.148 * red - 0.291 * green + 0.439 * blue

@@ -1,4 +1,4 @@
-"""How the consumers meet their producer: at a signalling server, or over a plain socket where there is none."""
+"""How the consumers meet their producer: on a signalling server, or over a plain socket."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ __all__ = ["ServerSignalling", "Signalling", "SocketSignalling", "connect"]
 
 
 class Signalling(Protocol):
-    """One way to meet; lives on the loop."""
+    """One way to meet; all methods are called on the loop."""
 
     async def join(self) -> str:
-        """Begin a session with the producer; returns its id."""
+        """Start a session with the producer.
+
+        Returns:
+            The session's id.
+        """
 
     async def receive(self, session_id: str) -> SdpMessage | IceMessage:
-        """The next message of the producer in a session."""
+        """Wait for the producer's next message in a session."""
 
     async def answer(self, session_id: str, sdp: str) -> None:
         """Send the answer to the producer's offer."""
@@ -31,13 +35,13 @@ class Signalling(Protocol):
 
 
 async def connect(address: str) -> Signalling:
-    """Choose by the address.
+    """Connect to a signalling server or to a producer, by the form of the address.
 
     Args:
         address: ``ws://...`` of a signalling server, or ``HOST:PORT`` of the producer itself.
 
     Returns:
-        Connected.
+        The connected object.
     """
     if address.startswith("ws://"):
         return await ServerSignalling.connect(address)
@@ -45,10 +49,10 @@ async def connect(address: str) -> Signalling:
 
 
 class ServerSignalling:
-    """At a signalling server, all sessions over one connection.
+    """Meets on a signalling server, with all sessions over one connection.
 
     Args:
-        address: Its ``ws://HOST:PORT``.
+        address: The server's ``ws://HOST:PORT``.
     """
 
     def __init__(self, address: str) -> None:
@@ -62,18 +66,18 @@ class ServerSignalling:
 
     @classmethod
     async def connect(cls, address: str) -> ServerSignalling:
-        """Connect, and look the producer up."""
+        """Connect, and look up the producer."""
         self = cls(address)
         await asyncio.to_thread(self._client.connect)
         self._producer_id = (await asyncio.to_thread(find_producer, PRODUCER, address)).id
         return self
 
     async def join(self) -> str:
-        """Begin a session with the producer; returns its id."""
+        """Start a session with the producer; returns its id."""
         return await asyncio.to_thread(self._client.start_session, self._producer_id)
 
     async def receive(self, session_id: str) -> SdpMessage | IceMessage:
-        """The next message of the producer in a session."""
+        """Wait for the producer's next message in a session."""
         return await self._messages[session_id].get()
 
     async def answer(self, session_id: str, sdp: str) -> None:
@@ -95,10 +99,10 @@ class ServerSignalling:
 
 
 class SocketSignalling:
-    """Over a TCP connection to the producer for each session: its offer, our answer, one JSON per line.
+    """Meets over a TCP connection to the producer for each session: its offer, then the answer, one JSON object per line.
 
     Args:
-        address: Its ``HOST:PORT``.
+        address: The producer's ``HOST:PORT``.
     """
 
     def __init__(self, address: str) -> None:
@@ -106,14 +110,14 @@ class SocketSignalling:
         self._streams: dict[str, tuple[asyncio.StreamReader, asyncio.StreamWriter]] = {}
 
     async def join(self) -> str:
-        """Begin a session with the producer; returns its id."""
+        """Start a session with the producer; returns its id."""
         reader, writer = await asyncio.open_connection(self._host, int(self._port))
         session_id = str(writer.get_extra_info("sockname"))
         self._streams[session_id] = reader, writer
         return session_id
 
     async def receive(self, session_id: str) -> SdpMessage | IceMessage:
-        """The next message of the producer in a session."""
+        """Wait for the producer's next message in a session."""
         reader, _ = self._streams[session_id]
         description = json.loads(await reader.readline())
         return SdpMessage(session_id, SdpType(description["type"]), description["sdp"])

@@ -1,7 +1,7 @@
-"""What is streamed and what is measured of it, as the processes of the benchmark tell each other.
+"""The workloads and measurements, as the processes of the benchmark send them to each other.
 
-Imports the standard library only: the contestants run in different virtualenvs. All times are of `time.monotonic`, one
-clock for all processes of a machine.
+Imports the standard library only, because the contestants run in different virtual environments. All times are of
+`time.monotonic`, which is the same clock in all processes of a machine.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Final, Self
 __all__ = ["PRODUCER", "ConsumersMeasurement", "ProducerMeasurement", "VideoWorkload", "Window", "percentiles"]
 
 PRODUCER: Final = "video benchmark"
-"""Name that the producers register."""
+"""Name as which the producers register."""
 
 
 @dataclass(frozen=True)
 class _Line:
-    """One line between two processes."""
+    """One line from a process to another."""
 
     def to_json(self) -> str:
-        """As a line or a command line argument."""
+        """The object as a line or a command line argument."""
         return json.dumps(asdict(self))
 
     @classmethod
@@ -34,14 +34,14 @@ class _Line:
 
 @dataclass(frozen=True)
 class VideoWorkload(_Line):
-    """What a producer streams, and to how many.
+    """The video that a producer streams, and the number of its consumers.
 
     Attributes:
-        width: Pixels.
-        height: Pixels.
-        consumers: How many there are.
-        fps: Pictures a second.
-        bitrate: Bits a second that the encoder is asked for; every consumer reports it as its estimate.
+        width: Width in pixels.
+        height: Height in pixels.
+        consumers: Number of consumers.
+        fps: Frames per second.
+        bitrate: Bit/s that the encoder is set to; every consumer reports it as its estimate.
     """
 
     width: int
@@ -52,17 +52,17 @@ class VideoWorkload(_Line):
 
     @property
     def name(self) -> str:
-        """In the report."""
+        """The workload's name in the report."""
         return f"{self.width}x{self.height}, {self.consumers}"
 
 
 @dataclass(frozen=True)
 class Window(_Line):
-    """When to measure.
+    """The interval in which to measure.
 
     Attributes:
-        start: Seconds.
-        end: Seconds.
+        start: Begin in seconds.
+        end: End in seconds.
     """
 
     start: float
@@ -71,13 +71,13 @@ class Window(_Line):
 
 @dataclass(frozen=True)
 class ProducerMeasurement(_Line):
-    """What a producer's process did in a window.
+    """The measurement of a producer's process in a window.
 
     Attributes:
         cpu_cores: User and system time per second, without the control loop's own.
-        loop_p50_ms: How late the control loop was at the median.
-        loop_p99_ms: At the 99th percentile.
-        loop_max_ms: At worst.
+        loop_p50_ms: Median lateness of the control loop.
+        loop_p99_ms: The 99th percentile.
+        loop_max_ms: The maximum.
     """
 
     cpu_cores: float
@@ -88,15 +88,15 @@ class ProducerMeasurement(_Line):
 
 @dataclass(frozen=True)
 class ConsumersMeasurement(_Line):
-    """What one process of consumers saw in a window.
+    """The measurement of a process of consumers in a window.
 
     Attributes:
-        fps: Of each consumer: frames that were complete, per second.
-        kbit_per_s: Of each consumer: RTP payload.
+        fps: Complete frames per second of each consumer.
+        kbit_per_s: RTP payload in kbit/s of each consumer.
         cpu_cores: User and system time per second of the process.
-        latency_p50_ms: From the drawn timestamp until the picture was decoded; None where nothing was decoded.
-        latency_p99_ms: At the 99th percentile.
-        unreadable: Pictures whose timestamp could not be read.
+        latency_p50_ms: Median from the drawn timestamp until the frame was decoded; None: no frame was decoded.
+        latency_p99_ms: The 99th percentile.
+        unreadable: Number of frames whose timestamps could not be read.
     """
 
     fps: list[float]
@@ -108,6 +108,6 @@ class ConsumersMeasurement(_Line):
 
 
 def percentiles(values: Sequence[float]) -> tuple[float, float]:
-    """The median and the 99th percentile of two values or more."""
+    """The median and the 99th percentile of at least two values."""
     cuts = quantiles(values, n=100, method="inclusive")
     return cuts[49], cuts[98]

@@ -1,6 +1,6 @@
 """Before: a consumer on gst-signalling 1.1.2, asyncio and GStreamer's webrtcbin. After: `threaded_consumer.py`.
 
-The numbers mark the same steps in both. To run it, with gst-signalling and GStreamer installed:
+The numbers mark the same steps in both programs. Run these in two terminals, with gst-signalling and GStreamer installed:
 
     gst-signalling-sync serve
     python examples/migration/asynchronous_consumer.py
@@ -19,29 +19,29 @@ from gst_signalling.utils import async_find_producer_peer_id_by_name
 
 async def consume(options: argparse.Namespace) -> None:
     """Print what the producer sends, and answer it."""
-    # (1) The producer must be there already; KeyError if it is not.
+    # (1) The producer must be there already, else this raises KeyError.
     peer_id = await async_find_producer_peer_id_by_name(options.host, options.port, "data-producer")
-    # (2) Where the server is, and whose session to join.
+    # (2) The server, and the producer to start a session with.
     consumer = GstSignallingConsumer(host=options.host, port=options.port, producer_peer_id=peer_id)
     channels = []
 
     def on_message(channel: Any, text: str) -> None:
-        # (5) and (6) One of GStreamer's threads calls this.
+        # (5), (6) One of GStreamer's threads calls this.
         print(text, flush=True)
         channel.emit("send-string", "pong")
 
     def on_data_channel(webrtc: Any, channel: Any) -> None:
-        # (4) The producer's channel.
+        # (4) The producer's channel is open.
         channel.connect("on-message-string", on_message)
-        # A channel that nobody refers to emits no signals.
+        # A channel without a reference emits no signals.
         channels.append(channel)
 
     consumer.on("new_session", lambda session: session.pc.connect("on-data-channel", on_data_channel))
 
-    # (3) Returns when the session was requested; whether it will connect is not known yet.
+    # (3) This returns when the session was requested. It is not known yet whether the session will connect.
     await consumer.connect()
     try:
-        # (7) Until Ctrl-C.
+        # (7) Serve until Ctrl-C.
         await consumer.consume()
     finally:
         # (8) Disconnect.

@@ -1,6 +1,6 @@
-"""After: `asynchronous_consumer.py`, moved to gst-signalling-sync. The numbers mark the same steps in both.
+"""After: `asynchronous_consumer.py` on gst-signalling-sync. The numbers mark the same steps in both programs.
 
-Either consumer joins either producer. In three terminals:
+Either consumer works with either producer. Run these in three terminals:
 
     gst-signalling-sync serve
     python examples/migration/threaded_producer.py
@@ -22,20 +22,20 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8443)
     options = parser.parse_args()
 
-    # (1), (2) and (3) Waits for a producer of that name, and returns when the session is connected; or raises what went
-    # wrong. `with` ends the session and disconnects.
+    # (1), (2), (3) `connect` waits for a producer of that name. It returns when the session is connected, or raises an error
+    # that says what went wrong. `with` ends the session and disconnects.
     with (
         contextlib.suppress(KeyboardInterrupt),
         connect(host=options.host, port=options.port, name="data-producer") as session,
     ):
-        # (4) The producer's channel, open.
+        # (4) The producer's channel is open.
         chat = session.channel("chat")
-        # (5) Each message, until Ctrl-C (7) or the producer ends the session.
+        # (5), (7) The loop gets each message, until Ctrl-C or until the producer ends the session.
         for text in chat:
             print(text, flush=True)
-            # (6) The answer.
+            # (6) Answer the message.
             chat.send("pong")
-    # (8) What `with` did: the last answer has arrived, the session is ended, no thread is left.
+    # (8) When `with` is left, the last answer has arrived, the session has ended, and no thread is left.
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""After: `asynchronous_producer.py`, moved to gst-signalling-sync. The numbers mark the same steps in both.
+"""After: `asynchronous_producer.py` on gst-signalling-sync. The numbers mark the same steps in both programs.
 
-Either producer serves either consumer. In three terminals:
+Either producer works with either consumer. Run these in three terminals:
 
     gst-signalling-sync serve
     python examples/migration/threaded_producer.py
@@ -23,24 +23,24 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8443)
     options = parser.parse_args()
 
-    # (1) Where the server is, and what this producer is called. Nothing connects yet.
+    # (1) The server, and this producer's name. Nothing connects yet.
     producer = Producer(host=options.host, port=options.port, name="data-producer")
 
-    # (2) and (3) The channel, once for every session to come. What depends on the consumer goes into a receiver of
-    # `producer.session_requested`; the offer waits for it, so that no channel comes too late.
+    # (2), (3) Every session gets this channel. A channel that depends on the consumer is added in a receiver of
+    # `producer.session_requested`. The offer is made after the receiver has returned, so that no channel is too late.
     chat = producer.add_channel("chat")
 
-    # (6) The producer's one callback thread calls this, in the order in which things happened.
+    # (6) The producer's callback thread calls this, in the order in which the messages came.
     @chat.message.connect
     def on_message(channel: BroadcastChannel, session: Session, data: str | bytes) -> None:
         print(data, flush=True)
 
-    # (7) and (8) `with` connects, and closes however it ends, after what was sent last has arrived.
+    # (7), (8) `with` connects. At its end it closes the producer, when the last messages have arrived.
     with contextlib.suppress(KeyboardInterrupt), producer:
         start = time.monotonic()
         while True:
-            # (4) and (5) Sends in all sessions that are connected now; from this thread, as from any other. One that is
-            # too slow for 100 messages a second misses some.
+            # (4), (5) Send in all sessions that are connected now; callable from any thread. A consumer that is too slow for
+            # 100 messages a second misses some of them.
             with contextlib.suppress(WaitTimeout):
                 chat.send(f"ping: {time.monotonic() - start:.1f} s", timeout=0)
             time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""What the attacks share."""
+"""Fixtures of the attacks."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .victim import Victim
 
 @pytest.fixture
 def victim(_ahead_of_other_programs: None) -> Iterator[Victim]:
-    """A robot with an embedded server as it is by default, ahead of other programs."""
+    """A robot that embeds a server with the default limits, with priority over other programs."""
     with Victim() as victim:
         yield victim
 
 
 @pytest.fixture
 def honest(victim: Victim) -> Iterator[RawPeer]:
-    """A peer of the victim's server that asks for the list now and then."""
+    """A peer of the victim's server that asks for the list from time to time."""
     with RawPeer(victim.uri) as peer:
         yield peer

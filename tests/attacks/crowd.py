@@ -1,4 +1,4 @@
-"""A robot with a producer that strangers attack, and the operator whose session with it must not notice."""
+"""A robot with a producer that strangers attack, and an operator whose session with it must not be affected."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class AttackedProducer(Helper):
     """A robot that sends 100 messages a second and a video of 30 frames a second.
 
     Args:
-        uri: Of the signalling server.
-        limits: Of its `SessionLimits`; a rate is a list of two numbers.
+        uri: The signalling server's.
+        limits: Its `SessionLimits`; a rate is a list of two numbers.
     """
 
     def __init__(self, uri: str, **limits: Any) -> None:
@@ -33,10 +33,10 @@ class AttackedProducer(Helper):
 
 
 class Operator(Helper):
-    """A session with the robot, connected.
+    """A connected session with the robot.
 
     Args:
-        uri: Of the signalling server.
+        uri: The signalling server's.
     """
 
     def __init__(self, uri: str) -> None:
@@ -46,7 +46,7 @@ class Operator(Helper):
 
 @contextlib.contextmanager
 def reading(strangers: list[Stranger]) -> Iterator[None]:
-    """Have strangers take what they are sent, and drop it, so that the server goes on with them."""
+    """Have strangers read and drop what they are sent, so that the server keeps them connected."""
     done = threading.Event()
 
     def read() -> None:

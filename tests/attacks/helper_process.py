@@ -1,4 +1,4 @@
-"""`Helper`: a program of this package in a process of its own, which tells what it notices."""
+"""`Helper`: a program of this package in a process of its own, which reports its measurements."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SECONDS = 60.0
 
 
 class Helper:
-    """A program of this package that tells what it notices, a line of JSON for each time that it is asked."""
+    """A program of this package that prints its measurements as a line of JSON each time that it is asked."""
 
     def __init__(self, module: str, *arguments: str) -> None:
-        # What was given back is measured, and not what the C library keeps of it for later.
+        # With this the C library returns freed memory at once, so that the resident size shows what the program has freed.
         self._process = subprocess.Popen(
             [sys.executable, "-m", f"tests.attacks.{module}", *arguments],
             cwd=ROOT,

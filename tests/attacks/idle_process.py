@@ -1,8 +1,8 @@
 """A crowd of peers without a role, which answer pings and do nothing else.
 
-Its arguments are the server's port and how many there are. They come from several addresses of 127.0.0.0/8, as one has not so
-many ports. It prints a line when all are connected, and for each line of its standard input one of JSON: how many are still
-connected. It ends with its standard input.
+Its arguments are the server's port and the number of peers. They connect from several addresses of 127.0.0.0/8, because one
+address has too few ports. It prints a line when all are connected. For each line of its standard input it prints a line of
+JSON with the number of peers that are still connected. It ends with its standard input.
 """
 
 from __future__ import annotations
@@ -38,7 +38,12 @@ class _Crowd:
         return len(self._peers)
 
     def come(self, first: int, count: int) -> None:
-        """Connect some more, the first of which has this number."""
+        """Connect more peers.
+
+        Args:
+            first: Number of the first peer.
+            count: Number of peers.
+        """
         for number in range(first, first + count):
             peer = socket.socket()
             peer.bind((f"127.0.1.{1 + number // _PER_ADDRESS}", 0))
@@ -52,10 +57,10 @@ class _Crowd:
         """Answer pings.
 
         Args:
-            seconds: How long to wait for the next one.
+            seconds: Maximum that it waits for a ping.
 
         Returns:
-            Whether there is something on the standard input.
+            Whether standard input has something to read.
         """
         is_asked = False
         for descriptor, _ in self._poll.poll(seconds):
@@ -87,7 +92,7 @@ def main() -> None:
     crowd = _Crowd(port)
     for first in range(0, count, _AT_ONCE):
         crowd.come(first, min(_AT_ONCE, count - first))
-        # Not before the last ones are in: a server does not have them wait for each other.
+        # A new peer may be welcomed later than the next one connects, so this waits for all of them.
         while crowd.welcomed < len(crowd):
             crowd.serve(1.0)
     print("connected", flush=True)

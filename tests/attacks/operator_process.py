@@ -1,7 +1,7 @@
-"""An operator's program: a session with the producer "robot", and what it notices of gaps.
+"""An operator's program: a session with the producer "robot", and the gaps in what it receives.
 
-Its argument is the server's URI. It prints a line once it is connected. For each line of its standard input it prints, as JSON,
-the longest gap between two messages and between two frames since the last time, in seconds; it ends with its standard input.
+Its argument is the server's URI. It prints a line when it is connected. For each line of its standard input it prints, as JSON,
+the longest gap between two messages and between two frames since the last time, in seconds. It ends with its standard input.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gst_signalling_sync.errors import SignallingError
 
 
 class Gaps:
-    """The longest gap between events; two threads touch it."""
+    """The longest gap between events; used on two threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -31,7 +31,7 @@ class Gaps:
             self._count += 1
 
     def take(self) -> dict[str, float]:
-        """The longest gap so far, the one that has not ended included, and the number of events."""
+        """The longest gap since the last call, including one that has not ended, and the number of events."""
         with self._lock:
             self._extend()
             taken = {"gap": self._longest, "count": self._count}

@@ -1,4 +1,4 @@
-"""`Pace`: when what is done at intervals is done next, such as a byte of a slow attack, or a turn of a robot's loop."""
+"""`Pace`: waits for the ticks of an interval, such as those of a slow attack or of a robot's loop."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ["Pace"]
 
 
 class Pace:
-    """Ticks at an interval. Ticks that were missed are not made up for.
+    """Ticks at an interval. Missed ticks are not made up for.
 
     Args:
-        seconds: From one tick to the next.
+        seconds: Seconds between two ticks.
     """
 
     def __init__(self, seconds: float) -> None:

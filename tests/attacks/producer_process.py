@@ -1,7 +1,7 @@
 """A robot's program with a producer, which sends 100 messages a second and a video of 30 frames a second.
 
 Its arguments are the server's URI and ``SessionLimits`` as JSON (a rate is a list of two numbers). It prints its peer id, and
-for each line of its standard input a line of JSON; it ends with its standard input.
+a line of JSON for each line of its standard input. It ends with its standard input.
 """
 
 from __future__ import annotations

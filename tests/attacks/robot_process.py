@@ -1,7 +1,7 @@
-"""A robot's program that embeds the server, and tells on request how late its 100 Hz loop was.
+"""A robot's program that embeds the server, and reports on request how late its 100 Hz loop was.
 
-Its argument is the server's limits as JSON, beside ``descriptors`` (``RLIMIT_NOFILE``); ``null`` is a robot without a server.
-It prints the port, and for each line of its standard input a line of JSON; it ends with its standard input.
+Its argument is the server's limits as JSON, with ``descriptors`` (``RLIMIT_NOFILE``); ``null``: a robot without a server.
+It prints the port, and a line of JSON for each line of its standard input. It ends with its standard input.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PERIOD = 0.01
 
 
 class Loop(threading.Thread):
-    """A control loop that does nothing but be on time."""
+    """A control loop that only measures how late it is."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)

@@ -1,4 +1,4 @@
-"""Strangers: clients that send what they like, as fast as they may, and read nothing unless told to."""
+"""Strangers: clients that send arbitrary bytes as fast as they can, and read only when a test has them read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HANDSHAKE = (
 
 
 def masked(opcode: int, payload: bytes) -> bytes:
-    """A client's frame, with a mask of zeros, so that making it costs nothing."""
+    """A client's WebSocket frame. Its mask is zeros, which costs no processor time."""
     size = len(payload)
     if size < 126:
         return struct.pack("!BB4x", FIN | opcode, 0x80 | size) + payload
@@ -36,12 +36,12 @@ def masked(opcode: int, payload: bytes) -> bytes:
 
 
 def message(type_: str, **fields: Any) -> bytes:
-    """A message of the signalling protocol as a client's frame."""
+    """A message of the signalling protocol in a client's WebSocket frame."""
     return masked(TEXT, json.dumps({"type": type_, **fields}).encode())
 
 
 class Stranger:
-    """A connection that has shaken hands, and whose welcome was read."""
+    """A connection whose handshake is complete and whose welcome was read."""
 
     def __init__(self, port: int, receive_buffer: int | None = None, address: str = "127.0.0.1") -> None:
         self.socket = socket.socket()
@@ -65,7 +65,11 @@ class Stranger:
         self.send(message("setPeerStatus", roles=roles, meta=meta))
 
     def flood(self, data: bytes, seconds: float) -> int:
-        """Send as much of this as the server takes within some time; how many bytes that were."""
+        """Send as many of the bytes as the server takes within a number of seconds.
+
+        Returns:
+            The number of bytes that were sent.
+        """
         end = time.monotonic() + seconds
         sent = 0
         self.socket.setblocking(False)
@@ -80,7 +84,7 @@ class Stranger:
         return sent
 
     def is_cut_off(self, seconds: float = SECONDS) -> bool:
-        """Whether the server ends the connection within some time; reads what comes until then."""
+        """Whether the server ends the connection within a number of seconds. Reads what arrives until then."""
         self.socket.settimeout(seconds)
         try:
             while self.socket.recv(2**16):
@@ -92,7 +96,7 @@ class Stranger:
         return True
 
     def reads_until(self, condition: Callable[[], object]) -> None:
-        """Read and drop what comes until something has happened."""
+        """Read and drop what arrives until a condition holds."""
         deadline = time.monotonic() + SECONDS
         self.socket.settimeout(0.01)
         while not condition():
@@ -106,7 +110,7 @@ class Stranger:
 
 @contextlib.contextmanager
 def connected(port: int, count: int, **options: Any) -> Iterator[list[Stranger]]:
-    """So many strangers, for as long as the block lasts."""
+    """A number of strangers, connected for the duration of the block."""
     strangers: list[Stranger] = []
     try:
         for _ in range(count):
@@ -119,7 +123,7 @@ def connected(port: int, count: int, **options: Any) -> Iterator[list[Stranger]]
 
 @contextlib.contextmanager
 def attacking(*attacks: Any) -> Iterator[None]:
-    """Run functions in threads while the block lasts, at the priority of ordinary programs; all end by themselves."""
+    """Run functions on threads during the block, at the priority of ordinary programs. All must end by themselves."""
 
     def attack(function: Any) -> None:
         with contextlib.suppress(PermissionError):

@@ -18,7 +18,7 @@ STATUSES = 5_500
 
 @pytest.fixture
 def gate() -> Iterator[threading.Event]:
-    """What a receiver waits for that takes too long; open in the end."""
+    """The event that a slow receiver waits for; set when the test ends."""
     gate = threading.Event()
     yield gate
     gate.set()
@@ -30,7 +30,7 @@ def test_no_session_begins_whose_receivers_would_wait_behind_too_many(
     robot = Producer(embedded_server.uri, name="robot", limits=SessionLimits(callbacks=3))
     robot.session_started.connect(lambda producer, session: gate.wait(SECONDS))
     with robot, Consumer(embedded_server.uri) as consumer:
-        # Of each session its beginning and its end wait for the receiver.
+        # The beginning and the end of each session wait for the receiver.
         begun = 0
         while can_start(consumer):
             begun += 1

@@ -1,4 +1,4 @@
-"""M8: connections without end, and a process that is out of file descriptors."""
+"""M8: any number of connections, and a process that has no file descriptors left."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .victim import Victim
 SECONDS = 10.0
 
 BYTE_SECONDS = 0.05
-"""From one byte of a slow handshake to the next."""
+"""Seconds between two bytes of a slow handshake."""
 
 
 @contextlib.contextmanager
@@ -35,7 +35,7 @@ def tcp_connections(port: int, count: int) -> Iterator[list[socket.socket]]:
 
 
 def answer_of(connection: socket.socket) -> bytes:
-    """The first of what the server says; empty where it only ends the connection."""
+    """The first bytes of the server's answer; empty if it only closes the connection."""
     try:
         return connection.recv(4096)
     except ConnectionResetError:
@@ -43,7 +43,7 @@ def answer_of(connection: socket.socket) -> bytes:
 
 
 def is_let_in(uri: str) -> bool:
-    """Whether there is room for one more."""
+    """Whether the server has room for one more connection."""
     try:
         RawPeer(uri).close()
     except (OSError, websocket.WebSocketException):
@@ -82,7 +82,7 @@ def test_connections_that_never_shake_hands_make_room_for_those_that_do() -> Non
 
 
 def test_one_address_behind_a_proxy_cannot_take_all_connections() -> None:
-    # The loopback is exempt, so only a forwarded address shows it.
+    # The loopback interface is exempt from this limit, so only a forwarded address reaches it.
     limits = ServerLimits(connections_per_address=3)
     with (
         SignallingServer(port=0, limits=limits, trusted_proxies=["127.0.0.1"]) as server,

@@ -1,4 +1,4 @@
-"""A server with as many peers as it takes, most of them idle, and what strangers do on top of that."""
+"""A server with as many peers as it accepts, most of them idle, and the attacks of strangers on it."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ MIB = 1024 * KIB
 MAX_BYTES_PER_IDLE_PEER = 10 * KIB
 FIRST = 200
 PAUSE = 0.1
-"""From one question of the honest peer to the next: if it asked more often, the limit of its own rate would hold it up."""
+"""Seconds between two requests of the honest peer. With a shorter pause its own rate limit would delay it."""
 
 FILES = 40_000
 OTHER_FILES = 4_000
-"""What the server opens beside the idle peers, where it may not open 40,000: then those who come last are turned away."""
+"""Number of files that the server opens besides those of the idle peers. Without 40,000 in all, the last peers are refused."""
 SECONDS = 120.0
 GIVEN_BACK_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """How many there are, and how often the honest peer asks during each attack."""
+    """The number of peers, and of the honest peer's requests during each attack."""
 
     idle: int
     bytewise: int
@@ -51,9 +51,9 @@ MANY = Crowd(idle=20_000, bytewise=2_000, bytes_sent=12, deaf=200, listeners=500
 
 @pytest.fixture
 def files() -> Iterator[int]:
-    """How many files this process and the ones that it starts may open: as many as they need, or the system gives."""
+    """The number of files that this process and its children may open: as many as they need, or as the system allows."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # Only some may raise the hard limit.
+    # Only some users may raise the hard limit.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, max(FILES, before[1])))
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -72,7 +72,7 @@ def test_crowd_and_what_strangers_do_on_top_of_it(many: Crowd, files: int) -> No
     idle = min(many.idle, files - OTHER_FILES)
     with Victim(descriptors=files) as victim:
         with Helper("idle_process", str(victim.port), str(FIRST)):
-            # What is made once, and the pages of the first of many objects, belong to nobody.
+            # This memory is used once, or is the first page of many objects, and must not count for the peers.
             empty = victim.resident_bytes()
         wait_until(lambda: victim.tell()["peers"] == 0, "they are gone", SECONDS)
         with Helper("idle_process", str(victim.port), str(idle)) as crowd, RawPeer(victim.uri) as honest:
@@ -91,7 +91,7 @@ def test_crowd_and_what_strangers_do_on_top_of_it(many: Crowd, files: int) -> No
 
                 def are_gone() -> bool:
                     pace.wait()
-                    # The honest peer asks meanwhile, and so answers pings.
+                    # The honest peer's requests make it answer pings meanwhile.
                     return honest.hears_nothing() and victim.tell()["peers"] == idle + 1
 
                 wait_until(are_gone, "gone", SECONDS)
@@ -128,7 +128,7 @@ def bytewise(victim: Victim, honest: RawPeer, many: Crowd) -> None:
 
 
 def deaf(victim: Victim, honest: RawPeer, many: Crowd) -> None:
-    """Peers that ask for lists and never read."""
+    """Peers that ask for lists and never read them."""
     with connected(victim.port, many.deaf, receive_buffer=4096) as strangers:
 
         def ask() -> None:
@@ -140,7 +140,7 @@ def deaf(victim: Victim, honest: RawPeer, many: Crowd) -> None:
 
 
 def restless(victim: Victim, honest: RawPeer, many: Crowd) -> None:
-    """A peer that changes its status as fast as it may, and many that are told."""
+    """A peer that changes its status as often as it may, and many peers that are told."""
     changes = b"".join(message("setPeerStatus", roles=["producer"], meta=number) for number in range(2000))
     with connected(victim.port, many.listeners) as strangers:
         for stranger in strangers:
@@ -152,7 +152,7 @@ def restless(victim: Victim, honest: RawPeer, many: Crowd) -> None:
 
 
 def sudden(victim: Victim, honest: RawPeer, many: Crowd) -> None:
-    """Connections of one address that come at once, and stay; those for which there is no room are turned away."""
+    """Connections of one address that all come at once and stay. Those for which there is no room are refused."""
     with contextlib.ExitStack() as stack:
 
         def come() -> None:

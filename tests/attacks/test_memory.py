@@ -1,4 +1,4 @@
-"""S2, H3, M6, M7: what strangers can make the server hold is bounded, and given back."""
+"""S2, H3, M6, M7: what strangers can make the server hold is limited, and is given back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_peer_that_pings_and_does_not_read_is_held_up(victim: Victim) -> None:
 
     sent = stranger.flood(PING_FRAME * (40 * MIB // len(PING_FRAME)), seconds=3)
 
-    # The burst, three seconds, and what the kernels of both ends hold.
+    # The burst, three seconds at the rate, and what the kernels of both ends buffer.
     assert sent < (500 + 3 * 100) * len(PING_FRAME) + 8 * MIB
     assert victim.resident_bytes() - before < 8 * MIB
     stranger.close()

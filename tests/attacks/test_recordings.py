@@ -1,4 +1,4 @@
-"""M15: what a peer sends costs a recording bounded time and memory."""
+"""M15: what a peer sends costs a recording a limited amount of time and memory."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ FPS = 30
 
 
 class Sender:
-    """Sends a video in VP8, which its recording has to re-encode; frame by frame, at times that the test decides.
+    """Sends VP8 video, which its recording must re-encode, frame by frame at times that the test decides.
 
     Args:
-        width: Of its frames.
-        height: Of its frames.
+        width: Width of its frames in pixels.
+        height: Height of its frames in pixels.
     """
 
     def __init__(self, width: int, height: int) -> None:
@@ -33,7 +33,7 @@ class Sender:
         self._number = 0
 
     def next(self, *, keyframe: bool = False) -> EncodedFrame:
-        """The next frame, which is complete a thirtieth of a second after the one before."""
+        """The next frame, which is complete 1/30 s after the one before."""
         frame = av.VideoFrame(self._encoder.width, self._encoder.height, "yuv420p")
         frame.pts = self._number
         frame.pict_type = 1 if keyframe else 0
@@ -43,12 +43,12 @@ class Sender:
         return EncodedFrame("VP8", bytes(packet), round(seconds * VIDEO_CLOCK_RATE), packet.is_keyframe, seconds)
 
     def seconds(self, timestamp: int) -> float:
-        """As of a `RemoteClock`."""
+        """The capture time, as `RemoteClock.seconds`."""
         return timestamp / VIDEO_CLOCK_RATE
 
 
 def recorded(sender: Sender, asked: list[None]) -> RecordedVideo:
-    """The video of a recording that can hold H264 alone; takes note of each keyframe that it asks for."""
+    """The video of a recording that can only hold H264; notes each keyframe that it requests."""
     return RecordedVideo(RecordingClock(Zero(0.0, 0.0), sender), ("H264",), lambda: asked.append(None))
 
 

@@ -1,4 +1,4 @@
-"""Whoever is not to come in, or not to do something, is refused in the documented way, by one line, without a secret in it."""
+"""A client without permission is refused in the documented way, and one line of the log says so without a secret."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ GUESSED = "GUESSED-TOKEN"
 
 
 class Log(logging.Handler):
-    """All that is logged, as with ``-vvv``, where secrets would show first."""
+    """All that is logged, as with ``-vvv``, where secrets would most likely show."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -44,7 +44,7 @@ class Log(logging.Handler):
         self.lines.append(f"{record.levelname} {self.format(record)}")
 
     def assert_one_line_without(self, *secrets: str) -> None:
-        """Of the levels that are shown by default."""
+        """Assert one line at the levels that are shown by default, and that no line contains a secret."""
         shown = [line for line in self.lines if not line.startswith(("DEBUG ", "INFO "))]
         assert len(shown) == 1, shown
         for secret in secrets:
@@ -64,14 +64,14 @@ def log() -> Iterator[Log]:
 
 @pytest.fixture
 def guarded(log: Log) -> Iterator[SignallingServer]:
-    """A server with tokens; afterwards its log has one warning, and no secret."""
+    """A server with tokens. At its end the log must have one warning and no secret."""
     with SignallingServer(port=0, tokens=SECRETS) as server:
         yield server
     log.assert_one_line_without(*SECRETS, GUESSED)
 
 
 def exchange(server: SignallingServer, request: bytes) -> bytes:
-    """What the server answers to bytes, until it ends the connection."""
+    """Send bytes, and return what the server sends until it closes the connection."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=SECONDS) as stranger:
         stranger.sendall(request)
         answer = b""
@@ -136,7 +136,7 @@ def test_handshake_that_does_not_say_who_it_is(guarded: SignallingServer, reques
 def test_request_that_smuggles_another_one(guarded: SignallingServer, request_: bytes) -> None:
     answer = exchange(guarded, request_)
 
-    # Nothing after the first request is answered, and it itself opens nothing.
+    # Nothing after the first request is answered, and the first one opens nothing.
     assert answer.count(b"HTTP/1.1 ") <= 1
     assert b"welcome" not in answer
     assert guarded.peers == {}
@@ -219,7 +219,7 @@ def test_session_of_others(message: str, log: Log) -> None:
         assert list(server.sessions) == [session_id]
         assert robot.receive()["type"] == "startSession"
         assert robot.hears_nothing()
-        # It answers a request, as the reference server does, so its line is none of the warnings.
+        # The refusal answers a request, as in the reference server, so the line is not a warning.
         assert len([line for line in log.lines if line.startswith("INFO ") and "is not part of" in line]) == 1
 
 
@@ -281,7 +281,7 @@ def test_tls_that_is_too_old(ca: PrivateCA, version: ssl.TLSVersion, log: Log) -
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
     old.minimum_version = old.maximum_version = version
-    # Where the client's own OpenSSL would not offer it.
+    # The client's OpenSSL might not offer this version by default.
     old.set_ciphers("ALL:@SECLEVEL=0")
     with SignallingServer(port=0, cert=certificate_of(ca)) as server:
         with (
@@ -298,12 +298,12 @@ def test_plain_http_on_the_tls_port(ca: PrivateCA, log: Log) -> None:
         answer = exchange(server, handshake("Authorization: Bearer ROBOTS-TOKEN"))
         wait_until(lambda: server.refusals == {"tls": 1}, "it was noted")
 
-        # At most a TLS alert.
+        # The answer is at most a TLS alert.
         assert answer[:1] in (b"", b"\x15")
     log.assert_one_line_without(*SECRETS)
 
 
-# What is not refused
+# Not refused
 
 
 def test_compression_that_browsers_offer_is_declined_and_the_connection_goes_on() -> None:

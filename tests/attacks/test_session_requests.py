@@ -1,4 +1,4 @@
-"""H2, S3: sessions without end are asked of a producer, and nobody who has one, or asks for one, notices."""
+"""H2, S3: a producer is asked for any number of sessions, without an effect on peers that have or request one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CONNECT_SECONDS = 2.0
 
 @pytest.fixture(params=["embedded", pytest.param("reference", marks=pytest.mark.interop)])
 def port(request: pytest.FixtureRequest) -> Iterator[int]:
-    """That of a server which lets a crowd ask for as many sessions as it likes."""
+    """The port of a server that lets a crowd request as many sessions as it likes."""
     with ExitStack() as stack:
         if request.param == "reference":
             yield stack.enter_context(run_reference_server()).port

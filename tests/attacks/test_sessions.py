@@ -1,4 +1,4 @@
-"""H5, M10, M13, M16, L17, L19, U11: what a peer can do to the other end of a session of its own."""
+"""H5, M10, M13, M16, L17, L19, U11: what a peer can do to the other end of its own session."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_empty_messages_fill_the_queue_too(embedded_server: SignallingServer) ->
         producer.add_channel("data")
         with connect(embedded_server.uri, name="robot") as session:
             channel = session.create_channel("data of its own")
-            # The loop takes nothing meanwhile.
+            # The loop sends nothing meanwhile.
             is_over = threading.Event()
             session.link.call(is_over.wait, 60.0)
 
@@ -212,7 +212,7 @@ def candidate(host: str, port: int = 9) -> Candidate:
 
 
 async def taken_candidates(*candidates: Candidate, most: int | None = None) -> list[str]:
-    """The hosts of the peer's candidates to which checks may go."""
+    """The hosts of the peer's candidates to which connectivity checks are sent."""
     transport = RTCIceTransport(RTCIceGatherer())
     path = IceConnection.adopt(transport, IceSettings(IceOptions(), candidates=most))
     for each in candidates:

@@ -1,4 +1,4 @@
-"""The server under attack, and what an honest peer and the robot beside it notice."""
+"""The server under attack, and its effect on an honest peer and on the robot that embeds it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from .pace import Pace
 __all__ = ["Victim"]
 
 LATE_SECONDS = 0.010
-"""How late the robot's 100 Hz loop may be at p99."""
+"""Maximum lateness of the robot's 100 Hz loop at p99, in seconds."""
 
 LIST_SECONDS = 0.1
-"""How long an honest peer may wait for the list at p99."""
+"""Maximum that an honest peer waits for the list at p99, in seconds."""
 
 QUESTION_SECONDS = 0.02
-"""From one of its questions to the next."""
+"""Seconds between two of its requests."""
 
 
 class Robot(Helper):
     """A robot's process, with a 100 Hz loop and an embedded server.
 
     Args:
-        limits: Those of the server, and ``descriptors``; a rate is a list of two numbers. None: no server.
+        limits: The server's limits, and ``descriptors``; a rate is a list of two numbers. None: no server.
     """
 
     def __init__(self, limits: dict[str, Any] | None) -> None:
@@ -44,14 +44,14 @@ class Robot(Helper):
         return (int(fields[11]) + int(fields[12])) / 100
 
     def list_seconds(self, honest: RawPeer, times: int, pause: float = QUESTION_SECONDS) -> list[float]:
-        """How long an honest peer waited for a list, each time; sorted.
+        """How long an honest peer waited for a list, for each request, sorted.
 
-        It is a list of nobody, as reading a long one takes the peer itself some time.
+        The list is empty, because reading a long one takes the peer itself some time.
 
         Args:
-            honest: Asks.
-            times: How often. From 50 on the limit of its own rate holds it up, unless it asks at most ten times a second.
-            pause: From one question to the next, in seconds.
+            honest: The peer that asks.
+            times: Number of requests. From 50 on the peer's rate limit delays it, unless it asks at most ten times a second.
+            pause: Seconds between two requests.
         """
         waited, pace = [], Pace(pause)
         for _ in range(times):
@@ -63,19 +63,19 @@ class Robot(Helper):
 
 
 class Victim(Robot):
-    """A robot whose server is attacked, and one without a server, which shows what the machine alone does to a loop."""
+    """A robot whose server is attacked, and a robot without a server, which shows the machine's own effect on a loop."""
 
     def __init__(self, **limits: Any) -> None:
         super().__init__(limits)
         self._other = Robot(None)
 
     def assert_nobody_notices(self, honest: RawPeer, questions: int = 60, pause: float = QUESTION_SECONDS) -> None:
-        """Ask for the list again and again; neither that nor the robot's loop may be late at p99.
+        """Ask for the list repeatedly. Neither the answers nor the robot's loop may be late at p99.
 
         Args:
-            honest: Asks.
-            questions: How often.
-            pause: From one question to the next, in seconds.
+            honest: The peer that asks.
+            questions: Number of requests.
+            pause: Seconds between two requests.
         """
         self.tell()
         self._other.tell()
@@ -94,10 +94,10 @@ class Victim(Robot):
 
 
 def percentile(ranked: list[float], percent: float) -> float:
-    """The smallest value that so many percent do not exceed.
+    """The smallest value that a percentage of the values does not exceed.
 
     Args:
-        ranked: Sorted values.
-        percent: 0..100.
+        ranked: The values, sorted.
+        percent: 0 to 100.
     """
     return ranked[min(len(ranked) - 1, int(len(ranked) * percent / 100))]

@@ -1,1 +1,1 @@
-"""Tracks that come, pause and go while a session runs."""
+"""Tracks that are added, paused and removed while a session runs."""

@@ -58,7 +58,7 @@ def test_consumer_cannot_add_tracks_with_a_producer_of_another_program(embedded_
 
 
 class SilentPeer(AnsweringPeer):
-    """A consumer that answers no offer but the first, until it is told to."""
+    """A consumer that answers only the first offer, until it is told to answer again."""
 
     def __init__(self, uri: str) -> None:
         super().__init__(uri, lambda sections: sections)

@@ -1,4 +1,4 @@
-"""A page of Chromium watches a producer of this library whose tracks come and go."""
+"""A page of Chromium receives from a producer of this library whose tracks are added and removed."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def producer(embedded_server: SignallingServer) -> Iterator[Producer]:
 
 
 def decoded(page: BrowserPage, name: str) -> int:
-    """The frames of a track that were decoded."""
+    """Number of decoded frames of a track."""
     found = (each for each in page.stats() if each["type"] == "inbound-rtp" and each["trackIdentifier"] == name)
     return max((each.get("framesDecoded") or 0 for each in found), default=0)
 
 
 def wait_for(page: BrowserPage, wanted: set[str], after: str) -> None:
-    """Wait until the page has exactly these tracks, and frames of each come."""
+    """Wait until the page has exactly these tracks, and receives frames of each."""
     wait_until(lambda: {each["id"] for each in page.tracks()} == wanted, f"{after}: {wanted}", SECONDS)
     before = {name: decoded(page, name) for name in wanted}
     wait_until(lambda: all(decoded(page, name) > before[name] for name in wanted), f"{after}: all are seen", SECONDS)

@@ -1,4 +1,4 @@
-"""A webrtcsink that adds and removes streams while this library's consumer watches."""
+"""A webrtcsink adds and removes streams while this library's consumer receives."""
 
 from __future__ import annotations
 

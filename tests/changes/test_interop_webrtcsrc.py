@@ -1,4 +1,4 @@
-"""A webrtcsrc watches a producer of this library whose tracks come, pause and go."""
+"""A webrtcsrc receives from a producer of this library whose tracks are added, paused and removed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def receiver(embedded_server: SignallingServer, producer: Producer, tmp_path: Pa
 
 
 def grows(receiver: WebRTCSrc, number: int) -> bool:
-    """Whether as many pads bring frames."""
+    """Whether the number of pads that deliver frames is this."""
     before = receiver.counts
     wait_until(lambda: receiver.counts["video_0"] > before["video_0"] + 20, "the first track goes on", SECONDS)
     return sum(count > before.get(pad, 0) + 2 for pad, count in receiver.counts.items()) == number
@@ -68,7 +68,7 @@ def test_paused_track_goes_on(producer: Producer, receiver: WebRTCSrc) -> None:
         wait_until(lambda: grows(receiver, 2), "both are seen", SECONDS)
         wrist.pause()
         wait_until(lambda: grows(receiver, 1), "one is seen", SECONDS)
-        # Longer than receivers of RTP wait until they take a sender for gone (RFC 3550 section 6.3.5).
+        # Longer than the timeout after which an RTP receiver considers a sender gone (RFC 3550 section 6.3.5).
         for _ in range(15):
             assert grows(receiver, 1)
         wrist.resume()

@@ -1,4 +1,4 @@
-"""Random changes of tracks in one session, asked for by both ends at once; a track that stays loses nothing."""
+"""Random changes of tracks in one session, by both ends at once. A track that stays loses no frames."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..waiting import wait_until
 Source = VideoSource | AudioSource
 
 MOST_LOST_SECONDS = 0.2
-"""Of the frames of a track that stays."""
+"""Maximum of the seconds for which frames of a track that stays are lost."""
 
 SETTLED_SECONDS = 60.0
 
@@ -35,8 +35,8 @@ class Changer:
 
     Args:
         role: The end.
-        prefix: Of the tracks' names.
-        seed: Of what happens.
+        prefix: Prefix of the tracks' names.
+        seed: Seed of the changes.
     """
 
     def __init__(self, role: Producer | Consumer, prefix: str, seed: int) -> None:
@@ -49,7 +49,7 @@ class Changer:
         self.changes = 0
 
     def change(self) -> None:
-        """Add, remove, replace, pause or resume one."""
+        """Add, remove, replace, pause or resume a track."""
         self.changes += 1
         kinds = ["add"] if len(self.tracks) < 3 else []
         kinds += ["remove", "replace", "pause", "resume"] if self.tracks else []
@@ -94,7 +94,7 @@ def told(session: Session) -> str:
 
 
 def agrees(session: Session, changer: Changer, *kept: str) -> bool:
-    """Whether an end has exactly the tracks that the other one sends."""
+    """Whether an end has exactly the tracks that the other end sends."""
     return (
         sorted(each.name for each in session.videos) == sorted([*kept, *changer.known_as(VideoSource)])
         and sorted(each.name for each in session.audios) == changer.known_as(AudioSource)
@@ -103,7 +103,7 @@ def agrees(session: Session, changer: Changer, *kept: str) -> bool:
 
 
 class Heartbeat:
-    """When threads of this process had to wait for a processor, which says nothing of the sessions in it."""
+    """Detects when threads of this process waited for a processor, which is not the sessions' fault."""
 
     def __init__(self) -> None:
         self._stalls: list[tuple[float, float]] = []
@@ -111,7 +111,7 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._beat)
 
     def stalled(self, begin: float, end: float) -> float:
-        """Seconds of an interval of `time.monotonic`."""
+        """Seconds of an interval for which threads waited; its begin and end are times of `time.monotonic`."""
         return sum(max(0.0, min(end, until) - max(begin, since)) for since, until in list(self._stalls))
 
     def __enter__(self) -> Self:
@@ -133,7 +133,7 @@ class Heartbeat:
 
 @contextmanager
 def watching(session: Session, name: str, camera: Camera, lost: list[float]) -> Iterator[None]:
-    """Note how long no frame of a track came that its camera had written, until the block ends."""
+    """Note for how long no frame arrived of a track whose camera wrote frames, until the block ends."""
     stop = threading.Event()
     video = session.videos[name]
     first = video.read_frame("gray8", timeout=20)
@@ -148,7 +148,7 @@ def watching(session: Session, name: str, camera: Camera, lost: list[float]) -> 
                 place = bisect.bisect(times, before.captured_at - offset + 0.001)
                 if place < len(times):
                     begin, end = times[place], frame.captured_at - offset
-                    # Frames in between came, and were not read.
+                    # Frames in between arrived, but were not read.
                     lost.append((end - begin - heartbeat.stalled(begin, end)) / (frame.number - before.number))
             before = frame
 

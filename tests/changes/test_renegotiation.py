@@ -1,4 +1,4 @@
-"""The core that decides which end offers, and when: as tables, and both ends in simulated time."""
+"""The core that decides which end offers, and when: tables, and both ends in simulated time."""
 
 from __future__ import annotations
 
@@ -63,24 +63,24 @@ def overdue(core: Renegotiation) -> object:
 @pytest.mark.parametrize(
     "history",
     [
-        # A change is offered, and nothing more once it is answered.
+        # A change is offered. Nothing is offered after the answer.
         [(connected, None), (changed, OFFER), (settled, None)],
-        # What changes before the session is connected is offered then.
+        # A change before the session is connected is offered when it is.
         [(changed, None), (settled, None), (connected, OFFER)],
         [(connected_incomplete, OFFER)],
-        # Changes that come while an offer is outstanding go into one more.
+        # All changes during an outstanding offer go into one further offer.
         [(connected, None), (changed, OFFER), (changed, None), (asked, None), (changed, None), (settled, OFFER)],
-        # The other end wants one.
+        # The other end asks for an offer.
         [(connected, None), (asked, OFFER), (settled, None)],
-        # An answer that cannot be used leaves what changed meanwhile.
+        # An unusable answer leaves the changes that came meanwhile.
         [(connected, None), (changed, OFFER), (failed, None), (changed, OFFER), (changed, None), (failed, OFFER)],
-        # No answer: it is taken back, and what changed meanwhile is offered.
+        # Without an answer the offer is withdrawn, and changes that came meanwhile are offered.
         [(connected, None), (changed, OFFER), (overdue, [WITHDRAW]), (overdue, []), (changed, OFFER)],
         [(connected, None), (changed, OFFER), (changed, None), (overdue, [WITHDRAW, OFFER])],
-        # Nothing reaches the other end for some time.
+        # The other end cannot be reached for some time.
         [(connected, None), (changed, OFFER), (cut_off, None), (changed, None), (reachable, OFFER), (settled, None)],
         [(connected, None), (reachable, None), (changed, OFFER), (reachable, None)],
-        # A track that has no section gets three attempts, and is given up once.
+        # A track that gets no section is offered three times, and then given up.
         [
             (connected, None),
             (changed, OFFER),
@@ -90,7 +90,7 @@ def overdue(core: Renegotiation) -> object:
             (settled_incomplete, None),
             (changed, OFFER),
         ],
-        # An answer to nothing changes nothing.
+        # An answer without an offer changes nothing.
         [(failed, None), (overdue, []), (connected, None), (failed, None), (settled, None)],
     ],
 )
@@ -105,7 +105,7 @@ def test_the_other_end_asks() -> None:
     assert core.changed(1.0) is ASK
     assert core.is_waiting
     assert core.changed(1.5) is None
-    # An offer that crossed the question was answered: what changed meanwhile is still to be asked for.
+    # The offer that was answered crossed the question, so that the changes since must still be asked for.
     assert core.settled(True, 2.0) is ASK
     assert core.settled(True, 3.0) is None
     assert not core.is_waiting
@@ -131,7 +131,7 @@ class Clock:
 
 @dataclass
 class Link:
-    """What is agreed on, and what is on its way between two ends."""
+    """What two ends have agreed on, and the messages on their way between them."""
 
     clock: Clock
     random: random.Random
@@ -141,7 +141,7 @@ class Link:
 
 
 class End:
-    """An end that wants to send some tracks, and what the other one knows of it."""
+    """An end that wants to send some tracks, and what the other end knows of it."""
 
     def __init__(self, link: Link, offers: bool) -> None:
         self.link = link
@@ -187,7 +187,7 @@ class End:
 
     def on_offer(self, offered: set[int], sections: int) -> None:
         self.other.agreed_by_peer(offered)
-        # As many as there are sections for, and those that it has already.
+        # The tracks that are agreed on already, and as many more as there are sections.
         kept = self.agreed & self.wanted
         more = sorted(self.wanted - kept)[: max(0, sections - len(kept))]
         self.agreed = kept | set(more)

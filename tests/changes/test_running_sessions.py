@@ -139,7 +139,7 @@ def test_track_that_is_removed_ends(producer: Producer, session: Session, stack:
     assert names(session) == ["front"]
     assert receiver.has_ended
     for _ in receiver:
-        # What had come before may still be read.
+        # Frames that arrived before may still be read.
         pass
     with pytest.raises(TrackRemoved, match="the peer removed the video track 'wrist'"):
         receiver.read()

@@ -1,4 +1,4 @@
-"""The core that decides which section carries which track."""
+"""The core that decides which media section carries which track."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_track_that_is_gone_leaves_its_section() -> None:
         (idle("front"), None),
         (idle(None), None),
         (carrying(1, "wrist"), None),
-        # The other end does not know yet that it is silent, and could not tell the two tracks apart.
+        # The other end does not know yet that the section is silent, and could not distinguish the two tracks.
         (SectionState("video", None, "wrist", is_used=True, sends=True), None),
         (SectionState("video", None, "wrist", is_used=True, is_given_up=True), None),
         (SectionState("audio"), None),

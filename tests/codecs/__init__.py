@@ -1,1 +1,1 @@
-"""Each codec: its RTP payloads byte by byte, and what becomes of its frames."""
+"""Each codec: the bytes of its RTP payloads, and the reassembly of its frames."""

@@ -1,4 +1,4 @@
-"""Frames on their way as packets: packed at any size, perhaps with a loss, and reassembled."""
+"""Frames that are sent as packets of any size, possibly with losses, and reassembled."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ TICKS = 3000
 
 
 class Way:
-    """What packets of one stream of a codec become.
+    """Receives the packets of one stream of a codec.
 
     Args:
-        codec: Its name.
+        codec: The codec's name.
     """
 
     def __init__(self, codec: str) -> None:
@@ -28,11 +28,11 @@ class Way:
         self._timestamp = 0
 
     def send(self, frames: Iterable[Sequence[bytes]], lose: Callable[[int], bool] = lambda number: False) -> None:
-        """Have frames travel.
+        """Send frames.
 
         Args:
-            frames: The payloads of each.
-            lose: Tells of a packet, by its number since the first, whether it is lost for good.
+            frames: The payloads of each frame.
+            lose: Whether a packet, given by its number since the first one, is lost for good. Defaults to no loss.
         """
         for payloads in frames:
             for index, payload in enumerate(payloads):
@@ -44,12 +44,12 @@ class Way:
             self._timestamp += TICKS
 
     def give_up(self) -> None:
-        """Have what is missing be too late."""
+        """Give up waiting for what is missing."""
         self.frames += self.reassembly.on_time(10.0)
 
     @property
     def data(self) -> list[bytes]:
-        """Of each frame that came whole."""
+        """The data of each frame that is complete."""
         return [frame.data for frame in self.frames]
 
 
@@ -61,14 +61,14 @@ def assert_loss_is_noticed(
     keyframe: Sequence[bytes],
     lost: set[int],
 ) -> None:
-    """Fail unless a stream is cut where a packet of it is lost for good, and goes on with the next keyframe.
+    """Fail unless a stream stops at a packet that is lost for good, and continues with the next keyframe.
 
     Args:
-        codec: Its name.
-        frames: Of which the first alone is a keyframe, as they come whole.
-        packets: Of each.
+        codec: The codec's name.
+        frames: The complete frames; only the first is a keyframe.
+        packets: The packets of each frame.
         following: The packets of a frame that comes after them.
-        keyframe: Those of a keyframe that comes after that.
+        keyframe: The packets of a keyframe that comes after that frame.
         lost: The numbers of the packets that are lost.
     """
     way = Way(codec)

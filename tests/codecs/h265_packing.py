@@ -1,4 +1,4 @@
-"""A sender of H265 (RFC 7798): NAL units become payloads, with decoding order numbers or without."""
+"""A sender of H265 (RFC 7798): packs NAL units into payloads, with or without decoding order numbers."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ def unit(kind: int, content: bytes) -> bytes:
 
 
 def access_unit(units: Sequence[bytes]) -> bytes:
-    """NAL units as a decoder takes them."""
+    """NAL units in the form that a decoder takes."""
     return b"".join(b"\0\0\0\1" + each for each in units)
 
 
 def packed(units: Sequence[bytes], max_payload: int, first_order: int | None = None) -> list[bytes]:
-    """The payloads of an access unit: neighbours together where they fit.
+    """The payloads of an access unit; neighbouring units share a payload if they fit.
 
     Args:
-        units: Its NAL units.
-        max_payload: Bytes.
-        first_order: Decoding order number of the first unit; None: there are none.
+        units: The NAL units.
+        max_payload: Maximum size of a payload in bytes.
+        first_order: Decoding order number of the first unit; None: there are no such numbers.
     """
     payloads: list[bytes] = []
     together: list[tuple[int, bytes]] = []
@@ -40,7 +40,7 @@ def packed(units: Sequence[bytes], max_payload: int, first_order: int | None = N
     def _aggregated(them: list[tuple[int, bytes]]) -> bytes:
         content = b"\x60\x01" + _number(them[0][0])
         for index, (_, each) in enumerate(them):
-            # Each is decoded right after the one before: a difference of 1 is written as 0.
+            # Each unit is decoded immediately after the one before; a difference of 1 is written as 0.
             content += b"\0" if index and first_order is not None else b""
             content += struct.pack("!H", len(each)) + each
         return content

@@ -34,7 +34,7 @@ AV1 = VIDEO["AV1"]
 SEQUENCE, DELIMITER, HEADER, TILES, METADATA, FRAME, TILE_LIST, PADDING = 1, 2, 3, 4, 5, 6, 8, 15
 
 KEY, INTER, EXISTING = b"\x10", b"\x30", b"\x80"
-"""What frame headers begin with: a keyframe that is shown, an inter frame, a frame that is shown again."""
+"""The first byte of frame headers: a keyframe that is shown, an inter frame, a frame that is shown again."""
 
 
 def unit(kind: int, content: bytes = b"", extension: bytes = b"") -> bytes:
@@ -43,7 +43,7 @@ def unit(kind: int, content: bytes = b"", extension: bytes = b"") -> bytes:
 
 
 def access_unit(*bare: bytes) -> bytes:
-    """A temporal unit as a decoder takes it."""
+    """A temporal unit in the form that a decoder takes."""
     return b"".join(map(sized, bare))
 
 
@@ -114,7 +114,7 @@ def test_numbers_of_variable_length(value: int) -> None:
     [
         (b"\x18" + unit(SEQUENCE, b"sequence"), True, True, False),
         (b"\x28\x03" + unit(SEQUENCE, b"ab") + unit(FRAME, KEY), True, True, True),
-        # Not every sender says that a sequence begins.
+        # Some senders do not mark the beginning of a sequence.
         (b"\x20\x03" + unit(SEQUENCE, b"ab") + unit(FRAME, KEY), True, True, True),
         (b"\x20\x03" + unit(SEQUENCE, b"ab") + unit(FRAME, INTER), True, False, True),
         (b"\x10" + unit(FRAME, INTER), False, False, True),
@@ -145,7 +145,7 @@ def test_first_packet_and_keyframes_are_known(payload: bytes, begins: bool, keyf
     assert (fragment.begins, fragment.leads, fragment.keyframe, fragment.picture) == (begins, begins, keyframe, frame)
 
 
-# On the way
+# Transmission
 
 OBUS = st.builds(
     unit,
@@ -188,7 +188,7 @@ def test_what_is_not_for_receivers_is_left_out() -> None:
     payloads = Av1Packer()(access_unit(*bare))
 
     assert payloads == [b"\x28\x03" + unit(SEQUENCE, b"ab") + unit(FRAME, KEY)]
-    # Nor does a decoder get it from a sender that does not leave it out.
+    # If the sender includes it, it does not reach the decoder either.
     assert AV1.assemble([AV1.parse(b"\x20\x01" + unit(DELIMITER) + unit(FRAME, KEY))]) == access_unit(unit(FRAME, KEY))
 
 
@@ -210,7 +210,7 @@ def test_damaged_temporal_unit_is_not_sent(data: str) -> None:
     assert Av1Packer()(bytes.fromhex(data)) == []
 
 
-# What an encoder makes
+# Frames of a real encoder
 
 
 def test_frames_of_an_encoder_travel() -> None:
@@ -231,7 +231,7 @@ def test_configuration_record_is_what_the_file_format_says() -> None:
 
     assert record[0] == 0x81
     assert record[1] >> 5 == 0
-    # 4:2:0 with 8 bits; the position of the samples is unknown, vertical or that of the first.
+    # 4:2:0 with 8 bits. The chroma sample position is unknown, vertical, or colocated.
     assert record[2] & 0xFC == 0x0C
     assert record[3:] == b"\0" + sequence
 
@@ -239,7 +239,7 @@ def test_configuration_record_is_what_the_file_format_says() -> None:
 @pytest.mark.parametrize(
     ("header", "start"),
     [
-        # Main profile, reduced, level 5, 1x1, then 8 bits in 4:2:0.
+        # Main profile, reduced still picture header, level 5, 1x1, then 8 bits in 4:2:0.
         ("0001 1 00101 0000 0000 0 0 000 000 0 0 0 0 00", "81050c00"),
         # High profile: 4:4:4.
         ("0011 1 00101 0000 0000 0 0 000 000 0 0 0", "81250000"),

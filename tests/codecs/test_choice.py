@@ -1,4 +1,4 @@
-"""Which codec is sent where both ends have several."""
+"""The codec that is sent when both ends have several in common."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""H265 in RTP (RFC 7798): NAL units alone, together and in parts, with decoding order numbers or without, and answers."""
+"""H265 in RTP (RFC 7798): single, aggregated and fragmented NAL units, with or without decoding order numbers, and answers."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_what_is_no_payload_with_decoding_order_numbers(payload: str) -> None:
         ([*SETS, unit(IDR, b"slice")], True, True, True, True),
         ([*SETS, unit(CRA, b"slice")], True, True, True, True),
         ([unit(IDR, b"slice")], False, False, True, True),
-        # Parameters that the others refer to may have been lost.
+        # The first unit may have been lost, and with it parameters that the others refer to.
         ([unit(SPS, b"sequence"), unit(IDR, b"slice")], False, False, True, True),
     ],
     ids=["slice", "delimiter", "parameters", "IDR", "CRA", "IDR alone", "parameters that are not all"],
@@ -128,7 +128,7 @@ def test_first_packet_and_keyframes_are_known(
     assert (fragment.begins, fragment.leads, fragment.keyframe, fragment.picture) == (begins, leads, keyframe, frame)
 
 
-# On the way
+# Transmission
 
 
 UNITS = st.lists(
@@ -151,7 +151,7 @@ def test_frame_is_what_its_packets_hold(units: list[bytes], max_payload: int) ->
 @given(units=UNITS, max_payload=st.integers(20, 1500), order=st.integers(0, 65535), chance=st.randoms())
 def test_frame_is_in_decoding_order(units: list[bytes], max_payload: int, order: int, chance: random.Random) -> None:
     packets = packed(units, max_payload, order)
-    # The parts of one unit follow each other (section 4.4.3).
+    # Fragments of one unit follow each other (section 4.4.3).
     whole: list[list[bytes]] = []
     for payload in packets:
         if kind_of(payload) == 49 and not payload[2] & 0x80:
@@ -238,7 +238,7 @@ def test_parameter_record_is_what_the_file_format_says() -> None:
     record = parameter_record(keyframe)
 
     assert record[0] == 1
-    # Main profile; the level is the last byte of what stands in the sequence parameter set too.
+    # Main profile. The level is the last byte that is also in the sequence parameter set.
     assert record[1] & 0x1F == 1
     assert record[1:13] == sequence.replace(b"\0\0\3", b"\0\0")[3:15]
     # 4:2:0 with 8 bits, one temporal layer, lengths of four bytes, three arrays.

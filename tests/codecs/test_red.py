@@ -1,4 +1,4 @@
-"""RED (RFC 2198): what is packed is unpacked again, what a peer sends is bounded, and when it is used."""
+"""RED (RFC 2198): packing and unpacking, limits on what a peer sends, and when it is used."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_any_bytes_are_unpacked_or_refused(payload: bytes) -> None:
 
 
 def test_wire_format_is_that_of_the_rfc() -> None:
-    # A redundant block of payload type 111, 960 ticks older, of two bytes; then the primary one.
+    # A redundant block of payload type 111, 960 ticks older, with two bytes; then the primary block.
     payload = bytes([0x80 | 111, 960 >> 6, (960 & 0x3F) << 2, 2, 111]) + b"ab" + b"primary"
 
     assert unpack(payload) == ([RedundantBlock(111, 960, b"ab")], 111, b"primary")
@@ -85,7 +85,7 @@ def offered(name: str, payload_type: int, **parameters: int | str | None) -> RTC
 
 def answered(*offers: RTCRtpCodecParameters) -> list[tuple[str, int | None, dict[str, int | str | None]]]:
     common = CAPABILITIES.common_codecs(LOCAL, offers)
-    # As by an end that sends sound too.
+    # As an end answers that sends audio too.
     chosen = CAPABILITIES.preferred_codecs(common, CAPABILITIES.preferences("audio", ("opus",)))
     return [(each.name, each.payloadType, each.parameters) for each in chosen]
 
@@ -116,7 +116,7 @@ def test_offer_has_it_behind_opus() -> None:
     assert [(each.name, each.parameters) for each in offer] == [("opus", {}), ("red", {"96/96": None})]
 
 
-# What is received
+# Receiving
 
 
 def test_packet_is_opened_with_the_timestamps_of_what_it_repeats() -> None:
@@ -136,11 +136,11 @@ def test_what_was_not_negotiated_is_left_out_or_refused() -> None:
         form.opened(pack([], 111, b"other"), 1000)
 
 
-# What is repeated
+# Sending
 
 
 def payloads(redundancy: Redundancy, count: int, size: int = 80, ticks: int = 960) -> list[int]:
-    """How many earlier packets each of some packets repeats."""
+    """The number of earlier payloads that each of some packets repeats."""
     repeated = []
     for number in range(count):
         packed = redundancy.payload(RED, 111, number * ticks, bytes([number]) * size)

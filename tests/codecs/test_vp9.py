@@ -25,11 +25,11 @@ from .frames import Way, assert_loss_is_noticed
 VP9 = VIDEO["VP9"]
 
 KEYFRAME = bytes.fromhex("824983422013f00ef0")
-"""What a keyframe of 320x240 in profile 0 begins with."""
+"""The first bytes of a keyframe of 320x240 in profile 0."""
 
 INTER_FRAME = b"\x86"
 
-# The flags I P L F B E V Z, and what each of them announces.
+# The flags I P L F B E V Z, followed by the fields that they announce.
 DESCRIPTORS = {
     "begin": ("08", Descriptor(True, False)),
     "whole frame": ("4c", Descriptor(True, True, inter_picture=True)),
@@ -103,7 +103,7 @@ def test_more_references_than_there_may_be_are_no_payload() -> None:
         (b"\x08" + KEYFRAME, True, True),
         (b"\x04" + KEYFRAME, False, False),
         (b"\x48" + INTER_FRAME, True, False),
-        # An intra-only frame refers to no other, and does not reset what later ones refer to.
+        # An intra-only frame refers to no other frame, and does not reset what later frames refer to.
         (b"\x08" + INTER_FRAME, True, False),
         (bytes.fromhex("28030a") + KEYFRAME, False, False),
         (bytes.fromhex("28020a") + KEYFRAME, True, True),
@@ -129,7 +129,7 @@ def test_first_packet_and_keyframes_are_known(payload: bytes, begins: bool, keyf
     ("header", "size"),
     [
         (KEYFRAME.hex(), (320, 240)),
-        # Profile 1 has bits for the subsampling, profile 2 one for the depth.
+        # Profile 1 has bits for the subsampling, profile 2 a bit for the depth.
         ("a24983422004fe059e", (640, 720)),
         ("924983421013f81678", (640, 720)),
         ("824983432013f00ef0", None),
@@ -155,7 +155,7 @@ def test_keyframes_are_those_of_the_encoder() -> None:
     assert [is_keyframe(data) for data, _ in pictures] == [keyframe for _, keyframe in pictures]
 
 
-# On the way
+# Transmission
 
 
 def frame(content: bytes, keyframe: bool) -> bytes:

@@ -1,4 +1,4 @@
-"""``python -m tests.differential FIRST LAST``: compare the conversations of these seeds; the last is not among them."""
+"""``python -m tests.differential FIRST LAST``: compare the conversations of the seeds FIRST to LAST - 1."""
 
 from __future__ import annotations
 

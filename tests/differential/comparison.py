@@ -1,4 +1,4 @@
-"""Carries the conversations of some seeds on at both servers, and compares what is heard."""
+"""Holds the conversations of some seeds at both servers, and compares what the peers receive."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .rooms import Heard, Hotel
 __all__ = ["first_difference"]
 
 ROOMS = 8
-"""That talk side by side."""
+"""Number of rooms at the same time."""
 
 
 def first_difference(seeds: range) -> str | None:
-    """Carry the conversations of some seeds on at both servers, until they differ.
+    """Hold the conversations of some seeds at both servers, until they differ.
 
     Args:
-        seeds: One for each conversation.
+        seeds: One seed for each conversation.
 
     Returns:
-        Where they begin to differ, and what was said until then; None: all hear the same.
+        Where the servers begin to differ, and what was sent until then; None: there is no difference.
     """
     with (
         embedded_server() as embedded,
@@ -47,7 +47,7 @@ def _port_of(server: ServerProcess) -> int:
 
 
 def _difference(seed: int, said: list[Say], ours: list[Heard], theirs: list[Heard]) -> str:
-    """Where two servers begin to differ in a conversation, and what was said until then."""
+    """Where two servers begin to differ in a conversation, and what was sent until then."""
     step = next(number for number, (here, there) in enumerate(zip(ours, theirs, strict=True)) if here != there)
     lines = [f"conversation {seed} differs at step {step}"]
     lines += [f"  peer {say.peer} says {say.text if say.message is None else say.message}" for say in said[: step + 1]]

@@ -1,4 +1,4 @@
-"""Conversations, as values that mean the same at every server: peers and sessions by number, ids only as placeholders."""
+"""Conversations as values that mean the same at each server: peers and sessions by number, ids only as placeholders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 __all__ = ["PEERS", "Say", "SessionId", "conversation"]
 
 PEERS: Final = 3
-"""In each conversation."""
+"""Number of peers in each conversation."""
 
 _MIN_STEPS: Final = 3
 _MAX_STEPS: Final = 9
@@ -65,14 +65,14 @@ _ODD: Final = (
 
 @dataclass(frozen=True, slots=True)
 class SessionId:
-    """Stands for the id of a session of this conversation, counted from 0; one that there is not has an unknown id."""
+    """Placeholder for the id of a session of this conversation, counted from 0. An unknown number gives an unknown id."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class PeerId:
-    """Stands for the id of a peer of this conversation."""
+    """Placeholder for the id of a peer of this conversation."""
 
     number: int
 
@@ -82,9 +82,9 @@ class Say:
     """A message of one peer.
 
     Attributes:
-        peer: The peer's number; a member of the session that is ended, which of the two is decided by this, where it is one.
-        text: What it says as it is; None: `message`.
-        message: An object that holds placeholders.
+        peer: The peer's number. If the message ends a session, the number decides which of the session's two peers sends it.
+        text: The exact text message; None: `message` is sent.
+        message: An object with placeholders.
     """
 
     peer: int
@@ -93,18 +93,18 @@ class Say:
 
     @property
     def ends(self) -> int | None:
-        """The number of the session that this ends."""
+        """The number of the session that this message ends; None: it does not end a session."""
         if self.message is None or self.message["type"] != "endSession":
             return None
         number: int = self.message["sessionId"].number
         return number
 
     def on_the_wire(self, peer_ids: list[str], session_ids: list[str]) -> str:
-        """The message with the ids of a server.
+        """The text message with the ids of a server.
 
         Args:
-            peer_ids: By number.
-            session_ids: By number.
+            peer_ids: The peers' ids, by number.
+            session_ids: The sessions' ids, by number.
         """
 
         def id_of(placeholder: object) -> str:
@@ -120,7 +120,7 @@ def conversation(random: Random) -> list[Say]:
     """A conversation.
 
     Args:
-        random: Decides it.
+        random: Decides the conversation.
     """
     said = [_status(random, number) for number in range(PEERS) if random.random() < 0.8]
     said += [_say(random) for _ in range(random.randint(_MIN_STEPS, _MAX_STEPS))]
@@ -128,7 +128,7 @@ def conversation(random: Random) -> list[Say]:
 
 
 def _without_repetitions(said: list[Say]) -> list[Say]:
-    """The same, but no peer has a status twice: the reference server tells listeners of one that has not changed, too."""
+    """The same without unchanged statuses, because the reference server reports those to listeners too."""
     statuses = {(number, json.dumps(_NO_STATUS)) for number in range(PEERS)}
     changed = []
     for index, say in enumerate(said):

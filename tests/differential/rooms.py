@@ -1,8 +1,8 @@
-"""Carries conversations on at one server, some side by side, and tells what each peer heard.
+"""Holds conversations at one server, some at the same time, and collects what each peer receives.
 
-What is said is followed by a question whose answer is known and belongs to it alone: a session with a peer that there is not. A
-server handles one peer's messages in order, and has told the others by then. So a step is complete when each peer of the room
-has had the answer to a question of its own, and nobody waits for time to pass.
+Each message is followed by a question with a known answer that only its sender gets: a session with a peer that does not exist.
+A server handles a peer's messages in order, and has told the other peers before it answers. So a step is complete when each
+peer of the room has received the answer to a question of its own, and no peer waits for time to pass.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _ANSWER: Final = {"type": "error", "details": f"Peer with ID '{_NOBODY}' not fou
 _RESET: Final = message("setPeerStatus", roles=[], meta=None)
 
 Heard = list[list[Any]]
-"""What was heard in one step, by the peer's number, with names in the place of ids."""
+"""What was received in one step, by the peer's number, with names instead of ids."""
 
 
 class Guest(Stranger):
-    """A peer that hears messages one by one."""
+    """A peer that receives messages one by one."""
 
     def __init__(self, port: int) -> None:
         super().__init__(port)
@@ -40,15 +40,15 @@ class Guest(Stranger):
         self._received = b""
 
     def say(self, text: str) -> None:
-        """Send a message, and ask."""
+        """Send a message, and ask a question."""
         self.send(masked(TEXT, text.encode()) + _QUESTION)
 
     def ask(self) -> None:
-        """Ask, to hear what came before the answer."""
+        """Ask a question, to receive what comes before its answer."""
         self.send(_QUESTION)
 
     def hear(self) -> list[Any]:
-        """What comes before the answer to the question that was asked first."""
+        """The messages before the answer to the oldest open question."""
         heard = []
         while (told := self._next()) != _ANSWER:
             heard.append(told)
@@ -74,7 +74,7 @@ class Guest(Stranger):
 
     def _bytes(self, count: int) -> bytes:
         while len(self._received) < count:
-            # The reference server sends small packets each of which waits for the acknowledgement of the one before.
+            # The reference server sends small packets, each of which waits for the acknowledgement of the one before.
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             data = self.socket.recv(65536)
             assert data, "the server closed the connection"
@@ -83,10 +83,10 @@ class Guest(Stranger):
 
 
 class Room:
-    """Some peers that talk with each other alone, conversation after conversation.
+    """Some peers that talk only with each other, one conversation after another.
 
     Args:
-        port: Of the server.
+        port: The server's port.
     """
 
     def __init__(self, port: int) -> None:
@@ -103,22 +103,22 @@ class Room:
             guest.close()
 
     def begin(self) -> None:
-        """Begin another conversation."""
+        """Begin the next conversation."""
         self._session_ids, self._members = [], []
 
-    # A step, in three parts, so that other rooms have theirs meanwhile.
+    # A step has three parts, between which other rooms have theirs.
 
     def say(self, say: Say) -> None:
-        """Have somebody say something."""
+        """Have a peer send a message."""
         number = say.ends
         self._speaker = say.peer
         if number is not None and number < len(self._members) and say.peer not in self._members[number]:
-            # The end of a session is for its members.
+            # Only its members may end a session.
             self._speaker = self._members[number][0]
         self._guests[self._speaker].say(say.on_the_wire(self._peer_ids, self._session_ids))
 
     def hear_speaker(self) -> list[Any]:
-        """What the speaker hears, once the server has done what it said; then the others ask."""
+        """What the speaker receives when the server has handled its message. Then the others ask."""
         heard = self._guests[self._speaker].hear()
         for guest in self._guests:
             if guest is not self._guests[self._speaker]:
@@ -126,30 +126,30 @@ class Room:
         return heard
 
     def hear_others(self, speakers: list[Any]) -> Heard:
-        """What all heard.
+        """Collect what all peers receive.
 
         Args:
-            speakers: What the speaker did.
+            speakers: What the speaker received.
         """
         speaker = self._speaker
         return self._named([speakers if n == speaker else guest.hear() for n, guest in enumerate(self._guests)])
 
     def end(self) -> Heard:
-        """End the sessions that there still are, and all roles.
+        """End the sessions that are left, and all roles.
 
         Returns:
-            What was heard of the sessions' ends.
+            What was received about the ends of the sessions.
         """
         for number, session_id in enumerate(self._session_ids):
             self._guests[self._members[number][0]].send(message("endSession", sessionId=session_id))
-        # When all have been answered the server has done it, and when they are answered again, all have been told.
+        # After the first answers the server has handled all messages, after the second ones all peers have been told.
         rounds = [self._ask_all(), self._ask_all()]
         heard = self._named([first + second for first, second in zip(*rounds, strict=True)])
         for guest in self._guests:
             guest.send(_RESET)
         self._ask_all()
         self._ask_all()
-        # Several may have ended sessions at once.
+        # Several peers may have ended sessions at the same time.
         return [sorted(messages, key=str) for messages in heard]
 
     def _ask_all(self) -> Heard:
@@ -170,10 +170,10 @@ class Room:
         return told["type"] != "peerStatusChanged" or told["peerId"] in self._numbers
 
     def _renamed(self, told: Any) -> Any:
-        """A message as it would be if there were this room alone, with names."""
+        """A message as if this room were alone at the server, with names."""
         for kind in ("producers", "consumers"):
             if kind in told:
-                # The reference server lists them in no order.
+                # The reference server lists peers in no order.
                 listed = [peer for peer in told[kind] if peer["id"] in self._numbers]
                 told[kind] = sorted(listed, key=lambda peer: self._numbers[peer["id"]])
         text = json.dumps(told)
@@ -185,30 +185,30 @@ class Room:
 
 
 def _ordered(heard: list[Any]) -> list[Any]:
-    """The same, but sessions that ended together in the order in which they began: the reference server has none for that."""
+    """The same with sessions that ended together in the order in which they began; the reference server has no order there."""
     runs = itertools.groupby(heard, key=lambda told: bool(told["type"] == "endSession"))
     return [told for is_end, run in runs for told in (sorted(run, key=str) if is_end else run)]
 
 
 class Hotel:
-    """Rooms at one server. Every listener hears of the peers in all of them, so there are few.
+    """The rooms at one server. Every listener is told about the peers in all rooms, so there are only a few.
 
     Args:
-        port: Of the server.
-        rooms: How many.
+        port: The server's port.
+        rooms: Number of rooms.
     """
 
     def __init__(self, port: int, rooms: int) -> None:
         self._rooms = [Room(port) for _ in range(rooms)]
 
     def carry_on(self, conversations: Sequence[Sequence[Say]]) -> list[list[Heard]]:
-        """Carry conversations on, one in each room at a time.
+        """Hold conversations, one in each room at a time.
 
         Args:
-            conversations: All of them.
+            conversations: All conversations.
 
         Returns:
-            What was heard in each: in each step, and at the end.
+            What was received in each conversation: in each step, and at the end.
         """
         results = []
         for first in range(0, len(conversations), len(self._rooms)):

@@ -1,4 +1,4 @@
-"""The embedded server says what the reference server says."""
+"""The embedded server and the reference server send the same messages."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .comparison import first_difference
 from .conversation import conversation
 
 PROCESSES = 3
-"""That carry conversations on, each at servers of its own: while one waits for its servers another one talks."""
+"""Number of processes, each with servers of its own. While one waits for its servers, another one runs."""
 
 RANGE = 2_000
-"""Conversations of one process."""
+"""Number of conversations of one process."""
 
 ROOT = Path(__file__).parents[2]
 

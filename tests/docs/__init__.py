@@ -1,1 +1,1 @@
-"""The documentation says what is so: its programs run, its tables are those of the code, and its pages lead to answers."""
+"""The documentation is true: its programs run, its tables are those of the code, and its pages lead to answers."""

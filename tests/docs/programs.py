@@ -1,4 +1,4 @@
-"""The programs of README.rst and of the pages."""
+"""The programs of README.rst and of the documentation's pages."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def named_program(server: SignallingServer, name: str, folder: Path) -> Iterator
 
 @contextmanager
 def program_of_a_page(server: SignallingServer, path: str, folder: Path) -> Iterator[Program]:
-    """A file beside a page, as its reader has written it into a file."""
+    """A program beside a page, written to a file as a reader would."""
     copy = folder / Path(path).name
     copy.write_text((DOCS / path).read_text())
     with running(server.uri, sys.executable, copy) as program:

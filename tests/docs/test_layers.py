@@ -1,4 +1,4 @@
-"""Each layer imports only from those below it: what ``docs/project/architecture.rst`` draws."""
+"""Each layer imports only from layers below it, as ``docs/project/architecture.rst`` says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pages show of a terminal is what a command prints: each line of it but for times, rates, names and addresses."""
+"""The terminal output on the pages is that of the commands, line by line, except for times, rates, names and addresses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .programs import DOCS
 
 
 def form(line: str) -> str:
-    """A line with its numbers, units, ids and addresses left out."""
+    """A line without its numbers, units, ids and addresses."""
     line = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", line)
     line = re.sub(r"(host|turn:|relay\.example|ws://)[ \w.:\[\]/,]*", "ADDRESS", line)
     return re.sub(r"\d[\d.,]*( [kM]?bit/s| m?s| %)?", "N", line)
@@ -26,7 +26,7 @@ def test_check(embedded_server: SignallingServer) -> None:
     robot = Producer(embedded_server.uri, name="robot")
     with reserved_port() as port, filming(robot.add_video(fps=30)), robot:
         server = ("--uri", embedded_server.uri, "--ice-server", f"turn://robot:secret@127.0.0.1:{port}")
-        # Longer, and the producer sends no more back than its limit `echo_bytes` allows.
+        # More, because `echo_bytes` limits what the producer sends back.
         result = CliRunner().invoke(main, ["check", "robot", "--seconds", "0.2", *server])
 
     assert [form(line) for line in result.output.splitlines()] == [form(line) for line in shown]

@@ -1,4 +1,4 @@
-"""The pages of the site are whole: every public name, example, message and question has its place."""
+"""The pages of the site are complete: every public name, example, message and question has its place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAQ = (DOCS / "faq" / "index.rst").read_text()
 SOURCE = re.sub(
     r'"\s*\n?\s*f?"', "", "\n".join(path.read_text() for path in (ROOT / "gst_signalling_sync").rglob("*.py"))
 )
-"""With strings that go on in the next line put together."""
+"""The source, in which string literals over several lines are joined."""
 
 INTERNAL = {
     "AudioReceiver": {"end", "rtp", "wait_ended"},
@@ -97,7 +97,7 @@ INTERNAL = {
         "request_keyframe",
     },
 }
-"""Members that other layers call: they are not public, though their names are."""
+"""Members that other layers call. They are not public, although their names have no underscore."""
 
 CLICKS = 2
 
@@ -128,7 +128,7 @@ def listed_members() -> dict[str, set[str]]:
 @pytest.mark.parametrize(("name", "members"), listed_members().items())
 def test_reference_lists_every_member_of_a_class(name: str, members: set[str]) -> None:
     value = getattr(gst_signalling_sync, name)
-    # A value has its arguments as attributes, which are documented as those.
+    # The arguments of a value class are also its attributes, and are documented as arguments.
     fields = {*getattr(value, "__dataclass_fields__", ()), *inspect.signature(value).parameters}
     public = {member for member in dir(value) if not member.startswith("_")} - fields - set(dir(str))
 
@@ -150,7 +150,7 @@ def test_words_of_the_faq_are_those_of_a_message(words: str) -> None:
 
 
 def links(page: str) -> set[str]:
-    """The pages that a page leads to, its entries in the tables of contents included."""
+    """The pages that a page links to, including its entries in the tables of contents."""
     text = (DOCS / f"{page}.rst").read_text()
     named = re.findall(r":doc:`(?:[^`<]*<)?([\w/-]+)>?`", text)
     listed = re.findall(r"^   ([\w/-]+)$", text.partition(".. toctree::")[2], re.MULTILINE)
@@ -158,7 +158,7 @@ def links(page: str) -> set[str]:
 
 
 def reached(clicks: int) -> set[str]:
-    """The pages that so many clicks lead to, from the first page on."""
+    """The pages that a number of clicks lead to, from the first page."""
     pages = {"index"}
     for _ in range(clicks):
         pages |= {link for page in pages for link in links(page)}

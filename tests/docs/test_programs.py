@@ -1,4 +1,4 @@
-"""Every program in README.rst and in the pages that has a name, as a user runs it: a process, against a server."""
+"""Every named program in README.rst and in the pages, run as a user does: in a process, with a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The programs of the tutorial and of the guides that are files beside their page, as their reader runs them."""
+"""The programs of the tutorial and of the guides that are files beside their page, run as their reader does."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def robot(embedded_server: SignallingServer, tmp_path: Path) -> Iterator[Program
 
 @pytest.fixture
 def page(embedded_server: SignallingServer, tmp_path: Path) -> Iterator[str]:
-    """The address of the web page."""
+    """The URL of the web page."""
     copy = tmp_path / "page.py"
     copy.write_text((DOCS / "intro" / "page.py").read_text())
     command = (PLAIN_PYTHON, "-m", "flask", "--app", copy, "run", "--port", "0")
@@ -96,7 +96,7 @@ def test_page_says_what_failed(page: str) -> None:
 
 
 def raw_video(path: Path, frames: int) -> None:
-    """H264 as a camera's program writes it: no container, and parameter sets before each keyframe."""
+    """H264 as a camera's program writes it: without a container, and with parameter sets before each keyframe."""
     with av.open(path, "w", format="h264") as container:
         stream = container.add_stream("libx264", rate=30)
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"

@@ -1,4 +1,4 @@
-"""Access units that a program or a file brings: what is read of them, what is added, and what is refused."""
+"""Access units from a program or a file: what is parsed, what is added, and what is refused."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_exponential_golomb_codes_are_read(numbers: list[int]) -> None:
     assert [read.exp_golomb() for _ in numbers] == numbers
 
 
-# Which receivers take which stream (RFC 6184 section 8.2.2)
+# Receivers that accept a stream (RFC 6184 section 8.2.2)
 
 
 @pytest.mark.parametrize(

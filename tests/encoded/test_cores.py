@@ -1,4 +1,4 @@
-"""What is decided about a stream that was encoded elsewhere: what each link is sent, and what its encoder is asked for."""
+"""Decisions about a stream that was encoded elsewhere: what each link is sent, and what its encoder is asked for."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_lower_bitrate_is_announced_at_once_and_a_higher_one_once_a_second() -> 
     assert announced.bitrate == 900_000
 
 
-# What is offered for such a stream, and what an answer to that means (RFC 6184 section 8.2.2)
+# The offer for such a stream, and what an answer to it means (RFC 6184 section 8.2.2)
 
 
 def profiles_offered(is_stream: bool) -> list[str]:

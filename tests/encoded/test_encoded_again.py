@@ -1,4 +1,4 @@
-"""Links that cannot take a stream as it is get it encoded again, and only these."""
+"""Only links that cannot take a stream as it is get it encoded again."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Link:
 
 
 def is_as_written(frame: EncodedFrame, written: list[bytes]) -> bool:
-    """Whether a frame is one of those that were written, whatever the length of its start codes."""
+    """Whether a frame is one of the written ones, regardless of the length of its start codes."""
     return units_of(frame.data) in [units_of(data) for data in written]
 
 

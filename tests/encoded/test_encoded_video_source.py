@@ -1,4 +1,4 @@
-"""Frames that a program brings encoded: to sessions as they are, to whoever comes late, and what the program is told."""
+"""Frames that a program has encoded: sent as they are, to consumers that join late too, and the requests to the program."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def test_frames_arrive_as_they_were_written(producer: Producer, codec: str, tmp_
 
 
 def as_in_files(codec: str, data: bytes) -> bytes:
-    """An access unit as Matroska has it."""
+    """An access unit in Matroska's form."""
     if codec == "VP8":
         return data
     return b"".join(len(unit).to_bytes(4, "big") + unit for unit in units_of(data))
 
 
 def assert_is_part_of(part: list[bytes], whole: list[bytes]) -> None:
-    """Assert that a recording has what was written, in its order; frames may be alike."""
+    """Assert that a recording contains what was written, in that order. Frames may be equal."""
     begins = range(len(whole) - len(part) + 1)
     assert any(part == whole[begin : begin + len(part)] for begin in begins)
 
@@ -113,7 +113,7 @@ def test_stream_may_become_another(producer: Producer) -> None:
             wait_until(lambda: session.video.read().shape == (480, 640, 3), "the larger frames", SECONDS)
 
 
-# What the program is told
+# Requests to the program
 
 
 @codecs
@@ -155,7 +155,7 @@ def test_receiver_that_takes_a_minute_holds_up_no_frames_and_is_asked_once(produ
         entered.set()
         released.wait(SECONDS)
 
-    # Keyframes come without being asked for.
+    # There are keyframes without requests.
     with bringing(video, Encoder("VP8"), lambda number: number % 30 == 0):
         with connect(producer.uri, name="robot") as first:
             first.video.read()
@@ -184,7 +184,7 @@ def test_producer_may_be_closed_by_who_is_asked(embedded_server: SignallingServe
         with connect(producer.uri, name="robot") as session:
             assert closed.wait(SECONDS)
             wait_until(lambda: session.state == "closed", "the session has ended")
-        # To write goes on, into nothing.
+        # Writing continues without an error.
         written = video.frames_written
         wait_until(lambda: video.frames_written > written, "another frame")
     assert producer.state == "closed"

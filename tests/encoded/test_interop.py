@@ -1,4 +1,4 @@
-"""Frames that were encoded elsewhere, at the real peers: webrtcsrc and Chromium."""
+"""Frames that were encoded elsewhere, sent to the real peers webrtcsrc and Chromium."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who comes between two keyframes: what is kept for them, and at which time stamps they get it."""
+"""Consumers that join between two keyframes: the frames that are kept for them, and their timestamps."""
 
 from __future__ import annotations
 

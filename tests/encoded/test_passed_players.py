@@ -1,4 +1,4 @@
-"""What players send as it is: H264 and VP8 without B-frames, and Opus; and what they encode."""
+"""What players send as it is (H264 and VP8 without B-frames, Opus), and what they encode."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def kinds_of_sources(player: Player) -> list[type]:
 
 
 def frames_of(path: Path) -> list[list[bytes]]:
-    """The NAL units of the frames of a film, without its parameter sets, which keyframes get anyway."""
+    """The NAL units of the frames of a film, without its parameter sets, which keyframes get in any case."""
     with av.open(path) as container:
         stream = container.streams.video[0]
         annex_b = BitStreamFilterContext("h264_mp4toannexb", stream)

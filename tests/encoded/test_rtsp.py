@@ -1,4 +1,4 @@
-"""IP cameras: a real RTSP server, whose H264 goes through as it is."""
+"""IP cameras: a real RTSP server whose H264 is sent as it is."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def producer(embedded_server: SignallingServer) -> Iterator[Producer]:
 
 
 def see_bars(producer: Producer) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """What a consumer sees, once it is the camera's frame."""
+    """The frame that a consumer receives, when it is the camera's."""
     with connect(producer.uri, name="robot") as session:
         end = time.monotonic() + SECONDS
         while not has_smpte_bars(frame := session.video.read(timeout=SECONDS)):

@@ -1,4 +1,4 @@
-"""Access units of numbered frames, as a camera or a hardware encoder brings them."""
+"""Access units of numbered frames, as from a camera or a hardware encoder."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Encoder:
 
     Args:
         codec: ``"VP8"`` or ``"H264"``.
-        profile: Of H264.
-        size: Width and height in pixels.
-        options: More of FFmpeg's.
-        headers: Whether each keyframe has its parameter sets; otherwise `parameter_sets` has them.
+        profile: H264 profile. Defaults to ``high``.
+        size: Width and height in pixels. Defaults to 320x240.
+        headers: Whether each keyframe has its parameter sets; otherwise only `parameter_sets` has them. Defaults to True.
+        options: Further options of FFmpeg.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Encoder:
 
     @property
     def parameter_sets(self) -> bytes:
-        """What is in front of the first keyframe."""
+        """The parameter sets before the first keyframe."""
         return bytes(self._context.extradata or b"")
 
     def encode(self, number: int, keyframe: bool = False) -> bytes:
@@ -86,7 +86,7 @@ class Encoder:
 def encoded(
     codec: str, count: int, profile: str = "high", keyframes: int = 1000, headers: bool = True
 ) -> tuple[bytes, ...]:
-    """Access units of the frames 0 to `count`, with a keyframe every so many."""
+    """Access units of `count` frames, numbered from 0, with a keyframe every `keyframes` frames."""
     encoder = Encoder(codec, profile, headers=headers)
     return tuple(encoder.encode(number, number % keyframes == 0) for number in range(count))
 
@@ -106,10 +106,10 @@ def bringing(
     """Encode and write numbered frames until the block ends.
 
     Args:
-        source: Where to.
-        encoder: What makes them.
-        keyframe: Called with the number of a frame: whether it is one.
-        written: Gets what was written.
+        source: The source to write into.
+        encoder: Encodes the frames.
+        keyframe: Whether a frame, given by its number, is a keyframe. Defaults to the first frame only.
+        written: The access units that were written are added to this list.
     """
     stop = threading.Event()
 

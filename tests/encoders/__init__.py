@@ -1,1 +1,1 @@
-"""Encoders in hardware, by one that stands in for them."""
+"""Hardware encoders, tested with a stand-in."""

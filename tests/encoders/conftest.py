@@ -1,4 +1,4 @@
-"""An encoder in hardware that stands in for those that this machine does not have, and a loop."""
+"""A stand-in for hardware encoders that this machine does not have, and a loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .stand_in import StandIn
 
 @pytest.fixture
 def hardware(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., StandIn]]:
-    """Makes the only encoder in hardware that there is, with the arguments of `StandIn`."""
+    """Makes a stand-in, with its arguments, the only hardware encoder."""
     kinds: list[StandIn] = []
 
     def make(*arguments: object, **named: object) -> StandIn:
@@ -36,7 +36,7 @@ def hardware(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., StandIn]
 
 @pytest.fixture
 def loop() -> Iterator[LoopThread]:
-    """The loop that frames are delivered on."""
+    """The loop on which frames are delivered."""
     thread = LoopThread("test")
     yield thread
     thread.close()

@@ -1,9 +1,9 @@
-"""An encoder in hardware that is none: libx264, which fails in each way that drivers are known to fail in.
+"""`StandIn`: libx264 as a hardware encoder that fails in each way in which drivers are known to fail.
 
-What users report of drivers: frames that no longer come out (raspberrypi/rpicam-apps 664 and 733), one that is waited for
-forever (pikvm/ustreamer 253), no more sessions (NVENC's OpenEncodeSessionEx), parameter sets with the first keyframe only, and
-a bitrate that is not followed (raspberrypi/firmware 1612), no keyframe when one is asked for (raspberrypi/linux 3171), and
-frames that nothing plays (raspberrypi/linux 5150).
+Users report of drivers: frames that are never output (raspberrypi/rpicam-apps 664 and 733), a frame that is waited for
+forever (pikvm/ustreamer 253), no more sessions (NVENC's OpenEncodeSessionEx), parameter sets with the first keyframe only and
+a bitrate that is not followed (raspberrypi/firmware 1612), no keyframe when one is requested (raspberrypi/linux 3171), and
+frames that no player plays (raspberrypi/linux 5150).
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class StandIn(HardwareKind):
     """The family of ``h264_standin``.
 
     Attributes:
-        fault: What is wrong from the next frame or opening on; empty: nothing.
-        delay: Frames that are held back.
-        sessions: Encoders that may be open at once.
-        opened: Encoders that were opened.
-        goes_on: Set: a call that hangs returns.
-        has_hung: Set: a call hangs.
+        fault: The fault from the next frame or opening on; empty: none.
+        delay: Number of frames that are held back.
+        sessions: Maximum number of encoders that are open at once.
+        opened: Number of encoders that were opened.
+        goes_on: When set, a call that hangs returns.
+        has_hung: Set when a call hangs.
     """
 
     suffix = "standin"
@@ -141,7 +141,7 @@ def _packet(units: list[bytes], like: av.Packet[Any]) -> av.Packet[Any]:
 
 
 def _green(like: av.VideoFrame) -> av.VideoFrame:
-    """What a frame of zeros looks like."""
+    """A frame as a decoder shows planes of zeros: green."""
     green = av.VideoFrame(like.width, like.height, like.format.name)
     for plane in green.planes:
         plane.update(bytes(plane.buffer_size))

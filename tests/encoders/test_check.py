@@ -1,4 +1,4 @@
-"""What is told of an encoder that does not do what it is asked to."""
+"""The report about an encoder that does not do what it was asked to do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BUDGET = 30_000.0
 
 
 class Run:
-    """An encoder that gives each frame out when some more have been put in."""
+    """An encoder that outputs each frame after some more have been put in."""
 
     def __init__(self, delay: int = 0, interval: float = INTERVAL) -> None:
         self.check = EncoderCheck()
@@ -24,7 +24,7 @@ class Run:
     def frame(
         self, bits: int = 30_000, budget: float = BUDGET, asked: bool = False, keyframe: bool = False
     ) -> str | None:
-        """Put one in; what is wrong then."""
+        """Put a frame in, and return the fault that was found."""
         now = self._number * self._interval
         self.check.put(self._number, asked, budget, now)
         if self._number >= self.delay:

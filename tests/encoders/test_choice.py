@@ -1,4 +1,4 @@
-"""What ``encoder=`` means, and what is told of it."""
+"""The meaning of ``encoder=``, and what is reported of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stream goes on whatever its encoder in hardware does, and a line of the log says what that was."""
+"""A stream continues whatever its hardware encoder does, and a line of the log names the fault."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .stand_in import StandIn
 
 NAME = "h264_standin"
 FREEZE_SECONDS = 2.0
-"""The 0.8 s after which a driver is given up, and what a busy machine adds."""
+"""The 0.8 s after which a driver is given up, with a margin for a busy machine."""
 
 Hardware = Callable[..., StandIn]
 
@@ -201,7 +201,7 @@ def test_encoder_that_makes_no_keyframe_when_one_is_asked_for_is_left(
         watcher.next()
         kind.fault = "ignores keyframes"
         while source.encoders == {"H264": NAME}:
-            # One may come by chance: on a busy machine the frame rate falls, for which it is opened again.
+            # There may be a keyframe by chance: on a busy machine the frame rate falls, and the encoder is opened again.
             watcher.ask_for_keyframe()
             asked = time.monotonic()
             assert next_keyframe(watcher).time - asked < FREEZE_SECONDS
@@ -282,7 +282,7 @@ def test_second_source_of_a_device_with_one_session_is_encoded_by_software(
             other.next()
             assert (first.encoders, second.encoders) == ({"H264": NAME}, {"H264": "libx264"})
             assert "Cannot allocate memory" in str(second.encoder_failure)
-    # Whoever comes when it is free gets it.
+    # A watcher that comes when the device is free gets it.
     with filming(second), watched(second, loop) as other:
         other.next()
         assert second.encoders == {"H264": NAME}

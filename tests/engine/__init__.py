@@ -1,1 +1,1 @@
-"""The engine below sessions and signalling: two peer connections in one event loop."""
+"""The engine below sessions and signalling: two peer connections on one event loop."""

@@ -1,4 +1,4 @@
-"""Whose SCTP carries the data channels of these tests."""
+"""The SCTP implementation that carries the data channels of these tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gst_signalling_sync.webrtc.engine.peer_connection import SCTP_VARIABLE
 
 @pytest.fixture(params=["aiortc", "own"])
 def either_sctp(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """aiortc's, and this library's."""
+    """Run the test with aiortc's SCTP and with this library's."""
     kind: str = request.param
     monkeypatch.setenv(SCTP_VARIABLE, kind)
     return kind

@@ -1,4 +1,4 @@
-"""Two peer connections of the engine that are connected to each other, in one event loop."""
+"""Two peer connections of the engine that are connected to each other, on one event loop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ROOM_BELOW = 64 * 1024
 
 
 class Observer:
-    """What a channel tells, in queues and events.
+    """The events of a channel, in queues and asyncio events.
 
     Args:
         wire: The channel to observe.
@@ -33,14 +33,14 @@ class Observer:
         self.opened = asyncio.Event()
         self.closed = asyncio.Event()
         self.sent_at: list[float | None] = []
-        """When each message that came was sent, see `WireChannel.message_sent_at`."""
+        """When each message that arrived was sent, see `WireChannel.message_sent_at`."""
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         if wire.state == "open":
             self.opened.set()
         wire.observe(self, _ROOM_BELOW)
 
     async def next(self) -> Message:
-        """The next message."""
+        """Wait for the next message."""
         return await asyncio.wait_for(self._messages.get(), SECONDS)
 
     def on_open(self) -> None:
@@ -59,7 +59,7 @@ class Observer:
 
 @dataclass
 class Pair:
-    """Both ends, and both ends of a data channel between them."""
+    """Both peer connections, and both ends of a data channel between them."""
 
     offerer: PeerConnection
     answerer: PeerConnection
@@ -68,7 +68,7 @@ class Pair:
 
 
 async def until(condition: Callable[[], object], what: str) -> None:
-    """Wait for something that nothing tells; fail after some seconds."""
+    """Wait for a condition that no event reports; fail after some seconds."""
     deadline = asyncio.get_running_loop().time() + SECONDS
     while not condition():
         assert asyncio.get_running_loop().time() < deadline, f"not within {SECONDS:g} s: {what}"
@@ -90,12 +90,12 @@ async def connected_pair(
     prepare: Callable[[PeerConnection, PeerConnection], None] | None = None,
     sctp: tuple[SctpKind | None, SctpKind | None] = (None, None),
 ) -> AsyncIterator[Pair]:
-    """Connect two ends with a data channel between them; on exit both are closed.
+    """Connect two ends with a data channel between them. Closes both when the block ends.
 
     Args:
-        options: Of the channel.
-        prepare: Is called with both ends before the offer is made.
-        sctp: Whose SCTP the offerer and the answerer have. None: the default.
+        options: The channel's options.
+        prepare: Called with both ends before the offer is made.
+        sctp: SCTP implementation of the offerer and of the answerer; None: the default.
     """
     offerer, answerer = (PeerConnection(CAPABILITIES, sctp=kind) for kind in sctp)
     try:

@@ -1,4 +1,4 @@
-"""This library's SCTP in the place of aiortc's."""
+"""This library's SCTP instead of aiortc's."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ def test_packets_that_came_together_are_acknowledged_together(is_of_this_library
             for _ in range(20):
                 await pair.receiving.next()
 
-            # Every second of some 950 packets acknowledged by itself, as other peers expect, is 30 KB.
+            # Other peers acknowledge every second packet by itself; for some 950 packets that is 30 KB.
             assert (path.bytes_in - before < 20_000) is is_of_this_library
 
     with asyncio.Runner(loop_factory=AsyncioLoop) as runner:

@@ -50,7 +50,7 @@ def test_packets_go_to_the_section_that_they_name() -> None:
     front, wrist = (cast(RTCRtpReceiver, object()) for _ in range(2))
     router.register_receiver(front, ssrcs=[1], payload_types=[97], mid="front")
 
-    # Its section is not described yet; aiortc would take it for the only other one's.
+    # The track's section is not described yet; aiortc would give the packet to the only other receiver.
     assert transport._receiver_of(packet(2, "wrist")) is None
     assert transport._receiver_of(packet(1, "front")) is front
     assert transport._receiver_of(packet(1, None)) is front

@@ -35,7 +35,7 @@ def test_check_measures_the_round_trip() -> None:
 
 
 def test_consent_is_judged_without_a_task() -> None:
-    # One that waits would be left where a connection is closed at the moment at which it comes about.
+    # A task that waits would be left over if the connection is closed at the moment at which it is made.
     async def main() -> None:
         async with connected_pair():
             await asyncio.sleep(0)

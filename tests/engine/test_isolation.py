@@ -1,4 +1,4 @@
-"""Other users of aiortc in the same process see nothing of what the engine changes."""
+"""The engine's changes do not affect other users of aiortc in the same process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .pairs import SECONDS, until
 
 
 def class_bodies() -> dict[str, dict[str, Any]]:
-    """What every class of aiortc and aioice consists of."""
+    """The contents of every class of aiortc and aioice."""
     import aioice.ice
 
     classes = [each for each in vars(aiortc).values() if isinstance(each, type)]
@@ -28,7 +28,7 @@ def class_bodies() -> dict[str, dict[str, Any]]:
 
 
 async def classes_of_a_bare_pair() -> set[type]:
-    """Connect two bare peer connections with video and data, exchange a message, and tell what they are made of."""
+    """Connect two bare peer connections with video and data, exchange a message, and return the classes that are in use."""
     offerer, answerer = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
     received: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 

@@ -1,4 +1,4 @@
-"""Data channels of this library's SCTP with those of others: dcsctp, usrsctp and aiortc's, whichever end offers."""
+"""Data channels between this library's SCTP and others (dcsctp, usrsctp, aiortc's), whichever end offers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KINDS: Final = (
 NEGOTIATED_ID: Final = 12
 SIZES: Final = (1, 2, 1083, 1084, 1085, 1200, 16_384, 65_535)
 DEFAULT_MAX_MESSAGE_SIZE: Final = 65536
-"""RFC 8841 section 6.1."""
+"""Default of the attribute max-message-size, in bytes (RFC 8841 section 6.1)."""
 
 
 @pytest.fixture(params=DATA_PEERS)
@@ -70,7 +70,7 @@ class Ends:
         ours.on_channel(lambda wire: self._accepted.put_nowait(Observer(wire)))
 
     async def connect(self, we_offer: bool) -> None:
-        """Connect both ends, with a channel of its own that whoever offers has created."""
+        """Connect both ends, with a channel that the offering end has created."""
         options = ChannelOptions("first")
         if we_offer:
             first = Observer(self.ours.create_channel(options))
@@ -88,26 +88,26 @@ class Ends:
             await asyncio.wait_for(self._accepted.get(), SECONDS)
         await self.wait_for("channel", label="first")
         sizes = [re.search(r"a=max-message-size:(\d+)", sdp) for sdp in (described, self.ours.local_sdp)]
-        # 0: of any size.
+        # 0 means that messages may have any size.
         told = [int(size[1]) or DEFAULT_MAX_MESSAGE_SIZE for size in sizes if size is not None]
         self.max_message_size = min(told, default=DEFAULT_MAX_MESSAGE_SIZE)
 
     async def request(self, name: str, /, **fields: Any) -> Any:
-        """Have the other end do something."""
+        """Have the other end do something, and wait for its answer."""
         return await asyncio.to_thread(self._theirs.request, name, **fields)
 
     async def wait_for(self, event: str, **fields: Any) -> dict[str, Any]:
-        """Wait for what the other end tells."""
+        """Wait for an event of the other end."""
         return await asyncio.to_thread(self._theirs.wait_for, event, **fields)
 
     async def create_ours(self, options: ChannelOptions) -> tuple[Observer, dict[str, Any]]:
-        """Create a channel at our end; returns it, and what the other end tells of it."""
+        """Create a channel at our end. Returns it, and the other end's event about it."""
         channel = Observer(self.ours.create_channel(options))
         await asyncio.wait_for(channel.opened.wait(), SECONDS)
         return channel, await self.wait_for("channel", label=options.label)
 
     async def create_theirs(self, options: ChannelOptions) -> Observer:
-        """Create a channel at the other end; returns it as it is at ours."""
+        """Create a channel at the other end. Returns it as it is at our end."""
         await self.request("create", **fields_of(options))
         channel = await asyncio.wait_for(self._accepted.get(), SECONDS)
         await self.wait_for("channel", label=options.label)
@@ -122,7 +122,7 @@ class Ends:
 
 @asynccontextmanager
 async def connected(theirs: DataPeer, we_offer: bool) -> AsyncIterator[Ends]:
-    """Connect; on exit our end is closed."""
+    """Connect both ends, and close our end when the block ends."""
     ours = PeerConnection(CAPABILITIES, sctp="own")
     ends = Ends(ours, theirs)
     try:
@@ -133,11 +133,11 @@ async def connected(theirs: DataPeer, we_offer: bool) -> AsyncIterator[Ends]:
 
 
 def fields_of(options: ChannelOptions, stream: int | None = None) -> dict[str, Any]:
-    """A channel as the command ``create`` takes it.
+    """The options of a channel as arguments of the command ``create``.
 
     Args:
-        options: Of the channel.
-        stream: Of a negotiated one.
+        options: The channel's options.
+        stream: Stream of a negotiated channel. Defaults to None: it is not negotiated.
     """
     return {
         "label": options.label,
@@ -168,7 +168,7 @@ def test_channels_of_every_kind_carry_every_message(theirs: DataPeer, we_offer: 
                 expected = fields_of(options)
                 del expected["id"]
                 assert expected.items() <= told.items()
-                # aiortc announces a label beyond ASCII with a wrong length.
+                # aiortc announces a label with non-ASCII characters with a wrong length.
                 their = await ends.create_theirs(replace(options, label=f"echo of theirs {number}"))
                 wire = their.wire
                 assert (wire.ordered, wire.max_retransmits, wire.max_packet_life_time, wire.protocol) == (
@@ -178,7 +178,7 @@ def test_channels_of_every_kind_carry_every_message(theirs: DataPeer, we_offer: 
                     options.protocol,
                 )
                 messages: list[Message] = ["text ☃", "", b"", b"bytes"]
-                # More at once than a socket's buffer takes may be lost, and is not sent again on the others.
+                # More than a socket's buffer holds may be lost, and unreliable channels do not send it again.
                 if options.max_retransmits is None:
                     messages += [*sized, "x" * ends.max_message_size]
                 for channel in (ours, their):
@@ -265,7 +265,7 @@ def test_channel_that_they_close_while_they_send_brings_what_it_brings_in_order(
 
 
 def test_hundreds_of_channels(theirs: DataPeer, we_offer: bool) -> None:
-    # libwebrtc has 1024 streams, of which each end may open channels on every second one.
+    # libwebrtc has 1024 streams. Each end may open channels on half of them.
     count = 500
 
     async def main() -> None:
@@ -299,7 +299,7 @@ def test_channels_for_which_the_peer_has_no_streams_are_closed(theirs: DataPeer,
             channels = [ends.ours.create_channel(ChannelOptions(label)) for label in labels]
             await until(lambda: all(each.state != "connecting" for each in channels), "all are settled")
 
-            # Channels have every second stream at each end. Two are taken, or one where they have the first.
+            # Channels have every second stream at each end. Two streams are taken, or one at the end of the first channel.
             assert sum(each.state == "open" for each in channels) == count // 2 - (2 if we_offer else 1)
             await exchange(echo, ["still there"], True)
 

@@ -1,4 +1,4 @@
-"""When the stream of a data channel may be reset."""
+"""When the stream of a data channel may be reset (RFC 8831 section 6.7)."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_connection_that_closes_while_a_reset_waits_closes_the_channel() -> None
             await asyncio.sleep(0)
             await pair.offerer.close()
             assert pair.sending.closed.is_set()
-            # Behind its timer, nothing is sent.
+            # Nothing is sent after its timer.
             await asyncio.sleep(2 * HANDING_ON_SECONDS)
 
     asyncio.run(main())

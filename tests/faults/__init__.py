@@ -1,4 +1,4 @@
-"""What goes wrong outside of a program: peers that stand still or die, cables that are pulled, connections that break.
+"""Faults outside of a program: peers that freeze or die, cables that are pulled, connections that break.
 
-Each test prints how long it took until the other end knew; ``pytest tests/faults`` lists these figures at its end.
+Each test notes how long it took until the other end detected the fault; ``pytest tests/faults`` lists the figures at its end.
 """

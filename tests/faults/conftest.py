@@ -11,6 +11,6 @@ from benchmarks.tcp_relay import TcpRelay
 
 @pytest.fixture
 def relay(signalling_uri: str) -> Iterator[TcpRelay]:
-    """A way to a signalling server that can be cut; once for each kind of server."""
+    """A relay to a signalling server that can be cut; once for each kind of server."""
     with TcpRelay(signalling_uri) as relay:
         yield relay

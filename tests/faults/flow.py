@@ -1,4 +1,4 @@
-"""`Flow`: what one end sends at a constant rate and when it arrives at the other, so that a gap is told from a busy machine."""
+"""`Flow`: what one end sends at a constant rate, and when it arrives. Distinguishes gaps from a busy machine."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ __all__ = ["Flow"]
 
 
 class Flow:
-    """The times at which numbered things were sent and arrived.
+    """The times at which numbered items were sent and arrived.
 
     Args:
-        period: Seconds between two that are sent.
+        period: Seconds between two items.
     """
 
     def __init__(self, period: float) -> None:
         self.period = period
         self.sent: list[float] = []
-        """When each was sent, by `time.monotonic`."""
+        """When each item was sent, by `time.monotonic`, in seconds."""
         self.arrived: list[float] = []
-        """When each arrived, by the same clock."""
+        """When each item arrived, by the same clock."""
 
     @property
     def longest_gap(self) -> float:
-        """The longest time without an arrival, in seconds, counted in things that were sent meanwhile.
+        """Longest time without an arrival, in seconds: the number of items that were sent meanwhile, times the period.
 
-        What the sender's thread itself missed, because the machine had other work, is no gap. What it sends at once
-        afterwards counts as one. What is under way in the end counts as well, so that a flow that has ended is a gap.
+        Items that the sender's thread missed, because the machine had other work, are no gap. Items that it then sends at once
+        count as one. Items that are under way at the end count too, so that a flow that has ended is a gap.
         """
         due: list[float] = []
         for moment in self.sent:

@@ -1,8 +1,8 @@
-"""A peer that kills itself at a chosen point of the handshake; run as ``python -m tests.faults.mortal_peer``.
+"""A peer that kills itself at a given point of the handshake; run as ``python -m tests.faults.mortal_peer``.
 
-It reads commands, a line each: ``URI ROLE POINT``, where the role is ``producer``, or the id of the producer to have a session
-with. For each it forks a child that is this peer, which prints ``ready ID`` as a producer, and says in the end by which signal
-the child died: ``died 9``. `POINTS` are the points.
+It reads commands, one per line: ``URI ROLE POINT``. The role is ``producer``, or the id of the producer to have a session with.
+For each command it forks a child that is the peer. A producer prints ``ready ID``. When the child has died, its parent prints
+by which signal, such as ``died 9``. `POINTS` are the points.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ POINTS: dict[str, tuple[type, tuple[str, ...], str]] = {
     "a channel opens": (AssociationTransport, ("_on_dcep",), "before"),
     "messages flow": (Inbox, ("put",), "before"),
 }
-"""What has just happened, or is about to: the class, its methods, and whether it dies before or after these."""
+"""Where a peer dies: the class, its methods, and whether it dies before or after one of them is called."""
 
 
 def die_at(point: str) -> None:
-    """Have this process end by SIGKILL when it comes to a point.
+    """Have this process end by SIGKILL when it reaches a point.
 
     Args:
         point: One of `POINTS`.
@@ -81,7 +81,7 @@ def _deadly(function: Callable[..., Any], when: str) -> Callable[..., Any]:
 
 
 def be(uri: str, role: str, point: str) -> None:
-    """Be a peer, until it dies."""
+    """Run a peer until it dies."""
     die_at(point)
     if role == "producer":
         producer = Producer(uri, name="mortal")
@@ -95,7 +95,7 @@ def be(uri: str, role: str, point: str) -> None:
 
 
 def main() -> None:
-    """Serve commands until the standard input ends."""
+    """Execute commands until standard input ends."""
     for line in sys.stdin:
         uri, role, point = line.strip().split(" ", 2)
         child = os.fork()

@@ -1,4 +1,4 @@
-"""Machines that are network namespaces, joined by cables that can be pulled. Needs root and Debian's ``iproute2``."""
+"""Machines that are network namespaces, connected by cables that can be pulled. Needs root and Debian's ``iproute2``."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ __all__ = ["Machine", "Network", "require_namespaces"]
 
 _NUMBERS: Final = itertools.count()
 _SUBNET: Final = "10.201.7"
-"""Each network has its own namespaces, so that all of them can have the same addresses."""
+"""Each network has its own namespaces, so that all networks can use the same addresses."""
 
 _MACHINES: Final = 16
-"""The maximum number of machines in a network: the distance between two addresses of one machine."""
+"""Maximum number of machines in a network: the distance between two addresses of one machine."""
 
 
 class Machine:
     """A network namespace with one address.
 
     Args:
-        name: Of the namespace.
-        address: IPv4.
+        name: The namespace.
+        address: Its IPv4 address.
         port: The switch's end of its cable.
         switch: The namespace of the switch.
     """
@@ -47,12 +47,12 @@ class Machine:
 
     @property
     def name(self) -> str:
-        """Of its namespace."""
+        """The namespace."""
         return self._name
 
     @property
     def port(self) -> str:
-        """Where it is at the switch."""
+        """The switch's end of its cable."""
         return self._port
 
     @property
@@ -65,32 +65,32 @@ class Machine:
         return launched_by("ip", "netns", "exec", self._name)
 
     def processes_with_hosts(self, hosts: Path) -> AbstractContextManager[None]:
-        """A block in which peers are started on this machine that resolve names by a file, in the form of /etc/hosts."""
-        # What `ip netns exec` runs has its own mounts.
+        """A block in which peers are started on this machine that resolve names by a file in the form of /etc/hosts."""
+        # A program that `ip netns exec` runs has its own mounts.
         script = f'mount --bind {hosts} /etc/hosts && exec "$@"'
         return launched_by("ip", "netns", "exec", self._name, "sh", "-c", script, "sh")
 
     def change_address(self) -> None:
-        """Give this machine another address, as another network does; the one that it had is gone."""
+        """Replace the address of this machine by another one, as on a move to another network."""
         before, self.address = self.address, next(self._others)
         _run("ip", "-n", self._name, "address", "delete", f"{before}/24", "dev", "eth0")
         _run("ip", "-n", self._name, "address", "add", f"{self.address}/24", "dev", "eth0")
 
     def cut_off(self) -> None:
-        """Have the switch pass on nothing from or to this machine, which notices nothing but silence either."""
+        """Have the switch forward nothing from or to this machine. Like the others, it detects only silence."""
         _run("bridge", "-n", self._switch, "link", "set", "dev", self._port, "state", "0")
 
     def reconnect(self) -> None:
-        """Have the switch pass on everything again."""
+        """Have the switch forward everything again."""
         _run("bridge", "-n", self._switch, "link", "set", "dev", self._port, "state", "3")
 
     def pull_cable(self) -> None:
-        """Pull the cable: this machine loses its carrier, the others notice nothing but silence."""
+        """Pull the cable: this machine loses its carrier, the others detect only silence."""
         _run("ip", "-n", self._switch, "link", "set", self._port, "down")
 
 
 class Network:
-    """A switch and the machines on it. A context manager, which removes them."""
+    """A switch and the machines on it. A context manager that removes them."""
 
     def __init__(self) -> None:
         self._prefix = f"gss-{os.getpid()}-{next(_NUMBERS)}"
@@ -106,7 +106,7 @@ class Network:
         _run("ip", "-n", self._switch, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", name)
         _run("ip", "-n", self._switch, "link", "set", port, "master", "switch", "up")
         _run("ip", "-n", name, "address", "add", f"{address}/24", "dev", "eth0")
-        # As on a cable, what the kernel sends together comes one by one.
+        # As on a cable, packets that the kernel sends together arrive one by one.
         _run("ip", "-n", name, "link", "set", "eth0", "gso_max_segs", "1")
         for interface in ("lo", "eth0"):
             _run("ip", "-n", name, "link", "set", interface, "up")
@@ -127,7 +127,7 @@ class Network:
 
 
 def require_namespaces() -> Iterator[Network]:
-    """A network, or a skipped test where none can be made."""
+    """A network; skips the test where networks cannot be made."""
     if shutil.which("ip") is None:
         pytest.skip("ip is absent; to get it: apt-get install iproute2")
     network = Network()

@@ -1,4 +1,4 @@
-"""Sessions with every kind of peer, each in a process that can be stopped and killed."""
+"""Sessions with every kind of peer, each in a process that can be frozen and killed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Scene:
     session: Session
     process: PeerProcess
     close_session: Callable[[], None]
-    """Has the peer end the session in order."""
+    """Has the peer end the session as its program would."""
 
 
 @contextmanager
@@ -43,22 +43,22 @@ def scene_with(peer: str, uri: str, directory: Path) -> Iterator[Scene]:
 
     Args:
         peer: One of `PEERS`.
-        uri: Of the signalling server.
-        directory: An empty one.
+        uri: The signalling server's.
+        directory: An empty directory.
     """
     with ExitStack() as stack:
         yield PEERS[peer](stack, uri, directory)
 
 
 def consuming(stack: ExitStack, uri: str, process: PeerProcess, close_session: Callable[[], None]) -> Scene:
-    """Join the session of a peer that is a producer."""
+    """Have a session with a peer that is a producer."""
     consumer = stack.enter_context(Consumer(uri, timeout=CONNECT_SECONDS))
     return Scene(consumer.start_session(), process, close_session)
 
 
 @contextmanager
 def producing(uri: str, video: bool) -> Iterator[Heard]:
-    """A producer of ours; its sessions are heard."""
+    """Run a producer of this process, and yield its new sessions."""
     producer = Producer(uri, name="ours", timeout=CONNECT_SECONDS)
     with contextlib.ExitStack() as stack:
         producer.add_channel("data")
@@ -70,7 +70,7 @@ def producing(uri: str, video: bool) -> Iterator[Heard]:
 
 
 def library_as_producer(*options: str, first: bool = False) -> Callable[[ExitStack, str, Path], Scene]:
-    """A producer of this library."""
+    """A peer that is a producer of this library."""
 
     def begin(stack: ExitStack, uri: str, directory: Path) -> Scene:
         process = stack.enter_context(library_producer(uri, "theirs", *options, python=first_version(first)))
@@ -83,7 +83,7 @@ def library_as_producer(*options: str, first: bool = False) -> Callable[[ExitSta
 
 
 def library_as_consumer(video: bool = False, first: bool = False) -> Callable[[ExitStack, str, Path], Scene]:
-    """A consumer of this library."""
+    """A peer that is a consumer of this library."""
 
     def begin(stack: ExitStack, uri: str, directory: Path) -> Scene:
         started = stack.enter_context(producing(uri, video))
@@ -96,7 +96,7 @@ def library_as_consumer(video: bool = False, first: bool = False) -> Callable[[E
 
 
 def first_version(wanted: bool) -> Path | None:
-    """The interpreter that has version 0.1.0, if that is wanted."""
+    """The interpreter that has version 0.1.0, if it is wanted."""
     if not wanted:
         return None
     require("version 0.1.0", find_first_version(), ".ci/peers")
@@ -104,7 +104,7 @@ def first_version(wanted: bool) -> Path | None:
 
 
 def webrtcbin_as_producer(media: SentMedia | None) -> Callable[[ExitStack, str, Path], Scene]:
-    """A producer of gst-signalling."""
+    """A peer that is a producer of gst-signalling."""
 
     def begin(stack: ExitStack, uri: str, directory: Path) -> Scene:
         require("gst-signalling 1.1.2", find_gst_signalling(), ".ci/peers")
@@ -117,7 +117,7 @@ def webrtcbin_as_producer(media: SentMedia | None) -> Callable[[ExitStack, str, 
 
 
 def webrtcbin_as_consumer(stack: ExitStack, uri: str, directory: Path) -> Scene:
-    """A consumer of gst-signalling."""
+    """A peer that is a consumer of gst-signalling."""
     require("gst-signalling 1.1.2", find_gst_signalling(), ".ci/peers")
     started = stack.enter_context(producing(uri, video=False))
     process = stack.enter_context(gst_consumer(uri, producer_name="ours"))
@@ -126,7 +126,7 @@ def webrtcbin_as_consumer(stack: ExitStack, uri: str, directory: Path) -> Scene:
 
 
 def webrtcsink(stack: ExitStack, uri: str, directory: Path) -> Scene:
-    """A robot's camera."""
+    """A peer that sends a robot's camera: webrtcsink."""
     require("webrtcsink and webrtcsrc", find_media_peer(), ".ci/peers")
     process = stack.enter_context(run_webrtcsink(uri, "theirs", SentMedia(frequency=None)))
     process.wait_until_registered()
@@ -134,7 +134,7 @@ def webrtcsink(stack: ExitStack, uri: str, directory: Path) -> Scene:
 
 
 def webrtcsrc(stack: ExitStack, uri: str, directory: Path) -> Scene:
-    """A pipeline that shows our camera."""
+    """A peer that receives our camera: webrtcsrc."""
     require("webrtcsink and webrtcsrc", find_media_peer(), ".ci/peers")
     producer = Producer(uri, name="ours", timeout=CONNECT_SECONDS)
     stack.enter_context(filming(producer.add_video(), fps=10))
@@ -146,13 +146,13 @@ def webrtcsrc(stack: ExitStack, uri: str, directory: Path) -> Scene:
 
 
 def browser(stack: ExitStack) -> Browser:
-    """A browser, if there is one."""
+    """A browser; skips the test where it is not installed."""
     require("Chromium with gstwebrtc-api", find_browser(), ".ci/peers")
     return stack.enter_context(Browser())
 
 
 def browser_as_consumer(video: bool) -> Callable[[ExitStack, str, Path], Scene]:
-    """A page that shows our camera, or has a data channel only."""
+    """A page that receives our camera, or only has a data channel."""
 
     def begin(stack: ExitStack, uri: str, directory: Path) -> Scene:
         process = browser(stack)
@@ -188,16 +188,16 @@ PEERS: dict[str, Callable[[ExitStack, str, Path], Scene]] = {
     "chromium-consumer-video": browser_as_consumer(video=True),
     "chromium-producer": browser_as_producer,
 }
-"""The kinds of peers and sessions, by what the peer is. Where there is no video, nothing is said on the channel: idle."""
+"""The kinds of peers and sessions, by what the peer is. A session without video is idle: its channel carries no messages."""
 
 OURS = ("producer-data", "producer-video", "consumer-data", "consumer-video")
 
 
 def parameters(*names: str) -> list[object]:
-    """The peers as parameters of a test; those that need to be installed are marked.
+    """The peers as parameters of a test. Those that must be installed are marked.
 
     Args:
-        *names: Of `PEERS`; none: all.
+        *names: Names in `PEERS`; empty: all.
     """
     return [
         pytest.param(name, marks=() if name in OURS else pytest.mark.interop, id=name) for name in names or tuple(PEERS)

@@ -1,4 +1,4 @@
-"""Signalling servers in processes of their own, which can be killed and come back at the same port."""
+"""Signalling servers in processes of their own, which can be killed and started again on the same port."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def _reference(port: int) -> Sequence[str]:
 
 
 SERVERS: Final[dict[str, Callable[[int], Sequence[str]]]] = {"embedded": _embedded, "reference": _reference}
-"""The kinds of servers, with the command that runs one at a port of the loopback."""
+"""The kinds of servers, with the command that runs one on a port of the loopback interface."""
 
 
 class ServerProcess:
     """A server that can be killed and started again.
 
     Args:
-        command: Program and arguments.
-        port: The port at which it listens.
+        command: The program and its arguments.
+        port: The port on which it listens.
     """
 
     def __init__(self, command: Sequence[str], port: int) -> None:
@@ -51,10 +51,10 @@ class ServerProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
-        """Start it.
+        """Start the server.
 
         Returns:
-            When it listened, by `time.monotonic`.
+            When it listened, by `time.monotonic`, in seconds.
         """
         process = subprocess.Popen(
             self._command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
@@ -69,7 +69,7 @@ class ServerProcess:
         raise AssertionError(f"{self._command[0]} does not listen at port {self._port} after {_START_SECONDS:g} s")
 
     def kill(self) -> None:
-        """End it by SIGKILL: it says nothing to anybody. Does nothing when it does not run."""
+        """Kill the server by SIGKILL, so that its peers are told nothing. Does nothing when it does not run."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(_START_SECONDS)
@@ -78,7 +78,7 @@ class ServerProcess:
 
 @contextlib.contextmanager
 def server_process(kind: str) -> Iterator[ServerProcess]:
-    """Run a server at a free port of the loopback; it is gone in the end.
+    """Run a server on a free port of the loopback interface, and kill it when the block ends.
 
     Args:
         kind: One of `SERVERS`.

@@ -1,4 +1,4 @@
-"""The address of one end changes, and the one that it had is gone: it registers again, and the session is resumed."""
+"""The address of one end is replaced by another: the end registers again, and the session is resumed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..peers.peer_process import PeerProcess
 from ..proofs import short_and_long
 from .network import Machine, Network, require_namespaces
 
-# Four programs are started, on a machine that may have much else to do.
+# Four programs are started, possibly on a busy machine.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
@@ -34,7 +34,7 @@ def network() -> Iterator[Network]:
 
 @pytest.fixture
 def ends(network: Network) -> Iterator[dict[str, End]]:
-    """A robot and an operator, whose session is to be resumed, each on a machine of its own; a third has the server."""
+    """A robot and an operator with a session to be resumed, each on a machine of its own; a third machine has the server."""
     office, field, desk = network.machine(), network.machine(), network.machine()
     with ExitStack() as stack:
         with office.processes():

@@ -1,4 +1,4 @@
-"""One end loses its signalling connection and comes back within its lease: it is the same peer, with the same sessions."""
+"""One end loses its signalling connection and reconnects within its lease: it is the same peer, with the same sessions."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ QUICK = Retry(first=0.05, maximum=0.2)
 
 @pytest.fixture
 def server() -> Iterator[SignallingServer]:
-    """A server whose leases outlast a test."""
+    """A server whose leases are longer than a test."""
     with SignallingServer(port=0, lease=60) as server:
         yield server
 
 
 @pytest.fixture
 def way(server: SignallingServer) -> Iterator[TcpRelay]:
-    """The way to the server of the end that blinks."""
+    """The relay between the server and the end that is cut off."""
     with TcpRelay(server.uri) as relay:
         yield relay
 
@@ -41,7 +41,7 @@ class Robot:
     """A producer that answers on a channel.
 
     Args:
-        uri: By which it reaches the server.
+        uri: The server's, for the robot.
     """
 
     def __init__(self, uri: str) -> None:
@@ -64,17 +64,17 @@ def assert_messages_flow(session: Session) -> None:
 
 
 def be_gone(way: TcpRelay, caplog: pytest.LogCaptureFixture) -> None:
-    """Begin a blink that the server has noticed, so that it keeps from now on what it has for that end."""
+    """Cut an end off, and wait until the server has noticed, so that it keeps the end's state from now on."""
     with caplog.at_level(logging.INFO, "gst_signalling_sync.server"):
         way.block()
         wait_until(lambda: ": disconnected" in caplog.text, "the server has noticed")
 
 
 def come_back(way: TcpRelay, role: Producer | Consumer | Listener) -> object:
-    """End a blink.
+    """Let an end reconnect.
 
     Returns:
-        The id that the role has then.
+        The role's peer id then.
     """
     reconnected = Heard(role.reconnected)
     way.unblock()
@@ -109,7 +109,7 @@ def test_blink_of_five_seconds_changes_nothing(server: SignallingServer, way: Tc
         with Producer(server.uri, name="last"):
             heard = statuses.next()["peer"]
             assert heard.name == "last", "nothing was told before"
-        # Through the server, whichever end it is: only the server forgets it at once.
+        # Whichever end closes, it closes through the server: only the server forgets the session at once.
         (robot.sessions[0] if who == "producer" else session).close()
         wait_until(lambda: not server.sessions, "the server was told")
         assert ended.next(SECONDS)["error"] is None

@@ -1,4 +1,4 @@
-"""The cable of a robot is pulled: what both ends are told, and when. Server and operator are on another machine."""
+"""The cable of a robot is pulled: what both ends report, and when. Server and operator are on another machine."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Scene:
     robot: PeerProcess
     operator: PeerProcess
     machine: Machine
-    """The robot's."""
+    """The robot's machine."""
 
     robot_tells: bool
-    """Whether the robot is of this library, and tells of its session."""
+    """Whether the robot is of this library, and reports the state of its session."""
 
 
 def of_this_library(*options: str) -> Callable[[str], PeerProcess]:
@@ -79,18 +79,18 @@ def scene(request: pytest.FixtureRequest, network: Network) -> Iterator[Scene]:
         if tells:
             robot.wait_for("session")
         yield Scene(robot, operator, machine, tells)
-        # A robot that is cut off would take its time to end.
+        # A robot that is cut off would take long to end.
         robot.kill()
 
 
 def told(scene: Scene) -> list[tuple[str, PeerProcess]]:
-    """The ends that tell of the session."""
+    """The ends that report the session's state."""
     return [("operator", scene.operator), *([("robot", scene.robot)] if scene.robot_tells else [])]
 
 
 @pytest.mark.usefixtures("_not_measured", "_ahead_of_other_programs")
 def test_interrupts_the_session_until_it_is_back(scene: Scene, figures: Figures) -> None:
-    # At the switch: Linux itself takes up to a second to use a cable that is put back.
+    # The cut is at the switch, because Linux takes up to a second to use a cable that is plugged in again.
     scene.machine.cut_off()
     pulled = time.monotonic()
     for name, end in told(scene):

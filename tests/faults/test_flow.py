@@ -1,4 +1,4 @@
-"""What counts as a gap of a flow."""
+"""What counts as a gap of a `Flow`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A peer's process is killed at each point of the handshake, and in mid-stream: the other end knows soon, and goes on."""
+"""A peer is killed at each point of the handshake, and while messages flow: the other end detects it soon, and goes on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LINE_SECONDS = 60.0
 
 
 class Mortal:
-    """Peers that kill themselves at a point of the handshake, one after the other."""
+    """Peers, one after another, that kill themselves at a point of the handshake."""
 
     def __init__(self) -> None:
         pipe = subprocess.PIPE
@@ -31,19 +31,19 @@ class Mortal:
         )
 
     def begin(self, uri: str, role: str, point: str) -> None:
-        """Have one begin.
+        """Start a peer.
 
         Args:
-            uri: Of the signalling server.
+            uri: The signalling server's.
             role: ``"producer"``, or the id of the producer whose consumer it is.
-            point: Where it dies.
+            point: The point at which it dies.
         """
         assert self._process.stdin is not None
         self._process.stdin.write(f"{uri} {role} {point}\n")
         self._process.stdin.flush()
 
     def next_line(self) -> str:
-        """What it says next: that it is ready, or how it died; nothing where it does neither in time."""
+        """Its next line: that it is ready, or how it died. Empty if there is no line in time."""
         assert self._process.stdout is not None
         timer = threading.Timer(LINE_SECONDS, self._process.kill)
         timer.start()
@@ -52,7 +52,7 @@ class Mortal:
         return line
 
     def end(self) -> None:
-        """Have none any more."""
+        """Stop the process that starts peers."""
         self._process.kill()
         self._process.communicate()
 

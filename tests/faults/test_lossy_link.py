@@ -1,4 +1,4 @@
-"""A link that loses one packet in five, in each direction: no false alarm."""
+"""A link that loses 20 % of the packets in each direction causes no false alarm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A peer's process stands still, or dies, or ends in order: what our end is told, and when."""
+"""A peer's process freezes, is killed, or ends in order: what our end reports, and when."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def scene(request: pytest.FixtureRequest, embedded_server: SignallingServer, tmp
 
 
 class Changes:
-    """The changes of a session that is connected, each with when it came.
+    """The state changes of a connected session, each with its time.
 
     Args:
-        session: To listen to.
+        session: The session.
     """
 
     def __init__(self, session: Session) -> None:
@@ -46,10 +46,10 @@ class Changes:
         session.state_changed.connect(self._note)
 
     def wait_for(self, state: str, timeout: float) -> float:
-        """Wait for the next change, which must be to a state.
+        """Wait for the next change, which must be to a given state.
 
         Returns:
-            When it came, by `time.monotonic`.
+            The time of the change, by `time.monotonic`.
         """
         found, at = self._changes.get(timeout=timeout)
         assert found == state
@@ -57,11 +57,11 @@ class Changes:
 
     @property
     def are_none(self) -> bool:
-        """Whether nothing has changed that was not waited for."""
+        """Whether there are no changes left that were not waited for."""
         return self._changes.empty()
 
     def _note(self, session: Session, state: str) -> None:
-        # The news that it is connected may come late.
+        # The first state change may be reported late.
         if state != self._last:
             self._last = state
             self._changes.put((state, time.monotonic()))
@@ -105,7 +105,7 @@ def test_peer_that_stays_frozen_is_lost(scene: Scene, figures: Figures) -> None:
     error = scene.session.error
     assert isinstance(error, SessionClosed)
     assert error.reason == "lost"
-    # Earlier than by itself where the server, too, hears nothing any more.
+    # If the server is not answered either, it reports the peer's end before our own timeout.
     assert re.search(r"nothing was heard from the peer for \d\d", str(error))
 
 
@@ -115,7 +115,7 @@ def test_killed_peer_has_left_within_a_second(scene: Scene, figures: Figures, re
     scene.process.kill()
     watch = Stopwatch()
     error = closed.next()["error"]
-    # Linux closes the sockets of a killed Chromium, of some ten processes, a quarter of a second later.
+    # Linux closes the sockets of a killed Chromium, which has some ten processes, after a quarter of a second.
     is_browser = "chromium" in request.node.callspec.params["scene"]
     figures.add("closed", watch.seconds, 1.5 if is_browser else 1.0)
     assert isinstance(error, SessionClosed)
@@ -124,7 +124,7 @@ def test_killed_peer_has_left_within_a_second(scene: Scene, figures: Figures, re
 
 IN_ORDER: dict[str, str | None] = {
     **dict.fromkeys(scenes.PEERS, None),
-    # webrtcbin says nothing to its peer when it stops, so that only the signalling server tells, as for a killed peer.
+    # webrtcbin sends its peer nothing when it stops, so that only the signalling server reports it, as for a killed peer.
     "webrtcbin-producer-data": "left",
     "webrtcbin-producer-video": "left",
     "webrtcbin-consumer": "left",
@@ -153,7 +153,7 @@ def test_interpreter_that_is_held_for_a_second_raises_no_alarm(scene: Scene, who
         if whose == "theirs":
             scene.process.command("hold", seconds=1.0)
         else:
-            # A function of C that does not let go of the interpreter.
+            # A C function that does not release the interpreter's lock.
             ctypes.PyDLL(None).usleep(1_000_000)
         heard_again = partial(is_heard, scene.session, watch, number * 1.5)
         wait_until(heard_again, "it is heard again")
@@ -161,5 +161,5 @@ def test_interpreter_that_is_held_for_a_second_raises_no_alarm(scene: Scene, who
 
 
 def is_heard(session: Session, watch: Stopwatch, after: float) -> bool:
-    """Whether a peer is heard again after a time."""
+    """Whether a peer is heard again after a number of seconds."""
     return watch.seconds > after and session.silence < 0.6

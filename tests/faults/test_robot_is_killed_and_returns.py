@@ -58,7 +58,7 @@ class Robot:
     """A robot's program, which can be killed and started again.
 
     Args:
-        uri: Of the signalling server.
+        uri: The signalling server's.
         arguments: ``"video"``: it has a camera.
     """
 
@@ -108,7 +108,7 @@ def test_the_same_objects_go_on(robot: Robot, embedded_server: SignallingServer)
 
         robot.kill()
         state = states.next(SECONDS)["state"]
-        # The news that it is connected may have come late.
+        # The change to "connected" may have been reported late.
         assert (states.next(SECONDS)["state"] if state == "connected" else state) == "resuming"
         assert session.is_open
         robot.start()
@@ -214,7 +214,7 @@ def test_a_session_of_before_the_server_returned_is_resumed_only_if_it_has_to_be
                 server.go()
                 server.come()
                 wait_until(lambda: len(server.peer_ids) == 2, "both ends are registered again", SECONDS)
-                # Both have other ids now, which tells nothing of the silence that begins afterwards.
+                # Both ends have new ids now, which must not matter for the silence that begins afterwards.
                 wait_until(lambda: session.silence > 0.4, "both ends know", SECONDS)
                 session.channel("echo").send("the peer is heard")
                 assert session.channel("echo").recv(SECONDS) == "the peer is heard"
@@ -305,7 +305,7 @@ def test_what_was_not_acknowledged_is_told_and_sent_again_where_that_was_asked_f
             for _ in range(rounds):
                 answered = send(20)
                 wait_until(lambda answered=answered: set(answered) <= set(echoed), "echoed", SECONDS)  # type: ignore[misc]
-                # What comes from now on it does not acknowledge: it dies in the middle of the stream.
+                # The robot acknowledges nothing from now on, and is then killed in mid-stream.
                 robot.freeze()
                 in_flight = send(50)
                 robot.kill()

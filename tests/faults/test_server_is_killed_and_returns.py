@@ -1,4 +1,4 @@
-"""The signalling server is killed and comes back at the same port: every role is registered again soon, no session notices."""
+"""The signalling server is killed and starts again: every role registers again soon, and no session notices."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.usefixtures("_ahe
 
 
 class Roles:
-    """A producer, a consumer and a listener for each `Retry`, which tell when they are registered again.
+    """A producer, a consumer and a listener for each `Retry`, which note when they are registered again.
 
     Args:
-        uri: Of the signalling server.
+        uri: The signalling server's.
     """
 
     def __init__(self, uri: str) -> None:
@@ -45,7 +45,7 @@ class Roles:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Start all of them; close them in the end."""
+        """Start all roles, and close them when the block ends."""
         with ExitStack() as stack:
             for kind, roles in (
                 ("producer", self.producers),
@@ -60,10 +60,10 @@ class Roles:
             yield
 
     def wait_registered_again(self) -> dict[tuple[str, str], float]:
-        """Wait until each of them has come back once.
+        """Wait until each role has been registered again once.
 
         Returns:
-            When each was, by kind and name of its `Retry`.
+            The time at which each was, by its kind and the name of its `Retry`.
         """
         returns: dict[tuple[str, str], float] = {}
         while len(returns) < 3 * len(RETRIES):
@@ -74,10 +74,10 @@ class Roles:
 
 
 class Traffic:
-    """Messages and frames from a producer to a consumer, for as long as a block runs.
+    """Messages and frames from a producer to a consumer while a block runs.
 
     Args:
-        producer: Not started yet.
+        producer: The producer, not started yet.
     """
 
     def __init__(self, producer: Producer) -> None:
@@ -89,13 +89,13 @@ class Traffic:
 
     @contextmanager
     def flowing_to(self, session: Session) -> Iterator[None]:
-        """Send, and take note of what arrives; what was sent has arrived in the end."""
+        """Send, and note what arrives. When the block ends, all that was sent has arrived."""
         session.channel("numbers").message.connect(self._on_message)
         session.video.frame.connect(self._on_frame)
         stop = threading.Event()
         sender = threading.Thread(target=self._send, args=(stop,))
         with filming(self._video, fps=1 / FRAME_PERIOD) as camera:
-            # The first frame waits for its keyframe.
+            # The first frame waits for a keyframe.
             wait_until(lambda: self.frames.arrived, "the first frame", SECONDS)
             del self.frames.arrived[:-1]
             sender.start()
@@ -146,14 +146,14 @@ def test_roles_are_registered_again_and_sessions_notice_nothing(
         with traffic.flowing_to(session):
             for seconds in times_away:
                 server.kill()
-                # What is waited for is time: how long the server is away.
+                # The outage has a length, so this waits for time to pass.
                 threading.Event().wait(seconds)
                 returned = server.start()
                 for role, moment in roles.wait_registered_again().items():
                     slowest[role] = max(slowest.get(role, 0.0), moment - returned)
         assert session.state == "connected"
         assert closed.is_empty
-        # The news that it is connected may have come late.
+        # The change to "connected" may have been reported late.
         while not states.is_empty:
             assert states.next()["state"] == "connected"
 

@@ -1,4 +1,4 @@
-"""The signalling connection of one end breaks while a session runs: the session lives on at both ends."""
+"""The signalling connection of one end breaks while a session runs: the session goes on at both ends."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Pair:
     """A producer, a consumer, and their session at both ends.
 
     Args:
-        producer_uri: By which the producer reaches the server.
-        consumer_uri: By which the consumer reaches it.
+        producer_uri: The server's URI for the producer.
+        consumer_uri: The server's URI for the consumer.
     """
 
     def __init__(self, producer_uri: str, consumer_uri: str) -> None:
@@ -39,7 +39,7 @@ class Pair:
         self.producer.close()
 
     def assert_messages_flow(self) -> None:
-        """Send a message each way."""
+        """Send a message in each direction."""
         channel = self.consumers_session.channel(LABEL)
         arrived = Heard(self.broadcast.message)
         channel.send("to the robot")
@@ -50,7 +50,7 @@ class Pair:
 
 @pytest.fixture(params=["producer", "consumer"])
 def broken_pair(request: pytest.FixtureRequest, relay: TcpRelay) -> Iterator[Pair]:
-    """A session whose producer, or whose consumer, has just lost its signalling connection."""
+    """A session whose producer or consumer has just lost its signalling connection."""
     uris = (relay.uri, relay.server_uri) if request.param == "producer" else (relay.server_uri, relay.uri)
     pair = Pair(*uris)
     lost = Heard((pair.producer if request.param == "producer" else pair.consumer).connection_lost)
@@ -68,7 +68,7 @@ def test_both_ends_of_the_session_live_on(broken_pair: Pair) -> None:
     watch = Stopwatch()
     while watch.seconds < DOUBT_SECONDS + 1.0:
         broken_pair.assert_messages_flow()
-    # The news that they were connected may have come late.
+    # The change to "connected" may have been reported late.
     assert set(states) <= {"connected"}
     assert [broken_pair.consumers_session.state, broken_pair.producers_session.state] == ["connected"] * 2
 

@@ -1,4 +1,4 @@
-"""The soak of the benchmarks: something breaks every few seconds, and all that may remain of it is where it belongs."""
+"""The soak of the benchmarks: a part breaks every few seconds, and afterwards no message, thread or descriptor is amiss."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """``python -m tests.fuzz TARGET --seconds 600``: fuzz one target with atheris, for some time.
 
-What libFuzzer finds goes to ``findings/`` beside this file, from where the tests take it.
+libFuzzer writes its findings to ``findings/`` beside this file, where the tests read them.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from . import seeds
 FINDINGS = Path(__file__).parent / "findings"
 
 MAX_LENGTH = {"parser": 4096, "handshake": 4096, "registry": 256, "video": 1024, "sctp": 2048}
-"""Bytes of an input. Each two or three are a step at the registry, so that longer ones only repeat what shorter ones do."""
+"""Maximum bytes of an input. At the registry two or three bytes are a step, so that longer inputs only repeat shorter ones."""
 
 
 def main() -> None:
-    """Fuzz until the time is over or something is found."""
+    """Fuzz until the time is over or a rule is broken."""
     arguments = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     arguments.add_argument("target", choices=tuple(MAX_LENGTH))
     arguments.add_argument("--seconds", type=int, default=600, help="how long (600)")

@@ -1,4 +1,4 @@
-"""`Conversation`: bytes as what some peers do at a registry, and the rules that hold after each step."""
+"""`Conversation`: bytes as the steps of some peers at a registry, and the rules that hold after each step."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ _LIMITS: Final = ServerLimits(
 
 
 class Conversation:
-    """What some peers do at one registry.
+    """The steps of some peers at one registry.
 
     Args:
         data: Decides each step.
@@ -204,7 +204,7 @@ class Conversation:
         self._take(self._registry.handle(peer_id, request))
 
     def _take(self, outgoing: Outgoing) -> None:
-        """Take what is to be sent, and what listeners are told."""
+        """Take the messages to send, and what listeners are told."""
         announcements = self._registry.announcements
         for listener_id in list(announcements.listeners):
             assert listener_id in self._registry.peers

@@ -1,4 +1,4 @@
-"""`SctpPeer`: the other end of an SCTP association, which says whatever some bytes tell it to."""
+"""`SctpPeer`: the other end of an SCTP association (RFC 9260), whose packets are decided by bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["SctpPeer"]
 _PORT: Final = 5000
 _KINDS: Final = (*range(16), chunks.RE_CONFIG, chunks.FORWARD_TSN, 64, 255)
 _MAX_PACKETS: Final = 600
-"""Of an answer: what waited for the window, and the answers to the chunks of a packet. The window of 64 KiB has less."""
+"""Maximum of an answer: data that waited for the window, and answers to the chunks of a packet. 64 KiB hold fewer packets."""
 
 
 def _first_tsn(seed: int) -> Callable[[int], bytes]:
@@ -26,17 +26,17 @@ def _first_tsn(seed: int) -> Callable[[int], bytes]:
     def draw(size: int) -> bytes:
         nonlocal drawn
         drawn += 1
-        # A secret comes first, then a tag, then the TSN.
+        # An association draws a secret first, then a tag, then the TSN.
         return (1).to_bytes(size, "big") if drawn == 3 else generator.randbytes(size)
 
     return draw
 
 
 class SctpPeer:
-    """A peer that carries out steps which bytes describe, most of them packets with a right tag and checksum.
+    """A peer that does the steps that bytes describe. Most steps are packets with a correct tag and checksum.
 
     Args:
-        data: The first byte says whether the association is established; the steps follow.
+        data: The first byte decides whether the association is established; the steps follow.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -50,7 +50,7 @@ class SctpPeer:
             self._establish()
 
     def carry_on(self) -> None:
-        """Do all steps; raises where a rule is broken."""
+        """Do all steps; raises when a rule is broken."""
         steps = (
             self._send_chunk,
             self._send_data,
@@ -69,7 +69,7 @@ class SctpPeer:
         peer.connect(self._now)
         for _ in range(2):
             for packet in peer.take_packets(self._now):
-                # Of the COOKIE ECHO, which comes last.
+                # The tag of the COOKIE ECHO, which is the last packet.
                 self._tag = int.from_bytes(packet[4:8], "big")
                 self._victim.receive(packet, self._now)
             for packet in self._victim.take_packets(self._now):
@@ -86,7 +86,7 @@ class SctpPeer:
     def _signed(self) -> int:
         return (self._byte() ^ 0x80) - 0x80
 
-    # Packets.
+    # Steps that send packets.
 
     def _send_chunk(self) -> None:
         self._give(self._any_chunk())
@@ -132,7 +132,7 @@ class SctpPeer:
             self._victim.receive(datagram, self._now)
         self._settle()
 
-    # What else happens to the association.
+    # Other steps.
 
     def _pass_time(self) -> None:
         self._now += (1 + self._byte()) / 100
@@ -140,7 +140,7 @@ class SctpPeer:
         self._settle()
 
     def _use(self) -> None:
-        """Have the program at the victim's end do something."""
+        """Have the program at the victim's end call the association."""
         what, stream, size = self._byte(), self._byte() % 4, self._byte()
         victim = self._victim
         if victim.state not in (State.CLOSED, State.ESTABLISHED):
@@ -165,7 +165,7 @@ class SctpPeer:
         self._settle()
 
     def _settle(self) -> None:
-        """Take what the association has to send and to tell, as its driver does."""
+        """Take what the association has to send and to report, as its driver does."""
         victim = self._victim
         packets = victim.take_packets(self._now)
         assert len(packets) <= _MAX_PACKETS

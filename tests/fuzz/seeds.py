@@ -1,4 +1,4 @@
-"""What fuzzing begins with: one input of each kind, so that it need not find the protocol's words itself."""
+"""The first inputs of fuzzing: one of each kind, so that it need not discover the protocol's words."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _conversations() -> list[bytes]:
 
 
 def _packets(codec: int, *payloads: str) -> bytes:
-    """The packets of one frame of a codec by its number in the table, as the target takes them."""
+    """The packets of one frame of a codec, in the target's form. The codec is given by its number in the target's table."""
     packets = [bytes.fromhex(payload) for payload in payloads]
     last = len(packets) - 1
     heads = [bytes([2 | (4 if index == 0 else 0) | (8 if index == last else 0)]) for index in range(len(packets))]
@@ -72,13 +72,13 @@ _USE_CONNECT: Final = bytes.fromhex("07ff0000")
 
 
 def _sctp_chunk(kind: int, value: str = "") -> bytes:
-    """A packet of one chunk, its type by the number in the table of the target."""
+    """A packet with one chunk. Its type is given by its number in the target's table."""
     content = bytes.fromhex(value)
     return bytes([0, kind, 0, len(content)]) + content
 
 
 def _sctp_data(*chunks: str) -> bytes:
-    """A packet of DATA chunks: of each the step of the TSN, flags, stream, sequence number and size."""
+    """A packet of DATA chunks: for each the step of the TSN, flags, stream, sequence number and size."""
     return bytes([1, len(chunks) - 1]) + b"".join(bytes.fromhex(chunk) for chunk in chunks)
 
 
@@ -105,35 +105,35 @@ SEEDS: Final = {
         _packets(4, "4601050201aa", "0201bb"),
     ],
     "sctp": [
-        # To an association that has not begun: a cookie of nobody's, an INIT, random bytes. Then one that begins itself.
+        # To an association that has not begun: an unknown cookie, an INIT, random bytes. Then one that begins by itself.
         b"\x00" + _sctp_chunk(10, "01020304") + _sctp_chunk(1, _INIT) + b"\x05\x03abc",
         b"\x00" + _USE_CONNECT + _A_SECOND * 2 + _sctp_chunk(2, _INIT) + _sctp_chunk(2, _INIT + "0007000401020304"),
-        # Messages: whole ones, fragments in order and not, a gap, one without an end; stream, number and size follow the flags.
+        # Messages: complete, fragments in and out of order, a gap, one with no end. Stream, number and size follow the flags.
         b"\x80" + _sctp_data("0183010001", "0183010101", "0383010310", "ff83010210"),
         b"\x80" + _sctp_data("0182020001", "0180020001", "0181020001") + _sctp_data("0281030001", "ff82030001"),
         b"\x80" + _sctp_data("0182000004") + _sctp_data("0180000010") * 3 + _A_SECOND,
-        # The victim sends, and is acknowledged, with gaps, for too much, and not at all.
+        # The victim sends. It is acknowledged with gaps, for too much, and not at all.
         b"\x80" + _USE_SEND * 3 + bytes.fromhex("02010f00" + "02030f00") + _A_SECOND,
         b"\x80"
         + _USE_SEND * 9
         + bytes.fromhex("02000f0202000300050006000b00")
         + _A_SECOND * 3
         + bytes.fromhex("027fff00"),
-        # Messages that are given up, at both ends.
+        # Messages that are abandoned (RFC 3758), at both ends.
         b"\x80" + _sctp_data("0183010001", "0583010501") + bytes.fromhex("03ff02010301040306000100"),
         b"\x80" + bytes.fromhex("070201ff070401ff0705020107060040") + _A_SECOND * 3,
-        # Resets of streams, at both ends: a request, one that waits, a response.
+        # Stream resets (RFC 6525), at both ends: a request, one that waits, a response.
         b"\x80" + _sctp_chunk(16, "000d00120000000100000000000000000001" + "0000") + _A_SECOND,
         b"\x80" + _sctp_chunk(16, "000d0010000000010000000000000005") + _sctp_data("0183010001"),
         b"\x80" + _USE_SEND + _USE_RESET + _sctp_chunk(16, "0010000c0000000100000006") + _A_SECOND,
-        # A heartbeat and its answer, an error, unknown chunks, and the ways to end.
+        # A heartbeat and its answer, an error, unknown chunks, and the ways to end an association.
         b"\x80" + bytes.fromhex("07e00000") + _sctp_chunk(5, "0001000800000001") + _sctp_chunk(4, "0001000400000000"),
         b"\x80" + _sctp_chunk(9, "0003000800000000") + _sctp_chunk(18, "01020304") + _sctp_chunk(19),
         b"\x80" + _USE_SEND + _sctp_chunk(7, "00000001") + _sctp_chunk(14),
         b"\x80" + _USE_SHUTDOWN + _A_SECOND + _sctp_chunk(8) + _sctp_chunk(6),
     ],
 }
-"""By the target's name."""
+"""Inputs by the target's name."""
 
 _JSON: Final = (
     *(b"null", b"true", b"NaN", b"-Infinity", b"1e999", b"-0.0", b"9223372036854775808", b"[[[[[[[[", b"{}", b'":'),
@@ -185,21 +185,21 @@ WORDS: Final[Mapping[str, Sequence[bytes]]] = MappingProxyType(
         "sctp": (),
     }
 )
-"""What inputs may be made of beside what chance brings, by the target's name."""
+"""The words that inputs may contain besides random bytes, by the target's name."""
 
 
 def dictionary(target: str) -> str:
-    """The words of a target in the form that libFuzzer reads."""
+    """The words of a target in libFuzzer's format."""
     escaped = ["".join(f"\\x{byte:02x}" for byte in word) for word in WORDS[target]]
     return "".join(f'"{word}"\n' for word in escaped)
 
 
 def prepare(target: str, directory: Path | None) -> Path:
-    """A corpus that has the seeds of a target.
+    """Make a corpus with the seeds of a target.
 
     Args:
-        target: Its name.
-        directory: Where it is kept; None: a new one.
+        target: The target's name.
+        directory: The directory of the corpus; None: a new one.
 
     Returns:
         The directory.

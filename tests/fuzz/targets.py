@@ -1,4 +1,4 @@
-"""The targets: functions of bytes that raise where a rule is broken, and return whatever else happens."""
+"""The targets: functions of bytes that raise when a rule is broken, and return otherwise."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Target = Callable[[bytes], None]
 
 
 def parser(data: bytes) -> None:
-    """A message parses or is refused by a `ProtocolError`, and what was parsed means the same when it is sent on."""
+    """A message is parsed or refused by a `ProtocolError`. A parsed message has the same meaning when it is sent on."""
     for text in (data, data.decode(errors="replace"), data.decode("utf-8", "surrogateescape")):
         _parse_as_request(text)
         _parse_as_event(text)
@@ -54,7 +54,7 @@ def _parse_as_request(text: str | bytes) -> None:
     try:
         sent = serialise_request(request)
     except ProtocolError:
-        # A status that other peers could not read: the registry drops it too.
+        # Other peers could not read this status; the registry drops it too.
         return
     assert parse_request(sent) == request
     json.loads(sent.encode())
@@ -74,7 +74,7 @@ def _parse_as_event(text: str | bytes) -> None:
 
 
 def handshake(data: bytes) -> None:
-    """Each end of the opening handshake, and the frames behind it, take any bytes in any pieces."""
+    """Each end of the opening handshake and of the WebSocket frames after it accepts any bytes in any pieces."""
     kind, step, rest = data[:1], 1 + data[1] if len(data) > 1 else 1, data[2:]
     pieces = [rest[first : first + step] for first in range(0, len(rest), step)]
     if kind < b"\x55":
@@ -102,7 +102,7 @@ def _server_shakes_hands(pieces: list[bytes]) -> None:
             if not isinstance(event, HttpRequest):
                 continue
             if protocol.close_expected():
-                # What came with the request was no WebSocket: the server cuts it off.
+                # The bytes after the request were not WebSocket frames, and the server cuts the client off.
                 return
             answer = _RECEPTION.receive(event, "192.0.2.7")
             if isinstance(answer, Page):
@@ -157,24 +157,24 @@ def _client_reads(pieces: list[bytes]) -> None:
 
 
 def registry(data: bytes) -> None:
-    """Whatever peers do, what the registry knows and says of them fits together, and nothing is left when all are gone."""
+    """Whatever peers do, the registry's state and messages are consistent, and nothing remains when all peers have left."""
     Conversation(data).carry_on()
 
 
 _CODECS: Final = tuple(VIDEO)
 _MAX_GROWTH: Final = 6
-"""Of the bytes of a frame: a NAL unit of one byte gets a start code of four."""
+"""Maximum growth of a frame's bytes: a NAL unit of one byte gets a start code of four."""
 
 
 def video(data: bytes) -> None:
-    """Any payloads of a codec, in any order, with any gaps, are frames or none, and what is kept is bounded by what came."""
+    """Any payloads of a codec, in any order and with any gaps, give frames or nothing, and bound the memory that is used."""
     if not data:
         return
     codec, rest = _CODECS[data[0] % len(_CODECS)], data[1:]
     reassembly = VideoReassembly(Timeline(90_000))
     number = timestamp = received = 0
     while len(rest) > 1:
-        # The number moves by -1 to 2 and the time by a frame or not; then the marker, and how long the payload is.
+        # The sequence number moves by -1 to 2 and the timestamp by a frame or not. Then come the marker and the payload's size.
         flags, size, rest = rest[0], rest[1], rest[2:]
         number, timestamp = number + (flags & 3) - 1 & 0xFFFF, timestamp + 3000 * (flags >> 2 & 1) & 0xFFFFFFFF
         payload, rest = rest[:size], rest[size:]
@@ -186,11 +186,11 @@ def video(data: bytes) -> None:
 
 
 def sctp(data: bytes) -> None:
-    """Whatever a peer sends, an association raises nothing for it, sends a bounded amount, and waits for a time that comes."""
+    """Whatever a peer sends, an association does not raise, sends a bounded amount, and its next timeout is finite."""
     SctpPeer(data).carry_on()
 
 
 TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
     {"parser": parser, "handshake": handshake, "registry": registry, "video": video, "sctp": sctp}
 )
-"""By name."""
+"""The targets by name."""

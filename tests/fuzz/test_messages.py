@@ -1,4 +1,4 @@
-"""Every message of the protocol, whatever it holds, arrives as it was sent."""
+"""Every message of the protocol arrives as it was sent, whatever it contains."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gst_signalling_sync.protocol import messages
 from gst_signalling_sync.protocol.messages import Event, Peer, ProtocolVersion, Request, Role, SdpType
 from gst_signalling_sync.protocol.wire import parse_event, parse_request, serialise_event, serialise_request
 
-# Lone surrogates are no Unicode text, and refused.
+# Lone surrogates are not valid Unicode, and are refused.
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False) | texts,

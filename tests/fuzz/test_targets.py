@@ -1,4 +1,4 @@
-"""The fuzzing targets, with what hypothesis makes up and with what was found before."""
+"""The fuzzing targets, with inputs of hypothesis and with earlier findings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_what_was_found_breaks_no_rule_any_more(path: Path) -> None:
 
 
 def edited(name: str) -> st.SearchStrategy[bytes]:
-    """Seeds of a target, with a piece that is cut out, repeated or replaced."""
+    """Seeds of a target in which a piece is removed, repeated or replaced."""
 
     def edit(seed: bytes, first: int, size: int, inserted: bytes) -> bytes:
         first %= len(seed) + 1

@@ -1,4 +1,4 @@
-"""The way to a TURN server by TLS: what is wrong with its certificate is told in the words of every other server's."""
+"""The connection to a TURN server over TLS: an invalid certificate is reported in the same words as a signalling server's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..certificates import PrivateCA
 
 
 class Nobody:
-    """Is told of what nobody wants to hear of."""
+    """Receives events and ignores them."""
 
     def on_message(self, data: bytes) -> None: ...
 
@@ -32,7 +32,7 @@ def ca(tmp_path: Path) -> PrivateCA:
 
 
 def problem_with(context: ssl.SSLContext | None, cafile: Path | str | None, host: str = "localhost") -> str:
-    """Why there is no way to a TURN server."""
+    """The reason why a TURN server cannot be reached."""
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)

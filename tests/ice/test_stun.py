@@ -23,7 +23,7 @@ def test_address_comes_back_as_it_was_written(address: tuple[str, int]) -> None:
 
 
 def test_address_of_rfc_5769() -> None:
-    # The XOR-MAPPED-ADDRESS of its section 2.2: 192.0.2.1, port 32853.
+    # The XOR-MAPPED-ADDRESS of RFC 5769 section 2.2: 192.0.2.1, port 32853.
     transaction = bytes.fromhex("b7e7a701bc34d686fa87dfae")
     value = bytes.fromhex("0001a147e112a643")
     message = Message(Method.BINDING, Kind.SUCCESS, transaction, ((Attribute.XOR_MAPPED_ADDRESS, value),))

@@ -30,10 +30,10 @@ class TurnServer:
 
     Attributes:
         lifetime: Lifetime of an allocation, in seconds.
-        permission_lifetime: Of a permission.
-        channel_lifetime: Of a channel.
+        permission_lifetime: Lifetime of a permission, in seconds.
+        channel_lifetime: Lifetime of a channel binding, in seconds.
         nonce_lifetime: Seconds after which a nonce is stale.
-        password: Of the user.
+        password: The user's password.
         forbidden: Peers that it does not relay to.
     """
 
@@ -158,10 +158,10 @@ class Simulation:
         """Let time pass.
 
         Args:
-            seconds: How much.
-            until: A function; when it returns something true, that is the end.
-            each: A function that is called every so often.
-            every: Seconds.
+            seconds: How much time passes.
+            until: A function that ends the run when it returns true. Defaults to None: the run takes all the time.
+            each: A function that is called at intervals. Defaults to None.
+            every: Seconds between two calls of `each`.
         """
         end, next_call = self.now + seconds, self.now + every
         self._pump()

@@ -1,4 +1,4 @@
-"""A signalling server that dies and comes back at the same address, as a robot's does."""
+"""A signalling server that stops and comes back at the same address, as a robot's does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["MortalServer", "mortal_server"]
 
 
 class MortalServer:
-    """A server on a port of its own, that can be taken away and brought back.
+    """A server on a port of its own that can be stopped and started again.
 
     Args:
         port: The port.
@@ -26,7 +26,7 @@ class MortalServer:
 
     @property
     def names(self) -> list[str | None]:
-        """The names of the producers that it knows, in the order in which they came."""
+        """The names of the producers that it knows, in the order in which they registered."""
         assert self._server is not None
         return [peer.name for peer in self._server.peers.values() if "producer" in peer.roles]
 
@@ -37,11 +37,11 @@ class MortalServer:
         return list(self._server.peers)
 
     def come(self) -> None:
-        """Be there."""
+        """Start the server."""
         self._server = SignallingServer(port=self._port).start()
 
     def go(self) -> None:
-        """Be gone; does nothing when it is. Who is told of it may have it come again at once."""
+        """Stop the server; does nothing when it is stopped. A receiver that is told of it may start it again at once."""
         server, self._server = self._server, None
         if server is not None:
             server.close()
@@ -49,7 +49,7 @@ class MortalServer:
 
 @contextlib.contextmanager
 def mortal_server() -> Iterator[MortalServer]:
-    """A server that is there, and is gone in the end."""
+    """A server that runs, and is stopped when the block ends."""
     with reserved_port() as port:
         server = MortalServer(port)
         server.come()

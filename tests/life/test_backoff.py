@@ -1,4 +1,4 @@
-"""`Retry` and `Backoff`: which values are refused, and when the next attempt is due."""
+"""`Retry` and `Backoff`: the values that are refused, and when the next attempt is due."""
 
 from __future__ import annotations
 

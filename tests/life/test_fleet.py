@@ -1,4 +1,4 @@
-"""A fleet that is cut off at once comes back, but not at once."""
+"""A fleet that loses its server comes back, but not all clients at the same moment."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def test_fleet_that_is_cut_off_is_back_within_ten_seconds_as_the_same_peers(clie
     assert fleet.returns[-1] < SECONDS
     assert fleet.resumed == clients
     if clients >= 500:
-        # They come back over 1.75 s, a quarter of them in the busiest of these windows; without jitter all of them do. Of
-        # fewer, a machine that is busy with other tests has too many at a time.
+        # The clients come back over 1.75 s, and a quarter of them in the busiest window; without jitter all of them would.
+        # With fewer clients, a machine that is busy with other tests lets too many come back at a time.
         assert fleet.busiest(0.25) < clients / 2
 
 

@@ -1,4 +1,4 @@
-"""`Life`: the table of a role's states, what each input does in each of them, and what holds after any sequence of inputs."""
+"""`Life`: the table of a role's states, the effect of each input in each state, and invariants after any sequence of inputs."""
 
 from __future__ import annotations
 
@@ -407,7 +407,7 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def it_is_never_stuck(self) -> None:
-        """In every state that is to end there is something under way, or due, that ends it."""
+        """In every transitional state something is under way, or due, that ends it."""
         if self.life.state in ("connecting", "suspended"):
             assert self.attempt is not None or self.life.due is not None
         if self.life.state == "closing":

@@ -1,4 +1,4 @@
-"""Starts, closes, losses, forks and sessions in any order, from several threads and from callbacks: what holds in the end."""
+"""Starts, closes, losses, forks and sessions in any order, on several threads and in callbacks: the invariants at the end."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ QUICK = Retry(first=0.0, maximum=0.05)
 STEPS = 5
 THREADS = 3
 WITH_SESSIONS = 9
-"""One life in so many has a consumer with sessions too."""
+"""One life in so many also has a consumer with sessions."""
 
 SHARES = 4
-"""The lives are shared out, so that they pass side by side."""
+"""The lives are divided into so many shares, which run at the same time."""
 
 
 @pytest.fixture
@@ -49,11 +49,11 @@ def test_close_is_final_callbacks_take_turns_and_sessions_end_once(
 
 
 class Life:
-    """A producer to which everything happens at random.
+    """A producer to which random things happen.
 
     Args:
-        server: Comes and goes.
-        choose: Of what happens.
+        server: The server, which is stopped and started.
+        choose: Decides what happens.
     """
 
     def __init__(self, server: MortalServer, choose: random.Random) -> None:
@@ -65,13 +65,13 @@ class Life:
         self._producer.session_started.connect(lambda producer, session: self._watch(session))
         self._callback = threading.Lock()
         self._overlaps = 0
-        # Guards the counts: sessions of both ends are told on several threads.
+        # Guards the counts, because sessions of both ends are reported on several threads.
         self._lock = threading.Lock()
         self._begun: list[Session] = []
         self._ends: Counter[Session] = Counter()
 
     def run(self) -> None:
-        """Have it happen, then close the producer."""
+        """Do random things, then close the producer."""
         threads = [threading.Thread(target=self._act) for _ in range(THREADS)]
         for thread in threads:
             thread.start()
@@ -86,7 +86,7 @@ class Life:
         self._producer.close()
 
     def check(self) -> None:
-        """What holds now, whatever happened."""
+        """Assert the invariants."""
         assert self._producer.state == "closed"
         assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("gss-producer")]
         wait_until(lambda: self._server.peer_ids == [], "nobody is registered")
@@ -95,7 +95,7 @@ class Life:
 
     @contextlib.contextmanager
     def sessions(self) -> Iterator[None]:
-        """Have a consumer start and close sessions meanwhile."""
+        """Have a consumer start and close sessions while the block runs."""
         stop = threading.Event()
         consumer = Consumer(self._server.uri, retry=QUICK, timeout=0.5)
 

@@ -1,4 +1,4 @@
-"""The life of roles at a server that comes and goes: what they tell, what they wait for, and what no close() leaves behind."""
+"""The life of roles at a server that is stopped and started: what they report and wait for, and what close() leaves behind."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def test_a_listener_that_alone_lost_its_connection_tells_nothing_of_those_that_s
         conversation.send("list", producers=producers)
         if len(producers) == 1:
             producers.append({"id": "2", "meta": {"name": "came"}})
-            # Lost any sooner, its start would fail.
+            # If the connection were lost any sooner, the role's start would fail.
             listens.wait(SECONDS)
             return
         conversation.hold()
@@ -381,7 +381,7 @@ def test_a_refused_token_is_tried_again_only_where_there_will_be_another(asks_ag
             assert authorised == ["Bearer stale"]
 
 
-# Case L1: close() meets a callback that is about to start().
+# L1: close() runs together with a callback that is about to call start().
 
 
 def test_close_is_final_for_a_callback_that_starts_again(server: MortalServer) -> None:
@@ -418,7 +418,7 @@ def test_close_is_final_for_a_callback_that_starts_again(server: MortalServer) -
     assert server.peer_ids == []
 
 
-# Case L2: start() in a callback makes a second callback thread.
+# L2: start() in a callback must not make a second callback thread.
 
 
 def test_callbacks_keep_their_thread_and_their_order_over_a_start_in_one_of_them(server: MortalServer) -> None:
@@ -451,7 +451,7 @@ def test_callbacks_keep_their_thread_and_their_order_over_a_start_in_one_of_them
     assert len(set(threads)) == 1
 
 
-# Case L4: a close() that is forgotten, or returns without having closed and without a word.
+# L4: a close() that is forgotten, or that returns without having closed and without an error.
 
 
 def test_close_in_a_callback_ends_a_role_that_another_thread_starts(server: MortalServer) -> None:
@@ -537,7 +537,7 @@ def test_close_of_a_role_that_is_being_started_says_goodbye_to_its_server(waits_
         assert is_waiting.wait(SECONDS)
         producer.close()
 
-        # Without a goodbye the server would expect it back until its lease is over, and list it meanwhile.
+        # Without a goodbye the server would keep the peer, and list it, until its lease is over.
         assert farewell.get(timeout=SECONDS) == "the client has left"
         with pytest.raises(ConnectionLost):
             start.result(SECONDS)
@@ -560,14 +560,14 @@ def test_a_role_that_was_never_started_can_be_closed(role_class: RoleClass) -> N
     assert role.state == "closed"
 
 
-# Case L8: two producers of one name, one of them dead.
+# L8: two producers with one name, one of which is dead.
 
 
 class Ghost:
-    """A producer that is registered and says nothing any more, as one that lost its network.
+    """A producer that is registered and no longer sends anything, like one that lost its network.
 
     Args:
-        uri: Of the server.
+        uri: The server's.
         name: Its name.
     """
 

@@ -1,4 +1,4 @@
-"""``--limit`` reaches what the command connects."""
+"""``--limit`` applies to the connections of a command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gst_signalling_sync.cli.commands import main
 
 @pytest.fixture
 def robot(embedded_server: SignallingServer) -> Iterator[Producer]:
-    """One whose descriptions have two media sections."""
+    """A robot whose descriptions have two media sections."""
     robot = Producer(embedded_server.uri, name="robot")
     robot.add_channel("data")
     robot.add_video(fps=15)

@@ -1,4 +1,4 @@
-"""Every limit has its row in the docs, its description, and its option."""
+"""Every limit has its row in the documentation, its description, and its option."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LIMITS = [
 
 
 def written(limit: Any) -> str:
-    """A limit as the command line takes it."""
+    """A limit in the form of the command line."""
     return f"{limit.per_second:.10g}:{limit.burst:.10g}" if isinstance(limit, Rate) else str(limit)
 
 
@@ -48,7 +48,7 @@ def documented_defaults(kind: Limits, name: str) -> str:
 
 
 def told(name: str, limit: Any) -> str:
-    """A default as the docs have it."""
+    """A default in the form of the documentation."""
     if isinstance(limit, Rate):
         return f"{told(name, limit.per_second)}/s, {told(name, limit.burst)} at once"
     for unit, size in (("MiB", 2**20), ("KiB", 2**10)):

@@ -1,4 +1,4 @@
-"""The server counts each limit that is met, by its name."""
+"""The server counts each limit that is reached, by the limit's name."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ..waiting import wait_until
 ONCE: Final = Rate(0.001, burst=1)
 FORWARDED: Final = ["X-Forwarded-For: 203.0.113.9"]
 PROXY: Final = {"trusted_proxies": ["127.0.0.1"]}
-"""The loopback is exempt from limits per address, so that only forwarded addresses meet them."""
+"""The loopback interface is exempt from limits per address, so that only forwarded addresses reach them."""
 
 NO_RATES: Final = dict.fromkeys(("messages", "bytes", "status_changes", "lists"))
 
 
 class Crowd(contextlib.ExitStack):
-    """Clients of one server, which stay until the end of the test.
+    """Clients of one server, which stay connected until the end of the test.
 
     Args:
         server: The server.
@@ -37,24 +37,24 @@ class Crowd(contextlib.ExitStack):
         self._server = server
 
     def peer(self, **options: Any) -> RawPeer:
-        """A peer."""
+        """Connect a peer."""
         peer = RawPeer(self._server.uri, **options)
         self.callback(peer.vanish)
         return peer
 
     def deaf(self) -> Stranger:
-        """A peer that does not read."""
+        """Connect a peer that does not read."""
         stranger = Stranger(self._server.port, receive_buffer=4096)
         self.callback(stranger.close)
         return stranger
 
     def knock(self, said: bytes) -> None:
-        """Begin a connection, send something, and do not wait."""
+        """Open a connection and send bytes, without waiting for an answer."""
         connection = self.enter_context(socket.create_connection(("127.0.0.1", self._server.port)))
         connection.sendall(said)
 
     def session(self) -> tuple[RawPeer, str]:
-        """A consumer that has a session with a producer, and the session's id."""
+        """Start a session of a consumer with a producer, and return the consumer and the session's id."""
         producer, consumer = self.peer().register("producer"), self.peer()
         return consumer, consumer.request("startSession", peerId=producer.id)["sessionId"]
 
@@ -64,14 +64,14 @@ Attack = Callable[[Crowd], object]
 
 @dataclass(frozen=True)
 class Meeting:
-    """How clients meet a limit.
+    """How clients reach a limit.
 
     Attributes:
         limit: The value of the limit.
-        attack: Makes them meet the limit.
-        others: Other limits, where one of them would be met before.
-        options: Of the server.
-        is_undecided: Whether the server asks a callable that does not decide before the test is over.
+        attack: Makes clients reach the limit.
+        others: Other limits, if one of them would be reached before.
+        options: The server's options.
+        is_undecided: Whether the server asks a callable that does not decide before the end of the test.
     """
 
     limit: Any
@@ -82,7 +82,7 @@ class Meeting:
 
 
 def says(times: int, type_: str, **fields: Any) -> Attack:
-    """One peer says something, some times."""
+    """One peer sends a message a number of times."""
 
     def attack(crowd: Crowd) -> None:
         peer = crowd.peer()
@@ -93,7 +93,7 @@ def says(times: int, type_: str, **fields: Any) -> Attack:
 
 
 def knocks(times: int, said: bytes = HANDSHAKE) -> Attack:
-    """Some begin a connection, and say something."""
+    """A number of clients open a connection and send bytes."""
 
     def attack(crowd: Crowd) -> None:
         for _ in range(times):
@@ -114,7 +114,7 @@ def registers(header: list[str] | None = None) -> Attack:
 
 
 def relays(**what: Any) -> Attack:
-    """A consumer has something relayed to its producer."""
+    """A consumer sends something that is relayed to its producer."""
 
     def attack(crowd: Crowd) -> None:
         consumer, session_id = crowd.session()

@@ -1,4 +1,4 @@
-"""Each limit of roles and sessions counts, by its name, what met it."""
+"""Each limit of roles and sessions counts what exceeded it, by the limit's name."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ STATUSES: Final = 20
 
 
 class Strangers(contextlib.ExitStack):
-    """Peers of one robot, who stay until the test is over.
+    """Peers of one robot, which stay connected until the end of the test.
 
     Args:
-        server: The server of them and the robot.
+        server: The server of the peers and of the robot.
         robot: The robot.
     """
 
@@ -45,14 +45,14 @@ class Strangers(contextlib.ExitStack):
         self.robot = robot
 
     def asks(self, times: int, **offer: str) -> None:
-        """One peer asks for sessions, and connects none."""
+        """One peer asks for sessions, and connects none of them."""
         peer = RawPeer(self._uri)
         self.callback(peer.vanish)
         for _ in range(times):
             peer.send("startSession", peerId=self.robot.peer_id, **offer)
 
     def sends_candidates(self, times: int) -> None:
-        """One peer asks for a session, and has only candidates to say."""
+        """One peer asks for a session, and sends only candidates."""
         peer = RawPeer(self._uri)
         self.callback(peer.vanish)
         session_id = peer.request("startSession", peerId=self.robot.peer_id)["sessionId"]
@@ -61,7 +61,7 @@ class Strangers(contextlib.ExitStack):
             peer.send("peer", sessionId=session_id, ice={"candidate": candidate, "sdpMLineIndex": 0})
 
     def session(self) -> Session:
-        """A session with the robot, connected."""
+        """A connected session with the robot."""
         return self.enter_context(connect(self._uri, name="robot"))
 
     def opens(self, *labels: str) -> None:
@@ -71,7 +71,7 @@ class Strangers(contextlib.ExitStack):
             session.create_channel(label)
 
     def sends(self, times: int, protocol: str = "") -> None:
-        """One peer sends messages of 100 bytes, as long as its channel is open."""
+        """One peer sends messages of 100 bytes while its channel is open."""
         channel = self.session().create_channel("data", protocol=protocol)
         channel.wait_open()
         with contextlib.suppress(SessionClosed, OSError):
@@ -79,14 +79,14 @@ class Strangers(contextlib.ExitStack):
                 channel.send(bytes(100))
 
     def describes(self) -> None:
-        """One peer describes its end of a session again and again."""
+        """One peer sends descriptions of its end of a session repeatedly."""
         self.session()
         wait_until(lambda: self.robot.sessions, "the robot has the session")
         for _ in range(2):
             self.robot.sessions[0].link.on_description("offer", "v=0\r\n")  # type: ignore[arg-type]
 
     def ask_until_callbacks_wait(self) -> None:
-        """Ask for sessions while the robot's receiver is at the beginning of the first."""
+        """Ask for sessions while the robot's receiver is still called for the first one."""
         is_over = threading.Event()
         self.callback(is_over.set)
         self.robot.session_started.connect(lambda producer, session: is_over.wait(60))
@@ -97,12 +97,12 @@ class Strangers(contextlib.ExitStack):
 
 @dataclass(frozen=True)
 class Meeting:
-    """How peers meet a limit.
+    """How peers reach a limit.
 
     Attributes:
-        limit: Its value.
-        attack: What they do.
-        others: Other limits, where one of them would be met before.
+        limit: The value of the limit.
+        attack: Makes peers reach the limit.
+        others: Other limits, if one of them would be reached before.
         in_session: Whether the session counts too.
     """
 

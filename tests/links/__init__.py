@@ -1,1 +1,1 @@
-"""Thin and lossy links, simulated: in the time of the test for cores, in real time for real peers."""
+"""Thin and lossy links, simulated: in simulated time for cores, in real time for real peers."""

@@ -1,4 +1,4 @@
-"""A camera whose frames are encoded by the real codec, sent over a link and put together again, all in simulated time."""
+"""A camera whose frames are encoded by the real codec, sent over a link and reassembled, all in simulated time."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ __all__ = ["FilmedFlow"]
 
 SIZE: Final = (640, 480)
 _NOISE: Final = 5
-"""The frame is so many times wider than its corner of noise, as GStreamer's test picture has one."""
+"""Width of the frame divided by that of its corner of noise, as in GStreamer's test video."""
 
 _BARS: Final = 8
 _PAYLOAD_SHARE: Final = 0.93
 _HEADROOM: Final = 1.3
 _HEADER_BYTES: Final = 70
 _WAITING: Final = 3
-"""Frames that may wait before no more are made."""
+"""Maximum number of frames that wait; then no more are made."""
 
 
 @dataclass
 class FilmedFlow(Flow):
-    """One camera and its viewer; packets that are lost are sent again.
+    """One camera and its viewer. Lost packets are sent again.
 
     Attributes:
-        codec: That the frames are sent in.
-        keyframes: When each was made.
-        shown: When each frame had come altogether, and the seconds since it was captured.
+        codec: The codec of the frames.
+        keyframes: When each keyframe was made, in seconds.
+        shown: When each frame was complete, and the seconds since its capture.
     """
 
     codec: str = "VP8"
@@ -55,17 +55,17 @@ class FilmedFlow(Flow):
         width, height = SIZE
         bars = np.repeat(self._pixels.integers(0, 255, (1, _BARS, 3), dtype=np.uint8), width // _BARS, axis=1)
         self._picture = np.ascontiguousarray(np.broadcast_to(bars, (height, width, 3)))
-        # How many packets of each frame, by the time of its capture, have not come.
+        # Number of packets of each frame that have not arrived, by its capture time.
         self._missing: dict[float, int] = {}
         self._follow_estimate()
 
     def longest_freeze(self, begin: float) -> float:
-        """Seconds without a new frame, from some time on."""
+        """The longest time without a new frame, in seconds, from a time on."""
         times = sorted(time for time, _ in self.shown if time >= begin)
         return max(after - before for before, after in itertools.pairwise([begin, *times, self._now]))
 
     def shown_delay(self, begin: float, share: float) -> float:
-        """A quantile of the seconds from capture until frames were shown, from some time on."""
+        """A quantile of the seconds from capture until frames were shown, from a time on."""
         found = sorted(seconds for time, seconds in self.shown if time >= begin)
         return found[int(share * (len(found) - 1))]
 
@@ -102,7 +102,7 @@ class FilmedFlow(Flow):
         self.encoding.bitrate.report("viewer", bitrate, self.estimator.is_confirmed)
 
     def _next_picture(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-        """Colour bars that move, with a corner of noise."""
+        """Moving colour bars with a corner of noise."""
         self._picture = np.roll(self._picture, 2, axis=1)
         width, height = (side // _NOISE for side in SIZE)
         self._picture[:height, :width] = self._pixels.integers(0, 255, (height, width, 3), dtype=np.uint8)

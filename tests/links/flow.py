@@ -1,4 +1,4 @@
-"""A sender that follows its estimate, a link and a receiver that sends feedback, all in simulated time."""
+"""A sender that follows its bandwidth estimate, a link, and a receiver that sends feedback (TWCC), all in simulated time."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Flow:
     """One sender and its receiver.
 
     Attributes:
-        profile: Of the link, from the sender to the receiver.
-        maximum: Bits per second that the source has at most.
-        noise: By how much frames are larger or smaller than the rate says, as a share.
+        profile: The link's, from the sender to the receiver.
+        maximum: Maximum bitrate of the source, in bit/s.
+        noise: Maximum deviation of a frame's size from what the bitrate says, as a share.
         fps: Frames per second.
-        seed: Of all random numbers.
-        estimates: Each 100 ms, when and what.
-        delays: Of each packet that came: when it was sent, and the seconds that it took.
+        seed: Seed of all random numbers.
+        estimates: The time and the estimate, every 100 ms.
+        delays: For each packet that arrived, when it was sent and the seconds that it took.
     """
 
     profile: LinkProfile
@@ -59,12 +59,12 @@ class Flow:
         self._numbers = itertools.count()
         self._order = itertools.count()
         self._events: list[tuple[float, int, str, object]] = []
-        # Sizes, and what each packet belongs to.
+        # The size of each packet, and what it belongs to.
         self._queue: deque[tuple[int, object]] = deque()
         self._now = 0.0
 
     def run(self, seconds: float) -> Flow:
-        """Let time pass."""
+        """Let simulated time pass."""
         for name, at in (("frame", 0.0), ("tick", 0.0), ("note", 0.1), ("feedback", _FEEDBACK_SECONDS)):
             self._at(at, name, None)
         while self._events[0][0] < seconds:
@@ -73,18 +73,18 @@ class Flow:
         return self
 
     def mean(self, begin: float, end: float) -> float:
-        """The mean estimate of some time, bits per second."""
+        """The mean estimate between two times, in bit/s."""
         first, last = (bisect_left(self.estimates, (time, 0)) for time in (begin, end))
         found = [bitrate for _, bitrate in self.estimates[first:last]]
         return sum(found) / len(found)
 
     def share_within(self, rate: float, part: float, begin: float) -> float:
-        """How often the estimate is near a rate, from some time on."""
+        """The share of the estimates that are near a rate, from a time on."""
         found = [abs(bitrate - rate) <= part * rate for time, bitrate in self.estimates if time >= begin]
         return sum(found) / len(found)
 
     def delay(self, begin: float, share: float, end: float = math.inf) -> float:
-        """A quantile of the delays of the packets that were sent in some time, in seconds."""
+        """A quantile of the delays, in seconds, of the packets that were sent between two times."""
         first, last = (bisect_left(self.delays, (time, 0.0)) for time in (begin, end))
         found = sorted(seconds for _, seconds in self.delays[first:last])
         return found[int(share * (len(found) - 1))]
@@ -128,7 +128,7 @@ class Flow:
 
     @property
     def _repair_seconds(self) -> float:
-        """Until a packet that was lost is missed, asked for and sent again."""
+        """Seconds until a lost packet is detected, requested and sent again."""
         return 2 * self.profile.delay + _NOTICE_SECONDS
 
     def _on_repair(self, packet: tuple[int, object]) -> None:

@@ -1,4 +1,4 @@
-"""Data channels of this library's SCTP over bad links, beside and together with webrtcbin's, which is usrsctp's."""
+"""Data channels of this library's SCTP over bad links, with webrtcbin's SCTP (usrsctp) for comparison and as the other end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _own_sctp(monkeypatch: pytest.MonkeyPatch) -> None:
 def bad_link(
     request: pytest.FixtureRequest, embedded_server: SignallingServer, _own_sctp: None
 ) -> Iterator[Callable[[], Session]]:
-    """Joins a session with a producer on webrtcbin that echoes, over a bad link."""
+    """Start sessions, over a bad link, with a producer on webrtcbin that echoes."""
     with (
         gst_producer(embedded_server.uri, "theirs", ("data",), "--no-report") as process,
         SimulatedNetwork(embedded_server.uri, BAD_LINKS[request.param]) as network,
@@ -65,7 +65,7 @@ def test_throughput_beside_webrtcbin(embedded_server: SignallingServer, figures:
         for contestant in reached:
             reached[contestant] += measure_link(contestant, embedded_server.uri, BAD_LINKS[link], seed, _SHORT_BULK)
 
-    # Both depend on chance; `python -m benchmarks data --bad-links` has more rounds.
+    # Both figures depend on chance; `python -m benchmarks data --bad-links` has more rounds.
     figures.add_ratio(f"throughput to webrtcbin's, {link}", reached[LIBRARY_UVLOOP] / reached[GST_SIGNALLING], 0.7)
 
 
@@ -102,7 +102,7 @@ def test_messages_that_are_given_up_hold_up_no_other(
     )
     for number in range(200):
         channel.send(str(number))
-        # In a packet of its own, so that it can be lost alone.
+        # The message gets a packet of its own, so that it can be lost alone.
         wait_until(lambda: channel.buffered_amount == 0, "it is sent", timeout=_SECONDS)
     reliable.send("behind them")
 
@@ -115,6 +115,6 @@ def test_messages_that_are_given_up_hold_up_no_other(
 
 
 def _what_came(channel: DataChannel) -> list[str | bytes]:
-    """All messages that come until the channel is closed, behind what is under way."""
+    """All messages that arrive until the channel is closed."""
     channel.close()
     return list(channel)

@@ -16,7 +16,7 @@ from .flow import Flow
 
 
 def rate_of(profile: LinkProfile) -> float:
-    """Bits per second, of a link that has a limit."""
+    """The rate of a limited link, in bit/s."""
     assert profile.rate is not None
     return profile.rate
 
@@ -121,7 +121,7 @@ def test_nothing_is_known_without_feedback() -> None:
     assert not estimator.is_confirmed
 
 
-# The pacer
+# Pacing
 
 
 def test_packets_are_spread_at_twice_the_rate() -> None:

@@ -1,4 +1,4 @@
-"""Video over thin links in simulated time, with real encoders: no keyframe stops it that nobody has asked for."""
+"""Video over thin links in simulated time, with real encoders: it is not stopped by a keyframe that was not requested."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_video_over_a_steady_link_never_stops(name: str, codec: str, seconds: fl
 
     assert flow.longest_freeze(SETTLED) < 0.25
     assert flow.shown_delay(SETTLED, 0.95) < 0.25
-    # A larger size that is tried in vain is given up again.
+    # A larger size that did not fit is given up again.
     assert len([time for time in flow.keyframes if time > SETTLED]) <= 2 * seconds / 60
 
 

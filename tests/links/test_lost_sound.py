@@ -1,4 +1,4 @@
-"""Sound over links that lose packets: what is repeated fills the gaps, with this library and with Chromium at the other end."""
+"""Audio over lossy links: redundancy (RED, RFC 2198) fills the gaps, with this library and with Chromium at the other end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PACKET = 960
 
 
 class Gaps:
-    """Counts the packets of sound that came to be heard, and those that are missing between them."""
+    """Counts the audio packets that arrived, and those that are missing between them."""
 
     def __init__(self, audio: AudioReceiver) -> None:
         self._positions: list[int] = []
@@ -51,7 +51,7 @@ class Gaps:
 
 
 def gaps(server: SignallingServer, fec: bool | None, skipped: int = 0) -> float:
-    """The share of sound that is missing at the other end of a link, after some packets."""
+    """The share of the audio that is missing at the other end of a link, after a number of skipped packets."""
     producer = Producer(server.uri, name="robot")
     microphone = producer.add_audio(fec=fec)
     with (
@@ -75,7 +75,7 @@ def test_with_redundancy_a_third_of_the_gaps_is_left_at_most(
 ) -> None:
     without = gaps(embedded_server, fec=False)
     protected = gaps(embedded_server, fec=True)
-    # The link's receiver has to report its losses first.
+    # The link's receiver must report its losses first.
     adapted = gaps(embedded_server, fec=None, skipped=250)
 
     figures.add_share(f"of {without:.1%} without, there is left with fec=True", protected / without, limit=1 / 3)
@@ -91,7 +91,7 @@ def test_link_that_loses_nothing_carries_nothing_twice(embedded_server: Signalli
         wait_until(lambda: counted.heard > 150, "sound has come")
         outbound = [each for each in producer.sessions[0].stats().values() if each["type"] == "outbound-rtp"]
 
-    # 64 kbit/s in 50 packets a second.
+    # 64 kbit/s in 50 packets per second.
     assert outbound[0]["bytesSent"] / outbound[0]["packetsSent"] < 250
 
 

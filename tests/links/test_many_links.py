@@ -1,4 +1,4 @@
-"""One camera, eight consumers behind eight links: what a bad link takes from its consumer it takes from no other."""
+"""One camera and eight consumers behind eight links: a bad link affects only its own consumer."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(180), pytest.mark.usefixture
 GOOD = ("2 Mbit/s", "2 % loss", "5 % loss", "100 +- 30 ms")
 BAD = ("300 kbit/s", "800 kbit/s", "1 Mbit/s policed", "bursts of 300 ms")
 BITRATE = 740_000
-"""Of the camera: more than two of the bad links carry."""
+"""Bitrate of the camera, which is more than two of the bad links carry."""
 
 SETTLING_SECONDS = 5.0
 SECONDS = 10.0
 
 
 def watch(server: SignallingServer, camera: VideoSource, *profiles: str) -> dict[str, float]:
-    """Frames per second that each of some consumers gets, all at the same time."""
+    """Frames per second of each consumer, all at the same time."""
     with ExitStack() as stack:
         watched = {}
         stack.enter_context(filming(camera, noisy=True))

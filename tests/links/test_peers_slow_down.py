@@ -1,4 +1,4 @@
-"""Real senders behind a thin link: they learn by transport-wide feedback (TWCC) what it bears, and slow down to it."""
+"""Real senders behind a thin link: by transport-wide feedback (TWCC) they learn its capacity, and reduce their rate to it."""
 
 from __future__ import annotations
 

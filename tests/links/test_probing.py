@@ -1,4 +1,4 @@
-"""Bursts of padding that try whether a link bears more."""
+"""Probing: bursts of padding that test whether a link carries more."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DELAY = 0.05
 
 
 def answer(probing: Probing, probe: Probe, rate: float = math.inf) -> float | None:
-    """Have a link of some rate deliver a burst, as a sender sends it; what was found."""
+    """Have a link with a rate deliver a burst, and return the rate that was found."""
     found = None
     packets = max(probe.packets, math.ceil(probe.bits / PACKET_BITS))
     arrival = -math.inf
@@ -70,7 +70,7 @@ def test_burst_that_is_not_answered_is_given_up() -> None:
 
 
 def follow(probing: Probing, now: float) -> float:
-    """Let time pass until a burst is tried, and follow what it found; when that is."""
+    """Let time pass until a burst is sent, use its result, and return the time of the burst."""
     for step in range(1000):
         time = now + step / 10
         probe = probing.due(1e6, 10e6, True, time, is_limited_by_loss=True)
@@ -82,7 +82,7 @@ def follow(probing: Probing, now: float) -> float:
 
 
 def settled() -> Probing:
-    """That of a link which has shown what it bears."""
+    """The probing on a link whose capacity is known."""
     probing = Probing()
     probing.due(1e6, 1e6, True, 0.0)
     probing.stop()

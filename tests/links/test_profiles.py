@@ -1,4 +1,4 @@
-"""This library over links of ``python -m benchmarks links``, in short: video goes on, and the rate follows."""
+"""Short runs over links of ``python -m benchmarks links``: video goes on, and its rate follows the link's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What retransmissions take of a link."""
+"""The share of a link that retransmissions take."""
 
 from __future__ import annotations
 

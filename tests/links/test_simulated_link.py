@@ -1,4 +1,4 @@
-"""What a simulated link does to packets, in simulated time."""
+"""The effect of a simulated link on packets, in simulated time."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ BITS = PACKET * 8
 
 
 def arrivals(profile: LinkProfile, seconds: float, rate: float, seed: int = 1) -> list[tuple[float, float | None]]:
-    """Send packets at a rate; when each was sent, and when it arrived."""
+    """Send packets at a rate in bit/s. Returns when each was sent, and when it arrived."""
     link = SimulatedLink(profile, seed)
     times = [number * BITS / rate for number in range(int(seconds * rate / BITS))]
     return [(time, link.send(PACKET, time)) for time in times]
 
 
 def received(profile: LinkProfile, seconds: float, rate: float) -> float:
-    """Bits per second that come through."""
+    """The bitrate that is delivered, in bit/s."""
     return sum(BITS for _, arrival in arrivals(profile, seconds, rate) if arrival is not None) / seconds
 
 

@@ -1,4 +1,4 @@
-"""How many bits per second come through, told by few packets too."""
+"""The measurement of throughput, also from few packets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BITS = 10_000
 
 
 def throughput(*times: float) -> Throughput:
-    """That of packets of `BITS` which came at some times."""
+    """The throughput of packets of `BITS` that arrived at some times."""
     known = Throughput()
     for time in times:
         known.add(time, BITS)

@@ -1,4 +1,4 @@
-"""When the frames of a track came."""
+"""`Watched`: when the frames of a track arrived."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Watched"]
 
 
 class Watched:
-    """Notes each frame of a track while it is entered.
+    """Notes each frame of a track until the block ends.
 
     Args:
         video: The track.
@@ -35,10 +35,10 @@ class Watched:
         self._video.frame.disconnect(self._note)
 
     def watch(self, seconds: float) -> None:
-        """Watch for some time, from now on.
+        """Watch for some time, beginning now.
 
         Args:
-            seconds: How long.
+            seconds: Length of the time.
         """
         self.times = [time.monotonic()]
         end = self.times[0] + seconds
@@ -51,7 +51,7 @@ class Watched:
 
     @property
     def longest_freeze(self) -> float:
-        """Seconds without a frame, at most."""
+        """The longest time without a frame, in seconds."""
         return max(after - before for before, after in itertools.pairwise([*self.times, time.monotonic()]))
 
     def _note(self, video: VideoReceiver, **_: Any) -> None:

@@ -1,1 +1,1 @@
-"""What becomes of media sections that one end cannot use."""
+"""Media sections that one end cannot use."""

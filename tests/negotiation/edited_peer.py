@@ -1,4 +1,4 @@
-"""A real peer, bare aiortc, whose offers get sections that aiortc would not make."""
+"""`EditedPeer` and `AnsweringPeer`: real peers on bare aiortc with sections that aiortc would not make."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ TRANSPORT = ("a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:")
 
 
 def split(sdp: str) -> tuple[str, list[str]]:
-    """The part of a description before its sections, and the sections."""
+    """The part of a description before its media sections, and the media sections."""
     session, *sections = sdp.replace("\r\nm=", "\r\n\0m=").split("\0")
     return session, sections
 
 
 def sections_of(sdp: str) -> list[str]:
-    """The sections of a description."""
+    """The media sections of a description."""
     return split(sdp)[1]
 
 
 def join(session: str, sections: Sequence[str], mids: Sequence[str]) -> str:
-    """A description of sections, with a bundle of some."""
+    """A description of media sections, with a BUNDLE group of some of them."""
     lines = [line for line in session.splitlines() if not line.startswith("a=group:")]
     return "\r\n".join([*lines, f"a=group:BUNDLE {' '.join(mids)}", ""]) + "".join(sections)
 
@@ -46,14 +46,14 @@ def mids_of(sections: Sequence[str]) -> list[str]:
 
 
 class EditedPeer:
-    """A producer that echoes on a data channel "data", and adds a section to its offers.
+    """A producer that echoes on a data channel "data", and adds a media section to its offers.
 
     Args:
-        uri: Of the signalling server.
-        extra: Makes the section; is given the lines of the peer's transport. None: no section.
-        place: Where among the sections it is put.
-        bundle: Which mids the bundle of an offer names; is given all of its mids.
-        handshake: Its DTLS handshake waits for this. None: for nothing.
+        uri: The signalling server's.
+        extra: Makes the section from the lines of the peer's transport. None: no section is added.
+        place: Index of the added section.
+        bundle: Returns the mids of the offer's BUNDLE group; called with all mids. Defaults to all mids.
+        handshake: The DTLS handshake waits for this event. None: it does not wait.
     """
 
     def __init__(
@@ -90,11 +90,11 @@ class EditedPeer:
         self._loop.close()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run something on the peer's loop."""
+        """Run a coroutine on the peer's loop."""
         return self._loop.run(coroutine, Deadline(SECONDS), "the peer")
 
     def offer(self) -> None:
-        """Make an offer, with the section, and send it."""
+        """Make an offer with the section, and send it."""
 
         async def make() -> str:
             assert self.connection is not None
@@ -105,11 +105,11 @@ class EditedPeer:
         self.client.send_sdp(self._session_id, "offer", self._edited(self.run(make())))
 
     def send(self, offer: str) -> None:
-        """Send an offer as it is, which aiortc knows nothing of."""
+        """Send an offer as it is; aiortc does not apply it."""
         self.client.send_sdp(self._session_id, "offer", offer)
 
     def next_answer(self) -> list[str]:
-        """The sections of the next answer, the section's own among them."""
+        """The sections of the next answer, including the one for the added section."""
         return sections_of(self.answers.get(timeout=SECONDS))
 
     def _edited(self, sdp: str) -> str:
@@ -161,11 +161,11 @@ class EditedPeer:
 
 
 class AnsweringPeer:
-    """A consumer whose answers are edited, and that hears what comes on the data channel "data".
+    """A consumer whose answers are edited, and which receives messages on the data channel "data".
 
     Args:
-        uri: Of the signalling server.
-        edit: Is given the sections of an answer, and returns those that are sent.
+        uri: The signalling server's.
+        edit: Called with the sections of an answer; returns those that are sent.
     """
 
     def __init__(self, uri: str, edit: Callable[[list[str]], list[str]]) -> None:

@@ -1,4 +1,4 @@
-"""A browser that sends video only in what this end does not take: its sound is heard."""
+"""A browser sends video only in a codec that this end does not accept: its audio is received."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDS = 45.0
 
 
 def without(codec: str) -> Capabilities:
-    """What is offered and taken, but for one codec."""
+    """The capabilities without one codec."""
     forms = [form for each in CODECS.values() for form in each.forms if each.name != codec]
     extensions = {
         kind: {each.uri: each.id for each in extensions} for kind, extensions in CAPABILITIES.extensions.items()
@@ -40,7 +40,7 @@ def browser() -> Iterator[Browser]:
 def test_browser_that_sends_a_codec_that_is_not_taken_is_heard(
     embedded_server: SignallingServer, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Chromium has no codec that this library has not.
+    # This library has every codec that Chromium has.
     monkeypatch.setattr(link, "CAPABILITIES", without("VP9"))
     with browser.producer(embedded_server.uri, "page", BrowserMedia(codec="VP9", frequency=550)) as page:
         page.wait_for("registered")

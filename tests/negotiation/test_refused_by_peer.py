@@ -1,4 +1,4 @@
-"""Answers that refuse a section of ours, or say of it what cannot be: the rest of the session goes on."""
+"""Answers that refuse one of our sections, or are invalid for it: the rest of the session goes on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Edit = Callable[[list[str]], list[str]]
 
 
 def refused(section: str) -> str:
-    """What the answer of a browser has for a section that it refuses."""
+    """A section as a browser's answer refuses it."""
     mid = re.search("^a=mid:.*$", section, re.MULTILINE)
     assert mid is not None
     first = re.sub("^(m=[a-z]+) [0-9]+", r"\1 0", section.splitlines()[0])

@@ -1,4 +1,4 @@
-"""A section that cannot be used is refused by itself, in the first offer and in a running session, with a real peer."""
+"""Only the unusable section is refused, in the first offer and in a running session, with a real peer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Extra = Callable[[str], str]
 def media(
     codec: str, kind: str = "video", mid: str = "extra", lines: str = "", mux: str = "a=rtcp-mux\r\n", port: int = 9
 ) -> Extra:
-    """A section of one codec."""
+    """A section with one codec."""
     return lambda transport: (
         f"m={kind} {port} UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:{mid}\r\na=sendonly\r\n{mux}"
         f"a=rtpmap:96 {codec}\r\n{lines}{transport}"
@@ -64,7 +64,7 @@ UNUSABLE: dict[str, Extra] = {
 }
 
 NOT_FIRST = {"a second data section", "no identifier"}
-"""What is not unusable where it comes first, or is told from others by it."""
+"""Sections that are usable if they come first, or that must differ from others."""
 
 
 @contextmanager

@@ -30,12 +30,12 @@ def check(sdp: str, mid: str) -> str | None:
 
 
 def answer(taken: Taken) -> Description:
-    """The wire's answer to an offer, where aiortc's inner answer is the inner offer."""
+    """The answer on the wire, where aiortc's inner answer equals the inner offer."""
     return Description.parse(taken.sections.answer(taken.inner))
 
 
 def ports(description: Description) -> list[bool]:
-    """Which sections are used, by their ports."""
+    """Whether each section is used, by its port."""
     return [not each.is_refused for each in description.sections]
 
 
@@ -196,7 +196,7 @@ def test_direction_is_that_of_the_session_or_both_ways() -> None:
 
 
 def own_offer(*kinds: str) -> Sections:
-    """The state after an offer of this end's with sections of these kinds."""
+    """The state after this end has offered sections of these kinds."""
     return Sections().offer(describe(*(section(str(number), kind) for number, kind in enumerate(kinds))))[1]
 
 
@@ -216,7 +216,7 @@ def test_answer_that_refuses_a_section_leaves_the_others() -> None:
     video, data = taken.inner.sections
     assert "a=inactive" in video.lines
     assert data.mid == "1"
-    # Or aiortc would wait for the refused section's own transport.
+    # Otherwise aiortc would wait for the refused section's own transport.
     assert taken.inner.bundle == ("1", "0")
 
 
@@ -276,14 +276,14 @@ def test_whatever_is_offered_is_answered_section_by_section(
         taken = state.take_offer(describe(*sections, bundle=bundle), check)
         said = answer(taken)
 
-        # As many sections, of the same kinds, in the same places.
+        # There are as many sections, of the same kinds, in the same places.
         assert [each.kind for each in said.sections] == [each.kind for each in sections]
         assert ports(said) == [index not in taken.refused for index in range(len(sections))]
-        # aiortc's sections stay where they are, new ones come after them.
+        # aiortc's sections keep their places, and new ones come after them.
         assert inner_mids(taken)[: len(before)] == before
         assert len(set(inner_mids(taken))) == len(inner_mids(taken))
         assert sum(each.is_data for each in taken.inner.sections) <= 1
-        # A bundle is of what is used, and of what was offered bundled.
+        # The bundle contains only sections that are used and that were offered in a bundle.
         assert set(said.bundle) <= taken.used & set(bundle)
         assert set(taken.inner.bundle) <= set(inner_mids(taken))
         for index in range(len(sections)):

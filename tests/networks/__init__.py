@@ -1,1 +1,1 @@
-"""How sessions find their way through networks: relays, firewalls, and machines with many addresses."""
+"""How sessions find their path through networks: relays, firewalls, and machines with many addresses."""

@@ -1,4 +1,4 @@
-"""Fixtures of the network tests: a TURN server on the loopback, and servers that do not answer."""
+"""Fixtures of the network tests: a TURN server on the loopback interface, and addresses that do not answer."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ..ports import reserved_port
 
 @pytest.fixture
 def ca(tmp_path: Path) -> PrivateCA:
-    """A certificate authority that nobody trusts yet."""
+    """A certificate authority that no client trusts yet."""
     return PrivateCA(tmp_path)
 
 
 @pytest.fixture
 def coturn(tmp_path: Path, ca: PrivateCA) -> Iterator[Coturn]:
-    """A TURN server on the loopback."""
+    """A TURN server on the loopback interface."""
     with (
         reserved_port() as port,
         reserved_port() as tls_port,
@@ -33,7 +33,7 @@ def coturn(tmp_path: Path, ca: PrivateCA) -> Iterator[Coturn]:
 
 @pytest.fixture
 def silent_addresses() -> Iterator[list[str]]:
-    """Two UDP addresses of the loopback that take every packet and answer none."""
+    """Two UDP addresses of the loopback interface that receive every packet and answer none."""
     with ExitStack() as stack:
         addresses = []
         for _ in range(2):

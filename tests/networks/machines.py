@@ -17,7 +17,7 @@ _UDP_HEADER: Final = 8
 
 
 def inside(machine: Machine, *command: str) -> str:
-    """Run a command on a machine; its output."""
+    """Run a command on a machine, and return its output."""
     return _inside(machine.name, *command)
 
 
@@ -27,7 +27,7 @@ def _inside(namespace: str, *command: str) -> str:
 
 
 def add_bridges(machine: Machine, number: int) -> None:
-    """Give a machine bridges with addresses as Docker makes them; nothing is on them."""
+    """Add bridges with addresses to a machine, as Docker does; nothing is connected to them."""
     for each in range(number):
         name = "docker0" if each == 0 else f"br-{each:012x}"
         inside(machine, "ip", "link", "add", name, "type", "bridge")
@@ -36,7 +36,9 @@ def add_bridges(machine: Machine, number: int) -> None:
 
 
 class Firewall:
-    """nftables' rules for what a machine sends, where it arrives at the switch: its own kernel cuts it only behind its rules.
+    """nftables rules for the packets of a machine, where they arrive at the switch.
+
+    Rules of the machine itself would see large sends before its kernel segments them.
 
     Args:
         machine: The machine.
@@ -59,16 +61,16 @@ class Firewall:
         self._nft("add", "rule", *self._table, "sent", *rule, "counter")
 
     def count_big_payloads(self) -> None:
-        """Count UDP payloads that are larger than every path takes."""
+        """Count UDP payloads that are larger than every path carries."""
         self.count("udp", "length", ">", str(BIGGEST_PAYLOAD + _UDP_HEADER))
 
     def drop_big_payloads(self, size: int) -> None:
-        """Drop UDP payloads over a size, as a path does that tells nobody."""
+        """Drop UDP payloads larger than a size, as a path does that reports no error."""
         self.drop("udp", "length", ">", str(size + _UDP_HEADER))
 
     @property
     def counted(self) -> list[int]:
-        """How many packets each counting rule has matched."""
+        """Number of packets that each counting rule has matched."""
         listed = json.loads(self._nft("--json", "list", "table", *self._table))
         expressions = (each["rule"]["expr"] for each in listed["nftables"] if "rule" in each)
         return [part["counter"]["packets"] for rule in expressions for part in rule if "counter" in part]

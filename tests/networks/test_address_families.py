@@ -1,4 +1,4 @@
-"""Machines with addresses of one version of IP alone, or with many."""
+"""Machines with addresses of only one IP version, or with many addresses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def network() -> Iterator[Network]:
 
 
 def use_ipv6_only(machine: Machine, number: int) -> str:
-    """Take its IPv4 address from a machine and give it one of IPv6; the new one."""
+    """Replace the IPv4 address of a machine by an IPv6 address, and return that."""
     address = f"{PREFIX}::{number}"
     inside(machine, "sysctl", "-q", "-w", "net.ipv6.conf.all.disable_ipv6=0", "net.ipv6.conf.eth0.accept_dad=0")
     inside(machine, "ip", "address", "delete", f"{machine.address}/24", "dev", "eth0")
@@ -36,12 +36,12 @@ def use_ipv6_only(machine: Machine, number: int) -> str:
 
 
 def use_ipv4_only(machine: Machine) -> None:
-    """Take IPv6 from a machine altogether."""
+    """Disable IPv6 on a machine."""
     inside(machine, "sysctl", "-q", "-w", "net.ipv6.conf.all.disable_ipv6=1")
 
 
 def session_between(robot_machine: Machine, desk: Machine, host: str, stack: ExitStack) -> tuple[PeerProcess, float]:
-    """A session; its consumer, and how long it took from the request to the first message."""
+    """Connect a session. Returns its consumer, and the seconds from the request to the first message."""
     with desk.processes():
         server = stack.enter_context(library_server(host))
     uri = server.wait_for("ready")["uri"]
@@ -86,5 +86,5 @@ def test_bridges_to_containers_cost_no_time(network: Network) -> None:
     with ExitStack() as stack:
         _, seconds = session_between(robot, desk, desk.address, stack)
 
-        # Half a second each, if each were tried in vain before.
+        # If each bridge were tried in vain first, it would cost half a second.
         assert seconds < 2.0

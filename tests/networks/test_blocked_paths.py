@@ -1,4 +1,4 @@
-"""A firewall lets nothing pass between the robot and its operator: sessions come about through a TURN server."""
+"""A firewall drops everything between the robot and its operator: their sessions use a TURN server."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ MAX_GAP = 0.2
 
 
 def lifetimes(seconds: int) -> tuple[str, ...]:
-    """Options with which allocations, permissions, channels and nonces live so long at coturn."""
+    """Options of coturn for allocations, permissions, channels and nonces with a lifetime in seconds."""
     names = ("max-allocate-lifetime", "permission-lifetime", "channel-lifetime", "stale-nonce")
     return tuple(f"--{name}={seconds}" for name in names)
 
 
 @dataclass
 class Site:
-    """A robot and an operator that cannot reach each other, and a machine that both reach.
+    """A robot and an operator that cannot reach each other, and a machine that both can reach.
 
     Attributes:
         robot: The robot's machine.
         operator: The operator's machine.
-        uri: Of the signalling server on the third machine.
-        turn: The TURN server there.
-        stack: Ends what runs here.
+        uri: The signalling server's, on the third machine.
+        turn: The TURN server on the third machine.
+        stack: Closes what runs on the machines.
     """
 
     robot: Machine
@@ -65,7 +65,7 @@ class Site:
 
 @contextlib.contextmanager
 def environment(servers: str, relay_only: bool = False) -> Iterator[None]:
-    """Programs that are started here use these ICE servers."""
+    """Have programs that are started in the block use these ICE servers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GST_SIGNALLING_ICE_SERVERS", servers)
         patch.setenv("GST_SIGNALLING_RELAY_ONLY", "1" if relay_only else "")
@@ -92,7 +92,7 @@ def _site(network: Network, folder: Path, stack: ExitStack, turn_options: tuple[
 
 
 def route(operator: PeerProcess) -> tuple[str, str]:
-    """The types of the operator's candidate and of the robot's."""
+    """The candidate types of the operator and of the robot."""
     operator.command("route")
     told = operator.wait_for("route")
     return told["local"], told["remote"]
@@ -172,14 +172,14 @@ def test_webrtcsrc_sees(tmp_path: Path, transport: str) -> None:
 
 
 def browser(here: Site, transport: str) -> Browser:
-    """A browser with the TURN server; it trusts no private CA, so over TLS it has none."""
+    """A browser with the TURN server. It trusts no private CA, so over TLS it uses no TURN server."""
     require("Chromium with gstwebrtc-api", find_browser(), ".ci/peers")
     uri = f"turn:{here.turn.host}:{here.turn.port}?transport={transport}"
     servers = [{"urls": uri, "username": USER, "credential": PASSWORD}] if transport in ("udp", "tcp") else []
     return here.stack.enter_context(Browser(servers))
 
 
-# Chromium trusts the system's authorities alone.
+# Chromium trusts only the system's authorities.
 @combinations("robot", "browser", "both", short={("udp", "browser")}, impossible={("tls", "browser"), ("tls", "both")})
 def test_chromium_sees(tmp_path: Path, transport: str, ends: str) -> None:
     with site(tmp_path) as here:
@@ -210,7 +210,7 @@ def test_chromium_is_seen(tmp_path: Path, transport: str) -> None:
 
 
 def flows(here: Site, seconds: float) -> None:
-    """Data and video flow through relays at both ends without a gap."""
+    """Assert that data and video flow through relays at both ends without a gap."""
     servers = here.turn.uri()
     here.start_robot("--video", "--ticks", servers=servers, relay_only=True)
     operator = here.start_operator(servers, relay_only=True)

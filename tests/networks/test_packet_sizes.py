@@ -1,4 +1,4 @@
-"""No UDP payload is larger than 1200 bytes, so that a path with an MTU of 1280 takes every packet."""
+"""No UDP payload is larger than 1200 bytes, so that a path with an MTU of 1280 carries every packet."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def network() -> Iterator[Network]:
 
 
 def talk(stack: ExitStack, robot_machine: Machine, desk: Machine, codec: str) -> LibraryProcess:
-    """A session with video that takes many packets, and large messages both ways; returns the consumer."""
+    """Connect a session with video in large frames and large messages in both directions, and return the consumer."""
     with desk.processes():
         server = stack.enter_context(library_server(desk.address))
     uri = server.wait_for("ready")["uri"]
@@ -56,7 +56,7 @@ def test_no_payload_is_larger_than_1200_bytes(network: Network, codec: str) -> N
     for firewall in firewalls:
         firewall.count_big_payloads()
         firewall.count("udp", "length", ">", "1100")
-        # Lost packets are sent again, within another packet (RTX, RFC 4588).
+        # Lost packets are sent again inside other packets (RTX, RFC 4588).
         firewall.drop("udp", "length", ">", "900", "numgen", "random", "mod", "100", "<", "3")
     with ExitStack() as stack:
         talk(stack, *machines, codec)

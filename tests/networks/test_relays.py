@@ -1,4 +1,4 @@
-"""Sessions through a real TURN server on the loopback."""
+"""Sessions through a real TURN server on the loopback interface."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def relay_only(*servers: str, cafile: Path | None = None) -> IceOptions:
 
 
 def route(session: Session) -> tuple[str, str]:
-    """The types of the candidates that a session goes by: of this end, of the peer."""
+    """The candidate types of a session: of this end and of the peer."""
     stats = session.stats().values()
     (local,) = (each["candidateType"] for each in stats if each["type"] == "local-candidate")
     (remote,) = (each["candidateType"] for each in stats if each["type"] == "remote-candidate")
@@ -45,7 +45,7 @@ def route(session: Session) -> tuple[str, str]:
 
 
 def exchange(producer: Producer, session: Session) -> None:
-    """A message through the session and back, larger than a packet."""
+    """Send a message larger than a packet through the session and back."""
     channel = session.channel("data")
     channel.send("a" * UDP_PAYLOAD)
     robot = producer.wait_for_session()
@@ -172,7 +172,7 @@ def test_all_servers_are_asked_and_each_is_told_of(
 
 
 def connected_within(server: SignallingServer, ice: IceOptions) -> float:
-    """Seconds that `connect` takes, the least of some."""
+    """Minimum of the seconds that some calls of `connect` take."""
 
     def once() -> float:
         began = time.monotonic()
@@ -199,7 +199,7 @@ def test_stun_server_that_does_not_answer_costs_nothing(
 ) -> None:
     silent = IceOptions([f"stun:{address}" for address in silent_addresses])
     with producer_at(embedded_server, silent if ends == "both" else None):
-        # Either would be waited for by aioice for five seconds.
+        # aioice itself would wait five seconds for either.
         assert connected_within(embedded_server, silent) < 2.0
 
 
@@ -255,7 +255,7 @@ def test_interfaces_of_which_there_is_none_are_told(embedded_server: SignallingS
 
 
 def expiring_credentials(coturn: Coturn, seconds: int) -> Callable[[], list[dict[str, object]]]:
-    """What makes credentials as a web service does (draft-uberti-behave-turn-rest)."""
+    """Makes credentials as a web service does (draft-uberti-behave-turn-rest)."""
 
     def make() -> list[dict[str, object]]:
         user = f"{int(time.time()) + seconds}:robot"

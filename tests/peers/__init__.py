@@ -1,1 +1,1 @@
-"""The real peers that the interop tests run against."""
+"""The real peers for the interoperability tests."""

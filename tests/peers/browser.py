@@ -1,6 +1,6 @@
 """Headless Chromium with gstwebrtc-api 3.0.0, the browser client of GStreamer, as producer and as consumer.
 
-`find_browser` tells whether it can run here; ``.ci/peers`` installs it. What its pages tell and do: ``browser/page.js``.
+`find_browser` tells whether it can run here; ``.ci/peers`` installs it. ``browser/page.js`` describes events and commands.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _POLL_SECONDS: Final = 0.05
 
 
 def find_browser() -> tuple[str, Path, str] | None:
-    """Node.js, the folder of its modules that ``.ci/peers`` filled, and Chromium; None where one of them is missing."""
+    """Node.js, the folder of its modules that ``.ci/peers`` filled, and Chromium; None: one of them is missing."""
     node, chromium = shutil.which("node"), shutil.which("chromium")
     modules = peers_directory() / "browser" / "node_modules"
     if node is None or chromium is None or not (modules / "gstwebrtc-api").exists():
@@ -41,26 +41,26 @@ def find_browser() -> tuple[str, Path, str] | None:
 
 @dataclass(frozen=True)
 class BrowserMedia:
-    """What a page sends: pictures that `media.number_in` reads, and a tone.
+    """The media that a page sends: frames that `media.number_in` reads, and a tone.
 
-    A picture's number is the time when it was drawn, in milliseconds of the wall clock modulo `media.NUMBERS`.
+    A frame's number is the time at which it was drawn, in milliseconds of the wall clock modulo `media.NUMBERS`.
     """
 
     video: bool = True
     frequency: float | None = 440.0
-    """Of the tone, Hz; None: no audio."""
+    """Frequency of the tone in Hz; None: no audio."""
 
     codec: str | None = None
-    """``VP8``, ``H264`` or ``VP9``, as the only one of video that is offered or accepted; None: the browser's choice.
+    """``VP8``, ``H264`` or ``VP9``, the only video codec that is offered or accepted; None: the browser's choice.
 
-    ``H264 packetization-mode=0``: of its forms those alone that have this in ``a=fmtp``.
+    ``H264 packetization-mode=0``: only the forms of H264 with this in ``a=fmtp``.
     """
 
     layers: str | None = None
-    """The W3C's scalability mode that video is sent in, such as ``L2T1`` for two spatial layers; None: the browser's choice."""
+    """The W3C's scalability mode for video, such as ``L2T1`` for two spatial layers; None: the browser's choice."""
 
     prefers_red: bool = False
-    """Whether sound is offered or accepted as RED (RFC 2198) before Opus, which has Chromium send it."""
+    """Whether audio is offered or accepted as RED (RFC 2198) before Opus, so that Chromium sends RED."""
 
     width: int = 320
     height: int = 240
@@ -72,10 +72,10 @@ _PATTERN: Final = BrowserMedia()
 
 
 class Browser(PeerProcess):
-    """A browser, with any number of pages that are one peer each.
+    """A browser with any number of pages. Each page is a peer.
 
     Args:
-        ice_servers: The W3C's ``RTCIceServer`` objects that all of them use.
+        ice_servers: The W3C's ``RTCIceServer`` objects for all pages. Defaults to none.
     """
 
     def __init__(self, ice_servers: Sequence[dict[str, str]] = ()) -> None:
@@ -89,17 +89,17 @@ class Browser(PeerProcess):
         super().__init__("browser", [node, _HERE / "driver.mjs", modules, chromium, self._profile.name])
 
     def consumer(self, uri: str, name: str | None = None, media: BrowserMedia = _NOTHING) -> BrowserPage:
-        """Open a page that joins a producer's session and shows it.
+        """Open a page that starts a session with a producer and shows its video.
 
         Args:
-            uri: Of the signalling server.
-            name: Of the producer, which may come later; None: the first there is.
-            media: What the page sends back, on the tracks where the producer offers to receive it; nothing by default. Its
+            uri: The signalling server's.
+            name: The producer's, which may come later; None: the first producer.
+            media: The media that the page sends back, on the tracks where the producer offers to receive. Defaults to none. Its
                 codec is for both directions.
 
         Returns:
-            The page, connecting; its events are ``ready`` (peer_id), ``session`` (session, peer_id), ``connection``
-            (session, state), ``picture`` (width, height) when the first one is shown, ``session_closed`` (session),
+            The page, connecting. Its events are ``ready`` (peer_id), ``session`` (session, peer_id), ``connection``
+            (session, state), ``picture`` (width, height) when the first frame is shown, ``session_closed`` (session),
             ``error`` (details), ``disconnected``.
         """
         return self._open("consumer", uri, name, media)
@@ -108,12 +108,12 @@ class Browser(PeerProcess):
         """Open a page that is a producer.
 
         Args:
-            uri: Of the signalling server.
-            name: That it registers.
-            media: What it sends to every consumer.
+            uri: The signalling server's.
+            name: The name that it registers.
+            media: The media that it sends to each consumer.
 
         Returns:
-            The page, connecting; its events are those of a consumer, and ``registered``.
+            The page, connecting. Its events are those of a consumer, and ``registered``.
         """
         return self._open("producer", uri, name, media)
 
@@ -140,11 +140,11 @@ class Browser(PeerProcess):
 
 
 class BrowserPage(Received):
-    """A page of a browser, and what has arrived there.
+    """A page of a browser, and the media that it has received.
 
     Args:
-        browser: That it belongs to.
-        number: Of the page.
+        browser: The browser that the page belongs to.
+        number: The page's number.
     """
 
     def __init__(self, browser: Browser, number: int) -> None:
@@ -184,12 +184,12 @@ class BrowserPage(Received):
         return reports
 
     def tracks(self) -> list[dict[str, Any]]:
-        """What is received: ``mid``, ``id``, ``kind`` and ``muted`` of each track."""
+        """The received tracks: ``mid``, ``id``, ``kind`` and ``muted`` of each."""
         tracks: list[dict[str, Any]] = self._call("tracks")
         return tracks
 
     def frames(self) -> list[float]:
-        """When each received frame was shown, in milliseconds of Unix time."""
+        """The times at which received frames were shown, in milliseconds of Unix time."""
         times: list[float] = self._call("frames")
         return times
 
@@ -198,15 +198,15 @@ class BrowserPage(Received):
         self._browser.request("screenshot", page=self._number, path=str(path))
 
     def close_session(self) -> None:
-        """End the session, or all that this producer has, as gstwebrtc-api does it."""
+        """End the session, or all sessions of a producer, as gstwebrtc-api does."""
         self._call("close")
 
     def close(self) -> None:
-        """Close the page without a word to the other end, as a user does who closes the tab; idempotent."""
+        """Close the page as a user does who closes the tab, without telling the other end; idempotent."""
         if not self._is_open:
             return
         self._is_open = False
-        # With the browser gone, so is the page.
+        # If the browser is gone, so is the page.
         with contextlib.suppress(OSError, ValueError, ChildProcessError):
             self._browser.request("close", page=self._number)
 

@@ -1,4 +1,4 @@
-"""coturn, the TURN server of Debian's package of that name, as a subprocess."""
+"""coturn, the TURN server (RFC 8656) of Debian's package of that name, as a subprocess."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["PASSWORD", "SECRET", "USER", "Coturn", "run_coturn"]
 USER: Final = "robot"
 PASSWORD: Final = "secret-of-the-robot"
 SECRET: Final = "shared-secret"
-"""Of `run_coturn` with ``shared_secret=True``: what time-limited credentials are made with."""
+"""The secret of `run_coturn` with ``shared_secret=True``, from which time-limited credentials are made."""
 
 _PROGRAM: Final = "turnserver"
 _START_SECONDS: Final = 10.0
@@ -32,9 +32,9 @@ class Coturn:
 
     Attributes:
         host: Its address.
-        port: For UDP and TCP.
-        tls_port: For TLS and DTLS.
-        log: What it writes.
+        port: Its port for UDP and TCP.
+        tls_port: Its port for TLS and DTLS.
+        log: The file that it writes its log to.
     """
 
     host: str
@@ -57,17 +57,17 @@ class Coturn:
 
     @property
     def allocations(self) -> int:
-        """How many allocations it has granted."""
+        """Number of allocations that it has granted."""
         return self._told("ALLOCATE processed, success")
 
     @property
     def refreshes(self) -> int:
-        """How often an allocation was refreshed; where that released it, it counts too."""
+        """Number of refreshes of an allocation, including those that released it."""
         return self._told(": refreshed, ")
 
     @property
     def bindings(self) -> int:
-        """How often a channel was bound, or bound again."""
+        """Number of times that a channel was bound, or bound again."""
         return self._told("CHANNEL_BIND processed, success")
 
     def _told(self, words: str) -> int:
@@ -84,15 +84,15 @@ def run_coturn(
     shared_secret: bool = False,
     options: Sequence[str] = (),
 ) -> Iterator[Coturn]:
-    """Run it until the context ends, on the machine that `launched_by` says.
+    """Run the server until the block ends, on the machine that `launched_by` names.
 
     Args:
-        folder: For its files.
-        hosts: Its addresses, which it also relays from.
-        ports: For UDP and TCP, and for TLS.
-        ca: Who makes its certificate; None: it speaks no TLS.
-        shared_secret: Whether credentials are time-limited ones, made with `SECRET`.
-        options: Further ones, such as ``--max-allocate-lifetime=30``.
+        folder: The folder for its files.
+        hosts: The addresses that it listens on and relays from. Defaults to 127.0.0.1.
+        ports: The port for UDP and TCP, and the port for TLS.
+        ca: The CA that issues its certificate. Defaults to None: it does not speak TLS.
+        shared_secret: Whether credentials are time-limited ones, made with `SECRET`. Defaults to False.
+        options: Further options, such as ``--max-allocate-lifetime=30``.
     """
     require("coturn", shutil.which(_PROGRAM), "apt-get install coturn")
     log = folder / "coturn.log"
@@ -137,7 +137,7 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes], log: Path, host: st
     while time.monotonic() < deadline:
         text = log.read_text(errors="replace")
         assert process.poll() is None, f"{_PROGRAM} exited with {process.returncode}: {text[-2000:]}"
-        # It tells of its listeners one after another; the last are those of UDP.
+        # It logs its listeners one after another, and those of UDP last.
         if "Total General servers" in text:
             return
         time.sleep(0.02)

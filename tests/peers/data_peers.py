@@ -1,6 +1,6 @@
-"""Peer connections of other implementations, with data channels and without signalling: processes that a test talks to.
+"""Peer connections of other implementations with data channels and without signalling, as processes that a test controls.
 
-What they obey and tell is described in `data_program`.
+`data_program` describes their commands and events.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from .peer_process import PeerProcess, peers_directory
 __all__ = ["DATA_PEERS", "DataPeer", "find_data_peer", "start_data_peer"]
 
 DATA_PEERS: Final = ("aiortc", "wrtc", "libdatachannel", "chromium")
-"""Whose SCTP is aiortc's own, dcsctp, usrsctp, and dcsctp again."""
+"""Their SCTP implementations are aiortc's own, dcsctp, usrsctp, and dcsctp again."""
 
 
 class DataPeer(Protocol):
     """A peer connection in another process."""
 
     def request(self, name: str, timeout: float = 45.0, /, **fields: Any) -> Any:
-        """Have it do something, and wait for what it answers; see `PeerProcess.request`."""
+        """Have it do something, and wait for its answer; see `PeerProcess.request`."""
 
     def wait_for(self, event: str, timeout: float = 45.0, **fields: Any) -> dict[str, Any]:
         """Wait for an event and take it; see `PeerProcess.wait_for`."""
 
     def close(self) -> None:
-        """End it."""
+        """End the process."""
 
 
 def find_data_peer(name: str) -> object:
-    """What it needs to run, or None where it is not installed."""
+    """What the peer needs to run; None: it is not installed."""
     return find_browser() if name == "chromium" else _python(name)
 
 

@@ -1,15 +1,15 @@
-"""One peer connection with data channels of an implementation: ``python -m tests.peers.data_program NAME``.
+"""One peer connection of an implementation, with data channels: ``python -m tests.peers.data_program NAME``.
 
-Runs in a virtualenv that ``.ci/peers`` made. Every line on stdin is a command, which is answered by the event ``answer``
-(request, result or error) on stdout; the end of stdin ends the program.
+Runs in a virtual environment that ``.ci/peers`` made. Every line on standard input is a command. The event ``answer`` (request,
+result or error) on standard output answers it. The program ends when its standard input does.
 
 Commands: ``create`` (label, ordered, max_retransmits, life_time, protocol, id: of a negotiated channel), ``offer``,
-``answer`` (sdp), ``accept`` (sdp), ``flood`` (label, count, size: messages that begin with
-their number), ``close_channel`` (label).
+``answer`` (sdp), ``accept`` (sdp), ``flood`` (label, count, size: messages that begin with their number), ``close_channel``
+(label).
 
-Events: ``channel`` (label, ordered, max_retransmits, life_time, protocol) once open, ``channel_closed`` (label, received: how
-many messages, in_order: whether they were numbered so). On channels whose label begins with ``echo`` messages are sent back
-instead.
+Events: ``channel`` (label, ordered, max_retransmits, life_time, protocol) once open, ``channel_closed`` (label, received: the
+number of messages, in_order: whether their numbers were in order). On a channel whose label begins with ``echo`` messages are
+sent back, and not counted.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _lock = threading.Lock()
 
 
 def emit(event: str, **fields: Any) -> None:
-    """Tell the test; on any thread."""
+    """Report an event to the test; callable from any thread."""
     with _lock:
         print(json.dumps({"event": event, **fields}), flush=True)
 
 
 @dataclass
 class Options:
-    """What a channel is created with; `id` is that of a negotiated one."""
+    """The options of a new channel; `id` is that of a negotiated channel."""
 
     label: str
     ordered: bool
@@ -46,10 +46,10 @@ class Options:
 
 
 class Tally:
-    """What has come on one channel.
+    """Counts the messages of a channel.
 
     Args:
-        label: Of the channel.
+        label: The channel's.
     """
 
     def __init__(self, label: str) -> None:
@@ -58,21 +58,21 @@ class Tally:
         self._in_order = True
 
     def count(self, message: str | bytes) -> None:
-        """Take note of a message that begins with its number."""
+        """Count a message, which begins with its number."""
         assert isinstance(message, bytes)
         self._in_order = self._in_order and int.from_bytes(message[:4], "big") == self._received
         self._received += 1
 
     def tell_closed(self) -> None:
-        """Tell the test that the channel is closed."""
+        """Report that the channel is closed."""
         emit("channel_closed", label=self.label, received=self._received, in_order=self._in_order)
 
 
 class AsyncioPeer:
-    """aiortc, or wrtc by its interface that is aiortc's. Its methods are the commands of this program.
+    """aiortc, or wrtc, which has the interface of aiortc. The methods are the commands of this program.
 
     Args:
-        module: Its name.
+        module: The implementation's name.
     """
 
     def __init__(self, module: str) -> None:
@@ -123,7 +123,7 @@ class AsyncioPeer:
                 negotiated=options.id is not None,
                 id=options.id,
             )
-            # A negotiated one is open at once.
+            # A negotiated channel is open immediately.
             self._adopt(channel, channel.readyState == "open")
 
         self._run(create())
@@ -163,7 +163,7 @@ class AsyncioPeer:
 
 
 class LibdatachannelPeer:
-    """libdatachannel, by libdatachannel-py. Its methods are the commands of this program."""
+    """libdatachannel, by libdatachannel-py. The methods are the commands of this program."""
 
     def __init__(self) -> None:
         self._names: Any = importlib.import_module("libdatachannel")
@@ -248,7 +248,7 @@ PEERS: dict[str, Callable[[], AsyncioPeer | LibdatachannelPeer]] = {
 
 
 def main() -> None:
-    """Obey the test until it closes."""
+    """Execute the test's commands until standard input ends."""
     peer = PEERS[sys.argv[1]]()
     for line in sys.stdin:
         command = json.loads(line)

@@ -1,7 +1,7 @@
-"""What each kind of peer sends when it ends a session, or dies: ``python -m tests.peers.endings [PEER...]``.
+"""What each kind of peer sends when it ends a session, or is killed: ``python -m tests.peers.endings [PEER...]``.
 
-A session of this library is the other end. What arrives there is read where OpenSSL and libsrtp have decrypted it, before
-anything of this library has judged it. The table in ``docs/topics/peers.rst`` is this program's output.
+The other end is a session of this library. Its arrivals are read where OpenSSL and libsrtp have decrypted them, before this
+library interprets them. The table in ``docs/topics/peers.rst`` is this program's output.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ..faults.scenes import PEERS, Scene, scene_with
 from ..waiting import wait_until
 
 SETTLE_SECONDS: Final = 1.0
-"""From connecting to the end, so that what belongs to the beginning has passed."""
+"""Seconds from connecting to the end, after which the messages of the beginning have passed."""
 
 SCTP_CHUNKS: Final = {6: "ABORT", 7: "SHUTDOWN", 8: "SHUTDOWN ACK"}
 RTCP_BYE: Final = 203
@@ -33,19 +33,19 @@ GOODBYE: Final = b'{"type":"goodbye"'
 
 
 class Arrivals:
-    """What has arrived that may be a farewell, in order."""
+    """What has arrived that may announce the end of the session, in order."""
 
     def __init__(self) -> None:
         self.began = time.monotonic()
         self.seen: list[str] = []
 
     def begin(self) -> None:
-        """Forget what came so far."""
+        """Forget what has arrived so far."""
         self.began = time.monotonic()
         self.seen.clear()
 
     def note(self, what: str) -> None:
-        """Note something once."""
+        """Note something, if it has not been noted yet."""
         if what not in self.seen:
             self.seen.append(what)
 
@@ -80,7 +80,7 @@ def eavesdropping() -> Iterator[Arrivals]:
 
 
 def chunk_types(packet: bytes) -> Iterator[int]:
-    """The types of the chunks of an SCTP packet (RFC 9260 section 3)."""
+    """The chunk types of an SCTP packet (RFC 9260 section 3)."""
     position = 12
     while position + 4 <= len(packet):
         kind, _, length = struct.unpack_from("!BBH", packet, position)
@@ -89,7 +89,7 @@ def chunk_types(packet: bytes) -> Iterator[int]:
 
 
 def packet_types(packet: bytes) -> Iterator[int]:
-    """The types of the packets of an RTCP compound packet (RFC 3550 section 6.1)."""
+    """The packet types of an RTCP compound packet (RFC 3550 section 6.1)."""
     position = 0
     while position + 4 <= len(packet):
         yield packet[position + 1]
@@ -102,10 +102,10 @@ def measure(peer: str, way: str, arrivals: Arrivals) -> tuple[str, str, float]:
     Args:
         peer: One of `scenes.PEERS`.
         way: ``closes`` or ``is killed``.
-        arrivals: What is read meanwhile.
+        arrivals: The arrivals that are read during the measurement.
 
     Returns:
-        What arrived, the `SessionClosed.reason` here (``-`` for an orderly end), and the seconds until then.
+        The arrivals, the `SessionClosed.reason` here (``-`` for an orderly end), and the seconds until the end.
     """
     with (
         SignallingServer(port=0) as server,
@@ -122,7 +122,7 @@ def measure(peer: str, way: str, arrivals: Arrivals) -> tuple[str, str, float]:
 
 
 def end(scene: Scene, way: str) -> None:
-    """End a session as the peer's program would, or its operating system."""
+    """End a session as the peer's program does, or kill the process."""
     if way == "closes":
         scene.close_session()
     else:
@@ -130,7 +130,7 @@ def end(scene: Scene, way: str) -> None:
 
 
 def main() -> None:
-    """Measure the peers that the command line names, or all."""
+    """Measure the peers that the command line names. Defaults to all."""
     peers = sys.argv[1:] or list(PEERS)
     print(f"{'peer':26} {'':10} {'sends':34} {'reason here':12} {'after':>6}")
     with eavesdropping() as arrivals:

@@ -1,7 +1,7 @@
-"""A consumer on gst-signalling 1.1.2 and webrtcbin that echoes what arrives on the channels that it is given.
+"""A consumer on gst-signalling 1.1.2 and webrtcbin that echoes what arrives on its channels.
 
-Run in the virtualenv of gst-signalling, from the root of the repository: ``python -m tests.peers.gst_consumer``. What
-it says and obeys: see `gst_peer`.
+Run in the virtual environment of gst-signalling, from the root of the repository: ``python -m tests.peers.gst_consumer``.
+`gst_peer` describes its events and commands.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .gst_peer import GstPeer, common_arguments
 
 
 async def main() -> None:
-    """Join one producer's session until the test closes."""
+    """Have a session with one producer until the test closes."""
     parser = common_arguments(__doc__)
     producer = parser.add_mutually_exclusive_group(required=True)
     producer.add_argument("--producer-id")

@@ -1,6 +1,6 @@
-"""Audio and video of the gst-signalling peers: sources for webrtcbin to send, decoders for what it receives.
+"""Audio and video of the gst-signalling peers: sources that webrtcbin sends, decoders for what it receives.
 
-Runs in the virtualenv of gst-signalling 1.1.2, like `gst_peer`, which describes the events.
+Runs in the virtual environment of gst-signalling 1.1.2, as does `gst_peer`, which describes the events.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _IGNORE: Final = "queue ! fakesink async=false sync=false"
 
 
 def add_media_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command line options of `GstMedia`, each a pipeline as text."""
+    """The command line options of `GstMedia`. Each is a pipeline in text form."""
     parser.add_argument("--send", action="append", default=[], metavar="PIPELINE", help="of a track, up to its RTP")
     parser.add_argument("--video-sink", default=_IGNORE, metavar="PIPELINE", help="for decoded video")
     parser.add_argument("--audio-sink", default=_IGNORE, metavar="PIPELINE", help="for decoded audio")
@@ -34,7 +34,7 @@ class GstMedia:
     Args:
         role: `GstSignallingProducer` or `GstSignallingConsumer`, not connected yet.
         options: The parsed command line.
-        emit: Tells the test an event; called in any of GStreamer's threads.
+        emit: Reports an event to the test; called on any of GStreamer's threads.
     """
 
     def __init__(self, role: Any, options: argparse.Namespace, emit: Callable[..., None]) -> None:
@@ -42,7 +42,7 @@ class GstMedia:
         self._pipeline = role._pipeline
         self._options = options
         self._emit = emit
-        # What each session has in the pipeline beside its webrtcbin.
+        # The elements that each session has in the pipeline beside its webrtcbin.
         self._sources: dict[str, list[Any]] = {}
         self._sinks: dict[str, list[Any]] = {}
         self._pipeline.get_bus().set_sync_handler(self._on_bus_message)
@@ -87,7 +87,7 @@ class GstMedia:
         source.get_static_pad("src").link(webrtc.request_pad_simple("sink_%u"))
 
     def _start_sources(self, session_id: str) -> None:
-        # One that starts before webrtcbin finds its pads closed, and stops for good.
+        # A source that starts before webrtcbin finds its pads closed, and stops for good.
         for source in self._sources[session_id]:
             source.sync_state_with_parent()
 
@@ -117,7 +117,7 @@ class GstMedia:
 
 
 def _offered_payload(offer: str, branch: str) -> str | None:
-    """The RTP payload type that an offer has for what a pipeline sends; None where the codec is not offered."""
+    """The RTP payload type that an offer has for a pipeline's codec; None: the codec is not offered."""
     codec = re.search(r"encoding-name=(\w+)", branch)
     assert codec is not None, branch
     found = re.search(rf"^a=rtpmap:(\d+) {codec[1]}/", offer, re.MULTILINE | re.IGNORECASE)

@@ -1,17 +1,18 @@
-"""What both peer programs share: JSON lines with the test, and webrtcbin's data channels.
+"""The common part of both peer programs: JSON lines to and from the test, and webrtcbin's data channels.
 
-Runs in the virtualenv of gst-signalling 1.1.2 (see ``.ci/peers``), never in ours. Every line on stdout is an event,
-every line on stdin a command; the end of stdin ends the program, so that it cannot outlive its test.
+Runs in the virtual environment of gst-signalling 1.1.2 (see ``.ci/peers``), never in ours. Every line on standard output is
+an event, every line on standard input a command. The program ends when its standard input does, so that it cannot outlive
+its test.
 
 Events: ``ready`` (peer_id), ``session`` (session, peer_id), ``channel`` (session, label, id, ordered, max_retransmits,
 max_packet_lifetime, protocol) once open, ``message`` (session, label, and text or base64), ``channel_closed`` (session,
 label), ``count`` (messages, bytes: what arrived so far), ``track`` (session, kind, codec) when its first packet has
 arrived, ``session_closed`` (session), ``error`` (details), ``closed``.
 
-Messages are echoed, text as text and bytes as bytes, but for empty ones, which webrtcbin 1.22 cannot send.
+Messages are echoed, strings as strings and bytes as bytes, but not empty ones, which webrtcbin 1.22 cannot send.
 
-Commands: ``send`` (label, text or base64), ``send_numbers`` (label, count: the texts "0", "1", ...), ``create_channel``
-(label), ``close_channel`` (label), ``count``, ``close_session``, ``close``. Those on a label apply to every session.
+Commands: ``send`` (label, text or base64), ``send_numbers`` (label, count: the strings "0", "1", ...), ``create_channel``
+(label), ``close_channel`` (label), ``count``, ``close_session``, ``close``. Commands with a label apply to every session.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def common_arguments(description: str | None) -> argparse.ArgumentParser:
 
 
 def emit(event: str, **fields: Any) -> None:
-    """Tell the test; callable from any of GStreamer's threads."""
+    """Report an event to the test; callable from any of GStreamer's threads."""
     line = json.dumps({"event": event, **fields})
     with _stdout_lock:
         sys.stdout.write(line + "\n")
@@ -70,7 +71,7 @@ class GstPeer:
         self._options = options
         self._loop = asyncio.get_running_loop()
         self._done = asyncio.Event()
-        # webrtcbin drops the signals of a channel that nobody refers to. Key: session id and label.
+        # webrtcbin emits no signals of a channel without a reference. Key: session id and label.
         self._channels: dict[tuple[str, str], Any] = {}
         self._received = [0, 0]
         self._media = GstMedia(role, options, emit)
@@ -79,7 +80,7 @@ class GstPeer:
         role.signalling.on("Error", lambda details: emit("error", details=details))
 
     async def run(self) -> None:
-        """Connect, and obey the test until it closes."""
+        """Connect, and execute the test's commands until it closes."""
         await self._role.connect()
         emit("ready", peer_id=self._role.peer_id)
         threading.Thread(target=self._read_commands, daemon=True).start()
@@ -90,10 +91,11 @@ class GstPeer:
         emit("closed")
 
     def offer_channels(self, labels: list[str]) -> None:
-        """Put channels into every session before its offer is made.
+        """Add channels to every session before its offer is made.
 
-        webrtcbin asks for the offer as soon as it starts. gst-signalling emits `new_session` about then, and makes no
-        second offer: a channel added in that event can miss the only one, which then has nothing to connect.
+        webrtcbin asks for the offer as soon as it starts. gst-signalling emits `new_session` at about the same time, and makes
+        no second offer. A channel that is added in that event can miss the only offer, and the session then has nothing to
+        connect.
         """
         make_offer = self._role.on_negotiation_needed
         offered = set()
@@ -152,7 +154,7 @@ class GstPeer:
         self._count(len((text or "").encode()))
         if self._options.report:
             emit("message", session=session_id, label=channel.get_property("label"), text=text or "")
-        # webrtcbin 1.22 closes the channel when it should send an empty message.
+        # webrtcbin 1.22 closes a channel on which it is to send an empty message.
         if self._options.echo and text:
             channel.emit("send-string", text)
 
@@ -166,7 +168,7 @@ class GstPeer:
             channel.emit("send-data", data)
 
     def _count(self, size: int) -> None:
-        # All channels of a process share one SCTP thread per session; tests count on one session at a time.
+        # All channels of a session share one SCTP thread, and tests count in one session at a time.
         self._received[0] += 1
         self._received[1] += size
 

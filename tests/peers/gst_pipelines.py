@@ -1,4 +1,4 @@
-"""The GStreamer pipelines of the peers, as text: test pictures and tones to send, files of what arrives."""
+"""The GStreamer pipelines of the peers, in text form: test video and tones to send, files of what arrives."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ __all__ = [
 ]
 
 RATE: Final = 48_000
-"""Samples per second of all sound."""
+"""Samples per second of all audio."""
 
 PICTURE_FILES: Final = "picture-*.png"
-"""What `saving_branches` calls the pictures: a pattern, of names that sort by time."""
+"""The pattern of the names of the frames of `saving_branches`; the names sort by time."""
 
 AUDIO_FILE: Final = "audio.s16le"
-"""What `saving_branches` calls the sound: int16, one channel, at `RATE`."""
+"""The name of the audio file of `saving_branches`: int16, one channel, at `RATE`."""
 
 PAYLOAD: Final = "@payload@"
-"""Stands in `rtp_branches` for the RTP payload type, which whoever makes the offer chooses."""
+"""Placeholder in `rtp_branches` for the RTP payload type, which the end that makes the offer chooses."""
 
 _KEPT_PICTURES: Final = 100
 _ENCODERS: Final = {
@@ -58,30 +58,30 @@ _ENCODED_FOR_WEBRTCSINK: Final = {
 
 @dataclass(frozen=True)
 class SentMedia:
-    """What a peer sends: colour bars, which `pictures.has_smpte_bars` recognises, and a tone."""
+    """The media that a peer sends: colour bars, which `pictures.has_smpte_bars` recognises, and a tone."""
 
     video: str | None = "VP8"
-    """The codec, ``VP8``, ``H264``, ``VP9`` or ``H265``, of webrtcsink ``AV1`` too; None: no video."""
+    """The codec, ``VP8``, ``H264``, ``VP9`` or ``H265``, for webrtcsink also ``AV1``; None: no video."""
 
     frequency: float | None = 440.0
-    """Of the tone, Hz; None: no audio."""
+    """Frequency of the tone in Hz; None: no audio."""
 
     width: int = 320
     height: int = 240
     fps: int = 30
 
     profile: str = "constrained-baseline"
-    """Of H264, as GStreamer calls it."""
+    """Profile of H264, by GStreamer's name."""
 
 
 def raw_video(media: SentMedia) -> str:
-    """The colour bars in real time, with a corner of noise, so that no picture is like the one before."""
+    """The colour bars in real time, with a corner of noise, so that each frame differs from the one before."""
     caps = f"video/x-raw,width={media.width},height={media.height},framerate={media.fps}/1"
     return f"videotestsrc is-live=true pattern=smpte ! {caps} ! queue ! videoconvert"
 
 
 def video_for_webrtcsink(media: SentMedia) -> str:
-    """The colour bars as webrtcsink takes them: raw, but in AV1, whose encoder it leaves at a speed that is none."""
+    """The colour bars for webrtcsink: raw, except for AV1, as webrtcsink leaves the AV1 encoder too slow."""
     encoder = _ENCODED_FOR_WEBRTCSINK.get(media.video or "")
     return raw_video(media) if encoder is None else f"{raw_video(media)} ! {encoder}"
 
@@ -93,7 +93,7 @@ def raw_audio(media: SentMedia) -> str:
 
 
 def rtp_branches(media: SentMedia) -> list[str]:
-    """One pipeline for each track, from the source to RTP, as a sink pad of webrtcbin takes it; without the payload type."""
+    """One pipeline for each track, from the source to RTP, for a sink pad of webrtcbin; without the payload type."""
     branches = []
     if media.video is not None:
         rtp = f"application/x-rtp,media=video,encoding-name={media.video},payload={PAYLOAD}"
@@ -110,10 +110,10 @@ def saving_branches(directory: Path) -> tuple[str, str]:
     """The pipelines that write decoded video and audio to files, for `received.SavedMedia`.
 
     Args:
-        directory: Where to; its name must not contain a quotation mark.
+        directory: The directory for the files; its name must not contain a quotation mark.
 
     Returns:
-        That of video and that of audio.
+        The pipeline of video and that of audio.
     """
     pictures = directory / PICTURE_FILES.replace("*", "%06d")
     sink = f'multifilesink location="{pictures}" max-files={_KEPT_PICTURES} async=false sync=false'

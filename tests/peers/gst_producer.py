@@ -1,7 +1,7 @@
-"""A producer on gst-signalling 1.1.2 and webrtcbin that offers data channels, which it echoes, and tracks.
+"""A producer on gst-signalling 1.1.2 and webrtcbin that offers data channels, on which it echoes, and tracks.
 
-Run in the virtualenv of gst-signalling, from the root of the repository: ``python -m tests.peers.gst_producer``. What
-it says and obeys: see `gst_peer`.
+Run in the virtual environment of gst-signalling, from the root of the repository: ``python -m tests.peers.gst_producer``.
+`gst_peer` describes its events and commands.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Producers and consumers of gst-signalling 1.1.2 on GStreamer's webrtcbin, as processes that a test talks to.
+"""Producers and consumers of gst-signalling 1.1.2 on GStreamer's webrtcbin, as processes that a test controls.
 
 `find_gst_signalling` tells whether they can run here; ``.ci/peers`` installs them.
 """
@@ -21,7 +21,7 @@ _NO_MEDIA: Final = SentMedia(video=None, frequency=None)
 
 
 def find_gst_signalling() -> Path | None:
-    """The Python of the virtualenv that ``.ci/peers`` made for gst-signalling, or None where there is none."""
+    """The Python of the virtual environment that ``.ci/peers`` made for gst-signalling; None: it is not installed."""
     python = peers_directory() / "gst-signalling" / "bin" / "python"
     return python if python.exists() else None
 
@@ -34,18 +34,18 @@ def gst_producer(
     media: SentMedia = _NO_MEDIA,
     save_to: Path | None = None,
 ) -> GstProcess:
-    """Start a producer that offers channels, and echoes.
+    """Start a producer that offers channels and echoes messages.
 
     Args:
-        uri: Of the signalling server.
-        name: That it registers.
-        channels: Labels of the channels that every session gets.
-        *options: Further ones of `gst_peer.common_arguments`, such as ``--no-echo`` or ``--unordered``.
-        media: What it sends in every session, on tracks that it offers as sendrecv.
-        save_to: An empty directory for what consumers send back; for one session at a time.
+        uri: The signalling server's.
+        name: The name that it registers.
+        channels: Labels of the channels that every session gets. Defaults to ``data``.
+        *options: Further options of `gst_peer.common_arguments`, such as ``--no-echo`` or ``--unordered``.
+        media: The media that it sends in every session, on tracks that it offers as sendrecv. Defaults to none.
+        save_to: An empty directory for what one consumer at a time sends back. Defaults to None: nothing is saved.
 
     Returns:
-        The process, starting; wait for its ``ready``.
+        The process, starting; wait for its event ``ready``.
     """
     labels = [f"--channel={label}" for label in channels]
     return GstProcess("gst_producer", uri, [f"--name={name}", *labels, *options], media, save_to)
@@ -59,33 +59,33 @@ def gst_consumer(
     media: SentMedia = _NO_MEDIA,
     save_to: Path | None = None,
 ) -> GstProcess:
-    """Start a consumer that joins a producer's session and echoes on every channel that it is given.
+    """Start a consumer that has a session with a producer and echoes on every channel of the session.
 
     Args:
-        uri: Of the signalling server.
-        *options: Further ones of `gst_peer.common_arguments`.
-        producer_name: Whose session to join; or by id.
-        producer_id: Whose session to join; or by name.
-        media: What it sends back, where the producer offers to receive it; VP8, because to a producer with several
-            profiles of H264 webrtcbin 1.22 sends nothing.
-        save_to: An empty directory for the pictures and the sound of the producer.
+        uri: The signalling server's.
+        *options: Further options of `gst_peer.common_arguments`.
+        producer_name: The producer's name; or give its id.
+        producer_id: The producer's id; or give its name.
+        media: The media that it sends back, where the producer offers to receive. Defaults to none. Its codec must be VP8,
+            because webrtcbin 1.22 sends nothing to a producer with several profiles of H264.
+        save_to: An empty directory for the producer's frames and sound. Defaults to None: nothing is saved.
 
     Returns:
-        The process, starting; wait for its ``ready`` or its ``channel``.
+        The process, starting; wait for its event ``ready`` or ``channel``.
     """
     producer = f"--producer-id={producer_id}" if producer_id else f"--producer-name={producer_name}"
     return GstProcess("gst_consumer", uri, [producer, *options], media, save_to)
 
 
 class GstProcess(PeerProcess):
-    """A peer program in the virtualenv of gst-signalling; what it says and obeys is described in `gst_peer`.
+    """A peer program in the virtual environment of gst-signalling. `gst_peer` describes its events and commands.
 
     Args:
         program: ``gst_producer`` or ``gst_consumer``.
-        uri: Of the signalling server.
+        uri: The signalling server's.
         options: Command line options.
-        media: What it sends.
-        save_to: An empty directory for what it receives.
+        media: The media that it sends. Defaults to none.
+        save_to: An empty directory for what it receives. Defaults to None: nothing is saved.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class GstProcess(PeerProcess):
         if save_to is not None:
             video, audio = saving_branches(save_to)
             branches += [f"--video-sink={video}", f"--audio-sink={audio}"]
-        # From the root and by -m, because a script's own folder would come first on its sys.path, where this very
+        # Started with -m from the root, because a script's own folder would come first on its sys.path, where this
         # module hides the gst_signalling package.
         module = f"tests.peers.{program}"
         server = [f"--host={address.hostname}", f"--port={address.port}"]
@@ -113,7 +113,7 @@ class GstProcess(PeerProcess):
 
     @property
     def received(self) -> SavedMedia:
-        """The pictures and the sound that arrive; of a process that was started with `save_to`."""
+        """The frames and the sound that arrive; only for a process that was started with `save_to`."""
         assert self._received is not None, "started without save_to"
         return self._received
 
@@ -121,11 +121,11 @@ class GstProcess(PeerProcess):
         """Wait for the next message on a channel.
 
         Args:
-            label: The channel's.
-            timeout: In seconds.
+            label: The channel's. Defaults to ``data``.
+            timeout: Seconds. Defaults to 20.
 
         Returns:
-            A text or bytes, as it was sent.
+            A string or bytes, as it was sent.
         """
         message = self.wait_for("message", timeout, label=label)
         return message["text"] if "text" in message else base64.b64decode(message["base64"])
@@ -134,8 +134,8 @@ class GstProcess(PeerProcess):
         """Have the program send a message on a channel, in all of its sessions.
 
         Args:
-            data: A text or bytes.
-            label: The channel's.
+            data: A string or bytes.
+            label: The channel's. Defaults to ``data``.
         """
         if isinstance(data, str):
             self.command("send", label=label, text=data)

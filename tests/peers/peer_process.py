@@ -1,4 +1,4 @@
-"""A peer in a process of its own that tells by JSON lines what happens to it."""
+"""`PeerProcess`: a peer in a process of its own that reports its events by JSON lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import IO, Any, Final, Self
 __all__ = ["ROOT", "PeerProcess", "launched_by", "launcher", "peers_directory"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-"""Of the repository."""
+"""The root of the repository."""
 
 _CLOSE_SECONDS: Final = 5.0
 _STDERR_LINES: Final = 50
@@ -29,7 +29,7 @@ _launcher: list[str] = []
 
 @contextlib.contextmanager
 def launched_by(*command: str) -> Iterator[None]:
-    """Have the peers that a block starts started by a command, such as ``ip netns exec NAME``, which must become them."""
+    """Start the peers of the block by a command that executes them, such as ``ip netns exec NAME``."""
     before = _launcher[:]
     _launcher[:] = command
     try:
@@ -39,21 +39,21 @@ def launched_by(*command: str) -> Iterator[None]:
 
 
 def launcher() -> list[str]:
-    """The command by which peers are started, for those that are no `PeerProcess`."""
+    """The command that starts peers, for those that are not a `PeerProcess`."""
     return _launcher[:]
 
 
 def peers_directory() -> Path:
-    """Where ``.ci/peers`` puts what it installs."""
+    """The directory in which ``.ci/peers`` installs the peers."""
     return Path(os.environ.get("GSS_PEERS") or Path.home() / ".cache" / "gst-signalling-sync")
 
 
 class PeerProcess:
-    """A peer program: its events on stdout, its commands on stdin, the end of which ends the program.
+    """A peer program. Its events are lines on standard output, its commands lines on standard input; it ends with the latter.
 
     Args:
-        name: Of the program, for messages.
-        command: Program and arguments; it runs at the root of the repository.
+        name: The program's, for messages.
+        command: The program and its arguments. It runs at the root of the repository.
     """
 
     def __init__(self, name: str, command: Sequence[str | Path]) -> None:
@@ -92,15 +92,15 @@ class PeerProcess:
         return self._process.pid
 
     def wait_for(self, event: str, timeout: float = 45.0, **fields: Any) -> dict[str, Any]:
-        """Wait for an event and take it; earlier ones that do not match stay for later calls.
+        """Wait for an event and remove it. Earlier events that do not match are kept for later calls.
 
         Args:
-            event: Its name.
-            timeout: In seconds.
+            event: The event's name.
+            timeout: Seconds. Defaults to 45.
             **fields: Values that the event must have.
 
         Returns:
-            All of its fields.
+            All fields of the event.
 
         Raises:
             TimeoutError: No such event came in time.
@@ -121,30 +121,30 @@ class PeerProcess:
                 self._changed.wait(remaining)
 
     def command(self, name: str, /, **fields: Any) -> None:
-        """Have the program do something; returns at once.
+        """Send a command to the program; returns at once.
 
         Args:
-            name: Of the command.
-            **fields: Its arguments.
+            name: The command's.
+            **fields: The command's arguments.
         """
         self._stdin.write(json.dumps({"command": name, **fields}) + "\n")
         self._stdin.flush()
 
     def request(self, name: str, timeout: float = 45.0, /, **fields: Any) -> Any:
-        """Have the program do something, and wait for what it answers.
+        """Send a command to the program, and wait for its answer.
 
         Args:
-            name: Of the command.
-            timeout: In seconds.
-            **fields: Its arguments.
+            name: The command's.
+            timeout: Seconds. Defaults to 45.
+            **fields: The command's arguments.
 
         Returns:
-            The ``result`` of the event ``answer`` with the number of this request.
+            The ``result`` of the event ``answer`` that has the number of this request.
 
         Raises:
             RuntimeError: The program answered with an ``error`` instead.
             TimeoutError: No answer came in time.
-            ChildProcessError: The program ended without one.
+            ChildProcessError: The program ended without an answer.
         """
         with self._changed:
             self._requests += 1
@@ -156,19 +156,19 @@ class PeerProcess:
         return answer.get("result")
 
     def freeze(self) -> None:
-        """Stop the process and all that it started (SIGSTOP): its sockets stay open, and nobody reads them."""
+        """Stop the process and its descendants (SIGSTOP). Their sockets stay open, and nothing reads them."""
         for pid in (self._process.pid, *_descendants(self._process.pid)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Have a process that `freeze` stopped go on."""
+        """Continue a process that `freeze` stopped."""
         for pid in (self._process.pid, *_descendants(self._process.pid)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        """End the process and all that it started as a crash would: no session is ended, no socket closed in order."""
+        """Kill the process and its descendants, as in a crash: no session is ended, no connection is closed."""
         children = _descendants(self._process.pid)
         self._process.kill()
         self._process.wait(_CLOSE_SECONDS)
@@ -177,7 +177,7 @@ class PeerProcess:
                 os.kill(child, signal.SIGKILL)
 
     def close(self) -> None:
-        """Have the program end its sessions and itself, by force if it does not; idempotent."""
+        """Have the program end its sessions and exit; kill it if it does not. Idempotent."""
         with contextlib.suppress(OSError):
             self._stdin.close()
         if not self._has_ended():
@@ -191,7 +191,7 @@ class PeerProcess:
                 stream.close()
 
     def describe(self) -> str:
-        """What nobody has waited for, and the end of its stderr."""
+        """The events that nothing has waited for, and the end of standard error."""
         return f"other events {self._events[-20:]}; stderr {''.join(self._stderr)!r}"
 
     def __enter__(self) -> Self:
@@ -207,7 +207,7 @@ class PeerProcess:
             try:
                 event = json.loads(line)
             except ValueError:
-                # A library beneath the program printed something.
+                # A library of the program printed something.
                 self._stderr.append(line)
                 continue
             with self._changed:
@@ -224,11 +224,11 @@ class PeerProcess:
 
 
 def _descendants(pid: int) -> list[int]:
-    """The processes that a process has started, and theirs."""
+    """The descendants of a process."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # The name, in parentheses, may contain anything; the state and the parent's id follow it.
+            # The name, in parentheses, may contain any character. The state and the parent's id follow it.
             parent = int(stat.read_text().rpartition(")")[2].split()[1])
             children.setdefault(parent, []).append(int(stat.parent.name))
     found = [pid]

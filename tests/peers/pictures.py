@@ -1,4 +1,4 @@
-"""Recognising the colour bars of GStreamer's videotestsrc."""
+"""Recognition of the colour bars of GStreamer's videotestsrc."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WHITE_TO_BLUE_BGR: Final = (
 
 
 def has_smpte_bars(picture: Picture) -> bool:
-    """Whether the bars of ``videotestsrc pattern=smpte`` are there in their colours and order.
+    """Whether a frame has the bars of ``videotestsrc pattern=smpte`` in their colours and order.
 
     Args:
         picture: ``(height, width, 3) uint8`` BGR, of any size.
@@ -31,7 +31,7 @@ def has_smpte_bars(picture: Picture) -> bool:
     for number, colour in enumerate(_WHITE_TO_BLUE_BGR):
         left, right = (round(width * (number + part) / len(_WHITE_TO_BLUE_BGR)) for part in (0.3, 0.7))
         mean = picture[height // 8 : height // 2, left:right].mean(axis=(0, 1))
-        # Encoders and conversions between colour spaces move them a little.
+        # Encoders and conversions between colour spaces change the colours a little.
         if np.abs(mean - colour).max() > 70:
             return False
     return True

@@ -1,4 +1,4 @@
-"""What a peer has received, as arrays that a test asserts on."""
+"""The media that a peer has received, as arrays for a test's assertions."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ _SECONDS_TO_ANALYSE: Final = 0.3
 
 
 class Received(ABC):
-    """The pictures and the sound that have arrived at a peer; the same calls for every kind of peer."""
+    """The frames and the sound that have arrived at a peer, with the same interface for each kind of peer."""
 
     @abstractmethod
     def picture(self) -> Picture | None:
-        """The newest picture: ``(height, width, 3) uint8`` BGR; None before the first."""
+        """The newest frame: ``(height, width, 3) uint8`` BGR; None: no frame has arrived yet."""
 
     @abstractmethod
     def samples(self, seconds: float) -> Samples | None:
-        """The newest sound: ``(samples, 1) int16`` at 48 kHz; None while there is less than that."""
+        """The newest sound: ``(samples, 1) int16`` at 48 kHz; None: less than `seconds` has arrived."""
 
     @abstractmethod
     def codec(self, kind: str, timeout: float = 45.0) -> str:
-        """The codec in which a track arrived, once it is there.
+        """Wait for a track, and return its codec.
 
         Args:
             kind: ``"video"`` or ``"audio"``.
-            timeout: In seconds.
+            timeout: Seconds. Defaults to 45.
 
         Returns:
             ``"VP8"``, ``"H264"``, ``"VP9"``, ``"OPUS"``.
@@ -52,22 +52,22 @@ class Received(ABC):
 
     @abstractmethod
     def describe(self) -> str:
-        """What helps to understand why nothing came, for messages."""
+        """What helps to understand why nothing came, for error messages."""
 
     def wait_for_picture(
         self, recognise: Callable[[Picture], Any] = lambda picture: True, timeout: float = 45.0
     ) -> Picture:
-        """Wait until the newest picture is a certain one.
+        """Wait until the newest frame meets a condition.
 
         Args:
-            recognise: Tells whether it is; any by default.
-            timeout: In seconds.
+            recognise: The condition. Defaults to any frame.
+            timeout: Seconds. Defaults to 45.
 
         Returns:
-            The picture: ``(height, width, 3) uint8`` BGR.
+            The frame: ``(height, width, 3) uint8`` BGR.
 
         Raises:
-            TimeoutError: None was.
+            TimeoutError: No frame met the condition in time.
         """
         last: Picture | None = None
         end = time.monotonic() + timeout
@@ -84,15 +84,15 @@ class Received(ABC):
         """Wait until the newest sound is a tone.
 
         Args:
-            frequency: Hz.
-            tolerance: Hz.
-            timeout: In seconds.
+            frequency: Frequency of the tone in Hz.
+            tolerance: Maximum difference in Hz. Defaults to 5.
+            timeout: Seconds. Defaults to 45.
 
         Returns:
-            The frequency that was heard, Hz.
+            The frequency that was heard, in Hz.
 
         Raises:
-            TimeoutError: It was not to be heard.
+            TimeoutError: The tone was not heard in time.
         """
         heard: float | None = None
         end = time.monotonic() + timeout
@@ -108,10 +108,10 @@ class Received(ABC):
 
 
 class SavedMedia(Received):
-    """What a GStreamer peer writes to files, by `gst_pipelines.saving_branches`.
+    """The media that a GStreamer peer writes to files, by `gst_pipelines.saving_branches`.
 
     Args:
-        directory: Where to.
+        directory: The directory of the files.
         process: The peer, for its event ``track``.
     """
 
@@ -125,9 +125,9 @@ class SavedMedia(Received):
             try:
                 content = path.read_bytes()
             except FileNotFoundError:
-                # Only the newest are kept.
+                # Only the newest files are kept.
                 return None
-            # The newest may be half written.
+            # The newest file may be incomplete.
             if content.endswith(_END_OF_PNG):
                 return _decode_png(content)
         return None

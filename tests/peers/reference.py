@@ -32,7 +32,7 @@ class ReferenceServer:
 
 @contextlib.contextmanager
 def run_reference_server() -> Iterator[ReferenceServer]:
-    """Run it on a free port of the loopback until the context ends."""
+    """Run it on a free port of the loopback interface until the block ends."""
     program = shutil.which(PROGRAM)
     require(PROGRAM, program, "cargo install gst-plugin-webrtc-signalling")
     assert program is not None

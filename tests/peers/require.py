@@ -1,4 +1,4 @@
-"""What an interop test does when its peer is absent: skip with the reason, or fail under `REQUIRE_PEERS`."""
+"""`require`: skip an interoperability test whose peer is not installed, or fail it under `REQUIRE_PEERS`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["require"]
 
 
 def require(name: str, found: object, how_to_get: str) -> None:
-    """Go on only if a peer is there.
+    """Skip or fail the test unless a peer is there.
 
     Args:
-        name: Of the peer.
-        found: True-ish when it is there.
-        how_to_get: The command, or the sentence, that brings it.
+        name: The peer's.
+        found: True in a boolean context if the peer is there.
+        how_to_get: The command or sentence that says how to install it.
     """
     if found:
         return

@@ -1,7 +1,7 @@
-"""An RTSP camera on GStreamer's gst-rtsp-server, as a process that a test talks to.
+"""An RTSP camera on GStreamer's gst-rtsp-server, as a process that a test controls.
 
 `find_rtsp_server` tells whether it can run here; ``.ci/peers`` installs it. As a program, ``/usr/bin/python3
-tests/peers/rtsp_server.py PIPELINE``, it prints the address as JSON, and ends with its standard input.
+tests/peers/rtsp_server.py PIPELINE``, it prints its URL as JSON, and ends with its standard input.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Final
 __all__ = ["camera_pipeline", "film_pipeline", "find_rtsp_server", "rtsp_camera"]
 
 _PYTHON: Final = "/usr/bin/python3"
-"""Debian's, for which its bindings of GStreamer are compiled."""
+"""Debian's Python, for which its GStreamer bindings are compiled."""
 
 _PROBE: Final = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
 
 
 def find_rtsp_server() -> str | None:
-    """The Python that has gst-rtsp-server, or None where there is none."""
+    """The Python that has gst-rtsp-server; None: it is not installed."""
     if not Path(_PYTHON).exists():
         return None
     return None if subprocess.run([_PYTHON, "-c", _PROBE], capture_output=True, check=False).returncode else _PYTHON
@@ -34,9 +34,9 @@ def camera_pipeline(profile: str = "high", keyframes: int = 30, size: tuple[int,
     """A live camera with an H264 encoder.
 
     Args:
-        profile: Of H264.
-        keyframes: Frames from one keyframe to the next.
-        size: Width and height in pixels.
+        profile: H264 profile. Defaults to ``high``.
+        keyframes: Frames between two keyframes. Defaults to 30.
+        size: Width and height in pixels. Defaults to 320x240.
     """
     return (
         f"videotestsrc is-live=true pattern=smpte ! video/x-raw,width={size[0]},height={size[1]},framerate=30/1"
@@ -46,10 +46,10 @@ def camera_pipeline(profile: str = "high", keyframes: int = 30, size: tuple[int,
 
 
 def film_pipeline(path: Path) -> str:
-    """A file of Matroska with H264, sent as it is.
+    """A Matroska file with H264, sent as it is.
 
     Args:
-        path: Of the file.
+        path: The file.
     """
     return f"filesrc location={path} ! matroskademux ! h264parse ! rtph264pay name=pay0 pt=96"
 
@@ -59,10 +59,10 @@ def rtsp_camera(pipeline: str) -> Iterator[str]:
     """Serve a pipeline until the block ends.
 
     Args:
-        pipeline: Of ``gst-launch-1.0``, whose payloader is called ``pay0``.
+        pipeline: A pipeline of ``gst-launch-1.0`` whose payloader is called ``pay0``.
 
     Returns:
-        The address.
+        The URL.
     """
     command = [_PYTHON, str(Path(__file__)), pipeline]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

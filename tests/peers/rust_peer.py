@@ -1,7 +1,7 @@
-"""GStreamer's webrtcsink and webrtcsrc, what robots really run, as processes that a test talks to.
+"""GStreamer's webrtcsink and webrtcsrc, which robots run, as processes that a test controls.
 
-`find_media_peer` tells whether they can run here; ``.ci/peers`` builds them. What they tell: see
-``gst-media-peer/src/main.rs``.
+`find_media_peer` tells whether they can run here; ``.ci/peers`` builds them. ``gst-media-peer/src/main.rs`` describes their
+events.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ _DEFAULT = SentMedia()
 
 
 def find_media_peer() -> Path | None:
-    """The program that ``.ci/peers`` built from ``gst-media-peer``, or None where there is none."""
+    """The program that ``.ci/peers`` built from ``gst-media-peer``; None: it is not installed."""
     program = peers_directory() / "gst-media-peer" / "release" / "gst-media-peer"
     return program if program.exists() else None
 
 
 def run_webrtcsink(uri: str, name: str, media: SentMedia = _DEFAULT, properties: str = "") -> WebRTCSink:
-    """Start a producer: colour bars and a tone to every consumer.
+    """Start a producer that sends colour bars and a tone to every consumer.
 
     Args:
-        uri: Of the signalling server.
-        name: That it registers.
-        media: What it sends.
-        properties: Further ones of webrtcsink, such as ``do-fec=false congestion-control=disabled``.
+        uri: The signalling server's.
+        name: The name that it registers.
+        media: The media that it sends.
+        properties: Further properties of webrtcsink, such as ``do-fec=false congestion-control=disabled``.
 
     Returns:
-        The process, starting; `WebRTCSink.wait_until_registered` tells its peer id.
+        The process, starting; `WebRTCSink.wait_until_registered` returns its peer id.
     """
     codec = "" if media.video is None else f"video-caps=video/x-{media.video.lower()} "
     branches = [f'webrtcsink name=sink signaller::uri={uri} meta="meta,name=\\"{name}\\"" {codec}{properties}']
@@ -51,9 +51,9 @@ def run_webrtcsrc(uri: str, producer_id: str, save_to: Path, video: bool = True,
     """Start a consumer of one producer.
 
     Args:
-        uri: Of the signalling server.
-        producer_id: Whose session to join; it must be registered already.
-        save_to: An empty directory for the pictures and the sound.
+        uri: The signalling server's.
+        producer_id: The producer, which must be registered already.
+        save_to: An empty directory for the frames and the sound.
         video: Whether the producer has video.
         audio: Whether the producer has audio.
 
@@ -70,11 +70,11 @@ def run_webrtcsrc(uri: str, producer_id: str, save_to: Path, video: bool = True,
 
 
 class RustPeer(PeerProcess):
-    """A pipeline with webrtcsink or webrtcsrc in it.
+    """A pipeline with webrtcsink or webrtcsrc.
 
     Args:
-        name: Of the program, for messages.
-        pipeline: As for ``gst-launch-1.0``.
+        name: The program's, for messages.
+        pipeline: A pipeline of ``gst-launch-1.0``.
     """
 
     def __init__(self, name: str, pipeline: str) -> None:
@@ -88,8 +88,8 @@ class WebRTCSink(RustPeer):
     """A producer.
 
     Args:
-        pipeline: As for ``gst-launch-1.0``.
-        uri: Of the signalling server.
+        pipeline: A pipeline of ``gst-launch-1.0``.
+        uri: The signalling server's.
     """
 
     def __init__(self, pipeline: str, uri: str) -> None:
@@ -97,10 +97,10 @@ class WebRTCSink(RustPeer):
         self._uri = uri
 
     def wait_until_registered(self, timeout: float = 20.0) -> str:
-        """Wait until consumers find it.
+        """Wait until consumers can find the producer.
 
         Args:
-            timeout: In seconds.
+            timeout: Seconds. Defaults to 20.
 
         Returns:
             Its peer id.
@@ -111,11 +111,11 @@ class WebRTCSink(RustPeer):
         return peer_id
 
     def add(self, name: str, media: SentMedia) -> None:
-        """Add a stream of video, or of sound where the media has no video, to all sessions.
+        """Add a stream of video, or of audio if the media has no video, to all sessions.
 
         Args:
-            name: Of the stream, for `remove`.
-            media: What is sent.
+            name: The stream's, for `remove`.
+            media: The media to send.
         """
         is_video = media.video is not None
         branch = video_for_webrtcsink(media) if is_video else raw_audio(media)
@@ -130,13 +130,13 @@ class WebRTCSrc(RustPeer):
     """A consumer.
 
     Args:
-        pipeline: As for ``gst-launch-1.0``.
-        save_to: Where it writes what it receives.
+        pipeline: A pipeline of ``gst-launch-1.0``.
+        save_to: The directory for what it receives.
     """
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many buffers came out of each pad."""
+        """Number of buffers that came out of each pad."""
         counts: dict[str, int] = self.request("counts")
         return counts
 

@@ -1,1 +1,1 @@
-"""The SCTP core, without I/O and without a clock."""
+"""The SCTP core (RFC 9260), without I/O and without a clock."""

@@ -18,11 +18,11 @@ _PACKETS_TOGETHER = 8
 
 
 def drawing(seed: int, first_tsn: int | None = None) -> Callable[[int], bytes]:
-    """Random bytes that are the same each time.
+    """Random bytes that are the same in each run.
 
     Args:
-        seed: Of the random numbers.
-        first_tsn: What the association draws as its first TSN. None: a random one.
+        seed: Seed of the random numbers.
+        first_tsn: The number that the association draws as its first TSN; None: a random one.
     """
     generator = random.Random(seed)
     drawn = 0
@@ -30,7 +30,7 @@ def drawing(seed: int, first_tsn: int | None = None) -> Callable[[int], bytes]:
     def draw(size: int) -> bytes:
         nonlocal drawn
         drawn += 1
-        # A secret comes first, then a tag, then the TSN.
+        # An association draws a secret first, then a tag, then the TSN.
         if drawn == 3 and first_tsn is not None:
             return first_tsn.to_bytes(size, "big")
         return generator.randbytes(size)
@@ -40,7 +40,7 @@ def drawing(seed: int, first_tsn: int | None = None) -> Callable[[int], bytes]:
 
 @dataclass
 class End:
-    """One end, and what it has told."""
+    """One end of the association, and the events that it reported."""
 
     association: Association
     events: list[Event] = field(default_factory=list)
@@ -61,14 +61,14 @@ class Simulation:
     """Two ends, `a` and `b`, and the link between them.
 
     Args:
-        profile: Of each direction.
-        seed: Of all random numbers.
+        profile: The link's profile, in each direction.
+        seed: Seed of all random numbers.
         duplicates: Share of the packets that arrive twice.
-        settings: Of both associations.
-        first_tsns: Those of the ends. None: random ones.
-        drops: Is asked about each packet, with the sending end; what it names is lost.
-        together: What arrives within so many seconds arrives at their end, as over Wi-Fi, and is answered eight packets at a
-            time. 0: each by itself.
+        settings: Settings of both associations.
+        first_tsns: First TSN of each end; None: random ones.
+        drops: Called with the sending end and the packet; returns whether the packet is lost.
+        together: Packets that arrive within so many seconds arrive at the end of that time, as over Wi-Fi, and are answered
+            eight at a time. 0: each packet arrives by itself.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Simulation:
         self.now = 1000.0
         self.drops = drops
         self.is_attacked = False
-        """Whether an end may have reasons to refuse what the other one sends."""
+        """Whether an end may have reason to refuse what the other end sends."""
         self._random = random.Random(seed)
         self._duplicates = duplicates
         self._together = together
@@ -98,7 +98,7 @@ class Simulation:
         self._count = 0
 
     def establish(self, *, both: bool = False) -> Simulation:
-        """Have the association established, begun by one end or by both at once."""
+        """Establish the association, which one end begins, or both at the same time."""
         self.a.association.connect(self.now)
         if both:
             self.b.association.connect(self.now)
@@ -107,19 +107,19 @@ class Simulation:
         return self
 
     def at(self, seconds: float, call: Callable[[], None]) -> None:
-        """Have something done some seconds from now."""
+        """Call a function a number of seconds from now."""
         self._count += 1
         heapq.heappush(self._calls, (self.now + seconds, self._count, call))
 
     def run(self, seconds: float) -> None:
-        """Let time pass."""
+        """Let simulated time pass."""
         self.run_until(lambda: False, seconds)
 
     def run_until(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Let time pass until something holds.
+        """Let simulated time pass until a condition holds, for a maximum number of seconds.
 
         Returns:
-            Whether it holds.
+            Whether the condition holds.
         """
         deadline = self.now + seconds
         self.drain()
@@ -137,7 +137,7 @@ class Simulation:
         return True
 
     def drain(self) -> None:
-        """Have both ends send what they have, and tell what has happened."""
+        """Have both ends send what they have to send, and report their events."""
         for end in (self.a, self.b):
             for packet in end.association.take_packets(self.now):
                 end.packets += 1

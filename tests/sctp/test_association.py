@@ -1,4 +1,4 @@
-"""The life of an association, from INIT to its end."""
+"""The life of an association, from INIT to its end (RFC 9260 sections 5 and 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packets and chunks on the wire."""
+"""Packets and chunks on the wire (RFC 9260 section 3)."""
 
 from __future__ import annotations
 

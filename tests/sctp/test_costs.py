@@ -1,4 +1,4 @@
-"""What a packet of a hostile peer can cost: processor time, memory and bytes in answer."""
+"""The cost of a hostile peer's packets: processor time, memory and bytes in answer."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from .simulation import drawing
 
 _PORT = 5000
 _PACKET_SECONDS = 0.05
-"""Processor time; on a machine that does nothing else it is a tenth of that at most."""
+"""Maximum processor time of a packet; on an idle machine it takes at most a tenth of this."""
 
 _MAX_BYTES = 16 * 1024 * 1024
 _ROOM = 1100
-"""Of chunks in one packet."""
+"""Maximum bytes of the chunks in one packet."""
 
 
 class Attacker:
-    """Somebody who has an association with a victim, and keeps to no rule."""
+    """A peer that has an association with a victim, and obeys no rule."""
 
     def __init__(self) -> None:
         self.victim = Association(draw=drawing(1, 1))
         self.now = 1000.0
         self.longest = 0.0
-        """Seconds of processor time that a packet has taken at most."""
+        """Maximum processor time that a packet has taken, in seconds."""
 
         peer = Association(draw=drawing(2, 1))
         peer.connect(self.now)
         for _ in range(2):
             for packet in peer.take_packets(self.now):
-                # Of the COOKIE ECHO, which comes last.
+                # The tag of the COOKIE ECHO, which is the last packet.
                 self._tag = int.from_bytes(packet[4:8], "big")
                 self.victim.receive(packet, self.now)
             for packet in self.victim.take_packets(self.now):
@@ -47,7 +47,7 @@ class Attacker:
         """Give the victim a packet.
 
         Returns:
-            Its answer.
+            The packets of its answer.
         """
         packet = chunks.packet(_PORT, _PORT, self._tag, parts)
         began = time.process_time()
@@ -66,7 +66,7 @@ def data(tsn: int, flags: int = 3, stream: int = 0, ssn: int = 0, payload: bytes
 
 @contextlib.contextmanager
 def bounded_memory() -> Iterator[None]:
-    """Assert that what the block allocates is bounded."""
+    """Assert that the memory that the block allocates is limited."""
     tracemalloc.start()
     try:
         yield
@@ -76,7 +76,7 @@ def bounded_memory() -> Iterator[None]:
 
 
 def give_fragments(attacker: Attacker) -> None:
-    """Fragments of a byte, each of a message of its own, as many as can wait."""
+    """Give fragments of one byte, each of its own message, as many as can wait."""
     for first in range(3, 65_000, 100):
         attacker.give(*(data(tsn, flags=2, stream=tsn % 7, ssn=tsn) for tsn in range(first, first + 100, 2)))
 
@@ -106,7 +106,7 @@ def test_fragments_and_forward_tsns_take_bounded_time() -> None:
 
 def test_acknowledgements_of_the_same_chunks_take_bounded_time() -> None:
     attacker = Attacker()
-    # A peer that opens the window wide has many chunks under way.
+    # A peer that opens its window wide makes the victim have many chunks under way.
     for number in range(20_000):
         attacker.victim.send(0, 51, number.to_bytes(4, "big"))
     sent = 0
@@ -175,7 +175,7 @@ def test_random_and_mutated_packets_take_bounded_time_and_memory(packets: int) -
             for _ in range(generator.randint(0, 6)):
                 if size:
                     value[generator.randrange(size)] = generator.choice((0, 1, 2, 255, generator.randrange(256)))
-            # Most ways to end it are left out, or it would end with every other packet.
+            # Most chunks that end the association are left out, so that it does not end with every other packet.
             if kind not in (chunks.ABORT, chunks.SHUTDOWN) or not generator.randrange(500):
                 parts.append(chunks.chunk(kind, generator.randrange(16), bytes(value)))
         attacker.give(*parts)

@@ -1,4 +1,4 @@
-"""A day of traffic on one association, in simulated time: sequence numbers of all kinds wrap, and nothing is lost."""
+"""A day of traffic on one association, in simulated time: all sequence numbers wrap, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .simulation import End, Simulation
 
 _HERTZ = 10
 _COMMANDS, _VIDEO, _FILES = 0, 1, 2
-"""Streams: reliable messages, ones that are given up after a while, and files, after each of which the stream is reset."""
+"""Streams: reliable messages, messages that are abandoned after a while, and files, after each of which the stream is reset."""
 
 _FILE_SECONDS = 600.0
 _FILE = bytes(range(256)) * 800
@@ -20,11 +20,11 @@ _CUT_SECONDS = 5.0
 
 
 class Program:
-    """What one end sends and receives, and what must hold of it.
+    """What one end sends and receives, and the assertions about it.
 
     Args:
-        simulation: Of both ends.
-        end: Its own.
+        simulation: The simulation of both ends.
+        end: This end.
         seconds: How long it sends.
     """
 
@@ -62,7 +62,7 @@ class Program:
         self.files_sent += 1
 
     def _on_event(self, event: Event) -> None:
-        # A day of them does not fit into the memory.
+        # A day of events does not fit into memory.
         self._end.events.clear()
         match event:
             case Received(stream=0, data=data):
@@ -85,7 +85,7 @@ class Program:
 @short_and_long("hours", 0.25, 24)
 def test_everything_arrives_once_and_in_order(hours: float) -> None:
     seconds = hours * 3600
-    # The TSNs of one end wrap in the middle, those of the other at once, and so do the numbers of their resets.
+    # The TSNs of one end wrap halfway, those of the other end at once, and so do the numbers of their reset requests.
     first_tsns = (2**32 - round(seconds * _HERTZ), 2**32 - 2)
     profile = LinkProfile(delay=0.02, jitter=0.005, loss=0.01, reordering=0.01)
     simulation = Simulation(profile, settings=Settings(max_retransmits=None), first_tsns=first_tsns).establish(
@@ -105,5 +105,5 @@ def test_everything_arrives_once_and_in_order(hours: float) -> None:
         assert program.commands_sent == other.commands_received
         assert program.commands_sent > (seconds - 1) * _HERTZ
         assert program.files_sent == other.files_received == program.resets_answered == other.resets_received
-        # What is given up is what was lost in the time in which the link was cut, and a little more.
+        # Hardly more is abandoned than was sent while the link was cut.
         assert other.video_received > 0.97 * program.video_sent

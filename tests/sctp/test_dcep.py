@@ -1,4 +1,4 @@
-"""The Data Channel Establishment Protocol."""
+"""DCEP, the Data Channel Establishment Protocol (RFC 8832)."""
 
 from __future__ import annotations
 

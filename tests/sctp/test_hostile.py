@@ -1,4 +1,4 @@
-"""A peer that keeps to no rule."""
+"""A peer that obeys no rule."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ class Attack:
         simulation = Simulation(first_tsns=(1, 1), drops=see).establish()
         self.victim = simulation.b.association
         self.now = simulation.now
-        # An INIT, an INIT ACK, and a COOKIE ECHO, which has the victim's tag.
+        # INIT, INIT ACK and COOKIE ECHO; the last one has the victim's tag.
         self.tag = int.from_bytes(seen[2][4:8], "big")
 
     def give(self, *parts: bytes) -> int:
         """Give it chunks in one packet.
 
         Returns:
-            Packets that it answers with.
+            Number of packets in its answer.
         """
         self.victim.receive(chunks.packet(5000, 5000, self.tag, parts), self.now)
         return len(self.victim.take_packets(self.now))
 
     @property
     def errors(self) -> list[str | None]:
-        """How the association has ended."""
+        """The errors with which the association has ended."""
         return [event.error for event in self.victim.take_events() if isinstance(event, Closed)]
 
 
 def survives(association: Association, datagram: bytes, now: float) -> None:
-    """Give an association a datagram; nothing but its own error may be raised."""
+    """Give an association a datagram. It must not raise anything but its own error."""
     with contextlib.suppress(MalformedPacket):
         association.receive(datagram, now)
     association.handle_timeout(now)

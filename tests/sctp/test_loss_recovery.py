@@ -1,4 +1,4 @@
-"""What a lost packet costs a round trip of reliable, ordered messages, in simulated time."""
+"""The delay that a lost packet causes to round trips of reliable, ordered messages, in simulated time."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .simulation import Simulation
 
 
 def round_trips(loss: float, interval: float, count: int, seed: int, delay: float = 0.01) -> list[float]:
-    """The round trips of messages of 64 bytes that the other end sends back, in seconds, ascending.
+    """The round-trip times of messages of 64 bytes that the other end echoes, in seconds, ascending.
 
     Args:
-        loss: Share of the packets that are lost, each way.
+        loss: Share of the packets that are lost, in each direction.
         interval: Seconds between two messages.
-        count: How many messages.
-        seed: Of the losses.
-        delay: Seconds that a packet takes one way.
+        count: Number of messages.
+        seed: Seed of the losses.
+        delay: One-way delay in seconds. Defaults to 0.01.
     """
     simulation = Simulation(LinkProfile(delay=delay, loss=loss), seed).establish(both=True)
     sent: dict[bytes, float] = {}

@@ -1,4 +1,4 @@
-"""TSNs that were received, and messages made of their chunks."""
+"""Received TSNs, and the reassembly of messages from their chunks (RFC 9260 sections 6.2 and 6.9)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_tsn_that_no_acknowledgement_can_tell_of_is_not_taken() -> None:
 
 
 def fragments(sizes: list[int], ordered: bool) -> list[tuple[int, int, int, int, int, bytes]]:
-    """The chunks of messages, each of so many fragments, on two streams in turn."""
+    """The chunks of messages with given numbers of fragments, on two streams in turn."""
     chunks: list[tuple[int, int, int, int, int, bytes]] = []
     ssns = [0, 0]
     for number, count in enumerate(sizes):

@@ -1,4 +1,4 @@
-"""Messages over links of all kinds."""
+"""Transfer of messages over links of all kinds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ slow = settings(max_examples=40, deadline=None, suppress_health_check=[HealthChe
 
 
 def numbered(number: int, size: int) -> bytes:
-    """A message that can be told from others, of a size unless that is too little."""
+    """A message that differs from others, of a size unless the size is too small."""
     return number.to_bytes(4, "big").ljust(size, b"x")
 
 

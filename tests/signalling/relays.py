@@ -18,7 +18,7 @@ SECONDS = 10.0
 
 
 def pump(left: socket.socket, right: socket.socket) -> None:
-    """Forward bytes both ways until either end closes."""
+    """Forward bytes in both directions until either end closes."""
 
     def carry(source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -42,7 +42,7 @@ def to_server(uri: str) -> socket.socket:
 
 @contextlib.contextmanager
 def tls_server(context: ssl.SSLContext, script: Callable[[ssl.SSLSocket], object]) -> Iterator[str]:
-    """A server that runs a script on each TLS connection; gives its ``wss://`` URI, with the host ``localhost``."""
+    """Run a server that runs a script on each TLS connection, and yield its ``wss://`` URI with the host ``localhost``."""
 
     def secure(connection: socket.socket) -> None:
         with context.wrap_socket(connection, server_side=True) as secured:
@@ -54,11 +54,11 @@ def tls_server(context: ssl.SSLContext, script: Callable[[ssl.SSLSocket], object
 
 @contextlib.contextmanager
 def tls_terminator(context: ssl.SSLContext, server_uri: str) -> Iterator[str]:
-    """A TLS terminator in front of a server without TLS; gives its ``wss://`` URI."""
+    """Run a TLS terminator in front of a server without TLS, and yield its ``wss://`` URI."""
 
     def forward(secured: ssl.SSLSocket) -> None:
         with to_server(server_uri) as behind:
-            # An SSLSocket is not safe in two threads, so its bytes are carried by one.
+            # An SSLSocket must not be used on two threads, so one thread carries its bytes in both directions.
             secured.settimeout(0.02)
             behind.settimeout(0.02)
             while True:
@@ -102,7 +102,7 @@ class HttpProxy:
 def http_proxy(
     answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n", context: ssl.SSLContext | None = None
 ) -> Iterator[HttpProxy]:
-    """An HTTP proxy that answers every CONNECT in one way; over TLS where it is given a context."""
+    """Run an HTTP proxy that answers every CONNECT with the same bytes; over TLS if there is a context."""
     heads: list[str] = []
 
     def tunnel(connection: socket.socket) -> None:
@@ -126,7 +126,7 @@ def http_proxy(
 def socks_proxy(
     scheme: str, password: tuple[str, str] | None = None, reply: int = 0
 ) -> Iterator[tuple[str, list[tuple[str, int]]]]:
-    """A SOCKS proxy (RFC 1928 and 1929, SOCKS4A); gives its address and what it was asked to connect to."""
+    """Run a SOCKS proxy (RFC 1928 and 1929, SOCKS4A), and yield its address and the targets that it was asked to connect to."""
     targets: list[tuple[str, int]] = []
 
     def take(connection: socket.socket, size: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The options by which every command gets into a server."""
+"""The options with which every command connects to a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames and messages, byte by byte: what a server may send, and what ends the connection."""
+"""WebSocket frames and messages (RFC 6455), byte by byte: what a server may send, and what ends the connection."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..hostile import BINARY, CLOSE, CONTINUATION, FIN, PING, TEXT, frame
 
 
 class Wire:
-    """What a server has sent; reading beyond it is a timeout, after which there may be more."""
+    """The bytes that a server has sent. Reading beyond them raises a timeout, after which more may be added."""
 
     def __init__(self, data: bytes = b"", most: int = 65536) -> None:
         self.data = data

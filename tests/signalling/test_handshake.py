@@ -1,4 +1,4 @@
-"""The WebSocket handshake: the request as it goes out, and which answers belong to it."""
+"""The opening handshake (RFC 6455 section 4): the request on the wire, and the answers that match it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def accept_of(request: str) -> str:
 
 
 class Server:
-    """A server that answers as it should, but for what it is told."""
+    """A server that answers correctly, except for what a test changes."""
 
     def __init__(self, **headers: str | None) -> None:
         self.request = ""
@@ -39,7 +39,7 @@ class Server:
         return HttpHead(101, "", {name: value for name, value in headers.items() if value is not None}, 0)
 
     def meet(self, uri: str = URI, *headers: tuple[str, str]) -> str:
-        """Do the handshake.
+        """Do the opening handshake.
 
         Returns:
             The request.

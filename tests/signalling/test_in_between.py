@@ -1,4 +1,4 @@
-"""A real HTTP proxy in between, Debian's tinyproxy; and addresses that take a connection's first packet and never answer."""
+"""A real HTTP proxy, Debian's tinyproxy; and addresses that receive the first packet of a connection and never answer."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ START_SECONDS = 10.0
 
 @contextlib.contextmanager
 def tinyproxy(folder: Path, *rules: str) -> Iterator[str]:
-    """Run it on the loopback; its URI.
+    """Run tinyproxy on the loopback interface, and yield its URI.
 
     Args:
-        folder: For its configuration.
-        *rules: Further lines of that.
+        folder: The folder for its configuration.
+        *rules: Further lines of its configuration.
     """
     program = shutil.which("tinyproxy")
     require("tinyproxy", program, "apt-get install tinyproxy")
@@ -106,7 +106,7 @@ def network() -> Iterator[Network]:
 def test_first_address_of_a_name_that_never_answers_costs_no_time(network: Network, tmp_path: Path) -> None:
     robot, desk = network.machine(), network.machine()
     silent = "10.201.7.200"
-    # An address of the network that takes packets and answers none: half-open TCP.
+    # An address of the network that receives packets and answers none.
     inside(desk, "ip", "address", "add", f"{silent}/24", "dev", "eth0")
     Firewall(desk).drop("ip", "saddr", silent)
     hosts = tmp_path / "hosts"
@@ -120,5 +120,5 @@ def test_first_address_of_a_name_that_never_answers_costs_no_time(network: Netwo
             producer = stack.enter_context(library_producer(f"ws://robot.local:{port}", "robot"))
             producer.wait_for("ready", 8.0)
 
-        # Every SYN to the first is lost, which TCP itself would repeat for two minutes.
+        # Each SYN to the first address is lost. TCP itself would repeat it for two minutes.
         assert time.monotonic() - began < 8.0

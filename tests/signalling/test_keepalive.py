@@ -1,4 +1,4 @@
-"""A server that is dead is noticed, and one that lives is left alone."""
+"""A dead server is detected, and a live one is left alone."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_frozen_server_is_noticed_within_keepalive_and_five_seconds(busy: bool) 
             process.send_signal(signal.SIGSTOP)
             begin = time.monotonic()
             if busy:
-                # More than all buffers hold, so that the writer is stuck too.
+                # More than all buffers hold, so that the writer is blocked too.
                 for _ in range(16):
                     client.send_sdp("session", "offer", "x" * 1_000_000)
 

@@ -1,4 +1,4 @@
-"""When a silent connection is asked, and when it is dead: the decisions, in simulated time."""
+"""The decisions of a keepalive in simulated time: when a silent connection is pinged, and when it is dead."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ANSWER = 5.0
 
 
 class Link:
-    """A connection in simulated time, whose keepalive is judged whenever it wants to be."""
+    """A connection in simulated time, whose keepalive is polled whenever it asks for it."""
 
     def __init__(self, silence: float = SILENCE) -> None:
         self.now = 100.0
@@ -26,7 +26,7 @@ class Link:
         self.has_address = True
 
     def run(self, seconds: float) -> None:
-        """Judge as often as the keepalive wants, until the time is over or the connection is given up."""
+        """Poll as often as the keepalive asks, until the time is over or the connection is given up."""
         end = self.now + seconds
         while self.dead is None and self.keepalive.next_at <= end:
             assert self.keepalive.next_at > self.now
@@ -45,7 +45,7 @@ class Link:
         self.keepalive.heard(self.now)
 
     def stand_still(self, seconds: float) -> None:
-        """The machine sleeps, or its processor is elsewhere."""
+        """Let time pass while this machine is suspended, or its processor does other work."""
         self.now += seconds
         self.judge()
 
@@ -107,7 +107,7 @@ def test_silence_is_told_in_seconds() -> None:
     assert link.keepalive.silence(link.now) == pytest.approx(4)
 
 
-# What has not been delivered
+# Data that was not delivered
 
 
 def test_answer_s_time_begins_when_what_stands_before_the_ping_is_delivered() -> None:
@@ -132,7 +132,7 @@ def test_delivery_alone_is_no_answer() -> None:
     assert link.dead == (15, Verdict.SILENT)
 
 
-# Standing still ourselves
+# This machine stands still
 
 
 def test_machine_that_slept_for_an_hour_asks_at_once_and_waits() -> None:
@@ -189,7 +189,7 @@ def test_being_late_by_less_than_a_second_is_normal() -> None:
     assert link.dead == (pytest.approx(15.4), Verdict.SILENT)
 
 
-# This end's address
+# The address of this end
 
 
 def test_address_that_is_gone_is_noticed_within_a_second_and_a_half() -> None:
@@ -214,7 +214,7 @@ def test_address_that_is_gone_for_a_moment_is_nothing() -> None:
     assert link.dead is None
 
 
-# Whatever happens
+# Any sequence of events
 
 
 EVENTS = st.lists(

@@ -1,4 +1,4 @@
-"""The way to a signalling server, and what each part of it says when it fails."""
+"""Opening a connection to a signalling server, and the error of each step that fails."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from .relays import head_of, tls_server, tls_terminator
 
 SECONDS = 10.0
 BLACK_HOLE = "192.0.2.77"
-"""An address of documentation (RFC 5737), which swallows packets or has no route."""
+"""A documentation address (RFC 5737), to which there is no route, or which drops packets."""
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +63,7 @@ Names = Callable[[str, list[tuple[int, tuple[Any, ...]]]], None]
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> Names:
-    """Have the system know further names."""
+    """Have the system resolve further names."""
     known: dict[str, list[tuple[int, tuple[Any, ...]]]] = {}
     look_up = socket.getaddrinfo
 
@@ -80,7 +80,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
 
 @pytest.fixture
 def named_server() -> Iterator[SignallingServer]:
-    """A server that answers to the name that these tests give it."""
+    """A server with the name that these tests give it."""
     with SignallingServer(port=0, hosts=["robot.local"]) as server:
         yield server
 
@@ -121,7 +121,7 @@ def test_address_that_swallows_packets_costs_a_quarter_of_a_second(
 
 
 class full_port:
-    """A port whose queue of connections is full, so that the system drops further packets, as a cut cable does."""
+    """A port whose accept queue is full, so that the system drops further packets, as a cut cable does."""
 
     def __enter__(self) -> tuple[str, int]:
         self.listening = socket.socket()
@@ -173,7 +173,7 @@ def test_name_that_nobody_knows(host: str) -> None:
     assert "no address is known for that host name" in str(problem_of(f"ws://{host}"))
 
 
-# Closing meanwhile
+# close() in another thread
 
 Stage = Callable[[], Iterator[str]]
 
@@ -437,7 +437,7 @@ def test_cafile_that_is_none(tmp_path: Path, content: str | None, words: str) ->
 
 
 def refusing(answer: bytes, heads: list[str] | None = None) -> Callable[[socket.socket], None]:
-    """A script that refuses the WebSocket handshake."""
+    """A script that refuses the opening handshake."""
 
     def script(connection: socket.socket) -> None:
         head = head_of(connection)
@@ -499,7 +499,7 @@ def test_web_server_is_no_signalling_server() -> None:
             self.send_error(404)
 
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)

@@ -1,4 +1,4 @@
-"""What waits for a connection's writer: in which order it goes out, and what ends it."""
+"""The messages that wait for a connection's writer: the order in which they are sent, and what ends it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Through which proxy a connection goes, and how it gets through."""
+"""The proxy that a connection uses, and how the connection passes it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def problem_of(endpoint: Endpoint) -> ConnectError:
     return caught.value
 
 
-# Which one
+# Choice of the proxy
 
 P = "http://proxy:3128"
 

@@ -1,4 +1,4 @@
-"""The key by which a client comes back, as its server gives it."""
+"""The key by which a client is the same peer again when it comes back."""
 
 from __future__ import annotations
 

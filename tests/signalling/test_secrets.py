@@ -1,4 +1,4 @@
-"""Secrets are shown nowhere: not by objects, logs, errors and their tracebacks, nor by the names of threads."""
+"""Secrets are not shown by objects, logs, errors and their tracebacks, or names of threads."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def test_connection_that_works_shows_no_secret(
         names = [thread.name for thread in threading.enumerate()]
         assert_no_secret(repr(endpoint), endpoint.uri, repr(client), client.uri, repr(listener), listener.uri, *names)
 
-    # The server is another program where it matters; it has tests of its own.
+    # In practice the server is another program, which has tests of its own.
     records = [record for record in caplog.records if not record.name.startswith("gst_signalling_sync.server")]
     assert_no_secret(*(record.getMessage() for record in records))
 
 
 def repeat_everything(connection: socket.socket) -> None:
-    """Refuse, and say all that the client said, as a server does that is being debugged."""
+    """Refuse, and repeat all that the client sent, as a server in a debug mode does."""
     head = head_of(connection)
     body = head.replace("\r\n", " | ").encode()
     reason = next(

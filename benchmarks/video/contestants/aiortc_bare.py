@@ -1,6 +1,6 @@
-"""aiortc without this library, as an expert would write it: `MediaRelay` on one source of yuv420p pictures.
+"""aiortc without this library, as an expert would write it: `MediaRelay` on one source of yuv420p frames.
 
-An offer goes to each consumer over a TCP connection of its own and its answer back, one JSON per line.
+Each consumer gets an offer over a TCP connection of its own and answers over it, one JSON object per line.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class SceneTrack(MediaStreamTrack):
     """The scene at the workload's rate.
 
     Args:
-        workload: Size and rate.
+        workload: The size and frame rate.
     """
 
     kind = "video"
@@ -42,7 +42,7 @@ class SceneTrack(MediaStreamTrack):
         self._started: float | None = None
 
     async def recv(self) -> VideoFrame:
-        """The next picture when it is due."""
+        """The next frame, when it is due."""
         if self._started is None:
             self._started = time.monotonic()
         number = next(self._numbers)
@@ -54,13 +54,13 @@ class SceneTrack(MediaStreamTrack):
 
 
 async def produce(workload: VideoWorkload) -> None:
-    """Offer the track to whoever connects."""
+    """Offer the track to every consumer that connects."""
     relay = MediaRelay()
     track = SceneTrack(workload)
 
     async def serve_consumer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        # Unbuffered, so that a consumer's encoder that falls behind takes the newest picture.
+        # Unbuffered, so that an encoder that is too slow takes the newest frame.
         connection.addTransceiver(relay.subscribe(track, buffered=False), direction="sendonly")
         await connection.setLocalDescription(await connection.createOffer())
         writer.write(json.dumps({"type": "offer", "sdp": connection.localDescription.sdp}).encode() + b"\n")

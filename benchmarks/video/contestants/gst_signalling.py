@@ -1,7 +1,7 @@
-"""gst-signalling 1.1.2 on GStreamer's webrtcbin. Runs in the virtualenv that ``.ci/peers`` made.
+"""gst-signalling 1.1.2 on GStreamer's webrtcbin. Runs in the virtual environment that ``.ci/peers`` made.
 
-Each consumer has its own ``appsrc ! vp8enc ! rtpvp8pay ! webrtcbin``, so its own encoder, with webrtcsink's settings of
-it, as webrtcsink does. The pictures are I420, which vp8enc takes as they are.
+Each consumer has its own ``appsrc ! vp8enc ! rtpvp8pay ! webrtcbin``, and so its own encoder, as in webrtcsink and with
+webrtcsink's settings. The frames are I420, which vp8enc takes without conversion.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ BRANCH: Final = (
 
 
 class VideoProducer(GstSignallingProducer):  # type: ignore[misc]
-    """A producer that gives every session the pictures that it is given.
+    """A producer that sends the frames that are written to all sessions.
 
     Args:
-        host: Of the signalling server.
-        port: Of the signalling server.
-        workload: Size, rate and bitrate.
+        host: The signalling server's host.
+        port: The signalling server's port.
+        workload: The size, frame rate and bitrate.
     """
 
     def __init__(self, host: str | None, port: int | None, workload: VideoWorkload) -> None:
@@ -45,11 +45,11 @@ class VideoProducer(GstSignallingProducer):  # type: ignore[misc]
         self._branch = BRANCH.format(
             width=workload.width, height=workload.height, fps=workload.fps, bitrate=workload.bitrate
         )
-        # Replaced on the loop, read by the thread of the pictures.
+        # Replaced on the loop, read on the thread that writes frames.
         self._sources: tuple[Any, ...] = ()
 
     def init_webrtc(self, session_id: str) -> Any:
-        """The session's webrtcbin, with the video in it before its offer is asked for."""
+        """The session's webrtcbin, which has the video before its offer is asked for."""
         webrtc = super().init_webrtc(session_id)
         branch = Gst.parse_bin_from_description(self._branch, True)
         self._pipeline.add(branch)
@@ -59,10 +59,10 @@ class VideoProducer(GstSignallingProducer):  # type: ignore[misc]
         return webrtc
 
     def write(self, picture: bytes) -> None:
-        """Give a picture to all sessions."""
+        """Give a frame to all sessions."""
         buffer = Gst.Buffer.new_wrapped(picture)
         for source in self._sources:
-            # By the signal, which takes a reference of its own: one buffer for all.
+            # The signal takes a reference of its own, so that all sessions share one buffer.
             source.emit("push-buffer", buffer)
 
 
@@ -84,7 +84,7 @@ def _stream(producer: VideoProducer, workload: VideoWorkload) -> None:
 
 
 async def _registered(host: str | None, port: int | None) -> None:
-    """Until the server lists the producer, because `connect` does not wait for it."""
+    """Wait until the server lists the producer, because `connect` does not."""
     while True:
         try:
             await async_find_producer_peer_id_by_name(host, port, PRODUCER)

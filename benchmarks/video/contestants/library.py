@@ -1,4 +1,4 @@
-"""This library, by its public API: a plain thread writes bgr24 arrays."""
+"""This library by its public API: a plain thread writes bgr24 arrays."""
 
 from __future__ import annotations
 

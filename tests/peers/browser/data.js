@@ -1,4 +1,4 @@
-// One peer connection with data channels; see `tests/peers/data_program.py`, which says and obeys the same.
+// One peer connection with data channels. `tests/peers/data_program.py` has the same commands and events.
 
 const connection = new RTCPeerConnection();
 const channels = new Map();

@@ -1,8 +1,8 @@
 // Runs headless Chromium for `tests/peers/browser.py`: node driver.mjs NODE_MODULES CHROMIUM PROFILE
 //
-// Commands come as JSON lines on stdin, events leave as JSON lines on stdout, and the end of stdin ends everything.
-// `open` (page, and what `peer.start` in page.js takes) makes a page; `call` (page, function, argument) calls one of
-// its functions; `screenshot` (page, path); `close` (page). Each is answered by `answer` (request, result or error).
+// Commands are JSON lines on standard input, events JSON lines on standard output. The end of standard input ends everything.
+// `open` (page, and the arguments of `peer.start` in page.js) makes a page; `call` (page, function, argument) calls one
+// of its functions; `screenshot` (page, path); `close` (page). Each is answered by `answer` (request, result or error).
 
 import { createReadStream } from "node:fs";
 import { createServer } from "node:http";
@@ -64,7 +64,7 @@ function launch() {
     headless: true,
     args: FLAGS,
     viewport: { width: 800, height: 720 },
-    // The program ends at the end of its input; a Ctrl-C in the terminal reaches it before the test has ended its sessions.
+    // The program ends with its input. A Ctrl-C in the terminal would end it before the test has ended its sessions.
     handleSIGINT: false,
     handleSIGTERM: false,
     handleSIGHUP: false,
@@ -118,7 +118,7 @@ const origin = `http://127.0.0.1:${server.address().port}`;
 const context = await launch();
 emit("browser", { version: context.browser()?.version() ?? null });
 for await (const line of createInterface({ input: process.stdin })) {
-  // Not awaited: one page's command must not wait for another's.
+  // Not awaited, because one page's command must not wait for another's.
   answer(context, origin, JSON.parse(line));
 }
 await context.close();

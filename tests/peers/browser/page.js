@@ -1,11 +1,11 @@
-// A producer or a consumer on gstwebrtc-api. The driver calls what `window.peer` has; `window.tell` is the driver's.
+// A producer or a consumer on gstwebrtc-api. The driver calls the functions of `window.peer` and provides `window.tell`.
 
 import * as data from "./data.js";
 import { pictureTrack, toneTrack } from "./pattern.js";
 
 const RATE = 48000;
 const SOUND_SAMPLES = 32768;
-// Of SessionState, which gstwebrtc-api does not export.
+// A value of SessionState, which gstwebrtc-api does not export.
 const STREAMING = 2;
 
 const video = document.getElementById("received");
@@ -27,7 +27,7 @@ function connect({ uri, name, iceServers }) {
     meta: name ? { name } : null,
     signalingServerUrl: uri,
     reconnectionTimeout: 0,
-    // The default asks public STUN servers.
+    // The default is public STUN servers.
     webrtcConfig: { iceServers, bundlePolicy: "max-bundle" },
   });
   api.registerConnectionListener({
@@ -54,7 +54,7 @@ async function mediaToSend({ video: size, frequency }) {
   return new MediaStream(tracks);
 }
 
-// gstwebrtc-api offers and answers whatever the browser prefers; one codec alone has to be chosen beneath it.
+// gstwebrtc-api offers and answers what the browser prefers, so that a single codec must be chosen below it.
 function preferCodec(codec) {
   for (const method of ["createAnswer", "setLocalDescription"]) {
     const original = RTCPeerConnection.prototype[method];
@@ -69,7 +69,7 @@ function preferCodec(codec) {
   }
 }
 
-// Sound in RED (RFC 2198), which Chromium sends where it stands before Opus.
+// Chromium sends RED (RFC 2198) if it is listed before Opus.
 function preferRed() {
   for (const method of ["createAnswer", "createOffer", "setLocalDescription"]) {
     const original = RTCPeerConnection.prototype[method];
@@ -86,7 +86,7 @@ function preferRed() {
   }
 }
 
-// Likewise of a scalability mode, such as "L2T1".
+// Sends video in a scalability mode, such as "L2T1".
 function scale(scalabilityMode) {
   const original = RTCPeerConnection.prototype.setLocalDescription;
   RTCPeerConnection.prototype.setLocalDescription = async function withLayers(...values) {
@@ -102,7 +102,7 @@ function scale(scalabilityMode) {
 }
 
 function capabilities(codec) {
-  // Such as "H264 packetization-mode=0".
+  // The codec may have a parameter, such as "H264 packetization-mode=0".
   const [name, parameter = ""] = codec.split(" ");
   const wanted = [`video/${name}`.toLowerCase(), "video/rtx"];
   const { codecs } = RTCRtpReceiver.getCapabilities("video");
@@ -135,7 +135,7 @@ function receive(stream) {
   for (const track of stream.getAudioTracks()) {
     if (!heard.has(track)) {
       heard.add(track);
-      // Chromium lets WebAudio hear only what an element plays, too.
+      // In Chromium, WebAudio gets only audio that an element plays too.
       new MediaStreamAudioSourceNode(audio, { mediaStream: new MediaStream([track]) }).connect(analyser);
     }
   }
@@ -163,7 +163,7 @@ function consume(producer, stream) {
       stream.getTracks().forEach((track) => session.rtcPeerConnection.addTrack(track, stream));
     }
   });
-  // As in the example page of gstwebrtc-api: the first stream is all that a user sees.
+  // Only the first stream is shown, as in the example page of gstwebrtc-api.
   session.addEventListener("streamsChanged", () => {
     const [stream] = session.streams;
     if (stream) {
@@ -226,7 +226,7 @@ function describe(report, reports) {
 }
 
 window.peer = {
-  // Of a peer connection without signalling: see `tests/peers/data_peers.py`.
+  // The functions of a peer connection without signalling, see `tests/peers/data_peers.py`.
   ...data,
 
   async start({ role, codec, layers, prefersRed, ...options }) {
@@ -245,7 +245,7 @@ window.peer = {
     await (role === "producer" ? startProducer(options) : startConsumer(options));
   },
 
-  // RGBA, row by row.
+  // The newest frame: RGBA, row by row.
   picture() {
     const { videoWidth: width, videoHeight: height } = video;
     if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA || width === 0) {
@@ -283,7 +283,7 @@ window.peer = {
     return found;
   },
 
-  // What is received: of each section that the other end sends on its mid, and the track.
+  // The received tracks: for each section on which the other end sends, its mid and the track.
   tracks() {
     const transceivers = [...connections.values()].flatMap((connection) => connection.getTransceivers());
     return transceivers

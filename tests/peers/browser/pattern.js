@@ -1,4 +1,4 @@
-// What the browser sends: a picture that `tests/media.py` reads as `numbered_picture`, and a tone.
+// The media that the browser sends: a frame like `numbered_picture` of `tests/media.py`, and a tone.
 
 const BARS = ["rgb(255, 0, 0)", "rgb(0, 255, 0)", "rgb(0, 0, 255)", "rgb(255, 255, 0)"];
 const COLUMNS = 8;
@@ -28,7 +28,7 @@ function draw(context, number) {
   }
 }
 
-// The picture's number is the time when it was drawn, in milliseconds of the wall clock modulo 2^24.
+// The frame's number is the time at which it was drawn, in milliseconds of the wall clock modulo 2^24.
 export function pictureTrack(canvas, { width, height, fps }) {
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");

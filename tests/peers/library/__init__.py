@@ -1,7 +1,7 @@
-"""This library as a peer in a process of its own: the version under test, or 0.1.0 as robots run it.
+"""This library as a peer in a process of its own: the version under test, or 0.1.0, which robots run.
 
-`find_first_version` tells whether 0.1.0 can run here; ``.ci/peers`` installs it from this repository's history. What the
-processes tell and obey is described in ``peer.py``.
+`find_first_version` tells whether 0.1.0 can run here; ``.ci/peers`` installs it from this repository's history. ``peer.py``
+describes the events and commands of the processes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TOUR: Final = Path(__file__).with_name("tour.py")
 
 
 def find_first_version() -> Path | None:
-    """The Python of the virtualenv that ``.ci/peers`` made for version 0.1.0, or None where there is none."""
+    """The Python of the virtual environment that ``.ci/peers`` made for version 0.1.0; None: it is not installed."""
     python = peers_directory() / "first-version" / "bin" / "python"
     return python if python.exists() else None
 
@@ -36,13 +36,13 @@ def library_producer(uri: str, name: str, *options: str, python: Path | None = N
     """Start a producer with a channel ``data``.
 
     Args:
-        uri: Of the signalling server.
-        name: That it registers.
+        uri: The signalling server's.
+        name: The name that it registers.
         *options: ``--video``, ``--no-channel``.
-        python: Of the virtualenv with the version to run; None: the version under test.
+        python: Python of the virtual environment with the version to run. Defaults to None: the version under test.
 
     Returns:
-        The process, starting; wait for its ``ready``.
+        The process, starting; wait for its event ``ready``.
     """
     return LibraryProcess(uri, "producer", name, options, python)
 
@@ -51,27 +51,27 @@ def library_consumer(uri: str, producer_name: str, *options: str, python: Path |
     """Start a consumer.
 
     Args:
-        uri: Of the signalling server.
-        producer_name: Whose session to join.
+        uri: The signalling server's.
+        producer_name: The name of the producer to start a session with.
         *options: ``--resume``.
         python: As for `library_producer`.
 
     Returns:
-        The process, starting; wait for its ``session``.
+        The process, starting; wait for its event ``session``.
     """
     return LibraryProcess(uri, "consumer", producer_name, options, python)
 
 
 def library_server(host: str, python: Path | None = None) -> LibraryProcess:
-    """Start a signalling server on a free port of an address; its ``ready`` tells the ``uri``."""
+    """Start a signalling server on a free port of an address. Its event ``ready`` has its ``uri``."""
     return LibraryProcess(host, "server", "-", (), python)
 
 
 def library_tour(uri: str, role: str, python: Path | None = None) -> subprocess.Popen[str]:
-    """Start one end of ``tour.py``, in which a consumer tries with a producer all that version 0.1.0 can do.
+    """Start one end of ``tour.py``, in which a consumer tries all features of version 0.1.0 with a producer.
 
     Args:
-        uri: Of the signalling server.
+        uri: The signalling server's.
         role: ``producer`` or ``consumer``.
         python: As for `library_producer`.
     """
@@ -81,17 +81,17 @@ def library_tour(uri: str, role: str, python: Path | None = None) -> subprocess.
 
 
 class LibraryProcess(PeerProcess):
-    """A peer program.
+    """A process that runs ``peer.py``.
 
     Args:
-        uri: Of the signalling server; of a server its address.
+        uri: The signalling server's; for a server, its own address.
         role: ``producer``, ``consumer`` or ``server``.
-        name: Of the producer.
-        options: Further ones.
-        python: The interpreter; None: this one.
+        name: The producer's.
+        options: Further options.
+        python: The interpreter; None: this process's.
     """
 
     def __init__(self, uri: str, role: str, name: str, options: tuple[str, ...], python: Path | None) -> None:
-        # Isolated, lest $PYTHONPATH brings another version.
+        # Isolated, so that $PYTHONPATH cannot bring another version.
         interpreter = [sys.executable] if python is None else [python, "-I"]
         super().__init__(f"{role} of this library", [*interpreter, _PROGRAM, uri, role, name, *options])

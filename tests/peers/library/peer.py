@@ -1,15 +1,15 @@
-"""A producer, a consumer or a signalling server of this library, of any version; it tells by JSON lines what happens to it.
+"""A producer, a consumer or a signalling server of any version of this library, which reports its events by JSON lines.
 
-Run as a file, never by ``-m``: from the root of the repository Python would import the newest version, whatever the
-virtualenv has. ``python peer.py URI producer NAME [--video] [--no-channel]``, ``python peer.py URI consumer NAME [--resume]``
-or ``python peer.py HOST server -``.
+Run it as a file, never with ``-m``: from the root of the repository Python would import the newest version instead of the
+virtual environment's. ``python peer.py URI producer NAME [--video] [--no-channel]``, ``python peer.py URI consumer NAME
+[--resume]`` or ``python peer.py HOST server -``.
 
-Events: ``ready`` (peer_id; of a server uri), ``registered`` (peer_id) for each time again, ``session`` (session) once
-connected, ``message`` (text), ``frame`` for the first one, ``state`` (session, state) for each change since,
+Events: ``ready`` (peer_id; of a server uri), ``registered`` (peer_id) for each later registration, ``session`` (session) once
+connected, ``message`` (text), ``frame`` for the first one, ``state`` (session, state) for each later change,
 ``session_closed`` (session, error, reason), ``closed``; of a consumer ``route`` (local, remote: the types of the candidates)
 and ``flow`` (messages, frames, message_gap, frame_gap: counts, and the longest time between two in seconds). Commands:
-``send`` (text), ``close_session``, ``hold`` (seconds: the interpreter), ``route``, ``flow``, ``close``. Messages that begin
-with ``echo`` come back.
+``send`` (text), ``close_session``, ``hold`` (seconds: hold the interpreter), ``route``, ``flow``, ``close``. Messages that
+begin with ``echo`` are sent back.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LABEL = "data"
 
 
 def main() -> None:
-    """Play one role until standard input ends."""
+    """Run one role until standard input ends."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("uri")
     parser.add_argument("role", choices=("producer", "consumer", "server"))
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def emit(event: str, **fields: Any) -> None:
-    """Tell the test."""
+    """Report an event to the test."""
     line = json.dumps({"event": event, **fields})
     with _stdout_lock:
         sys.stdout.write(line + "\n")
@@ -62,7 +62,7 @@ def emit(event: str, **fields: Any) -> None:
 
 
 def run_producer(stack: ExitStack, options: argparse.Namespace) -> None:
-    """Be a producer that every consumer may join."""
+    """Run a producer for any number of consumers."""
     producer = Producer(options.uri, name=options.name)
     channel = None if options.no_channel else producer.add_channel(LABEL)
     if channel is not None:
@@ -86,11 +86,11 @@ def run_producer(stack: ExitStack, options: argparse.Namespace) -> None:
 
 
 def run_consumer(stack: ExitStack, options: argparse.Namespace) -> None:
-    """Join one producer's session."""
+    """Run a consumer with a session with one producer."""
     consumer = stack.enter_context(Consumer(options.uri))
     emit("ready", peer_id=consumer.peer_id)
     tell_registrations(consumer)
-    # Version 0.1.0 knows no such argument.
+    # Version 0.1.0 does not have this argument.
     resuming: dict[str, Any] = {"resume": True} if options.resume else {}
     session = consumer.start_session(name=options.name, timeout=30, **resuming)
     session.channel_opened.connect(lambda _, channel: take(channel))
@@ -103,14 +103,14 @@ def run_consumer(stack: ExitStack, options: argparse.Namespace) -> None:
 
 
 def tell_route(session: Any) -> None:
-    """Tell what the session goes by."""
+    """Report the candidates that the session uses."""
     stats = session.stats().values()
     types = {each["type"]: each["candidateType"] for each in stats if each["type"].endswith("-candidate")}
     emit("route", local=types["local-candidate"], remote=types["remote-candidate"])
 
 
 class Flow:
-    """Counts what arrives, and notes the longest time between two."""
+    """Counts arrivals, and notes the longest time between two."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -118,7 +118,7 @@ class Flow:
         self._last = 0.0
 
     def add(self) -> None:
-        """Note that something arrived."""
+        """Note an arrival."""
         now = time.monotonic()
         if self.count:
             self.longest = max(self.longest, now - self._last)
@@ -127,7 +127,7 @@ class Flow:
 
 
 def tell_flow() -> None:
-    """Tell what has arrived so far."""
+    """Report what has arrived so far."""
     emit(
         "flow",
         messages=_messages.count,
@@ -138,17 +138,17 @@ def tell_flow() -> None:
 
 
 def tell_registrations(role: Any) -> None:
-    """Tell each time that a role is registered again, which no role of version 0.1.0 ever is."""
+    """Report each time that a role is registered again; version 0.1.0 does not have that signal."""
     if hasattr(role, "reconnected"):
         role.reconnected.connect(lambda role, peer_id: emit("registered", peer_id=peer_id))
 
 
 def watch(session: Any) -> None:
-    """Tell that a session is connected, and what becomes of it."""
+    """Report that a session is connected, and its later states."""
     states = ["connected"]
 
     def on_state(session: Any, state: str) -> None:
-        # The news that it is connected may come late.
+        # The first state change may be reported late.
         if state != states[-1]:
             states.append(state)
             emit("state", session=session.id, state=str(state))
@@ -159,19 +159,19 @@ def watch(session: Any) -> None:
 
 
 def on_closed(session: Any, error: Any) -> None:
-    """Tell the end of a session."""
+    """Report the end of a session."""
     emit("session_closed", session=session.id, error=error and str(error), reason=getattr(error, "reason", None))
 
 
 def take(channel: Any) -> None:
-    """Have the messages of a channel told, once."""
+    """Report the messages of a channel, also if called twice."""
     if channel not in _taken:
         _taken.append(channel)
         channel.message.connect(lambda channel, data: on_message(data, channel.send))
 
 
 def on_message(data: str | bytes, send: Any) -> None:
-    """Tell a message, and send it back where that is asked for."""
+    """Report a message, and send it back if it begins with ``echo``."""
     if isinstance(data, str) and data.startswith("tick"):
         _messages.add()
     elif isinstance(data, str):
@@ -181,7 +181,7 @@ def on_message(data: str | bytes, send: Any) -> None:
 
 
 def on_frame() -> None:
-    """Count frames, and tell the first one."""
+    """Count frames, and report the first one."""
     _frames.add()
     if not _seen.is_set():
         _seen.set()
@@ -189,7 +189,7 @@ def on_frame() -> None:
 
 
 def film(video: Any) -> None:
-    """Write frames that differ for as long as the program runs."""
+    """Write frames that differ from each other until the program ends."""
 
     def write() -> None:
         frame = np.zeros((240, 320, 3), np.uint8)
@@ -202,7 +202,7 @@ def film(video: Any) -> None:
 
 
 def film_noise(video: Any) -> None:
-    """Write frames that compress badly for as long as the program runs."""
+    """Write frames that compress badly until the program ends."""
 
     def write() -> None:
         random = np.random.default_rng(0)
@@ -214,7 +214,7 @@ def film_noise(video: Any) -> None:
 
 
 def tick(channel: Any) -> None:
-    """Send a short message every 20 ms for as long as the program runs."""
+    """Send a short message every 20 ms until the program ends."""
 
     def send() -> None:
         number = 0
@@ -227,7 +227,7 @@ def tick(channel: Any) -> None:
 
 
 def obey(send: Any, close_session: Any, tell_route: Any = lambda: None) -> None:
-    """Do what the test says until it closes."""
+    """Execute the test's commands until it closes."""
     for line in sys.stdin:
         command = json.loads(line)
         if command["command"] == "send":
@@ -239,7 +239,7 @@ def obey(send: Any, close_session: Any, tell_route: Any = lambda: None) -> None:
         elif command["command"] == "flow":
             tell_flow()
         elif command["command"] == "hold":
-            # A function of C that does not let go of the interpreter.
+            # A C function that does not release the interpreter's lock.
             ctypes.PyDLL(None).usleep(int(command["seconds"] * 1e6))
         else:
             return

@@ -1,7 +1,7 @@
-"""All that version 0.1.0 can do with another peer, as two programs that any version of this library runs.
+"""All features of version 0.1.0 between two peers, as two programs that run on any version of this library.
 
-``python tour.py URI producer`` and ``python tour.py URI consumer``, as files, like ``peer.py``. The consumer tries everything,
-prints a line for each thing that worked, and ``done``; the producer prints ``ready`` and serves until its standard input ends.
+``python tour.py URI producer`` and ``python tour.py URI consumer``; run as files, like ``peer.py``. The consumer tries all
+features, and prints a line for each that worked, and ``done``. The producer prints ``ready`` and ends with its standard input.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RATE = 48_000
 
 
 def produce(uri: str) -> None:
-    """Offer channels, video and audio to every consumer, send back what it says, and say what is seen and heard of it."""
+    """Offer channels, video and audio to every consumer, echo its messages, and report the media that it sends."""
     robot = Producer(uri, name=NAME, meta={"kind": "arm"})
     for label, options in (("data", {}), ("loose", {"ordered": False, "max_retransmits": 0}), ("brief", BRIEF)):
         robot.add_channel(label, **options).message.connect(echo)
@@ -45,12 +45,12 @@ BRIEF: dict[str, Any] = {"max_packet_life_time": 2000}
 
 
 def echo(channel: Any, session: Any, data: str | bytes) -> None:
-    """Send a message back to who sent it."""
+    """Send a message back to its sender."""
     channel.send(data, session=session)
 
 
 def tick(ticks: Any) -> None:
-    """Tell all sessions the number of this moment."""
+    """Send a counter to all sessions."""
     number = 0
     while True:
         ticks.send(str(number))
@@ -59,7 +59,7 @@ def tick(ticks: Any) -> None:
 
 
 def serve(robot: Any, session: Any) -> None:
-    """Send back what comes on channels of the consumer's own, and look and listen."""
+    """Echo on the consumer's own channels, and report the media that it sends."""
     session.channel_opened.connect(lambda session, channel: take(channel))
     for channel in session.channels:
         take(channel)
@@ -67,13 +67,13 @@ def serve(robot: Any, session: Any) -> None:
 
 
 def take(channel: Any) -> None:
-    """Send back what comes on a channel of the consumer's own."""
+    """Echo on a channel that the consumer made."""
     if channel.label == "own":
         channel.message.connect(lambda channel, data: channel.send(data))
 
 
 def perceive(session: Any) -> None:
-    """Say what is seen and heard of a consumer that shows and says something."""
+    """Report the shapes of a frame and of samples, if the consumer sends media."""
     if not session.videos or not session.audios:
         return
     frame, samples = session.video.read(timeout=20), session.audio.read(RATE // 10, timeout=20)
@@ -81,7 +81,7 @@ def perceive(session: Any) -> None:
 
 
 def film(video: Any, audio: Any) -> None:
-    """Write frames that differ, and a sound, for as long as the program runs."""
+    """Write frames that differ, and a sound, until the program ends."""
 
     def write() -> None:
         frame = np.zeros(SHAPE, np.uint8)
@@ -96,7 +96,7 @@ def film(video: Any, audio: Any) -> None:
 
 
 def consume(uri: str) -> None:
-    """Try everything with the producer."""
+    """Try all features with the producer."""
     for trial in (find, talk, see_and_hear, record, show_and_say, offer, be_called, leave):
         trial(uri)
         print(trial.__name__, flush=True)
@@ -104,7 +104,7 @@ def consume(uri: str) -> None:
 
 
 def find(uri: str) -> None:
-    """The producer is listed, with its meta, and listened to."""
+    """The producer is listed with its meta, and a listener finds it."""
     assert [peer.meta for peer in list_producers(uri) if peer.name == NAME] == [{"kind": "arm", "name": NAME}]
     with Listener(uri) as listener:
         peer = listener.wait_for_producer(NAME)
@@ -112,7 +112,7 @@ def find(uri: str) -> None:
 
 
 def talk(uri: str) -> None:
-    """Messages of every kind come back on every kind of channel, and what is told to all arrives in order."""
+    """Messages of every kind come back on every kind of channel, and broadcast messages arrive in order."""
     with connect(uri, name=NAME, timeout=30) as session:
         for label in ("data", "loose", "brief"):
             talk_on(session.channel(label))
@@ -124,7 +124,7 @@ def talk(uri: str) -> None:
 
 
 def talk_on(channel: Any) -> None:
-    """Send each message and get it back."""
+    """Send each message, and receive it back."""
     for message in MESSAGES:
         channel.send(message)
         received = channel.recv(timeout=20)
@@ -134,7 +134,7 @@ def talk_on(channel: Any) -> None:
 
 
 def see_and_hear(uri: str) -> None:
-    """Frames and samples come."""
+    """Frames and samples arrive."""
     with connect(uri, name=NAME, timeout=30) as session:
         first = session.video.read(timeout=20)
         assert first.shape == SHAPE
@@ -144,7 +144,7 @@ def see_and_hear(uri: str) -> None:
 
 
 def record(uri: str) -> None:
-    """A recording has both."""
+    """A recording has video and audio."""
     with tempfile.TemporaryDirectory() as folder, connect(uri, name=NAME, timeout=30) as session:
         path = Path(folder) / "tour.mkv"
         with session.record(path):
@@ -156,7 +156,7 @@ def record(uri: str) -> None:
 
 
 def show_and_say(uri: str) -> None:
-    """The producer sees and hears this consumer."""
+    """The producer receives this consumer's video and audio."""
     consumer = Consumer(uri, timeout=30)
     film(consumer.add_video(fps=15), consumer.add_audio())
     with consumer:
@@ -165,7 +165,7 @@ def show_and_say(uri: str) -> None:
 
 
 def offer(uri: str) -> None:
-    """A session whose offer is made at this end."""
+    """A session starts with an offer of this end."""
     with Consumer(uri, timeout=30) as consumer:
         session = consumer.start_session(name=NAME, offer=True)
         channel = session.create_channel("own")
@@ -174,7 +174,7 @@ def offer(uri: str) -> None:
 
 
 def be_called(uri: str) -> None:
-    """A session that the producer starts."""
+    """A session starts that the producer asks for."""
     with Consumer(uri, timeout=30, passive=True) as consumer, connect(uri, name=NAME, timeout=30) as session:
         session.channel("call").send(str(consumer.peer_id))
         channel = consumer.wait_for_session().channel("data")
@@ -183,7 +183,7 @@ def be_called(uri: str) -> None:
 
 
 def leave(uri: str) -> None:
-    """A session that is closed here has ended in order."""
+    """A session that is closed at this end ends without an error."""
     with Consumer(uri, timeout=30) as consumer:
         session = consumer.start_session(name=NAME)
         session.close()
