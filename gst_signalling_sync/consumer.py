@@ -48,7 +48,7 @@ class Consumer(SessionRole):
                 arm.channel("commands").send("home")
 
     Signals:
-        state_changed(consumer, state, error): The state changed; `error` is the reason, or None.
+        state_changed(consumer, state, error): The state changed; ``error`` is the reason, or None.
         connection_lost(consumer, error): The signalling connection was lost; emitted once per loss.
         reconnected(consumer, peer_id): The consumer is registered again after a loss. A server with a lease keeps the id.
 

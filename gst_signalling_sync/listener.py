@@ -35,7 +35,7 @@ class Listener(RoleObject):
         peer_status_changed(listener, peer, roles): The status of any peer changed. Without roles, the peer left.
         producer_added(listener, peer): A producer came, or was there at the start.
         producer_removed(listener, peer): A producer left, or is no longer registered as a producer.
-        state_changed(listener, state, error): The state changed; `error` is the reason, or None.
+        state_changed(listener, state, error): The state changed; ``error`` is the reason, or None.
         connection_lost(listener, error): The signalling connection was lost; emitted once per loss.
         reconnected(listener, peer_id): The listener is registered again after a loss. A server with a lease keeps the id.
 

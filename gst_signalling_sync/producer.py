@@ -45,7 +45,7 @@ class Producer(SessionRole):
         session_requested(producer, session): A consumer asked for a session. The offer waits for the receivers.
         session_started(producer, session): A session is connected.
         session_ended(producer, session, error): A session that was requested ended.
-        state_changed(producer, state, error): The state changed; `error` is the reason, or None.
+        state_changed(producer, state, error): The state changed; ``error`` is the reason, or None.
         connection_lost(producer, error): The signalling connection was lost; emitted once per loss.
         reconnected(producer, peer_id): The producer is registered again after a loss. A server with a lease keeps the id.
 

@@ -290,7 +290,7 @@ class SessionRole(RoleObject):
             loop: Whether a file begins again at its end, and a camera or stream that breaks off is opened again. Defaults to
                 False.
             name: Name of both its video track and its audio track; see `add_video`.
-            format: FFmpeg's name of the demuxer or device, such as ``"mjpeg"``. Defaults to None: FFmpeg looks at the content.
+            format: FFmpeg's name of the input format, such as ``"mjpeg"``. Defaults to None: FFmpeg looks at the content.
             options: Options for it by FFmpeg's names, such as ``{"rtsp_transport": "udp", "timeout": "2000000"}``
                 (microseconds) for an RTSP camera. Defaults to none; RTSP then uses TCP if the camera supports it.
             pass_through: Whether H264 and VP8 video and Opus sound are sent unchanged to peers that accept them. If False,

@@ -185,7 +185,7 @@ class DataChannel:
 
     @property
     def state(self) -> ChannelState:
-        """``"connecting"``, ``"open"``, ``"closing"`` or ``"closed"``. In a child that inherited it by `fork`, the last."""
+        """``"connecting"``, ``"open"``, ``"closing"`` or ``"closed"``. It is closed in a child that inherited it by `fork`."""
         return self._state if self._owner.is_here else "closed"
 
     @property
