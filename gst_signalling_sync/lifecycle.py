@@ -115,7 +115,7 @@ class Life:
         self._has_met_server = False
         self._registrations = 0
         self._was_registered = False
-        # Whether there is anything to end: from `start` until `closed`.
+        # Whether the role holds resources: from `start` until `closed`.
         self._is_open = False
         # Whether `close` was called outside of a callback. No callback may then start the role again.
         self._is_final = False
@@ -156,7 +156,7 @@ class Life:
         changes, self._changes = self._changes, []
         return changes
 
-    # What callers want.
+    # Calls of users.
 
     def start(self, now: float, until: float, in_callback: bool = False) -> None:
         """Have the role connect, unless it is connecting, registered or suspended.
@@ -201,7 +201,7 @@ class Life:
         if self._state is RoleState.CONNECTING:
             self._begin_end()
 
-    # What the role's own thread asks and reports.
+    # Calls of the role's own thread.
 
     @property
     def due(self) -> float | None:
@@ -262,7 +262,7 @@ class Life:
         self._was_registered = False
         self._enter(RoleState.CLOSED, self._error)
 
-    # What the reader reports.
+    # Calls of the reader.
 
     def lost(self, now: float, attempt: int, error: Exception, *, has_moved: bool = False) -> None:
         """Report the loss of the connection that an attempt had made.

@@ -102,7 +102,7 @@ class Resumption:
             return False
         return True
 
-    # The thread.
+    # What follows runs on the resumption's thread.
 
     def _watch(self) -> None:
         moved = self._role.wait_for_successor(self._session, self._name)

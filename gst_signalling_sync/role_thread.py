@@ -266,7 +266,7 @@ class RoleThread:
             self._work.on_change(change)
         self._changed.notify_all()
 
-    # The thread.
+    # What follows runs on the role's own thread.
 
     def _main(self) -> None:
         while (step := self._next_step()) is not None:

@@ -148,7 +148,7 @@ class Link:
         # Made at the first warning, since the session has no id before.
         self._warnings: RepeatedWarnings | None = None
         self._drain = Drain()
-        # Counted on the reader.
+        # The number of candidates of the peer, counted on the reader.
         self._candidates = 0
         self._early_candidates: list[tuple[str, int]] = []
         self._alarm: asyncio.TimerHandle | None = None
@@ -502,7 +502,7 @@ class Link:
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(coroutine)
-        # asyncio itself holds tasks only weakly.
+        # Held here, since asyncio holds tasks only weakly.
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
