@@ -1,6 +1,6 @@
-"""WebRTC from ordinary, threaded Python: GStreamer's signalling, sessions and data channels by blocking calls.
+"""WebRTC for ordinary, threaded Python: GStreamer's signalling, sessions, data channels, video and audio by blocking calls.
 
-Names load on first use, so that what needs no WebRTC does not wait for aiortc.
+Names are imported on first use, so that programs without WebRTC do not load aiortc.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`BroadcastChannel`: one data channel of a producer, in all of its sessions."""
+"""`BroadcastChannel`: a data channel that a producer has in all of its sessions."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .webrtc.session import Session
 __all__ = ["BroadcastChannel"]
 
 _MAX_NAMED: Final = 10
-"""Sessions that an error names."""
+"""Maximum number of sessions that an error names."""
 
 
 class BroadcastChannel:
-    """A data channel that every session of a producer gets.
+    """A data channel that a producer has in all of its sessions; made by `Producer.add_channel`.
 
     Example:
         state = robot.add_channel("state", ordered=False, max_retransmits=0)
@@ -30,12 +30,12 @@ class BroadcastChannel:
             state.send("standing", timeout=0)  # to every consumer that has room for it
 
     Signals:
-        message(channel, session, data): A message arrived in a session, on any channel of this label.
+        message(channel, session, data): A message arrived in a session, on a channel with this label.
 
     Args:
-        options: What each session's channel is created with.
-        sessions: Gives the connected sessions.
-        owns: Whether a session that is not closed is one of the producer's.
+        options: Options with which each session's channel is created.
+        sessions: Returns the connected sessions.
+        owns: Returns whether a session, unless it is closed, is one of the producer's.
         timeout: Seconds that `send` may take by default.
     """
 
@@ -50,7 +50,7 @@ class BroadcastChannel:
         self._sessions = sessions
         self._owns = owns
         self._timeout = timeout
-        # Guards the channels that are heard, which the loop adds to.
+        # Guards `_heard`, to which the loop adds.
         self._lock = threading.Lock()
         self._heard: weakref.WeakSet[DataChannel] = weakref.WeakSet()
         self.message = Signal(
@@ -65,12 +65,12 @@ class BroadcastChannel:
 
     @property
     def label(self) -> str:
-        """The label that it has in every session."""
+        """The label of the channel, in every session."""
         return self.options.label
 
     @property
     def channels(self) -> list[DataChannel]:
-        """The channels of the connected sessions, one each; without those that are closed."""
+        """The channel of each connected session, without closed channels."""
         channels = (session.link.role_channel(self.options) for session in self._sessions())
         return [channel for channel in channels if channel is not None and channel.state != "closed"]
 
@@ -80,26 +80,26 @@ class BroadcastChannel:
         timeout: float | None = None,
         session: Session | None = None,
     ) -> None:
-        """Send a message to all connected sessions, or to one; without any it goes nowhere.
+        """Send a message to all connected sessions, or to one of them.
 
-        Sessions that have room get it at once. Then this blocks for those whose queue is full; the session of a peer that
-        vanished is among them until its loss is noticed. A control loop gives ``timeout=0`` and drops for the slow. What one
-        session cannot take does not keep it from the others. A session in which the channel has been closed is left out.
+        Sessions that have room get the message at once. Then this blocks for sessions whose queue is full, which includes a
+        peer that vanished, until its loss is noticed. A control loop passes ``timeout=0``, so that slow sessions miss messages.
+        A session that cannot take the message does not keep it from the others. Sessions in which the channel has been closed
+        are left out. Without connected sessions, the message is dropped.
 
-        With `session` it goes to that one alone, from `Producer.session_requested` on: before the session is connected, the
-        message waits for that.
+        A single `session` can be sent to from `Producer.session_requested` on. Until it is connected, the message is queued.
 
         Args:
-            data: A string or bytes; the other ends receive the same type.
-            timeout: Seconds to wait for room; None: the producer's default.
-            session: The only one to get it, for example the one that a message came from; None: all.
+            data: String or bytes; the other ends receive the same type.
+            timeout: Seconds to wait for room. Defaults to the producer's timeout.
+            session: The only session to send to, for example that of a received message. Defaults to all sessions.
 
         Raises:
-            TypeError: It is neither a string nor bytes.
-            MessageTooLarge: The sessions that it names accept no message of that size and did not get it, all others did.
-            WaitTimeout: The queues of the sessions that it names stayed full; those did not get it, all others did.
-            SessionClosed: The one `session` is closed; the message was not sent.
-            ChannelClosed: The channel is closed in the one `session`, or the producer is; the message was not sent.
+            TypeError: `data` is neither a string nor bytes.
+            MessageTooLarge: The named sessions accept no message of that size. They did not get it; all others did.
+            WaitTimeout: The queues of the named sessions stayed full. These did not get the message; all others did.
+            SessionClosed: `session` is closed; the message was not sent.
+            ChannelClosed: The channel is closed in `session`, or the producer is closed; the message was not sent.
             ValueError: `session` is not one of this producer's, or the string cannot be encoded in UTF-8.
             RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
         """
@@ -111,7 +111,7 @@ class BroadcastChannel:
             self._send_to_all(message, size, deadline)
 
     def adopt(self, channel: DataChannel) -> None:
-        """Hear from a session's channel, whenever anybody here listens."""
+        """Receive the messages of a session's channel, whenever `message` has receivers."""
         with self._lock:
             self._heard.add(channel)
         channel.forward_messages_to(self.message, self, session=channel.session)
@@ -123,7 +123,7 @@ class BroadcastChannel:
             channel.refresh_receivers()
 
     def _send_to_one(self, session: Session, message: Message, deadline: Deadline) -> None:
-        # In this order: one that is closed is disowned afterwards.
+        # In this order: a session is closed first, and then no longer the producer's.
         if not self._owns(session) and session.state != "closed":
             raise ValueError(f"{session.named} is not one of this producer's")
         try:
@@ -142,7 +142,7 @@ class BroadcastChannel:
         sessions = self._sessions()
         limits = {session: session.link.max_message_size for session in sessions}
         small = [session for session, limit in limits.items() if limit is not None and size > limit]
-        # First to those that have room, then to those that have none.
+        # First to the sessions that have room, then to the others.
         waiting = [session for session in sessions if session not in small and not self._offer(session, message, size)]
         late = [session for session in waiting if not self._send(session, message, deadline)]
         timed_out = None
@@ -161,10 +161,10 @@ class BroadcastChannel:
             raise timed_out
 
     def _offer(self, session: Session, message: Message, size: int) -> bool:
-        """Queue a message if there is room; a session that has ended, or whose channel is closed, needs none."""
+        """Queue a message if there is room; a session that has ended, or whose channel is closed, counts as served."""
         channel = session.link.role_channel(self.options)
         if channel is None:
-            # It is about to be created.
+            # The channel is about to be created.
             return False
         try:
             return channel.offer(message, size)
@@ -172,7 +172,7 @@ class BroadcastChannel:
             return True
 
     def _send(self, session: Session, message: Message, deadline: Deadline) -> bool:
-        """Send unless the queue stays full; a session that has ended, or whose channel is closed, needs no message."""
+        """Send a message unless the queue stays full; one that has ended, or whose channel is closed, counts as served."""
         try:
             self._send_to_one(session, message, deadline)
         except WaitTimeout:

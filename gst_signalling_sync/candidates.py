@@ -1,7 +1,7 @@
-"""`Candidates`: which of several producers of one name a consumer tries, and when; without threads, I/O and clock.
+"""`Candidates`: the order in which a consumer tries several producers of one name. No threads, no I/O and no clock.
 
-A robot that lost its network and came back is listed twice until the server notices, and a server cannot tell which of the two
-is alive. So the newest is tried first, and the next one beside it when the first does not answer soon: as Happy Eyeballs
+A robot that lost its network and came back is listed twice until the server notices, and the server cannot tell which of the
+two entries is alive. So the newest is tried first, and the next one too when the first does not answer soon, as Happy Eyeballs
 (RFC 8305) does with the addresses of a host.
 """
 
@@ -16,17 +16,17 @@ from .protocol.messages import Peer
 __all__ = ["ANSWERED_SECONDS", "SILENT_SECONDS", "Candidates"]
 
 SILENT_SECONDS: Final = 1.0
-"""How long a producer may be silent before the next one is tried beside it."""
+"""Seconds that a producer may be silent before the next one is tried too."""
 
 ANSWERED_SECONDS: Final = 3.0
-"""How long one that has answered may take to be connected before the next one is tried beside it."""
+"""Seconds that a producer that has answered may take to connect before the next one is tried too."""
 
 
 class Candidates:
-    """The producers that a consumer may have its session with.
+    """The producers with which a consumer may have its session.
 
     Args:
-        newest_first: Whether the one that came last is tried first.
+        newest_first: Whether the producer that came last is tried first. Defaults to True.
     """
 
     def __init__(self, newest_first: bool = True) -> None:
@@ -39,12 +39,12 @@ class Candidates:
 
     @property
     def failure(self) -> Exception | None:
-        """Why the candidate that was tried first among those that failed did; None where none has failed."""
+        """The error of the failed producer that was tried first; None: no producer has failed."""
         return next((self._failures[peer_id] for peer_id in self._tried if peer_id in self._failures), None)
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether at least one was tried, all that are known were, and all of those failed."""
+        """Whether at least one producer was tried, and all known and tried producers failed."""
         return (
             bool(self._tried)
             and all(peer_id in self._failures for peer_id in self._tried)
@@ -52,15 +52,15 @@ class Candidates:
         )
 
     def see(self, producers: Sequence[Peer]) -> None:
-        """Take the producers that there are now.
+        """Set the producers that are there now.
 
         Args:
-            producers: In the order in which they came.
+            producers: The producers, in the order in which they came.
         """
         self._known = tuple(reversed(producers) if self._newest_first else producers)
 
     def next(self, now: float) -> Peer | None:
-        """Take the producer that is to be tried now, if one is."""
+        """Take the producer to try now; None: none is due."""
         peer = self._untried()
         if peer is None or now < self._due_at():
             return None
@@ -70,24 +70,24 @@ class Candidates:
         return peer
 
     def due(self) -> float | None:
-        """When the next one is to be tried; None: there is no other."""
+        """When the next producer is due to be tried; None: there is no other."""
         return None if self._untried() is None else self._due_at()
 
     def answered(self, peer_id: str) -> None:
-        """Take note that the producer that was tried last has answered: it is given more time."""
+        """Record that a producer has answered. The one that was tried last is given more time."""
         if self._tried and self._tried[-1] == peer_id:
             self._answered = True
 
     def is_silent(self, now: float) -> bool:
-        """Whether the one that was tried last has not answered for so long that its return is to be watched for."""
+        """Whether the producer that was tried last has been silent for `SILENT_SECONDS`."""
         return self._tried_at is not None and not self._answered and now >= self._tried_at + SILENT_SECONDS
 
     def failed(self, peer_id: str, error: Exception) -> None:
-        """Take note that a producer that was tried could not be connected to."""
+        """Record that connecting to a producer failed."""
         self._failures[peer_id] = error
 
     def forget(self, peer_id: str) -> None:
-        """Take note that it is not known what became of a producer that was tried: it may be tried again."""
+        """Record that the result of trying a producer is unknown, so that it may be tried again."""
         self._tried.remove(peer_id)
 
     def _untried(self) -> Peer | None:

@@ -1,4 +1,4 @@
-"""`Consumer`: has sessions with producers; and `connect`, one session in one call."""
+"""`Consumer`, which has sessions with producers, and `connect`, which makes one session in one call."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = ["Consumer", "connect"]
 logger = logging.getLogger(__name__)
 
 _INTERRUPTED_POLL_SECONDS: Final = 0.25
-"""How often a session that is interrupted is looked at: whether it still is."""
+"""Seconds between two checks whether an interrupted session still is."""
 
 
 class Consumer(SessionRole):
@@ -48,26 +48,27 @@ class Consumer(SessionRole):
                 arm.channel("commands").send("home")
 
     Signals:
-        state_changed(consumer, state, error): The state is another, with the reason where there is one.
-        connection_lost(consumer, error): The signalling connection was lost; once per loss.
-        reconnected(consumer, peer_id): Registered again after a loss; a server with a lease keeps the id.
+        state_changed(consumer, state, error): The state changed; ``error`` is the reason, or None.
+        connection_lost(consumer, error): The signalling connection was lost; emitted once per loss.
+        reconnected(consumer, peer_id): The consumer is registered again after a loss. A server with a lease keeps the id.
 
     Args:
-        uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
-        meta: What listeners see: any JSON value of up to 64 KiB.
-        passive: Register as a consumer that producers start sessions with, see `wait_for_session`.
-        host: Instead of `uri`.
-        port: Instead of `uri`.
-        timeout: Seconds that a blocking call may take by default; None: 10.
+        uri: ``ws://host:port``. Defaults to ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
+        meta: JSON value that listeners see, of up to 64 KiB. Defaults to None.
+        passive: Whether to register as a consumer with which producers start sessions; see `wait_for_session`. Defaults to
+            False.
+        host: Host of the server, instead of `uri`.
+        port: Port of the server, instead of `uri`.
+        timeout: Seconds that a blocking call may take by default. Defaults to 10.
         ice_servers: STUN and TURN servers: the short form of ``ice=IceOptions(servers)``.
-        retry: How a lost signalling connection is made again; None: not at all.
-        interrupted_after: Seconds without any packet of the peer after which a session is ``"interrupted"``. Defaults to 2.
-        ice: STUN and TURN servers, UDP ports and network interfaces; None: ``$GST_SIGNALLING_ICE_SERVERS`` and all
-            interfaces.
-        limits: What producers may use of this consumer; None: the defaults. See ``docs/reference/limits.rst``.
+        retry: How a lost signalling connection is made again; None: it is not.
+        interrupted_after: Seconds without any packet from the peer after which a session is ``"interrupted"``. Defaults to 2.
+        ice: STUN and TURN servers, UDP ports and network interfaces. Defaults to the servers in
+            ``$GST_SIGNALLING_ICE_SERVERS`` and all interfaces.
+        limits: What producers may use of this consumer. Defaults to those in ``docs/reference/limits.rst``.
 
     Raises:
-        ValueError: An address is not of its form.
+        ValueError: An address does not have its form.
     """
 
     _offers = False
@@ -103,9 +104,9 @@ class Consumer(SessionRole):
         )
         self.passive = passive
         self._directory = Directory(self.uri)
-        # How often the directory has changed; guarded by `_sessions_changed`, so that one wait is for sessions and producers.
+        # Counts the changes of the directory. Guarded by `_sessions_changed`, so that one wait covers sessions and producers.
         self._directory_changes = 0
-        # When each of the directory's producers came, and when this end was registered again; for sessions to be resumed.
+        # When each producer of the directory came, and when this end was registered again. Sessions that resume need both.
         self._came_at: dict[str, float] = {}
         self._registered_again_at = -math.inf
 
@@ -121,33 +122,34 @@ class Consumer(SessionRole):
         video: Wanted = True,
         audio: Wanted = True,
     ) -> Session:
-        """Start a session with a producer. With neither id nor name it is the first producer there is, or comes.
+        """Start a session with a producer. Without an id and a name, the first producer that is there or comes is taken.
 
         Args:
             peer_id: The producer's peer id.
-            name: Or its name; one that is not there yet is waited for. Of several producers of that name the newest is tried
-                first, then the others: a robot that lost its network and came back is listed twice for a while.
-            offer: Make the offer here instead of waiting for the producer's. Not every producer answers offers.
-            timeout: Seconds until connected; None: the object's default.
-            resume: Whether the session goes on in a new connection when this one breaks: because nothing is heard from the
-                producer any more, or its process ended. The session, its channels and tracks, what is connected to their
-                signals and who waits in ``recv`` and ``read`` stay; ``session.state`` is ``"resuming"`` meanwhile, and
-                ``session.id`` and ``peer_id`` change. The producer is found by its name, or its id where it has none. It is
-                tried as often as `retry` says. A session that either end closes on purpose is not resumed.
-            resend: Whether, on reliable channels, what the producer had not acknowledged is then sent first. It may arrive
-                twice. In any case the signal ``channel.resumed`` tells what that was.
-            video: Which of the producer's video tracks are taken: True, all; False, none; or a list of names. Of the others
-                nothing is sent to this end.
-            audio: Which of its audio tracks, likewise.
+            name: The producer's name, instead of its id. A producer that is not there yet is waited for. Of several producers
+                with that name the newest is tried first: a robot that lost its network and came back is listed twice for a
+                while.
+            offer: Whether this end makes the offer, which not every producer answers. Defaults to False: the producer does.
+            timeout: Seconds until connected. Defaults to the consumer's timeout.
+            resume: Whether the session goes on in a new connection when this one breaks, because nothing is heard from the
+                producer or because its process ended. The session, its channels, its tracks, their receivers and callers
+                waiting in ``recv`` and ``read`` stay. Meanwhile ``session.state`` is ``"resuming"``; ``session.id`` and
+                ``peer_id`` change. The producer is found by its name, or by its id if it has no name. `retry` says how often
+                this is tried. A session that either end closes on purpose is not resumed. Defaults to False.
+            resend: Whether messages on reliable channels that the producer had not acknowledged are sent again first, so that
+                some may arrive twice. The signal ``channel.resumed`` has these messages in either case. Defaults to False.
+            video: The producer's video tracks that are taken: True for all, False for none, or a list of names. Others are not
+                sent to this end. Defaults to True.
+            audio: The producer's audio tracks that are taken, given as for `video`. Defaults to True.
 
         Returns:
             The session, connected.
 
         Raises:
-            PeerNotFound: There is no peer of that id; or as `PeerWaitTimeout`: no such producer came in time.
-            ServerError: The peer is not a producer, or the server refused otherwise.
-            SessionClosed: The producer rejected or ended the session, left, or sent what cannot be used.
-            WaitTimeout: It did not connect in time.
+            PeerNotFound: There is no peer with that id. `PeerWaitTimeout`, a subclass: no such producer came in time.
+            ServerError: The peer is not a producer, or the server refused for another reason.
+            SessionClosed: The producer rejected or ended the session, left, or sent a message that cannot be used.
+            WaitTimeout: The session did not connect in time.
             ConnectionLost: The consumer is not started, was closed, or is suspended and was not registered again in time.
             ValueError: Both id and name are given, or names of tracks with ``offer=True``: only the producer's offer has them.
             RuntimeError: The consumer was inherited by `fork`, or this would block the event loop.
@@ -161,13 +163,13 @@ class Consumer(SessionRole):
         """Wait for a session that a producer starts with this passive consumer.
 
         Args:
-            timeout: Seconds; None: the object's default.
+            timeout: Seconds. Defaults to the consumer's timeout.
 
         Returns:
-            The session, connected; each one is given out once.
+            The session, connected. Each session is returned once.
 
         Raises:
-            WaitTimeout: None was connected in time.
+            WaitTimeout: No session was connected in time.
             ConnectionLost: The consumer is not started, was closed, or is suspended and was not registered again in time.
             RuntimeError: The consumer is not passive, or was inherited by `fork`.
         """
@@ -187,7 +189,7 @@ class Consumer(SessionRole):
         resend: bool = False,
     ) -> Session:
         if resume:
-            # From now on, so that it is known what has come when the session breaks.
+            # The directory must know the producers before the session breaks, to tell which of them came later.
             self._listen(self._registered_client(deadline, "listening for producers that return"), deadline)
         if peer_id is None:
             session, name = self._start_session_with_any(name, terms, deadline)
@@ -206,13 +208,16 @@ class Consumer(SessionRole):
     def _request_session(
         self, peer_id: str, terms: SessionTerms, deadline: Deadline, resumes: Session | None = None
     ) -> Session:
-        """A session that the server has accepted; it is on its way to be connected.
+        """Request a session from the server, and begin to connect it.
 
         Args:
-            peer_id: The producer.
+            peer_id: The producer's peer id.
             terms: What is asked for.
             deadline: For the server's answer.
-            resumes: The session that goes on in this one once it is connected.
+            resumes: The session that goes on with this one's connection once there is one; None: no session does.
+
+        Returns:
+            The session, which is not connected yet.
         """
         client = self._registered_client(deadline, f"starting a session with peer {peer_id}")
         session = self._new_session(peer_id, terms.tracks)
@@ -236,7 +241,11 @@ class Consumer(SessionRole):
     def _start_session_with_any(
         self, name: str | None, terms: SessionTerms, deadline: Deadline, resumes: Session | None = None
     ) -> tuple[Session, str | None]:
-        """A session with the first producer of a name that answers, and that name."""
+        """Start a session with the first producer of a name that connects.
+
+        Returns:
+            The session, and the producer's name.
+        """
         race = Race(name, self.uri, deadline)
         try:
             while True:
@@ -253,7 +262,7 @@ class Consumer(SessionRole):
                 session.link.abandon(SessionClosed("another producer of that name was first"), "not needed any more")
 
     def _wait_for_server(self, race: Race) -> None:
-        """Wait while the consumer is suspended, and a session of the race is not connected without the server.
+        """Wait while the consumer is suspended, unless a session of the race gets connected meanwhile.
 
         Raises:
             ConnectionLost: The consumer is not started, was closed, or was not registered again in time.
@@ -269,13 +278,13 @@ class Consumer(SessionRole):
             self._life.wait_registered(race.deadline, race.doing)
 
     def _go_on(self, race: Race, terms: SessionTerms, resumes: Session | None) -> Session | None:
-        """Do the next step of a race, or wait until there is one.
+        """Do the next step of a race, or wait for one.
 
         Returns:
-            The session that is connected, None while there is none.
+            The session that is connected; None: the race goes on.
 
         Raises:
-            SignallingError: There will be none.
+            SignallingError: No session can be connected.
         """
         self._wait_for_server(race)
         if race.winner is not None:
@@ -312,10 +321,10 @@ class Consumer(SessionRole):
         return None
 
     def _listen(self, client: RoleClient, deadline: Deadline) -> bool:
-        """Hear of producers from now on; the answer to the registration is what the directory begins with.
+        """Register as a listener too. The answer to the registration has the first contents of the directory.
 
         Returns:
-            Whether that is new.
+            Whether this changed anything.
         """
         if Role.LISTENER in self._roles:
             return False
@@ -327,7 +336,7 @@ class Consumer(SessionRole):
         """Have a session that is resuming go on with a new connection.
 
         Raises:
-            SignallingError: It does not.
+            SignallingError: No new connection was made.
         """
         if name is None:
             successor = self._request_session(session.peer_id, terms, deadline, session)
@@ -338,10 +347,13 @@ class Consumer(SessionRole):
             successor.link.abandon(SessionClosed("the session that it was to resume has ended"), "not needed any more")
 
     def _wait_for_successor(self, session: Session, name: str | None) -> bool:
-        """Wait, while a session is interrupted, until its producer is registered under another id, or this end is.
+        """Wait, while a session is interrupted, until its producer is registered under another id, or this end is again.
 
         An end whose address has changed may be registered again before the silence is long enough to be an interruption. So
-        whatever came since the peer was heard last counts.
+        every registration since the last packet from the peer counts.
+
+        Returns:
+            Whether either end was registered again. False: the session is not interrupted any more.
         """
         heard_at = clock.now() - session.silence
         was_known = session.peer_id in self._directory.producers
@@ -383,7 +395,7 @@ class Consumer(SessionRole):
         super()._on_change(change)
 
     def _on_peer_back(self, session: Session) -> None:
-        # It may have another address now. No listener is told that it was away.
+        # The peer may have another address now. The server does not tell listeners that it was away.
         with self._sessions_changed:
             self._came_at[session.peer_id] = clock.now()
             self._directory_changes += 1
@@ -436,7 +448,7 @@ def connect(
     video: Wanted = True,
     audio: Wanted = True,
 ) -> Session:
-    """A session with a producer in one call; closing the session closes all that this opened.
+    """Start a session with a producer in one call. Closing the session closes everything that this call opened.
 
     Example:
         with connect(name="robot") as session:
@@ -444,34 +456,35 @@ def connect(
             print(session.video.read().shape)
 
     Args:
-        uri: ``ws://host:port``, or GStreamer's ``gstwebrtc://host:port?peer-id=ID``; None: ``$GST_SIGNALLING_URI``, else
+        uri: ``ws://host:port``, or GStreamer's ``gstwebrtc://host:port?peer-id=ID``. Defaults to ``$GST_SIGNALLING_URI``, else
             ``ws://127.0.0.1:8443``.
-        name: The producer's name; one that is not there yet is waited for. See `Consumer.start_session`.
-        peer_id: Or its peer id; neither: the first producer there is, or comes.
-        host: Instead of `uri`.
-        port: Instead of `uri`.
-        timeout: Seconds until connected, and for the session's blocking calls by default; None: 10.
+        name: The producer's name. A producer that is not there yet is waited for; see `Consumer.start_session`.
+        peer_id: The producer's peer id, instead of its name. Without both, the first producer that is there or comes is taken.
+        host: Host of the server, instead of `uri`.
+        port: Port of the server, instead of `uri`.
+        timeout: Seconds until connected, and the default for the session's blocking calls. Defaults to 10.
         ice_servers: STUN and TURN servers: the short form of ``ice=IceOptions(servers)``.
-        retry: How a lost signalling connection is made again; None: not at all. The session goes on in any case.
-        interrupted_after: Seconds without any packet of the peer after which the session is ``"interrupted"``. Defaults to 2.
-        limits: What the producer may use of this end; None: the defaults. See ``docs/reference/limits.rst``.
-        resume: Whether the session goes on in a new connection when this one breaks. See `Consumer.start_session`.
-        resend: Whether what the producer had not acknowledged is then sent first.
-        ice: STUN and TURN servers, UDP ports and network interfaces; None: ``$GST_SIGNALLING_ICE_SERVERS`` and all
-            interfaces.
-        video: Which of the producer's video tracks are taken: True, all; False, none; or a list of names.
-        audio: Which of its audio tracks, likewise.
+        retry: How a lost signalling connection is made again; None: it is not. The session goes on in either case.
+        interrupted_after: Seconds without any packet from the peer after which the session is ``"interrupted"``. Defaults to 2.
+        limits: What the producer may use of this end. Defaults to those in ``docs/reference/limits.rst``.
+        resume: Whether the session goes on in a new connection when this one breaks; see `Consumer.start_session`. Defaults to
+            False.
+        resend: Whether messages that the producer had not acknowledged are then sent again first. Defaults to False.
+        ice: STUN and TURN servers, UDP ports and network interfaces. Defaults to the servers in
+            ``$GST_SIGNALLING_ICE_SERVERS`` and all interfaces.
+        video: The producer's video tracks that are taken: True for all, False for none, or a list of names. Defaults to True.
+        audio: The producer's audio tracks that are taken, given as for `video`. Defaults to True.
 
     Returns:
         The session, connected.
 
     Raises:
         ConnectError: There is no signalling server.
-        PeerNotFound: There is no peer of that id; or as `PeerWaitTimeout`: no such producer came in time.
+        PeerNotFound: There is no peer with that id. `PeerWaitTimeout`, a subclass: no such producer came in time.
         ServerError: The peer is not a producer.
         SessionClosed: The producer rejected or ended the session, or left.
-        WaitTimeout: It did not connect in time.
-        ValueError: An address is not of its form, or both id and name are given.
+        WaitTimeout: The session did not connect in time.
+        ValueError: An address does not have its form, or both id and name are given.
     """
     if name is None and peer_id is None:
         peer_id = resolve_endpoint(uri, host, port).peer_id
@@ -501,7 +514,7 @@ def connect(
 
 
 class _Reconnecting:
-    """What a consumer does for the resumption of its sessions."""
+    """The consumer's side of `Resumption`."""
 
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer

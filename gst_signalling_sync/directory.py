@@ -1,4 +1,4 @@
-"""`Directory`: which producers there are, kept up to date from what a listener is told."""
+"""`Directory`: the producers of a server, kept up to date by what the server tells a listener."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Difference", "Directory", "difference_of"]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What changed.
+    """A difference between two sets of producers.
 
     Attributes:
         added: The producers that came.
-        removed: The producers that went.
+        removed: The producers that left.
     """
 
     added: tuple[Peer, ...] = ()
@@ -28,11 +28,11 @@ class Difference:
 
 
 def difference_of(before: Mapping[str, Peer], now: Mapping[str, Peer]) -> Difference:
-    """What changed from some producers to others.
+    """Compare two sets of producers.
 
     Args:
-        before: By peer id.
-        now: By peer id.
+        before: The former producers, by peer id.
+        now: The present producers, by peer id.
     """
     return Difference(
         added=tuple(peer for peer_id, peer in now.items() if peer_id not in before),
@@ -41,37 +41,37 @@ def difference_of(before: Mapping[str, Peer], now: Mapping[str, Peer]) -> Differ
 
 
 class Directory:
-    """The producers of a signalling server; written by the reader, read and waited on by any thread.
+    """The producers of a signalling server. The reader writes it; any thread reads it and waits for changes.
 
-    While the signalling connection is lost it keeps what was known: those who wait go on waiting.
+    While the signalling connection is lost, the directory keeps the producers, and waiting threads go on waiting.
 
     Args:
-        uri: Of the server, for error messages.
+        uri: The server's address, for error messages.
     """
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
-        # Guards what follows; notified when it changes.
+        # Guards all that follows; notified when any of it changes.
         self._changed = Condition()
         self._producers: dict[str, Peer] = {}
-        # Why nothing is heard at the moment, and whether nothing will be any more.
+        # Why the server is not heard at present, and whether it will not be heard again.
         self._failure: Exception | None = None
         self._is_closed = False
 
     @property
     def producers(self) -> dict[str, Peer]:
-        """A copy: peer id -> peer, in the order in which they came."""
+        """The producers by peer id, in the order in which they came. A copy."""
         with self._changed:
             return dict(self._producers)
 
     def reset(self, producers: Iterable[Peer]) -> Difference:
-        """Take the producers that there are, at a registration.
+        """Set the producers, at a registration. Those that stayed keep their place in the order.
 
         Args:
-            producers: All of them.
+            producers: All producers.
 
         Returns:
-            What is different from what was known. Those that stayed keep their place.
+            The difference from the former producers.
         """
         now = {producer.id: producer for producer in producers}
         with self._changed:
@@ -84,10 +84,10 @@ class Directory:
         return difference_of(before, now)
 
     def apply(self, event: PeerStatusChanged) -> Difference:
-        """Take note of a peer's new status.
+        """Apply the new status of a peer.
 
         Returns:
-            The producer that came, or the one that went, if one did.
+            The producer that came or left, if one did.
         """
         peer = Peer(event.peer_id, event.meta)
         with self._changed:
@@ -100,12 +100,12 @@ class Directory:
             return Difference() if removed is None else Difference(removed=(removed,))
 
     def suspend(self, error: Exception) -> None:
-        """Take note that nothing is heard for now."""
+        """Record that the signalling connection is lost, and is made again."""
         with self._changed:
             self._failure = error
 
     def close(self, error: Exception) -> None:
-        """Have every wait raise an error: nothing will be heard any more."""
+        """Have every wait raise an error, since the server will not be heard again."""
         with self._changed:
             self._failure = error
             self._is_closed = True
@@ -115,14 +115,14 @@ class Directory:
         """Wait for a producer.
 
         Args:
-            name: Its name; None: the first there is, or comes.
-            deadline: How long to wait.
+            name: The producer's name; None: the first producer that is there or comes.
+            deadline: For the producer.
 
         Returns:
             The producer.
 
         Raises:
-            PeerWaitTimeout: None came in time.
+            PeerWaitTimeout: No such producer came in time.
             ConnectionLost: The signalling connection is closed, or was lost and not made again in time.
         """
 

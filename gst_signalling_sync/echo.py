@@ -1,4 +1,4 @@
-"""The echo that a producer answers, so that its data channels can be measured from outside: see ``Producer(echo=...)``."""
+"""`Echo`: a producer's echo, by which consumers measure its data channels; see ``Producer(echo=...)``."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ __all__ = ["ECHO_LABEL", "ECHO_PROTOCOL", "ECHO_REFUSAL", "ECHO_THREAD", "Echo",
 logger = logging.getLogger(__name__)
 
 ECHO_PROTOCOL: Final = "echo.gst-signalling-sync"
-"""The subprotocol of a data channel whose messages the producer sends back. It is unlikely to be anybody else's; that a
-subprotocol's name says whose it is, is the convention of RFC 6455 section 1.9, whose registry RFC 8831 section 6.4 uses."""
+"""The subprotocol of a data channel whose messages the producer sends back. The name includes ours to be unique, by the
+convention of RFC 6455 section 1.9, whose registry RFC 8831 section 6.4 uses."""
 
 ECHO_LABEL: Final = "ping"
-"""The label that such a channel usually has; the subprotocol alone decides."""
+"""The usual label of such a channel, which need not have it."""
 
 ECHO_REFUSAL: Final = "echo=False"
-"""What a producer that echoes nothing says on such a channel before it closes it. Shorter than any ping."""
+"""The message that a producer with ``echo=False`` sends on such a channel before it closes it. It is shorter than any ping."""
 
 ECHO_THREAD: Final = "echo"
-"""The callback thread that echoes, so that no callback of the user's delays them."""
+"""The name of the callback thread that sends echoes, so that the user's callbacks do not delay them."""
 
 _MESSAGE_COST: Final = 256
-"""What a message counts beside its own bytes."""
+"""Bytes that a message counts in addition to its own."""
 
 _CLOSE_SECONDS: Final = 2.0
 
 
 def is_echo(channel: DataChannel) -> bool:
-    """Whether a channel has the subprotocol `ECHO_PROTOCOL`, so that nobody else needs to look after it."""
+    """Whether a channel has the subprotocol `ECHO_PROTOCOL`, so that its messages are for nobody else."""
     return channel.protocol == ECHO_PROTOCOL
 
 
 class Echo:
-    """Sends the messages of one session's echo channels back as they came.
+    """Sends the messages of one session's echo channels back.
 
-    A message that finds the queue full, or is beyond the rate, is dropped: the echo never waits, and a peer that does not read
-    its echoes costs no memory.
+    A message is dropped if the queue is full or the rate exceeded. So the echo never waits, and a peer that does not read its
+    echoes costs no memory.
 
     Args:
-        rate: In bytes; None: no limit.
+        rate: Maximum rate, in bytes; None: no maximum.
     """
 
     def __init__(self, rate: Rate | None) -> None:
@@ -59,7 +59,7 @@ class Echo:
         """Send every message of a channel back.
 
         Args:
-            channel: One that `is_echo`.
+            channel: A channel for which `is_echo` is true.
         """
         channel.message.connect(self._send_back, thread=ECHO_THREAD)
 
@@ -74,10 +74,10 @@ class Echo:
 
 
 def refuse_echo(channel: DataChannel) -> None:
-    """Close a channel, and say why; not on the loop.
+    """Send the reason on a channel, and close it; not on the loop.
 
     Args:
-        channel: One that `is_echo`.
+        channel: A channel for which `is_echo` is true.
     """
     with contextlib.suppress(SignallingError):
         channel.send(ECHO_REFUSAL, timeout=0)

@@ -1,8 +1,8 @@
-"""`Life`: what a role is and does between `start` and `close`, as a state machine without threads, I/O and clock.
+"""`Life`: the life of a role from `start` to `close`, as a state machine. No threads, no I/O and no clock.
 
-Callers, the reader of the signalling connection and the role's own thread feed it with what they want and what happened; the
-role's own thread (`role_thread`) carries out what it says: the next attempt to connect, or the end. One invariant holds
-everywhere: mutate, then drain `changes`.
+Callers, the reader of the signalling connection and the role's own thread tell it what they want and what happened. The role's
+own thread (`role_thread`) carries out its decisions: the next attempt to connect, or the end. One invariant holds everywhere:
+mutate, then call `drain_changes`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["TRANSITIONS", "Attempt", "Life", "RoleState", "StateChange"]
 
 
 _MIN_ATTEMPT_SECONDS: Final = 0.25
-"""An attempt with less time than this would fail for want of it, and its error would tell nothing of the server."""
+"""Minimum length of an attempt. A shorter one would fail for that reason, and its error would say nothing of the server."""
 
 
 class RoleState(StrEnum):
@@ -32,17 +32,17 @@ class RoleState(StrEnum):
     """
 
     NEW = "new"
-    """It was never started."""
+    """The role was never started."""
     CONNECTING = "connecting"
-    """`start` connects to the signalling server and registers."""
+    """`start` is connecting to the signalling server and registering."""
     REGISTERED = "registered"
-    """The server knows it."""
+    """The role is registered with the signalling server."""
     SUSPENDED = "suspended"
-    """The signalling connection was lost. It is made again; sessions that are connected go on."""
+    """The signalling connection was lost and is being made again. Sessions that are connected go on."""
     CLOSING = "closing"
-    """Its sessions are being closed, then its signalling connection."""
+    """The role's sessions, then its signalling connection, are being closed."""
     CLOSED = "closed"
-    """It was closed, or gave up; `start` begins again."""
+    """The role was closed, or gave up connecting. `start` begins a new life."""
 
 
 TRANSITIONS: Final[Mapping[RoleState, frozenset[RoleState]]] = MappingProxyType(
@@ -55,18 +55,18 @@ TRANSITIONS: Final[Mapping[RoleState, frozenset[RoleState]]] = MappingProxyType(
         RoleState.CLOSED: frozenset({RoleState.CONNECTING, RoleState.CLOSING}),
     }
 )
-"""Which state may follow which. ``CLOSED`` to ``CLOSING`` only where a lost connection, not `close`, ended the role."""
+"""The states that may follow each state. ``CLOSING`` follows ``CLOSED`` only if a lost connection ended the role."""
 
 
 @dataclass(frozen=True, slots=True)
 class StateChange:
-    """A change of state that somebody has to be told of.
+    """A change of a role's state, which users are told of.
 
     Attributes:
         state: The new state.
-        error: Why, where something went wrong.
-        lost: Whether a signalling connection that was registered was lost just now.
-        again: Whether the role is registered again after a loss.
+        error: The reason, if something went wrong.
+        lost: Whether the change is the loss of a connection on which the role was registered.
+        again: Whether the change is a registration after a loss.
     """
 
     state: RoleState
@@ -77,11 +77,11 @@ class StateChange:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt to connect and register, to be carried out.
+    """An attempt to connect and register.
 
     Attributes:
-        number: Counted over the whole life of the object; what happens to an earlier one's connection is of no interest.
-        until: When it has to be done, on the caller's clock.
+        number: Number of the attempt, counted from the object's creation. Losses of earlier attempts' connections are ignored.
+        until: Time at which the attempt has to be complete, on the caller's clock.
     """
 
     number: int
@@ -92,8 +92,8 @@ class Life:
     """The life of a role object.
 
     Args:
-        retry: How a lost connection is made again; None: not at all.
-        random: Gives numbers in ``[0, 1)`` for the jitter.
+        retry: How a lost connection is made again; None: it is not.
+        random: Returns a number in ``[0, 1)``, for the jitter.
         attempt_seconds: Seconds that an attempt after a loss may take.
     """
 
@@ -104,36 +104,36 @@ class Life:
         self._state = RoleState.NEW
         self._error: Exception | None = None
         self._changes: list[StateChange] = []
-        # Of the newest attempt, which is under way while `_is_attempting`. `_due`: when the next one is, None for none.
+        # The newest attempt's number, whether that attempt is under way, and when the next one is due.
         self._attempt = 0
         self._is_attempting = False
         self._due: float | None = None
-        # The connection of the attempt under way was lost before the attempt could be reported.
+        # Set when the connection of an attempt was lost before the attempt's result was reported.
         self._early_loss: Exception | None = None
-        # Until when `start` waits, and whether it has had a connection and lost it again.
+        # The time until which `start` waits, and whether it has had a connection and lost it again.
         self._start_until = 0.0
         self._has_met_server = False
         self._registrations = 0
         self._was_registered = False
-        # Whether there is anything to end: from `start` until `closed`.
+        # Whether the role holds resources: from `start` until `closed`.
         self._is_open = False
-        # Whether somebody outside of a callback wanted the end. No callback may then start it again.
+        # Whether `close` was called outside of a callback. No callback may then start the role again.
         self._is_final = False
         self._is_end_wanted = False
 
     @property
     def state(self) -> RoleState:
-        """The state."""
+        """The role's state."""
         return self._state
 
     @property
     def error(self) -> Exception | None:
-        """Why the role is suspended, or closed other than by `close`; None otherwise."""
+        """The error that suspended or closed the role; None: there is no such error."""
         return self._error
 
     @property
     def has_met_server(self) -> bool:
-        """Whether the newest start has had a connection and lost it again."""
+        """Whether the newest `start` has had a connection and lost it again."""
         return self._has_met_server
 
     @property
@@ -143,31 +143,31 @@ class Life:
 
     @property
     def is_final(self) -> bool:
-        """Whether a `close` outside of a callback ends, or ended, this life."""
+        """Whether `close` was called outside of a callback in this life."""
         return self._is_final
 
     @property
     def is_end_wanted(self) -> bool:
-        """Whether `close` was called in this life; else it ends because its start failed."""
+        """Whether `close` was called in this life. If not, a life that ends does so because its `start` failed."""
         return self._is_end_wanted
 
     def drain_changes(self) -> list[StateChange]:
-        """The changes of state since the last call, in order."""
+        """Return the changes of state since the last call, in order."""
         changes, self._changes = self._changes, []
         return changes
 
-    # What callers want.
+    # Calls of users.
 
     def start(self, now: float, until: float, in_callback: bool = False) -> None:
-        """Have the role connect, unless it is at it or done.
+        """Have the role connect, unless it is connecting, registered or suspended.
 
         Args:
-            now: The time.
-            until: Until when its caller waits.
-            in_callback: Whether a callback of this role asks.
+            now: The time, in seconds.
+            until: The time until which the caller waits.
+            in_callback: Whether the caller is a callback of this role. Defaults to False.
 
         Raises:
-            ConnectionLost: The role is being closed; or it was closed from outside while the callback that asks was running.
+            ConnectionLost: The role is being closed; or the caller is a callback, and the role was closed outside of it.
         """
         if in_callback and self._is_final:
             raise ConnectionLost(
@@ -190,36 +190,36 @@ class Life:
         """Have the role end; idempotent.
 
         Args:
-            in_callback: Whether a callback of this role asks.
+            in_callback: Whether the caller is a callback of this role. Defaults to False.
         """
         self._is_final = self._is_final or not in_callback
         self._is_end_wanted = True
         self._begin_end()
 
     def give_up_start(self) -> None:
-        """Have a start end whose caller does not wait any more."""
+        """Give up a `start` whose caller does not wait any longer."""
         if self._state is RoleState.CONNECTING:
             self._begin_end()
 
-    # What the role's own thread asks and reports.
+    # Calls of the role's own thread.
 
     @property
     def due(self) -> float | None:
-        """When the next attempt is due; None: none is planned, or one is under way."""
+        """When the next attempt is due; None: no attempt is planned, or one is under way."""
         return self._due
 
     @property
     def is_to_end(self) -> bool:
-        """Whether everything that was opened has to be closed now."""
+        """Whether the role's resources have to be released now."""
         return self._state is RoleState.CLOSING and not self._is_attempting
 
     @property
     def is_over(self) -> bool:
-        """Whether there is nothing left to do, or to keep."""
+        """Whether the role holds no resources: it was never started, or is closed completely."""
         return not self._is_open
 
     def begin_attempt(self, now: float) -> Attempt | None:
-        """Take the attempt that is due, if one is; `registered` or `failed` has to report it."""
+        """Begin the attempt that is due, whose result is reported by `registered` or `failed`; None: no attempt is due."""
         if self._due is None or now < self._due:
             return None
         self._due = None
@@ -247,31 +247,31 @@ class Life:
         """Report that the attempt failed.
 
         Args:
-            now: The time.
-            error: Why.
-            is_final: Whether another attempt would fail in the same way.
-            was_connected: Whether there was a connection, which was lost before the role was registered.
+            now: The time, in seconds.
+            error: Why it failed.
+            is_final: Whether another attempt would fail in the same way. Defaults to False.
+            was_connected: Whether there was a connection, which was lost before the role was registered. Defaults to False.
         """
         self._is_attempting = False
         self._has_met_server = self._has_met_server or was_connected
         self._on_failure(now, error, is_final)
 
     def closed(self) -> None:
-        """Report that everything is closed."""
+        """Report that all resources are released."""
         self._is_open = False
         self._was_registered = False
         self._enter(RoleState.CLOSED, self._error)
 
-    # What the reader reports.
+    # Calls of the reader.
 
     def lost(self, now: float, attempt: int, error: Exception, *, has_moved: bool = False) -> None:
-        """Report that the connection that an attempt had made was lost.
+        """Report the loss of the connection that an attempt had made.
 
         Args:
-            now: The time.
+            now: The time, in seconds.
             attempt: The attempt's number.
-            error: Why.
-            has_moved: Whether it was lost because this end has another address now.
+            error: Why the connection was lost.
+            has_moved: Whether this end's change of address is the reason. Defaults to False.
         """
         if attempt != self._attempt:
             return
@@ -286,7 +286,7 @@ class Life:
             return
         self._is_open = True
         self._due = None
-        # Why a lost connection ended it is still to be told by who waits for its end.
+        # A lost connection that ended the role remains its error, for callers that wait for the end.
         self._enter(RoleState.CLOSING, self._error if self._state is RoleState.CLOSED else None)
 
     def _on_failure(self, now: float, error: Exception, is_final: bool) -> None:
@@ -301,7 +301,7 @@ class Life:
                 self._due = due
 
     def _on_failed_start(self, now: float, error: Exception, is_final: bool) -> None:
-        # A server that was there a moment ago is one that restarts, and a lost connection is made again.
+        # A server that was there a moment ago may be restarting, and a lost connection is made again.
         waits = self._retry is not None and (self._retry.wait_for_server or self._has_met_server)
         if waits and not is_final:
             due = self._backoff.next_attempt(now)
@@ -309,7 +309,7 @@ class Life:
                 self._error = error
                 self._due = due
                 return
-        # Sessions of before a loss go on, until somebody closes the role; a role without a past has nothing to keep.
+        # Sessions from before a loss go on until the role is closed. A role that was never registered has no sessions.
         self._enter(RoleState.CLOSED if self._was_registered else RoleState.CLOSING, error)
 
     def _suspend(self, now: float, error: Exception, lost: bool) -> None:

@@ -1,4 +1,4 @@
-"""`LimitCounts`: how often peers met each limit of a role or a session."""
+"""`LimitCounts`: counts how often peers met each limit of a role or a session."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ __all__ = ["LimitCounts"]
 
 
 class LimitCounts:
-    """Counts by the name of the limit, an attribute of `SessionLimits`; from any thread.
+    """Counts by the name of the limit, an attribute of `SessionLimits`; callable from any thread.
 
     Args:
-        whole: Counts the same, together with others'; None: nothing does.
+        whole: Counts of a larger whole to which this adds too, such as the role of a session; None: there is none.
     """
 
     def __init__(self, whole: LimitCounts | None = None) -> None:
         self._whole = whole
-        # Guards the counts: the reader, the loop and the callback threads add to them.
+        # Guards the counts, to which the reader, the loop and callback threads add.
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
 
     @property
     def counts(self) -> dict[str, int]:
-        """A snapshot: only limits that were met are in it."""
+        """A snapshot of the counts, without limits that were not met."""
         with self._lock:
             return dict(self._counts)
 
     def note(self, limit: str) -> None:
-        """Count that something met a limit: it was refused, dropped, ended or made to wait.
+        """Count something that met a limit, and was refused, dropped, ended or made to wait.
 
         Args:
             limit: The limit's name.

@@ -1,4 +1,4 @@
-"""`Listener`: is told of every peer that comes, changes and goes."""
+"""`Listener`: a peer that the server tells of every peer that comes, changes its status or leaves."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ class Listener(RoleObject):
             robot = listener.wait_for_producer("robot", timeout=60)
 
     Signals:
-        peer_status_changed(listener, peer, roles): Any peer's status changed; without roles: it left.
+        peer_status_changed(listener, peer, roles): The status of any peer changed. Without roles, the peer left.
         producer_added(listener, peer): A producer came, or was there at the start.
-        producer_removed(listener, peer): A producer left, or stopped producing.
-        state_changed(listener, state, error): The state is another, with the reason where there is one.
-        connection_lost(listener, error): The signalling connection was lost; once per loss.
-        reconnected(listener, peer_id): Registered again after a loss; a server with a lease keeps the id.
+        producer_removed(listener, peer): A producer left, or is no longer registered as a producer.
+        state_changed(listener, state, error): The state changed; ``error`` is the reason, or None.
+        connection_lost(listener, error): The signalling connection was lost; emitted once per loss.
+        reconnected(listener, peer_id): The listener is registered again after a loss. A server with a lease keeps the id.
 
     Args:
-        uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
-        meta: What other listeners see of this one: any JSON value of up to 64 KiB.
-        host: Instead of `uri`.
-        port: Instead of `uri`.
-        timeout: Seconds that a blocking call may take by default; None: 10.
-        retry: How a lost signalling connection is made again; None: not at all. When it is back, `producer_removed` tells of
-            those that left meanwhile and `producer_added` of those that came.
-        limits: Of these `callbacks` alone is a listener's; None: the default. See ``docs/reference/limits.rst``.
+        uri: ``ws://host:port``. Defaults to ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
+        meta: JSON value that other listeners see, of up to 64 KiB. Defaults to None.
+        host: Host of the server, instead of `uri`.
+        port: Port of the server, instead of `uri`.
+        timeout: Seconds that a blocking call may take by default. Defaults to 10.
+        retry: How a lost signalling connection is made again; None: it is not. After a reconnection, `producer_removed` is
+            emitted for producers that left meanwhile, and `producer_added` for those that came.
+        limits: Limits, of which a listener uses `callbacks` only. Defaults to those in ``docs/reference/limits.rst``.
 
     Raises:
-        ValueError: The address is not one of a signalling server.
+        ValueError: The address is not that of a signalling server.
     """
 
     def __init__(
@@ -66,9 +66,9 @@ class Listener(RoleObject):
     ) -> None:
         super().__init__(uri, (Role.LISTENER,), meta, host=host, port=port, timeout=timeout, retry=retry, limits=limits)
         self._directory = Directory(self.uri)
-        # Guards what follows, and is held while signals are queued: the reader and a callback do that.
+        # Guards `_told`, and is held while the reader or a callback queues signals, so that these keep their order.
         self._telling = threading.Lock()
-        # The producers that receivers have heard of where they take too long to hear of all; None where they do not.
+        # While receivers take too long to be told of every change: the producers that they know. None at other times.
         self._told: dict[str, Peer] | None = None
         self.peer_status_changed = Signal(
             "Any peer's status changed, this one's too: ``(listener, peer, roles)``; no roles: it left. So does every peer that"
@@ -79,7 +79,7 @@ class Listener(RoleObject):
 
     @property
     def producers(self) -> dict[str, Peer]:
-        """The producers as of now, by peer id: a copy, safe to iterate over while others come and go.
+        """The producers that are there now, by peer id. A copy, safe to iterate over.
 
         Raises:
             RuntimeError: The listener was inherited by `fork`.
@@ -91,14 +91,14 @@ class Listener(RoleObject):
         """Wait for a producer.
 
         Args:
-            name: The ``name`` in its meta; None: the first there is, or comes.
-            timeout: Seconds; None: the object's default.
+            name: The ``name`` in its meta. Defaults to the first producer that is there or comes.
+            timeout: Seconds. Defaults to the listener's timeout.
 
         Returns:
             The producer.
 
         Raises:
-            PeerWaitTimeout: None came in time.
+            PeerWaitTimeout: No such producer came in time.
             ConnectionLost: The listener is not started, was closed, or is suspended and was not registered again in time.
             RuntimeError: The listener was inherited by `fork`.
         """
@@ -123,7 +123,7 @@ class Listener(RoleObject):
                 self._tell(difference)
 
     def _may_tell(self) -> bool:
-        """Whether what follows is told now; if not, it is once the receivers have caught up. `_telling` is held."""
+        """Whether a change is told now, and not when the receivers have caught up; `_telling` is held."""
         if self._told is None and self._callbacks.is_full:
             before = self._directory.producers
             if self._callbacks.post_behind_all(self._catch_up):
@@ -133,7 +133,7 @@ class Listener(RoleObject):
         return self._told is None
 
     def _catch_up(self) -> None:
-        """Tell what has changed since; a callback, behind those that had to wait."""
+        """Tell what has changed since `_told`; a callback that is called after those that are queued."""
         with self._telling:
             told, self._told = self._told, None
             if told is not None:

@@ -45,32 +45,32 @@ class Producer(SessionRole):
         session_requested(producer, session): A consumer asked for a session. The offer waits for the receivers.
         session_started(producer, session): A session is connected.
         session_ended(producer, session, error): A session that was requested ended.
-        state_changed(producer, state, error): The state is another, with the reason where there is one.
-        connection_lost(producer, error): The signalling connection was lost; once per loss.
-        reconnected(producer, peer_id): Registered again after a loss; a server with a lease keeps the id.
+        state_changed(producer, state, error): The state changed; ``error`` is the reason, or None.
+        connection_lost(producer, error): The signalling connection was lost; emitted once per loss.
+        reconnected(producer, peer_id): The producer is registered again after a loss. A server with a lease keeps the id.
 
     Args:
-        uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
-        name: What consumers find it by; it goes into `meta`.
-        meta: An object that listeners and consumers see, or any other JSON value when there is no name; up to 64 KiB.
-        host: Instead of `uri`.
-        port: Instead of `uri`.
-        timeout: Seconds that a blocking call may take by default; None: 10.
+        uri: ``ws://host:port``. Defaults to ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
+        name: Name by which consumers find the producer; it is put into `meta`. Defaults to no name.
+        meta: JSON object that listeners and consumers see, of up to 64 KiB; without a name any JSON value. Defaults to None.
+        host: Host of the server, instead of `uri`.
+        port: Port of the server, instead of `uri`.
+        timeout: Seconds that a blocking call may take by default. Defaults to 10.
         ice_servers: STUN and TURN servers: the short form of ``ice=IceOptions(servers)``.
         echo: Whether consumers may measure the round trip, as ``gst-signalling-sync ping`` does: every message of a data
-            channel that a consumer opens with the subprotocol ``echo.gst-signalling-sync`` is sent back. False: such a
-            channel is closed.
-        retry: How a lost signalling connection is made again; None: not at all.
-        interrupted_after: Seconds without any packet of the peer after which a session is ``"interrupted"``. Defaults to 2.
-        ice: STUN and TURN servers, UDP ports and network interfaces; None: ``$GST_SIGNALLING_ICE_SERVERS`` and all
-            interfaces.
-        max_sessions: The maximum number of sessions that consumers have at once; those beyond it are refused, and their
-            `SessionClosed.reason` is ``"busy"``. None: that of `limits`, 32 by default.
-        limits: What consumers may use of this producer; None: the defaults. See ``docs/reference/limits.rst``.
+            channel that a consumer opens with the subprotocol ``echo.gst-signalling-sync`` is sent back. If False, such a
+            channel is closed. Defaults to True.
+        retry: How a lost signalling connection is made again; None: it is not.
+        interrupted_after: Seconds without any packet from the peer after which a session is ``"interrupted"``. Defaults to 2.
+        ice: STUN and TURN servers, UDP ports and network interfaces. Defaults to the servers in
+            ``$GST_SIGNALLING_ICE_SERVERS`` and all interfaces.
+        max_sessions: Maximum number of sessions that consumers have at once. Those beyond it are refused; their
+            `SessionClosed.reason` is ``"busy"``. Defaults to that of `limits`, which is 32 by default.
+        limits: What consumers may use of this producer. Defaults to those in ``docs/reference/limits.rst``.
 
     Raises:
-        ValueError: An address is not of its form, the name is no text, `meta` is not an object that it can go into, or
-            `max_sessions` is not positive.
+        ValueError: An address does not have its form, the name is not a string, `meta` is not an object that can hold the name,
+            or `max_sessions` is not positive.
     """
 
     _offers = True
@@ -110,7 +110,7 @@ class Producer(SessionRole):
         )
         self.name = name
         self.echo = echo
-        # One for each session, whatever the number of its channels; the loop's.
+        # One per session, however many echo channels it has. Used on the loop only.
         self._echoes: WeakKeyDictionary[Session, Echo] = WeakKeyDictionary()
         self._channels: list[BroadcastChannel] = []
         self.session_requested = Signal(
@@ -131,25 +131,25 @@ class Producer(SessionRole):
         max_age: float | None = None,
         dated: bool = False,
     ) -> BroadcastChannel:
-        """Add a data channel that every session gets, those that run already too.
+        """Add a data channel to every session, including those that run already.
 
         Args:
-            label: Any string of up to 65535 bytes in UTF-8; another end of this library takes 1024, unless its limits say more.
-            ordered: Whether messages arrive in the order sent.
-            max_retransmits: Give a message up after so many retransmissions; None: never.
-            max_packet_life_time: Give a message up after so many milliseconds; None: never.
-            protocol: The name of a subprotocol.
-            max_age: Deliver no message that is older, in seconds, at either end; None: whatever its age. What has waited longer
-                at the sender is dropped there; so is what arrives late, where both ends are this library's, and what waits
-                longer for a receiver or `recv`. `DataChannel.expired` counts. At most 65.535.
-            dated: Whether the other end, if it is this library's, is told when each message was sent, which
-                `DataChannel.recv_message` gives. 16 bytes a message. Having heard one, it does the same for its own.
+            label: String of up to 65535 bytes in UTF-8. A peer of this library accepts 1024 bytes, unless its limits say more.
+            ordered: Whether messages arrive in the order in which they were sent. Defaults to True.
+            max_retransmits: Maximum number of retransmissions of a message. Defaults to no maximum.
+            max_packet_life_time: Maximum time for transmissions of a message, in milliseconds. Defaults to no maximum.
+            protocol: Name of a subprotocol. Defaults to the empty string.
+            max_age: Maximum age of a message in seconds, up to 65.535. An older message is dropped where it waits to be sent;
+                where it arrives, if both ends are this library's; and where it waits for a receiver or `recv`.
+                `DataChannel.expired` counts them. Defaults to no maximum.
+            dated: Whether a peer of this library is told when each message was sent, which `DataChannel.recv_message` returns.
+                This takes 16 bytes per message. A peer that has received a dated message dates its own too. Defaults to False.
 
         Returns:
-            The channel, to send to all sessions and to hear from any.
+            The channel, which sends to all sessions and receives from each.
 
         Raises:
-            ValueError: More than one limit is given, one is out of range, a text is too long, or the label is taken.
+            ValueError: More than one maximum is given, one is out of range, a string is too long, or the label is taken.
             RuntimeError: The producer was inherited by `fork`.
         """
         self._owner.check()
@@ -166,24 +166,24 @@ class Producer(SessionRole):
         """Wait for a session that a consumer starts.
 
         Args:
-            timeout: Seconds; None: the object's default.
+            timeout: Seconds. Defaults to the producer's timeout.
 
         Returns:
-            The session, connected; each one is given out once, those that ended meanwhile are not.
+            The session, connected. Each session is returned once; one that has ended before is not returned.
 
         Raises:
-            WaitTimeout: None was connected in time.
+            WaitTimeout: No session was connected in time.
             ConnectionLost: The producer is not started, was closed, or is suspended and was not registered again in time.
             RuntimeError: The producer was inherited by `fork`.
         """
         return self._wait_for_session("a consumer", self._deadline(timeout))
 
     def start_session(self, consumer_id: str, timeout: float | None = None) -> Session:
-        """Start a session with a passive consumer, one that is registered as ``consumer``.
+        """Start a session with a passive consumer, which is a peer that is registered as ``consumer``.
 
         Args:
             consumer_id: The consumer's peer id.
-            timeout: Seconds until connected; None: the object's default.
+            timeout: Seconds until connected. Defaults to the producer's timeout.
 
         Returns:
             The session, connected.
@@ -223,14 +223,14 @@ class Producer(SessionRole):
         self._begin(session, offer, self._timeout)
 
     def _take(self, peer_id: str, session_id: str, ours: bool = False) -> Session:
-        """A new session, registered before any later message for it is handled."""
+        """Make a session, and register it before any later message for it is handled."""
         session = self._new_session(peer_id)
         self._register(session, session_id, ours)
         session.adopted = self._on_channel
         return session
 
     def _begin(self, session: Session, offer: str | None = None, seconds: float | None = None) -> None:
-        """Negotiate, once the receivers of `session_requested` were called; returns at once."""
+        """Negotiate after the receivers of `session_requested` have returned; does not wait."""
         if self.session_requested.receivers:
             self._callbacks.emit_then(
                 lambda: self._negotiate(session, offer, seconds), self.session_requested, self, session=session
@@ -239,12 +239,12 @@ class Producer(SessionRole):
             self._negotiate(session, offer, seconds)
 
     def _negotiate(self, session: Session, offer: str | None, seconds: float | None) -> None:
-        """Begin the negotiation; returns at once.
+        """Begin the negotiation; does not wait.
 
         Args:
             session: The session.
-            offer: The consumer's; None: the offer is made here.
-            seconds: After which a session that is not connected is given up; None: its caller does that.
+            offer: The consumer's offer; None: this end makes the offer.
+            seconds: Seconds after which a session that is not connected is given up; None: its caller does that.
         """
         if seconds is not None:
             session.link.give_up_after(seconds)
@@ -261,12 +261,12 @@ class Producer(SessionRole):
                 if channel.label == broadcast.label:
                     broadcast.adopt(channel)
             if session.is_open and session.link.takes_data:
-                # It may be about to end.
+                # The session may be about to end.
                 with contextlib.suppress(SessionClosed):
                     session.link.ensure_channel(broadcast.options)
 
     def _on_channel(self, channel: DataChannel) -> None:
-        """Take note of a channel that either end has created; on the loop."""
+        """Handle a channel that either end has created; on the loop."""
         if is_echo(channel):
             if self.echo:
                 self._echoes.setdefault(channel.session, Echo(self._limits.echo_bytes)).on(channel)

@@ -1,4 +1,4 @@
-"""`Race`: a consumer's attempts to have a session with one of the producers of a name; the first that is connected wins."""
+"""`Race`: a consumer's attempts to have a session with one of several producers. The first to connect wins."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Race"]
 
 
 class Race:
-    """What one call of `Consumer.start_session` has under way; belongs to the thread that calls it.
+    """The sessions of one call of `Consumer.start_session`. It belongs to the thread of that call.
 
     Args:
         name: The producers' name; None: any producer.
-        uri: Of the server, for error messages.
+        uri: The server's address, for error messages.
         deadline: For the call.
     """
 
@@ -30,52 +30,52 @@ class Race:
         self.deadline = deadline
         self.candidates = Candidates(newest_first=name is not None)
         self.sessions: dict[str, Session] = {}
-        """Those that are not known to have failed, by the producer's id."""
+        """The sessions that are not known to have failed, by the producer's peer id."""
         self._registrations: dict[str, int] = {}
         self._name = name
         self._others: Sequence[Peer] = ()
 
     @property
     def has_news(self) -> bool:
-        """Whether a session is connected or has failed; safe from any thread."""
+        """Whether a session is connected or has failed; callable from any thread."""
         return any(session.state != "connecting" for session in self.sessions.values())
 
     @property
     def winner(self) -> Session | None:
-        """The session that is connected, if one is; safe from any thread."""
+        """The session that is connected; None: none is yet. Callable from any thread."""
         return next((session for session in list(self.sessions.values()) if session.state == "connected"), None)
 
     def name_of(self, peer_id: str) -> str | None:
-        """The name of a producer, if it has one."""
+        """The name of a producer; None: it has no name."""
         return next((peer.name for peer in self._others if peer.id == peer_id), self._name)
 
     def see(self, producers: Sequence[Peer]) -> None:
-        """Take the producers that there are now, of whatever name."""
+        """Set the producers that are there now, whatever their names."""
         self._others = producers
         self.candidates.see([peer for peer in producers if self._name is None or peer.name == self._name])
 
     def begin(self, peer_id: str, session: Session, registrations: int) -> None:
-        """Take on a session that was requested.
+        """Add a session that was requested.
 
         Args:
-            peer_id: The producer's.
+            peer_id: The producer's peer id.
             session: The session.
-            registrations: How often this end had been registered then.
+            registrations: How often this end had been registered at the request.
         """
         self.sessions[peer_id] = session
         self._registrations[peer_id] = registrations
 
     def settle(self, registrations: int) -> Session | None:
-        """Take note of what became of the sessions.
+        """Evaluate the states of the sessions.
 
         Args:
             registrations: How often this end has been registered by now.
 
         Returns:
-            The one that is connected, if one is.
+            The session that is connected; None: none is yet.
 
         Raises:
-            SignallingError: All that could be tried have failed.
+            SignallingError: All producers that could be tried have failed.
         """
         if (winner := self.winner) is not None:
             return winner
@@ -83,31 +83,31 @@ class Race:
             if session.state == "closed":
                 del self.sessions[peer_id]
                 if self._registrations[peer_id] != registrations:
-                    # Our own signalling connection was lost: the producer may be as good as before.
+                    # This end's signalling connection was lost, which says nothing of the producer.
                     self.candidates.forget(peer_id)
                 else:
                     self.candidates.failed(peer_id, session.closed_error())
             elif session.link.has_answer:
                 self.candidates.answered(peer_id)
         failure = self.candidates.failure
-        # One that left between the list and the request may come back.
+        # A producer that left between the list and the request may come back.
         if self.candidates.is_exhausted and failure is not None and not isinstance(failure, PeerNotFound):
             raise failure
         return None
 
     def needs_listening(self, now: float) -> bool:
-        """Whether there is nobody to try, or one that is silent as a dead one is: then its return is watched for."""
+        """Whether the consumer has to hear of new producers: nothing is tried, or the producer tried last is silent."""
         return not self.sessions or self.candidates.is_silent(now)
 
     def next_step(self, now: float) -> Deadline:
-        """When there is something to do though nothing has happened."""
+        """When the race has to go on even if nothing happens."""
         due = self.candidates.due()
-        # The second is for the silence of the only one.
+        # `SILENT_SECONDS` matters if there is no other producer, since `needs_listening` depends on it.
         seconds = min(self.deadline.remaining(), math.inf if due is None else max(0.0, due - now), SILENT_SECONDS)
         return Deadline(seconds)
 
     def check_time(self) -> None:
-        """Raise when the time is over.
+        """Raise an error if the deadline is over.
 
         Raises:
             WaitTimeout: No session was connected in time.

@@ -1,6 +1,7 @@
-"""`Resumption`: how a consumer's session goes on in a new connection when the one it had breaks.
+"""`Resumption`: has a consumer's session go on in a new connection when its connection breaks.
 
-It has a thread, ``gss-resumption``, from the moment the session is interrupted or breaks until it is connected again or closed.
+The thread ``gss-resumption`` exists from the time at which the session is interrupted or breaks until it is connected again or
+closed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ __all__ = ["Resumption"]
 logger = logging.getLogger(__name__)
 
 _BREAKS: Final = ("lost", "left")
-"""Reasons of an end that nobody wanted."""
+"""Reasons of ends that neither end asked for."""
 
 _REFUSALS: Final = ("rejected", "expired", "limit", "incompatible")
 """Reasons for which another attempt would end in the same way."""
@@ -32,36 +33,36 @@ _REFUSALS: Final = ("rejected", "expired", "limit", "incompatible")
 _BEFORE: Final = (SessionState.CONNECTED, SessionState.INTERRUPTED)
 
 _ATTEMPT_SECONDS: Final = 10.0
-"""How long one attempt may take: to wait for the producer, and to be connected."""
+"""Seconds that one attempt may take, to wait for the producer and to connect."""
 
 
 class Reconnecting(Protocol):
-    """What the role of the session does; each blocks, on the resumption's thread."""
+    """The role's side of resumptions. Its methods block, on the resumption's thread."""
 
     def resume(self, session: Session, name: str | None, terms: SessionTerms, deadline: Deadline) -> None:
         """Have a session that is resuming go on with a new connection to a producer of that name.
 
         Raises:
-            SignallingError: It does not.
+            SignallingError: No new connection was made.
         """
 
     def wait_for_successor(self, session: Session, name: str | None) -> bool:
-        """Wait while a session is interrupted for a sign that its peer, or this end, has another address now.
+        """Wait, while a session is interrupted, for a sign that its peer or this end has another address now.
 
         Returns:
-            Whether there is one; if not, the session is not interrupted any more.
+            Whether there is such a sign. False: the session is not interrupted any more.
         """
 
 
 class Resumption:
-    """Brings one session back, as often as it breaks.
+    """Resumes one session, as often as it breaks.
 
     Args:
-        session: Connected.
-        name: The producer's; None: it has none, and is found by its id.
-        terms: What was asked for when the session began.
-        retry: How often it is tried.
-        role: The session's.
+        session: The session, which is connected.
+        name: The producer's name; None: it has no name, and is found by its id.
+        terms: The terms with which the session began.
+        retry: When and how often it is tried.
+        role: The session's role.
     """
 
     def __init__(
@@ -74,22 +75,22 @@ class Resumption:
         self._role = role
 
     def arm(self, resend: bool) -> None:
-        """Be there when the session is interrupted or breaks.
+        """Have the session call this object when it is interrupted or breaks.
 
         Args:
-            resend: Whether what was not acknowledged is sent again.
+            resend: Whether messages that were not acknowledged are sent again.
         """
         self._session.resends = resend
         self._session.interrupted = self._on_interrupted
         self._session.broken = self._on_broken
 
-    # These are called on the loop.
+    # What follows is called on the loop.
 
     def _on_interrupted(self, session: Session) -> None:
         self._begin(self._watch)
 
     def _on_broken(self, session: Session, error: SessionClosed) -> bool:
-        """Whether the session is to wait for another connection."""
+        """Handle that the connection broke, and return whether the session waits for another one."""
         return error.reason in _BREAKS and self._begin(self._bring_back, error)
 
     def _begin(self, what: Callable[..., None], *arguments: object) -> bool:
@@ -101,7 +102,7 @@ class Resumption:
             return False
         return True
 
-    # The thread.
+    # What follows runs on the resumption's thread.
 
     def _watch(self) -> None:
         moved = self._role.wait_for_successor(self._session, self._name)
@@ -114,7 +115,7 @@ class Resumption:
         backoff = Backoff(self._retry, random.random)
         backoff.lost(clock.now())
         session = self._session
-        # The state follows the call that began this thread.
+        # The session enters its new state only after the call that started this thread.
         session.wait_state(lambda state: state not in _BEFORE, Deadline(_ATTEMPT_SECONDS))
         while session.state is SessionState.RESUMING:
             try:
@@ -125,7 +126,7 @@ class Resumption:
                     return
                 logger.info("%s is not resumed yet: %s", session.named, error)
             except ConnectionLost as error:
-                # The role is closed, which ends the session, or suspended.
+                # Either the role is closed, which ends the session too, or it is suspended.
                 logger.info("%s is not resumed yet: %s", session.named, error)
             except SignallingError as error:
                 logger.info("%s is not resumed yet: %s", session.named, error)

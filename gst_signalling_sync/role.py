@@ -1,4 +1,4 @@
-"""What every role object is: a life between `start` and `close`, a signalling connection, and threads for its callbacks."""
+"""`RoleObject`: the base of all roles. It has a life, from `start` to `close`, a signalling connection and callback threads."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from .threads.waiting import MAX_WAIT_SECONDS, Deadline, check_timeout
 __all__ = ["RoleObject"]
 
 _ATTEMPT_SECONDS: Final = 5.0
-"""How long an attempt to connect again may take. TCP repeats a lost SYN after 1 s and 3 s."""
+"""Seconds that an attempt to connect again may take. TCP repeats a lost SYN after 1 s and 3 s."""
 
 _GRACE_SECONDS: Final = 2.0
-"""What the end may take beyond the timeout of `close`, and a callback that runs then."""
+"""Seconds that the end, and a callback that runs then, may take beyond the timeout of `close`."""
 
 _REFUSALS: Final = (401, 403)
-"""HTTP statuses by which a server refuses credentials; another token may do better, where there will be one."""
+"""HTTP statuses by which a server refuses credentials. A later attempt may succeed only if it has another token."""
 
 
 class RoleObject:
@@ -43,12 +43,12 @@ class RoleObject:
 
     Args:
         uri: ``ws://host:port``; None: ``$GST_SIGNALLING_URI``, else ``ws://127.0.0.1:8443``.
-        roles: What to register as.
-        meta: What to register with.
-        host: Instead of `uri`.
-        port: Instead of `uri`.
-        timeout: Seconds that a blocking call may take by default.
-        retry: How a lost signalling connection is made again; None: not at all.
+        roles: Roles to register as.
+        meta: JSON value to register with.
+        host: Host of the server, instead of `uri`.
+        port: Port of the server, instead of `uri`.
+        timeout: Seconds that a blocking call may take by default; None: 10.
+        retry: How a lost signalling connection is made again; None: it is not.
         limits: What other peers may use of the role; None: the defaults.
     """
 
@@ -74,7 +74,7 @@ class RoleObject:
         self._kind = type(self).__name__.lower()
         self._owner = Owner(f"{self._kind} of {self.uri}")
         self._callbacks = Callbacks(f"{self._kind}-callbacks", self._limits.callbacks)
-        # The limits that other peers meet.
+        # Counts how often other peers meet each limit.
         self._met = LimitCounts()
         self._life = RoleThread(
             f"the {self._kind} of {self.uri}",
@@ -82,9 +82,9 @@ class RoleObject:
             Life(retry, random.random, _ATTEMPT_SECONDS),
             _RoleWork(self),
         )
-        # A role that does not connect again is better gone at once than expected back.
+        # A role that does not connect again has no key, so that the server forgets it at once.
         self._resumption_key = None if retry is None else ResumptionKey()
-        # The newest connection, and the same while it is being made; written by the role's own thread.
+        # The newest connection, and the one that is being made. Both are written by the role's own thread.
         self._signalling: RoleClient | None = None
         self._connecting: RoleClient | None = None
         self.state_changed = Signal("The state changed: ``(role, state, error)``, with the reason where there is one.")
@@ -108,8 +108,8 @@ class RoleObject:
     def refusals(self) -> dict[str, int]:
         """How often other peers have met each limit since the object was made, in all sessions. A snapshot.
 
-        By the limits' names in `SessionLimits`; only those that were met. ``docs/reference/limits.rst`` says what happened
-        then. Empty in a forked child.
+        The keys are the limits' names in `SessionLimits`; limits that were not met are absent. ``docs/reference/limits.rst``
+        says what meeting each limit leads to. Empty in a forked child.
         """
         return self._met.counts if self._owner.is_here else {}
 
@@ -117,12 +117,12 @@ class RoleObject:
     def peer_id(self) -> str | None:
         """The id that the signalling server gave this peer; None while it is not connected.
 
-        Each connection has another, but for those within the lease of this library's server.
+        Each connection has another id, unless this library's server resumes the peer within its lease.
         """
         client = self._signalling
         if client is None or not self._owner.is_here:
             return None
-        # What a callback hears on a new connection may come before the role is told to be registered.
+        # A callback for a message of a new connection may run before the role is registered.
         if self.state is RoleState.SUSPENDED and not client.is_connected:
             return None
         return client.peer_id
@@ -130,23 +130,23 @@ class RoleObject:
     def start(self, timeout: float | None = None) -> Self:
         """Connect to the signalling server and register; does nothing when registered.
 
-        While the role is suspended this waits until it is registered again. After `close` it begins a new life. Sessions that
-        are connected go on in any case. A connection that is lost before the role is registered is made again, unless `retry`
+        While the role is suspended, this waits until it is registered again. After `close`, it begins a new life. Sessions that
+        are connected go on in each case. A connection that is lost before the role is registered is made again, unless `retry`
         is None.
 
         Args:
-            timeout: Seconds; None: the object's default.
+            timeout: Seconds. Defaults to the object's timeout.
 
         Returns:
             The object.
 
         Raises:
             ConnectError: There is no signalling server.
-            ConnectTimeout: It did not answer in time.
-            ServerError: It refused the registration.
+            ConnectTimeout: The server did not answer in time.
+            ServerError: The server refused the registration.
             ProtocolError: `meta` is not a JSON value, or longer than 64 KiB.
-            ConnectionLost: The server closes each connection; the role was closed meanwhile, from outside of the callback that
-                calls this for example; or it is suspended and was not registered again in time.
+            ConnectionLost: The server closes each connection; the role was closed meanwhile, for example by another thread
+                while a callback calls this; or it is suspended and was not registered again in time.
             RuntimeError: The object was inherited by `fork`, gevent or eventlet has patched threads or sockets, or this would
                 block the event loop.
         """
@@ -155,7 +155,7 @@ class RoleObject:
         try:
             self._life.start(self._deadline(timeout), self._callbacks.is_current)
         except ConnectError as error:
-            # Whoever gives `retry` knows what it can do; a server that answers, even by refusing, is there.
+            # The hint is not for programs that give `retry`, nor for a server that has answered, even by a refusal.
             if self._retry is DEFAULT_RETRY and error.status is None and not self._life.has_met_server:
                 error.args = (
                     f"{error} With retry=Retry(wait_for_server=True) start() waits for a server, within its timeout.",
@@ -164,16 +164,16 @@ class RoleObject:
         return self
 
     def close(self, timeout: float | None = None) -> None:
-        """Deliver what was sent, end everything and disconnect; idempotent, from any thread and from callbacks.
+        """Deliver what was sent, close all sessions and disconnect; idempotent, callable from any thread and from callbacks.
 
-        From a callback it returns before the callbacks that are still to be delivered. A callback that does not return within
-        the timeout keeps its thread until it does, which is logged.
+        Called from a callback, it returns before the remaining callbacks are called. A callback that does not return within the
+        timeout keeps its thread until it does, which is logged.
 
         Args:
-            timeout: Seconds for the delivery of what was sent; None: the object's default.
+            timeout: Seconds for the delivery of what was sent. Defaults to the object's timeout.
 
         Raises:
-            WaitTimeout: It is not closed yet; it will be as soon as what holds it up allows.
+            WaitTimeout: The object is not closed yet. It will be once the event loop or the network allows it.
             RuntimeError: The object was inherited by `fork`, or this would block the event loop.
         """
         self._check_may_block("closing")
@@ -192,14 +192,15 @@ class RoleObject:
 
         Raises:
             ConnectionLost: The object is not started, or the signalling connection was lost and is not made again.
-            ConnectError: It could not be made again: `Retry.give_up_after` has passed, or the server refuses this peer.
+            ConnectError: The connection could not be made again: `Retry.give_up_after` has passed, or the server refuses this
+                peer.
             KeyboardInterrupt: Ctrl-C.
             RuntimeError: The object was inherited by `fork`.
         """
         self._check_may_block("serving")
         if self.state is RoleState.NEW:
             self._client()
-        # In slices, because CPython may notice a signal only after the wait that it came just before.
+        # In slices: CPython may notice a signal that came just before a wait only after that wait.
         while not self._life.wait_closed(Deadline(MAX_WAIT_SECONDS)):
             continue
         self._life.raise_error()
@@ -220,7 +221,7 @@ class RoleObject:
         return Deadline(self._timeout if timeout is None else timeout)
 
     def _check_may_block(self, doing: str) -> None:
-        """Refuse a call that no other thread could serve.
+        """Refuse a call that would wait for its own thread.
 
         Raises:
             RuntimeError: The object was inherited by `fork`, or this would block the event loop.
@@ -228,10 +229,10 @@ class RoleObject:
         self._owner.check()
 
     def _client(self) -> RoleClient:
-        """The newest connection, whatever its state; does not wait.
+        """The newest connection, in whatever state; does not wait.
 
         Raises:
-            ConnectionLost: There is none.
+            ConnectionLost: There is no connection.
         """
         self._owner.check()
         client = self._signalling
@@ -240,7 +241,7 @@ class RoleObject:
         return client
 
     def _registered_client(self, deadline: Deadline, doing: str) -> RoleClient:
-        """The connection of a role that is registered, waiting for it while the role is suspended.
+        """Wait while the role is suspended, and return its connection.
 
         Raises:
             ConnectionLost: The role is not started, was closed, or was not registered again in time.
@@ -266,13 +267,13 @@ class RoleObject:
         self._signalling = self._connecting = client
         try:
             client.connect(deadline.remaining())
-            # A peer that is resumed is registered already, but has to be heard, so that the key that it showed is spent.
+            # A resumed peer is registered already, but the key that it showed is spent only once the server has heard it.
             if self._roles or self.meta is not None or client.is_resumed:
                 client.register(self._roles, self.meta, self._on_registered, deadline)
         except Exception as error:
             self._on_lost(error)
             if client.is_resumed and not client.is_given_up:
-                # The next attempt is to find the sessions.
+                # A closed connection would end the sessions, which the next attempt resumes.
                 client.break_off()
             self._drop_client(Deadline(1.0))
             raise
@@ -294,18 +295,18 @@ class RoleObject:
             client.close(deadline.remaining())
 
     def _open(self) -> None:
-        """Acquire what the role needs for as long as it is not closed; does nothing the second time."""
+        """Acquire the resources that the role needs until it is closed; idempotent."""
 
     def _release(self, deadline: Deadline) -> None:
-        """Give back, at `close` alone, what a `start` that fails leaves as it is."""
+        """Release resources that `close` ends and a failed `start` does not."""
 
     def _shut(self, deadline: Deadline) -> None:
-        """Release what `_open` acquired, if it did."""
+        """Release the resources that `_open` acquired, if there are any."""
 
     def _end_sessions(self, deadline: Deadline) -> None:
-        """End what runs on the signalling connection before it is closed."""
+        """Close the sessions, before the signalling connection is closed."""
 
-    # What follows is called by whoever changes the life, and must not block.
+    # What follows is called on every thread that changes the life, and must not block.
 
     def _on_change(self, change: StateChange) -> None:
         if change.state is RoleState.CONNECTING:
@@ -323,23 +324,23 @@ class RoleObject:
             self._callbacks.end()
 
     def _on_lost(self, error: Exception) -> None:
-        """Handle the loss of the signalling connection, also of one that was not registered yet."""
+        """Handle the loss of the signalling connection, whether or not the role was registered on it."""
 
     # What follows is called on the reader, and must not block.
 
     def _on_event(self, event: Event) -> None:
-        """Handle a message of the server that answers no request."""
+        """Handle a message of the server that is not an answer to a request."""
 
     def _on_registered(self, producers: tuple[Peer, ...]) -> None:
-        """Take the producers that there were at the registration."""
+        """Handle a registration, whose answer lists the producers."""
 
     def _emit(self, signal: Signal, **named: object) -> None:
-        """Have a signal of this object emitted on the callback threads."""
+        """Emit a signal of this object on the callback threads."""
         self._callbacks.emit(signal, self, **named)
 
 
 class _RoleWork:
-    """What a role's thread has the role do."""
+    """The role's side of `RoleThread`."""
 
     def __init__(self, role: RoleObject) -> None:
         self._role = role
@@ -360,5 +361,5 @@ class _RoleWork:
     def is_final(self, error: Exception) -> bool:
         if isinstance(error, ConnectError) and error.status in _REFUSALS:
             return not callable(self._role._endpoint.token)
-        # What is registered cannot be, whoever is asked.
+        # Every server refuses such a registration.
         return isinstance(error, ProtocolError)

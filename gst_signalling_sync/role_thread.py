@@ -1,7 +1,7 @@
-"""`RoleThread`: the thread that carries out what a role's `Life` says, and how other threads tell the life what they want.
+"""`RoleThread`: the thread that carries out the decisions of a role's `Life`, and the calls by which others change that life.
 
-Only this thread connects, registers and closes. Callers of `start` and `close` change the life and wait; nobody holds a lock
-meanwhile, so that a callback, another thread or a Ctrl-C may come at any line and finds nothing locked.
+Only this thread connects, registers and closes. Callers of `start` and `close` change the life and wait. No thread holds a lock
+meanwhile, so that callbacks, other threads and Ctrl-C never wait for one.
 """
 
 from __future__ import annotations
@@ -23,45 +23,45 @@ __all__ = ["RoleThread", "Work"]
 logger = logging.getLogger(__name__)
 
 _JOIN_SECONDS: Final = 1.0
-"""How long a thread that has nothing left to do may take to be gone."""
+"""Seconds that a thread with nothing left to do may take to end."""
 
 
 class Work(Protocol):
-    """What a role does when its life says so; all but `interrupt` and `on_change` on the role's own thread."""
+    """The role's side of its thread. All but `interrupt` and `on_change` are called on that thread."""
 
     def connect(self, attempt: Attempt) -> None:
         """Connect and register.
 
         Raises:
-            SignallingError: It could not, in time or at all.
+            SignallingError: The attempt failed, or was not complete in time.
         """
 
     def interrupt(self) -> None:
-        """Have a `connect` under way raise soon; from any thread, must not block."""
+        """Have a `connect` that is under way raise soon; called from any thread, must not block."""
 
     def end(self, deadline: Deadline, is_wanted: bool) -> None:
-        """Close everything, deliver within the deadline what was sent.
+        """Deliver what was sent, and release all resources.
 
         Args:
             deadline: For the delivery.
-            is_wanted: Whether somebody called `close`; else a `start` has failed.
+            is_wanted: Whether `close` was called; if not, a `start` has failed.
         """
 
     def on_change(self, change: StateChange) -> None:
-        """Tell users of a change; in the order of the changes, must not block."""
+        """Tell users of a change; called in the order of the changes, must not block."""
 
     def is_final(self, error: Exception) -> bool:
         """Whether another attempt would fail in the same way."""
 
 
 class RoleThread:
-    """The thread of a role, from its start to its close.
+    """The thread of a role, from `start` to `close`.
 
     Args:
-        named: The role as errors name it.
-        name: Of the thread; ``gss-`` is put before it.
-        life: What is decided.
-        work: What is done.
+        named: Name of the role in errors and log lines.
+        name: Name of the thread, without ``gss-``.
+        life: Decides what is done.
+        work: Does it.
     """
 
     def __init__(self, named: str, name: str, life: Life, work: Work) -> None:
@@ -72,7 +72,7 @@ class RoleThread:
         self._changed = Condition()
         self._life = life
         self._thread: threading.Thread | None = None
-        # For the end; set by the first `close` of a life.
+        # For the delivery at the end. Set by the first `close` of a life.
         self._ending = Deadline(0.0)
 
     @property
@@ -82,12 +82,12 @@ class RoleThread:
 
     @property
     def error(self) -> Exception | None:
-        """Why the role is suspended, or closed other than by `close`."""
+        """The error that suspended or closed the role; None: there is no such error."""
         return self._life.error
 
     @property
     def has_met_server(self) -> bool:
-        """Whether the newest start has had a connection and lost it again."""
+        """Whether the newest `start` has had a connection and lost it again."""
         return self._life.has_met_server
 
     @property
@@ -97,22 +97,22 @@ class RoleThread:
 
     @property
     def is_over(self) -> bool:
-        """Whether the role holds nothing, because it was not started or was closed."""
+        """Whether the role holds no resources: it was never started, or is closed completely."""
         return self._life.is_over
 
     def start(self, deadline: Deadline, in_callback: bool) -> None:
         """Have the role start, and wait until it is registered.
 
         Args:
-            deadline: How long to wait.
-            in_callback: Whether a callback of the role asks.
+            deadline: For the registration.
+            in_callback: Whether the caller is a callback of the role.
 
         Raises:
             ConnectionLost: The role was closed meanwhile, or is suspended and was not registered again in time.
-            SignallingError: The attempt's own error.
+            SignallingError: The attempt failed with this error.
         """
         with self._changed:
-            # Who starts a role while another thread closes it wants it started after that.
+            # A `start` during another thread's `close` takes effect after it.
             wait_for(self._changed, lambda: not self._is_closing_for(in_callback), deadline)
             registrations = self._life.registrations
             if self._life.state is RoleState.REGISTERED:
@@ -130,7 +130,7 @@ class RoleThread:
         """Wait while the role is suspended, or another thread starts it.
 
         Args:
-            deadline: How long.
+            deadline: For the registration.
             doing: What needs the server, for the error.
 
         Raises:
@@ -143,10 +143,10 @@ class RoleThread:
                 raise self._not_registered(doing)
 
     def wait_closed(self, deadline: Deadline) -> bool:
-        """Wait until the role is closed, by anybody or by a lost connection.
+        """Wait until the role is closed, by `close` or by a lost connection.
 
         Returns:
-            Whether it is.
+            Whether it is closed.
         """
         with self._changed:
             return wait_for(self._changed, lambda: self._life.state is RoleState.CLOSED, deadline)
@@ -156,8 +156,8 @@ class RoleThread:
 
         Args:
             deadline: For the delivery of what was sent.
-            in_callback: Whether a callback of the role asks.
-            grace: Seconds that the end may take beyond that.
+            in_callback: Whether the caller is a callback of the role.
+            grace: Seconds that the end may take beyond the deadline.
 
         Returns:
             Whether it has ended.
@@ -173,24 +173,24 @@ class RoleThread:
         return ended
 
     def raise_error(self) -> None:
-        """Raise why the role was closed, if it was not closed by `close`."""
+        """Raise the error that closed the role, if there is one."""
         with self._changed:
             error = self._life.error
         if error is not None:
             raise _copy_of(error)
 
     def lost(self, attempt: Attempt, error: ConnectionLost) -> None:
-        """Report that the connection of an attempt was lost; from any thread, does not block."""
+        """Report the loss of an attempt's connection; callable from any thread, does not block."""
         with self._changed:
             self._life.lost(clock.now(), attempt.number, error, has_moved=isinstance(error, AddressGone))
             self._tell()
 
     def _is_closing_for(self, in_callback: bool) -> bool:
-        # A callback that is refused needs not wait for it.
+        # A callback that is refused needs not wait for the end.
         return self._life.state is RoleState.CLOSING and not (in_callback and self._life.is_final)
 
     def _wait_registered(self, registrations: int, deadline: Deadline, doing: str) -> None:
-        """Wait for a registration beyond the so many that there were; `_changed` is held."""
+        """Wait for one registration more than `registrations`; `_changed` is held."""
 
         def is_settled() -> bool:
             return self._life.registrations > registrations or self._life.state in (
@@ -198,7 +198,7 @@ class RoleThread:
                 RoleState.CLOSED,
             )
 
-        # An attempt has the same deadline, and its error says more than that the time is over.
+        # The attempt has the same deadline, and its own error says more than a timeout here would.
         waiting = Deadline(deadline.remaining() + _JOIN_SECONDS)
         wait_for(self._changed, is_settled, waiting)
         if self._life.registrations == registrations:
@@ -210,7 +210,7 @@ class RoleThread:
             within = "" if deadline is None else f" within {deadline}"
             return ConnectionLost(f"{doing}: {self._named} is suspended and was not registered again{within}: {error}")
         if error is not None and state in (RoleState.CLOSING, RoleState.CLOSED):
-            # A copy: an exception raised in several threads would collect the traceback of each.
+            # A copy, since an exception raised in several threads would collect the traceback of each.
             return _copy_of(error)
         if state is RoleState.NEW or (state is RoleState.CLOSED and deadline is None):
             return ConnectionLost(
@@ -230,14 +230,14 @@ class RoleThread:
             self._tell()
             self._ensure_thread()
         except RuntimeError:
-            # No more threads to be had. Nothing was opened yet.
+            # The system has no more threads. No resources are held yet.
             self._life.give_up_start()
             self._life.closed()
             self._tell()
             raise
 
     def _take_back_start(self) -> None:
-        """Undo a start whose caller does not wait any more, without waiting for that longer than a Ctrl-C may take."""
+        """Undo a `start` whose caller does not wait any longer; returns soon, since the reason may be Ctrl-C."""
         if self._life.state is RoleState.CONNECTING:
             self._ending = Deadline(0.0)
             self._life.give_up_start()
@@ -258,7 +258,7 @@ class RoleThread:
         if self._thread is None:
             thread = threading.Thread(target=self._main, name=self._name, daemon=True)
             thread.start()
-            # It waits for the lock that is held here.
+            # The new thread waits for the lock that is held here, so it sees this assignment.
             self._thread = thread
 
     def _tell(self) -> None:
@@ -266,7 +266,7 @@ class RoleThread:
             self._work.on_change(change)
         self._changed.notify_all()
 
-    # The thread.
+    # What follows runs on the role's own thread.
 
     def _main(self) -> None:
         while (step := self._next_step()) is not None:
@@ -276,7 +276,7 @@ class RoleThread:
                 self._end(step)
 
     def _next_step(self) -> Attempt | Deadline | None:
-        """Wait for what is to be done: an attempt, or the end within a deadline; None: nothing, for good."""
+        """Wait for the next step: an attempt, or the end, given by its deadline; None: there is none, and the thread ends."""
         with self._changed:
             while True:
                 now = clock.now()
@@ -287,7 +287,7 @@ class RoleThread:
                 if self._life.is_over:
                     self._thread = None
                     return None
-                # In slices: the clock may jump, after a sleep of the machine for example, of which the wait knows nothing.
+                # In slices: the clock may jump, for example when the machine was suspended, and a wait does not notice that.
                 due = self._life.due
                 self._changed.wait(None if due is None else min(max(0.0, due - now), MAX_WAIT_SECONDS))
 
@@ -323,7 +323,7 @@ def _copy_of(error: Exception) -> Exception:
     try:
         twin = copy.copy(error)
     except TypeError:
-        # An exception whose arguments are not those of its constructor.
+        # The exception's arguments are not those of its constructor.
         return error
     twin.__cause__ = error.__cause__
     return twin

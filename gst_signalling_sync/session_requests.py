@@ -1,6 +1,6 @@
-"""`SessionRequests`: the sessions that other peers ask a role for, until they begin or are refused.
+"""`SessionRequests`: other peers' requests for sessions, until each session begins or is refused.
 
-`SessionAdmission` decides. What arrives for a session that has not begun is kept for it here, and costs no peer connection.
+`SessionAdmission` decides. Messages for a session that has not begun are kept here, without a peer connection.
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ __all__ = ["SessionRequest", "SessionRequests"]
 logger = logging.getLogger(__name__)
 
 SessionRequest = SessionRequested | SessionStarted
-"""How a role hears that another peer wants a session: as its producer, or as its passive consumer."""
+"""The message by which the server tells a producer, or a passive consumer, that another peer wants a session."""
 
 _LINES: Final = Rate(0.1, burst=1)
-"""Of the log, about requests that were refused."""
+"""Maximum rate of log lines about refused requests."""
 
 _TELLING_SECONDS: Final = 0.02
 _TOLD_AT_ONCE: Final = 20
-"""A thousand sessions a second are ended that a peer asks for too often."""
+"""Sessions that are refused every `_TELLING_SECONDS`, of those that a peer requests too often: a thousand per second."""
 
 BUSY: Final = "busy: other sessions have to be connected first, or there are as many as this end takes"
-"""What the other end is told, which has the reason ``"busy"`` then."""
+"""The error that the other end is told, whose reason is then ``"busy"``."""
 
 
 class Admitting(Protocol):
-    """What a role does for its requests; must not block."""
+    """The role's side of requests. Its methods must not block."""
 
     def count_interrupted(self) -> int:
-        """How many sessions are interrupted."""
+        """The number of interrupted sessions."""
 
     def is_overwhelmed(self) -> bool:
-        """Whether too many calls of receivers wait already."""
+        """Whether the queue of callbacks is full."""
 
     def begin(self, request: SessionRequest, early: list[IceMessage]) -> None:
-        """Begin a session, with the candidates that have come for it."""
+        """Begin a session, with the candidates that have come for it already."""
 
     def refuse(self, session_id: str, told: str | None) -> None:
-        """Tell the other end that there will be no session, and why if it is to know."""
+        """Tell the other end that there will be no session, with the reason `told`; None: without a reason."""
 
     def give_up(self, session_id: str) -> None:
-        """End a session that has begun and is not connected."""
+        """Close a session that has begun and is not connected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,15 @@ class _Waiting:
 
 
 class SessionRequests:
-    """Requests on their way; from any thread, as the reader brings them and the loop tells what becomes of them.
+    """The requests of a role that are not decided yet; callable from any thread.
+
+    The reader adds requests, and the loop tells what became of sessions.
 
     Args:
-        named: The role as log lines name it.
-        limits: What others may use of it.
-        role: Does what is decided.
-        met: Counts the limits that others meet.
+        named: Name of the role in log lines.
+        limits: What other peers may use of the role.
+        role: Carries out the decisions.
+        met: Counts the limits that other peers meet.
     """
 
     def __init__(self, named: str, limits: SessionLimits, role: Admitting, met: LimitCounts) -> None:
@@ -80,24 +82,24 @@ class SessionRequests:
         self._met = met
         self._candidates = limits.candidates
         self._role = role
-        # Guards what follows. Held while sessions are begun, so that what the reader brings for one finds it here or begun.
+        # Guards all that follows. Held while sessions begin, so that the reader finds a session either here or begun.
         self._lock = threading.RLock()
         self._admission = SessionAdmission(limits)
         self._waiting: dict[str, _Waiting] = {}
         self._loop: LoopThread | None = None
-        # The loop's own; and when it is to fire, math.inf where there is none.
+        # The timer, which is used on the loop only, and the time at which it fires; math.inf: there is no timer.
         self._timer: asyncio.TimerHandle | None = None
         self._wakes_at = math.inf
-        # Whether nothing begins, because there is no server to say it to.
+        # Whether no session begins, because the signalling connection is lost.
         self._is_held = False
-        # To be ended at the server, when there is time for it.
+        # Sessions that a peer requests too often; they are refused at a limited rate.
         self._unwanted: deque[str] = deque()
         self._tells_unwanted = False
         self._lines = TokenBucket(_LINES)
         self._refused = 0
 
     def open(self, loop: LoopThread) -> None:
-        """Take requests from now on, with a loop for what is due later."""
+        """Accept requests from now on, with a loop for timers."""
         with self._lock:
             self._loop = loop
             self._wakes_at = math.inf
@@ -105,21 +107,21 @@ class SessionRequests:
             self._is_held = False
 
     def close(self) -> None:
-        """Take no requests any more, and forget those that have not begun."""
+        """Accept no more requests, and forget those whose sessions have not begun."""
         with self._lock:
             self._loop = None
             self.drop()
 
     def hold(self) -> None:
-        """Begin nothing until `drop`: the signalling connection is lost, and it is not known what the server remembers."""
+        """Begin no session until `drop`, since the signalling connection is lost and the server may have forgotten sessions."""
         with self._lock:
             self._is_held = True
 
     def drop(self, keep: frozenset[str] = frozenset()) -> None:
-        """Forget the requests that have not begun and that the server has forgotten, and go on with the others.
+        """Forget requests that the server has forgotten, and go on with the others.
 
         Args:
-            keep: The ids of the sessions that it has not forgotten.
+            keep: The ids of the sessions that the server knows. Defaults to none.
         """
         with self._lock:
             self._unwanted.clear()
@@ -132,7 +134,7 @@ class SessionRequests:
         return session_id in self._waiting
 
     def ask(self, request: SessionRequest) -> None:
-        """Take a request; on the reader."""
+        """Add a request; on the reader."""
         now = clock.now()
         with self._lock:
             if self._loop is None:
@@ -142,7 +144,7 @@ class SessionRequests:
                 self._note(now, f"session {request.session_id} was asked for a second time")
                 return
             if not self._admission.may_ask(request.peer_id, now):
-                # Others shall not wait for its being told.
+                # Refusing is delayed, so that other peers' messages need not wait for it.
                 self._met.note("requests_per_peer")
                 self._unwanted.append(request.session_id)
                 self._tell_unwanted_later()
@@ -164,19 +166,19 @@ class SessionRequests:
                 self._proceed()
 
     def refuse_unasked(self, request: SessionRequest) -> None:
-        """Refuse a session with a peer that takes none from others; on the reader."""
+        """Refuse a session because this role accepts no sessions that others start; on the reader."""
         with self._lock:
             self._role.refuse(request.session_id, "not a passive consumer")
             self._note(clock.now(), f"session {request.session_id} with peer {request.peer_id} was not asked for")
 
     def keep(self, event: Event) -> bool:
-        """Keep a message for a session that has not begun, or drop what cannot be of use to it; on the reader.
+        """Keep a candidate for a session that has not begun, or drop another message for it; on the reader.
 
         Args:
-            event: Of the server.
+            event: A message of the server.
 
         Returns:
-            Whether its session has not begun.
+            Whether it is for a session that has not begun.
         """
         session_id: str | None = getattr(event, "session_id", None)
         if session_id not in self._waiting:
@@ -193,10 +195,10 @@ class SessionRequests:
             return True
 
     def withdraw(self, session_id: str) -> bool:
-        """Take note that the other end does not want a session any more; on the reader.
+        """Record that the other end does not want a session any more; on the reader.
 
         Returns:
-            Whether it had not begun: then it never does.
+            Whether the session had not begun, so that it never does.
         """
         with self._lock:
             if session_id not in self._waiting:
@@ -205,19 +207,19 @@ class SessionRequests:
             return True
 
     def connected(self, session_id: str) -> None:
-        """Take note that a session is connected, whoever asked for it."""
+        """Record that a session is connected, whichever end requested it."""
         with self._lock:
             self._admission.connected(session_id)
             self._proceed()
 
     def ended(self, session_id: str) -> None:
-        """Take note that a session has ended, whoever asked for it."""
+        """Record that a session has ended, whichever end requested it."""
         with self._lock:
             self._admission.ended(session_id)
             self._proceed()
 
     def _proceed(self) -> None:
-        """Do what is due; the lock is held."""
+        """Carry out the decisions that are due; the lock is held."""
         if self._loop is None or self._is_held or not self._waiting:
             return
         now = clock.now()
@@ -240,7 +242,7 @@ class SessionRequests:
         return self._role.count_interrupted() if self._admission.is_crowded else 0
 
     def _wake_after(self, seconds: float) -> None:
-        """Proceed later; on the loop."""
+        """Set the timer; on the loop."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(seconds, self._wake)
@@ -257,7 +259,7 @@ class SessionRequests:
             self._loop.call(lambda: asyncio.get_running_loop().call_later(_TELLING_SECONDS, self._tell_unwanted))
 
     def _tell_unwanted(self) -> None:
-        """End some sessions that a peer asks for too often; on the loop."""
+        """Refuse some of the sessions that a peer requests too often; on the loop."""
         with self._lock:
             self._tells_unwanted = False
             for _ in range(min(_TOLD_AT_ONCE, len(self._unwanted))):

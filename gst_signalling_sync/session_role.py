@@ -1,4 +1,4 @@
-"""What `Producer` and `Consumer` share: sessions, by id, on the loop that all of WebRTC runs on."""
+"""`SessionRole`: the base of `Producer` and `Consumer`, which has sessions and the tracks that it sends in them."""
 
 from __future__ import annotations
 
@@ -69,16 +69,16 @@ class SessionRole(RoleObject):
     """A role object that has sessions.
 
     Args:
-        uri: Of the signalling server.
-        roles: What to register as.
-        meta: What to register with.
-        host: Instead of `uri`.
-        port: Instead of `uri`.
+        uri: The signalling server's address.
+        roles: Roles to register as.
+        meta: JSON value to register with.
+        host: Host of the server, instead of `uri`.
+        port: Port of the server, instead of `uri`.
         timeout: Seconds that a blocking call may take by default.
         ice_servers: The short form of `ice`.
-        ice: Which servers, ports and interfaces sessions use; None: those of the environment.
-        retry: How a lost signalling connection is made again; None: not at all.
-        interrupted_after: Seconds of silence after which a session is interrupted.
+        ice: Servers, ports and interfaces that sessions use; None: those of the environment.
+        retry: How a lost signalling connection is made again; None: it is not.
+        interrupted_after: Seconds without any packet from the peer after which a session is interrupted.
         limits: What other peers may use of the role; None: the defaults.
     """
 
@@ -116,26 +116,27 @@ class SessionRole(RoleObject):
         # Guards the sessions, which the reader adds and the loop removes; notified when one changes its state.
         self._sessions_changed = Condition()
         self._sessions: dict[str, Session] = {}
-        # Those that other peers started and `wait_for_session` has not given out.
+        # Sessions that other peers started and that `wait_for_session` has not returned.
         self._arrived: deque[Session] = deque()
         self._own_ids: set[str] = set()
         self._is_closing = False
-        # Of a role that came back: the sessions that the server knows, until it is known which of them there are. The reader's.
+        # After a reconnection: the sessions that the server knows, until they are compared with those of the role. Used on the
+        # reader only.
         self._kept_ids: frozenset[str] = frozenset()
         self._sent = SentTracks()
         self._control = _Controlling(self, self._owner.check)
-        # Whose threads may have to be waited for: those that were removed too. Guarded by the lock of the sessions.
+        # All sources, including removed ones: `close` waits for their threads. Guarded by `_sessions_changed`.
         self._sources: WeakSet[RoleSource] = WeakSet()
         self._players: list[Player] = []
-        # Whether players play as soon as there are any; written by the role's own thread.
+        # Whether an added player starts at once. Written by the role's own thread.
         self._plays = False
 
     _offers: ClassVar[bool]
-    """Whether it makes the offers of its sessions once they run."""
+    """Whether this role makes the offers of its sessions once they run."""
 
     @property
     def sessions(self) -> list[Session]:
-        """The sessions that are open, in the order in which they were requested; none in a forked child."""
+        """The open sessions, in the order in which they were requested. Empty in a forked child."""
         if not self._owner.is_here:
             return []
         with self._sessions_changed:
@@ -152,38 +153,38 @@ class SessionRole(RoleObject):
         encoder: str | None = None,
         replaces: VideoSource | EncodedVideoSource | None = None,
     ) -> VideoSource:
-        """Add a video track, to the sessions that run already too; `VideoSource.pause` and `VideoSource.remove` are for later.
+        """Add a video track to all sessions, including those that run already.
 
-        A producer offers it to every session. A consumer talks back: it goes out on the first video track that the producer
-        offers to receive on as well. Where there is none, a producer of this library is asked for one, and with others it is
-        logged. See ``docs/topics/tracks.rst``.
+        A producer offers the track in every session. A consumer sends it on the first video track that the producer offers to
+        receive on too. Without such a track, a producer of this library is asked for one; with other producers this is logged.
+        See ``docs/topics/tracks.rst``. `VideoSource.pause` and `VideoSource.remove` change the track later.
 
         Args:
-            fps: Frames per second at the most.
-            codecs: What it may be encoded in, the preferred one first; each session gets the first that its peer takes. Also
-                ``"VP9"`` and ``"AV1"``, which look better at the same bitrate and take more of a processor.
-            bitrate: Bits per second: the highest, or the lowest and the highest. None: by the size of the frames, 0.08 per
-                pixel. Within the limits it follows the links: it is the lowest of what they carry, but at least half of what
-                the median of them does, so that one bad link does not take the video from the others.
-            degradation: What is given up where that is too little for the frames, in the W3C's words: ``"balanced"``, the frame
-                rate first, down to half, then the size; ``"maintain-framerate"``; ``"maintain-resolution"``.
-            name: By which the other end knows the track: ``session.videos["wrist"]`` here, ``track.id`` in a browser, the pad's
+            fps: Maximum frame rate, in frames per second. Defaults to 30.
+            codecs: Codecs in order of preference; each session uses the first that its peer accepts. ``"VP9"`` and ``"AV1"``
+                look better at the same bitrate and take more of a processor. Defaults to VP8, then H264.
+            bitrate: Maximum in bit/s, or ``(minimum, maximum)``. Defaults to 0.08 bit per pixel and frame. Within these bounds
+                the bitrate is the lowest that a link carries, but at least half of the links' median, so that one bad link does
+                not take the video from the others.
+            degradation: What is reduced when the bitrate is too low for the frames, in the W3C's words: ``"balanced"`` (the
+                frame rate down to half, then the size), ``"maintain-framerate"`` or ``"maintain-resolution"``.
+            name: Name of the track at the other end: ``session.videos["wrist"]`` here, ``track.id`` in a browser, the pad's
                 ``msid`` in GStreamer. 1 to 64 letters, digits and ``!#$%&'*+-.^_`{|}~``, unique among the video tracks.
             encoder: None or ``"software"``: the processor encodes. ``"auto"``: hardware that this PyAV and this machine have,
-                which is tried here and takes up to some seconds; its codec comes first then. Or FFmpeg's name of one, such as
-                ``"h264_v4l2m2m"`` or ``"h264_nvenc"``. Where hardware does not work, or no longer, software takes over:
+                which this call tries for up to some seconds; its codec is then the preferred one. Or FFmpeg's name of an
+                encoder, such as ``"h264_v4l2m2m"`` or ``"h264_nvenc"``. Software takes over when hardware fails;
                 `VideoSource.encoders` and `VideoSource.encoder_failure` tell.
-            replaces: The video source whose place it takes, and which is removed. Without another `name` it has the same one,
-                and receivers go on, without a new description where the codec is one of the old one's: the W3C's
-                ``replaceTrack``. None: it is another track.
+            replaces: Video source to remove and whose place the new one takes, as in the W3C's ``replaceTrack``. Unless another
+                `name` is given it keeps the name, and receivers go on; if it has one of the old source's codecs, no new
+                description is needed. Defaults to None: the track is another one.
 
         Returns:
-            What frames are written to.
+            The source, to which frames are written.
 
         Raises:
-            ValueError: There is no such codec or encoder here, or no such preference, a number is out of range, the name is no
-                such name or that of another track, or there is no such source to replace.
-            TracksFixed: This is a consumer in a session with a producer of another program, which cannot get it.
+            ValueError: There is no such codec, encoder or preference, a number is out of range, the name is malformed or that
+                of another track, or there is no such source to replace.
+            TracksFixed: This is a consumer in a session with a producer of another program, which cannot receive the track.
             RuntimeError: The object was inherited by `fork`.
         """
         from .webrtc.media.sending.video_source import VideoSource
@@ -206,17 +207,17 @@ class SessionRole(RoleObject):
 
         Args:
             codec: ``"H264"`` or ``"VP8"``.
-            fps: Frames per second at the most.
-            name: As of `add_video`.
-            replaces: As of `add_video`.
+            fps: Maximum frame rate, in frames per second. Defaults to 30.
+            name: Name of the track; see `add_video`.
+            replaces: Video source to replace; see `add_video`.
 
         Returns:
-            What access units are written to.
+            The source, to which access units are written.
 
         Raises:
-            ValueError: There is no such codec here, a number is out of range, the name is no such name or that of another
-                track, or there is no such source to replace.
-            TracksFixed: As of `add_video`.
+            ValueError: There is no such codec, a number is out of range, the name is malformed or that of another track, or
+                there is no such source to replace.
+            TracksFixed: This is a consumer in a session with a producer of another program, which cannot receive the track.
             RuntimeError: The object was inherited by `fork`.
         """
         from .webrtc.media.sending.encoded_video_source import EncodedVideoSource
@@ -240,22 +241,23 @@ class SessionRole(RoleObject):
         """Add an audio track, sent as Opus; see `add_video`.
 
         Args:
-            rate: Samples per second of what is written, 8000 to 192000.
-            channels: 1 or 2.
-            name: As of `add_video`, unique among the audio tracks.
-            low_delay: Whether packets are of 10 ms instead of 20, which takes more of the link for the same sound.
-            fec: Whether each packet repeats what the one before had, so that a lost one is made good by the next, for twice
-                the bits: RED (RFC 2198) for receivers that take it, such as this library and Chromium. True: always, and
-                Opus's in-band FEC for others. None: RED while more than about 2 % of the link's packets are lost.
-            replaces: The audio source whose place it takes, as of `add_video`.
+            rate: Sample rate of the sound that is written, in Hz, 8000 to 192000. Defaults to 48000.
+            channels: 1 or 2. Defaults to 1.
+            name: Name of the track, unique among the audio tracks; see `add_video`.
+            low_delay: Whether packets have 10 ms of sound instead of 20, which takes more of the link for the same sound.
+                Defaults to False.
+            fec: Whether each packet repeats the sound of the one before, which replaces a lost packet and doubles the bitrate.
+                This is RED (RFC 2198), for receivers that accept it, such as this library and Chromium. True: always, with
+                Opus's in-band FEC for other receivers. Defaults to None: RED while more than about 2 % of the packets are lost.
+            replaces: Audio source to replace; see `add_video`.
 
         Returns:
-            What sound is written to.
+            The source, to which sound is written.
 
         Raises:
-            ValueError: A number is out of range, the name is no such name or that of another track, or there is no such source
-                to replace.
-            TracksFixed: As of `add_video`.
+            ValueError: A number is out of range, the name is malformed or that of another track, or there is no such source to
+                replace.
+            TracksFixed: This is a consumer in a session with a producer of another program, which cannot receive the track.
             RuntimeError: The object was inherited by `fork`.
         """
         from .webrtc.media.sending.audio_source import AudioSource
@@ -279,34 +281,35 @@ class SessionRole(RoleObject):
         fps: float | None = None,
         encoder: str | None = None,
     ) -> Player:
-        """Add the video and audio of a file, a camera or a stream. It plays in real time from `start` to `close`.
+        """Add the video and audio of a file, a camera or a stream, which play in real time from `start` to `close`.
 
-        It is opened here, once, and stays open until `close`, also of an object that was never started.
+        This call opens the file, camera or stream, which stays open until `close`, even if the object is never started.
 
         Args:
-            path: A file, a camera such as ``/dev/video0``, a URL, or ``pipe:0``, the standard input: whatever FFmpeg opens.
-            loop: Whether a file begins again at its end, and a camera or stream that breaks off is opened again.
-            name: Of its video and of its audio, as of `add_video`.
-            format: FFmpeg's name of what reads it, such as ``"mjpeg"``. None: by its content.
-            options: Of that, by FFmpeg's names, such as ``{"rtsp_transport": "udp", "timeout": "2000000"}`` (microseconds) of
-                an RTSP camera. None: none; RTSP goes over TCP where the camera has it.
-            pass_through: Whether video that is H264 or VP8 already and sound that is Opus are sent as they are, to those that
-                take them. False: all is encoded, and its bitrate follows the links.
-            size: Width and height in pixels of the video. A camera is asked for it; what has another size is scaled, and hence
-                encoded. None: as it is.
-            fps: Frames per second at the most. A camera is asked for it; of what has more some are left out, and the others
-                encoded. None: as many as there are, up to 60.
-            encoder: As of `add_video`, for video that is encoded.
+            path: Whatever FFmpeg opens: a file, a camera such as ``/dev/video0``, a URL, or ``pipe:0`` for the standard input.
+            loop: Whether a file begins again at its end, and a camera or stream that breaks off is opened again. Defaults to
+                False.
+            name: Name of both its video track and its audio track; see `add_video`.
+            format: FFmpeg's name of the input format, such as ``"mjpeg"``. Defaults to None: FFmpeg looks at the content.
+            options: Options for it by FFmpeg's names, such as ``{"rtsp_transport": "udp", "timeout": "2000000"}``
+                (microseconds) for an RTSP camera. Defaults to none; RTSP then uses TCP if the camera supports it.
+            pass_through: Whether H264 and VP8 video and Opus sound are sent unchanged to peers that accept them. If False,
+                everything is encoded, and its bitrate follows the links. Defaults to True.
+            size: Width and height of the video, in pixels. A camera is asked for it; video of another size is scaled, and
+                hence encoded. Defaults to the video's own size.
+            fps: Maximum frame rate, in frames per second. A camera is asked for it; frames beyond it are left out, and the
+                others encoded. Defaults to the video's own, up to 60.
+            encoder: Encoder for video that is encoded; see `add_video`.
 
         Returns:
             The player, which this object closes.
 
         Raises:
-            ValueError: The name is no such name or that of another track, the size or frame rate is out of range, or there is
-                no such encoder.
-            TypeError: The options are no strings.
+            ValueError: The name is malformed or that of another track, the size or frame rate is out of range, or there is no
+                such encoder.
+            TypeError: The options are not strings.
             MediaError: It cannot be opened, or has neither video nor audio that can be decoded.
-            TracksFixed: As of `add_video`.
+            TracksFixed: This is a consumer in a session with a producer of another program, which cannot receive the tracks.
             RuntimeError: The object was inherited by `fork`.
         """
         from .webrtc.media.playing.player import Player
@@ -333,7 +336,7 @@ class SessionRole(RoleObject):
         return player
 
     def _send(self, sources: Sequence[RoleSource], replaced: RoleSource | None) -> None:
-        """Send sources to every session, those that run too."""
+        """Send sources in every session, including those that run already."""
         if replaced is None:
             self._check_may_add(f"adding {', '.join(map(repr, sources))}")
         with self._sessions_changed:
@@ -385,7 +388,7 @@ class SessionRole(RoleObject):
 
     def _connect(self, attempt: Attempt) -> None:
         super()._connect(attempt)
-        # A player that has ended meanwhile does not begin again because the connection to a server does.
+        # Only the first connection starts players: one that has ended does not begin again with the next connection.
         if not self._plays:
             self._plays = True
             for player in self._players:
@@ -422,7 +425,7 @@ class SessionRole(RoleObject):
         try:
             self._loop.run(end_all(), ending, f"closing the sessions of the {self._kind}")
         except WaitTimeout as error:
-            # Something of the user's blocks the event loop. The rest can be closed all the same.
+            # The user's code blocks the event loop. Everything else can still be closed.
             logger.error("%s", error)
         for session in sessions:
             session.media.finish_recordings(deadline)
@@ -430,7 +433,7 @@ class SessionRole(RoleObject):
     def _await_connected(
         self, session: Session, deadline: Deadline, begin: Callable[[], None] = lambda: None
     ) -> Session:
-        """Wait for a session, having begun its negotiation; one that its caller gives up is ended."""
+        """Begin the negotiation of a session, and wait until it is connected; end the session if the caller gives up."""
         try:
             begin()
             session.wait_connected(deadline)
@@ -443,11 +446,11 @@ class SessionRole(RoleObject):
         return session
 
     def _new_session(self, peer_id: str, tracks: TrackChoice = EVERYTHING) -> Session:
-        """A session that is not registered yet, for want of an id.
+        """Make a session, which has no id and is not registered yet.
 
         Args:
-            peer_id: The other end.
-            tracks: Which of its tracks are taken.
+            peer_id: The other end's peer id.
+            tracks: Tracks of the other end that are taken. Defaults to all.
         """
         if self._loop is None:
             raise ConnectionLost(f"the {self._kind} is closed")
@@ -470,15 +473,15 @@ class SessionRole(RoleObject):
         return session
 
     def _register(self, session: Session, session_id: str, ours: bool = False) -> None:
-        """Give a session its id; from here on the messages for it reach it. On the reader.
+        """Give a session its id, by which messages reach it from now on; on the reader.
 
         Args:
             session: The session.
             session_id: Its id.
-            ours: Whether this role started it, whose caller then gets it.
+            ours: Whether this role started it; `wait_for_session` then does not return it. Defaults to False.
 
         Raises:
-            ConnectionLost: The role is being closed, and takes no more sessions; the other end is told.
+            ConnectionLost: The role is being closed, and takes no more sessions. The other end is told.
         """
         session.id = session_id
         with self._sessions_changed:
@@ -502,7 +505,7 @@ class SessionRole(RoleObject):
         raise WaitTimeout(f"{doing}: none within {deadline}")
 
     def _on_request(self, request: SessionRequest) -> None:
-        """Handle that another peer wants a session; on the reader."""
+        """Handle another peer's request for a session; on the reader."""
         offer = request.offer if isinstance(request, SessionRequested) else None
         if request.peer_id == self._client().peer_id:
             self._refuse(request.session_id, "rejected: a peer has no session with itself")
@@ -517,8 +520,8 @@ class SessionRole(RoleObject):
         """Begin a session that another peer asked for; on the reader or the loop.
 
         Args:
-            request: What it asked for.
-            early: Its candidates that have come already.
+            request: The peer's request.
+            early: Candidates that have come for the session already.
         """
 
     def _refuse(self, session_id: str, told: str | None) -> None:
@@ -535,8 +538,8 @@ class SessionRole(RoleObject):
 
     def _on_registered(self, producers: tuple[Peer, ...]) -> None:
         super()._on_registered(producers)
-        # What waited at the server has come by now. A session that is still unknown was lost with the connection before, or has
-        # ended at this end meanwhile.
+        # Messages that waited at the server have come by now. A session that is still unknown was lost with the previous
+        # connection, or has ended at this end meanwhile.
         kept, self._kept_ids = self._kept_ids, frozenset()
         for session_id in kept - self._known(kept).keys():
             if session_id not in self._requests:
@@ -574,7 +577,7 @@ class SessionRole(RoleObject):
                     session.link.on_end(error, mark)
 
     def _on_peer_back(self, session: Session) -> None:
-        """Handle that the peer of a session was away from the server and is back; on the reader."""
+        """Handle the return of a session's peer that was away from the server; on the reader."""
 
     def _on_sdp(self, session_id: str, kind: SdpType, sdp: str) -> None:
         if session := self._session(session_id):
@@ -596,12 +599,12 @@ class SessionRole(RoleObject):
         with self._sessions_changed:
             session = self._sessions.get(session_id)
         if session is None:
-            # Ordinary: a candidate that was under way when the session ended.
+            # This is ordinary: a candidate was under way when the session ended.
             logger.debug("dropped a message for session %s, which is not ours or is closed", session_id)
         return session
 
     def _on_settled(self, session: Session) -> None:
-        """Take note of a session's new state; on the loop."""
+        """Handle that a session is connected or closed; on the loop."""
         if session.state == "connected":
             self._requests.connected(session.id)
         if session.resumes is not None and session.state == "connected":
@@ -617,7 +620,7 @@ class SessionRole(RoleObject):
             self._sessions_changed.notify_all()
 
     def _hand_over(self, session: Session, successor: Session) -> None:
-        """Have a session go on with the connection of another one, which was made for that; on the loop."""
+        """Have a session go on with the connection of another one, which was made for this; on the loop."""
         with self._sessions_changed:
             if session.state == "resuming" and not self._is_closing:
                 self._sessions.pop(session.id, None)
@@ -626,14 +629,14 @@ class SessionRole(RoleObject):
             self._sessions_changed.notify_all()
 
     def _on_finished(self, session: Session) -> None:
-        """Forget a session that is closed, now that `close` has no thread of its to wait for; on the loop."""
+        """Forget a closed session that has no thread left for `close` to wait for; on the loop."""
         with self._sessions_changed:
             self._sessions.pop(session.id, None)
         self._requests.ended(session.id)
 
 
 class _Admitting:
-    """What a role does for the requests of other peers."""
+    """The role's side of `SessionRequests`."""
 
     def __init__(self, role: SessionRole) -> None:
         self._role = role
@@ -657,7 +660,7 @@ class _Admitting:
 
 
 class _Controlling:
-    """What a role does with its tracks when their sources ask for it; on any thread."""
+    """The role's side of its sources, which pause and remove their tracks through it; on any thread."""
 
     def __init__(self, role: SessionRole, check_process: Callable[[], None]) -> None:
         self._role = role

@@ -1,4 +1,4 @@
-"""`SessionTerms`: what a consumer asks for when it starts a session, and again when the session is resumed."""
+"""`SessionTerms`: what a consumer asks for when it starts a session, and when the session is resumed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["DEFAULT_TERMS", "SessionTerms"]
 
 @dataclass(frozen=True)
 class SessionTerms:
-    """How a session begins.
+    """The terms of a session.
 
     Attributes:
-        offer: Whether the offer is made here.
-        tracks: Which of the producer's tracks are taken.
+        offer: Whether this end makes the offer. Defaults to False.
+        tracks: Tracks of the producer that are taken. Defaults to all.
 
     Raises:
-        ValueError: Tracks are to be taken by their names, which an offer made here cannot know.
+        ValueError: Tracks are given by name and this end makes the offer, in which the producer's names are not known.
     """
 
     offer: bool = False
@@ -33,4 +33,4 @@ class SessionTerms:
 
 
 DEFAULT_TERMS: Final = SessionTerms()
-"""What a session begins with where nothing else is asked for."""
+"""The terms of a session for which nothing else is asked."""

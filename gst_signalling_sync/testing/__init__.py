@@ -1,8 +1,8 @@
-"""For tests of programs that use this library: a signalling server and a connected pair of peers.
+"""Tools for tests of programs that use this library: a signalling server, a connected pair of peers and a simulated network.
 
-A pytest plugin, which pytest finds by itself: the fixtures `signalling_server`, `peer_pair` and `simulated_network`. Other test
-frameworks use `SignallingServer(port=0)`, `connected_peers` and `network.SimulatedNetwork` as context managers, and need no
-pytest.
+This is a pytest plugin that pytest finds by itself, with the fixtures `signalling_server`, `peer_pair` and `simulated_network`.
+Other test frameworks use `SignallingServer(port=0)`, `connected_peers` and `network.SimulatedNetwork` as context managers, and
+need no pytest.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-# pytest imports this module in every run, so what takes time to import waits until a test asks for it.
+# pytest imports this module in every run, so slow imports are delayed until a test needs them.
 if TYPE_CHECKING:
     from .. import Consumer, DataChannel, Producer, Session, SignallingServer
     from .network import SimulatedNetwork
@@ -29,16 +29,16 @@ _LABEL: Final = "data"
 
 @dataclass(frozen=True)
 class PeerPair:
-    """A producer and a consumer in a session with an open data channel, and the server that brought them together.
+    """A producer and a consumer in a session with an open data channel, and their signalling server.
 
     Attributes:
-        server: The signalling server; further peers may use it too.
-        producer: The producer, named `PRODUCER_NAME`.
+        server: The signalling server, which other peers may use too.
+        producer: The producer, whose name is `PRODUCER_NAME`.
         consumer: The consumer.
-        producer_session: The session, as the producer sees it.
-        consumer_session: The same session, as the consumer sees it.
-        producer_channel: The data channel labelled ``data``, ordered and reliable, as the producer sees it.
-        consumer_channel: The same channel, as the consumer sees it.
+        producer_session: The session object of the producer.
+        consumer_session: The session object of the consumer.
+        producer_channel: The producer's object of the data channel ``data``, which is ordered and reliable.
+        consumer_channel: The consumer's object of the same channel.
     """
 
     server: SignallingServer
@@ -52,17 +52,17 @@ class PeerPair:
 
 @contextmanager
 def connected_peers(server: SignallingServer) -> Iterator[PeerPair]:
-    """Connect a producer and a consumer; on exit both are closed, the server is not.
+    """Connect a producer and a consumer. On exit both are closed; the server is not.
 
     Args:
-        server: A signalling server that runs.
+        server: A running signalling server.
 
     Yields:
-        The pair, its channel open at both ends.
+        The pair, with the channel open at both ends.
 
     Raises:
-        SessionClosed: The peers could not come together.
-        WaitTimeout: They did not within 10 s.
+        SessionClosed: The peers could not connect.
+        WaitTimeout: The peers did not connect within 10 s.
     """
     from .. import Consumer, Producer
 
@@ -85,7 +85,7 @@ def connected_peers(server: SignallingServer) -> Iterator[PeerPair]:
 try:
     import pytest
 except ModuleNotFoundError:
-    # Nobody can ask for fixtures then.
+    # Without pytest there are no fixtures.
     pass
 else:
 
@@ -93,8 +93,8 @@ else:
     def signalling_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SignallingServer]:
         """A signalling server on a free port, for one test.
 
-        For that long it is the default server as well (``$GST_SIGNALLING_URI``): code under test that gives no address, and the
-        processes that it starts, find it.
+        During the test it is also the default server (``$GST_SIGNALLING_URI``), so that code under test without an address, and
+        processes that it starts, use it.
         """
         from ..endpoint import URI_VARIABLE
         from ..server import SignallingServer
@@ -111,7 +111,7 @@ else:
 
     @pytest.fixture
     def simulated_network(signalling_server: SignallingServer) -> Iterator[Callable[..., SimulatedNetwork]]:
-        """Makes a network of a `LinkProfile`: peers that take its ``uri`` for the server's are behind it."""
+        """Makes a network from a `LinkProfile`. Peers that use its ``uri`` instead of the server's are behind it."""
         from .network import SimulatedNetwork
 
         with ExitStack() as stack:

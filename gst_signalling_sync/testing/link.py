@@ -1,4 +1,4 @@
-"""`LinkProfile`, `SimulatedLink`: a network link with rate, queue, delay, jitter, losses and reordering. No I/O, no clock.
+"""`SimulatedLink`: a network link with rate, queue, delay, jitter, losses and reordering. No I/O and no clock.
 
 ::
 
@@ -16,24 +16,27 @@ from typing import Final
 __all__ = ["LinkProfile", "SimulatedLink"]
 
 _REORDERED_SECONDS: Final = 0.01
-"""By which a packet that is overtaken is later, at least."""
+"""Minimum by which an overtaken packet is late, in seconds."""
 
 
 @dataclass(frozen=True)
 class LinkProfile:
-    """What one direction of a link does to packets.
+    """The properties of one direction of a link.
 
     Attributes:
-        rate: Bits per second, with all headers; None: no limit.
-        queue: Seconds that a packet waits at most until those before it are sent; one that would wait longer is dropped.
-        policed: Whether nothing waits: what exceeds the rate is dropped at once, but for a burst of `queue` seconds.
-        delay: Seconds that each packet takes.
-        jitter: Seconds by which a packet takes more or less than `delay`, at most; packets keep their order.
-        loss: Share of the packets that are lost, each by itself, 0 to 1.
-        burst_every: Mean number of seconds between two bursts, in which all packets are lost; None: there are none.
-        burst_seconds: How long a burst lasts.
-        reordering: Share of the packets that others overtake.
-        changes: Seconds after the first packet, ascending, and what the link is from then on.
+        rate: Maximum rate in bit/s, with all headers. Defaults to None: no maximum.
+        queue: Maximum time that a packet waits for those before it, in seconds. A packet that would wait longer is dropped.
+            Defaults to 0.2.
+        policed: Whether packets beyond the rate are dropped at once instead of queued, except in a burst of `queue` seconds.
+            Defaults to False.
+        delay: Delay of each packet, in seconds. Defaults to 0.
+        jitter: Maximum difference of a packet's delay from `delay`, in seconds. Packets keep their order. Defaults to 0.
+        loss: Fraction of packets that are lost independently, 0 to 1. Defaults to 0.
+        burst_every: Mean time between two bursts in which all packets are lost, in seconds. Defaults to None: no bursts.
+        burst_seconds: Length of a burst, in seconds. Defaults to 0.3.
+        reordering: Fraction of packets that others overtake, 0 to 1. Defaults to 0.
+        changes: Times in seconds after the first packet, ascending, each with the link's properties from then on. Defaults to
+            no changes.
     """
 
     rate: float | None = None
@@ -58,29 +61,29 @@ class LinkProfile:
                 raise ValueError(f"{name} must be 0 s or more, not {getattr(self, name)}")
 
     def at(self, seconds: float) -> LinkProfile:
-        """What the link is some time after the first packet."""
+        """The properties of the link a number of seconds after the first packet."""
         passed = bisect_right(self.changes, seconds, key=lambda change: change[0])
         return self.changes[passed - 1][1] if passed else self
 
 
 class SimulatedLink:
-    """One direction of a link. The same packets at the same times fare the same with the same seed.
+    """One direction of a link. With the same seed, the same packets at the same times have the same results.
 
     Args:
-        profile: What it does.
-        seed: Of its random numbers.
+        profile: The properties of the link.
+        seed: Seed of its random numbers. Defaults to 1.
     """
 
     def __init__(self, profile: LinkProfile, seed: int = 1) -> None:
         self.profile = profile
         self.passed = 0
-        """Packets that were or will be delivered."""
+        """The number of packets that were or will be delivered."""
         self.dropped = 0
-        """Packets that were lost."""
+        """The number of packets that were lost."""
         self.bytes_passed = 0
         self._random = random.Random(seed)
         self._began: float | None = None
-        # When all that waits is sent; and, of a policed link, how many bits may pass, and since when.
+        # When the queue is empty; and for a policed link, how many bits may pass, and since when.
         self._free_at = 0.0
         self._allowance: float | None = None
         self._allowance_at = 0.0
@@ -91,8 +94,8 @@ class SimulatedLink:
         """Send a packet.
 
         Args:
-            size: Bytes, with all headers.
-            now: Seconds on any clock, not before the last packet's.
+            size: Size of the packet with all headers, in bytes.
+            now: The time in seconds on any clock, which must not go back.
 
         Returns:
             When it arrives; None: it is lost.
@@ -101,7 +104,7 @@ class SimulatedLink:
             self._began = now
         profile = self.profile.at(now - self._began)
         departure = self._departure(profile, size, now)
-        # Lost on its way, hence after it took its place in the queue.
+        # A lost packet takes its place in the queue first.
         if departure is None or self._random.random() < profile.loss or self._is_in_burst(profile, now):
             self.dropped += 1
             return None
@@ -114,7 +117,7 @@ class SimulatedLink:
         return arrival
 
     def _departure(self, profile: LinkProfile, size: int, now: float) -> float | None:
-        """When the last bit is sent; None: the packet is dropped."""
+        """When the last bit of a packet is sent; None: the packet is dropped."""
         if profile.rate is None:
             return now
         if profile.policed:

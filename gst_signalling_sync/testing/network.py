@@ -1,4 +1,4 @@
-"""`SimulatedNetwork`: a network between WebRTC peers, of this library or any other."""
+"""`SimulatedNetwork`: a simulated network between WebRTC peers, of this library or any other."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["SimulatedNetwork"]
 
 
 class SimulatedNetwork:
-    """A WebSocket proxy before a signalling server, which sends WebRTC's packets through a `LinkRelay`.
+    """A WebSocket proxy in front of a signalling server, which has WebRTC's packets go through a `LinkRelay`.
 
-    A session goes through it where one of its ends, or both, take its `uri` for the server's. Several networks may stand
-    before one server, each for some of its peers. Real peers, processes included, need to know nothing of it.
+    The packets of a session go through it if one of its ends, or both, use its `uri` instead of the server's. A server can have
+    several networks, each for some of its peers. Peers, even in other processes, need no other change.
 
     ::
 
@@ -32,12 +32,12 @@ class SimulatedNetwork:
                 ...
 
     Args:
-        uri: Of the signalling server.
-        profile: What happens to the packets, in each direction.
-        seed: Of its random numbers.
+        uri: The signalling server's address.
+        profile: The properties of the links, for each direction.
+        seed: Seed of their random numbers. Defaults to 1.
 
     Raises:
-        TimeoutError: It did not start within 10 s.
+        TimeoutError: The proxy did not start within 10 s.
     """
 
     def __init__(self, uri: str, profile: LinkProfile, seed: int = 1) -> None:
@@ -54,11 +54,11 @@ class SimulatedNetwork:
 
     @property
     def uri(self) -> str:
-        """What peers take for the signalling server."""
+        """The address that peers use instead of the signalling server's."""
         return f"ws://127.0.0.1:{self._port}"
 
     def close(self) -> None:
-        """Cut all connections and end the threads; idempotent."""
+        """Cut all connections and stop the threads; idempotent."""
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._closing.set)
         self._thread.join()
@@ -98,7 +98,7 @@ class SimulatedNetwork:
                         await peer.send(rewritten)
 
             pumps = [asyncio.create_task(from_peer()), asyncio.create_task(from_server())]
-            # Whichever side leaves first, the other one is told by the end of the connections.
+            # When one side leaves, the other one's connection is closed too.
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
             for pump in pumps:
                 pump.cancel()
@@ -106,7 +106,7 @@ class SimulatedNetwork:
                     await pump
 
     def _rewrite(self, text: str | bytes) -> str | bytes | None:
-        """What is said instead; None: nothing."""
+        """The message to pass on instead; None: there is none."""
         try:
             message = json.loads(text)
         except ValueError:

@@ -1,4 +1,4 @@
-"""`LinkRelay`: stands in for the addresses of WebRTC peers, and sends their packets through simulated links. In user space."""
+"""`LinkRelay`: replaces the addresses of WebRTC peers by its own, and passes their packets through simulated links."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _SDP_PREFIX: Final = "a=candidate:"
 _DATAGRAM_BYTES: Final = 65535
 _BUFFER_BYTES: Final = 4 * 1024 * 1024
 _HEADER_BYTES: Final = 28
-"""Of UDP and IPv4."""
+"""Bytes of the headers of UDP and IPv4."""
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """What a relay has seen.
+    """The traffic of a relay.
 
     Attributes:
-        passed: Packets that were delivered, of all directions.
-        dropped: Packets that were lost, likewise.
-        busiest_bytes: What the direction delivered that delivered the most, with all headers.
+        passed: Number of packets that were delivered, in all directions.
+        dropped: Number of packets that were lost, in all directions.
+        busiest_bytes: Bytes that the busiest direction has delivered, with all headers.
     """
 
     passed: int
@@ -43,27 +43,27 @@ class Traffic:
 
 
 class LinkRelay:
-    """Sends the packets between WebRTC peers of this machine through a `SimulatedLink` for each direction of each pair.
+    """Passes the packets between WebRTC peers on this machine through a `SimulatedLink` for each direction of each pair.
 
-    One socket represents each peer address. What a peer sends to the socket of another address leaves from the socket
-    of its own, so both ends see the relay's addresses only, the peer-reflexive ones included, and answers take the same
-    way back. Only UDP candidates over IPv4 are kept: no direct path remains.
+    The relay has a socket for each address of a peer. A packet that a peer sends to the socket of another peer's address leaves
+    from the socket of its own address. So both ends see only addresses of the relay, even as peer-reflexive candidates, and
+    answers take the same way back. Only UDP candidates over IPv4 are kept, so that no direct path remains.
 
     Args:
-        profile: Of the links.
-        seed: Of their random numbers.
+        profile: The properties of the links.
+        seed: Seed of their random numbers. Defaults to 1.
     """
 
     def __init__(self, profile: LinkProfile, seed: int = 1) -> None:
         self._profile = profile
         self._seed = seed
-        # Guards the maps: candidates are rewritten on other threads than the relay's.
+        # Guards the maps and links, since candidates are rewritten on other threads than the relay's.
         self._lock = threading.Lock()
         self._by_peer: dict[Address, socket.socket] = {}
         self._peer_of: dict[socket.socket, Address] = {}
         self._own: set[Address] = set()
         self._links: dict[tuple[Address, Address], SimulatedLink] = {}
-        # Of the relay's thread: what is under way, by the time of its arrival.
+        # A heap of packets under way, by the time of arrival. Used on the relay's thread only.
         self._under_way: list[tuple[float, int, socket.socket, Address, bytes]] = []
         self._order = itertools.count()
         self._selector = selectors.DefaultSelector()
@@ -74,7 +74,7 @@ class LinkRelay:
 
     @property
     def profile(self) -> LinkProfile:
-        """What the links do; may be set while packets flow."""
+        """The properties of the links. They can be set at any time."""
         return self._profile
 
     @profile.setter
@@ -86,7 +86,7 @@ class LinkRelay:
 
     @property
     def traffic(self) -> Traffic:
-        """The packets so far."""
+        """The traffic so far."""
         with self._lock:
             links = list(self._links.values())
         return Traffic(
@@ -96,13 +96,13 @@ class LinkRelay:
         )
 
     def rewrite_sdp(self, sdp: str) -> str:
-        """A session description whose candidates are the relay's.
+        """Replace the candidates of a session description by the relay's.
 
         Args:
-            sdp: With ``a=candidate:`` lines or, when the peer trickles, without.
+            sdp: The description, with or without ``a=candidate:`` lines.
 
         Returns:
-            The same, but for the candidates; those that the relay cannot stand in for are left out.
+            The changed description. Candidates that the relay cannot replace are left out.
         """
         lines = []
         for line in sdp.splitlines(keepends=True):
@@ -116,14 +116,14 @@ class LinkRelay:
         return "".join(lines)
 
     def rewrite_candidate(self, candidate: str) -> str | None:
-        """A trickled candidate as the relay's.
+        """Replace a trickled candidate by the relay's.
 
         Args:
-            candidate: Empty at the end of candidates.
+            candidate: The candidate; empty at the end of candidates.
 
         Returns:
-            The candidate to pass on, the same where it is the relay's already; None when the relay cannot stand in for it: TCP,
-            IPv6, an mDNS name.
+            The candidate to pass on, unchanged if it is the relay's already. None: the relay cannot replace it, since it is for
+            TCP or IPv6, or has an mDNS name.
         """
         if not candidate.removeprefix(_CANDIDATE_PREFIX):
             return candidate
@@ -139,7 +139,7 @@ class LinkRelay:
         return " ".join(words)
 
     def close(self) -> None:
-        """End the thread and close the sockets; idempotent."""
+        """Stop the thread and close the sockets; idempotent."""
         self._wake.close()
         self._thread.join()
 
@@ -199,7 +199,7 @@ class LinkRelay:
     def _socket_for(self, peer: Address) -> socket.socket:
         if peer in self._by_peer:
             return self._by_peer[peer]
-        # On the peer's own interface: a socket bound to it can send there, whatever the routes.
+        # Bound to the peer's own address: such a socket can send there, whatever the routes are.
         relay = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         relay.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
         relay.setblocking(False)

@@ -1,4 +1,4 @@
-"""`Changes`: carries out what `Renegotiation` decides for one session, and tells the other end of pauses. On the loop."""
+"""`Changes`: carries out the decisions of a session's `Renegotiation`, and tells the other end of pauses. Lives on the loop."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ __all__ = ["Changes"]
 logger = logging.getLogger(__name__)
 
 _PAUSE_SECONDS: Final = 0.1
-"""From one message about pauses to the next: the other end takes 20 messages a second."""
+"""Minimum seconds between two messages about pauses, since the other end accepts 20 messages per second."""
 
 
 class Changes:
-    """What both ends want to send, of a session from its connection to its end.
+    """The changes of what both ends send, from the session's connection to its end.
 
     Args:
-        offers: Whether this end makes the offers of a running session; the other one asks for them.
-        tracks: Of the session.
-        negotiation: Likewise.
-        path: To the other end.
+        offers: Whether this end makes the offers of a running session; if not, it asks the other end for them.
+        tracks: The session's tracks.
+        negotiation: The session's negotiation.
+        path: The signalling path to the other end.
         spawn: Runs a coroutine on the loop.
     """
 
@@ -58,11 +58,11 @@ class Changes:
         self._has_stopped = False
 
     def connected(self) -> None:
-        """Take note that the session is connected."""
+        """Handle that the session is connected."""
         self._do(self._core.connected(self._tracks.follow(), clock.now()))
 
     def changed(self) -> None:
-        """Take note that this end wants to send something else."""
+        """Handle a change of what this end wants to send."""
         if self._has_stopped:
             return
         if not self._tracks.follow():
@@ -70,35 +70,35 @@ class Changes:
         self._tell_paused()
 
     def settled(self) -> None:
-        """Take note that an offer was answered."""
+        """Handle that either end has answered an offer."""
         self._do(self._core.settled(self._tracks.follow(), clock.now()))
         self._tell_paused()
 
     def failed(self) -> None:
-        """Take note that a description of the other end cannot be used."""
+        """Handle a description of the other end that cannot be used."""
         self._do(self._core.failed(clock.now()))
 
     def reachable(self) -> None:
-        """Take note that the other end may be reached again."""
+        """Handle that the other end may be reachable again."""
         self._do(self._core.reachable(clock.now()))
 
     def control_opened(self) -> None:
-        """Take note that the other end hears what is said in-band."""
+        """Handle the opening of the control channel."""
         if self._asks_when_open:
             self._ask()
         self._tell_paused()
 
     def on_offer_wanted(self, wanted: OfferWanted) -> None:
-        """Take note that the other end has something else to send."""
+        """Handle the other end's request for an offer."""
         self._asked = {"video": wanted.video, "audio": wanted.audio}
         self._do(self._core.asked(clock.now()))
 
     def on_paused(self, paused: Paused) -> None:
-        """Take note of what the other end has paused."""
+        """Handle the pauses of the other end's tracks."""
         self._tracks.on_paused(paused.mids)
 
     def stop(self) -> None:
-        """Do nothing more."""
+        """Stop, and cancel the timers."""
         self._has_stopped = True
         for alarm in (self._alarm, self._pause_alarm):
             if alarm is not None:
@@ -145,7 +145,7 @@ class Changes:
             sdp = await self._negotiation.make_offer(self._prepare)
             self._path.send_sdp(SdpType.OFFER, sdp)
         except SessionClosed:
-            # Which others notice and tell.
+            # The end of the session is reported elsewhere.
             return
         except ConnectionLost as error:
             logger.info("%s: tracks are changed once the peer can be told: %s", self._path.session.named, error)
@@ -173,7 +173,7 @@ class Changes:
             control.say(OfferWanted(wanted["video"], wanted["audio"]))
 
     def _tell_paused(self) -> None:
-        """Tell the other end of pauses, soon."""
+        """Tell the other end which tracks are paused, at a limited rate."""
         control, mids = self._path.control, self._tracks.paused_mids
         if self._has_stopped or self._pause_alarm is not None or mids == self._told_paused:
             return

@@ -1,7 +1,7 @@
-"""`DataChannel`: a data channel with a blocking `send` and `recv`.
+"""`DataChannel`: a data channel (RFC 8831) with a blocking `send` and `recv`.
 
-Ownership: the `WireChannel` belongs to the loop. Between it and the callers' threads stand two queues: `_outgoing`,
-filled by `send` and emptied on the loop, whose lock guards the state too, and the `Inbox`.
+The `WireChannel` belongs to the loop. Two queues are between it and the callers' threads: `_outgoing`, which `send` fills and
+the loop empties, and the `Inbox`. The lock of `_outgoing` guards the state too.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ __all__ = ["SEND_LIMIT", "DataChannel"]
 logger = logging.getLogger(__name__)
 
 SEND_LIMIT: Final = 1024 * 1024
-"""Bytes queued at which `DataChannel.send` begins to block."""
+"""Queued bytes above which `DataChannel.send` blocks."""
 
 _ROOM_AGAIN: Final = SEND_LIMIT // 2
-"""Bytes queued at which a blocked `send` is woken. Woken for every message it would fight the loop for the interpreter."""
+"""Queued bytes at which a blocked `send` is woken. If each message woke it, it would compete with the loop for the GIL."""
 
 _SEND_MESSAGES: Final = 8192
-"""Messages queued at which `DataChannel.send` begins to block too: those without content cost memory as well."""
+"""Queued messages above which `DataChannel.send` blocks too, since empty messages cost memory as well."""
 
 _MESSAGE_COST: Final = 200
-"""What a message counts beside its own bytes where it waits for a reader."""
+"""Bytes that an unread message counts in addition to its own."""
 
 _LOOK_BYTES: Final = 16 * 1024
-"""Received bytes after which it is looked how much waits in the session."""
+"""Received bytes after which the unread bytes of the session are counted."""
 
 _HANDED_OVER: Final = 128 * 1024
-"""Bytes that SCTP is given ahead of the network. Enough to keep it busy; what waits here costs it nothing."""
+"""Maximum of bytes that SCTP has queued. It is enough to keep SCTP busy; the messages beyond it wait in `_outgoing`."""
 
 
 class DataChannel:
@@ -67,10 +67,10 @@ class DataChannel:
 
     Signals:
         message(channel, data): A message arrived, str or bytes.
-        received(channel, message): A message arrived; a `ReceivedMessage`, which knows when it was sent. Who connects to both
-            signals is told twice.
+        received(channel, message): A message arrived; a `ReceivedMessage`, which has the time at which it was sent. Both
+            signals are emitted for each message.
         resumed(channel, unconfirmed): The session was resumed and the channel is open again; see `resumed`.
-        closed(channel): The channel is closed; nothing follows.
+        closed(channel): The channel is closed. This is the last signal.
     """
 
     def __init__(
@@ -89,30 +89,30 @@ class DataChannel:
         self._timeout = timeout
         self._label = wire.label
         self.options = options
-        """What this end created it with; None where the other end did. For its session."""
+        """Options with which this end created the channel; None: the other end created it. For the session."""
         self._owner = Owner(f"data channel {self._label!r}")
         self._state: ChannelState = wire.state
         self._reason = "it was closed"
 
-        # Guards the state and the outgoing queue; notified when either changes in favour of a waiting thread.
+        # Guards the state and the outgoing queue; notified when waiting threads may go on.
         self._changed = Condition()
         self._outgoing: deque[tuple[Message, int, float]] = deque()
         self._outgoing_bytes = 0
-        # Received since it was last looked how much waits.
+        # Bytes received since the unread bytes were last counted.
         self._unlooked = 0
         self._flush_is_due = False
-        # Threads that wait for room.
+        # The number of threads that wait for room.
         self._blocked = 0
         self._messages_sent = self._bytes_sent = 0
 
         self._expired = 0
-        # Seconds after which a message is given up here; None: never.
+        # Seconds after which a queued message is dropped; None: never.
         self._life_time = _life_time(wire)
-        # Whether it has to be known when a message was sent.
+        # Whether queued messages need the time at which they were sent.
         self._keeps_dates = self._life_time is not None or wire.tells_time
         self._inbox = Inbox(self, callbacks)
         self.is_given_out = False
-        """Whether a caller has it; for its session."""
+        """Whether a caller has the channel; for the session."""
         self.message = self._inbox.message
         self.received = self._inbox.received
         self.resumed = Signal(
@@ -120,7 +120,7 @@ class DataChannel:
             " that the other end's SCTP had not acknowledged, in the order sent."
         )
         self.closed = Signal("The channel is closed; nothing follows: ``(channel)``.")
-        # Between `suspend` and the opening of the next wire: what was not acknowledged; None at other times.
+        # The messages that were not acknowledged, from `suspend` until the next wire opens; None at other times.
         self._unconfirmed: list[Message] | None = None
 
         self._observer: _WireObserver | None = None
@@ -136,77 +136,77 @@ class DataChannel:
 
     @property
     def label(self) -> str:
-        """The label; labels need not be unique."""
+        """The label, which need not be unique."""
         return self._label
 
     @property
     def protocol(self) -> str:
-        """The name of the subprotocol, by default empty."""
+        """The name of the subprotocol, or the empty string."""
         return self._wire.protocol
 
     @property
     def ordered(self) -> bool:
-        """Whether messages arrive in the order sent."""
+        """Whether messages arrive in the order in which they were sent."""
         return self._wire.ordered
 
     @property
     def max_retransmits(self) -> int | None:
-        """Retransmissions after which a message is given up; None: unlimited."""
+        """Maximum number of retransmissions of a message; None: no maximum."""
         return self._wire.max_retransmits
 
     @property
     def max_packet_life_time(self) -> int | None:
-        """Milliseconds after which a message is given up; None: unlimited."""
+        """Maximum time for transmissions of a message, in milliseconds; None: no maximum."""
         return self._wire.max_packet_life_time
 
     @property
     def max_age(self) -> float | None:
-        """Seconds after which a message is not delivered any more, at either end; None: it is at any age.
+        """Maximum age of a message in seconds; older ones are dropped at either end. None: no maximum.
 
-        Of a channel that the other end created with ``max_age`` it is known from the first message on.
+        If the other end created the channel, this is known from the first message on.
         """
         return self._wire.max_age
 
     @property
     def dated(self) -> bool:
-        """Whether this end tells the other one when each message was sent, if that one is of this library.
+        """Whether this end tells a peer of this library when each message was sent.
 
-        Of a channel that the other end created with ``dated=True`` it is known, and done, from the first message on.
+        If the other end created the channel with ``dated=True``, this is True from the first message on.
         """
         return self._wire.tells_time
 
     @property
     def expired(self) -> int:
-        """Messages dropped at this end, sent or received, because they were older than `max_age`.
+        """The number of messages, sent or received, that were dropped at this end because they were older than `max_age`.
 
-        Of a channel that does not deliver reliably, those too that were queued here while the link was interrupted.
+        On a channel that is not reliable, messages that were queued here while the session was interrupted count too.
         """
         return self._expired + self._wire.expired + self._inbox.expired
 
     @property
     def state(self) -> ChannelState:
-        """``"connecting"``, ``"open"``, ``"closing"`` or ``"closed"``; always that in a child that inherited it by `fork`."""
+        """``"connecting"``, ``"open"``, ``"closing"`` or ``"closed"``. It is closed in a child that inherited it by `fork`."""
         return self._state if self._owner.is_here else "closed"
 
     @property
     def buffered_amount(self) -> int:
-        """Bytes that were sent here and not yet given to the network."""
-        # `is_suspended`, written out: this is asked several times for each message.
+        """Bytes of sent messages that are not yet with the network."""
+        # `is_suspended` is inlined: this is read several times for each message.
         return self._outgoing_bytes + (0 if self._observer is None else self._wire.buffered_amount)
 
     def send(self, data: str | bytes | bytearray | memoryview, timeout: float | None = None) -> None:
-        """Queue a message; while the channel is still connecting it waits for the opening.
+        """Send a message. It is queued, also before the channel is open.
 
-        Blocks while more than 1 MiB is queued.
+        This blocks while more than 1 MiB or 8192 messages are queued.
 
         Args:
-            data: A text or bytes; the other end receives the same type.
-            timeout: Seconds to wait for room; None: the session's default.
+            data: String or bytes; the other end receives the same type.
+            timeout: Seconds to wait for room. Defaults to the session's timeout.
 
         Raises:
-            TypeError: It is neither text nor bytes.
+            TypeError: `data` is neither a string nor bytes.
             MessageTooLarge: The other end accepts no message of that size.
-            ChannelClosed: The channel or its session is closed, or was while waiting; the message was not sent.
+            ChannelClosed: The channel or its session is closed, or was closed meanwhile; the message was not sent.
             WaitTimeout: The queue stayed full; the message was not sent.
             RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
         """
@@ -217,11 +217,11 @@ class DataChannel:
             self._send_when_there_is_room(message, size, Deadline(self._timeout if timeout is None else timeout))
 
     def offer(self, message: Message, size: int) -> bool:
-        """Queue a message that fits the other end, if there is room; does not wait.
+        """Queue a message whose size the other end accepts, if there is room; does not wait.
 
         Args:
-            message: A text or bytes.
-            size: Its bytes on the wire.
+            message: String or bytes.
+            size: Its size on the wire, in bytes.
 
         Returns:
             Whether it was queued.
@@ -245,14 +245,14 @@ class DataChannel:
         """Wait for the next message that no receiver of `message` or `received` got.
 
         Args:
-            timeout: Seconds; None: the session's default.
+            timeout: Seconds. Defaults to the session's timeout.
 
         Returns:
-            A text or bytes, as the other end sent it.
+            String or bytes, as the other end sent it.
 
         Raises:
-            WaitTimeout: None came in time.
-            ChannelClosed: The channel is closed, and all that had arrived was received.
+            WaitTimeout: No message came in time.
+            ChannelClosed: The channel is closed, and all messages that arrived were received.
             RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
         """
         seconds = self._seconds_to_wait(timeout)
@@ -265,17 +265,17 @@ class DataChannel:
         return message
 
     def recv_message(self, timeout: float | None = None) -> ReceivedMessage:
-        """As `recv`, with when the message was sent.
+        """Wait for the next message, as `recv` does, and return it with the time at which it was sent.
 
         Args:
-            timeout: Seconds; None: the session's default.
+            timeout: Seconds. Defaults to the session's timeout.
 
         Returns:
-            The message; of a channel that was created with ``dated=True`` with its time, where both ends are this library's.
+            The message. Its time is known if both ends are this library's and the channel was created with ``dated=True``.
 
         Raises:
-            WaitTimeout: None came in time.
-            ChannelClosed: The channel is closed, and all that had arrived was received.
+            WaitTimeout: No message came in time.
+            ChannelClosed: The channel is closed, and all messages that arrived were received.
             RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
         """
         seconds = self._seconds_to_wait(timeout)
@@ -311,11 +311,11 @@ class DataChannel:
         """Wait until the channel is open.
 
         Args:
-            timeout: Seconds; None: the session's default.
+            timeout: Seconds. Defaults to the session's timeout.
 
         Raises:
-            ChannelClosed: It is closed.
-            WaitTimeout: It did not open in time.
+            ChannelClosed: The channel is closed.
+            WaitTimeout: The channel did not open in time.
             RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
         """
         self._owner.check()
@@ -325,7 +325,8 @@ class DataChannel:
         """Send what is queued, then close the channel at both ends; idempotent.
 
         Args:
-            timeout: Seconds for all of it; None: the session's default. What is still queued then is lost, which is logged.
+            timeout: Seconds; messages that are still queued by then are lost, which is logged. Defaults to the session's
+                timeout.
 
         Raises:
             RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
@@ -343,18 +344,19 @@ class DataChannel:
             logger.warning("%s: not closed within %g s, %d bytes were not sent", self._named, deadline.seconds, lost)
         self._loop.call(self._give_up)
 
-    # From here on: called by the session and by the wire, on the loop.
+    # What follows is called by the session and by the wire, on the loop.
 
     @property
     def is_suspended(self) -> bool:
-        """Whether it waits for a wire of the next peer connection."""
+        """Whether the channel waits for a wire of the next peer connection."""
         return self._observer is None
 
     def suspend(self, resend: bool) -> None:
-        """Wait for a wire of another peer connection, since that of this one broke.
+        """Wait for a wire of another peer connection, since this one's connection broke.
 
         Args:
-            resend: Whether what the peer's SCTP has not acknowledged is sent on that one first.
+            resend: Whether messages that the peer's SCTP has not acknowledged are sent again on the next wire, if the channel
+                is reliable.
         """
         if self._state not in ("connecting", "open"):
             self.on_close()
@@ -375,7 +377,7 @@ class DataChannel:
                     self._outgoing_bytes += message_size(message)
                 self._unconfirmed = unconfirmed
             else:
-                # Of a wire that never opened, before, nothing was handed over.
+                # A wire that never opened was given no messages, so those of the wire before are still not acknowledged.
                 self._unconfirmed = [*(self._unconfirmed or ()), *unconfirmed]
             self._state = "connecting"
             self._flush_is_due = False
@@ -396,20 +398,20 @@ class DataChannel:
 
     @property
     def has_unread_messages(self) -> bool:
-        """Whether messages wait that nobody has taken; for its session."""
+        """Whether there are unread messages; for the session."""
         return self._inbox.waiting > 0
 
     @property
     def is_drained(self) -> bool:
-        """Whether everything that was sent here is with SCTP."""
+        """Whether all sent messages are with SCTP, and none of them is buffered there."""
         return not self._outgoing and not self._wire.buffered_amount
 
     def forward_messages_to(self, signal: Signal, sender: object, **named: object) -> None:
-        """Have another signal tell of every message as well, see `Inbox.forward_to`."""
+        """Emit another signal for every message too; see `Inbox.forward_to`."""
         self._inbox.forward_to(signal, sender, **named)
 
     def refresh_receivers(self) -> None:
-        """Take note that receivers of that other signal were connected or disconnected."""
+        """Handle that receivers of that other signal were connected or disconnected."""
         self._inbox.refresh()
 
     def refuse_sends(self) -> None:
@@ -420,13 +422,13 @@ class DataChannel:
             self._changed.notify_all()
 
     def end(self, reason: str) -> None:
-        """Mark the channel closed, because its session is."""
+        """Close this end of the channel, because its session is closed."""
         if self._state != "closed":
             self._reason = reason
         self.on_close()
 
     def stats(self) -> dict[str, Any]:
-        """The W3C's ``RTCDataChannelStats``, with names and units as there."""
+        """The W3C's ``RTCDataChannelStats``, with its names and units."""
         return {
             "type": "data-channel",
             "label": self._label,
@@ -444,7 +446,7 @@ class DataChannel:
         return f"channel {self._label!r} with peer {self._session.peer_id}"
 
     def on_open(self) -> None:
-        """Let who waits for it go on."""
+        """Handle the opening of the wire."""
         with self._changed:
             if self._state == "connecting":
                 self._state = "open"
@@ -458,12 +460,12 @@ class DataChannel:
             self._flush()
 
     def on_message(self, message: Message) -> None:
-        """Put a message into the inbox."""
+        """Handle a message: put it into the inbox."""
         wire = self._wire
         if (max_age := wire.max_age) is None and wire.message_sent_at is None:
             self._inbox.put(message)
         else:
-            # A channel that the other end created may be known only now to tell times.
+            # Whether the other end created the channel with ``dated`` is known from the first message only.
             self._keeps_dates |= wire.tells_time
             until = math.inf if max_age is None else clock.now() + max_age - wire.message_age
             self._inbox.put_noted(message, until, wire.message_sent_at)
@@ -477,11 +479,11 @@ class DataChannel:
             self._session.look_at_unread()
 
     def on_room(self) -> None:
-        """Send more."""
+        """Handle that SCTP has room for more messages."""
         self._flush()
 
     def on_close(self) -> None:
-        """Take note of the end."""
+        """Handle the end of the wire."""
         with self._changed:
             if self._state == "closed":
                 return
@@ -497,23 +499,23 @@ class DataChannel:
 
     @property
     def unread(self) -> int:
-        """About how many bytes arrived that nobody has taken; for its session."""
+        """Approximate number of unread bytes; for the session."""
         return self._inbox.waiting_size
 
     @property
     def is_asked_for(self) -> bool:
-        """Whether anybody here has it, or hears what comes on it; for its session."""
+        """Whether a caller has the channel, or its signals have receivers; for the session."""
         return self.options is not None or self.is_given_out or self._inbox.has_receivers
 
     def overflow(self, reason: str) -> None:
-        """Close the channel, because too much waits on it; for its session."""
+        """Close the channel, because too many unread bytes wait on it; for the session."""
         self._reason = reason
         logger.error("%s: closed: %s", self._named, self._reason)
         self._wire.stop_receiving()
         self._wire.close()
 
     def _has_too_large(self) -> bool:
-        """Close the channel if a message that was queued before the other end's limit was known exceeds it."""
+        """Close the channel if a queued message exceeds the other end's maximum, which was not known when it was queued."""
         with self._changed:
             largest = max((size for _, size, _ in self._outgoing), default=0)
         try:
@@ -526,15 +528,15 @@ class DataChannel:
         return False
 
     def _flush(self) -> None:
-        """Hand messages to SCTP until it has enough of them."""
+        """Give messages to SCTP until `_HANDED_OVER` bytes are buffered there."""
         wire, outgoing = self._wire, self._outgoing
-        # One that is suspended may still be open: its peer connection is being closed.
+        # The wire of a suspended channel may still be open, while its peer connection is being closed.
         if self._observer is None or wire.state != "open":
             with self._changed.lock:
                 self._flush_is_due = False
             return
         has_more = True
-        # With so much buffered, `on_room` is to come and brings us back.
+        # Once that much is buffered, `on_room` is called later and continues here.
         while has_more and (room := _HANDED_OVER - wire.buffered_amount) > 0:
             messages: list[Message] = []
             dates: list[float] = []
@@ -556,7 +558,7 @@ class DataChannel:
             self._wire.close()
 
     def close_when_flushed(self) -> None:
-        """Close the channel at both ends, behind what was sent; its state tells when that is done."""
+        """Close the channel at both ends after the queued messages were sent; the state is then ``"closed"``."""
         if self._wire.state == "open" and self._outgoing:
             self._flush()
             return
@@ -571,7 +573,7 @@ class DataChannel:
         self.on_close()
 
     def _drop_expired(self) -> None:
-        """Drop what has waited here for longer than its lifetime; `_changed` is held."""
+        """Drop messages that were queued for longer than their lifetime; `_changed` is held."""
         if self._life_time is None or not self._outgoing:
             return
         oldest = clock.now() - self._life_time
@@ -580,7 +582,7 @@ class DataChannel:
             self._expired += 1
 
     def drop_queued(self) -> None:
-        """Give up what an interrupted link has kept here, if the channel does not deliver reliably; on the loop."""
+        """Drop messages that were queued during an interruption, unless the channel is reliable; on the loop."""
         if self._life_time is None and self.max_retransmits is None:
             return
         with self._changed:
@@ -595,7 +597,7 @@ class DataChannel:
         return self.buffered_amount > SEND_LIMIT or len(self._outgoing) > _SEND_MESSAGES
 
     def _queue(self, message: Message, size: int) -> bool:
-        """Queue a message, and tell whether a flush was due already; `_changed` is held."""
+        """Queue a message, and return whether a flush was due already; `_changed` is held."""
         self._outgoing.append((message, size, clock.now() if self._keeps_dates else 0.0))
         self._outgoing_bytes += size
         self._messages_sent += 1
@@ -642,7 +644,7 @@ class DataChannel:
 
 
 class _WireObserver:
-    """Tells a channel what its wire tells, until the channel waits for another wire.
+    """Passes the calls of a wire to its channel, until the channel waits for another wire.
 
     Args:
         channel: The channel.
@@ -652,7 +654,7 @@ class _WireObserver:
         self._channel: DataChannel | None = channel
 
     def forget(self) -> None:
-        """Tell nothing any more."""
+        """Pass no more calls."""
         self._channel = None
 
     def on_open(self) -> None:
@@ -673,7 +675,7 @@ class _WireObserver:
 
 
 def _life_time(wire: WireChannel) -> float | None:
-    """Seconds after which a message is given up, None: never."""
+    """Seconds after which a message is given up; None: never."""
     if wire.max_age is not None:
         return wire.max_age
     return None if wire.max_packet_life_time is None else wire.max_packet_life_time / 1000

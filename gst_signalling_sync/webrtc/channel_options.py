@@ -1,4 +1,4 @@
-"""`ChannelOptions`: what a data channel is created with."""
+"""`ChannelOptions`: the options of a new data channel, the W3C's ``RTCDataChannelInit``."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Final
 __all__ = ["ChannelOptions"]
 
 _MAX_LIFE_TIME: Final = 65535
-"""Milliseconds: what the W3C's ``maxPacketLifeTime`` holds."""
+"""Maximum of the W3C's ``maxPacketLifeTime``, in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelOptions:
-    """What a data channel is created with; the W3C's ``RTCDataChannelInit``.
+    """The options of a new data channel; the W3C's ``RTCDataChannelInit``.
 
     Attributes:
-        label: Any string of up to 65535 bytes in UTF-8; another end of this library takes 1024, unless its limits say more.
-        ordered: Whether messages arrive in the order sent.
-        max_retransmits: Give a message up after so many retransmissions; None: never.
-        max_packet_life_time: Give a message up after so many milliseconds; None: never.
-        protocol: The name of a subprotocol, up to 65535 bytes in UTF-8.
-        max_age: Deliver no message that is older, in seconds, at either end; None: whatever its age.
-        dated: Whether the other end is told when each message was sent.
+        label: String of up to 65535 bytes in UTF-8. A peer of this library accepts 1024 bytes, unless its limits say more.
+        ordered: Whether messages arrive in the order in which they were sent. Defaults to True.
+        max_retransmits: Maximum number of retransmissions of a message. Defaults to no maximum.
+        max_packet_life_time: Maximum time for transmissions of a message, in milliseconds. Defaults to no maximum.
+        protocol: Name of a subprotocol, up to 65535 bytes in UTF-8. Defaults to the empty string.
+        max_age: Maximum age of a message, in seconds; older ones are dropped at either end. Defaults to no maximum.
+        dated: Whether a peer of this library is told when each message was sent. Defaults to False.
 
     Raises:
-        ValueError: More than one limit is given, one is out of range, or a text is too long.
+        ValueError: More than one maximum is given, one is out of range, or a string is too long.
     """
 
     label: str
@@ -59,5 +59,5 @@ class ChannelOptions:
 
     @property
     def life_time(self) -> int | None:
-        """Milliseconds after which a message is given up, as the peer is told (RFC 8832 section 5.1); None: never."""
+        """Maximum time for a message in milliseconds, which the peer is told (RFC 8832 section 5.1); None: no maximum."""
         return self.max_packet_life_time if self.max_age is None else math.ceil(self.max_age * 1000)

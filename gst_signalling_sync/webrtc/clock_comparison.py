@@ -1,4 +1,4 @@
-"""`ClockComparison`: asks a peer of this library for its time, and answers when it asks. Lives on the loop."""
+"""`ClockComparison`: compares clocks with a peer of this library by questions and answers. Lives on the loop."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ __all__ = ["ClockComparison"]
 _FIRST_SECONDS: Final = 0.1
 _FIRST_QUESTIONS: Final = 20
 _FIRST_INTERVAL: Final = 0.5
-"""Seconds between the first questions: where round trips vary, the quickest ways there and back are found soon."""
+"""Seconds between the first questions, so that the quickest ways there and back are found soon."""
 
 _INTERVAL: Final = 10.0
-"""Seconds between two questions later on; clocks drift apart by 2 ms meanwhile, at the most."""
+"""Seconds between later questions. Two clocks drift apart by at most 2 ms meanwhile."""
 
 _MAX_ASKED: Final = 32
-"""Questions whose answers are waited for."""
+"""Maximum number of questions without an answer that are kept."""
 
 _MAX_WAITING_BYTES: Final = 4096
-"""No more is said while so much waits for the peer: a time that was sent late tells little, and a peer may not read."""
+"""Buffered bytes above which no question or answer is sent, since a time that is sent late tells little."""
 
 
 class ClockComparison:
-    """Compares the clock by which this process tells its peers of times with that of one of them.
+    """Compares the clock by which this process tells times to its peers with the clock of one peer.
 
     Args:
-        control: Gives the control channel, once there is one.
+        control: Returns the control channel; None: there is none yet.
     """
 
     def __init__(self, control: Callable[[], ControlChannel | None]) -> None:
@@ -42,26 +42,26 @@ class ClockComparison:
         self._bounds = OffsetBounds()
         self._timer: asyncio.TimerHandle | None = None
         self._questions = 0
-        # When each question was asked that has no answer yet, on `threads.clock`.
+        # The time of each question without an answer, on `threads.clock`, by its number.
         self._asked: dict[int, float] = {}
 
     @property
     def offset(self) -> ClockOffset | None:
-        """How far the peer's clock is ahead; None while that is not known. May be read by any thread."""
+        """How far the peer's clock is ahead; None: it is not known yet. Callable from any thread."""
         now = clock.now()
         bounds = self._bounds.at(now)
         if bounds is None:
             return None
         lower, upper = bounds
-        # From the clock that never jumps to the one that programs read.
+        # Converted from `threads.clock`, which never jumps, to `time.time`, which programs read.
         return ClockOffset((lower + upper) / 2 + now - time.time(), (upper - lower) / 2)
 
     def start(self) -> None:
-        """Begin to ask, as the connection is made."""
+        """Begin to ask; called when the session is connected."""
         self._timer = asyncio.get_running_loop().call_later(_FIRST_SECONDS, self._ask)
 
     def stop(self) -> None:
-        """Ask no more; idempotent."""
+        """Stop asking; idempotent."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -74,7 +74,7 @@ class ClockComparison:
             control.say(ClockAnswer(question.number, now, now))
 
     def on_answer(self, answer: ClockAnswer) -> None:
-        """Take the peer's answer, which is not trusted."""
+        """Handle the peer's answer, which is not trusted."""
         asked = self._asked.pop(answer.number, None)
         if asked is not None:
             self._bounds.add(asked, answer.received, answer.answered, clock.now())

@@ -1,4 +1,4 @@
-"""`ClockOffset`: how far the clocks of two peers are apart, from round trips between them. No I/O and no clock."""
+"""`ClockOffset`: the offset of a peer's clock, measured by round trips as in NTP (RFC 5905). No I/O and no clock."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Final
 __all__ = ["ClockOffset", "OffsetBounds"]
 
 _DRIFT: Final = 200e-6
-"""Seconds by which two clocks may drift apart in a second; crystals do by a quarter of that."""
+"""Maximum drift of two clocks, in seconds per second. That of crystals is a quarter of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClockOffset:
-    """How far the clock of a peer is ahead of this machine's, as `Session.clock_offset` gives it.
+    """How far the clock of a peer is ahead of this machine's, as in `Session.clock_offset`.
 
     ::
 
@@ -22,8 +22,8 @@ class ClockOffset:
             captured_at = frame.captured_at - offset.seconds  # by the clock of this machine
 
     Attributes:
-        seconds: What the peer's clock shows, less what `time.time` gives here.
-        uncertainty: Seconds. The truth is at most so far from `seconds`, however different the ways there and back are.
+        seconds: The peer's clock minus `time.time` of this machine, in seconds.
+        uncertainty: Maximum error of `seconds`, in seconds. It covers any difference of the ways there and back.
     """
 
     seconds: float
@@ -31,49 +31,49 @@ class ClockOffset:
 
 
 class OffsetBounds:
-    """Between which bounds the offset of a peer's clock is.
+    """The bounds of the offset of a peer's clock.
 
-    A question arrives after it was asked, and its answer after it was given: each gives a bound, and the tightest of all round
-    trips count, less sharp with time because clocks drift apart (RFC 5905 section 10 keeps the quickest round trip instead,
-    whose two ways may differ).
+    A question arrives after it was asked, and its answer after it was given, which gives two bounds. The tightest bounds of all
+    round trips count. They widen with time, because clocks drift apart. RFC 5905 section 10 keeps the quickest round trip
+    instead, whose two ways may differ.
     """
 
     def __init__(self) -> None:
-        # One tuple, replaced as a whole, so that a reader on another thread never sees half of it.
+        # Replaced as a whole, so that readers on other threads see a consistent tuple.
         self._bounds: tuple[float, float, float] | None = None
 
     def add(self, asked: float, received: float, answered: float, heard: float) -> None:
-        """Take note of a round trip.
+        """Add a round trip.
 
         Args:
             asked: When the question was asked, on this end's clock, in seconds.
-            received: When the peer received it, on the peer's clock.
-            answered: When the peer answered it, on the peer's clock.
-            heard: When the answer arrived, on this end's clock.
+            received: When the peer received it, on the peer's clock, in seconds.
+            answered: When the peer answered it, on the peer's clock, in seconds.
+            heard: When the answer arrived, on this end's clock, in seconds.
         """
         lower, upper = answered - heard, received - asked
         if not lower <= upper:
-            # No such round trip is possible, hence nothing that the peer says here can be believed.
+            # Such a round trip is impossible, so the peer's times are wrong.
             return
-        # The offset when the question was received may be another one by now.
+        # The offset may have changed since the question was received.
         drift = _DRIFT * (heard - asked)
         lower, upper = lower - drift, upper + drift
         before = self.at(heard)
         if before is not None:
             lower_before, upper_before = before
-            # Where they exclude each other, a clock was set in between, and what was known does not hold.
+            # If they exclude each other, a clock was set meanwhile, and the former bounds no longer hold.
             if lower_before <= upper and lower <= upper_before:
                 lower, upper = max(lower, lower_before), min(upper, upper_before)
         self._bounds = lower, upper, heard
 
     def at(self, now: float) -> tuple[float, float] | None:
-        """The bounds of what the peer's clock shows, less what this end's does. Any thread.
+        """The bounds of the peer's clock minus this end's; callable from any thread.
 
         Args:
-            now: On this end's clock.
+            now: The time on this end's clock, in seconds.
 
         Returns:
-            The lowest and the highest offset, in seconds; None before the first round trip.
+            The minimum and the maximum offset, in seconds; None before the first round trip.
         """
         bounds = self._bounds
         if bounds is None:

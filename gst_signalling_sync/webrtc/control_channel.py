@@ -1,4 +1,4 @@
-"""`ControlChannel`: what peers of this library say to each other in-band; see `protocol.control`. Lives on the loop."""
+"""`ControlChannel`: the in-band messages of two peers of this library; see `protocol.control`. Lives on the loop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["ControlChannel"]
 logger = logging.getLogger(__name__)
 
 _RATE: Final = Rate(20, 200)
-"""Messages taken from a peer: 20 a second, and 200 at once. A renegotiation is two descriptions and up to 128 candidates."""
+"""Maximum rate of messages from a peer. A renegotiation has two descriptions and up to 128 candidates."""
 
 _MAX_MALFORMED: Final = 10
 
@@ -30,10 +30,10 @@ class ControlChannel:
     """The control channel of one peer connection.
 
     Args:
-        wire: On stream `protocol.control.CONTROL_STREAM`.
-        named: The session as log lines name it.
-        on_message: Is given what the peer says.
-        opened: Called when the peer hears what is said.
+        wire: The channel on stream `protocol.control.CONTROL_STREAM`.
+        named: Name of the session in log lines.
+        on_message: Called with each message of the peer.
+        opened: Called when the channel is open.
     """
 
     def __init__(
@@ -52,29 +52,29 @@ class ControlChannel:
         self._settled = asyncio.Event()
         self._has_complained = False
         self.version = 0
-        """Of what both ends speak; 0: the peer has not announced that it speaks any."""
+        """The version that both ends speak; 0: the peer has not announced one."""
         wire.observe(self, 0)
 
     @property
     def is_spoken(self) -> bool:
-        """Whether the peer announced that it speaks it."""
+        """Whether the peer announced that it speaks the protocol."""
         return self.version > 0
 
     @property
     def is_open(self) -> bool:
-        """Whether the peer hears what is said."""
+        """Whether messages reach the peer."""
         return self.is_spoken and self._wire.state == "open"
 
     @property
     def buffered_amount(self) -> int:
-        """Bytes that wait for the peer to take them."""
+        """Bytes that are buffered because the peer has not received them."""
         return self._wire.buffered_amount
 
     def say(self, message: ControlMessage) -> bool:
         """Send a message.
 
         Returns:
-            Whether the peer speaks the control channel; if not, nothing was sent.
+            Whether the channel is open. If not, the message was not sent.
 
         Raises:
             ProtocolError: The message is too large.
@@ -85,7 +85,11 @@ class ControlChannel:
         return True
 
     async def wait_open(self, seconds: float) -> None:
-        """Wait until the channel of a peer that speaks it is open, or closed; at most so long."""
+        """Wait until the channel is open or closed, if the peer speaks the protocol.
+
+        Args:
+            seconds: Maximum time to wait.
+        """
         if self.is_spoken and self._wire.state == "connecting":
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._settled.wait(), seconds)
@@ -93,19 +97,19 @@ class ControlChannel:
     # Called by the wire.
 
     def on_open(self) -> None:
-        """Wake who waits."""
+        """Handle the opening of the channel."""
         self._settled.set()
         self._opened()
 
     def on_room(self) -> None:
-        """Nothing waits for it."""
+        """Do nothing, since no message waits for room."""
 
     def on_close(self) -> None:
-        """Wake who waits."""
+        """Handle the end of the channel."""
         self._settled.set()
 
     def on_message(self, message: Message) -> None:
-        """Take a message of the peer, which is not trusted."""
+        """Handle a message of the peer, which is not trusted."""
         if not self.is_spoken:
             return
         if not self._bucket.take(1, clock.now()):
@@ -123,7 +127,7 @@ class ControlChannel:
             self._on_message(parsed)
 
     def _complain(self, what: str) -> None:
-        # Once per connection: a peer shall not fill the log of this machine.
+        # One warning per connection, so that a peer cannot fill the log.
         level = logging.DEBUG if self._has_complained else logging.WARNING
         self._has_complained = True
         logger.log(level, "%s: dropped an in-band message: %s", self._named, what)

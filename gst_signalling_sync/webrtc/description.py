@@ -1,4 +1,4 @@
-"""What this library reads from session descriptions and candidates (RFC 8866, RFC 8839), and the one line it changes."""
+"""Session descriptions and candidates (RFC 8866, RFC 8839): what this library reads from them, and changes in its own."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ __all__ = [
 ]
 
 DEFAULT_MAX_MESSAGE_SIZE: Final = 65536
-"""Bytes, where a description does not say (RFC 8841 section 6.1)."""
+"""Maximum size of a message if a description does not have one, in bytes (RFC 8841 section 6.1)."""
 
 MAX_DESCRIPTION_CHARACTERS: Final = 256 * 1024
-"""A browser's with a camera and a microphone has some 8,000."""
+"""Maximum length of a description. That of a browser with a camera and a microphone has some 8,000 characters."""
 
 ATTRIBUTES: Final = 256
-"""Of one name that are taken in a media description; browsers have some 120 ``a=rtcp-fb`` there. aiortc compares each with
-each of some of them."""
+"""Maximum number of attributes with the same name in a media description, since aiortc compares some of them pairwise. Browsers
+have some 120 ``a=rtcp-fb``."""
 
 WILDCARDS: Final = 16
-"""``a=rtcp-fb:*`` that are taken in a media description: each counts for every codec there."""
+"""Maximum number of ``a=rtcp-fb:*`` in a media description, since each applies to every codec there."""
 
 CANDIDATES: Final = 128
-"""Candidates of a description, which a machine with many addresses has some ten of."""
+"""Maximum number of candidates in a description. A machine with many addresses has some ten."""
 
 MAX_CANDIDATE_CHARACTERS: Final = 4096
 
@@ -63,11 +63,11 @@ _LINE_PREFIX: Final = "a="
 
 
 class BeyondLimit(ProtocolError):
-    """A description has more of something than a peer may.
+    """A description exceeds one of the peer's limits.
 
     Args:
-        limit: The name of the limit.
-        text: What it has.
+        limit: Name of the limit.
+        text: The error message.
     """
 
     def __init__(self, limit: str, text: str) -> None:
@@ -76,19 +76,20 @@ class BeyondLimit(ProtocolError):
 
 
 def with_passive_setup(answer: str) -> str:
-    """An answer that makes this end the DTLS server.
+    """Change an answer so that this end becomes the DTLS server.
 
-    As DTLS client aiortc offers only ECDSA cipher suites, which GStreamer's RSA certificate cannot serve ("no shared
-    cipher"); as server it serves everybody. An answer to an ``actpass`` offer may choose either (RFC 8842 section 5.3).
+    As a DTLS client, aiortc offers only ECDSA cipher suites, which GStreamer's RSA certificate does not support ("no shared
+    cipher"). As a server, it supports all peers. An answer to an ``actpass`` offer may choose either role (RFC 8842 section
+    5.3).
     """
     return _ACTIVE_SETUP.sub(r"a=setup:passive\1", answer)
 
 
 def with_names_of_sources(description: str) -> str:
-    """A description that tells the name of a section's track at each of its SSRCs too, as that of a stream.
+    """Change a description so that each SSRC of a section names the section's track, as the name of a stream.
 
-    GStreamer reads msids there alone, and of each only the stream. Whoever reads those of sections (RFC 8830) keeps to them:
-    there all tracks are of one stream, so that browsers keep sound and video in time.
+    GStreamer reads the msids of SSRCs only, and of these only the stream. Peers that read the msids of sections (RFC 8830)
+    ignore them; there, all tracks are of one stream, so that browsers synchronise sound and video.
     """
     session, *sections = _MEDIA.split(description)
     return "m=".join((session, *map(_with_names_of_sources, sections)))
@@ -103,7 +104,7 @@ def _with_names_of_sources(section: str) -> str:
 
 
 def leaves_setup_open(offer: str) -> bool:
-    """Whether an offer lets the one who answers choose which end is the DTLS client (``a=setup:actpass``)."""
+    """Whether an offer lets the answer choose which end is the DTLS client (``a=setup:actpass``)."""
     return _FIXED_SETUP.search(offer) is None
 
 
@@ -111,7 +112,7 @@ def max_message_size(description: str) -> int | None:
     """The largest message that the author of a description accepts.
 
     Returns:
-        Bytes, or None for any size (``a=max-message-size:0``, RFC 8841 section 6.1).
+        The size in bytes; None: any size (``a=max-message-size:0``, RFC 8841 section 6.1).
     """
     sizes = [int(size) for size in _MAX_MESSAGE_SIZE.findall(description)]
     if not sizes:
@@ -120,14 +121,14 @@ def max_message_size(description: str) -> int | None:
 
 
 def has_candidates(description: str) -> bool:
-    """Whether a description brings candidates."""
+    """Whether a description has candidates."""
     return _CANDIDATE.search(description) is not None
 
 
 def has_streams(description: str) -> bool:
     """Whether the author of a description has the W3C's media streams (``a=msid-semantic``).
 
-    Browsers, aiortc and this library say so, and follow all that RFC 8829 has sections do; GStreamer's webrtcbin does not.
+    Browsers, aiortc and this library have them, and follow all rules of RFC 8829 for sections. GStreamer's webrtcbin does not.
     """
     return _STREAMS.search(description) is not None
 
@@ -136,7 +137,7 @@ def media_codecs(description: str) -> dict[str, list[str]]:
     """The codecs that a description names.
 
     Returns:
-        By kind of media, ``"audio"`` or ``"video"``: names such as ``"VP8"``, without those that only repair others.
+        Names such as ``"VP8"`` by kind of media, ``"audio"`` or ``"video"``, without codecs that only repair others.
     """
     found: dict[str, list[str]] = {}
     for section in _MEDIA.split(description)[1:]:
@@ -148,19 +149,19 @@ def media_codecs(description: str) -> dict[str, list[str]]:
 
 
 def check_description(description: str, limits: SessionLimits) -> None:
-    """Refuse a peer's description that aiortc would take and never connect by, or be busy with for long.
+    """Refuse a peer's description that aiortc would accept but never connect with, or that would keep it busy for long.
 
     Args:
         description: The description.
-        limits: `media_sections` and `attributes` of them.
+        limits: Limits, of which `media_sections` and `attributes` are used.
 
     Raises:
-        ProtocolError: It has no media description, or more of anything than a peer needs.
-        BeyondLimit: More of it than `limits` allow.
+        ProtocolError: It has no media description, or more of something than a peer needs.
+        BeyondLimit: It exceeds `limits`.
     """
     sections = _MEDIA.split(description)[1:]
     if not sections:
-        # gst-signalling makes such an offer when its first channel comes too late, and never another.
+        # gst-signalling makes such an offer when its first channel comes too late, and makes no other.
         raise ProtocolError("it has no media description, so there is nothing to connect")
     if limits.media_sections is not None and len(sections) > limits.media_sections:
         text = f"it has {len(sections)} media descriptions, more than {limits.media_sections}"
@@ -187,12 +188,12 @@ def parse_candidate(text: str, sdp_m_line_index: int) -> RTCIceCandidate | None:
     """Parse a trickled candidate.
 
     Args:
-        text: As browsers and GStreamer write it: ``candidate:...``, also with ``a=`` before it.
-        sdp_m_line_index: The media description that it belongs to.
+        text: The candidate as browsers and GStreamer write it, ``candidate:...``, with or without ``a=`` before it.
+        sdp_m_line_index: Index of its media description, from 0.
 
     Returns:
-        The candidate; None if aiortc could never use it, which is no fault of the peer: TCP, or an IPv6 link-local
-        address, which means nothing without its interface.
+        The candidate; None: it is valid, but aiortc cannot use it, since it is for TCP or has an IPv6 link-local address, which
+        means nothing without its interface.
 
     Raises:
         ProtocolError: It is not a candidate.
@@ -214,6 +215,6 @@ def _is_link_local(address: str) -> bool:
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
-        # An mDNS name such as browsers send.
+        # Browsers send mDNS names.
         return False
     return parsed.version == 6 and parsed.is_link_local

@@ -1,4 +1,4 @@
-"""`Drain`: what a session waits for before it ends, so that nothing is lost that was sent. Lives on the loop."""
+"""`Drain`: waits before a session ends until sent messages are delivered. Lives on the loop."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ if TYPE_CHECKING:
 __all__ = ["Drain"]
 
 _CHANNEL_CLOSE_SECONDS: Final = 3.0
-"""How long the other end may take to close the channels: some round trips, `engine.stream_resets`, and a busy program's turn.
-Not every peer does."""
+"""Seconds that the other end may take to close the channels, which needs some round trips (`engine.stream_resets`) and may have
+to wait for a busy program. Some peers do not close them."""
 
 _POLL_SECONDS: Final = 0.005
-"""There is no event for acknowledgements: their end is looked for by polling."""
+"""Seconds between two checks, since SCTP has no event for acknowledgements."""
 
 
 class Drain:
-    """Waits until the other end has all that was sent; aiortc's own ``close()`` drops what it has not sent."""
+    """Waits until the other end has all sent messages. aiortc's own ``close()`` drops those that it has not sent."""
 
     def __init__(self) -> None:
         self._is_abandoned = False
 
     def abandon(self) -> None:
-        """Have a wait under way, or to come, end at once: the other end is gone, or nobody wants to wait any more."""
+        """End present and future waits at once, since the other end is gone or the caller does not want to wait."""
         self._is_abandoned = True
 
     async def run(self, connection: PeerConnection, channels: Sequence[DataChannel], deadline: Deadline) -> None:
         """Wait until the other end's SCTP has acknowledged everything, and the channels are closed at both ends.
 
         Args:
-            connection: Of the session; one that is not connected is not waited for.
-            channels: On which nothing is sent any more.
-            deadline: What is not delivered then is lost.
+            connection: The session's connection. If it is not connected, this does not wait.
+            channels: The session's channels, which must refuse sends.
+            deadline: For the delivery. Messages that are not delivered by then are lost.
         """
         while self._is_worth_it(connection) and not _is_acknowledged(connection, channels):
             if not deadline.remaining():
@@ -56,9 +56,9 @@ class Drain:
         return not self._is_abandoned and connection.state == "connected"
 
     async def _close_channels(self, channels: Sequence[DataChannel], deadline: Deadline) -> None:
-        """Wait until the other end has closed them too, which it does behind the messages that it gives to its program.
+        """Wait until the other end has closed the channels too, which it does after it has given all messages to its program.
 
-        webrtcbin acknowledges messages that it has yet to give to its program, and drops them when the session ends.
+        webrtcbin acknowledges messages before it gives them to its program, and drops them when the session ends.
         """
         for channel in channels:
             channel.close_when_flushed()

@@ -1,7 +1,7 @@
-"""How the end of a session is put: as an error here, and as what the other end is told.
+"""The end of a session, as an error at this end and as the string that the other end is told.
 
-Protocol 1.1 carries a text. Between two peers of this library it begins with the reason, ``"rejected: battery low"``, so that
-the other end's `SessionClosed` has the same one; for any other peer it is a text to show.
+Protocol 1.1 carries a string. Between two peers of this library it begins with the reason, ``"rejected: battery low"``, so that
+the other end's `SessionClosed` has the same reason. Other peers can show the string.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ _SEPARATOR = ": "
 
 
 def as_session_closed(error: Exception | None) -> SessionClosed | None:
-    """The error of a session's end as a `SessionClosed`, with the original as its cause."""
+    """Convert the error that ended a session to a `SessionClosed` whose cause is that error."""
     if error is None or isinstance(error, SessionClosed):
         return error
-    # What is left of this library's errors are timeouts and the loss of the signalling connection, before it was connected.
+    # The remaining errors of this library are timeouts and the loss of the signalling connection before the session connected.
     is_timeout = isinstance(error, SignallingError) and not isinstance(error, ProtocolError)
     closed = SessionClosed(str(error) or type(error).__name__, "not connected" if is_timeout else "incompatible")
     closed.__cause__ = error
@@ -25,18 +25,18 @@ def as_session_closed(error: Exception | None) -> SessionClosed | None:
 
 
 def with_reason(reason: SessionClosedReason, text: str | None) -> str | None:
-    """What the other end is told through the signalling server; None where there is nothing to say."""
+    """The string that the other end is told through the signalling server; None: it is told no reason."""
     if reason == "left" or text == reason:
         return text
     return f"{reason}{_SEPARATOR}{text}" if text else reason
 
 
 def reason_in(told: str, otherwise: SessionClosedReason) -> tuple[SessionClosedReason, str]:
-    """The reason and the rest of what the other end told.
+    """Split the string that the other end told into the reason and the rest.
 
     Args:
-        told: As `with_reason` puts it, or any text of another library's.
-        otherwise: The reason where the text names none.
+        told: A string made by `with_reason`, or any string of another library.
+        otherwise: Reason if the string does not begin with one.
     """
     for reason in SESSION_CLOSED_REASONS:
         if told == reason:

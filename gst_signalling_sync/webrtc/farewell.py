@@ -1,7 +1,7 @@
-"""`Farewell`: how a peer connection ends: what was sent is delivered, the peer is told, and the transports are closed.
+"""`Farewell`: the end of a peer connection. Sent messages are delivered, the peer is told, and the transports are closed.
 
-The peer is told up to four times, as it may hear only one of them: through the signalling server, by a goodbye on the control
-channel, by SCTP's ABORT (RFC 9260 section 9.1) and by DTLS's close_notify (RFC 8446 section 6.1). Lives on the loop.
+The peer is told in up to four ways, since not all of them reach every peer: through the signalling server, by a goodbye on the
+control channel, by SCTP's ABORT (RFC 9260 section 9.1) and by DTLS's close_notify (RFC 8446 section 6.1). Lives on the loop.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ __all__ = ["FAREWELL_SECONDS", "Farewell"]
 logger = logging.getLogger(__name__)
 
 _CLOSE_SECONDS: Final = 3.0
-"""How long aiortc may take to close a peer connection."""
+"""Seconds that aiortc may take to close a peer connection."""
 
 _GATHERING_SECONDS: Final = 6.0
-"""How long a step of the negotiation may take: aioice gathers candidates for 5 s at the most."""
+"""Seconds that a step of the negotiation may take. aioice gathers candidates for at most 5 s."""
 
 _GOODBYE_SECONDS: Final = 0.5
-"""How long the other end may take to acknowledge a goodbye; SCTP's ABORT and DTLS's close_notify follow it in any case."""
+"""Seconds that the other end may take to acknowledge a goodbye. SCTP's ABORT and DTLS's close_notify follow in any case."""
 
 FAREWELL_SECONDS: Final = _GATHERING_SECONDS + 2 * _GOODBYE_SECONDS + _CLOSE_SECONDS
-"""How long everything but the delivery may take."""
+"""Seconds that everything except the delivery may take."""
 
 _REASON_CHARACTERS: Final = 500
 """Maximum length of the reason that the other end is told."""
@@ -48,10 +48,10 @@ class Farewell:
     """The end of one peer connection, in the order of the methods.
 
     Args:
-        session: The session that it belongs to.
-        signalling: The server that knows the session, or knew it.
+        session: The session that the connection belongs to.
+        signalling: The connection to the server that knows the session, or knew it.
         connection: The connection; None: there was none yet.
-        drain: Waits for what was sent.
+        drain: Waits for the delivery.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class Farewell:
         self._drain = drain
 
     async def deliver(self, seconds: float) -> None:
-        """Refuse further sends, and wait until what was sent has arrived.
+        """Refuse further sends, and wait until sent messages are delivered.
 
         Args:
-            seconds: How long; 0: it is not waited for.
+            seconds: Maximum time to wait; 0: do not wait.
         """
         channels = [channel for channel in self._session.channels if not channel.is_suspended]
         for channel in channels:
@@ -77,7 +77,7 @@ class Farewell:
                 logger.warning("%s: closed with %d bytes not sent", self._session.named, lost)
 
     def tell_server(self, failure: SessionClosed | None, text: str | None) -> None:
-        """Have the signalling server tell the peer, where it still knows the session.
+        """Have the signalling server tell the peer, if it still knows the session.
 
         Args:
             failure: Why the session ends; None: it was closed on purpose.
@@ -87,7 +87,7 @@ class Farewell:
             return
         reason = with_reason(_reason_of(failure), text)
         if reason is not None:
-            # It may be a string of the user's that no peer could read.
+            # A string of the user's may not be encodable in UTF-8.
             reason = str(reason)[:_REASON_CHARACTERS].encode(errors="replace").decode()
         try:
             self._signalling.end_session(self._session.id, reason)
@@ -97,25 +97,25 @@ class Farewell:
     async def say_goodbye(
         self, control: ControlChannel | None, failure: SessionClosed | None, text: str | None
     ) -> None:
-        """Tell the peer in-band, and give it the time to acknowledge that, unless it is silent.
+        """Tell the peer in-band, and wait for the acknowledgement unless the peer is silent.
 
         Args:
             control: The control channel; None: there is none.
-            failure: As in `tell_server`.
-            text: As in `tell_server`.
+            failure: Why the session ends; None: it was closed on purpose.
+            text: What the peer is told.
         """
         if control is None or self._connection is None:
             return
         goodbye = Goodbye(_reason_of(failure), text or "")
         is_heard = self._session.state is SessionState.CONNECTED
         if is_heard and goodbye != Goodbye():
-            # SCTP is established behind DTLS, and an ABORT tells no reason.
+            # SCTP is established after DTLS, so the channel may not be open yet; and an ABORT carries no reason.
             await control.wait_open(_GOODBYE_SECONDS)
         if control.say(goodbye) and is_heard:
             await self._drain.wait_acknowledged(self._connection, Deadline(_GOODBYE_SECONDS))
 
     async def close(self, negotiation: Negotiation | None) -> None:
-        """Close the connection, behind the step of its negotiation that is under way."""
+        """Close the connection, after the step of its negotiation that is under way."""
         if self._connection is None:
             return
         if negotiation is not None:
@@ -128,7 +128,7 @@ class Farewell:
         except TimeoutError:
             logger.warning("%s: aiortc did not close it in time", self._session.named)
         except Exception:
-            # Whatever aiortc stumbled over, for the session it is the end.
+            # The session ends even if aiortc fails.
             logger.exception("%s: aiortc failed to close it", self._session.named)
 
 

@@ -1,10 +1,10 @@
-"""`Inbox`: the messages that a channel received, on their way to the `message` receivers or to `recv`.
+"""`Inbox`: the messages that a channel received, until `message` receivers or `recv` get them.
 
-A message goes to the receivers that there are, each on its own thread, and waits for `recv` where there is none. It is given
-to receivers, and no longer to `recv`, at the moment when the first of their threads gets to it: receivers that are disconnected
-before that leave it to `recv`. On every thread, and for `recv`, the order is that of arrival.
+A message goes to the receivers, each on its own thread, or waits for `recv` if there are none. It belongs to the receivers, and
+no longer to `recv`, once the first of their threads gets it: receivers that are disconnected before that leave it to `recv`.
+Each thread, and `recv`, gets messages in the order of arrival.
 
-A message that may not grow older than it does before the first of these gets to it is dropped, and counted.
+A message that exceeds its maximum age before the first thread gets it is dropped, and counted.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ __all__ = ["Inbox"]
 
 
 _MESSAGE_BYTES: Final = 200
-"""What a message takes of memory beside its own length, about."""
+"""Approximate bytes of memory that a message takes in addition to its length."""
 
 
 class _End:
-    """Nothing comes after this."""
+    """The end of the messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Noted:
-    """A message of which more is known than what it says."""
+    """A message with its maximum age or its date."""
 
     message: Message
     until: float
-    """It is dropped when nobody has got it by then, on `threads.clock`."""
+    """Time at which the message is dropped unless a thread has got it, on `threads.clock`."""
     sent_at: float | None
-    """As of `ReceivedMessage`."""
+    """Time at which it was sent; see `ReceivedMessage`."""
 
 
 _Entry = Message | _Noted
@@ -50,7 +50,7 @@ _Entry = Message | _Noted
 
 @dataclass(frozen=True, slots=True)
 class _Outlet:
-    """A signal that tells of every message."""
+    """A signal that is emitted for every message."""
 
     signal: Signal
     sender: object
@@ -59,7 +59,7 @@ class _Outlet:
     """Whether its receivers get a `ReceivedMessage`."""
 
     def arguments(self, entry: _Entry) -> dict[str, object]:
-        """What its receivers are called with."""
+        """The arguments with which its receivers are called."""
         if self.tells_times:
             return self.named | {"message": _with_time(entry)}
         return self.named | {"data": entry.message if isinstance(entry, _Noted) else entry}
@@ -69,8 +69,8 @@ class Inbox:
     """A queue that the loop fills, and that `recv` or the callback threads empty.
 
     Args:
-        sender: The channel, as sender of the signal.
-        callbacks: Where the signal is emitted.
+        sender: The channel, which is the sender of the signals.
+        callbacks: The callback threads.
     """
 
     def __init__(self, sender: object, callbacks: Callbacks) -> None:
@@ -83,23 +83,23 @@ class Inbox:
         self._sender = sender
         self._outlets = [_Outlet(self.message, sender, {})]
         self._callbacks = callbacks
-        # For recv: those that came while there was no receiver, and those that receivers left.
+        # For `recv`: messages that arrived without a receiver, and those that disconnected receivers left.
         self._waiting: SimpleQueue[_Entry | _End] = SimpleQueue()
         self.messages = 0
         self.size = 0
         self.expired = 0
-        """Messages that were dropped because nobody got them in time."""
-        # Guards what follows, which the loop, the callback threads and the callers of recv() share.
+        """The number of messages that were dropped because of their age."""
+        # Guards all that follows, which the loop, the callback threads and the callers of `recv` share.
         self._lock = threading.Lock()
-        # For receivers, numbered in the order of arrival. While one that no receiver has got is here, none waits for recv.
+        # For receivers, numbered in the order of arrival. While it has a message that no receiver has got, `_waiting` is empty.
         self._log: deque[_Entry] = deque()
         self._first = 0
         self._untaken = 0
-        """The number of the first that no receiver has got."""
-        # The threads that there are receivers on, as of the last look: asking the signals for each message is dear.
+        """The number of the first message that no receiver has got."""
+        # The threads that have receivers. Cached, since asking the signals for each message would be slow.
         self._threads: tuple[str | None, ...] = ()
         self._next: dict[str | None, int] = {}
-        """For each thread that has receivers, the number of the first that it has not got."""
+        """For each thread that has receivers, the number of the first message that it has not got."""
         self._has_ended = self._end_is_told = False
         self._taken = 0
         self._gone = 0
@@ -112,17 +112,17 @@ class Inbox:
 
     @property
     def has_receivers(self) -> bool:
-        """Whether anybody is told of messages as they come."""
+        """Whether a signal has receivers."""
         return any(outlet.signal.receivers for outlet in self._outlets)
 
     @property
     def waiting(self) -> int:
-        """Messages that arrived and nobody has taken."""
+        """The number of unread messages."""
         return self.messages - self._taken
 
     @property
     def waiting_size(self) -> int:
-        """About what is here of memory: characters of texts, bytes of bytes, and something for each."""
+        """Approximate memory of the messages here: their lengths in characters or bytes, and `_MESSAGE_BYTES` for each."""
         return self.size - self._gone_size + (self.messages - self._gone) * _MESSAGE_BYTES
 
     def put(self, message: Message) -> None:
@@ -130,12 +130,12 @@ class Inbox:
         self._add(message, message)
 
     def put_noted(self, message: Message, until: float = math.inf, sent_at: float | None = None) -> None:
-        """Add a message of which more is known; on the loop.
+        """Add a message with its maximum age or its date; on the loop.
 
         Args:
             message: The message.
-            until: After this moment, on `threads.clock`, nobody gets it.
-            sent_at: When it was sent, as Unix time by the other end's clock; None: not told.
+            until: Time at which it is dropped, on `threads.clock`. Defaults to never.
+            sent_at: Time at which it was sent, as Unix time by the other end's clock. Defaults to None: not known.
         """
         self._add(message, _Noted(message, until, sent_at))
 
@@ -160,17 +160,17 @@ class Inbox:
             self._tell_end()
 
     def forward_to(self, signal: Signal, sender: object, **named: object) -> None:
-        """Have another signal tell of every message as well; who connects to it calls `refresh`.
+        """Emit another signal for every message too. `refresh` has to be called when its receivers change.
 
         Args:
             signal: The signal.
             sender: Its sender.
-            **named: Passed to its receivers, beside ``data``.
+            **named: Arguments of its receivers, in addition to ``data``.
         """
         self._add_outlet(_Outlet(signal, sender, named))
 
     def _tell_times(self) -> None:
-        # Only now: each outlet costs something per message.
+        # Added only when it has a receiver, since each outlet costs time for each message.
         self._add_outlet(_Outlet(self.received, self._sender, {}, tells_times=True))
 
     def _add_outlet(self, added: _Outlet) -> None:
@@ -180,29 +180,32 @@ class Inbox:
         self.refresh()
 
     def refresh(self) -> None:
-        """Take note that receivers were connected or disconnected."""
+        """Handle that receivers were connected or disconnected."""
         with self._lock:
             threads = self._serve_threads()
             number = self._end_of_log - 1
             self._tell_end()
         for thread in threads:
-            # What waits came before whatever else is to be delivered, the end of the channel for example.
+            # Waiting messages came before whatever is queued, for example the end of the channel.
             self._callbacks.post_next(thread, self._deliver, thread, number)
 
     def take(self, seconds: float) -> Message | None:
         """Wait for the next message.
 
+        Args:
+            seconds: How long to wait.
+
         Returns:
-            The message, or None at the end.
+            The message; None: the channel is closed.
 
         Raises:
-            Empty: None came in time.
+            Empty: No message came in time.
         """
         entry = self._take_entry(seconds)
         return entry.message if isinstance(entry, _Noted) else entry
 
     def take_with_time(self, seconds: float) -> ReceivedMessage | None:
-        """As `take`, with when the message was sent."""
+        """Wait for the next message, as `take` does, and return it with the time at which it was sent."""
         entry = self._take_entry(seconds)
         return None if entry is None else _with_time(entry)
 
@@ -211,7 +214,7 @@ class Inbox:
         while True:
             entry = self._get(deadline)
             if isinstance(entry, _End):
-                # Every other thread that waits here, or will, has to see the end too.
+                # Put back, since every thread that waits here, now or later, has to see the end.
                 self._waiting.put(entry)
                 return None
             message, has_expired = _opened(entry)
@@ -227,26 +230,30 @@ class Inbox:
         while True:
             remaining = deadline.remaining()
             try:
-                # In slices, because CPython may notice a signal only after the wait that it came just before.
+                # In slices: CPython may notice a signal that came just before a wait only after that wait.
                 return self._waiting.get(timeout=min(remaining, MAX_WAIT_SECONDS))
             except Empty:
                 if remaining <= MAX_WAIT_SECONDS:
                     raise
 
     def _deliver(self, thread: str | None, number: int) -> None:
-        """Call a thread's receivers with all messages up to a number that it has not got; on that thread."""
+        """Call a thread's receivers with the messages up to a number that it has not got; on that thread."""
         is_last = False
         while not is_last and (taken := self._take_for(thread, number)) is not None:
             entry, calls, is_last = taken
             for outlet, receiver in calls:
                 outlet.signal.call(receiver, outlet.sender, outlet.arguments(entry))
 
-    # From here on: the lock is held, or taken first.
+    # What follows is called with the lock held, or acquires it.
 
     def _take_for(
         self, thread: str | None, number: int
     ) -> tuple[_Entry, list[tuple[_Outlet, Callable[..., Any]]], bool] | None:
-        """The next message for a thread's receivers, with these, and whether it is the last up to a number."""
+        """Take the next message for a thread's receivers.
+
+        Returns:
+            The message, the receivers to call, and whether it is the last message up to the number; None: there is none.
+        """
         with self._lock:
             calls = [
                 (outlet, receiver)
@@ -278,7 +285,7 @@ class Inbox:
         return self._first + len(self._log)
 
     def _serve_threads(self) -> tuple[str | None, ...]:
-        """Take note of the threads that there are receivers on; without any, `recv` gets what none of them has got."""
+        """Update the threads that have receivers. Without such threads, `recv` gets the messages that no thread has got."""
         threads: tuple[str | None, ...] = ()
         if self._callbacks.is_open:
             threads = self._outlets[0].signal.threads_for(self._outlets[0].sender)
@@ -298,7 +305,7 @@ class Inbox:
         return threads
 
     def _collect_waiting(self) -> None:
-        """Give receivers what waits for `recv`; there is nothing else then that they have not got."""
+        """Give the messages that wait for `recv` to receivers, who have got all others."""
         while True:
             try:
                 message = self._waiting.get_nowait()
@@ -316,7 +323,7 @@ class Inbox:
         self._log.clear()
 
     def _forget_served(self) -> None:
-        """Drop from the log what every thread has got."""
+        """Remove the messages from the log that every thread has got."""
         oldest = min((self._untaken, *self._next.values()))
         while self._first < oldest:
             entry = self._log.popleft()
@@ -331,7 +338,7 @@ class Inbox:
 
 
 def _opened(entry: _Entry) -> tuple[Message, bool]:
-    """A message, and whether it is too old to be given to anybody."""
+    """The message of an entry, and whether it exceeds its maximum age."""
     if isinstance(entry, _Noted):
         return entry.message, clock.now() > entry.until
     return entry, False

@@ -1,7 +1,7 @@
 """`Link`: a session's peer connection, from its negotiation to its end. Lives on the loop.
 
-Methods that only post to the loop say so and may be called from any thread. The end comes exactly once, in `_terminate`,
-whoever asked for it: this end, the other end, the signalling server or the network.
+Methods that only post to the loop are marked as such, and are callable from any thread. The session ends exactly once, in
+`_terminate`, whether this end, the other end, the signalling server or the network ends it.
 """
 
 from __future__ import annotations
@@ -74,38 +74,38 @@ __all__ = ["ENDING_SECONDS", "Link"]
 logger = logging.getLogger(__name__)
 
 _PATH_SECONDS: Final = 1.0
-"""How long after it is connected it is found out what the path takes: first the session has other things to do."""
+"""Seconds from the connection to the probing of the path's MTU, which leaves the path to the session's first packets."""
 
 _DECODING_SECONDS: Final = 2.0
-"""How long a decoder may be at its last frame."""
+"""Seconds that a decoder may take for its last frame."""
 
 ENDING_SECONDS: Final = FAREWELL_SECONDS + _DECODING_SECONDS + 1.0
-"""How long `Link.terminate` may take beyond the time for draining, and the loop to get to it."""
+"""Seconds that `Link.terminate` may take beyond the time for draining, including the loop's delay."""
 
 _WAITING_DESCRIPTIONS: Final = 4
-"""Descriptions of a peer that wait until they are taken."""
+"""Maximum number of a peer's descriptions that wait because of the rate limit."""
 
 _HANDSHAKE_SECONDS: Final = 3.0
-"""How long the handshake may still take with a peer that has lost its signalling connection, or may have died; a lost packet of
-DTLS is sent again after 1 s."""
+"""Seconds that the DTLS handshake may still take with a peer that has lost its signalling connection, or may have died. DTLS
+sends a lost packet again after 1 s."""
 
 _MAX_ALARM_SECONDS: Final = 86400.0
 
 
 class Link:
-    """What a session is on the loop.
+    """The part of a session that lives on the loop.
 
     Args:
-        session: Is told of channels, and of every change of state.
-        signalling: Carries what is said to the other end.
-        loop: Of this process's WebRTC.
-        ice: Which addresses, ports and servers to use.
-        interrupted_after: Seconds of silence after which the session is interrupted.
+        session: The session, which is told of channels and changes of state.
+        signalling: The connection to the signalling server.
+        loop: The loop of this process's WebRTC.
+        ice: Addresses, ports and servers to use.
+        interrupted_after: Seconds without any packet from the peer after which the session is interrupted. Defaults to 2.
         limits: What the peer may use.
-        tracks: Which of the peer's tracks are taken.
-        met: Counts the limits that it meets.
-        sent: What this end sends; None: nothing.
-        offers: Whether this end makes the offers of the session once it runs.
+        tracks: The peer's tracks that are taken. Defaults to all.
+        met: Counts the limits that the peer meets.
+        sent: The tracks that this end sends; None: it sends none.
+        offers: Whether this end makes the offers of the session once it runs. Defaults to True.
     """
 
     def __init__(
@@ -145,10 +145,10 @@ class Link:
         self._peer_channels = PeerChannels(limits)
         self._descriptions = None if limits.descriptions is None else TokenBucket(limits.descriptions)
         self._waiting_descriptions = 0
-        # Made with the first warning, when the session has its id.
+        # Made at the first warning, since the session has no id before.
         self._warnings: RepeatedWarnings | None = None
         self._drain = Drain()
-        # Counted on the reader.
+        # The number of candidates of the peer, counted on the reader.
         self._candidates = 0
         self._early_candidates: list[tuple[str, int]] = []
         self._alarm: asyncio.TimerHandle | None = None
@@ -156,29 +156,29 @@ class Link:
         self._handshake_alarm: asyncio.TimerHandle | None = None
         self._largest_payload: int | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        # Written on the loop alone. Closed ones stay, so that none is opened again that was closed on purpose.
+        # Written on the loop only. Closed channels stay here, so that one that was closed on purpose is not created again.
         self._role_channels: dict[ChannelOptions, DataChannel] = {}
 
     @property
     def connection(self) -> PeerConnection | None:
-        """The peer connection, None before the negotiation."""
+        """The peer connection; None before the negotiation."""
         return self._connection
 
     @property
     def max_message_size(self) -> int | None:
-        """Bytes that the other end accepts in one message, None for any number."""
+        """Maximum size of a message that the other end accepts, in bytes; None: it is not known yet, or there is none."""
         negotiation = self._negotiation
         return None if negotiation is None else negotiation.max_message_size
 
     @property
     def takes_data(self) -> bool:
-        """Whether there are data channels, or may still be; a peer may refuse to have any."""
+        """Whether the peer has not refused data channels."""
         negotiation = self._negotiation
         return negotiation is None or negotiation.takes_data
 
     @property
     def refused(self) -> dict[str, list[str]]:
-        """Why media sections are not used, by kind of media."""
+        """Why media sections are not used: reasons by kind of media."""
         negotiation = self._negotiation
         return {} if negotiation is None else negotiation.refused
 
@@ -190,7 +190,7 @@ class Link:
 
     @property
     def progress(self) -> str:
-        """How far the connection has come, for an error message."""
+        """The progress of the connection, for an error message."""
         connection = self._connection
         if connection is None or not connection.has_remote_description:
             return "the peer sent no session description"
@@ -199,7 +199,7 @@ class Link:
 
     @property
     def why_fixed(self) -> str | None:
-        """Why this end cannot have tracks added to the session while it runs; None: it can. Any thread."""
+        """Why this end cannot add tracks to the running session; None: it can. Callable from any thread."""
         control = self._path.control
         if self._offers or not self._session.state.is_open:
             return None
@@ -208,36 +208,36 @@ class Link:
         return "the producer is not this library's, or an older version of it, and only a producer can offer tracks"
 
     def role_channel(self, options: ChannelOptions) -> DataChannel | None:
-        """The channel that `ensure_channel` has created of these options, closed or not; from any thread."""
+        """The channel that `ensure_channel` has created with these options, which may be closed. Callable from any thread."""
         return self._role_channels.get(options)
 
     @property
     def silence(self) -> float:
-        """Seconds since the last packet of the peer; 0 before the session is connected."""
+        """Seconds since the last packet from the peer; 0 before the session is connected."""
         watch = self._watch
         return 0.0 if watch is None else watch.silence
 
     @property
     def clock_offset(self) -> ClockOffset | None:
-        """As `Session.clock_offset`."""
+        """The value of `Session.clock_offset`."""
         return self._clocks.offset
 
-    # These post to the loop and return at once.
+    # What follows posts to the loop and returns at once.
 
     def abandon(self, error: Exception | None, told_peer: str | None = None) -> None:
-        """End the session at both ends without delivering anything more; returns at once.
+        """End the session at both ends without delivering queued messages; returns at once.
 
         Args:
-            error: What `closed` reports.
-            told_peer: What the other end is told, where its server can.
+            error: Error that the signal ``closed`` reports; None: there is no error.
+            told_peer: Reason that the other end is told; None: it is told no reason.
         """
         self._loop.call(lambda: self._spawn(self.terminate(error, told_peer)))
 
     def give_up_after(self, seconds: float) -> None:
-        """End the session if it is not connected by then: a peer may ask for sessions and never answer.
+        """End the session if it is not connected in time, since a peer may request sessions and never answer.
 
         Args:
-            seconds: From now.
+            seconds: Seconds from now.
         """
 
         def give_up() -> None:
@@ -262,7 +262,7 @@ class Link:
         self._loop.call(lambda: self._negotiate(offer()))
 
     def start_as_answerer(self, offer: str | None, channels: Sequence[ChannelOptions] = ()) -> None:
-        """Wait for the offer, or answer the one that came with the request."""
+        """Answer the offer that came with the request; None: wait for the offer."""
 
         async def answer() -> None:
             self._open(channels)
@@ -273,7 +273,7 @@ class Link:
         self._loop.call(lambda: self._negotiate(answer()))
 
     def offer_sent(self) -> None:
-        """Take note that the request with the offer of `make_offer` has reached the peer, under the session's id."""
+        """Handle that the server has accepted the request with the offer of `make_offer`, so that candidates can follow."""
 
         def trickle() -> None:
             if self._negotiation is not None and self._termination is None:
@@ -282,7 +282,7 @@ class Link:
         self._loop.call(trickle)
 
     def tracks_changed(self) -> None:
-        """Take note that this end sends something else now."""
+        """Handle a change of the tracks that this end sends."""
 
         def change() -> None:
             if self._changes is not None and self._termination is None:
@@ -295,7 +295,7 @@ class Link:
         self._loop.call(lambda: self._negotiate(self._receive(kind, sdp)))
 
     def on_candidate(self, text: str, sdp_m_line_index: int) -> None:
-        """Handle the other end's candidate; one of more than a peer needs is dropped, because aioice pairs them all."""
+        """Handle the other end's candidate. Candidates beyond the limit are dropped, because aioice pairs all of them."""
         self._candidates += 1
         most = self._limits.candidates
         if len(text) > MAX_CANDIDATE_CHARACTERS or (most is not None and self._candidates > most):
@@ -305,7 +305,7 @@ class Link:
 
         async def add() -> None:
             if self._negotiation is None:
-                # The receivers of `session_requested` are still at it.
+                # The receivers of `session_requested` have not returned yet.
                 self._early_candidates.append((text, sdp_m_line_index))
             else:
                 await self._negotiation.add_candidate(text, sdp_m_line_index)
@@ -315,12 +315,12 @@ class Link:
     def on_end(self, error: str | None, mark: str | None = None) -> None:
         """Handle that the server ended the session, for the other end or by itself.
 
-        A session that is connected lives on if its peer does: the server ends it too where the peer's signalling connection
-        broke, and nothing else.
+        A connected session goes on if its peer answers, because the server also ends it when only the peer's signalling
+        connection broke.
 
         Args:
-            error: The other end's, which then ended it.
-            mark: The reason of a server that ended it by itself.
+            error: The other end's error; None: the other end gave none.
+            mark: The server's reason if it ended the session by itself; None: it did not.
         """
 
         def end() -> None:
@@ -331,7 +331,7 @@ class Link:
             elif mark is not None:
                 reason: SessionClosedReason = next((each for each in SESSION_CLOSED_REASONS if each == mark), "left")
                 told = f"ended by the signalling server: {mark}"
-                # In-band too: whichever end hears of it first must not look to the other as if it had left on purpose.
+                # Told in-band too: otherwise the end that hears of it first would seem to have left on purpose.
                 self._fail(f"{named}: {told}", reason, told_peer=told)
             elif error is not None:
                 connecting = self._session.state is SessionState.CONNECTING
@@ -346,11 +346,11 @@ class Link:
         self._loop.call(end)
 
     def on_peer_away(self) -> None:
-        """Handle that the peer's signalling connection broke, by which it may come back.
+        """Handle that the peer's signalling connection broke, and may be made again.
 
-        A session that still needs it to be connected ends, as the peer ends it too. In one that is connected the peer is asked
-        for a sign of life: for all that the server knows, its process may have been killed. One that is in
-        between has some seconds to become the latter.
+        A session that still needs the server to connect ends, as it does at the peer. In a connected session, the peer is asked
+        for a sign of life, since its process may have been killed. A session whose handshake is under way has some seconds to
+        connect.
         """
 
         def decide() -> None:
@@ -371,10 +371,10 @@ class Link:
         self._loop.call(look_after)
 
     def on_signalling_lost(self, error: Exception) -> None:
-        """Handle that this end's signalling connection is gone: what is still to be said goes in-band, or cannot be said.
+        """Handle the loss of this end's signalling connection. Later messages go in-band, if the peer is this library's.
 
         Args:
-            error: Ends the session, if it still needs the server to be connected.
+            error: Error that ends the session, if it still needs the server to connect.
         """
 
         def lose() -> None:
@@ -385,7 +385,7 @@ class Link:
         self._loop.call(lose)
 
     def on_signalling_back(self, signalling: SignallingClient) -> None:
-        """Handle that this end has a signalling connection again, to a server that still knows the session.
+        """Handle a new signalling connection of this end to a server that still knows the session.
 
         Args:
             signalling: The connection.
@@ -397,26 +397,26 @@ class Link:
             if self._changes is not None and self._termination is None:
                 self._changes.reachable()
             if self._termination is not None:
-                # It ended meanwhile, of which the server could not be told.
+                # The session ended meanwhile, when the server could not be told.
                 self._path.tell_end()
 
         self._loop.call(come_back)
 
     def call(self, function: Callable[..., object], *arguments: object) -> None:
-        """Have a function called on the loop; returns at once."""
+        """Call a function on the loop; returns at once."""
         self._loop.call(function, *arguments)
 
-    # These run on the loop.
+    # What follows runs on the loop.
 
     @property
     def _needs_server(self) -> bool:
-        """Whether the peers have not found each other yet; once they have, DTLS and all behind it go without a server."""
+        """Whether ICE has not found a candidate pair yet. From then on DTLS and SCTP need no server."""
         if self._session.state is not SessionState.CONNECTING:
             return False
         return self._connection is None or self._connection.ice_state not in ("connected", "completed")
 
     async def make_offer(self) -> str:
-        """Make the offer for a request that carries it; on the loop. It asks for video and audio, whoever sends them."""
+        """Make the offer of a request, which asks for video and audio, whether or not the peer sends them; on the loop."""
         self._open(())
         return await self._make_offer(asks_for_everything=True)
 
@@ -434,15 +434,15 @@ class Link:
         tell_peer: bool = True,
         drain_seconds: float = 0.0,
     ) -> None:
-        """End the session; on the loop. Whoever comes second waits for the first."""
+        """End the session, or wait for the end that is under way; on the loop."""
         if self._termination is None:
             self._termination = asyncio.ensure_future(self._terminate(error, told_peer, tell_peer, drain_seconds))
         elif self._session.state is SessionState.RESUMING and self._session.link is self:
-            # The connection broke before; now the session is not to be resumed any more.
+            # The connection broke before. Now the session is given up instead of resumed.
             self._termination = asyncio.ensure_future(self._finish(self._termination, as_session_closed(error)))
         elif not drain_seconds:
             self._drain.abandon()
-        # Shielded: a caller that gives up must not stop half-way what others rely on.
+        # Shielded, since a caller that gives up must not cancel the end for others.
         await asyncio.shield(self._termination)
 
     def add_channel(self, options: ChannelOptions) -> DataChannel:
@@ -450,7 +450,7 @@ class Link:
 
         Raises:
             SessionClosed: The session has ended, or is about to.
-            ChannelClosed: The peer takes no data channels.
+            ChannelClosed: The peer accepts no data channels.
         """
         if self._termination is not None:
             raise self._session.closed_error(f"creating data channel {options.label!r}")
@@ -461,16 +461,17 @@ class Link:
         return self._session.adopt(self._open_connection().create_channel(options), options)
 
     def ensure_channel(self, options: ChannelOptions) -> DataChannel:
-        """Create a channel of the role's, unless this session has it, or had it until it was closed.
+        """Create one of the role's channels, unless this session has it or has had it.
 
         Args:
-            options: Equal to those of no other channel of the role's.
+            options: The channel's options, which no other channel of the role has.
 
         Returns:
-            The channel, closed or not.
+            The channel, which may be closed.
 
         Raises:
             SessionClosed: The session has ended, or is about to.
+            ChannelClosed: The peer accepts no data channels.
         """
         channel = self._role_channels.get(options)
         if channel is None:
@@ -478,7 +479,7 @@ class Link:
         return channel
 
     def go_on_for(self, session: Session) -> None:
-        """Belong to another session from now on, which is resumed by this link: its own channels are created here again."""
+        """Belong to the session that this link resumes from now on, and create the channels again that this end created."""
         self._session = self._path.session = session
         connection = self._open_connection()
         for channel in session.channels:
@@ -486,22 +487,22 @@ class Link:
                 channel.resume(connection.create_channel(channel.options))
 
     async def quality(self) -> Quality:
-        """How good the connection is.
+        """Measure the quality of the connection.
 
         Raises:
-            SessionClosed: There is none.
+            SessionClosed: There is no connection.
         """
         if self._sampler is None or self._termination is not None:
             raise self._session.closed_error("measuring the quality")
         return await self._sampler.quality()
 
     async def stats(self) -> Statistics:
-        """The statistics of the connection, but for its data channels."""
+        """The statistics of the connection, without those of data channels."""
         return {} if self._connection is None else await connection_statistics(self._connection)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(coroutine)
-        # asyncio itself holds tasks only weakly.
+        # Held here, since asyncio holds tasks only weakly.
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -522,7 +523,7 @@ class Link:
         elif self._termination is None:
             if not isinstance(error, SignallingError):
                 logger.exception("%s: negotiation failed", self._session.named, exc_info=error)
-            # The other end names the session itself.
+            # The other end puts its own name of the session before the reason.
             reason = str(error).removeprefix(f"{self._session.named}: ")
             await self.terminate(error, reason)
 
@@ -599,10 +600,10 @@ class Link:
             self._path.send_candidate(candidate, sdp_m_line_index)
 
     async def _ask_servers(self) -> tuple[IceServer, ...]:
-        """Call the callable that knows the servers, on a thread of its own.
+        """Call the callable that returns the ICE servers, on a thread of the executor.
 
         Raises:
-            SessionClosed: It raised, or returned something else than servers.
+            SessionClosed: The callable raised an error, or did not return servers.
         """
         try:
             return await asyncio.get_running_loop().run_in_executor(None, self._ice.ask_servers)
@@ -634,7 +635,7 @@ class Link:
             self._spawn(self.terminate())
 
     async def _find_largest_payload(self, connection: PeerConnection) -> None:
-        """Find out whether the path takes packets as large as they get, and tell where it does not."""
+        """Probe the path's MTU, and log a warning if the path loses the largest packets of this library."""
         path = next((each for each in connection.paths if each.selected_pair is not None), None)
         if path is None:
             return
@@ -649,7 +650,7 @@ class Link:
             )
 
     def _on_transport_goodbye(self, connection: PeerConnection) -> None:
-        """Handle a close_notify, an ABORT or a SHUTDOWN of the peer; in aiortc's midst, hence later."""
+        """Handle a close_notify, an ABORT or a SHUTDOWN of the peer, after aiortc's code that calls this has returned."""
         if connection is self._connection:
             self._loop.call(self._take_goodbye, Goodbye())
 
@@ -676,7 +677,7 @@ class Link:
 
     def _take_goodbye(self, goodbye: Goodbye) -> None:
         if self._termination is not None:
-            # The peer has closed too, and takes nothing any more.
+            # The peer has closed the session too, and receives nothing any more.
             self._drain.abandon()
         elif not self._session.state.is_open:
             self._fail(f"{self._session.named}: the peer ended it before it was connected", goodbye.reason)
@@ -734,7 +735,7 @@ class Link:
             self._fail(f"{self._session.named}: {text}", "limit", told_peer=text)
 
     def _warn(self, kind: str, details: str) -> None:
-        """Warn of what the peer does; of each kind once."""
+        """Log a warning of what the peer does, once for each kind."""
         if self._warnings is None:
             self._warnings = RepeatedWarnings(logger, self._session.named)
         self._warnings.warn(kind, details)
@@ -742,7 +743,7 @@ class Link:
     async def _terminate(
         self, error: Exception | None, told_peer: str | None, tell_peer: bool, drain_seconds: float
     ) -> None:
-        """End the session, whatever goes wrong on the way; never raises, since everybody waits for this one."""
+        """End the session. This never raises, since all callers wait for it."""
         for alarm in (self._alarm, self._path_alarm, self._handshake_alarm):
             if alarm is not None:
                 alarm.cancel()
@@ -771,7 +772,7 @@ class Link:
             await self._finish(None, failure)
 
     async def _finish(self, before: asyncio.Task[None] | None, failure: SessionClosed | None) -> None:
-        """End the session behind its connection."""
+        """End the session after its connection."""
         if before is not None:
             await before
         session = self._session

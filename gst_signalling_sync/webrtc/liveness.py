@@ -1,12 +1,12 @@
-"""`Liveness`: whether the peer of a session is still there. No I/O and no clock.
+"""`Liveness`: whether the peer of a session is still there, by consent freshness (RFC 7675). No I/O and no clock.
 
-The peer is heard by whatever it sends. Where it has nothing to say, STUN binding requests (RFC 8489) ask, which every ICE
-agent must answer (RFC 8445 section 7.3); this is consent freshness (RFC 7675) at a faster pace. They become more frequent as
-the silence grows: 28 of them go out before the alarm. With 20 % of the packets lost in each direction, 0.36 of the requests go
-unanswered, and 0.36 ** 28 is one false alarm in ten thousand years.
+Every packet is a sign of life. A peer that sends nothing is asked by STUN binding requests (RFC 8489), which every ICE agent
+must answer (RFC 8445 section 7.3). Unlike those of RFC 7675, they become more frequent as the silence grows: 28 of them are
+sent before the alarm. With 20 % of the packets lost in each direction, 0.36 of the requests go unanswered, and 0.36 ** 28 is
+one false alarm in ten thousand years.
 
-Time is listening time. A poll that comes late means that this process did not listen, because the interpreter was held, the
-process was stopped or the machine slept. What the poll is late by counts as no silence of the peer.
+Silence counts only while this process listens. A late poll means that the process did not listen, because the interpreter was
+held, the process was stopped or the machine was suspended. The delay of the poll does not count as silence.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ MIN_INTERRUPTED_AFTER: Final = 0.2
 MAX_INTERRUPTED_AFTER: Final = 20.0
 
 LOST_AFTER: Final = 30.0
-"""Seconds of silence after which a session is closed: the expiry of consent in RFC 7675 section 5.1."""
+"""Seconds of silence after which a session is closed, which is the expiry of consent in RFC 7675 section 5.1."""
 
 DEPARTURE_SECONDS: Final = 0.8
-"""Seconds without an answer after which the peer of a session that the server ended has left."""
+"""Seconds without an answer after which a peer counts as gone, once the server has ended the session."""
 
 DOUBT_SECONDS: Final = 3.0
-"""Seconds after the server ended a session in which its peer must keep answering: it may still be on its way out."""
+"""Seconds for which the peer must keep answering after the server ended the session, since it may be about to leave."""
 
 _UNDER_WAY_SECONDS: Final = 0.2
-"""Packets that arrive so soon after the server's word may have been sent before the peer left."""
+"""Seconds after the server's message in which packets may arrive that the peer sent before it left."""
 
 _CHECK_SECONDS: Final = 0.1
 """Seconds between binding requests during a silence."""
 
 _QUICK_CHECK_SECONDS: Final = 0.05
-"""The same, once the first ones went unanswered."""
+"""Seconds between binding requests once the first ones went unanswered."""
 
 _LATE_SECONDS: Final = 0.2
-"""A poll that comes later than this was held up. Less is the ordinary delay of a busy event loop, which listens between two
-polls; were it excused, a busy machine would notice silence later."""
+"""Delay of a poll, in seconds, above which it does not count as silence. Shorter delays are ordinary in a busy event loop,
+which listens between two polls; if they did not count either, a busy machine would notice silence later."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,17 @@ class Ending:
     reason: SessionClosedReason
 
     in_order: bool = False
-    """Whether one of the two ends closed it on purpose, so that it is no error."""
+    """Whether one of the ends closed the session on purpose, which is not an error."""
 
 
 def check_interrupted_after(seconds: float) -> float:
-    """Refuse a time after which no session could be called interrupted, or any would be.
+    """Check a value of `interrupted_after`.
 
     Args:
-        seconds: Of silence.
+        seconds: Seconds of silence.
 
     Returns:
-        The same.
+        The same value.
 
     Raises:
         ValueError: It is out of range.
@@ -86,10 +86,10 @@ def check_interrupted_after(seconds: float) -> float:
 
 
 class Liveness:
-    """The liveness of one session. Each method takes `now` in seconds, by a clock that counts sleep and never goes back.
+    """The liveness of one session. `now` is the time in seconds, on a clock that counts suspension and never goes back.
 
     Args:
-        interrupted_after: Seconds of silence after which the session is interrupted.
+        interrupted_after: Seconds of silence after which the session is interrupted. Defaults to 2.
 
     Raises:
         ValueError: `interrupted_after` is out of range.
@@ -100,7 +100,7 @@ class Liveness:
         self._state = SessionState.CONNECTING
         self._ending: Ending | None = None
         self._heard_at = 0.0
-        # In listening time: moved forward by what polls are late by.
+        # The beginning of the silence, moved forward by the delays of late polls.
         self._silent_since = 0.0
         self._answered_at = 0.0
         self._doubted_since: float | None = None
@@ -113,30 +113,30 @@ class Liveness:
 
     @property
     def ending(self) -> Ending | None:
-        """Why the session is closed; None while it is not."""
+        """Why the session is closed; None: it is not."""
         return self._ending
 
     @property
     def next_poll(self) -> float:
-        """When `poll` is due, on the clock of `now`; infinite where it is not."""
+        """When `poll` is due, on the clock of `now`; infinite: it is not due."""
         return self._next_poll
 
     def silence(self, now: float) -> float:
-        """Seconds since the last packet of the peer, whether this process listened or not; 0 before the first."""
+        """Seconds since the last packet from the peer, whether this process listened or not; 0 before the connection."""
         return max(0.0, now - self._heard_at) if self._state is not SessionState.CONNECTING else 0.0
 
     def connected(self, now: float) -> None:
-        """Take note that the connection is made."""
+        """Handle that the session is connected."""
         if self._state is SessionState.CONNECTING:
             self._state = SessionState.CONNECTED
             self._heard_at = self._silent_since = self._answered_at = now
             self._plan(now)
 
     def heard(self, now: float) -> None:
-        """Take note of a packet of the peer, of any kind.
+        """Handle a packet from the peer, of any kind.
 
         Args:
-            now: When it was read; it may be told later and more than once.
+            now: When it was read. This may be called later, and more than once for a packet.
         """
         if not self._state.is_open or now <= self._heard_at:
             return
@@ -148,10 +148,10 @@ class Liveness:
             self._answered_at = max(self._answered_at, now)
 
     def answered(self, now: float, asked: float) -> None:
-        """Take note of the answer to a binding request.
+        """Handle the answer to a binding request.
 
         Args:
-            now: When it was read.
+            now: When the answer was read.
             asked: When the request was sent.
         """
         if not self._state.is_open:
@@ -161,7 +161,7 @@ class Liveness:
         self.heard(now)
 
     def poll(self, now: float) -> bool:
-        """Judge the silence so far; to be called at `next_poll`.
+        """Evaluate the silence; called at `next_poll`.
 
         Returns:
             Whether to send a binding request now.
@@ -172,7 +172,7 @@ class Liveness:
         silence = now - self._silent_since
         if self._doubted_since is not None:
             if now - self._answered_at >= DEPARTURE_SECONDS:
-                # A peer that was silent before the server spoke may as well have lost its network.
+                # A peer that was silent before the server's message may have lost its network.
                 self._end("lost" if self._state is SessionState.INTERRUPTED else "left")
                 return False
             if now - self._doubted_since >= DOUBT_SECONDS:
@@ -187,14 +187,14 @@ class Liveness:
         return is_due
 
     def ended_by_server(self, now: float, reason: SessionClosedReason | None = None) -> None:
-        """Take note that the signalling server ended the session.
+        """Handle that the signalling server ended the session.
 
-        A server does so too where it is only the peer's signalling connection that is gone. So a session that is connected
-        ends when the peer no longer answers.
+        A server also does this when only the peer's signalling connection is gone. So a connected session ends only if the peer
+        no longer answers.
 
         Args:
-            now: The time.
-            reason: That the server vouches for; the session then ends at once.
+            now: The time, in seconds.
+            reason: The server's own reason, for which the session ends at once. Defaults to None: it has none.
         """
         if reason is not None or self._state is SessionState.CONNECTING:
             self._end(reason or "left")
@@ -204,15 +204,15 @@ class Liveness:
             self._next_poll = now
 
     def said_goodbye(self, reason: SessionClosedReason = "left") -> None:
-        """Take note that the peer itself ended the session.
+        """Handle that the peer itself ended the session.
 
         Args:
-            reason: That it gave; ``"left"`` is an orderly end.
+            reason: The peer's reason. Defaults to ``"left"``, which is an orderly end.
         """
         self._end(reason, in_order=reason == "left")
 
     def close(self) -> None:
-        """Take note that this end ended the session."""
+        """Handle that this end closed the session."""
         self._end("left", in_order=True)
 
     def _excuse(self, now: float) -> None:
@@ -240,7 +240,12 @@ class Liveness:
 
 
 def _interval(silence: float, allowed: float) -> float:
-    """Seconds until the next poll, with an alarm due after so much silence."""
+    """Seconds until the next poll.
+
+    Args:
+        silence: Seconds of silence so far.
+        allowed: Seconds of silence after which the session is interrupted.
+    """
     if silence < allowed / 4:
         return max(allowed / 4 - silence, allowed / 40)
     if silence < allowed / 3 or silence >= allowed:

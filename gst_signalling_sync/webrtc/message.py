@@ -1,4 +1,4 @@
-"""What travels on a data channel: text or bytes, and `ReceivedMessage`, with what is known of its age."""
+"""Messages on a data channel, `str` or `bytes`, and `ReceivedMessage`, a message with the time at which it was sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Message = str | bytes
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage:
-    """A message as `DataChannel.recv_message` and the signal ``received`` give it.
+    """A message with its time, as from `DataChannel.recv_message` and the signal ``received``.
 
     ::
 
@@ -21,9 +21,9 @@ class ReceivedMessage:
             print(f"{age:.3f} s old, give or take {offset.uncertainty:.3f} s")
 
     Attributes:
-        data: A text or bytes, as the other end sent it.
-        sent_at: When its program sent it, as Unix time by its clock, which is the one of `Frame.captured_at`: the two of one
-            robot can be compared as they are. None: the other end, or the channel, tells no times.
+        data: String or bytes, as the other end sent it.
+        sent_at: Time at which the other end's program sent it, as Unix time by its clock. That is the clock of
+            `Frame.captured_at`, so the times of one robot can be compared. None: the other end, or the channel, tells no times.
     """
 
     data: Message
@@ -31,7 +31,12 @@ class ReceivedMessage:
 
 
 def as_message(data: object) -> tuple[Message, int]:
-    """What is sent for `data`, and its size in bytes."""
+    """The message that is sent for `data`, and its size in bytes.
+
+    Raises:
+        TypeError: It is neither a string nor bytes.
+        ValueError: The string cannot be encoded in UTF-8.
+    """
     if isinstance(data, str):
         try:
             return data, len(data.encode())
@@ -45,5 +50,5 @@ def as_message(data: object) -> tuple[Message, int]:
 
 
 def message_size(message: Message) -> int:
-    """Its bytes on the wire."""
+    """The size of a message on the wire, in bytes."""
     return len(message.encode()) if isinstance(message, str) else len(message)

@@ -1,4 +1,4 @@
-"""How old a message is that a peer of this library has dated (`message_dates`), without a common clock."""
+"""`MessageAges`: the age of messages that a peer of this library has dated (`message_dates`), without a common clock."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Final
 __all__ = ["MessageAges"]
 
 _DRIFT: Final = 200e-6
-"""Seconds by which two clocks may drift apart in a second; crystals do by a quarter of that."""
+"""Maximum drift of two clocks, in seconds per second. That of crystals is a quarter of it."""
 
 
 class MessageAges:
-    """Tells a message's age from the quickest messages of the same peer, whose age counts as 0.
+    """Computes a message's age relative to the quickest messages of the same peer, whose age counts as 0.
 
-    What the quickest way takes is not part of the age, as it cannot be told from the difference of the clocks.
+    The delay of the quickest message is not part of the age, as it cannot be told from the offset of the clocks.
     """
 
     def __init__(self) -> None:
@@ -24,17 +24,17 @@ class MessageAges:
         """The age of a message that has just arrived.
 
         Args:
-            sent: Seconds, on the sender's clock.
-            now: Seconds, on this end's clock.
+            sent: When it was sent, on the sender's clock, in seconds.
+            now: The time on this end's clock, in seconds.
 
         Returns:
-            Seconds, 0 or more.
+            The age in seconds, 0 or more.
         """
         offset = now - sent
         if self._offset is None:
             self._offset = offset
         else:
-            # Where the clocks drift apart, the quickest message seems older each time.
+            # When the clocks drift apart, the quickest messages seem to become older.
             allowed = self._offset + _DRIFT * max(0.0, now - self._at)
             self._offset = min(allowed, offset)
         self._at = now

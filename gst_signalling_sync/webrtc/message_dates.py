@@ -1,9 +1,8 @@
-"""The dates of messages on the wire.
+"""The dates of messages on the wire, with payload protocol identifiers of their own (RFC 9260 section 3.3.1).
 
-Peers that announce the in-band channel (`protocol.control`) read dates; others get none. A dated message has a payload
-protocol identifier of its own (RFC 9260 section 3.3.1), and its payload begins with the sender's monotonic clock in
-microseconds, 8 bytes, big endian. That tells its age (`message_age`). Where the channel asks for the time too, the sender's
-Unix time follows, likewise.
+Only peers that announce the control channel (`protocol.control`) get dated messages. The payload of a dated message begins with
+the sender's monotonic clock in microseconds, 8 bytes, big endian, from which `message_age` computes its age. If the channel is
+``dated``, the sender's Unix time follows in the same format.
 """
 
 from __future__ import annotations
@@ -16,24 +15,24 @@ __all__ = ["IDENTIFIERS", "DatedPayload", "Dating", "dated", "undated"]
 
 
 class Dating(Enum):
-    """What the peer is told of when a message was sent."""
+    """The dates that messages have."""
 
     NONE = 0
     AGE = 1
-    """By the monotonic clock, from which its age follows."""
+    """The sender's monotonic clock, for the message's age."""
 
     TIME = 2
-    """By the monotonic clock, and as Unix time."""
+    """The sender's monotonic clock and Unix time."""
 
 
 class DatedPayload(NamedTuple):
-    """What a dated message is made of.
+    """The parts of a dated message.
 
     Attributes:
-        data: The message, in UTF-8 where it is a text; empty where it is.
-        is_text: Whether it is a text.
-        sent: Seconds, on the sender's monotonic clock.
-        sent_at: The same moment as Unix time, by the sender's clock; None: not told.
+        data: The message; a string is encoded in UTF-8.
+        is_text: Whether the message is a string.
+        sent: When it was sent, on the sender's monotonic clock, in seconds.
+        sent_at: The same time as Unix time by the sender's clock; None: it is not told.
     """
 
     data: bytes
@@ -42,14 +41,14 @@ class DatedPayload(NamedTuple):
     sent_at: float | None
 
 
-# In the range that IANA leaves to whoever comes first.
+# In the range that IANA assigns on a first come, first served basis.
 _IDENTIFIERS: Final = {
     (True, False): 0x67737301,
     (False, False): 0x67737302,
     (True, True): 0x67737303,
     (False, True): 0x67737304,
 }
-"""By whether it is a text, and whether it tells the time."""
+"""By whether the message is a string, and whether it has the Unix time."""
 
 _KINDS: Final = {identifier: kind for kind, identifier in _IDENTIFIERS.items()}
 
@@ -73,11 +72,11 @@ def undated(identifier: int, payload: bytes) -> DatedPayload | None:
     """Read a dated message.
 
     Args:
-        identifier: One of `IDENTIFIERS`.
-        payload: As it arrived.
+        identifier: Payload protocol identifier, one of `IDENTIFIERS`.
+        payload: The payload.
 
     Returns:
-        The message; None where it is too short for its dates.
+        The message; None: the payload is too short for its dates.
     """
     is_text, tells_time = _KINDS[identifier]
     form = _TIME if tells_time else _AGE
@@ -88,5 +87,5 @@ def undated(identifier: int, payload: bytes) -> DatedPayload | None:
 
 
 def _microseconds(seconds: float) -> int:
-    # A clock that nobody has set may show a time before 1970.
+    # A clock that was never set may show a time before 1970.
     return max(0, round(seconds * 1e6))

@@ -1,4 +1,4 @@
-"""Offer, answer and candidates of one peer connection. Lives on the loop; what it says to the peer goes through `send`."""
+"""`Negotiation`: offer, answer (RFC 8829) and candidates (RFC 8838) of one peer connection. Lives on the loop."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ class Negotiation:
     """The signalling state of a peer connection.
 
     Args:
-        connection: Not negotiated yet.
-        tracks: The connection's.
-        named: The session as log lines and errors name it.
+        connection: The connection, which is not negotiated yet.
+        tracks: The connection's tracks.
+        named: Name of the session in log lines and errors.
         send: Sends a description to the peer; must not block.
-        early_candidates: The peer's, which came before the negotiation began, as in `add_candidate`.
-        open_control: Makes the control channel, or returns the one that there is.
+        early_candidates: Candidates of the peer that came before the negotiation began, as in `add_candidate`.
+        open_control: Returns the control channel, which the first call creates.
+        send_candidate: Sends a candidate and the index of its section to the peer; must not block. An empty candidate ends the
+            candidates.
         limits: What the peer may use.
-        send_candidate: Sends a candidate, with the place of its section, to the peer; must not block. An empty one: there are
-            no more.
         met: Counts the limits that the peer meets.
-        settled: Called each time that an offer was answered, by either end.
+        settled: Called each time either end has answered an offer.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Negotiation:
         self._connection = connection
         self._settled = settled
         self._send_candidate = send_candidate
-        # This end's, which wait until the peer has the description that they belong to.
+        # This end's candidates, which wait until the peer has been sent the description that they belong to.
         self._found_candidates: list[tuple[str, str]] = []
         self._may_trickle = False
         connection.on_candidate(self._on_candidate)
@@ -84,21 +84,21 @@ class Negotiation:
         self._open_control = open_control
         self._limits = limits
         self._met = LimitCounts() if met is None else met
-        # Descriptions are applied one after another: applying one awaits, and another may arrive meanwhile.
+        # Held while a description is applied: that awaits, and another description may arrive meanwhile.
         self._lock = asyncio.Lock()
         self._stopped = False
         self._sections = Sections()
         self._before_offer: tuple[Snapshot, Sections] | None = None
         self._refused: list[tuple[str, str]] = []
         self.takes_data = True
-        """Whether there is a data section, or may still be one."""
+        """Whether the peer has not refused the data section."""
         self.max_message_size: int | None = DEFAULT_MAX_MESSAGE_SIZE
         self.peer_has_streams = False
-        """As of `has_streams`."""
+        """Whether the peer's description has streams, see `has_streams`."""
 
     @property
     def refused(self) -> dict[str, list[str]]:
-        """Why media sections of the peer's last description are not used, by kind of media."""
+        """Why media sections of the peer's last description are not used: reasons by kind of media."""
         found: dict[str, list[str]] = {}
         for kind, reason in self._refused:
             found.setdefault(kind, []).append(reason)
@@ -108,8 +108,8 @@ class Negotiation:
         """Make an offer with the candidates of this end that are known; `trickle` sends the others.
 
         Args:
-            prepare: Has the transceivers say what is to be offered; returns the mids of the sections that are given up. None:
-                they say it already.
+            prepare: Prepares the transceivers for the offer, and returns the mids of the sections to refuse. Defaults to None:
+                the transceivers stay as they are.
 
         Returns:
             The SDP.
@@ -133,7 +133,7 @@ class Negotiation:
             return sdp
 
     async def withdraw(self) -> None:
-        """Take back the offer that is outstanding, if there is one: its answer does not count any more."""
+        """Roll back the outstanding offer, if there is one. An answer to it is then ignored."""
         async with self._lock:
             if self._connection.signaling_state == "have-local-offer" and self._before_offer is not None:
                 before, self._sections = self._before_offer
@@ -145,12 +145,12 @@ class Negotiation:
         return Places(len(sections.wire), sections.refused, sections.free, sections.tagged)
 
     async def receive(self, kind: SdpType, sdp: str) -> None:
-        """Apply the peer's description; an offer is answered.
+        """Apply the peer's description, and answer an offer.
 
-        A section that cannot be used is refused by itself. Where nothing can be used, all is as before.
+        A section that cannot be used is refused by itself. If no section can be used, the former state is restored.
 
         Raises:
-            ProtocolError: Nothing of it can be used.
+            ProtocolError: No section can be used.
             SessionClosed: There is no candidate, or the session ended.
         """
         async with self._lock:
@@ -168,9 +168,9 @@ class Negotiation:
                 await self._take_answer(sdp)
 
     async def stop(self) -> None:
-        """Wait for the step under way, and have every later one raise.
+        """Wait for the step that is under way, and have every later step raise an error.
 
-        aiortc must not be closed in the middle of one: sockets that it opens after its close() stay open forever.
+        aiortc must not be closed during a step: sockets that it opens after its ``close()`` stay open forever.
         """
         async with self._lock:
             self._stopped = True
@@ -178,7 +178,11 @@ class Negotiation:
     async def add_candidate(self, text: str, sdp_m_line_index: int) -> None:
         """Add a trickled candidate, or keep it until there is a description that it belongs to.
 
-        One that cannot be used is logged and dropped: the others may do.
+        A candidate that cannot be used is logged and dropped, since others may be usable.
+
+        Args:
+            text: The candidate, as in SDP; an empty string ends the candidates.
+            sdp_m_line_index: Index of its media section, from 0.
         """
         if self._connection.signaling_state == "closed":
             return
@@ -199,9 +203,9 @@ class Negotiation:
             logger.warning("%s: could not use candidate %r: %s", self._named, text[:200], error)
 
     def trickle(self) -> None:
-        """Send the candidates that were found since the description was made, and each later one as it is found (RFC 8838).
+        """Send the candidates that were found since the description was made, and later ones when they are found (RFC 8838).
 
-        Called once the peer has been sent the description.
+        This is called once the peer has been sent the description.
         """
         self._may_trickle = True
         found, self._found_candidates = self._found_candidates, []
@@ -232,11 +236,11 @@ class Negotiation:
         try:
             taken = self._taken(SdpType.OFFER, sdp)
             await self._connection.apply(SdpType.OFFER, str(taken.inner))
-            # Before anything is awaited: aiortc starts what it finds in the transceivers as soon as it can.
+            # Before anything is awaited, since aiortc starts the transceivers as soon as it can.
             undo = self._tracks.on_remote_offer(taken.track_ids, taken.used)
             self._sections = taken.sections
             await self._connection.answer(lambda answer: self._with_setup(answer, str(taken.inner)))
-        # The peer is not trusted, and aiortc raises whatever the text makes it stumble over.
+        # The peer is not trusted, and a malformed description makes aiortc raise any kind of error.
         except Exception as error:
             if undo is not None:
                 undo()
@@ -254,7 +258,7 @@ class Negotiation:
         try:
             taken = self._taken(SdpType.ANSWER, sdp)
             await self._connection.apply(SdpType.ANSWER, str(taken.inner))
-        # The peer is not trusted, and aiortc raises whatever the text makes it stumble over.
+        # The peer is not trusted, and a malformed description makes aiortc raise any kind of error.
         except Exception as error:
             before, self._sections = self._before_offer
             await before.restore()
@@ -266,7 +270,7 @@ class Negotiation:
         self._settled()
 
     async def _forget_replaced(self) -> None:
-        """Have aiortc keep no sections whose places others have taken: they would become ever more."""
+        """Have aiortc forget sections whose places others have taken, since their number would grow without bound."""
         replaced = self._sections.replaced
         self._tracks.forget(replaced)
         for mid in replaced:
@@ -274,10 +278,10 @@ class Negotiation:
         self._sections = self._sections.without(replaced)
 
     def _taken(self, kind: SdpType, sdp: str) -> Taken:
-        """What becomes of a description.
+        """Decide which sections of a description are used.
 
         Raises:
-            ProtocolError: Nothing of it can be used.
+            ProtocolError: No section can be used.
         """
         try:
             check_description(sdp, self._limits if kind is SdpType.OFFER else self._limits_of_answer)
@@ -297,7 +301,7 @@ class Negotiation:
 
     @property
     def _limits_of_answer(self) -> SessionLimits:
-        """Those of the peer, who has to answer every section that it was offered."""
+        """The peer's limits for an answer, which has to have a section for each section of the offer."""
         most, offered = self._limits.media_sections, len(self._sections.wire)
         return self._limits if most is None or offered <= most else replace(self._limits, media_sections=offered)
 
@@ -306,13 +310,13 @@ class Negotiation:
         return _without_common_codec(kind, sdp) if reason == NO_COMMON_CODEC else reason
 
     def _with_setup(self, answer: str, offer: str) -> str:
-        # In a running session either end stays what it is (RFC 8842 section 5.5).
+        # In a running session, each end keeps its DTLS role (RFC 8842 section 5.5).
         if leaves_setup_open(offer) and self._connection.state in ("new", "connecting"):
             return with_passive_setup(answer)
         return answer
 
     async def _settle(self, sdp: str, taken: Taken) -> None:
-        """Do what follows from a description that was applied."""
+        """Update the tracks and the data section after a description was applied."""
         await self._tracks.settle(taken.track_ids)
         self.max_message_size = max_message_size(sdp)
         self.peer_has_streams = has_streams(sdp)
@@ -335,7 +339,7 @@ class Negotiation:
         sdp = self._connection.local_sdp
         if not has_candidates(sdp):
             raise SessionClosed(f"{self._named}: {why_no_candidate(self._connection)}", "not connected")
-        # Those that it has need not be told again.
+        # Candidates that the description has need not be sent again.
         self._found_candidates = [each for each in self._found_candidates if each[1] not in sdp]
         return announce_control(with_names_of_sources(sdp))
 

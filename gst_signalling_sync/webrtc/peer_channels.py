@@ -1,4 +1,4 @@
-"""`PeerChannels`: which of the data channels that a peer opens are taken; without I/O and without a clock."""
+"""`PeerChannels`: which data channels of a peer are refused. No I/O and no clock."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ..protocol.session_limits import SessionLimits
 __all__ = ["ChannelRefusal", "PeerChannels"]
 
 _MAX_REFUSED: Final = 64
-"""Channels that are refused before the session is ended: each costs something all the same."""
+"""Maximum number of refused channels. Beyond it the session is ended, since refusing costs time too."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelRefusal:
-    """Why a channel is not taken.
+    """Why a channel is refused.
 
     Attributes:
-        limit: The name of the limit that it meets.
-        text: In words.
+        limit: Name of the limit that it meets.
+        text: The reason in words.
     """
 
     limit: str
@@ -34,7 +34,7 @@ class PeerChannels:
     """The channels that one peer opens.
 
     Args:
-        limits: `channels`, `channel_openings` and `label_bytes` of them.
+        limits: Limits, of which `channels`, `channel_openings` and `label_bytes` are used.
     """
 
     def __init__(self, limits: SessionLimits) -> None:
@@ -48,16 +48,16 @@ class PeerChannels:
         return self._refused > _MAX_REFUSED
 
     def refusal(self, label: str, protocol: str, channels: int, now: float) -> ChannelRefusal | None:
-        """Why a channel is not taken.
+        """Decide about a channel that the peer opens.
 
         Args:
-            label: Its label.
-            protocol: Its subprotocol.
-            channels: Open channels of the session that the peer opened, without this one.
+            label: The channel's label.
+            protocol: The channel's subprotocol.
+            channels: Number of other open channels that the peer opened.
             now: The time, in seconds.
 
         Returns:
-            The reason; None: it is taken.
+            Why it is refused; None: it is accepted.
         """
         reason = self._reason(label, protocol, channels, now)
         self._refused += reason is not None

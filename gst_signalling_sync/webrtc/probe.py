@@ -1,4 +1,4 @@
-"""`ask_ice_servers`: which candidates STUN and TURN servers give this machine, asked without a session."""
+"""`ask_ice_servers`: asks STUN and TURN servers for this machine's candidates, without a session."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ServerAnswer:
     Attributes:
         server: The server, without its credentials.
         is_usable: Whether it gave a candidate.
-        outcome: One line: its candidates, or what failed.
+        outcome: Its candidates, or what failed, in one line.
         seconds: Seconds until it answered; None: it did not answer.
     """
 
@@ -47,13 +47,13 @@ def ask_ice_servers(ice: IceOptions | None = None) -> tuple[list[ServerAnswer], 
         ice: The servers, and the addresses and ports to use. Defaults to the environment's.
 
     Returns:
-        The answer of each server, in their order, and this machine's candidates, such as ``"host 192.0.2.1:40000"``.
+        The answer of each server, in the servers' order, and this machine's candidates, such as ``"host 192.0.2.1:40000"``.
 
     Raises:
         WaitTimeout: The servers have not all been asked within 12 s.
-        ValueError: A server is not of its form.
-        TypeError: The callable for the servers returned no list.
-        Exception: Raised by the callable for the servers.
+        ValueError: A server does not have its form.
+        TypeError: The callable for the servers did not return a list.
+        Exception: The callable for the servers raised this error.
     """
     options = resolve_ice(ice)
     servers = options.ask_servers()

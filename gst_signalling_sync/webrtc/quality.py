@@ -1,4 +1,4 @@
-"""`Quality`: how good a session's link is, in one value; made of two samples, without a clock."""
+"""`Quality`: the quality of a session's link in one value, computed from two samples. No I/O and no clock."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ _UNITS: Final = ((1e6, "Mbit/s"), (1e3, "kbit/s"))
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The two candidates that everything goes between.
+    """The selected candidate pair (RFC 8445).
 
     Attributes:
-        local_type: ``"host"``, ``"srflx"``, ``"prflx"`` or ``"relay"`` (RFC 8445), of this end.
-        local_address: Host and port.
-        remote_type: As `local_type`, of the peer.
-        remote_address: Host and port.
-        protocol: Between the two candidates; always ``"udp"``.
-        relay_protocol: Between this end and its TURN server: ``"udp"``, ``"tcp"`` or ``"tls"``; None where this end has none.
+        local_type: Type of this end's candidate: ``"host"``, ``"srflx"``, ``"prflx"`` or ``"relay"``.
+        local_address: Host and port of this end's candidate.
+        remote_type: Type of the peer's candidate.
+        remote_address: Host and port of the peer's candidate.
+        protocol: Protocol between the candidates, which is always ``"udp"``.
+        relay_protocol: Protocol between this end and its TURN server: ``"udp"``, ``"tcp"`` or ``"tls"``; None: this end's
+            candidate is not relayed.
     """
 
     local_type: str
@@ -34,7 +35,7 @@ class Route:
 
     @property
     def is_relayed(self) -> bool:
-        """Whether it goes through a TURN server, be it this end's or the peer's."""
+        """Whether packets go through a TURN server of either end."""
         return "relay" in (self.local_type, self.remote_type)
 
     def __str__(self) -> str:
@@ -45,7 +46,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How good a session's link is. It prints as one line, and `as_dict` can be written as JSON.
+    """The quality of a session's link. `str` makes one line of it, and the result of `as_dict` can be written as JSON.
 
     Example:
         quality = session.quality()
@@ -54,16 +55,16 @@ class Quality:
             print("by a TURN server")
 
     Attributes:
-        round_trip: Seconds, of the last answered check; None: none was answered yet.
-        loss_in: The part of the media packets that the peer sent and that did not arrive, 0 to 1; None: there were none.
-        loss_out: That of this end's media packets, as the peer tells; None: it has told nothing.
-        bitrate_in: Bits per second that arrived, headers of UDP and IP not counted.
-        bitrate_out: Bits per second that were sent, likewise.
-        frame_rates_in: Frames per second of each video track that is received, in the order of `Session.videos`.
+        round_trip: Round trip of the last answered STUN check, in seconds; None: no check was answered yet.
+        loss_in: Fraction of the peer's media packets that were lost, 0 to 1; None: no media packets arrived.
+        loss_out: Fraction of this end's media packets that were lost, 0 to 1, as the peer reports; None: no report came.
+        bitrate_in: Received bit/s, without headers of UDP and IP.
+        bitrate_out: Sent bit/s, without headers of UDP and IP.
+        frame_rates_in: Frames per second of each received video track, in the order of `Session.videos`.
         frame_rates_out: Frames per second of each video source that is sent.
-        route: What it goes by; None while there is no connection.
-        largest_payload: Bytes of the largest UDP payload that the path takes, 1200 or less; None: not known yet.
-        seconds: What the rates and the incoming loss were measured over.
+        route: The selected candidate pair; None: there is no connection.
+        largest_payload: Largest UDP payload that the path takes, in bytes, up to 1200; None: it is not known yet.
+        seconds: Seconds over which the rates and the incoming loss were measured.
     """
 
     round_trip: float | None
@@ -78,7 +79,7 @@ class Quality:
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
-        """The attributes by their names, those of the route too."""
+        """The attributes by their names. The route is a dictionary too."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -97,12 +98,12 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What is counted of the media packets of a session.
+    """Counts of the media packets of a session.
 
     Attributes:
-        received: Packets that arrived.
-        lost: Packets that did not.
-        fraction_lost: Of this end's packets, as the peer has told last, 0 to 1; None: it has told nothing.
+        received: Number of packets that arrived.
+        lost: Number of packets that were lost.
+        fraction_lost: Fraction of this end's packets that were lost, 0 to 1, in the peer's last report; None: no report came.
     """
 
     received: int
@@ -112,18 +113,18 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a session has counted at a moment.
+    """The counts of a session at one time.
 
     Attributes:
-        at: The moment, in seconds.
-        bytes_in: UDP payload that arrived.
-        bytes_out: UDP payload that was sent.
-        stream: Of media.
+        at: The time, in seconds.
+        bytes_in: Bytes of UDP payload that arrived.
+        bytes_out: Bytes of UDP payload that were sent.
+        stream: Counts of media packets.
         frames_in: Frames per second of each received video track.
-        frames_out: Frames that each video source has encoded.
-        round_trip: As of `Quality`.
-        route: As of `Quality`.
-        largest_payload: As of `Quality`.
+        frames_out: Number of frames that each video source has encoded.
+        round_trip: See `Quality`.
+        route: See `Quality`.
+        largest_payload: See `Quality`.
     """
 
     at: float
@@ -138,11 +139,11 @@ class Sample:
 
 
 def quality_between(before: Sample, now: Sample) -> Quality:
-    """The quality of the time between two samples.
+    """The quality of the link between the times of two samples.
 
     Args:
-        before: The earlier one.
-        now: The later one.
+        before: The earlier sample.
+        now: The later sample.
     """
     seconds = max(now.at - before.at, 1e-9)
     received = now.stream.received - before.stream.received

@@ -1,7 +1,7 @@
-"""`Renegotiation`: which end of a running session describes its tracks anew, and when (RFC 8829 section 3.2).
+"""`Renegotiation`: when a running session needs another offer (RFC 8829 section 3.2), and which end makes it.
 
-Only one end makes offers, so that no two cross: the producer's. The other end asks it in-band for one. What changes while an
-offer is outstanding waits for its answer, and then goes into one more. No I/O and no clock.
+Only the producer makes offers, so that offers do not cross. The consumer asks it for an offer in-band. A change during an
+outstanding offer waits for the answer, and goes into the next offer. No I/O and no clock.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Final
 __all__ = ["ANSWER_SECONDS", "Renegotiation", "Step"]
 
 ANSWER_SECONDS: Final = 15.0
-"""How long an answer, or the offer that was asked for, may take. A peer of this library that was offered too much in a short
-time waits for a second before it answers."""
+"""Seconds that an answer, or a requested offer, may take. A peer of this library that gets too many offers in a short time
+waits for a second before it answers."""
 
 _ATTEMPTS: Final = 3
-"""Rounds for one change. A track may need two, where the section that it takes over has to fall silent first, and an offer that
-crossed the request for one counts too."""
+"""Maximum number of offers for one change. A track needs two if the section that it takes over has to become inactive first,
+and an offer that crossed the request for one counts too."""
 
 
 class Step(Enum):
-    """What is to be done next."""
+    """The next thing to do."""
 
     OFFER = auto()
     """Make an offer and send it."""
@@ -30,19 +30,19 @@ class Step(Enum):
     """Ask the other end for an offer."""
 
     WITHDRAW = auto()
-    """Nothing came back: what was offered counts as not offered."""
+    """Roll back the offer, since no answer came."""
 
     GIVE_UP = auto()
-    """The other end does not take what this end wants to send; told once."""
+    """Report that the other end does not accept all that this end wants to send. This comes once."""
 
 
 class _State(Enum):
     STARTING = auto()
     STABLE = auto()
     WAITING = auto()
-    """For an answer, or for the offer that was asked for."""
+    """An answer, or a requested offer, is outstanding."""
     CUT_OFF = auto()
-    """Nothing reaches the other end."""
+    """No message reaches the other end."""
 
 
 class Renegotiation:
@@ -55,9 +55,9 @@ class Renegotiation:
     def __init__(self, offers: bool) -> None:
         self._go: Final = Step.OFFER if offers else Step.ASK
         self.answer_seconds: Final = ANSWER_SECONDS
-        """How long the other end may take."""
+        """Seconds that the other end may take."""
         self._state = _State.STARTING
-        # Whether something changed since the last offer, or was asked for.
+        # Whether something changed, or an offer was requested, since the last offer.
         self._is_pending = False
         self._attempts = 0
         self._has_given_up = False
@@ -65,20 +65,20 @@ class Renegotiation:
 
     @property
     def deadline(self) -> float | None:
-        """When `on_time` is to be called; None: not at all."""
+        """When `on_time` is due; None: it is not."""
         return self._deadline
 
     @property
     def is_waiting(self) -> bool:
-        """Whether something is outstanding."""
+        """Whether an answer or a requested offer is outstanding."""
         return self._state is _State.WAITING
 
     def connected(self, is_complete: bool, now: float) -> Step | None:
-        """Take note that the session is connected.
+        """Handle that the session is connected.
 
         Args:
-            is_complete: Whether both ends have described what this end wants to send.
-            now: Seconds on any clock that does not jump, as everywhere here.
+            is_complete: Whether the descriptions have all that this end wants to send.
+            now: The time in seconds, on a clock that does not jump.
         """
         if self._state is not _State.STARTING:
             return None
@@ -87,21 +87,21 @@ class Renegotiation:
         return self._next(now)
 
     def changed(self, now: float) -> Step | None:
-        """Take note that this end wants to send something else."""
+        """Handle a change of what this end wants to send."""
         self._is_pending = True
         self._has_given_up = False
         return self._next(now)
 
     def asked(self, now: float) -> Step | None:
-        """Take note that the other end asks for an offer."""
+        """Handle the other end's request for an offer."""
         return self.changed(now)
 
     def settled(self, is_complete: bool, now: float) -> Step | None:
-        """Take note that an offer was answered, by whichever end.
+        """Handle that either end has answered an offer.
 
         Args:
-            is_complete: Whether both ends have described what this end wants to send.
-            now: As of `connected`.
+            is_complete: Whether the descriptions have all that this end wants to send.
+            now: The time, in seconds.
         """
         if self._state in (_State.STARTING, _State.CUT_OFF):
             return None
@@ -119,28 +119,28 @@ class Renegotiation:
         return Step.GIVE_UP
 
     def failed(self, now: float) -> Step | None:
-        """Take note that the other end's answer or offer cannot be used; the next change begins another round."""
+        """Handle that the other end's answer or offer cannot be used. The next change begins another offer."""
         if self._state is not _State.WAITING:
             return None
         self._rest()
         return self._next(now)
 
     def cut_off(self) -> None:
-        """Take note that what was to be sent reaches nobody: it is sent once something does again."""
+        """Handle that the offer cannot be sent. Another one is made once the other end is reachable."""
         if self._state is not _State.STARTING:
             self._rest()
             self._state = _State.CUT_OFF
             self._is_pending = True
 
     def reachable(self, now: float) -> Step | None:
-        """Take note that the other end may be reached again."""
+        """Handle that the other end may be reachable again."""
         if self._state is not _State.CUT_OFF:
             return None
         self._state = _State.STABLE
         return self._next(now)
 
     def on_time(self, now: float) -> list[Step]:
-        """What is to be done, in order, if `deadline` has passed."""
+        """The next things to do, in order, if `deadline` has passed."""
         if self._deadline is None or now < self._deadline:
             return []
         self._rest()

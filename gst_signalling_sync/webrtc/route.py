@@ -1,4 +1,4 @@
-"""What an error tells of the ways that were tried: candidates, and what STUN and TURN servers said."""
+"""What an error says of ICE: the candidates of both ends, and the answers of STUN and TURN servers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SHOWN = 12
 
 
 def describe_ways(connection: PeerConnection) -> str:
-    """The candidates of both ends, and what each server said, as a part of an error message."""
+    """The candidates of both ends and the failures of servers, as a part of an error message."""
     parts = [
         f"candidates here: {_listed(connection.local_candidates)}",
         f"candidates of the peer: {_listed(connection.remote_candidates)}",
@@ -20,7 +20,7 @@ def describe_ways(connection: PeerConnection) -> str:
 
 
 def why_no_candidate(connection: PeerConnection) -> str:
-    """Why this end has nothing that a peer could reach."""
+    """Why this end has no candidate, as an error message."""
     failures = _failures(connection)
     if not failures:
         return (

@@ -1,4 +1,4 @@
-"""`Sampler`: what a session has counted, for its quality. On the loop."""
+"""`Sampler`: samples the counts of a session, from which its quality is computed. Lives on the loop."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from .statistics import connection_statistics
 __all__ = ["Sampler"]
 
 _MIN_SECONDS: Final = 0.5
-"""Over less time a rate says nothing."""
+"""Minimum time between two samples, in seconds. A rate over less time says nothing."""
 
 _MAX_SECONDS: Final = 60.0
-"""What was counted longer ago says nothing of the link now."""
+"""Maximum age of the earlier sample, in seconds. An older one says nothing of the link now."""
 
 
 class Sampler:
-    """Samples one peer connection; lives on the loop.
+    """Samples one peer connection.
 
     Args:
         connection: The connection.
-        frames_in: Frames per second of each received video track.
-        frames_out: Frames that each video source has encoded.
-        largest_payload: Bytes of the largest UDP payload that passes, as far as it is known.
+        frames_in: Returns the frames per second of each received video track.
+        frames_out: Returns the number of frames that each video source has encoded.
+        largest_payload: Returns the largest UDP payload that the path takes, in bytes; None: it is not known yet.
     """
 
     def __init__(
@@ -44,7 +44,10 @@ class Sampler:
         self._last: Sample | None = None
 
     async def quality(self) -> Quality:
-        """The quality since the last call, where that was not over a minute ago; it takes until half a second has passed."""
+        """Measure the quality since the last call, or, if that was over a minute ago, for half a second.
+
+        It returns half a second after the last call or later.
+        """
         before = self._last
         if before is None or clock.now() > before.at + _MAX_SECONDS:
             before = await self._sample()

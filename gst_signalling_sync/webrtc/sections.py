@@ -1,9 +1,10 @@
 """Media sections of offers and answers: which are used, and which are refused by themselves (RFC 8829 sections 5.3.1 and 5.10).
 
-aiortc takes a description as a whole: one section that it cannot use fails it, a refused one (port 0, RFC 3264 section 6) it
-cannot read, and none it can refuse. So aiortc gets descriptions of its own, the inner ones. They have the sections that both
-ends use, in the order in which these came to be used; a section that one end refuses later stays there, inactive. `Sections`
-turns what is on the wire into inner descriptions and back. No I/O; a state is never changed, each step returns the next one.
+aiortc accepts or rejects a description as a whole: a section that it cannot use makes it fail, it cannot read a refused section
+(port 0, RFC 3264 section 6), and it cannot refuse a section. So aiortc gets descriptions of its own, the inner ones. They have
+the sections that both ends use, in the order in which these were first used. A section that either end refuses later stays
+there, inactive. `Sections` converts the descriptions on the wire to inner ones and back. No I/O. States are immutable: each
+step returns the next state.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ REFUSED_BY_PEER: Final = "the peer refuses it"
 _DIRECTIONS: Final = ("a=sendrecv", "a=sendonly", "a=recvonly", "a=inactive")
 
 _TRANSPORT: Final = ("a=ice-ufrag:", "a=ice-pwd:", "a=ice-options:", "a=fingerprint:", "a=setup:")
-"""What a section may leave to the one that its bundle is tagged by (RFC 8859, RFC 9143 section 7.1.3)."""
+"""Attributes that a section may leave to the tagged section of its bundle (RFC 8859, RFC 9143 section 7.1.3)."""
 
 _MULTIPLEXED: Final = "a=rtcp-mux"
-"""This too, if it is of video or audio."""
+"""An attribute that a video or audio section may leave to the tagged section too."""
 
 _CANDIDATES: Final = ("a=candidate:", "a=end-of-candidates")
 
@@ -33,7 +34,7 @@ _BUNDLE: Final = "a=group:BUNDLE"
 _DISCARD_PORT: Final = "9"
 
 Check = Callable[[str, str], str | None]
-"""Is given a description with one section and the section's mid; returns why the section cannot be used, or None."""
+"""Called with a description of one section and the section's mid; returns why it cannot be used, or None."""
 
 
 @dataclass(frozen=True)
@@ -41,24 +42,24 @@ class Section:
     """A media description (RFC 8866 section 5.14).
 
     Attributes:
-        lines: Without their ends; the first is the ``m=`` line.
+        lines: The lines, without line ends. The first one is the ``m=`` line.
     """
 
     lines: tuple[str, ...]
 
     @property
     def kind(self) -> str:
-        """The kind of media; of any text, ``""``."""
+        """The kind of media; ``""``: the ``m=`` line is malformed."""
         return self._words[0]
 
     @property
     def mid(self) -> str:
-        """Its identifier (RFC 5888); ``""`` where it has none."""
+        """The identification tag (RFC 5888); ``""``: there is none."""
         return next((line.removeprefix("a=mid:").strip() for line in self.lines if line.startswith("a=mid:")), "")
 
     @property
     def track_id(self) -> str | None:
-        """The identifier of its track (RFC 8830), of the section or of its first SSRC; None where it has none."""
+        """The identifier of the section's track (RFC 8830), from its own msid or from that of an SSRC; None: there is none."""
         for line in self.lines:
             words = line.split()
             if words and words[0].startswith("a=ssrc:"):
@@ -69,12 +70,12 @@ class Section:
 
     @property
     def is_refused(self) -> bool:
-        """Whether its port is 0, which in a bundle may also mean that it has none of its own (RFC 9143 section 6)."""
+        """Whether the port is 0, and not because the section is ``bundle-only`` (RFC 9143 section 6)."""
         return self._words[1:2] == ["0"] and "a=bundle-only" not in self.lines
 
     @property
     def is_data(self) -> bool:
-        """Whether it is for data channels."""
+        """Whether the section is for data channels."""
         return self.kind == "application"
 
     @property
@@ -82,14 +83,14 @@ class Section:
         return self.lines[0].removeprefix("m=").split() or [""]
 
     def having(self, *prefixes: str) -> tuple[str, ...]:
-        """Its lines that begin with one of several texts."""
+        """The lines that begin with one of the prefixes."""
         return tuple(line for line in self.lines if line.startswith(prefixes))
 
     def completed(self, tagged: Section | None, session: Sequence[str]) -> Section:
-        """The section with what it leaves to others said in it.
+        """The section with the attributes that it leaves to the tagged section or to the session.
 
         Args:
-            tagged: The one by which its bundle is tagged, None where it is in no bundle.
+            tagged: The tagged section of its bundle; None: it is not in a bundle.
             session: The lines of its description before the first section.
         """
         lines = list(self.lines)
@@ -101,35 +102,35 @@ class Section:
                 if not any(line.startswith(prefix) for line in (*self.lines, *session)):
                     lines += tagged.having(prefix)
         if not self.is_data and not any(line.rstrip() in _DIRECTIONS for line in self.lines):
-            # RFC 8866 section 6.7; aiortc reads no direction of the session, and has no default.
+            # RFC 8866 section 6.7. aiortc ignores the direction of the session, and has no default.
             of_session = [line.rstrip() for line in session if line.rstrip() in _DIRECTIONS]
             lines.append(of_session[-1] if of_session else "a=sendrecv")
         return Section(tuple(lines))
 
     def inactive(self) -> Section:
-        """The section with nothing to be sent on it."""
+        """The section with the direction ``inactive``, unless it is for data channels."""
         if self.is_data:
             return self
         return Section((*(line for line in self.lines if line.rstrip() not in _DIRECTIONS), "a=inactive"))
 
     def with_candidates_of(self, other: Section) -> Section:
-        """The section with another one's candidates too, if they have the same ICE credentials."""
+        """The section with the candidates of another one too, if both have the same ICE credentials."""
         credentials = ("a=ice-ufrag:", "a=ice-pwd:")
         if other.having(*credentials) != self.having(*credentials):
             return self
         return Section((*self.lines, *(line for line in other.having(*_CANDIDATES) if line not in self.lines)))
 
     def at_transport_of(self, other: Section) -> Section:
-        """The section with another one's transport, and no candidates."""
+        """The section with the transport of another one, without candidates."""
         own = (line for line in self.lines if not line.startswith((*_TRANSPORT, *_CANDIDATES)))
         return Section((*own, *other.having(*_TRANSPORT)))
 
     def refusal(self, transport: Section | None) -> Section:
-        """What refuses the section.
+        """The section that refuses this one.
 
         Args:
-            transport: A section that is used. Its transport is said too: some peers ask every section for one, also where
-                it has none.
+            transport: A section that is used; None: there is none. Its transport is repeated, because some peers expect one
+                even in refused sections.
         """
         words = self._words
         lines = [f"m={' '.join([words[0], '0', *words[2:]])}", "c=IN IP4 0.0.0.0", "a=inactive"]
@@ -142,7 +143,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Description:
-    """A session description (RFC 8866), as lines.
+    """A session description (RFC 8866) in lines.
 
     Attributes:
         session: The lines before the first section, without bundles.
@@ -156,7 +157,7 @@ class Description:
 
     @classmethod
     def parse(cls, sdp: str) -> Description:
-        """Split a text into lines and sections; any text can be."""
+        """Split a string into lines and sections. This accepts every string."""
         session: list[str] = []
         sections: list[list[str]] = []
         bundles: list[list[str]] = []
@@ -180,14 +181,14 @@ class Description:
 
 @dataclass(frozen=True)
 class Taken:
-    """What became of a peer's description.
+    """The result of a peer's description.
 
     Attributes:
-        inner: What aiortc gets.
-        refused: Why sections are not used, by their place on the wire.
-        used: The mids that are.
-        has_data: Whether one of them is for data channels.
-        sections: The state once aiortc has taken it.
+        inner: The description that aiortc gets.
+        refused: Why sections are not used, by their index on the wire.
+        used: The mids of the sections that are used.
+        has_data: Whether one of these is for data channels.
+        sections: The next state, once aiortc has accepted the inner description.
     """
 
     inner: Description
@@ -198,20 +199,20 @@ class Taken:
 
     @property
     def track_ids(self) -> dict[str, str]:
-        """The identifiers that the peer gives to its tracks, by the mid of the section."""
+        """The peer's identifiers of its tracks, by the mid of the section."""
         ids = ((section.mid, section.track_id) for section in self.inner.sections)
         return {mid: track_id for mid, track_id in ids if track_id is not None}
 
 
 @dataclass(frozen=True)
 class Sections:
-    """Which sections both ends use.
+    """The state of the sections of a session.
 
     Attributes:
-        wire: The sections on the wire: as this end last saw or said them.
-        inner: Those of aiortc's descriptions, by mid in their order, as last accepted.
-        used: The mids of those that both ends use now.
-        bundle: The mids that are bundled on the wire, whether used or not.
+        wire: The sections on the wire, as this end last received or sent them.
+        inner: The sections of aiortc's descriptions by mid, in order, as aiortc last accepted them.
+        used: The mids of the sections that both ends use now.
+        bundle: The mids of the bundle on the wire, used or not.
     """
 
     wire: tuple[Section, ...] = ()
@@ -220,11 +221,11 @@ class Sections:
     bundle: tuple[str, ...] = ()
 
     def inner_index(self, wire_index: int) -> int | None:
-        """Where aiortc has a section, for a candidate that names its place on the wire.
+        """Convert the index of a section on the wire to aiortc's index, for a candidate of the peer.
 
         Returns:
-            The place; of a section that is refused, that of the one by which its bundle is tagged, as the candidate is the
-            whole bundle's; None where there is none.
+            The index. For a refused section in a bundle, that of the tagged section, since candidates are those of the whole
+            bundle. None: aiortc has no such section.
         """
         if not 0 <= wire_index < len(self.wire):
             return None
@@ -237,27 +238,27 @@ class Sections:
         return list(self.inner).index(mid)
 
     def wire_index(self, mid: str) -> int | None:
-        """Where a section is on the wire, for a candidate of this end's; None where it is not."""
+        """The index of a section on the wire, for a candidate of this end; None: it is not on the wire."""
         return next((place for place, section in enumerate(self.wire) if section.mid == mid), None)
 
     @property
     def refused(self) -> frozenset[str]:
-        """The mids of the sections that the last description had with port 0, or that the peer has refused since."""
+        """The mids of sections on the wire that are not used: they had port 0, or either end has refused them."""
         return frozenset(section.mid for section in self.wire if section.mid not in self.used)
 
     @property
     def free(self) -> int:
-        """How many places of sections another section may take: both ends have described them with port 0."""
+        """The number of sections with port 0 on the wire, whose places new sections may take."""
         return sum(section.is_refused for section in self.wire)
 
     @property
     def tagged(self) -> str | None:
-        """The mid of the section by whose transport the bundle goes; None: there is no bundle."""
+        """The mid of the tagged section, whose transport the bundle uses; None: there is no bundle."""
         return next((mid for mid in self.bundle if mid in self.used), None)
 
     @property
     def replaced(self) -> tuple[str, ...]:
-        """The mids that aiortc has and whose places other sections have taken."""
+        """The mids of aiortc's sections whose places others have taken."""
         known = {section.mid for section in self.wire}
         return tuple(mid for mid in self.inner if mid not in known)
 
@@ -266,15 +267,15 @@ class Sections:
         return replace(self, used=self.used - frozenset(mids))
 
     def without(self, mids: Iterable[str]) -> Sections:
-        """The state in which aiortc has some sections no more."""
+        """The state in which aiortc no longer has some sections."""
         gone = frozenset(mids)
         return replace(self, inner={mid: section for mid, section in self.inner.items() if mid not in gone})
 
     def take_offer(self, offer: Description, check: Check) -> Taken:
-        """Take the peer's offer.
+        """Decide which sections of the peer's offer are used.
 
         Args:
-            offer: As on the wire.
+            offer: The offer on the wire.
             check: Tells which sections aiortc can use.
         """
         tagged = _tagged(offer)
@@ -309,7 +310,7 @@ class Sections:
         )
 
     def answer(self, local: Description) -> str:
-        """What is said to the peer, whose offer was taken.
+        """The answer to the peer's offer.
 
         Args:
             local: aiortc's answer to the inner offer.
@@ -318,14 +319,14 @@ class Sections:
         transport = next(iter(sections.values()), None)
         said = []
         for section in self.wire:
-            # The first of several with one mid is the one that is used.
+            # Of several sections with the same mid, the first one is used.
             answered = sections.pop(section.mid, None) if not section.is_refused else None
             said.append(answered if answered is not None else section.refusal(transport))
         bundle = tuple(mid for mid in self.bundle if mid in self.used)
         return str(Description(local.session, tuple(said), bundle))
 
     def offer(self, local: Description) -> tuple[str, Sections]:
-        """What is said to the peer for an offer of this end's.
+        """The offer of this end.
 
         Args:
             local: aiortc's offer.
@@ -339,7 +340,7 @@ class Sections:
         said = [
             sections[section.mid] if section.mid in self.used else section.refusal(transport) for section in self.wire
         ]
-        # What the peer has once refused is not offered again. It keeps its place until a new section takes it.
+        # A section that the peer has refused is not offered again. It keeps its place until a new section takes it.
         new = [section for mid, section in sections.items() if mid not in known and mid not in self.inner]
         for place, section in enumerate(self.wire):
             if section.is_refused and new:
@@ -350,10 +351,10 @@ class Sections:
         return sdp, replace(self, wire=tuple(said), inner={**sections, **self.inner}, bundle=local.bundle)
 
     def take_answer(self, answer: Description, check: Check) -> Taken:
-        """Take the peer's answer to this end's offer.
+        """Decide which sections of the peer's answer to this end's offer are used.
 
         Args:
-            answer: As on the wire.
+            answer: The answer on the wire.
             check: Tells which sections aiortc can use.
         """
         tagged = _tagged(answer)
@@ -383,7 +384,7 @@ class Sections:
             if mid in accepted:
                 inner[mid] = accepted[mid]
             elif bundle:
-                # It shares a transport that is used, or aiortc would wait for one of its own.
+                # The section gets a transport that is used. Otherwise aiortc would wait for a transport of its own.
                 inner[mid] = section.at_transport_of(accepted[bundle[0]]).inactive()
                 bundle.append(mid)
         return Taken(
@@ -397,11 +398,11 @@ class Sections:
         )
 
     def _established_first(self, bundle: Iterable[str]) -> list[str]:
-        """A bundle in the order that leaves it at the transport that it has: aiortc moves it to that of the first."""
+        """Sort a bundle so that it keeps its transport, since aiortc moves it to the transport of the first section."""
         return sorted(bundle, key=lambda mid: mid not in self.used)
 
     def _refusal(self, index: int, section: Section, accepted: dict[str, Section], seen: set[str]) -> str | None:
-        """Why a section of an offer cannot be used, whatever is in it."""
+        """Why a section of an offer cannot be used, whatever its codecs are."""
         known = self.inner.get(section.mid)
         places = [place for place, each in enumerate(self.wire) if each.mid == section.mid]
         if section.is_refused:
@@ -420,7 +421,7 @@ class Sections:
 
 
 def _tagged(description: Description) -> Section | None:
-    """The section whose transport a bundle uses: the first of it that is not refused (RFC 9143 section 7.2)."""
+    """The tagged section of a bundle, which is the first that is not refused (RFC 9143 section 7.2)."""
     return next(
         (
             section

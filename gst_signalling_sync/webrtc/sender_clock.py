@@ -1,4 +1,4 @@
-"""The clock by which the other ends are told of moments of this process: of frames, sound and messages."""
+"""The clock by which peers are told times of this process: those of frames, sound and messages."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ _NTP_EPOCH_OFFSET: Final = 2_208_988_800
 """Seconds from 1900 to 1970 (RFC 5905)."""
 
 _OLDEST_SECONDS: Final = 60.0
-"""Nothing live is older: what seems so was measured on another clock."""
+"""Maximum age of a live frame. A time that seems older was measured on another clock."""
 
 
 def capture_time(captured: float, now: float) -> float:
-    """Check when a caller says that something was captured.
+    """Check a capture time that a caller gave.
 
     Args:
-        captured: On the clock of `time.monotonic`; a little ahead of it where it was converted from another clock.
-        now: `time.monotonic`.
+        captured: Capture time in seconds, from `time.monotonic`. It may be in the near future if it was converted from another
+            clock.
+        now: The time, from `time.monotonic`.
 
     Returns:
-        That moment, at the latest now.
+        The capture time, or `now` if that is earlier.
 
     Raises:
         ValueError: It is not within a minute of now.
@@ -39,18 +40,18 @@ def capture_time(captured: float, now: float) -> float:
 
 
 def told_time(monotonic: float) -> float:
-    """What the other ends are told of a moment of `time.monotonic`: Unix time, in seconds.
+    """Convert a time of `time.monotonic` to the Unix time that peers are told, in seconds.
 
-    It does not follow a wall clock that is set meanwhile, which would tear sound from video.
+    It does not follow changes of the system clock, which would break the synchronisation of sound and video.
     """
     return monotonic + _WALL_CLOCK_OFFSET
 
 
 def told_time_of_date(date: float) -> float:
-    """As `told_time`, of a moment of `threads.clock`, since which this machine may have slept."""
+    """Convert a time of `threads.clock`, which counts suspension of this machine, to the Unix time that peers are told."""
     return told_time(time.monotonic() - (clock.now() - date))
 
 
 def ntp_time(monotonic: float) -> int:
-    """The NTP time of `told_time`, in units of 2^-32 s."""
+    """Convert a time of `time.monotonic` to the NTP time that peers are told, in units of 2^-32 s."""
     return int((told_time(monotonic) + _NTP_EPOCH_OFFSET) * 2**32)

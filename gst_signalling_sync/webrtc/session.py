@@ -1,6 +1,6 @@
-"""`Session`: a WebRTC session with one peer, as callers' threads see it. What it is on the loop is its `Link`.
+"""`Session`: a WebRTC session with one peer, as callers' threads see it. Its `Link` is the session's part on the loop.
 
-The state and the list of channels are written on the loop and read by any thread, which waits for changes on `_changed`.
+The loop writes the state and the list of channels. Any thread reads them, and waits for changes on `_changed`.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ class Session:
 
     Signals:
         channel_opened(session, channel): A data channel is open, whichever end created it.
-        state_changed(session, state): The state is another.
-        closed(session, error): The session ended; nothing follows.
-        track_added(session, track): The other end sends another track: a `VideoReceiver` or an `AudioReceiver`.
+        state_changed(session, state): The state changed.
+        closed(session, error): The session ended. This is the last signal.
+        track_added(session, track): The other end sends another track, a `VideoReceiver` or an `AudioReceiver`.
         track_removed(session, track): The other end has removed a track, which has ended.
     """
 
@@ -91,26 +91,26 @@ class Session:
         offers: bool = True,
     ) -> None:
         self.id = ""
-        """The id that the signalling server gave the session; another one once the session was resumed."""
+        """The id that the signalling server gave the session. It changes when the session is resumed."""
         self.peer_id = peer_id
-        """The id of the peer at the signalling server; another one once the session was resumed with a new peer."""
+        """The id of the peer at the signalling server. It changes when the session is resumed with a new peer."""
         self._loop = loop
         self._callbacks = callbacks
         self._timeout = timeout
         self._limits = limits
         self.is_asked_for_by_peer = False
-        """Whether the other end started it; its role sets it."""
+        """Whether the other end started the session; set by the role."""
         self._owner = Owner("session")
         self._close_all: Callable[[float | None], None] | None = None
 
-        # Guards what follows; notified whenever any of it changes.
+        # Guards the state, the error and the channels; notified when any of them changes.
         self._changed = Condition()
         self._state = SessionState.CONNECTING
         self._error: SessionClosed | None = None
         self._channels: list[DataChannel] = []
-        # Of the connections before the present one, where the session was resumed.
+        # Counts of met limits, of connections before the present one.
         self._met_before: Counter[str] = Counter()
-        # Closed by the other end before anybody here had asked for them; what came on them is not lost.
+        # Channels with unread messages that the other end closed before a caller here asked for them.
         self._unread_channels: deque[DataChannel] = deque(maxlen=_MAX_UNREAD_CHANNELS)
 
         self.channel_opened = Signal("A data channel is open, whichever end created it: ``(session, channel)``.")
@@ -130,32 +130,32 @@ class Session:
             "The other end has removed a track: ``(session, track)``. What waits for a frame of it raises `TrackRemoved`."
         )
         self.settled: Callable[[Session], None] = lambda session: None
-        """Called on the loop once the session is connected, and once it is closed; the session's role sets it."""
+        """Called on the loop when the session is connected, and when it is closed; set by the role."""
         self.adopted: Callable[[DataChannel], None] = lambda channel: None
-        """Called on the loop with each data channel before anything arrives on it; the session's role sets it."""
+        """Called on the loop with each data channel before anything arrives on it; set by the role."""
         self.broken: Callable[[Session, SessionClosed], bool] = lambda session, error: False
-        """Called on the loop when an open session breaks: whether it is resumed; its role sets it."""
+        """Called on the loop when the open session breaks; returns whether it is resumed. Set by the role."""
         self.interrupted: Callable[[Session], None] = lambda session: None
-        """Called on the loop when it is interrupted; its role sets it."""
+        """Called on the loop when the session is interrupted; set by the role."""
         self.resumes: Session | None = None
-        """The session that goes on with this one's connection, for which alone it was made; its role sets it."""
+        """The session that goes on with this one's connection; None: this is a session of its own. Set by the role."""
         self.resends = False
-        """Whether what was not acknowledged is sent again when it is resumed; its role sets it."""
+        """Whether messages that were not acknowledged are sent again when the session is resumed; set by the role."""
         self.finished: Callable[[Session], None] = lambda session: None
-        """Called on the loop when the session is closed and has no thread left; the session's role sets it."""
+        """Called on the loop when the session is closed and has no thread left; set by the role."""
         self.media = ReceivedMedia(loop, callbacks, timeout, self._on_track_added, self._on_track_removed)
-        """What the session receives of video and audio; for its link and its role."""
+        """The tracks that the session receives; for its link and its role."""
         self.link = Link(self, signalling, loop, ice, interrupted_after, limits, tracks, met, sent=sent, offers=offers)
-        """What the session is on the loop; for its role."""
+        """The session's part on the loop; for its role."""
 
     def __repr__(self) -> str:
         return f"<Session {self.id} with peer {self.peer_id}, {self.state}>"
 
     @property
     def refusals(self) -> dict[str, int]:
-        """How often the peer has met each limit, by its name in `SessionLimits`; only those that it met. A snapshot.
+        """How often the peer has met each limit, by the limit's name in `SessionLimits`. A snapshot.
 
-        Empty in a forked child.
+        Limits that were not met are absent. Empty in a forked child.
         """
         if not self._owner.is_here:
             return {}
@@ -165,39 +165,42 @@ class Session:
     def state(self) -> SessionState:
         """``"connecting"``, ``"connected"``, ``"interrupted"``, ``"resuming"`` or ``"closed"``.
 
-        Interrupted means that nothing was heard from the peer for two seconds, or what `interrupted_after` says: its process
-        stands still, or the network between is gone. The session goes on by itself when the peer is heard again, and is
-        closed when it is not for 30 s. In a child that inherited it by `fork` it is always closed.
+        A session is interrupted when nothing was heard from the peer for `interrupted_after` seconds, 2 by default: the peer's
+        process has stopped, or the network is gone. The session goes on by itself when the peer is heard again. It is closed
+        when the peer is not heard for 30 s. In a child that inherited the session by `fork`, it is always closed.
         """
         return self._state if self._owner.is_here else SessionState.CLOSED
 
     @property
     def is_open(self) -> bool:
-        """Whether the session was connected and has not ended, be it interrupted or not."""
+        """Whether the session was connected and has not ended. An interrupted session is open too."""
         return self.state.is_open
 
     @property
     def is_overwhelmed(self) -> bool:
-        """Whether so many calls of receivers wait that the peer may open no more channels; for its link."""
+        """Whether the queue of callbacks is full, so that the peer may open no more channels; for the link."""
         return self._callbacks.is_full
 
     @property
     def silence(self) -> float:
-        """Seconds since the last packet of the peer; of any kind, and an idle peer is asked for one. 0 before it connected."""
+        """Seconds since the last packet from the peer, of any kind. 0 before the session is connected.
+
+        A peer that has nothing to send is asked for packets.
+        """
         return self.link.silence
 
     @property
     def clock_offset(self) -> ClockOffset | None:
-        """How far the peer's clock is ahead of this machine's, and how sure that is.
+        """How far the peer's clock is ahead of this machine's, and how certain that is.
 
-        It brings the capture times of several robots onto one clock. It is measured over and over, from the first second of a
-        session on. None before that, with peers other than this library's, and in a forked child.
+        It converts the capture times of several robots to one clock. It is measured repeatedly, from the first second of a
+        session on. None before that, with peers of other programs, and in a forked child.
         """
         return self.link.clock_offset if self._owner.is_here else None
 
     @property
     def error(self) -> SessionClosed | RuntimeError | None:
-        """Why the session is closed, with its `reason`; None while it is not, or when one end closed it on purpose.
+        """Why the session is closed, with its `reason`. None while it is not closed, or if one end closed it on purpose.
 
         A `RuntimeError` in a child that inherited the session by `fork`.
         """
@@ -205,7 +208,7 @@ class Session:
 
     @property
     def channels(self) -> list[DataChannel]:
-        """The data channels that are not closed, in the order in which they came to be."""
+        """The data channels that are not closed, in the order in which they were created. Empty in a forked child."""
         if not self._owner.is_here:
             return []
         with self._changed:
@@ -215,13 +218,14 @@ class Session:
     def videos(self) -> NamedTracks[VideoReceiver]:
         """The video tracks that the other end sends, in the order of its description: a list that also takes a name.
 
-        ``session.videos["wrist"]`` is the one of that name, or of that ``mid`` where it has no name; `TrackNotFound` without.
+        ``session.videos["wrist"]`` is the track with that name, or, if it has no name, with that ``mid``. Without such a track
+        it raises `TrackNotFound`.
         """
         return NamedTracks(self.media.videos, self._no_track("video"))
 
     @property
     def audios(self) -> NamedTracks[AudioReceiver]:
-        """The audio tracks that the other end sends, as `videos`."""
+        """The audio tracks that the other end sends, in the order of its description: a list that also takes a name."""
         return NamedTracks(self.media.audios, self._no_track("audio"))
 
     @property
@@ -229,7 +233,7 @@ class Session:
         """The first video track that the other end sends.
 
         Raises:
-            TrackNotFound: It sends none, or the session is not connected yet.
+            TrackNotFound: The other end sends no video, or the session is not connected yet.
         """
         return _first(self.videos, self._no_track("video"))
 
@@ -238,13 +242,13 @@ class Session:
         """The first audio track that the other end sends.
 
         Raises:
-            TrackNotFound: It sends none, or the session is not connected yet.
+            TrackNotFound: The other end sends no audio, or the session is not connected yet.
         """
         return _first(self.audios, self._no_track("audio"))
 
     @property
     def peer_connection(self) -> RTCPeerConnection | None:
-        """The `RTCPeerConnection` of aiortc, for experts: it may only be used on its loop. None before the negotiation."""
+        """The `RTCPeerConnection` of aiortc, for experts, which may be used on its loop only. None before the negotiation."""
         connection = self.link.connection
         return None if connection is None else connection.aiortc
 
@@ -252,15 +256,15 @@ class Session:
         """Wait until a data channel is open.
 
         Args:
-            label: Its label; None: the first channel there is.
-            timeout: Seconds; None: the role object's default.
+            label: The channel's label. Defaults to the first channel there is.
+            timeout: Seconds. Defaults to the role's timeout.
 
         Returns:
-            The channel; one that is closed already if there are messages on it that nobody has read.
+            The channel, which is open, or closed with messages on it that nobody has read.
 
         Raises:
-            WaitTimeout: None opened in time.
-            SessionClosed: The session is closed, or was while waiting.
+            WaitTimeout: No such channel opened in time.
+            SessionClosed: The session is closed, or was closed meanwhile.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
         self._owner.check()
@@ -301,26 +305,27 @@ class Session:
         max_age: float | None = None,
         dated: bool = False,
     ) -> DataChannel:
-        """Create a data channel. It can be sent on at once: messages wait for its opening.
+        """Create a data channel. Messages can be sent on it at once; they are queued until it is open.
 
         Args:
-            label: Any string of up to 65535 bytes in UTF-8; another end of this library takes 1024, unless its limits say more.
-            ordered: Whether messages arrive in the order sent.
-            max_retransmits: Give a message up after so many retransmissions; None: never.
-            max_packet_life_time: Give a message up after so many milliseconds; None: never.
-            protocol: The name of a subprotocol.
-            timeout: Seconds; None: the role object's default.
-            max_age: Deliver no message that is older, in seconds, at either end; None: whatever its age. See
-                `Producer.add_channel`.
-            dated: Whether the other end is told when each message was sent. See there.
+            label: String of up to 65535 bytes in UTF-8. A peer of this library accepts 1024 bytes, unless its limits say more.
+            ordered: Whether messages arrive in the order in which they were sent. Defaults to True.
+            max_retransmits: Maximum number of retransmissions of a message. Defaults to no maximum.
+            max_packet_life_time: Maximum time for transmissions of a message, in milliseconds. Defaults to no maximum.
+            protocol: Name of a subprotocol. Defaults to the empty string.
+            timeout: Seconds. Defaults to the role's timeout.
+            max_age: Maximum age of a message in seconds, up to 65.535; older ones are dropped at either end. See
+                `Producer.add_channel`. Defaults to no maximum.
+            dated: Whether a peer of this library is told when each message was sent. See `Producer.add_channel`. Defaults to
+                False.
 
         Returns:
-            The channel, connecting.
+            The channel, which is connecting.
 
         Raises:
-            ValueError: More than one limit is given, one is out of range, or a text is too long.
+            ValueError: More than one maximum is given, one is out of range, or a string is too long.
             SessionClosed: The session is closed.
-            ChannelClosed: The peer takes no data channels.
+            ChannelClosed: The peer accepts no data channels.
             WaitTimeout: The event loop was too busy.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
@@ -344,33 +349,33 @@ class Session:
         video: str | bool | Iterable[str] = True,
         audio: str | bool | Iterable[str] = True,
     ) -> Recorder:
-        """Record tracks into a file, or into one after the other: MKV and MCAP hold all of them, MP4 and WebM one of each kind.
+        """Record tracks into a file or a sequence of files. MKV and MCAP hold all tracks, MP4 and WebM one of each kind.
 
         ::
 
             with session.record("run.mkv"):
                 time.sleep(60)
 
-        Several recorders may record at the same time: what their files begin with was captured at the time that each of them
-        tells as its creation, by the clock of `Frame.captured_at`. Of MKV and WebM it is exact, of MP4 to the second.
+        Several recorders may record at the same time. The creation time in each file is the capture time of its beginning, by
+        the clock of `Frame.captured_at`. It is exact in MKV and WebM, and has a resolution of a second in MP4.
 
         Args:
-            path: Ends in ``.mp4``, ``.mkv``, ``.webm`` or ``.mcap``; a file that is there is overwritten. MCAP, which
+            path: Path that ends in ``.mp4``, ``.mkv``, ``.webm`` or ``.mcap``. An existing file is overwritten. MCAP, which
                 needs the extra ``[mcap]``, holds the messages of data channels too.
-            video: The names of tracks, or one name, as of `videos`; the file has them in this order. True: all that there are
-                now in MKV and MCAP, the first in MP4 and WebM; False: none.
-            audio: Likewise, of `audios`.
-            segment_seconds: Length after which the next keyframe begins another file, without a lost frame; None: there is one
-                file. Those of ``drive.mkv`` are ``drive-000.mkv``, ``drive-001.mkv`` and so on. Each video goes on in the next
-                file with its own next keyframe.
+            segment_seconds: Seconds after which the next keyframe begins another file, without a lost frame. The files of
+                ``drive.mkv`` are ``drive-000.mkv``, ``drive-001.mkv`` and so on. Each video goes on in the next file at its own
+                next keyframe. Defaults to a single file.
+            video: A name or names of tracks in `videos`, in the order in which the file has them; False: no video. Defaults to
+                True: all present tracks in MKV and MCAP, the first one in MP4 and WebM.
+            audio: A name or names of tracks in `audios`, or a bool as for `video`. Defaults to True.
 
         Returns:
             The recorder, a context manager that records until it or the session is closed.
 
         Raises:
-            ValueError: The file name has another suffix, a segment is to be shorter than a second, nothing is to be recorded,
-                or the file does not hold so many tracks.
-            TrackNotFound: The other end sends neither video nor audio, or no track of that name.
+            ValueError: The file name has another suffix, a segment is shorter than a second, there is nothing to record, or the
+                file cannot hold that many tracks.
+            TrackNotFound: The other end sends neither video nor audio, or no track with that name.
             SessionClosed: The session is closed.
             RuntimeError: The session was inherited by `fork`.
         """
@@ -379,7 +384,7 @@ class Session:
             raise self.closed_error(f"recording {os.fspath(path)}")
         if not video and not audio:
             raise ValueError(f"video={video!r}, audio={audio!r}: there is nothing to record")
-        # Sessions without media do without PyAV.
+        # Imported here, so that sessions without media do not load PyAV.
         from .media.recording.container import container_of
 
         most = None if container_of(path).has_all_tracks else 1
@@ -389,7 +394,7 @@ class Session:
         return self.media.record(path, tracks, self.named, segment_seconds)
 
     def stats(self, timeout: float | None = None) -> Statistics:
-        """The W3C's statistics of this end: of streams, transports, the selected candidate pair and data channels.
+        """The statistics of this end, as the W3C's ``getStats``: streams, transports, candidate pairs and data channels.
 
         ::
 
@@ -398,12 +403,12 @@ class Session:
                     print(f"round trip {1000 * each['currentRoundTripTime']:.1f} ms")
 
         Args:
-            timeout: Seconds; None: the role object's default.
+            timeout: Seconds. Defaults to the role's timeout.
 
         Returns:
-            The objects by their ids, each a dictionary of its members in the names, types and units of the W3C's "Identifiers
-            for WebRTC's Statistics API": jitter and round trips in seconds, times in milliseconds since 1970. What is not known
-            is absent. All of it can be written as JSON.
+            The statistics objects by their ids. Each is a dictionary with the names, types and units of the W3C's "Identifiers
+            for WebRTC's Statistics API": jitter and round trips in seconds, times in milliseconds since 1970. Unknown members
+            are absent. The result can be written as JSON.
 
         Raises:
             WaitTimeout: The event loop was too busy.
@@ -424,17 +429,17 @@ class Session:
         return self._loop.run(read(), self._deadline(timeout), f"reading the statistics of {self.named}")
 
     def quality(self, timeout: float | None = None) -> Quality:
-        """How good the link is: round trip, loss, bit rates and frame rates both ways, and the route. It prints as one line.
+        """Measure the quality of the link: round trip, loss, bitrates and frame rates both ways, and the route.
 
-        The rates are those since the last call, or of half a second: with the first call, and where the last was over a minute
-        ago. It returns half a second after the last call at the earliest.
+        The rates are those since the last call. They are measured for half a second in the first call, and in a call over a
+        minute after the last one. A call that follows soon waits until half a second after the last one.
 
         ::
 
             print(session.quality())
 
         Args:
-            timeout: Seconds; None: the role object's default.
+            timeout: Seconds. Defaults to the role's timeout.
 
         Returns:
             The quality.
@@ -449,10 +454,10 @@ class Session:
         return self._loop.run(self.link.quality(), self._deadline(timeout), f"measuring the quality of {self.named}")
 
     def reject(self, reason: str = "rejected") -> None:
-        """Refuse a session that was requested; the consumer's call raises with the reason where its server tells it.
+        """Refuse a session that was requested. The other end's call raises `SessionClosed`.
 
         Args:
-            reason: For the consumer; told by servers that speak protocol 1.1.
+            reason: Reason for the other end, which servers that speak protocol 1.1 pass on. Defaults to ``"rejected"``.
 
         Raises:
             RuntimeError: The session was inherited by `fork`.
@@ -464,8 +469,8 @@ class Session:
         """Deliver what was sent on the channels, then end the session at both ends; idempotent.
 
         Args:
-            timeout: Seconds for the delivery; None: the role object's default. What is not delivered then is lost, which
-                is logged.
+            timeout: Seconds for the delivery; messages that are not delivered by then are lost, which is logged. Defaults to
+                the role's timeout.
 
         Raises:
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
@@ -476,7 +481,7 @@ class Session:
             return
         if self._state is SessionState.CLOSED and self._loop.is_current:
             return
-        # Where the other end has ended it, what is at work for it here may not be done.
+        # A session that the other end has ended may still have work to finish here.
         deadline = self._deadline(timeout)
         doing = f"closing {self.named}"
         ending = Deadline(deadline.seconds + ENDING_SECONDS)
@@ -487,19 +492,19 @@ class Session:
         self.media.finish_recordings(deadline)
 
     def close_with(self, close_all: Callable[[float | None], None]) -> None:
-        """Have `close`, and the other end's end of the session, close what belongs to this session alone."""
+        """Call a function when this session is closed by either end; for objects that exist for this session alone."""
         self._close_all = close_all
         self.closed.connect(lambda session, error: close_all(None))
         if self._state is SessionState.CLOSED:
-            # The signal may have been emitted before.
+            # The signal may have been emitted before the receiver was connected.
             close_all(None)
 
     def role_channel(self, options: ChannelOptions, deadline: Deadline) -> DataChannel:
-        """The channel of the role's, created where the session has not had it yet; closed where it has been.
+        """The session's channel for one of the role's, which is created if the session has not had it. It may be closed.
 
         Raises:
             SessionClosed: The session is closed.
-            ConnectionLost: So is its role object.
+            ConnectionLost: The role is closed.
             WaitTimeout: The event loop was too busy.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
@@ -519,8 +524,8 @@ class Session:
         """Wait until the session is connected.
 
         Raises:
-            WaitTimeout: It did not connect in time.
-            SessionClosed: It ended before.
+            WaitTimeout: The session did not connect in time.
+            SessionClosed: The session ended before it was connected.
             RuntimeError: This would block the event loop.
         """
         with self._changed:
@@ -534,11 +539,11 @@ class Session:
         """Wait for a state; for the session's role.
 
         Args:
-            is_wanted: Whether a state is what is waited for.
-            deadline: How long.
+            is_wanted: Returns whether a state is the one that is waited for.
+            deadline: For the state.
 
         Returns:
-            Whether it came.
+            Whether the session has such a state.
         """
         with self._changed:
             return wait_for(self._changed, lambda: is_wanted(self._state), deadline)
@@ -555,14 +560,14 @@ class Session:
 
     @property
     def named(self) -> str:
-        """The session as errors and log lines name it."""
+        """The name of the session in errors and log lines."""
         return f"session {self.id or '(requested)'} with peer {self.peer_id}"
 
     def sent_at(self, told: float | None) -> float:
-        """When a message that has just come was sent, as Unix time by the peer's clock; for its channels.
+        """When a message that has just arrived was sent, as Unix time by the peer's clock; for the session's channels.
 
         Args:
-            told: What the peer says; None: nothing, so that its arrival counts.
+            told: The time that the peer says; None: it says none, and the time of arrival is taken.
         """
         if told is not None:
             return told
@@ -570,7 +575,7 @@ class Session:
         return time.time() + (0.0 if offset is None else offset.seconds)
 
     def check_message_size(self, size: int) -> None:
-        """Raise `MessageTooLarge` for a message of more bytes than the other end accepts."""
+        """Raise `MessageTooLarge` if a message has more bytes than the other end accepts."""
         limit = self.link.max_message_size
         if limit is not None and size > limit:
             raise MessageTooLarge(
@@ -579,24 +584,24 @@ class Session:
             )
 
     def not_connected_error(self, seconds: float) -> WaitTimeout:
-        """What to raise when the session did not connect in time."""
+        """The error of a session that did not connect in time."""
         return WaitTimeout(f"starting {self.named}: not connected within {seconds:g} s ({self.link.progress})")
 
     def closed_error(self, doing: str = "") -> SessionClosed:
-        """What to raise for a call that the end of the session made impossible."""
+        """The error of a call that the end of the session made impossible."""
         error = self._error or SessionClosed(f"{self.named} is closed")
         return SessionClosed(f"{doing}: {error}" if doing else str(error), error.reason)
 
     # What follows is called on the loop, by the link and by channels.
 
     def announce_channel(self, channel: DataChannel) -> None:
-        """Tell who waits for it, and the receivers, that a channel is open."""
+        """Tell waiting threads and receivers that a channel is open."""
         with self._changed:
             self._changed.notify_all()
         self._callbacks.emit(self.channel_opened, self, channel=channel)
 
     def forget_channel(self, channel: DataChannel) -> None:
-        """Take a closed channel off the list."""
+        """Remove a closed channel from the list."""
         with self._changed:
             if channel in self._channels:
                 self._channels.remove(channel)
@@ -611,12 +616,13 @@ class Session:
         self._callbacks.emit(self.track_removed, self, track=track)
 
     def adopt(self, channel: WireChannel, options: ChannelOptions | None = None) -> DataChannel:
-        """Take on a data channel that either end created.
+        """Add a data channel that either end created.
+
+        In a resumed session, a suspended channel goes on with a channel of the same label that the other end created.
 
         Args:
             channel: The channel on the wire.
-            options: What this end created it with; None: the other end did. In a resumed session the one that waits for a
-                channel of that label goes on with it.
+            options: Options with which this end created it; None: the other end created it.
         """
         for waiting in self.channels if options is None else ():
             if waiting.is_suspended and waiting.label == channel.label:
@@ -629,11 +635,11 @@ class Session:
         return adopted
 
     def look_at_unread(self) -> None:
-        """Close channels on which more waits than may; on the loop."""
+        """Close channels on which more unread bytes wait than the limits allow; on the loop."""
         limits = self._limits
         channels = [*self._unread_channels, *self._channels]
         unread = {channel: channel.unread for channel in channels}
-        # What the peer of a session of its own sends to nobody.
+        # Channels in a session that the peer started, on which nobody here receives.
         unasked = [each for each in channels if self.is_asked_for_by_peer and not each.is_asked_for]
         if self.channel_opened.receivers:
             unasked = []
@@ -657,13 +663,13 @@ class Session:
         channel.overflow(f"more than {limit} bytes had arrived that nobody received")
 
     def break_off(self, error: SessionClosed) -> bool:
-        """Have what belongs to the connection wait for another one, if the session is to be resumed.
+        """Suspend the channels until there is another connection, if the session is resumed.
 
         Args:
             error: Why the connection ended.
 
         Returns:
-            Whether it is resumed; if not, it is to be closed.
+            Whether the session is resumed. If not, the caller closes it.
         """
         if not self._state.is_open or not self.broken(self, error):
             return False
@@ -674,10 +680,10 @@ class Session:
         return True
 
     def go_on_with(self, successor: Session) -> None:
-        """Go on with the connection of another session, which was made for that and is nobody else's.
+        """Go on with the connection of another session, which was made for this.
 
         Args:
-            successor: Connected just now; what it received so far is taken over.
+            successor: The other session, which is connected. What it has received is taken over.
         """
         self.id, self.peer_id = successor.id, successor.peer_id
         self._met_before.update(self.link.met.counts)
@@ -687,7 +693,7 @@ class Session:
         self.enter(SessionState.CONNECTED)
 
     def enter(self, state: SessionState, error: SessionClosed | None = None) -> None:
-        """Change the state, and tell everybody."""
+        """Change the state, and tell waiting threads, receivers and the role."""
         before = self._state
         assert state in TRANSITIONS[before], f"{self.named}: {before} -> {state}"
         with self._changed:
@@ -729,7 +735,7 @@ class Session:
 
 
 def _chosen(receivers: NamedTracks[Receiver], wanted: str | bool | Iterable[str], most: int | None) -> list[Receiver]:
-    """The tracks of some names, or the first ones, as many as there may be, or none."""
+    """The tracks with the wanted names; for True, all up to the maximum `most`; for False, no tracks."""
     if isinstance(wanted, bool):
         return list(receivers[:most]) if wanted else []
     names = [wanted] if isinstance(wanted, str) else dict.fromkeys(wanted)

@@ -1,4 +1,4 @@
-"""`SessionState`: what a session can be, and what it can become from there."""
+"""`SessionState`: the states of a session, and the transitions between them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class SessionState(StrEnum):
     """The state of a session; each member equals its string."""
 
     CONNECTING = "connecting"
-    """Negotiating; no packet of the peer has been authenticated yet."""
+    """The session is being negotiated. No packet of the peer has been authenticated yet."""
 
     CONNECTED = "connected"
-    """Packets flow."""
+    """The connection is established, and the peer is heard."""
 
     INTERRUPTED = "interrupted"
     """Nothing was heard from the peer for a while; the W3C's "disconnected"."""
@@ -26,7 +26,7 @@ class SessionState(StrEnum):
     """The connection broke, and a new one with the same peer is being made."""
 
     CLOSED = "closed"
-    """It has ended, and stays so."""
+    """The session has ended. This state is final."""
 
     def __repr__(self) -> str:
         return repr(self.value)

@@ -1,4 +1,4 @@
-"""`SignallingPath`: how descriptions and candidates of a session reach the other end, by the signalling server or in-band."""
+"""`SignallingPath`: sends a session's descriptions and candidates to the other end, by the signalling server or in-band."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ logger = logging.getLogger(__name__)
 
 
 class SignallingPath:
-    """What carries a session's signalling. All of it happens on the loop.
+    """The path of a session's signalling. Lives on the loop.
 
     Args:
-        session: As the attribute.
-        signalling: Reaches the server.
+        session: The session.
+        signalling: The connection to the server.
 
     Attributes:
-        session: The session, another one once that is resumed by this connection.
-        is_relayed: Whether the server, as far as is known, relays what is said in this session.
-        control: The control channel, where the other end is a peer of this library and it was opened; None otherwise.
+        session: The session, or the one that this connection resumes.
+        is_relayed: Whether the server, as far as is known, relays the messages of this session.
+        control: The control channel; None: it was not created yet.
     """
 
     def __init__(self, session: Session, signalling: SignallingClient) -> None:
@@ -42,12 +42,12 @@ class SignallingPath:
         self.control: ControlChannel | None = None
 
     def come_back(self, signalling: SignallingClient) -> None:
-        """Go on by another connection to the server, which knows the session."""
+        """Go on with another connection to the server, which still knows the session."""
         self._signalling = signalling
         self.is_relayed = True
 
     def tell_end(self) -> None:
-        """Have the server forget the session, where it knows it; returns at once."""
+        """Have the server end the session, if it knows it; returns at once."""
         if self.is_relayed:
             with contextlib.suppress(ConnectionLost):
                 self._signalling.end_session(self.session.id)
@@ -61,9 +61,9 @@ class SignallingPath:
         """The control channel, which is created at the first call.
 
         Args:
-            connection: Of the session.
-            on_message: Gets what the other end says on it.
-            opened: Called when the other end hears what is said on it.
+            connection: The session's connection.
+            on_message: Called with each message of the other end.
+            opened: Called when the channel is open.
         """
         if self.control is None:
             self.control = ControlChannel(connection.create_control_channel(), self.session.named, on_message, opened)
@@ -77,8 +77,8 @@ class SignallingPath:
             sdp: The description.
 
         Raises:
-            SessionClosed: The session is not connected yet, and cannot be without the server.
-            ConnectionLost: The peer cannot be told.
+            SessionClosed: The session is not connected yet, and cannot connect without the server.
+            ConnectionLost: Neither the server nor the control channel reaches the peer.
         """
         named = self.session.named
         try:
@@ -95,11 +95,11 @@ class SignallingPath:
             )
 
     def send_candidate(self, candidate: str, sdp_m_line_index: int) -> None:
-        """Send a candidate; it is dropped where neither way reaches the peer.
+        """Send a candidate. It is dropped if neither the server nor the control channel reaches the peer.
 
         Args:
-            candidate: As in ``a=candidate``.
-            sdp_m_line_index: Of its media section, counted from 0.
+            candidate: The candidate, as in ``a=candidate``.
+            sdp_m_line_index: Index of its media section, from 0.
         """
         try:
             if self.is_relayed:

@@ -1,8 +1,8 @@
-"""The statistics of a session in the names, types and units of the W3C's "Identifiers for WebRTC's Statistics API".
+"""The statistics of a session, with the names, types and units of the W3C's "Identifiers for WebRTC's Statistics API".
 
-aiortc's objects have units of their own: jitter in RTP ticks, fractions in 256ths, times as `datetime`. Here jitter is in
-seconds, a fraction is between 0 and 1, a time is a ``DOMHighResTimeStamp`` (milliseconds since 1970), and what is unknown is
-absent. All of it can be written as JSON.
+aiortc's objects have other units: jitter in RTP ticks, fractions in 256ths, times as `datetime`. Here jitter is in seconds, a
+fraction is between 0 and 1, a time is a ``DOMHighResTimeStamp`` (milliseconds since 1970), and unknown members are absent. The
+statistics can be written as JSON.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from .engine.stats import RTCStats, current_datetime
 __all__ = ["Statistics", "connection_statistics", "current_timestamp", "w3c_members"]
 
 Statistics = dict[str, dict[str, Any]]
-"""Members by their name, of objects by their identifier."""
+"""Statistics objects by identifier, each with its members by name."""
 
 _Converter = Callable[[Any, Mapping[str, Any]], Any]
 
 _CHECK_SECONDS: Final = 0.5
-"""How long the answer to a connectivity check is waited for, where there was none before."""
+"""Seconds to wait for the first answer to a STUN check."""
 
 
 def current_timestamp() -> float:
-    """Now, as a ``DOMHighResTimeStamp``: milliseconds since 1970."""
+    """The present time as a ``DOMHighResTimeStamp``, in milliseconds since 1970."""
     return current_datetime().timestamp() * 1000
 
 
@@ -49,7 +49,7 @@ def _fraction(value: int, members: Mapping[str, Any]) -> float:
 
 
 def _measured(value: float, members: Mapping[str, Any]) -> float | None:
-    # 0 before the first answer.
+    # aiortc has 0 before the first measurement.
     return value or None
 
 
@@ -71,7 +71,7 @@ _MEMBERS: Final[dict[str, dict[str, _Converter]]] = {
         "dtlsState": _same,
     },
 }
-"""By type: the members that are taken of aiortc's object, and how."""
+"""By type: the members that are taken from aiortc's object, and the conversion of each."""
 
 _OTHER_END: Final = {
     "inbound-rtp": ("remoteId", "remote-outbound-rtp"),
@@ -79,11 +79,11 @@ _OTHER_END: Final = {
     "remote-inbound-rtp": ("localId", "outbound-rtp"),
     "remote-outbound-rtp": ("localId", "inbound-rtp"),
 }
-"""By type: the member that names what the other end tells of the same stream, and the type of that."""
+"""By type: the member that refers to the other end's statistics of the same stream, and the type of these."""
 
 
 def w3c_members(stats: RTCStats) -> dict[str, Any]:
-    """An object of aiortc's as the W3C has it."""
+    """Convert a statistics object of aiortc to the W3C's members."""
     members = vars(stats)
     converted = {
         name: convert(members[name], members) for name, convert in _MEMBERS[stats.type].items() if name in members
@@ -105,7 +105,7 @@ async def connection_statistics(connection: PeerConnection) -> Statistics:
 
 
 def _link(report: Iterable[dict[str, Any]]) -> None:
-    """Have what both ends tell of one stream refer to each other."""
+    """Have the statistics of both ends of a stream refer to each other."""
     identifiers = {(each["type"], each["ssrc"]): each["id"] for each in report if "ssrc" in each}
     for each in report:
         member, kind = _OTHER_END.get(each["type"], ("", ""))
@@ -114,7 +114,7 @@ def _link(report: Iterable[dict[str, Any]]) -> None:
 
 
 async def _pair_statistics(transport: str, path: IceConnection) -> Statistics:
-    """The selected candidate pair of a transport, first, and its candidates; empty before there is one."""
+    """The selected candidate pair of a transport, which is the first entry, and its candidates; empty without a pair."""
     if path.selected_pair is not None and path.round_trip is None:
         await path.check(_CHECK_SECONDS)
     selected = path.selected_pair

@@ -16,17 +16,17 @@ from .session_state import SessionState
 __all__ = ["Watch"]
 
 _ANSWER_SECONDS: Final = 5.0
-"""How long the answer to a binding request counts: the longest round trip that is of use."""
+"""Seconds after which the answer to a binding request no longer counts, which is the longest useful round trip."""
 
 
 class Watch:
-    """Asks the peer for signs of life where it gives none by itself, and tells what that means for the session.
+    """Asks a silent peer for signs of life, and reports the session's state.
 
     Args:
-        connection: To the peer.
+        connection: The connection to the peer.
         interrupted_after: Seconds of silence after which the session is interrupted.
-        on_state: Is told ``interrupted`` and, when the peer is back, ``connected``.
-        on_end: Is told, once, that the session is over.
+        on_state: Called with ``interrupted`` and, when the peer is heard again, ``connected``.
+        on_end: Called once, when the session is over.
     """
 
     def __init__(
@@ -42,36 +42,36 @@ class Watch:
         self._on_end = on_end
         self._shown = SessionState.CONNECTING
         self._timer: asyncio.TimerHandle | None = None
-        # Held here because asyncio holds tasks only weakly.
+        # Held here, since asyncio holds tasks only weakly.
         self._checks: set[asyncio.Task[None]] = set()
         self._is_stopped = False
 
     @property
     def silence(self) -> float:
-        """Seconds since the last packet of the peer. May be read by any thread."""
+        """Seconds since the last packet from the peer. Callable from any thread."""
         heard_at = self._heard_at()
         now = clock.now()
         silence = self._liveness.silence(now)
         return silence if heard_at is None else max(0.0, min(silence, now - heard_at))
 
     def start(self) -> None:
-        """Begin, as the connection is made."""
+        """Begin; called when the session is connected."""
         self._liveness.connected(clock.now())
         self._shown = self._liveness.state
         self._plan()
 
     def ended_by_server(self, reason: SessionClosedReason | None) -> None:
-        """Take note that the signalling server ended the session; see `Liveness.ended_by_server`."""
+        """Handle that the signalling server ended the session; see `Liveness.ended_by_server`."""
         self._liveness.ended_by_server(clock.now(), reason)
         self._settle()
 
     def said_goodbye(self, reason: SessionClosedReason = "left") -> None:
-        """Take note that the peer ended the session; see `Liveness.said_goodbye`."""
+        """Handle that the peer ended the session; see `Liveness.said_goodbye`."""
         self._liveness.said_goodbye(reason)
         self._settle()
 
     def stop(self) -> None:
-        """End, as the session has; idempotent."""
+        """Stop, since the session has ended; idempotent."""
         self._is_stopped = True
         self._liveness.close()
         if self._timer is not None:
@@ -109,7 +109,7 @@ class Watch:
             self._settle()
 
     def _settle(self) -> None:
-        """Tell what has changed; what is told may come back to this object."""
+        """Report a change of state. The callbacks may call this object again."""
         self._plan()
         state = self._liveness.state
         if state is self._shown or self._is_stopped:

@@ -1,4 +1,4 @@
-"""Counters of RTP that begin again at 0: sequence numbers in 16 bits, timestamps in 32 bits (RFC 3550 section 5.1)."""
+"""Wrapping counters of RTP: sequence numbers in 16 bits, timestamps in 32 bits (RFC 3550 section 5.1)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ __all__ = ["step"]
 
 
 def step(before: int, after: int, bits: int) -> int:
-    """How far a counter has moved, the shorter way round.
+    """The difference of two values of a counter, by the shorter way round.
 
     Args:
-        before: Its value, or any that is equal to it in the lower bits.
-        after: Its next value, likewise.
-        bits: How wide it is.
+        before: The earlier value. Only its lower `bits` matter.
+        after: The later value. Only its lower `bits` matter.
+        bits: Width of the counter, in bits.
 
     Returns:
-        From ``-2 ** (bits - 1)`` to ``2 ** (bits - 1) - 1``.
+        The difference, from ``-2 ** (bits - 1)`` to ``2 ** (bits - 1) - 1``.
     """
     half = 1 << (bits - 1)
     return ((after - before + half) & ((1 << bits) - 1)) - half

@@ -1,6 +1,6 @@
-"""aiortc and aioice as the rest of this library uses them: the only package that touches their private names.
+"""aiortc and aioice as the rest of this library uses them. Only this package uses their private names.
 
-What they leave out or do slowly, it changes for one peer connection at a time, by giving that connection's objects classes of
-its own. Whoever else uses aiortc in the process notices nothing. `contract` lists every name that this relies on, and
+It adds what they lack, and replaces what is slow, for one peer connection at a time: that connection's objects get classes of
+this package. Other users of aiortc in the process are not affected. `contract` lists every name that this relies on, and
 ``tests/test_aiortc_contract.py`` fails when an update changes one.
 """

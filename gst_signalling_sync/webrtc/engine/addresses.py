@@ -1,4 +1,4 @@
-"""The addresses of this machine that sessions use, the most promising first."""
+"""The addresses of this machine that sessions use, in order of preference (RFC 8445 section 5.1.2.1)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["LocalAddress", "local_addresses"]
 _LOOPBACK: Final = "127.0.0.1"
 
 _ELSEWHERE: Final = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
-"""Addresses of documentation (RFC 5737, RFC 3849): what leads there is the default route. Nothing is sent."""
+"""Documentation addresses (RFC 5737, RFC 3849), to which the default route leads. Nothing is sent there."""
 
 _BRIDGES: Final = ("docker*", "br-*", "virbr*", "veth*", "cni*", "podman*", "lxc*", "lxd*", "vboxnet*", "vmnet*")
-"""Interfaces that lead to containers and virtual machines of this machine, as their makers name them."""
+"""Usual names of interfaces that lead to containers and virtual machines on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class LocalAddress:
     """An address of this machine.
 
     Attributes:
-        host: Numeric.
-        family: Of sockets.
-        interface: The name of its network interface.
-        preference: From 0 to 65535, more is better (the local preference of RFC 8445 section 5.1.2.1).
+        host: The numeric address.
+        family: Address family of sockets.
+        interface: Name of its network interface.
+        preference: Local preference of RFC 8445 section 5.1.2.1, from 0 to 65535; the highest is preferred.
     """
 
     host: str
@@ -45,13 +45,13 @@ def local_addresses(options: IceOptions) -> list[LocalAddress]:
     """The addresses to use.
 
     127.0.0.1 is left out, since no other machine reaches it, unless the options name its interface or there is no other
-    address: then peers can only be on this machine.
+    address. In these cases peers can only be on this machine.
 
     Args:
-        options: Say which interfaces to use.
+        options: Options, which say which interfaces to use.
 
     Returns:
-        Those of the default route first, those of bridges to containers last.
+        The addresses. Those of the default route come first, those of bridges to containers last.
     """
     found: list[tuple[str, str]] = []
     for adapter in ifaddr.get_adapters():
@@ -81,7 +81,7 @@ def _is_bridge(interface: str) -> bool:
 
 
 def _routed() -> set[str]:
-    """The addresses by which this machine reaches the rest of the world."""
+    """The addresses of the default routes."""
     routed = set()
     for family, host in _ELSEWHERE:
         with contextlib.suppress(OSError), new_socket(family, socket.SOCK_DGRAM) as sock:

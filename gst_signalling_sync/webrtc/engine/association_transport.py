@@ -1,7 +1,7 @@
-"""`AssociationTransport`: this library's SCTP (`webrtc.sctp`) in the place of aiortc's, for the same data channels.
+"""`AssociationTransport`: this library's SCTP (`webrtc.sctp`, RFC 9260) in the place of aiortc's, for the same data channels.
 
-An `RTCPeerConnection` and its `RTCDataChannel` objects go on as they are: what they ask of their `RTCSctpTransport` is asked of
-an `Association`, which this drives: datagrams and the time go in, packets and events come out.
+An `RTCPeerConnection` and its `RTCDataChannel` objects are not changed. Their calls of an `RTCSctpTransport` are served by an
+`Association`, which this drives: datagrams and the time go in, packets and events come out.
 """
 
 from __future__ import annotations
@@ -69,17 +69,17 @@ logger = logging.getLogger(__name__)
 
 
 _MAX_BATCH: Final = 8
-"""Packets of a peer of this library that one acknowledgement tells of where they come together: as many as it lets it send
-(``Max.Burst``) and grow its window by."""
+"""Maximum number of packets of a peer of this library that one acknowledgement is for, if they come together. The peer's
+``Max.Burst``, and the maximum growth of its window, are the same number."""
 
 _MAX_FOREIGN_BATCH: Final = 2
-"""Likewise of other peers, whose window may grow by a packet for each acknowledgement (RFC 9260 sections 6.2 and 7.2.1)."""
+"""The same for other peers, whose window may grow by a packet for each acknowledgement (RFC 9260 sections 6.2 and 7.2.1)."""
 
 
 class AssociationTransport(RTCSctpTransport):
-    """An SCTP transport that has its association from `webrtc.sctp`; lives on the loop.
+    """An SCTP transport whose association is one of `webrtc.sctp`. Lives on the loop.
 
-    Made by `adopt` from aiortc's own, hence no constructor.
+    There is no constructor: `adopt` makes it from aiortc's own transport.
     """
 
     users: dict[RTCDataChannel, ChannelUser]
@@ -88,10 +88,10 @@ class AssociationTransport(RTCSctpTransport):
     _peer_reads_dates: bool
     _ages: MessageAges
     _resets: StreamResets
-    # What waits for the association, and for streams of its channels. The context of each message is its channel or `Dated`.
+    # Messages that wait for the association or for a stream. The context of each message is its channel or a `Dated`.
     _queued: deque[SctpMessage]
     _heartbeats: dict[int, asyncio.Future[float]]
-    # Streams of channels that are closed here, whose reset has to wait.
+    # Streams of channels that this end has closed, whose reset has to wait.
     _closing: list[int]
     _core: Association | None = None
     _dtls: RobustDtlsTransport | None = None
@@ -101,13 +101,13 @@ class AssociationTransport(RTCSctpTransport):
     _reset_timer: asyncio.TimerHandle | None = None
     _is_driving = False
     _drives_again = False
-    # Packets that were taken since the association was driven.
+    # The number of packets received since the association was driven.
     _undriven = 0
     _has_complained = False
 
     @classmethod
     def adopt(cls, transport: RTCSctpTransport) -> None:
-        """Give one of aiortc's transports this class; before it is started."""
+        """Give one of aiortc's transports this class, before it is started."""
         transport.__class__ = cls
         assert isinstance(transport, cls)
         transport._peer_reads_dates = False
@@ -120,18 +120,18 @@ class AssociationTransport(RTCSctpTransport):
         transport._heartbeats = {}
         transport._closing = []
 
-    # What the engine asks of it; see `DataTransport` and `WireChannel`.
+    # What follows is called by the engine; see `DataTransport` and `WireChannel`.
 
     @property
     def peer_reads_dates(self) -> bool:
-        """Whether the peer takes dated messages, hence is of this library."""
+        """Whether the peer reads dated messages, so that it is a peer of this library."""
         return self._peer_reads_dates
 
     @peer_reads_dates.setter
     def peer_reads_dates(self, reads: bool) -> None:
         self._peer_reads_dates = reads
         if self._core is not None:
-            # Of what no reset has to wait for, nobody wants to know.
+            # Acknowledgements matter only for resets that have to wait.
             self._core.tells_of_acknowledgements = not reads
 
     @property
@@ -141,12 +141,12 @@ class AssociationTransport(RTCSctpTransport):
 
     @property
     def association(self) -> Association | None:
-        """The association, None before it has begun."""
+        """The association; None before it has begun."""
         return self._core
 
     @property
     def maxChannels(self) -> int | None:
-        """How many channels there can be at once."""
+        """Maximum number of channels; None before the association has begun."""
         return self._core.streams if self._core is not None else None
 
     @property
@@ -156,11 +156,11 @@ class AssociationTransport(RTCSctpTransport):
 
     @property
     def has_ended(self) -> bool:
-        """Whether there was an association, which ended; no other one begins."""
+        """Whether the association has ended. No other one begins."""
         return self._told_state == "closed" and self._core is not None
 
     def unacknowledged(self, channel: RTCDataChannel) -> list[SentMessage]:
-        """The messages of a channel that the peer's SCTP has not acknowledged, in the order sent; also after the end."""
+        """The messages of a channel that the peer's SCTP has not acknowledged, in the order sent; known after the end too."""
         sent = [] if self._core is None else list(self._core.unacknowledged)
         now = clock.now()
         return [
@@ -170,7 +170,7 @@ class AssociationTransport(RTCSctpTransport):
         ]
 
     async def refuse(self) -> None:
-        """Close every channel, also those that the peer has not been told of."""
+        """Close all channels, including those that the peer has not been told of."""
         unannounced = {channel for each in self._queued if (channel := channel_of(each)).id is None}
         self._queued.clear()
         await self.stop()
@@ -178,13 +178,13 @@ class AssociationTransport(RTCSctpTransport):
             channel._setReadyState("closed")
 
     async def heartbeat(self, seconds: float) -> float | None:
-        """Ask the peer's SCTP for a sign of life (RFC 9260 section 8.3).
+        """Send a HEARTBEAT to the peer (RFC 9260 section 8.3), and wait for the answer.
 
         Args:
-            seconds: How long to wait for the answer.
+            seconds: Maximum time to wait.
 
         Returns:
-            The round trip in seconds, or None if there was no answer in time.
+            The round trip, in seconds; None: no answer came in time.
         """
         if self._core is None or self._core.state is not State.ESTABLISHED:
             return None
@@ -210,13 +210,13 @@ class AssociationTransport(RTCSctpTransport):
         Args:
             channel: The channel.
             message: The message.
-            date: When the program sent it, on `threads.clock`; None: now.
-            dating: What to tell the peer of that, if it reads dates.
+            date: Time at which the program sent it, on `threads.clock`. Defaults to now.
+            dating: The date that the message gets if the peer reads dates. Defaults to none.
         """
         self._queued.append(outgoing(channel, message, date, dating))
 
     def flush(self) -> None:
-        """Send what is queued, at once as far as the network takes it."""
+        """Send queued messages, as far as the network takes them now."""
         queued, core = self._queued, self._core
         is_established = core is not None and core.state is State.ESTABLISHED
         given: list[SctpMessage] = []
@@ -226,14 +226,18 @@ class AssociationTransport(RTCSctpTransport):
                 if self._give(core, message):
                     given.append(message)
             self._drive()
-        # What is sent by now has never been buffered.
+        # Messages that are sent already do not count as buffered.
         for message in given if is_established else queued:
             is_waiting = message.offset < len(message.data) and not message.is_abandoned
             if is_waiting and not message.tells_when_sent and message.identifier != DCEP:
                 count_buffered(message)
 
     def _give(self, core: Association, message: SctpMessage) -> bool:
-        """Give a message to the association, unless there is no stream for it."""
+        """Give a message to the association.
+
+        Returns:
+            Whether there is a stream for its channel. If not, the channel was closed.
+        """
         channel = channel_of(message)
         stream = channel.id if channel.id is not None else self._assign_stream(channel)
         if stream is None:
@@ -245,7 +249,7 @@ class AssociationTransport(RTCSctpTransport):
         return True
 
     def _assign_stream(self, channel: RTCDataChannel) -> int | None:
-        # Even or odd by the DTLS role (RFC 8832 section 6).
+        # Streams are even or odd by the DTLS role (RFC 8832 section 6).
         stream = self._data_channel_id
         assert stream is not None, "established without a role"
         while stream in self._data_channels:
@@ -258,7 +262,7 @@ class AssociationTransport(RTCSctpTransport):
         return stream
 
     def drop_waiting(self, channel: RTCDataChannel) -> None:
-        """Give up the messages of a channel that are not chunks yet."""
+        """Drop the messages of a channel of which nothing was sent."""
         queued, self._queued = self._queued, deque()
         dropped: list[SctpMessage] = []
         for each in queued:
@@ -275,17 +279,17 @@ class AssociationTransport(RTCSctpTransport):
         if user is not None:
             user.expired += 1
 
-    # What aiortc's peer connection and data channels ask of it.
+    # What follows is called by aiortc's peer connection and data channels.
 
     async def start(self, remoteCaps: RTCSctpCapabilities | None, remotePort: int) -> None:
-        """Begin the association; both ends do (RFC 8841 section 9.3)."""
+        """Begin the association, as the peer does too (RFC 8841 section 9.3)."""
         if self._told_state != "new":
             return
         self._told_state = "connecting"
         if remoteCaps is not None:
             self._remote_max_message_size = remoteCaps.maxMessageSize
         self._data_channel_id = 1 if self.is_server else 0
-        # Whether a peer that does not answer is gone is for those to say who watch the session.
+        # No maximum of retransmissions: `Liveness` decides whether a silent peer is gone.
         self._core = Association(
             Settings(
                 port=self.port,
@@ -305,7 +309,7 @@ class AssociationTransport(RTCSctpTransport):
         self._drive(now)
 
     async def stop(self) -> None:
-        """End the association now."""
+        """Abort the association."""
         if self._core is not None:
             self._core.abort()
             self._drive()
@@ -315,7 +319,7 @@ class AssociationTransport(RTCSctpTransport):
         self._close()
 
     async def _handle_data(self, data: bytes) -> None:
-        # What DTLS does not give to `_take_packet`.
+        # Called for packets that DTLS does not give to `_take_packet`.
         self._take_packet(data, False)
 
     def _take_packet(self, packet: bytes, more_follows: bool) -> None:
@@ -328,7 +332,7 @@ class AssociationTransport(RTCSctpTransport):
         except MalformedPacket as error:
             logger.debug("dropped a packet of SCTP: %s", error)
         self._undriven += 1
-        # One acknowledgement tells of what came together.
+        # One acknowledgement is sent for packets that come together.
         if not more_follows or self._undriven >= (_MAX_BATCH if self._peer_reads_dates else _MAX_FOREIGN_BATCH):
             self._drive(now)
 
@@ -361,7 +365,7 @@ class AssociationTransport(RTCSctpTransport):
 
     def _data_channel_send(self, channel: RTCDataChannel, data: bytes | str) -> None:
         size = len(data.encode() if isinstance(data, str) else data)
-        # 0: of any size (RFC 8841 section 6.1).
+        # 0 means any size (RFC 8841 section 6.1).
         if self._remote_max_message_size and size > self._remote_max_message_size:
             raise ValueError(
                 f"Cannot send message of {size} bytes, the remote party only supports messages up to"
@@ -391,7 +395,7 @@ class AssociationTransport(RTCSctpTransport):
         closing = [self._data_channels[stream] for stream in self._closing if stream in self._data_channels]
         now = asyncio.get_running_loop().time()
         seconds = 0.0
-        # A peer of this library hands messages on before it resets a stream.
+        # A peer of this library delivers messages before it resets a stream.
         if not self.peer_reads_dates:
             channels = (channel_of(each) for each in self._core.unacknowledged if each.identifier != DCEP)
             seconds = self._resets.seconds_until(closing, channels, now)
@@ -420,7 +424,7 @@ class AssociationTransport(RTCSctpTransport):
                 continue
             self._data_channel_outbound_reset.add(stream)
             if not event.is_performed:
-                # The peer does not know how; the channel is closed here at least.
+                # The peer cannot reset streams. The channel is closed at this end only.
                 self._data_channel_inbound_reset.add(stream)
             self._close_if_reset(stream)
 
@@ -438,10 +442,10 @@ class AssociationTransport(RTCSctpTransport):
     # Driving the association.
 
     def _drive(self, now: float | None = None) -> None:
-        """Send what the association has to send, and tell what has happened.
+        """Send the association's packets, and handle its events.
 
         Args:
-            now: The time, where it was looked at just now.
+            now: The time, if it was just read. Defaults to None: it is read here.
         """
         if self._is_driving:
             self._drives_again = True
@@ -453,7 +457,7 @@ class AssociationTransport(RTCSctpTransport):
         self._undriven = 0
         try:
             while self._drives_again:
-                # What is sent in answer shares its packet with the acknowledgement.
+                # Events come first, so that answers share a packet with the acknowledgement.
                 if core.events:
                     self._tell(core)
                 self._drives_again = False
@@ -464,7 +468,7 @@ class AssociationTransport(RTCSctpTransport):
                     self._tell(core)
                 now = None
         except ConnectionError:
-            # The transport below closed first, which ends this one too.
+            # The DTLS transport closed first, which ends this one too.
             self._cancel()
             return
         finally:
@@ -473,7 +477,7 @@ class AssociationTransport(RTCSctpTransport):
 
     def _set_alarm(self, core: Association) -> None:
         at = core.next_timeout()
-        # To find nothing due costs less than to cancel and set a timer for every message.
+        # A timer that finds nothing due costs less than setting one for every message.
         if at is None or (self._alarm is not None and self._alarm_at <= at):
             return
         if self._alarm is not None:
@@ -501,10 +505,10 @@ class AssociationTransport(RTCSctpTransport):
         self._cancel()
         for stream in list(self._data_channels):
             self._forget(stream)
-        # No more events follow; their listeners are let go.
+        # No more events follow, so the listeners are released.
         self.remove_all_listeners()
 
-    # What the association tells.
+    # The association's events.
 
     def _tell(self, core: Association) -> None:
         while core.events:
@@ -515,7 +519,7 @@ class AssociationTransport(RTCSctpTransport):
                     else:
                         self._on_event(event)
                 except Exception:
-                    # A receiver of one of aiortc's objects raised: the association goes on, and so do its acknowledgements.
+                    # A listener of one of aiortc's objects raised. The association and its acknowledgements go on.
                     logger.exception("a receiver raised for %s of a data channel", type(event).__name__)
 
     def _on_event(self, event: Event) -> None:
@@ -591,7 +595,7 @@ class AssociationTransport(RTCSctpTransport):
         user = self.users.get(channel)
         if user is not None:
             user.on_message(message)
-        # To emit what nobody listens to takes longer than all else that is done for a message here.
+        # Emitting an event without listeners would take longer than the rest of this method.
         if "message" in channel.event_names():
             channel.emit("message", message)
 
@@ -639,7 +643,7 @@ class AssociationTransport(RTCSctpTransport):
         self.emit("datachannel", opened)
 
     def _complain(self, error: Exception) -> None:
-        # Once per connection: a peer shall not fill the log of this machine.
+        # One warning per connection, so that a peer cannot fill the log.
         level = logging.DEBUG if self._has_complained else logging.WARNING
         self._has_complained = True
         logger.log(level, "dropped a malformed message: %r", error)

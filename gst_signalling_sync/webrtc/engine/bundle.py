@@ -1,6 +1,6 @@
-"""The bundle of a running session (RFC 9143), in which sections come and go.
+"""The bundle of a running session (RFC 9143), whose sections may change.
 
-aiortc closes its transport when another section comes to be the first one, and keeps every section that there ever was.
+aiortc closes the bundle's transport when another section becomes the first one, and never forgets a section.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _DESCRIPTIONS: Final = (
 
 
 def bundled_mids(sdp: str) -> list[str]:
-    """The mids of the first bundle of a description, that by whose transport the others go first."""
+    """The mids of the first bundle of a description. The first mid is that of the tagged section."""
     found = (line.split()[1:] for line in sdp.splitlines() if line.split()[:1] == [_BUNDLE])
     return next(found, [])
 
 
 def keep_transport(connection: RTCPeerConnection, bundle: Sequence[str]) -> None:
-    """Have the sections that share a transport keep it, whichever of them the next description's bundle begins with.
+    """Have the sections that share a transport keep it, whichever section the next description's bundle begins with.
 
     Args:
-        connection: Before that description is applied.
-        bundle: Its mids.
+        connection: The connection, before the description is applied.
+        bundle: The mids of the description's bundle.
     """
     sections: list[tuple[Any, Any]] = [(each, each.receiver.transport) for each in connection.getTransceivers()]
     if connection.sctp is not None:
@@ -49,11 +49,11 @@ def keep_transport(connection: RTCPeerConnection, bundle: Sequence[str]) -> None
 
 
 async def forget(connection: RTCPeerConnection, transceiver: RTCRtpTransceiver) -> None:
-    """Take a transceiver out of a connection, and its section out of the descriptions, which others share the transport of.
+    """Remove a transceiver from a connection, and its section from the descriptions. Other sections keep its transport.
 
     Args:
-        connection: In which nothing is being negotiated.
-        transceiver: Nothing is sent on it.
+        connection: The connection, which must be in a stable signalling state.
+        transceiver: The transceiver, which must not be sending.
     """
     private: Any = connection
     mid = transceiver.mid

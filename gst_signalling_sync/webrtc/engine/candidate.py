@@ -1,4 +1,4 @@
-"""Candidates of a peer (RFC 8839 section 5.1), as aiortc has them."""
+"""aiortc's candidates (RFC 8839 section 5.1)."""
 
 from __future__ import annotations
 

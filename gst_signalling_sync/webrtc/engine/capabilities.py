@@ -1,7 +1,7 @@
-"""`Capabilities`: the codecs, RTP header extensions and feedback of one peer connection, in the place of aiortc's own tables.
+"""`Capabilities`: the codecs, RTP header extensions (RFC 8285) and feedback (RFC 4585) of one peer connection.
 
-aiortc has these in tables of the process, which other users of it share. A connection of ours has functions of aiortc that
-read a table of its own instead (`rebound`); aiortc's tables are never changed.
+aiortc has them in global tables, which all its users in the process share. A connection of this library has copies of aiortc's
+functions that read the connection's own tables (`rebound`). aiortc's tables are never changed.
 """
 
 from __future__ import annotations
@@ -23,35 +23,38 @@ from aiortc.rtcrtpparameters import (
 __all__ = ["Capabilities", "CodecForm", "Parameters", "rebound"]
 
 Parameters = Mapping[str, int | str | None]
-"""The ``a=fmtp`` of a payload type, by name."""
+"""The ``a=fmtp`` parameters of a payload type, by name."""
 
 _RETRANSMISSION: Final = "rtx"
 
 _STATIC_PAYLOAD_TYPES: Final = range(35)
-"""Those of RFC 3551; browsers use what is above where the dynamic ones of RFC 3551 are all taken (RFC 5761 section 4)."""
+"""The static payload types of RFC 3551. Browsers use those above when all dynamic ones are taken (RFC 5761 section 4)."""
 
 _MAX_IDENTIFIER: Final = 14
-"""That has a header of one byte (RFC 8285 section 4.2)."""
+"""Maximum identifier of header extensions with one-byte headers (RFC 8285 section 4.2)."""
 
 
 @dataclass(frozen=True)
 class CodecForm:
-    """One form in which a codec is offered, and how offers of it are answered.
+    """A form of a codec that is offered, and how offers of it are answered.
 
     Attributes:
         kind: ``"audio"`` or ``"video"``.
-        name: As in ``a=rtpmap``.
-        clock_rate: RTP ticks per second.
-        payload_type: The static one of RFC 3551, or the dynamic one in our offers; retransmissions (RFC 4588) have the next.
-        channels: Of audio; None: it has none.
+        name: Name of the codec, as in ``a=rtpmap``.
+        clock_rate: RTP clock rate, in Hz.
+        payload_type: Static payload type of RFC 3551, or the dynamic one in our offers. Retransmissions (RFC 4588) have the
+            next one.
+        channels: Number of audio channels; None for video.
         parameters: ``a=fmtp`` in our offers.
-        feedback: ``a=rtcp-fb``: type and parameter, the latter empty where there is none.
+        feedback: ``a=rtcp-fb``: type and parameter; the latter may be the empty string.
         is_resent: Whether lost packets are sent again (RFC 4588).
-        answer: Is given the parameters of an offered payload type of that name; returns those of the answer, or None where it
-            is not this form.
-        is_preferred: Whether an answer has it before those that are not, whatever the order of the offer.
-        is_for_streams: Whether it is offered only for what was encoded elsewhere, before the other forms of its name.
-        carried_in: Of what carries the payloads of other codecs: their payload types, by the parameters.
+        answer: Called with the parameters of an offered payload type of that name. Returns those of the answer, or None if the
+            offer is not of this form.
+        is_preferred: Whether answers list it before forms that are not preferred, whatever the order of the offer. Defaults to
+            True.
+        is_for_streams: Whether it is offered only for encoded sources, before the other forms of its name. Defaults to False.
+        carried_in: For a codec that carries the payloads of others, such as RED: called with the parameters, it returns their
+            payload types. Defaults to None.
     """
 
     kind: str
@@ -69,12 +72,12 @@ class CodecForm:
 
 
 class Capabilities:
-    """What one peer connection offers and takes.
+    """What one peer connection offers and accepts.
 
     Args:
-        codecs: In the order in which they are offered.
+        codecs: The forms of codecs, in the order in which they are offered.
         extensions: URIs of RTP header extensions with their identifiers in our offers (RFC 8285), by kind of media. A URI has
-            one identifier, whatever the kind, because bundled sections share them.
+            the same identifier for all kinds, because bundled sections share the identifiers.
     """
 
     def __init__(self, codecs: Sequence[CodecForm], extensions: Mapping[str, Mapping[str, int]]) -> None:
@@ -84,7 +87,7 @@ class Capabilities:
         self.codecs: Mapping[str, list[RTCRtpCodecParameters]] = {
             kind: [each for form in codecs if form.kind == kind for each in _parameters(form)] for kind in extensions
         }
-        """As aiortc's ``CODECS``."""
+        """The codecs by kind of media, in the place of aiortc's ``CODECS``."""
         self._for_streams = [
             each
             for form in codecs
@@ -96,15 +99,15 @@ class Capabilities:
             kind: [RTCRtpHeaderExtensionParameters(id=identifier, uri=uri) for uri, identifier in known.items()]
             for kind, known in extensions.items()
         }
-        """As aiortc's ``HEADER_EXTENSIONS``."""
+        """The header extensions by kind of media, in the place of aiortc's ``HEADER_EXTENSIONS``."""
 
     def preferences(self, kind: str, names: Sequence[str], is_stream: bool = False) -> list[RTCRtpCodecCapability]:
-        """Codec preferences: all forms of some codecs, in that order, what carries them, and retransmissions.
+        """Codec preferences: all forms of some codecs, in that order, codecs that carry others, and retransmissions.
 
         Args:
-            kind: Of media.
-            names: Of codecs, the preferred one first.
-            is_stream: Whether what is sent was encoded elsewhere.
+            kind: Kind of media.
+            names: Names of codecs, in order of preference.
+            is_stream: Whether the source is encoded already. Defaults to False.
         """
         wanted = [
             each
@@ -127,8 +130,8 @@ class Capabilities:
         """The codecs of a peer's description that are used, in its order; in the place of aiortc's ``find_common_codecs``.
 
         Args:
-            local_codecs: Of one kind, from `codecs`.
-            remote_codecs: Of the description.
+            local_codecs: This end's codecs of one kind, from `codecs`.
+            remote_codecs: The codecs of the description.
         """
         common: list[RTCRtpCodecParameters] = []
         by_payload_type: dict[object, RTCRtpCodecParameters] = {}
@@ -147,14 +150,14 @@ class Capabilities:
     def preferred_codecs(
         self, codecs: Sequence[RTCRtpCodecParameters], preferred: Sequence[RTCRtpCodecCapability]
     ) -> list[RTCRtpCodecParameters]:
-        """Those of some codecs that a transceiver prefers, in its order; in the place of aiortc's ``filter_preferred_codecs``.
+        """The codecs that a transceiver prefers, in its order; in the place of aiortc's ``filter_preferred_codecs``.
 
-        aiortc compares parameters, which in an answer need not be those that were preferred; here a name is preferred. Only the
-        forms for streams, which stand in offers alone, must have been preferred themselves; then they come first.
+        aiortc compares parameters, which may be others in an answer; this compares names. Only the forms for streams, which
+        are used in offers only, must be preferred with their parameters. They come first.
 
         Args:
-            codecs: Any, with their retransmissions.
-            preferred: From `preferences`; none: all of them, behind the others those whose form is not preferred.
+            codecs: The codecs to choose from, with their retransmissions.
+            preferred: Preferences from `preferences`; empty: all codecs, with those whose form is not preferred at the end.
         """
         asked = [each.parameters for each in preferred]
         first = [each for each in codecs if self._is_for_streams(each) and each.parameters in asked]
@@ -170,7 +173,7 @@ class Capabilities:
                     :1
                 ]
         if codecs and codecs[0] in chosen and codecs[0].name.lower() in self._carriers:
-            # A peer that prefers what carries others sends it only where the answer has it first, as Chromium does.
+            # A peer that prefers a codec that carries others, such as Chromium, sends it only if the answer has it first.
             chosen.remove(codecs[0])
             chosen.insert(0, codecs[0])
         return self._with_what_they_carry(chosen)
@@ -180,17 +183,17 @@ class Capabilities:
         local_extensions: Sequence[RTCRtpHeaderExtensionParameters],
         remote_extensions: Sequence[RTCRtpHeaderExtensionParameters],
     ) -> list[RTCRtpHeaderExtensionParameters]:
-        """The header extensions that both ends have, with the peer's identifiers; as ``find_common_header_extensions``.
+        """The common header extensions, with the peer's identifiers; in the place of ``find_common_header_extensions``.
 
         Args:
-            local_extensions: Of one kind, from `extensions`.
-            remote_extensions: Of the description.
+            local_extensions: This end's extensions of one kind, from `extensions`.
+            remote_extensions: The extensions of the description.
         """
         known = {each.uri for each in local_extensions}
         return [each for each in remote_extensions if each.uri in known and 0 < each.id <= _MAX_IDENTIFIER]
 
     def _with_what_they_carry(self, codecs: list[RTCRtpCodecParameters]) -> list[RTCRtpCodecParameters]:
-        """Codecs without those that carry others which are not among them, or count time in other ticks."""
+        """The codecs without those that carry codecs which are not among them, or have another clock rate."""
         clock_rates: dict[object, int] = {
             each.payloadType: each.clockRate
             for each in codecs
@@ -206,7 +209,7 @@ class Capabilities:
         return kept
 
     def _rank(self, codec: RTCRtpCodecParameters, codecs: Sequence[RTCRtpCodecParameters]) -> int:
-        """Where a codec stands in answers; retransmissions stand with what they repeat."""
+        """The rank of a codec in answers. Retransmissions have the rank of the codec that they repeat."""
         if is_rtx(codec):
             codec = next((each for each in codecs if each.payloadType == codec.parameters.get("apt")), codec)
         return int(codec.name.lower() in self._avoided)
@@ -218,7 +221,7 @@ class Capabilities:
         self, local_codecs: Sequence[RTCRtpCodecParameters], offered: RTCRtpCodecParameters
     ) -> RTCRtpCodecParameters | None:
         for form in self._forms:
-            # These stand in our offers only: it is an answer to one.
+            # Forms for streams are in our offers only, so a description that has this payload type answers one.
             if form.is_for_streams and form.payload_type != offered.payloadType:
                 continue
             is_same = (f"{form.kind}/{form.name}".lower(), form.clock_rate) == (
@@ -260,12 +263,12 @@ def _parameters(form: CodecForm) -> list[RTCRtpCodecParameters]:
 
 
 def rebound(method: Callable[..., Any], owner: object, **names: object) -> Any:
-    """A method for one object that reads other values for some names of its module.
+    """Make a method for one object that reads other values for some names of its module.
 
     Args:
-        method: A function of a class that takes nothing from a scope around it.
-        owner: What it becomes a method of.
-        **names: Names of its module, and what they mean to this method alone.
+        method: A function of a class, without a closure.
+        owner: The object of which it becomes a method.
+        **names: Names of its module, and their values in this method.
     """
     assert isinstance(method, types.FunctionType)
     assert method.__closure__ is None

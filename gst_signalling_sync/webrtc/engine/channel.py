@@ -18,10 +18,10 @@ __all__ = ["AiortcChannel"]
 
 
 class AiortcChannel:
-    """A data channel of aiortc's; lives on the loop. See `WireChannel` for what its members mean.
+    """A data channel of aiortc's. Lives on the loop. `WireChannel` documents its members.
 
     Args:
-        channel: Of a peer connection whose SCTP is ours.
+        channel: Channel of a peer connection whose SCTP transport is one of this package.
     """
 
     def __init__(self, channel: RTCDataChannel) -> None:
@@ -61,7 +61,7 @@ class AiortcChannel:
 
     @property
     def max_age(self) -> float | None:
-        """Seconds after which a message is not delivered any more."""
+        """Maximum age of a message, in seconds; None: no maximum."""
         return self._max_age
 
     @property
@@ -76,7 +76,7 @@ class AiortcChannel:
 
     @property
     def buffered_amount(self) -> int:
-        """Bytes that are not chunks of SCTP yet."""
+        """Bytes of messages that SCTP has not sent yet."""
         return self._channel.bufferedAmount
 
     @property
@@ -85,7 +85,7 @@ class AiortcChannel:
         return self._transport.unacknowledged(self._channel)
 
     def observe(self, observer: ChannelObserver, room_below: int) -> None:
-        """Have an observer told what happens."""
+        """Set the observer."""
         self._observer = observer
         self._transport.users[self._channel] = self
         self._channel.on("close", lambda: self._transport.users.pop(self._channel, None))
@@ -106,7 +106,7 @@ class AiortcChannel:
             self._channel.remove_listener("message", self._observer.on_message)
 
     def release(self) -> None:
-        """Tell the observer nothing more."""
+        """Call the observer no more."""
         self._observer = None
         self.on_message = _ignore
         self._channel.remove_all_listeners()
@@ -114,29 +114,29 @@ class AiortcChannel:
     def transmit(self, messages: Sequence[Message], dates: Sequence[float] = ()) -> None:
         """Send messages."""
         channel, enqueue = self._channel, self._transport.enqueue
-        # Whether the peer, if it created the channel, dates its messages is not known before its first.
+        # If the peer created the channel, its first message shows whether it dates its messages.
         is_dated = channel.maxPacketLifeTime is not None and (self._max_age is not None or not self._is_ours)
         dating = Dating.TIME if self.tells_time else Dating.AGE if is_dated else Dating.NONE
         for number, message in enumerate(messages):
-            # 0: it was not known then that the date would matter.
+            # 0: when the message was queued, its date was not needed.
             enqueue(channel, message, (dates[number] or None) if dates else None, dating)
         self._transport.flush()
 
     def drop_waiting(self) -> None:
-        """Give up what is not chunks yet."""
+        """Drop the messages of which nothing was sent."""
         self._transport.drop_waiting(self._channel)
 
     # Called by the transport.
 
     def accepts(self, message: DatedPayload, age: float) -> bool:
-        """Take note of when the message that comes next was sent.
+        """Record the date of the message that is delivered next.
 
         Args:
             message: The message.
-            age: Its age in seconds.
+            age: Its age, in seconds.
 
         Returns:
-            Whether it is to be delivered.
+            Whether to deliver it, since it is not too old.
         """
         self.message_age, self.message_sent_at = age, message.sent_at
         if message.sent_at is not None:
@@ -150,23 +150,23 @@ class AiortcChannel:
         return True
 
     def forget_date(self) -> None:
-        """What comes next is not dated."""
+        """Forget the date, since the next message may have none."""
         self.message_age, self.message_sent_at = 0.0, None
 
     def close(self) -> None:
-        """Close the channel at both ends, behind what was sent."""
+        """Close the channel at both ends, after sent messages are delivered."""
         self._channel.close()
 
 
 def _ignore(message: Message) -> None:
-    """Take a message that nobody wants."""
+    """Drop a message."""
 
 
 class _WireText(str):
     """A string whose length is that of its UTF-8 bytes.
 
-    aiortc 1.16 announces a channel with ``len(label)`` where RFC 8832 section 5.1 wants the length in bytes, so that a label
-    beyond ASCII would arrive cut short.
+    aiortc 1.16 announces a channel with ``len(label)``, but RFC 8832 section 5.1 has the length in bytes. A label beyond ASCII
+    would arrive truncated.
     """
 
     __slots__ = ()

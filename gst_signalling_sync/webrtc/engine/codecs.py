@@ -1,4 +1,4 @@
-"""Negotiated codecs, as aiortc has them."""
+"""aiortc's negotiated codecs."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What this package relies on in aiortc and aioice beyond their documented API, with what to do when an update changes it.
+"""What this package relies on in aiortc and aioice beyond their documented API, with advice for updates that change it.
 
-``tests/test_aiortc_contract.py`` reads it. It fails for a name that is gone, for a signature or an overridden body that has
-changed, and for a private name that is used and not listed. A digest covers the source without comments, blank lines and
-docstring; the failing test prints the new one.
+``tests/test_aiortc_contract.py`` reads this. It fails if a name is gone, if a signature or an overridden body has changed, and
+if a private name is used that is not listed. A digest covers the source without comments, blank lines and docstring; the
+failing test prints the new one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Attribute:
 
     Attributes:
         owner: The class, as ``module:name``.
-        names: As the class itself writes them: with two underscores where Python mangles them.
+        names: The names as the class itself writes them, with two underscores if Python mangles them.
         advice: What to do when one changes.
     """
 
@@ -30,12 +30,12 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A method, or a function, that is called and not overridden.
+    """A method or function that is called and not overridden.
 
     Attributes:
         owner: The class or module, as ``module:name``.
-        name: Of the method.
-        signature: Without annotations.
+        name: Name of the method.
+        signature: The signature, without annotations.
         advice: What to do when it changes.
     """
 
@@ -47,12 +47,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A method that a class of ours replaces.
+    """A method that a class of this package overrides.
 
     Attributes:
-        owner: The class whose method it is, as ``module:name``.
-        name: Of the method.
-        digest: Of its source.
+        owner: The class of the method, as ``module:name``.
+        name: Name of the method.
+        digest: Digest of its source.
         advice: What to do when it changes.
     """
 

@@ -1,7 +1,7 @@
-"""What the rest of this library needs of data channels, whatever carries them (RFC 8831, RFC 8832). On the loop.
+"""Data channels (RFC 8831, RFC 8832) as the rest of this library uses them, whatever carries them. They live on the loop.
 
-A `WireChannel` belongs to one peer connection and ends with it. What users hold, `DataChannel`, observes one, and may observe
-another one later: of another peer connection, where its session is resumed.
+A `WireChannel` belongs to one peer connection and ends with it. A `DataChannel`, which users hold, observes a `WireChannel`,
+and observes one of another peer connection when its session is resumed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["ChannelObserver", "ChannelState", "DataTransport", "Goodbye", "SentM
 ChannelState = Literal["connecting", "open", "closing", "closed"]
 
 Goodbye = Literal["close_notify", "abort", "shutdown"]
-"""How a peer said in-band that it leaves: DTLS close_notify (RFC 8446 section 6.1), SCTP ABORT or SHUTDOWN (RFC 9260
+"""The message by which a peer leaves in-band: DTLS close_notify (RFC 8446 section 6.1), SCTP ABORT or SHUTDOWN (RFC 9260
 section 9)."""
 
 
@@ -25,7 +25,7 @@ class SentMessage(NamedTuple):
 
     Attributes:
         message: The message.
-        date: When it was sent, on `threads.clock`; None where it does not matter.
+        date: Time at which it was sent, on `threads.clock`; None: it was not needed.
     """
 
     message: Message
@@ -33,19 +33,19 @@ class SentMessage(NamedTuple):
 
 
 class ChannelObserver(Protocol):
-    """What is told of a channel's life; it must not block."""
+    """The observer of a channel. Its methods must not block."""
 
     def on_open(self) -> None:
-        """Messages can be sent."""
+        """Handle the opening of the channel."""
 
     def on_message(self, message: Message) -> None:
-        """A message arrived."""
+        """Handle a message."""
 
     def on_room(self) -> None:
-        """The buffered amount has fallen to the threshold."""
+        """Handle that the buffered amount has fallen to the threshold."""
 
     def on_close(self) -> None:
-        """The channel is closed; nothing follows."""
+        """Handle the end of the channel. This is the last call."""
 
 
 class WireChannel(Protocol):
@@ -57,48 +57,51 @@ class WireChannel(Protocol):
 
     @property
     def label(self) -> str:
-        """The label; labels need not be unique."""
+        """The label, which need not be unique."""
 
     @property
     def protocol(self) -> str:
-        """The name of the subprotocol, by default empty."""
+        """The name of the subprotocol, or the empty string."""
 
     @property
     def ordered(self) -> bool:
-        """Whether messages arrive in the order sent."""
+        """Whether messages arrive in the order in which they were sent."""
 
     @property
     def max_retransmits(self) -> int | None:
-        """Retransmissions after which a message is given up; None: unlimited."""
+        """Maximum number of retransmissions of a message; None: no maximum."""
 
     @property
     def max_packet_life_time(self) -> int | None:
-        """Milliseconds after which a message is given up; None: unlimited."""
+        """Maximum time for transmissions of a message, in milliseconds; None: no maximum."""
 
     @property
     def max_age(self) -> float | None:
-        """Seconds after which a message is not delivered any more; None: it is at any age.
+        """Maximum age of a message, in seconds; None: no maximum.
 
-        Of a channel that the peer created it is known from the peer's first dated message on.
+        If the peer created the channel, this is known from its first dated message on.
         """
 
     @property
     def message_age(self) -> float:
-        """The age in seconds of the message that the observer is being told of, 0 where it has no date."""
+        """The age of the message with which the observer is being called, in seconds; 0: it has no date."""
 
     @property
     def message_sent_at(self) -> float | None:
-        """When the message that the observer is being told of was sent, as Unix time by the peer's clock; None: not told."""
+        """When the message with which the observer is being called was sent, as Unix time of the peer's clock.
+
+        None: the message has no time.
+        """
 
     @property
     def tells_time(self) -> bool:
-        """Whether the peer is told when each message was sent, if it reads dates.
+        """Whether a peer that reads dates is told when each message was sent.
 
-        Of a channel that the peer created it is known from the peer's first message with a time on.
+        If the peer created the channel, this is known from its first message with a time on.
         """
 
     expired: int
-    """Messages that were given up, or dropped on arrival, for their age or for the interruption of the link."""
+    """The number of messages that were dropped, here or on arrival, because of their age or of an interruption."""
 
     @property
     def state(self) -> ChannelState:
@@ -106,43 +109,44 @@ class WireChannel(Protocol):
 
     @property
     def buffered_amount(self) -> int:
-        """Bytes that `transmit` took and that are not chunks of SCTP yet."""
+        """Bytes of messages given to `transmit` that SCTP has not sent yet."""
 
     @property
     def unacknowledged(self) -> list[SentMessage]:
-        """The messages that the peer's SCTP has not acknowledged, in the order of `transmit`; also after the end.
+        """The messages that the peer's SCTP has not acknowledged, in the order of `transmit`. Available after the end too.
 
-        A message counts as acknowledged when everything before it is too (the cumulative TSN): what an SCTP holds back
-        because of a gap, its program never gets once the association has ended.
+        A message counts as acknowledged when all messages before it are (cumulative TSN). The peer's program never gets
+        messages behind a gap once the association has ended.
         """
 
     def observe(self, observer: ChannelObserver, room_below: int) -> None:
-        """Have an observer told what happens; called once.
+        """Set the observer; called once.
 
         Args:
-            observer: Of this channel.
-            room_below: Bytes; `ChannelObserver.on_room` is called whenever the buffered amount falls to so many.
+            observer: The observer.
+            room_below: Threshold in bytes. `ChannelObserver.on_room` is called whenever the buffered amount falls to it.
         """
 
     def stop_receiving(self) -> None:
         """Drop the messages that arrive from now on."""
 
     def release(self) -> None:
-        """Tell the observer nothing more; it goes on with another channel, or not at all."""
+        """Call the observer no more."""
 
     def transmit(self, messages: Sequence[Message], dates: Sequence[float] = ()) -> None:
-        """Send messages on the open channel, at once as far as the network takes them; the others wait.
+        """Send messages on the open channel. Those that cannot be sent now are queued.
 
         Args:
-            messages: In the order to send them in.
-            dates: When each was sent by the program, on `threads.clock`: what its age and lifetime count from. 0, or none: now.
+            messages: The messages, in order.
+            dates: Time at which the program sent each message, on `threads.clock`, from which age and lifetime count. 0, or no
+                dates: now.
         """
 
     def drop_waiting(self) -> None:
-        """Give up the messages that `transmit` took and that are not chunks of SCTP yet."""
+        """Drop the messages given to `transmit` of which nothing was sent."""
 
     def close(self) -> None:
-        """Close the channel at both ends, behind the messages that `transmit` took (RFC 8831 section 6.7)."""
+        """Close the channel at both ends, after the messages given to `transmit` (RFC 8831 section 6.7)."""
 
 
 class DataTransport(Protocol):
@@ -157,20 +161,20 @@ class DataTransport(Protocol):
         """Whether the peer's SCTP has acknowledged everything that was sent."""
 
     peer_reads_dates: bool
-    """Whether the peer takes dated messages, see `message_dates`."""
+    """Whether the peer reads dated messages; see `message_dates`."""
 
     goodbye: Goodbye | None
-    """How the peer ended the association, if it did: ``"abort"`` or ``"shutdown"``."""
+    """How the peer ended the association, ``"abort"`` or ``"shutdown"``; None: it has not."""
 
     on_goodbye: Callable[[Goodbye], None] | None
-    """Is told when the peer ends the association."""
+    """Called when the peer ends the association."""
 
     async def heartbeat(self, seconds: float) -> float | None:
-        """Ask the peer's SCTP for a sign of life (RFC 9260 section 8.3).
+        """Send a HEARTBEAT to the peer (RFC 9260 section 8.3), and wait for the answer.
 
         Args:
-            seconds: How long to wait for the answer.
+            seconds: Maximum time to wait.
 
         Returns:
-            The round trip in seconds, or None if there was no answer in time.
+            The round trip, in seconds; None: no answer came in time.
         """

@@ -1,4 +1,4 @@
-"""Where a peer may have packets sent: a candidate can name any address (RFC 8445 section 19.5.1)."""
+"""The addresses to which a peer may have packets sent, since a candidate can name any address (RFC 8445 section 19.5.1)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Final
 __all__ = ["is_loopback", "may_be_peer"]
 
 _METADATA: Final = ipaddress.ip_address("169.254.169.254")
-"""Where clouds tell machines their secrets."""
+"""The metadata service of clouds, which gives machines their secrets."""
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, by its loopback."""
+    """Whether a host is a loopback address of this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -20,10 +20,10 @@ def is_loopback(host: str) -> bool:
 
 
 def may_be_peer(host: str) -> bool:
-    """Whether a peer can have an address, whatever its network.
+    """Whether an address can be that of a peer.
 
     Args:
-        host: Of a candidate; a name is one of mDNS, which aioice resolves, and no other.
+        host: Host of a candidate. Names are accepted, since aioice resolves names of mDNS only.
     """
     try:
         address = ipaddress.ip_address(host)

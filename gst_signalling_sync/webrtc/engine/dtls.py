@@ -1,11 +1,12 @@
-"""DTLS (RFC 6347) that bears lost and malformed packets, and tells of a peer's close_notify (RFC 5246 section 7.2.1).
+"""DTLS (RFC 6347) that tolerates lost and malformed packets, and reports a peer's close_notify (RFC 5246 section 7.2.1).
 
-OpenSSL sends a flight again after a second, then after two (RFC 6347 section 4.2.4.1), which is long for a session that takes
-a tenth of one. Browsers begin with 50 ms, and so does this, beside OpenSSL: the same datagram once more, which the other end
-drops when it has it already. Worst is the last flight, which nothing answers: one end is connected and the other is not.
+OpenSSL sends a flight again after one second, then after two (RFC 6347 section 4.2.4.1), which is long for a session that takes
+a tenth of a second to connect. Browsers begin with 50 ms. This does so too, in addition to OpenSSL: it sends the same datagrams
+again, and the other end drops those that it has. This matters most for the last flight, which has no answer: without it, one
+end is connected and the other is not.
 
-aiortc takes a session down with the first packet that one of its parsers stumbles over in an unforeseen way, be it an empty
-datagram from a stranger's port scan. Here such a packet is dropped.
+In aiortc, a packet for which one of its parsers raises an unexpected error ends the session, such as an empty datagram of a
+port scan. Here such a packet is dropped.
 """
 
 from __future__ import annotations
@@ -34,68 +35,69 @@ __all__ = ["RobustDtlsTransport"]
 logger = logging.getLogger(__name__)
 
 _REPEAT_SECONDS: Final = (0.05, 0.1, 0.2, 0.4)
-"""Between the repetitions of a flight, which end with the next one. The server's last has none: it is sent five times.
+"""Seconds between the repetitions of a flight, which end with the next flight. The server's last flight has no next one, and is
+sent five times.
 
-That a datagram came is no answer to it, as it may be the other end's own repetition, which OpenSSL drops without a word.
+A received datagram does not end them, since it may be a repetition of the other end's, which OpenSSL drops silently.
 """
 
 _HANDSHAKE_RECORDS: Final = (20, 22)
-"""Types of records (RFC 5246 section 6.2.1): a change of ciphers, with which a last flight begins, and the handshake."""
+"""Types of records (RFC 5246 section 6.2.1): change_cipher_spec, with which a last flight begins, and handshake."""
 
 _APPLICATION_DATA: Final = 23
-"""The type of records with application data, which OpenSSL has nothing to answer to."""
+"""The type of records with application data, to which OpenSSL never sends an answer."""
 
 MAX_DATAGRAM: Final = 1196
-"""Bytes of a datagram: the UDP payload of 1200 bytes that every path takes, less the header of a TURN channel (4)."""
+"""Maximum of a datagram, in bytes: the UDP payload of 1200 bytes that every path takes, less the header of a TURN channel."""
 
 _MAX_RUN: Final = 32
-"""Packets sent at once. Linux takes 64, in some 64 KiB."""
+"""Maximum number of packets that are sent at once. Linux takes 64, of some 64 KiB in all."""
 
 _READ_BYTES: Final = 1500
 _RECORD_HEADER: Final = struct.Struct("!11xH")
-"""The length of what follows the 13 bytes of the header (RFC 6347 section 4.1)."""
+"""The length field in the record header of 13 bytes (RFC 6347 section 4.1)."""
 
 _PARSER_ERRORS: Final = (ValueError, IndexError, KeyError, AssertionError, struct.error)
 
 
 class RobustDtlsTransport(RTCDtlsTransport):
-    """A DTLS transport that repeats the flights of its handshake and drops malformed packets; lives on the loop.
+    """A DTLS transport that repeats the flights of its handshake and drops malformed packets. Lives on the loop.
 
-    Made by `adopt` from aiortc's own, hence no constructor.
+    There is no constructor: `adopt` makes it from aiortc's own transport.
     """
 
     goodbye: Goodbye | None = None
-    """``"close_notify"`` once the peer has closed in order."""
+    """``"close_notify"`` once the peer has sent one."""
 
     on_goodbye: Callable[[Goodbye], None] | None = None
-    """Is told when the peer closes in order."""
+    """Called when the peer sends a close_notify."""
 
     _alarm: asyncio.TimerHandle | None = None
-    # Held here because asyncio holds tasks only weakly.
+    # Held here, since asyncio holds tasks only weakly.
     _repetition: asyncio.Task[None] | None = None
     _has_complained = False
-    # What datagrams go by, once they are application data.
+    # The ICE connection, once DTLS is connected.
     _connection: IceConnection | None = None
-    # aiortc's own, as of its statistics.
+    # aiortc's own counters, for its statistics.
     _RTCDtlsTransport__rx_bytes: int
     _RTCDtlsTransport__rx_packets: int
 
     arrivals: TransportArrivals
-    """Tells the sender when the packets of this transport came."""
+    """Records when the packets of this transport arrive, and reports it to the sender."""
 
     departures: TransportDepartures
-    """Learns from the receiver when the packets of this transport came."""
+    """Paces the packets that leave by this transport, and handles the receiver's reports."""
 
     on_data: Callable[[bytes, bool], None] | None = None
-    """Is given the application data that arrives, in the call in which it does, and told whether more came together with it.
-    Without it aiortc's task, which waits for datagrams, hands it to the data receiver: a turn of the event loop later."""
+    """Called with arriving application data, and whether more data came together with it. If it is None, aiortc's task gives
+    the data to the data receiver, one iteration of the event loop later."""
 
     on_batch_end: Callable[[], None] | None = None
-    """Is told after the last of what came together."""
+    """Called after the last of several datagrams that came together."""
 
     @classmethod
     def adopt(cls, transport: RTCDtlsTransport) -> None:
-        """Give one of aiortc's transports this class; before it is started."""
+        """Give one of aiortc's transports this class, before it is started."""
         transport.__class__ = cls
         transport._rtp_header_extensions_map = ExtensionsMap()
         assert isinstance(transport, cls)
@@ -103,10 +105,10 @@ class RobustDtlsTransport(RTCDtlsTransport):
         transport.departures = TransportDepartures()
 
     def _take_datagram(self, datagram: bytes) -> bool:
-        """Take a datagram that has just arrived, if it is application data that somebody waits for.
+        """Handle an arriving datagram, if it is application data and `on_data` is set.
 
         Returns:
-            Whether it was taken; else it is for aiortc's task.
+            Whether it was handled. If not, aiortc's task handles it.
         """
         if self.on_data is None or self._ssl is None or not datagram or datagram[0] != _APPLICATION_DATA:
             return False
@@ -116,7 +118,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
         try:
             data = self._ssl.recv(_READ_BYTES)
         except SSL.Error:
-            # Not from the peer, or a repetition.
+            # The datagram is not from the peer, or a repetition.
             return True
         try:
             self.on_data(data, self._connection is not None and self._connection.is_in_batch)
@@ -145,7 +147,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
                 for packet in run:
                     self._ssl.send(packet)
                 records = self._ssl.bio_read(_READ_BYTES * len(run))
-                # What is of the same size stays so when it is encrypted.
+                # Packets of the same size have the same size when they are encrypted.
                 self._connection.send_segments_now(records, _record_bytes(records))
         except SSL.Error as error:
             raise ConnectionError("cannot send application data: DTLS has been shut down") from error
@@ -164,16 +166,17 @@ class RobustDtlsTransport(RTCDtlsTransport):
             await receiver._handle_rtp_packet(packet, arrival_time_ms=arrival_time_ms)
 
     def _receiver_of(self, packet: RtpPacket) -> Any:
-        """Whose a packet is: by the section that it names, if it does (RFC 9143 section 9.2), else as aiortc finds it.
+        """The receiver of a packet, by the section that it names (RFC 9143 section 9.2), or as aiortc finds it.
 
-        What comes before its section is described is nobody's: aiortc takes it for the only other track of that codec.
+        A packet that comes before its section is described has no receiver. aiortc would give it to another track that is the
+        only one with that codec.
         """
         router, mid = self._rtp_router, packet.extensions.mid
         if mid is None:
             return router.route_rtp(packet)
         receiver = router.mid_table.get(mid)
         if receiver is not None:
-            # For the packets that do not name it.
+            # For later packets that do not name their section.
             router.ssrc_table.setdefault(packet.ssrc, receiver)
         return receiver
 
@@ -188,7 +191,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
         try:
             await super()._recv_next()
         except ConnectionError:
-            # Of both ends that aiortc tells in this way, ICE's and the peer's, OpenSSL knows one.
+            # aiortc raises this for the end of ICE too. OpenSSL knows whether the peer sent a close_notify.
             if self._ssl is not None and self._ssl.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
                 self._take_goodbye()
             raise
@@ -196,7 +199,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
             self._complain(error)
 
     def _complain(self, error: Exception) -> None:
-        # Once per connection: a peer shall not fill the log of this machine.
+        # One warning per connection, so that a peer cannot fill the log.
         level = logging.DEBUG if self._has_complained else logging.WARNING
         self._has_complained = True
         has_traceback = logger.isEnabledFor(logging.DEBUG) or not isinstance(error, _PARSER_ERRORS)
@@ -213,7 +216,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
         try:
             data = self._ssl.bio_read(_READ_BYTES)
         except SSL.Error:
-            # OpenSSL's way to say that there is nothing.
+            # OpenSSL raises this if there is nothing to send.
             return
         if not data:
             return
@@ -224,7 +227,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
             self._repeat_later(datagrams, 0)
 
     def _rest(self) -> bytes:
-        """What OpenSSL has to send beyond what was read."""
+        """Read everything else that OpenSSL has to send."""
         assert self._ssl is not None
         rest = b""
         while True:
@@ -240,7 +243,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
 
     def _repeat(self, flight: list[bytes], times: int) -> None:
         self._alarm = None
-        # The client is connected when its last flight has been answered.
+        # A client is connected once its last flight has been answered.
         if self._role == "client" and self._state == State.CONNECTED:
             return
         self._repetition = run_eagerly(self._send_again(flight))
@@ -257,7 +260,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
     def _set_state(self, state: State) -> None:
         super()._set_state(state)
         if state == State.CONNECTING and self._ssl is not None:
-            # OpenSSL cuts the messages of the handshake by it.
+            # OpenSSL fragments the messages of the handshake by this MTU.
             self._ssl.set_ciphertext_mtu(MAX_DATAGRAM)
         elif state == State.CONNECTED:
             self._connection = cast(IceConnection, self.transport.iceGatherer._connection)
@@ -276,7 +279,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
 
 
 def _runs(packets: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    """Packets in runs of the same size, of which the last one may be smaller, as a kernel cuts what it is given."""
+    """Split packets into runs of the same size, of which the last packet may be smaller, as segmentation offload needs it."""
     start = 0
     for position in range(1, len(packets) + 1):
         size = len(packets[start])
@@ -287,12 +290,12 @@ def _runs(packets: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
 
 
 def _record_bytes(records: bytes) -> int:
-    """The size of the first record."""
+    """The size of the first record, in bytes."""
     return _RECORD_HEADER.size + int(_RECORD_HEADER.unpack_from(records)[0])
 
 
 def _datagrams(records: bytes) -> list[bytes]:
-    """Records, in datagrams of at most `MAX_DATAGRAM` bytes."""
+    """Put records into datagrams of at most `MAX_DATAGRAM` bytes."""
     datagrams = [b""]
     while records:
         length = _record_bytes(records)

@@ -1,4 +1,4 @@
-"""Running a coroutine at once up to its first wait; Python 3.12's eager tasks for 3.11."""
+"""Running a coroutine at once up to its first wait, as Python 3.12's eager tasks do; for Python 3.11."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ __all__ = ["run_eagerly"]
 
 
 def run_eagerly(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-    """Run a coroutine here and now; what is left of it after its first wait becomes a task.
+    """Run a coroutine at once up to its first wait. The rest of it becomes a task.
 
-    Sending a datagram never waits, so that a message saves the task and the turn of the event loop that would begin it.
+    Sending a datagram never waits, so this saves a task, and an iteration of the event loop, for each message.
 
     Args:
-        coroutine: Begins outside of a task: before its first wait it must not ask for the current one.
+        coroutine: The coroutine. It begins outside of a task, so it must not use the current task before its first wait.
 
     Returns:
-        The task, to be held, or None where the coroutine is done.
+        The task, which the caller has to hold; None: the coroutine is complete.
     """
     try:
         awaited = coroutine.send(None)
@@ -30,11 +30,11 @@ def run_eagerly(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | No
 
 @types.coroutine
 def _resume(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
-    """The rest of a coroutine that waits for something."""
+    """Run the rest of a coroutine, which waits for something."""
     while True:
         try:
             yield awaited
-        # A task throws the exception of what it waited for, or its own cancellation.
+        # The task throws the exception of what it waited for, or its cancellation, into this generator.
         except BaseException as error:  # noqa: BLE001 - it is the coroutine's
             try:
                 awaited = coroutine.throw(error)

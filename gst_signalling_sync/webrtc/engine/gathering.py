@@ -1,7 +1,7 @@
-"""`Gathering`: finds the candidates of one ICE connection (RFC 8445 section 5.1), and tells each as it is found (RFC 8838).
+"""`Gathering`: gathers the candidates of one ICE connection (RFC 8445 section 5.1), and reports each at once (RFC 8838).
 
-aioice asks one STUN and one TURN server, and waits up to five seconds for both before it tells of any candidate. Here this
-machine's own addresses are known at once, all servers are asked at the same time, and one that does not answer holds up
+aioice asks one STUN and one TURN server, and waits up to five seconds for both before it reports a candidate. Here the
+addresses of this machine are reported at once, and all servers are asked at the same time. A server that does not answer delays
 nothing.
 """
 
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 _COMPONENT: Final = 1
 _STUN_RETRANSMISSIONS: Final = 4
-"""At 0.5, 1.5, 3.5 and 7.5 s; `ANSWER_SECONDS` ends them."""
+"""Retransmissions of a STUN request, after 0.5, 1.5, 3.5 and 7.5 s, unless `ANSWER_SECONDS` have passed."""
 
 _MISMATCH: Final = 437
 _TRY_ALTERNATE: Final = 300
@@ -41,14 +41,15 @@ _REDIRECTIONS: Final = 2
 
 @dataclass(slots=True)
 class ServerReport:
-    """What became of the question to one server.
+    """The result of asking one server.
 
     Attributes:
         server: The server, without its credentials.
         began: When it was asked, on `clock`.
-        candidates: What it told of, such as ``"relay 192.0.2.1:40000"``.
+        candidates: The candidates that it gave, such as ``"relay 192.0.2.1:40000"``.
         problems: What failed.
-        seconds: Until its first answer; None: there was none.
+        seconds: Seconds until its first answer; None: it has not answered.
+        is_done: Whether no more is expected of the server.
     """
 
     server: str
@@ -60,7 +61,7 @@ class ServerReport:
 
     @property
     def outcome(self) -> str:
-        """One line: what the server said."""
+        """The result in one line."""
         if self.candidates:
             return ", ".join(self.candidates)
         if self.problems:
@@ -74,23 +75,23 @@ class _Owner(Protocol):
     """The ICE connection."""
 
     def add_host(self, protocol: StunProtocol) -> None:
-        """Use a socket."""
+        """Add a socket or relay."""
 
     def add_candidate(self, candidate: Candidate) -> None:
-        """Tell of a candidate."""
+        """Add a candidate of this end."""
 
     def new_protocol(self) -> StunProtocol:
-        """Make what takes packets for the connection."""
+        """Make the protocol object of a socket or relay."""
 
 
 class Gathering:
-    """Gathers once; lives on the loop.
+    """Gathers once. Lives on the loop.
 
     Args:
-        owner: Is told what is found.
-        options: Which addresses and ports to use, and whether only relays.
-        servers: Those to ask.
-        on_end: Is told when nothing more is to come.
+        owner: The ICE connection, which gets the candidates.
+        options: Addresses and ports to use, and whether only relays are used.
+        servers: STUN and TURN servers to ask.
+        on_end: Called when no more candidates are to come.
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class Gathering:
         return bool(self._tasks)
 
     async def run(self) -> None:
-        """Find candidates; returns once there are some, or there will be none. The others are told as they are found."""
+        """Begin to gather, and wait until there is a candidate or there can be none. Later ones are reported when found."""
         now = clock.now()
         if not self._options.relay_only:
             for address in local_addresses(self._options):
@@ -138,7 +139,7 @@ class Gathering:
         """Stop asking.
 
         Returns:
-            What is still to end.
+            The tasks that are still to end.
         """
         self._is_stopped = True
         for task in self._tasks:
@@ -283,7 +284,7 @@ class Gathering:
                 return
             except TurnError as error:
                 if error.code == _MISMATCH and not repeated:
-                    # The port had an allocation before; another one has not.
+                    # The local port had an allocation before. Another port has none.
                     repeated += 1
                     continue
                 if error.code == _TRY_ALTERNATE and error.alternate is not None and redirected < _REDIRECTIONS:
@@ -306,7 +307,7 @@ class Gathering:
         host, port = transport.relayed
         related = relay.mapped or (host, port)
         if self._options.relay_only:
-            # The related address would tell what is to be hidden (RFC 8839 section 5.1).
+            # The related address would reveal the address that `relay_only` hides (RFC 8839 section 5.1).
             related = ("::" if ":" in host else "0.0.0.0", 9)
         server = relay.server
         preference = 65535 - number - 1000 * (server.transport == "tcp") - 1000 * server.is_secure
@@ -328,7 +329,7 @@ class Gathering:
 
 
 def _first_of_each(resolved: list[tuple[int, tuple[Any, ...]]]) -> list[tuple[int, tuple[Any, ...]]]:
-    """The first address of each family."""
+    """The first address of each address family."""
     firsts: dict[int, tuple[Any, ...]] = {}
     for family, address in resolved:
         firsts.setdefault(family, address)

@@ -1,4 +1,4 @@
-"""RTP header extensions (RFC 8285) of received packets: those that aiortc knows, and abs-capture-time, per transport."""
+"""RTP header extensions (RFC 8285) of received packets: those that aiortc knows, and abs-capture-time."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ __all__ = [
 ]
 
 MID: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"
-"""Which media section a packet belongs to (RFC 9143 section 15)."""
+"""The mid of the media section that a packet belongs to (RFC 9143 section 15)."""
 
 AUDIO_LEVEL: Final = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
-"""How loud a packet's sound is (RFC 6464); it is negotiated and not used."""
+"""The audio level of a packet (RFC 6464). It is negotiated and not used."""
 
 TRANSPORT_SEQUENCE_NUMBER: Final = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
-"""Counts the packets of a transport, whichever stream they belong to (TWCC)."""
+"""The transport-wide sequence number (TWCC), which counts the packets of all streams of a transport."""
 
 ABS_SEND_TIME: Final = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
-"""When a packet was sent: 24 bits of the NTP time, of which 18 are a part of a second."""
+"""When a packet was sent: 24 bits of the NTP time, of which 18 are a fraction of a second."""
 
 ABS_CAPTURE_TIME: Final = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
-"""When a frame was captured, on the capturer's NTP clock: 64 bits, and 64 more of an estimated offset, which are not used."""
+"""When a frame was captured: the NTP time of the capturer's clock, 64 bits. The 64 bits of an estimated offset are not used."""
 
 _NTP_BYTES: Final = 8
 
@@ -42,14 +42,14 @@ class _Extensions(HeaderExtensions):
 
 
 class ExtensionsMap(HeaderExtensionsMap):
-    """Reads the header extensions of one transport's packets, by the identifiers that were negotiated for it."""
+    """Reads the header extensions of one transport's packets, by the negotiated identifiers."""
 
     def __init__(self) -> None:
         super().__init__()
         self._capture_time_identifier: int | None = None
 
     def configure(self, parameters: RTCRtpParameters) -> None:
-        """Take note of the identifiers; called by aiortc."""
+        """Record the negotiated identifiers; called by aiortc."""
         super().configure(parameters)
         for extension in parameters.headerExtensions:
             if extension.uri == ABS_CAPTURE_TIME:
@@ -59,14 +59,14 @@ class ExtensionsMap(HeaderExtensionsMap):
         """Read the extensions of a packet; called by aiortc.
 
         Args:
-            extension_profile: Which tells of identifiers of one byte from those of two.
-            extension_value: All of them.
+            extension_profile: The profile, which distinguishes one-byte headers from two-byte headers.
+            extension_value: The extensions.
 
         Raises:
-            ValueError: One is cut off.
+            ValueError: An extension is truncated.
         """
         values = super().get(extension_profile, extension_value)
-        # It is on one packet of each frame, and longer than all the others have together.
+        # One packet of each frame has it. It is longer than all others together, so the length shows whether to look for it.
         if self._capture_time_identifier is not None and len(extension_value) > _NTP_BYTES:
             for identifier, value in unpack_header_extensions(extension_profile, extension_value):
                 if identifier == self._capture_time_identifier and len(value) >= _NTP_BYTES:
@@ -75,5 +75,5 @@ class ExtensionsMap(HeaderExtensionsMap):
 
 
 def capture_time_of(packet: RtpPacket) -> int | None:
-    """The NTP time at which a packet's frame was captured, in units of 2^-32 s; None if the packet does not tell."""
+    """The NTP time at which a packet's frame was captured, in units of 2^-32 s; None: the packet does not have it."""
     return packet.extensions.abs_capture_time if isinstance(packet.extensions, _Extensions) else None

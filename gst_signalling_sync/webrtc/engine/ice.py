@@ -1,4 +1,4 @@
-"""ICE (RFC 8445) as a session needs it: candidates that trickle (RFC 8838), consent checks (RFC 7675), signs of life."""
+"""ICE (RFC 8445) with trickled candidates (RFC 8838), consent checks (RFC 7675) and signs of life."""
 
 from __future__ import annotations
 
@@ -26,32 +26,34 @@ __all__ = ["IceConnection", "IceSettings", "SelectedPair", "probe"]
 _aioice_logger = logging.getLogger("aioice.ice")
 
 _DIRECT_FIRST_SECONDS: Final = 0.3
-"""How long pairs with a relay wait for those without one. The first pair that answers is used, and a relay that is near may
+"""Seconds that pairs with a relay wait for those without one. The first pair that answers is used, and a relay that is near may
 answer before a hole is punched (RFC 5128 section 3.3)."""
 
 _CHECK_SECONDS: Final = 0.02
-"""From one new check to the next (RFC 8445 section 14.2: Ta; aioice's)."""
+"""Seconds between two new checks: Ta of RFC 8445 section 14.2, with the value that aioice has."""
 
 _MAX_PAIRS: Final = 100
 
 _MAX_LOOPBACK_RELAYS: Final = 2
-"""A peer that does not tell the truth may look for so many programs of this machine in a session."""
+"""Maximum number of loopback relays that a peer may name in a session. A hostile peer could look for programs of this machine
+with them."""
 
 _COMPONENT: Final = 1
-"""The only one that WebRTC has, since RTCP comes by the same as RTP."""
+"""The only component of WebRTC, since RTCP and RTP share it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SelectedPair:
-    """The two candidates that everything is sent between.
+    """The selected candidate pair.
 
     Attributes:
-        local_type: ``"host"``, ``"srflx"``, ``"prflx"`` or ``"relay"``.
-        local_address: Host and port.
-        remote_type: As `local_type`.
-        remote_address: Host and port.
-        relay_protocol: ``"udp"``, ``"tcp"`` or ``"tls"``, between this end and its TURN server; None where there is none.
-        server: That server; None likewise.
+        local_type: Type of this end's candidate: ``"host"``, ``"srflx"``, ``"prflx"`` or ``"relay"``.
+        local_address: Host and port of this end's candidate.
+        remote_type: Type of the peer's candidate.
+        remote_address: Host and port of the peer's candidate.
+        relay_protocol: Protocol between this end and its TURN server: ``"udp"``, ``"tcp"`` or ``"tls"``; None: this end's
+            candidate is not relayed.
+        server: That TURN server; None: this end's candidate is not relayed.
     """
 
     local_type: str
@@ -64,84 +66,84 @@ class SelectedPair:
 
 @dataclass
 class IceSettings:
-    """What the ICE connections of one peer connection have in common.
+    """The common settings of the ICE connections of one peer connection.
 
     Attributes:
-        options: Which addresses and ports to use, and whether only relays.
-        servers: STUN and TURN servers, known before anything is gathered.
+        options: Addresses and ports to use, and whether only relays are used.
+        servers: STUN and TURN servers. They are set before candidates are gathered.
     """
 
     options: IceOptions
     servers: tuple[IceServer, ...] = ()
     candidates: int | None = None
-    """How many candidates of the peer are taken; None: all."""
+    """Maximum number of the peer's candidates; None: no maximum."""
     on_refused_candidate: Callable[[], None] = lambda: None
-    """Is told of each that is not taken because there are as many."""
+    """Called for each candidate of the peer that is refused because of that maximum."""
 
 
 class IceConnection(Connection):
-    """An ICE connection of aioice's; lives on the loop.
+    """An ICE connection of aioice's. Lives on the loop.
 
-    Made by `adopt` from aioice's own, hence no constructor.
+    There is no constructor: `adopt` makes it from aioice's own connection.
     """
 
     settings: IceSettings
-    """Which addresses, ports and servers to use."""
+    """Addresses, ports and servers to use."""
 
     on_candidate: Callable[[IceConnection, Candidate], None] | None = None
-    """Is told of each candidate of this end as it is found."""
+    """Called with each candidate of this end when it is found."""
 
     on_gathered: Callable[[], None] | None = None
-    """Is told when no more are to come."""
+    """Called when no more candidates of this end are to come."""
 
     gathering: Gathering | None = None
-    """The search for candidates, None before it."""
+    """The gathering of candidates; None before it begins."""
 
     _pacing: asyncio.Task[None] | None = None
     _checks_began_at: float | None = None
     _checked_again: list[CandidatePair]
 
     heard_at: float | None = None
-    """When the last packet came in, of whatever kind; None before the first. On `clock`."""
+    """When the last packet of any kind arrived, on `clock`; None before the first."""
 
     clock: Callable[[], float] = staticmethod(clock.now)
-    """What `heard_at` is read from, in seconds."""
+    """The clock of `heard_at`, in seconds."""
 
     round_trip: float | None = None
-    """That of the last check that was answered, in seconds; None before one was."""
+    """The round trip of the last answered check, in seconds; None before the first answer."""
 
     round_trips = 0.0
-    """The sum of those of all checks, in seconds."""
+    """The sum of the round trips of all checks, in seconds."""
 
     checks_answered = 0
-    """How many checks were answered."""
+    """The number of answered checks."""
 
     bytes_in = 0
-    """Bytes of the packets that arrived, but for STUN."""
+    """Bytes of received packets, without STUN."""
 
     bytes_out = 0
-    """Bytes of those that were sent, likewise."""
+    """Bytes of sent packets, without STUN."""
 
     on_datagram: Callable[[bytes], bool] | None = None
-    """Is given each packet that is not STUN as it arrives; those that it does not take wait to be received."""
+    """Called with each arriving packet that is not STUN. Returns whether it handled the packet; if not, aiortc does."""
 
     is_in_batch = False
-    """Whether the packets that arrive came together, with others that follow."""
+    """Whether the arriving packets came together."""
 
     on_batch_end: Callable[[], None] | None = None
-    """Is told after the last of packets that came together."""
+    """Called after the last of several packets that came together."""
 
     consent: Callable[[IceConnection], Awaitable[None]] | None = None
-    """Replaces aioice's consent checks, which end the connection some 30 s after the last answer. Runs as long as the
-    connection is established; whoever sets it calls `expire` when consent is gone."""
+    """Replaces aioice's consent checks, which end the connection some 30 s after the last answer. It runs while the connection
+    is established, and has to call `expire` when consent has expired."""
 
     @classmethod
     def adopt(cls, transport: RTCIceTransport, settings: IceSettings) -> IceConnection:
-        """Give the connection of one of aiortc's transports this class; before it gathers.
+        """Give the connection of one of aiortc's transports this class, before it gathers.
 
         Args:
             transport: The transport.
-            settings: Those of its peer connection.
+            settings: The settings of its peer connection.
         """
         connection = transport.iceGatherer._connection
         connection.__class__ = cls
@@ -151,13 +153,13 @@ class IceConnection(Connection):
         return adopted
 
     def _Connection__log_info(self, msg: str, *args: object) -> None:
-        # At INFO, aioice would tell every step of every session to whoever logs at that level. The level of its logger is not
-        # ours to set: it belongs to all users of aioice in the process.
+        # aioice logs every step of every session at INFO. The level of its logger is not changed, since it belongs to all users
+        # of aioice in the process.
         _aioice_logger.debug(f"%s {msg}", self, *args)
 
     @property
     def selected_pair(self) -> SelectedPair | None:
-        """The nominated pair, None before there is one and after the end."""
+        """The nominated pair; None before there is one, and after the end."""
         pair = self._nominated.get(_COMPONENT)
         if pair is None:
             return None
@@ -176,11 +178,11 @@ class IceConnection(Connection):
         """Send a STUN binding request to the peer, which every ICE agent must answer (RFC 7675 section 5.1).
 
         Args:
-            seconds: How long to wait for the answer.
-            size: Bytes of the UDP payload, that of a relay's framing among them; None: no more than needed.
+            seconds: Maximum time to wait for the answer.
+            size: Size of the UDP payload, with the framing of a relay, in bytes. Defaults to the minimum.
 
         Returns:
-            The round trip in seconds; None if there was no answer in time, or there is no nominated pair.
+            The round trip, in seconds; None: no answer came in time, or there is no nominated pair.
         """
         pair = self._nominated.get(_COMPONENT)
         if pair is None or self.remote_password is None:
@@ -211,14 +213,14 @@ class IceConnection(Connection):
         return self.round_trip
 
     async def expire(self) -> None:
-        """End the connection, as nothing may be sent to the peer any more (RFC 7675 section 5.1)."""
+        """End the connection, since consent has expired (RFC 7675 section 5.1)."""
         if self._query_consent_task is asyncio.current_task():
-            # close() would wait for the task that it is called in.
+            # `close` would wait for the task that it is called in.
             self._query_consent_task = None
         await self.close()
 
     async def query_consent(self) -> None:
-        """Check that the peer still consents to being sent to; called by aioice."""
+        """Run the consent checks; called by aioice."""
         if self.consent is None:
             await super().query_consent()
         else:
@@ -230,7 +232,7 @@ class IceConnection(Connection):
         await super().sendto(data, component)
 
     def send_now(self, data: bytes) -> None:
-        """Send a packet, in this call.
+        """Send a packet at once.
 
         Raises:
             ConnectionError: There is no nominated pair.
@@ -242,11 +244,11 @@ class IceConnection(Connection):
         pair.protocol.transport.sendto(data, pair.remote_addr)
 
     def send_segments_now(self, data: bytes, size: int) -> None:
-        """Send packets, in this call.
+        """Send packets at once.
 
         Args:
-            data: All of them, one behind the other.
-            size: Bytes of each; the last one may have fewer.
+            data: The packets, one after another.
+            size: Size of each packet, in bytes. The last one may be smaller.
 
         Raises:
             ConnectionError: There is no nominated pair.
@@ -263,14 +265,14 @@ class IceConnection(Connection):
             transport.sendto(data[start : start + size], pair.remote_addr)
 
     def data_received(self, data: bytes, component: int) -> None:
-        """Take a packet that is not STUN; called by aioice."""
+        """Handle a packet that is not STUN; called by aioice."""
         self.heard_at = self.clock()
         self.bytes_in += len(data)
         if self.on_datagram is None or not self.on_datagram(data):
             self._queue.put_nowait((data, component))
 
     def request_received(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
-        """Take a STUN request; called by aioice."""
+        """Handle a STUN request; called by aioice."""
         self.heard_at = self.clock()
         super().request_received(message, addr, protocol)
 
@@ -281,11 +283,11 @@ class IceConnection(Connection):
 
     @property
     def reports(self) -> list[ServerReport]:
-        """What the servers said."""
+        """The results of the servers."""
         return [] if self.gathering is None else self.gathering.reports
 
     async def gather_candidates(self) -> None:
-        """Gather; called by aioice. Returns once there is a candidate, or there will be none."""
+        """Gather, and wait until there is a candidate, or there can be none; called by aioice."""
         if self._local_candidates_start:
             return
         self._local_candidates_start = True
@@ -294,14 +296,14 @@ class IceConnection(Connection):
         self._local_candidates_end = True
 
     async def close(self) -> None:
-        """Close the connection, and end the search for candidates."""
+        """Close the connection, and stop gathering."""
         if self._pacing is not None:
             self._pacing.cancel()
         if self.gathering is not None:
             asked = self.gathering.stop()
             if asked:
                 await asyncio.wait(asked)
-        # One at a time, as aioice closes them, each relay would have the others wait for its server.
+        # All relays at once: aioice closes them one at a time, and each would wait for its server.
         for protocol in self._protocols:
             if protocol.local_candidate.type == "relay":
                 protocol.transport.close()
@@ -310,18 +312,18 @@ class IceConnection(Connection):
     # Called by `Gathering`.
 
     def new_protocol(self) -> StunProtocol:
-        """What takes the packets of a socket, or of a relay."""
+        """Make the protocol object of a socket or relay."""
         return _Datagrams(self)
 
     def add_host(self, protocol: StunProtocol) -> None:
-        """Use a socket or a relay, and pair it with the candidates that the peer has told already."""
+        """Add a socket or relay, and pair it with the candidates of the peer that are known already."""
         self._protocols.append(protocol)
         for remote in self._remote_candidates:
             self._pair_remote_candidate(remote)
         self.sort_check_list()
 
     def add_candidate(self, candidate: Candidate) -> None:
-        """Tell of a candidate."""
+        """Add a candidate of this end, and report it."""
         self._local_candidates.append(candidate)
         if self.on_candidate is not None:
             self.on_candidate(self, candidate)
@@ -331,17 +333,17 @@ class IceConnection(Connection):
             return
         if self.on_gathered is not None:
             self.on_gathered()
-        # All pairs may have failed before: what was to come might have been better.
+        # All pairs may have failed before. aioice did not give up then, since more candidates were expected.
         if self._early_checks_done and not self._check_list_maybe_complete():
             self._check_list_maybe_fail()
 
     # Called by aiortc.
 
     async def add_remote_candidate(self, remote_candidate: Candidate | None) -> None:
-        """Add a candidate of the peer's, or the end of them.
+        """Add a candidate of the peer; None ends the candidates.
 
-        The checks go wherever the peer says, so that it could have this end send packets to others: those to addresses that
-        no peer can have are left out, and there is a limit on the pairs (RFC 8445 sections 6.1.2.5 and 19.5.1).
+        Checks go to any address that the peer names, so it could have this end send packets to others. So addresses that no
+        peer can have are left out, and the number of pairs is limited (RFC 8445 sections 6.1.2.5 and 19.5.1).
         """
         if remote_candidate is not None:
             most = self.settings.candidates
@@ -359,7 +361,7 @@ class IceConnection(Connection):
             return False
         if host != "::1" and not host.startswith("127."):
             return True
-        # No other machine reaches the loopback. One without a network has it alone, and a relay may be there.
+        # No other machine reaches the loopback address. A machine without a network has no other one, and may run a relay.
         if any(is_loopback(each.host) for each in local_addresses(self.settings.options)):
             return True
         known = sum(is_loopback(each.host) for each in self._remote_candidates)
@@ -368,10 +370,11 @@ class IceConnection(Connection):
     # Called by aioice.
 
     def check_incoming(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
-        """Take the peer's check of a pair; called by aioice.
+        """Handle the peer's check of a pair; called by aioice.
 
-        A check of this end that is under way is sent again at once, as RFC 8445 section 7.3.1.4 has it and aioice has not: it
-        may have come to a firewall or relay before that let it pass, and would be repeated half a second later.
+        This end's check of the pair, if it is under way, is sent again at once, as in RFC 8445 section 7.3.1.4, which aioice
+        does not implement. The check may have been dropped by a firewall or relay that lets it pass now, and would otherwise be
+        repeated half a second later.
         """
         super().check_incoming(message, addr, protocol)
         for pair in self._check_list:
@@ -384,7 +387,7 @@ class IceConnection(Connection):
                 self.check_start_task(pair)
 
     def _remote_candidates_expected(self) -> bool:
-        # As long as either end may have more candidates, there may be more pairs.
+        # There may be more pairs as long as either end may have more candidates.
         return self.is_gathering or super()._remote_candidates_expected()
 
     def _check_periodic(self) -> bool:
@@ -392,7 +395,7 @@ class IceConnection(Connection):
             return not self._check_list_done and self._remote_candidates_expected()
         if self._pacing is None:
             self._pacing = asyncio.create_task(self._pace())
-        # aioice now waits for the outcome. Its own loop sees that only at its next turn.
+        # aioice now waits for the outcome, and does not begin checks itself.
         return False
 
     async def _pace(self) -> None:
@@ -403,7 +406,7 @@ class IceConnection(Connection):
         """Begin the next check, if there is one.
 
         Returns:
-            Whether there may be another.
+            Whether there may be another check.
         """
         if self._check_list_done:
             return False
@@ -421,14 +424,14 @@ class IceConnection(Connection):
 
 
 async def probe(options: IceOptions, servers: tuple[IceServer, ...]) -> tuple[list[ServerReport], list[str]]:
-    """Ask servers what they are asked before a session, without one.
+    """Gather candidates as for a session, without a session.
 
     Args:
-        options: Which addresses and ports to use.
-        servers: Those to ask.
+        options: Addresses and ports to use.
+        servers: STUN and TURN servers to ask.
 
     Returns:
-        What each said, and the candidates of this machine, such as ``"host 192.0.2.1:40000"``.
+        The result of each server, and the candidates of this machine, such as ``"host 192.0.2.1:40000"``.
     """
     connection = Connection(ice_controlling=True)
     connection.__class__ = IceConnection
@@ -448,7 +451,7 @@ async def probe(options: IceOptions, servers: tuple[IceServer, ...]) -> tuple[li
 
 
 def _as_check(request: stun.Message) -> Message:
-    """A request of aioice's, which cannot have attributes that aioice does not know."""
+    """Convert a request of aioice's to a message of `webrtc.ice.stun`, which can have attributes that aioice does not know."""
     role = Attribute.ICE_CONTROLLING if "ICE-CONTROLLING" in request.attributes else Attribute.ICE_CONTROLLED
     tie_breaker: int = request.attributes["ICE-CONTROLLING" if role is Attribute.ICE_CONTROLLING else "ICE-CONTROLLED"]
     attributes = (
@@ -464,10 +467,10 @@ def _is_relayed(pair: CandidatePair) -> bool:
 
 
 class _Datagrams(StunProtocol):
-    """Takes datagrams; aioice's own tries to read each as STUN, and raises and catches an exception for every other one."""
+    """Receives datagrams. aioice's own class tries to read each as STUN, which costs an exception for all others."""
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
-        """Take a datagram; called by the socket's transport."""
+        """Handle a datagram; called by the socket's transport."""
         assert isinstance(data, bytes)
         # RFC 7983 section 7: the first byte of STUN is 0 to 3.
         if data and data[0] > 3:
@@ -476,7 +479,7 @@ class _Datagrams(StunProtocol):
             super().datagram_received(data, addr)
 
     def datagrams_received(self, datagrams: list[bytes], addr: tuple[Any, ...]) -> None:
-        """Take datagrams that came together; called by the socket's transport."""
+        """Handle datagrams that came together; called by the socket's transport."""
         connection = self.receiver
         assert isinstance(connection, IceConnection)
         connection.is_in_batch = True
@@ -490,13 +493,13 @@ class _Datagrams(StunProtocol):
 
 
 class _Check:
-    """A STUN transaction that is sent once; aioice's own sends again by its own clock, and forgets late answers."""
+    """A STUN transaction whose request is sent once. aioice's own repeats the request, and forgets late answers."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
         self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def response_received(self, message: stun.Message, addr: tuple[str, int]) -> None:
-        """Take an answer; called by aioice. One with an error is a sign of life too."""
+        """Handle an answer, which is a sign of life even if it is an error; called by aioice."""
         if message.check_message_integrity(self._key) and not self.answered.done():
             self.answered.set_result(None)

@@ -1,4 +1,4 @@
-"""Messages of data channels on their way to the peer: messages of SCTP that know their channel, and when they were sent."""
+"""Outgoing messages of data channels: messages of SCTP whose context is their channel, and the time at which they were sent."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ __all__ = [
 
 
 class Dated(NamedTuple):
-    """The context of a message whose time counts; that of any other one is its channel."""
+    """The context of a message that has a lifetime or a date. The context of other messages is their channel."""
 
     channel: RTCDataChannel
     kind: int
     data: bytes
-    """As the program sent it; the peer gets it with its date, if it reads dates."""
+    """The message of the program, without the date that a peer gets that reads dates."""
     date: float
-    """When the program sent it, on `threads.clock`."""
+    """Time at which the program sent it, on `threads.clock`."""
     dating: Dating
-    """What the peer is told of that."""
+    """The date that the peer gets."""
 
     @property
     def expires_at(self) -> float | None:
-        """When it is given up, on `threads.clock`; None: never."""
+        """When the message expires, on `threads.clock`; None: never."""
         life_time = self.channel.maxPacketLifeTime
         return None if life_time is None else self.date + life_time / 1000
 
 
 def outgoing(channel: RTCDataChannel, message: str | bytes, date: float | None, dating: Dating) -> SctpMessage:
-    """A message as a program sent it, without a stream.
+    """Make the SCTP message of a program's message. It has no stream yet.
 
     Args:
-        channel: Its channel.
+        channel: The channel.
         message: The message.
-        date: When the program sent it, on `threads.clock`; None: now.
-        dating: What to tell the peer of that, if it reads dates.
+        date: Time at which the program sent it, on `threads.clock`; None: now.
+        dating: The date that the message gets if the peer reads dates.
     """
     if isinstance(message, str):
         data = message.encode()
@@ -69,11 +69,11 @@ def outgoing(channel: RTCDataChannel, message: str | bytes, date: float | None, 
 
 
 def put_date(message: SctpMessage, context: Dated, is_told: bool) -> None:
-    """Have a message expire by its date, and bring it to the peer.
+    """Set when a message expires, and put its date into the payload if the peer reads dates.
 
     Args:
-        message: The message, which is not with SCTP yet.
-        context: Its context.
+        message: The message, which was not given to the association yet.
+        context: The message's context.
         is_told: Whether the peer reads dates.
     """
     message.expires_at = context.expires_at
@@ -94,13 +94,13 @@ def channel_of(message: SctpMessage) -> RTCDataChannel:
 
 
 def has_expired(message: SctpMessage, now: float) -> bool:
-    """Whether the lifetime of a message is over."""
+    """Whether a message has expired."""
     expires_at = message.context.expires_at if isinstance(message.context, Dated) else None
     return expires_at is not None and expires_at < now
 
 
 def as_sent(message: SctpMessage) -> SentMessage:
-    """A message as the program sent it."""
+    """The program's message, with its date."""
     context = message.context
     if isinstance(context, Dated):
         return SentMessage(_decoded(context.kind, context.data), context.date)
@@ -114,18 +114,18 @@ def _decoded(kind: int, data: bytes) -> Message:
 
 
 def count_buffered(message: SctpMessage) -> None:
-    """Add a message that waits to the buffered amount of its channel, until `uncount_buffered`."""
+    """Add a queued message to the buffered amount of its channel, until `uncount_buffered`."""
     message.tells_when_sent = True
     channel_of(message)._addBufferedAmount(_size(message))
 
 
 def uncount_buffered(message: SctpMessage) -> None:
-    """Take a message from the buffered amount of its channel, if it was added."""
+    """Subtract a message from the buffered amount of its channel, if it was added."""
     if message.tells_when_sent:
         message.tells_when_sent = False
         channel_of(message)._addBufferedAmount(-_size(message))
 
 
 def _size(message: SctpMessage) -> int:
-    # As the program sent it.
+    # The size of the program's message, without a date.
     return len(message.context.data if isinstance(message.context, Dated) else message.data)

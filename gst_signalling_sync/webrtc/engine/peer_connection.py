@@ -1,4 +1,4 @@
-"""`PeerConnection`: an `RTCPeerConnection` whose transports are this library's, and what is asked of it. Lives on the loop."""
+"""`PeerConnection`: an `RTCPeerConnection` whose transports are this library's. Lives on the loop."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ __all__ = ["PeerConnection"]
 _END_OF_CANDIDATES: Final = "a=end-of-candidates\r\n"
 
 SCTP_VARIABLE: Final = "GST_SIGNALLING_SCTP"
-"""The environment variable that says whose SCTP carries data channels, for tests and benchmarks: a key of `_SCTP`."""
+"""Name of the environment variable that chooses the SCTP of data channels, for tests and benchmarks. Its values are the keys of
+`_SCTP`."""
 
 SctpKind = Literal["own", "aiortc"]
 
@@ -52,13 +53,13 @@ _SCTP: Final[dict[str, type[BundlingSctpTransport] | type[AssociationTransport]]
 
 
 class _Connection(RTCPeerConnection):
-    """aiortc's, which gives every transport that it makes the class that this library has for it.
+    """A peer connection of aiortc's whose transports get this library's classes.
 
     Args:
-        capabilities: What it offers and takes, in the place of aiortc's tables.
-        settings: Of its ICE connections.
-        adopt: Is told of each of them.
-        sctp: Whose SCTP it has.
+        capabilities: What it offers and accepts, in the place of aiortc's tables.
+        settings: The settings of its ICE connections.
+        adopt: Called with each ICE connection.
+        sctp: The SCTP of its data channels.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class _Connection(RTCPeerConnection):
         }
 
     async def createOffer(self) -> RTCSessionDescription:
-        # aiortc asks for one for each new transceiver, and then for data channels.
+        # aiortc calls `allocate_mid` for each new transceiver, and then for data channels.
         new = iter([each for each in self.getTransceivers() if each.mid is None and not each.stopped])
 
         def allocate(taken: set[str]) -> str:
@@ -103,7 +104,7 @@ class _Connection(RTCPeerConnection):
         await rebound(RTCPeerConnection.setRemoteDescription, self, **self._tables)(sessionDescription)
 
     goodbye_function: Callable[[Goodbye], None] | None = None
-    """Is told when the peer says in-band that it leaves."""
+    """Called when the peer leaves in-band."""
 
     def _RTCPeerConnection__createDtlsTransport(self) -> RobustDtlsTransport:
         transport = super()._RTCPeerConnection__createDtlsTransport()  # type: ignore[misc]
@@ -128,19 +129,19 @@ class _Connection(RTCPeerConnection):
 
 
 async def _judged_elsewhere(path: IceConnection) -> None:
-    """In the place of aioice's consent checks: whoever has the connection judges by `IceConnection.check`."""
+    """Take the place of aioice's consent checks, and do nothing: `Watch` checks by `IceConnection.check`."""
 
 
 class PeerConnection:
     """A connection to one peer.
 
     Args:
-        capabilities: The codecs, header extensions and feedback that it offers and takes.
-        ice: Which addresses, ports and servers to use; None: what there is.
-        ask_servers: Asks for the STUN and TURN servers; None: those of `ice`.
-        candidates: How many candidates of the peer are taken; None: all.
-        sctp: Whose SCTP carries data channels: this library's ``"own"`` or ``"aiortc"``. Defaults to what `SCTP_VARIABLE`
-            says, and without it to ``"own"``.
+        capabilities: The codecs, header extensions and feedback that it offers and accepts.
+        ice: Addresses, ports and servers to use. Defaults to ``IceOptions()``.
+        ask_servers: Returns the STUN and TURN servers. Defaults to None: those of `ice` are used.
+        candidates: Maximum number of the peer's candidates. Defaults to no maximum.
+        sctp: The SCTP of data channels: this library's ``"own"`` or ``"aiortc"``. Defaults to the value of `SCTP_VARIABLE`,
+            else to ``"own"``.
 
     Raises:
         ValueError: There is no such SCTP.
@@ -165,10 +166,10 @@ class PeerConnection:
 
     @property
     def aiortc(self) -> RTCPeerConnection:
-        """The connection itself, for experts."""
+        """The connection of aiortc, for experts."""
         return self._connection
 
-    # The states, in the W3C's words.
+    # The W3C's states.
 
     @property
     def state(self) -> str:
@@ -187,22 +188,22 @@ class PeerConnection:
 
     @property
     def goodbye(self) -> Goodbye | None:
-        """How the peer said in-band that it leaves, None if it did not."""
+        """The message by which the peer left in-band; None: it has not left."""
         said = [transport.goodbye for transport in self._dtls_transports()]
         if self.data is not None:
             said.append(self.data.goodbye)
         return next((goodbye for goodbye in said if goodbye is not None), None)
 
     def on_state(self, function: Callable[[], None]) -> None:
-        """Have a function called after each change of `state`."""
+        """Set the function that is called after each change of `state`."""
         self._connection.on("connectionstatechange", function)
 
     def on_goodbye(self, function: Callable[[Goodbye], None]) -> None:
-        """Have a function called when the peer says in-band that it leaves; by each of its transports, hence repeatedly."""
+        """Set the function that is called when the peer leaves in-band. Each transport calls it, so calls may repeat."""
         self._connection.goodbye_function = function
 
     def on_channel(self, function: Callable[[WireChannel], None]) -> None:
-        """Have a function called with each data channel that the peer opens."""
+        """Set the function that is called with each data channel that the peer opens."""
 
         def announce(channel: RTCDataChannel) -> None:
             function(AiortcChannel(channel))
@@ -210,14 +211,14 @@ class PeerConnection:
         self._connection.on("datachannel", announce)
 
     def on_refused_candidate(self, function: Callable[[], None]) -> None:
-        """Have a function called with each candidate of the peer that is not taken because there are as many as may be."""
+        """Set the function that is called for each candidate of the peer that is refused because of the maximum."""
         self._settings.on_refused_candidate = function
 
     # Data.
 
     @property
     def data(self) -> DataTransport | None:
-        """The SCTP association; None where the session has no data section."""
+        """The SCTP association; None: the session has no data section."""
         sctp = self._connection.sctp
         return sctp if isinstance(sctp, BundlingSctpTransport | AssociationTransport) else None
 
@@ -226,10 +227,10 @@ class PeerConnection:
         return AiortcChannel.create(self._connection, options)
 
     def create_control_channel(self) -> WireChannel:
-        """Create the channel of `protocol.control`, which an end that does not know it is not told of (RFC 8832 section 4).
+        """Create the channel of `protocol.control`, which is not announced to the peer (RFC 8832 section 4).
 
-        So it also has the next offer contain a data section, and a channel that either end wants later needs no new
-        negotiation; aiortc's ``alwaysNegotiateDataChannels`` forgets the channels that there are already.
+        It makes the next offer contain a data section, so that later channels of either end need no new negotiation. aiortc's
+        ``alwaysNegotiateDataChannels`` forgets channels that exist already.
         """
         return AiortcChannel(self._connection.createDataChannel("", negotiated=True, id=CONTROL_STREAM))
 
@@ -237,12 +238,12 @@ class PeerConnection:
 
     @property
     def paths(self) -> list[IceConnection]:
-        """The ICE connections, one where everything is bundled."""
+        """The ICE connections. There is one if everything is bundled."""
         return list(self.paths_by_transport.values())
 
     @property
     def paths_by_transport(self) -> dict[str, IceConnection]:
-        """The ICE connections by the identifier that the transport over it has in `stats`."""
+        """The ICE connections, by the identifiers of their DTLS transports in `stats`."""
         return {
             transport_id(transport): connection
             for transport in self._dtls_transports()
@@ -259,7 +260,7 @@ class PeerConnection:
 
     @property
     def transceivers(self) -> list[Transceiver]:
-        """The transceivers, in the order in which they came to be."""
+        """The transceivers, in the order in which they were created."""
         found = self._connection.getTransceivers()
         self._transceivers = {
             each: self._transceivers.get(each) or Transceiver(each, self._capabilities) for each in found
@@ -274,9 +275,9 @@ class PeerConnection:
         Args:
             kind: ``"audio"`` or ``"video"``.
             direction: The W3C's ``RTCRtpTransceiverDirection``.
-            mid: The identifier that its section gets if no other section has it; None: a number.
-            is_bundled: Whether it goes by the transport of the sections that there are; otherwise it has one of its own until
-                that is answered.
+            mid: The mid that its section gets, unless another section has it. Defaults to a number.
+            is_bundled: Whether it uses the transport of the present sections. If not, it has its own transport until the offer
+                is answered. Defaults to False.
         """
         configuration = self._connection.configuration
         before = configuration.bundlePolicy
@@ -290,7 +291,7 @@ class PeerConnection:
         return next(each for each in self.transceivers if each.wraps(added))
 
     async def forget(self, mid: str) -> None:
-        """Have no transceiver for a section any more whose place another has taken."""
+        """Forget the transceiver of a section whose place another section has taken."""
         transceiver = next((each for each in self._connection.getTransceivers() if each.mid == mid), None)
         if transceiver is not None:
             self._connection.mids.pop(transceiver, None)
@@ -302,31 +303,31 @@ class PeerConnection:
     def local_sdp(self) -> str:
         """The local description, with the candidates that were gathered before it was made."""
         sdp: str = self._connection.localDescription.sdp
-        # aiortc takes a search that has found something for one that has found everything.
+        # aiortc adds this line once there is a candidate, although more may come.
         return sdp.replace(_END_OF_CANDIDATES, "") if self.is_gathering else sdp
 
     # Candidates.
 
     async def prepare(self) -> None:
-        """Ask for the STUN and TURN servers where each session has its own; before the first description.
+        """Ask for the STUN and TURN servers, if each session has its own; called before the first description.
 
         Raises:
-            Exception: Whatever is asked raises.
+            Exception: `ask_servers` raised this error.
         """
         ask, self._ask_servers = self._ask_servers, None
         if ask is not None:
             self._settings.servers = await ask()
 
     def on_candidate(self, function: Callable[[str, str], None]) -> None:
-        """Have a function called with each candidate of this end as it is found.
+        """Set the function that is called with each candidate of this end when it is found.
 
         Args:
-            function: Takes the mid of its media section, and the candidate as in SDP.
+            function: Called with the mid of the media section and the candidate, as in SDP.
         """
         self._candidate_function = function
 
     def on_gathered(self, function: Callable[[], None]) -> None:
-        """Have a function called when no more candidates of this end are to come."""
+        """Set the function that is called when no more candidates of this end are to come."""
         self._gathered_function = function
 
     @property
@@ -336,7 +337,7 @@ class PeerConnection:
 
     @property
     def server_reports(self) -> list[ServerReport]:
-        """What the STUN and TURN servers said: of each the one that tells the most, where several transports asked it."""
+        """The results of the STUN and TURN servers, one for each server. A result with candidates is preferred to others."""
         found: dict[str, ServerReport] = {}
         for report in (report for path in self.paths for report in path.reports):
             known = found.get(report.server)
@@ -357,7 +358,7 @@ class PeerConnection:
 
     @property
     def remote_candidates(self) -> list[str]:
-        """Those of the peer, likewise."""
+        """The candidates of the peer, such as ``"host 192.0.2.1:40000"``."""
         return _told(candidate for path in self.paths for candidate in path.remote_candidates)
 
     def _adopt(self, path: IceConnection) -> None:
@@ -374,7 +375,7 @@ class PeerConnection:
             self._gathered_function()
 
     def _mid_of(self, path: IceConnection) -> str | None:
-        """The mid of the first media section that goes by an ICE connection."""
+        """The mid of the first media section that uses an ICE connection."""
         sections = [(each.mid, each.receiver.transport) for each in self._connection.getTransceivers()]
         if self._connection.sctp is not None:
             sections.append((self._connection.sctp.mid, self._connection.sctp.transport))
@@ -394,7 +395,7 @@ class PeerConnection:
         """Make an answer the local description, and gather.
 
         Args:
-            change: Is given the answer's SDP, and returns what is to be said instead.
+            change: Called with the SDP of the answer, and returns the SDP to use.
         """
         answer = await self._connection.createAnswer()
         answer.sdp = change(answer.sdp)
@@ -404,12 +405,12 @@ class PeerConnection:
         """Why a section of a peer's description cannot be used.
 
         Args:
-            kind: Of the description.
-            sdp: The description with this section alone.
-            mid: Of the section.
+            kind: Offer or answer.
+            sdp: The description, with this section only.
+            mid: The mid of the section.
 
         Returns:
-            The reason, or None if it can be used.
+            The reason; None: it can be used.
         """
         sctp = self._connection.sctp
         if isinstance(sctp, BundlingSctpTransport | AssociationTransport) and sctp.has_ended and sctp.mid == mid:
@@ -424,26 +425,26 @@ class PeerConnection:
         )
 
     async def apply(self, kind: SdpType, sdp: str) -> None:
-        """Make a description of the peer's the remote description.
+        """Make a description of the peer the remote description.
 
         Raises:
-            Exception: Whatever aiortc stumbles over; some of the description may have been applied, see `snapshot`.
+            Exception: aiortc failed. A part of the description may have been applied; see `snapshot`.
         """
         keep_transport(self._connection, bundled_mids(sdp))
         await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=str(kind)))
 
     def snapshot(self) -> Snapshot:
-        """What the connection is now, to go back to it if a description cannot be applied."""
+        """Save the state of the connection, to restore it if a description cannot be applied."""
         return Snapshot(self._connection)
 
     async def refuse_data(self) -> None:
-        """Have no data channels: the peer takes none. Those that there are, are closed."""
+        """Close all data channels and have none from now on, since the peer accepts none."""
         sctp = self._connection.sctp
         if not isinstance(sctp, BundlingSctpTransport | AssociationTransport):
             return
         await sctp.refuse()
         private: Any = self._connection
-        # Or aiortc would start it again, and wait for a transport that nothing else uses to be connected.
+        # Otherwise aiortc would start it again, and wait for a transport that nothing else uses.
         private._RTCPeerConnection__remoteIce.pop(sctp, None)
         transport = sctp.transport
         if all(each.transport is not transport for each in self.transceivers):
@@ -453,21 +454,21 @@ class PeerConnection:
             await transport.transport.stop()
 
     async def add_candidate(self, candidate: Any | None) -> None:
-        """Add a candidate of the peer's, made by `parse_candidate`; None: there are no more."""
+        """Add a candidate of the peer, made by `parse_candidate`; None ends the candidates."""
         await self._connection.addIceCandidate(candidate)
 
     # The rest.
 
     async def stats(self) -> list[RTCStats]:
-        """What aiortc knows of streams and transports."""
+        """The statistics of aiortc for streams and transports."""
         report = await self._connection.getStats()
-        # aiortc's own has the transports that media goes by, and no others.
+        # aiortc's report has the transports of media only.
         for transport in self._dtls_transports():
             report.update(transport_stats(transport))
         return list(report.values())
 
     async def close(self) -> None:
-        """Close the connection; what is not sent is lost."""
+        """Close the connection. Messages that are not sent are lost."""
         await self._connection.close()
 
 
@@ -479,7 +480,7 @@ def _sctp_kind(given: SctpKind | None) -> SctpKind:
 
 
 def _told(candidates: Iterable[Candidate]) -> list[str]:
-    """Each candidate once, as an error message has it."""
+    """Candidates without duplicates, as in error messages."""
     told = (
         f"{each.type} [{each.host}]:{each.port}" if ":" in each.host else f"{each.type} {each.host}:{each.port}"
         for each in candidates

@@ -1,4 +1,4 @@
-"""The receiver's estimate of the bitrate (REMB, draft-alvestrand-rmcat-remb-03), as aiortc has it."""
+"""aiortc's estimate of the bitrate by the receiver (REMB, draft-alvestrand-rmcat-remb-03)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Undoing what descriptions have changed in a peer connection (RFC 8829 section 4.1.10.2, rollback), which aiortc cannot."""
+"""`Snapshot`: rollback of descriptions (RFC 8829 section 4.1.10.2), which aiortc does not have."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ _OF_TRANSCEIVER: Final = (
 
 
 class Snapshot:
-    """What a peer connection was before a description was applied; lives on the loop.
+    """The state of a peer connection before a description is applied. Lives on the loop.
 
-    Transports that were closed meanwhile, because their sections were bundled, stay closed. In a running session there are
-    none.
+    Transports that were closed meanwhile, because their sections were bundled, stay closed. In a running session there are no
+    such transports.
 
     Args:
-        connection: Not closed.
+        connection: The connection, which is not closed.
     """
 
     def __init__(self, connection: RTCPeerConnection) -> None:
@@ -68,7 +68,7 @@ class Snapshot:
         self._roles = [(each, each._role) for each in _transports(connection)]
 
     async def restore(self) -> None:
-        """Make the connection what it was; what came to be since then is closed."""
+        """Restore the state, and close transceivers and transports that were created since."""
         connection = self._connection
         added = _transports(connection) - self._containers["_RTCPeerConnection__dtlsTransports"]
         left = [each for each in connection.getTransceivers() if each not in {each for each, *_ in self._transceivers}]

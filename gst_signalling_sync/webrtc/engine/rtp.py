@@ -1,4 +1,4 @@
-"""Packets of RTP and RTCP (RFC 3550, RFC 4585), and a receiver's counts of them, as aiortc has them."""
+"""aiortc's packets of RTP and RTCP (RFC 3550, RFC 4585), and its statistics of a received stream."""
 
 from __future__ import annotations
 

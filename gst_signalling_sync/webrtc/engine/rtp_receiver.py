@@ -1,4 +1,4 @@
-"""`RtpReceiver`: an `RTCRtpReceiver` that hands packets on instead of decoding them. Lives on the loop."""
+"""`RtpReceiver`: an `RTCRtpReceiver` that passes packets on instead of decoding them. Lives on the loop."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ __all__ = ["RtpReceiver"]
 
 
 class RtpReceiver(RTCRtpReceiver):
-    """What takes the place of a transceiver's receiver (`Transceiver.replace`); a subclass does the receiving.
+    """Base of receivers that replace a transceiver's receiver (`Transceiver.replace`).
 
-    Of aiortc's own, which hands a frame on only when the next one begins, asks once for a packet that is lost, and has a
-    decoder whose thread the loop waits for, nothing is at work.
+    None of aiortc's own machinery runs. It delivers a frame only when the next one begins, requests a lost packet once, and has
+    a decoder thread for which the loop waits.
 
     Args:
         kind: ``"audio"`` or ``"video"``.
-        transport: What the track comes by.
+        transport: The transport of the track.
     """
 
     feedback_ssrc = 0
-    """The synchronisation source that feedback is sent under."""
+    """The SSRC of feedback that is sent."""
 
     def __init__(self, kind: str, transport: RTCDtlsTransport) -> None:
         super().__init__(kind, transport)
-        # Thousands of objects that are not used here, and would be garbage in a cycle when the connection is closed: the
-        # collector then stops all threads for longer than a frame lasts.
+        # These have thousands of objects that are not used here, in a reference cycle. When the connection is closed, the
+        # garbage collector would stop all threads for longer than the duration of a frame.
         self._RTCRtpReceiver__remote_bitrate_estimator = None
         self._RTCRtpReceiver__jitter_buffer = None
 
@@ -40,39 +40,39 @@ class RtpReceiver(RTCRtpReceiver):
 
     @property
     def routes(self) -> dict[int, RTCRtpReceiver]:
-        """The receivers of the streams by SSRC: aiortc's table, which grows by every SSRC that a peer thinks of."""
+        """The receivers of the streams by SSRC. This is aiortc's table, to which each new SSRC of a peer is added."""
         return ssrc_routes(self.transport)
 
     def register(self, parameters: RTCRtpReceiveParameters) -> None:
-        """Have packets come to `on_rtp` and `on_rtcp`."""
+        """Receive packets from now on, by `on_rtp` and `on_rtcp`."""
         self.transport._register_rtp_receiver(self, parameters)
         if isinstance(self.transport, RobustDtlsTransport):
             self.transport.arrivals.take(parameters, self.feedback_ssrc)
 
     def unregister(self) -> None:
-        """Have no more packets come."""
+        """Receive no more packets."""
         self.transport._unregister_rtp_receiver(self)
 
     def end_track(self) -> None:
-        """End aiortc's track: whoever waits for a frame of it would wait forever."""
+        """End aiortc's track, so that code that waits for its frames does not wait forever."""
         if self._track is not None:
             self._track._queue.put_nowait(None)
             self._track.stop()
 
     def on_rtp(self, packet: RtpPacket) -> None:
-        """Take a packet of the track."""
+        """Handle an RTP packet of the track."""
         raise NotImplementedError
 
     def on_rtcp(self, packet: AnyRtcpPacket) -> None:
-        """Take a sender's report."""
+        """Handle an RTCP packet of the sender."""
         raise NotImplementedError
 
     def on_feedback_ssrc(self, ssrc: int) -> None:
-        """Take the synchronisation source that feedback is sent under."""
+        """Handle that the SSRC of feedback is set."""
         raise NotImplementedError
 
     def on_disconnect(self) -> None:
-        """Take note that the transport is closed."""
+        """Handle the end of the transport."""
         raise NotImplementedError
 
     async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:

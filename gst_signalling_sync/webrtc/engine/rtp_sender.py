@@ -17,24 +17,24 @@ __all__ = ["RtpSender"]
 
 
 class RtpSender(RTCRtpSender):
-    """What takes the place of a transceiver's sender (`Transceiver.replace`); a subclass does the sending.
+    """Base of senders that replace a transceiver's sender (`Transceiver.replace`).
 
-    Of aiortc's own, which encodes for every session and has a task that waits for every frame, nothing is at work.
+    None of aiortc's own machinery runs. It encodes for each session, and has a task that waits for each frame.
     """
 
     @property
     def ssrc(self) -> int:
-        """The synchronisation source of the packets."""
+        """The SSRC of the packets."""
         return self._ssrc
 
     @property
     def retransmission_ssrc(self) -> int:
-        """That of packets that are sent again (RFC 4588 section 4)."""
+        """The SSRC of retransmissions (RTX, RFC 4588 section 4)."""
         return self._rtx_ssrc
 
     @property
     def track_id(self) -> str:
-        """The identifier of the track, in descriptions and statistics; set before the first description."""
+        """The identifier of the track in descriptions and statistics. It is set before the first description."""
         return self._track_id
 
     @track_id.setter
@@ -48,28 +48,28 @@ class RtpSender(RTCRtpSender):
 
     @property
     def departures(self) -> TransportDepartures:
-        """What counts and paces the packets of the transport."""
+        """The object that counts and paces the packets of the transport."""
         assert isinstance(self.transport, RobustDtlsTransport)
         return self.transport.departures
 
     def register(self, parameters: RTCRtpSendParameters) -> None:
-        """Have RTCP about the stream come to `on_rtcp`."""
+        """Receive RTCP about the stream from now on, by `on_rtcp`."""
         self.transport._register_rtp_sender(self, parameters)
 
     def unregister(self) -> None:
-        """Have no more RTCP come."""
+        """Receive no more RTCP."""
         self.transport._unregister_rtp_sender(self)
 
     def transmit(self, data: bytes) -> Coroutine[Any, Any, None]:
         """Encrypt and send a packet.
 
         Raises:
-            ConnectionError: When awaited: the transport is not connected.
+            ConnectionError: The transport is not connected. This is raised when the result is awaited.
         """
         return transmit(self.transport, data)
 
     async def on_rtcp(self, packet: AnyRtcpPacket) -> None:
-        """Take what the other end says of the stream."""
+        """Handle an RTCP packet about the stream."""
         raise NotImplementedError
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:

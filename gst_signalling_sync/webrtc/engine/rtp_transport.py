@@ -1,4 +1,4 @@
-"""Sending RTP and RTCP over a DTLS transport (SRTP, RFC 5764), and the transport's part in the statistics."""
+"""Sending RTP and RTCP over a DTLS transport (DTLS-SRTP, RFC 5764), and the transport's statistics."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["RTCDtlsTransport", "ssrc_routes", "transmit", "transport_id", "trans
 
 
 def transmit(transport: RTCDtlsTransport, data: bytes) -> Coroutine[Any, Any, None]:
-    """Encrypt and send a packet of RTP, or packets of RTCP.
+    """Encrypt and send an RTP packet or a compound RTCP packet.
 
     Args:
-        transport: What it goes by.
-        data: As on the wire.
+        transport: The transport.
+        data: The packet.
 
     Raises:
-        ConnectionError: When awaited: the transport is not connected.
+        ConnectionError: The transport is not connected. This is raised when the result is awaited.
     """
     return transport._send_rtp(data)
 
@@ -37,5 +37,5 @@ def transport_stats(transport: RTCDtlsTransport) -> RTCStatsReport:
 
 
 def ssrc_routes(transport: RTCDtlsTransport) -> dict[int, RTCRtpReceiver]:
-    """The table that aiortc keeps of which receiver gets the packets of which stream, by SSRC; it may be changed."""
+    """The table in which aiortc has the receivers of streams, by SSRC. The caller may change it."""
     return transport._rtp_router.ssrc_table  # type: ignore[return-value]

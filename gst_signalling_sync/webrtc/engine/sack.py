@@ -1,6 +1,6 @@
-"""Delayed acknowledgements: SACK chunks that go with what is sent next (RFC 9260 sections 6.2 and 3.3.4).
+"""Delayed acknowledgements for aiortc's SCTP: SACK chunks that are bundled with other chunks (RFC 9260 sections 6.2 and 3.3.4).
 
-aiortc acknowledges every packet at once, in a packet of its own, so that a message and its echo cost four packets where two do.
+aiortc acknowledges every packet at once, in a separate packet, so that a message and its echo take four packets instead of two.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from aiortc.utils import uint32_gte
 __all__ = ["DelayedSacks"]
 
 SACK_DELAY_SECONDS: Final = 0.01
-"""RFC 9260 section 6.2 allows 0.2 s; less delays the end of a session less."""
+"""Maximum delay of an acknowledgement, in seconds. RFC 9260 section 6.2 has 0.2 s. A shorter delay lets sessions end sooner."""
 
 PACKETS_PER_SACK: Final = 2
-"""RFC 9260 section 6.2: at least every second packet is acknowledged at once."""
+"""Packets after which an acknowledgement is sent at once: at least every second packet (RFC 9260 section 6.2)."""
 
 
 _MAX_GAPS: Final = 200
 _MAX_DUPLICATES: Final = 32
-"""With these an acknowledgement still fits into a packet; the peer sends again what it does not tell of."""
+"""With these maxima an acknowledgement fits into a packet. The peer sends chunks again that it does not report."""
 
 
 class Bundle(Chunk):
-    """Several chunks as aiortc serialises one."""
+    """Several chunks that aiortc serialises as one."""
 
     def __init__(self, chunks: list[bytes]) -> None:
         self._chunks = chunks
@@ -39,12 +39,12 @@ class Bundle(Chunk):
 
 
 class DelayedSacks(RTCSctpTransport):
-    """An SCTP transport that delays its acknowledgements; lives on the loop."""
+    """An SCTP transport that delays its acknowledgements. Lives on the loop."""
 
     _sack_is_due = False
     _packets_to_acknowledge = 0
     _sack_timer: asyncio.TimerHandle | None = None
-    # Held here because asyncio holds tasks only weakly.
+    # Held here, since asyncio holds tasks only weakly.
     _sack_task: asyncio.Task[None] | None = None
 
     async def _send_packet(self, chunks: list[bytes]) -> None:
@@ -53,11 +53,11 @@ class DelayedSacks(RTCSctpTransport):
         try:
             await self._send_chunk(Bundle(chunks))
         except ConnectionError:
-            # The transport below closed first, which ends this one too; aiortc's timers are not prepared for it.
+            # The DTLS transport closed first, which ends this one too. aiortc's timers do not handle this error.
             return
 
     def _mark_received(self, tsn: int) -> bool:
-        """Take note of a chunk that was received; aiortc's own walks over all that are out of order.
+        """Record a received chunk. aiortc's own method iterates over all chunks that are out of order.
 
         Returns:
             Whether it is a duplicate.
@@ -73,7 +73,7 @@ class DelayedSacks(RTCSctpTransport):
         return False
 
     async def _send_sack(self) -> None:
-        """Acknowledge a packet that was received: at once, or with what is sent next."""
+        """Acknowledge a received packet, at once or with the next packet that is sent."""
         self._sack_needed = False
         self._sack_is_due = True
         self._packets_to_acknowledge += 1
@@ -93,12 +93,12 @@ class DelayedSacks(RTCSctpTransport):
             await self._send_packet(self._due_sack())
 
     def _due_sack(self) -> list[bytes]:
-        """The acknowledgement, if one is due, which it then no longer is."""
+        """Take the acknowledgement, if one is due."""
         if not self._sack_is_due:
             return []
         self._sack_is_due = False
         self._packets_to_acknowledge = 0
-        # The timer is left to run: to find nothing due costs less than to cancel and set it for every message.
+        # The timer keeps running: one that finds nothing due costs less than setting one for every message.
         assert self._last_received_tsn is not None
         sack = SackChunk()
         sack.cumulative_tsn = self._last_received_tsn
@@ -109,7 +109,7 @@ class DelayedSacks(RTCSctpTransport):
         return [bytes(sack)]
 
     def _received_gaps(self) -> Iterator[tuple[int, int]]:
-        """Runs received beyond the cumulative TSN, as offsets from it (RFC 9260 section 3.3.4)."""
+        """The runs of TSNs received beyond the cumulative TSN, as offsets from it (RFC 9260 section 3.3.4)."""
         acknowledged = self._last_received_tsn
         assert acknowledged is not None
         start = end = 0

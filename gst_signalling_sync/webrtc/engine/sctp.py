@@ -1,7 +1,7 @@
-"""SCTP with bundled chunks (RFC 9260 section 6.10), and what a program asks of it that aiortc does not tell.
+"""aiortc's SCTP with bundled chunks (RFC 9260 section 6.10), dates, lifetimes and acknowledgements of messages.
 
-aiortc 1.16 sends every chunk in a packet of its own and every message from a task of its own. Encryption and system calls are
-paid per packet: small messages cost fourteen packets where one does.
+aiortc 1.16 sends every chunk in a separate packet, and every message from a separate task. Encryption and system calls cost the
+same for each packet, and small messages take fourteen packets instead of one.
 """
 
 from __future__ import annotations
@@ -50,60 +50,60 @@ __all__ = ["MAX_PACKET", "BundlingSctpTransport", "ChannelUser"]
 logger = logging.getLogger(__name__)
 
 MAX_PACKET: Final = 1128
-"""Bytes of a packet: a datagram of `MAX_DATAGRAM` less what a DTLS record takes at most, with CBC (RFC 6347 section 4.1): its
-header (13), an initial vector (16), a MAC (20) and padding (16)."""
+"""Maximum of a packet, in bytes: a datagram of `MAX_DATAGRAM`, less the maximum overhead of a DTLS record, which is that of CBC
+(RFC 6347 section 4.1): the header (13), an initial vector (16), a MAC (20) and padding (16). It is a multiple of 4."""
 
 MAX_USER_DATA: Final = MAX_PACKET - SCTP_COMMON_HEADER_LENGTH - 16
-"""Bytes of a message in one chunk, whose header has 16."""
+"""Maximum of a message's bytes in one chunk, whose header has 16 bytes."""
 
 _BURST_PACKETS: Final = 4
-"""Packets sent at once; ``Max.Burst`` of RFC 9260 section 16."""
+"""Maximum number of packets that are sent at once: ``Max.Burst`` of RFC 9260 section 16."""
 
 _FAST_RECOVERY_PACKETS: Final = 2
 
 _HEARTBEAT_INFORMATION: Final = 1
-"""The parameter that the answer brings back (RFC 9260 section 3.3.5)."""
+"""The parameter that the answer contains too (RFC 9260 section 3.3.5)."""
 
 _HEARTBEAT_BYTES: Final = 8
 
 _MAX_BEYOND_WINDOW: Final = 2**20
-"""Bytes of messages not complete yet that are taken from a peer beyond what it was told there is room for. An honest one
-goes beyond by what was under way, a hostile one sends a message without an end."""
+"""Maximum of bytes of incomplete messages beyond the receive window. An honest peer exceeds the window by what was under way; a
+hostile one sends a message without an end."""
 
 
 class ChannelUser(Protocol):
-    """What has a channel, and counts what becomes of its messages."""
+    """The user of a channel, which counts expired messages."""
 
     expired: int
 
     on_message: Callable[[Message], None]
-    """Is told of each message that arrives, by a transport that does not emit it for a user."""
+    """Called with each message that arrives, by a transport that does not emit events for users."""
 
     def accepts(self, message: DatedPayload, age: float) -> bool:
-        """Take note of when the message that comes next was sent; whether it is to be delivered."""
+        """Record the date of the message that is delivered next, and return whether to deliver it."""
 
     def forget_date(self) -> None:
-        """What comes next is not dated."""
+        """Forget the date, since the next message may have none."""
 
 
 class _Waiting(bytes):
-    """The payload of a message that is not chunks yet, with what aiortc's queue has no place for."""
+    """The payload of a queued message, with its date, for which aiortc's queue has no place."""
 
     date: float
-    """When the program sent it, on `threads.clock`."""
+    """Time at which the program sent it, on `threads.clock`."""
 
     dating: Dating
-    """What the peer is told of that."""
+    """The date that the peer gets."""
 
 
 _send: Final = rebound(RTCSctpTransport._send, RTCSctpTransport, USERDATA_MAX_LENGTH=MAX_USER_DATA).__func__
-"""aiortc's, which cuts messages into smaller chunks."""
+"""aiortc's method, with a smaller maximum for chunks."""
 
 
 class BundlingSctpTransport(DelayedSacks):
-    """An SCTP transport that fills its packets; lives on the loop.
+    """An SCTP transport that fills its packets. Lives on the loop.
 
-    Made by `adopt` from aiortc's own, hence no constructor.
+    There is no constructor: `adopt` makes it from aiortc's own transport.
     """
 
     peer_reads_dates: bool
@@ -111,21 +111,21 @@ class BundlingSctpTransport(DelayedSacks):
     _ages: MessageAges
     goodbye: Goodbye | None
     on_goodbye: Callable[[Goodbye], None] | None
-    # Messages that are chunks, each with the TSN of its last: until the peer's cumulative TSN has come to it.
+    # Messages that are split into chunks, each with the TSN of its last chunk, until the peer's cumulative TSN reaches it.
     _unacknowledged: deque[tuple[int, RTCDataChannel, int, bytes]]
     _heartbeats: dict[bytes, asyncio.Future[None]]
     _resets: StreamResets
 
     _corked = False
-    # Held here because asyncio holds tasks only weakly.
+    # Held here, since asyncio holds tasks only weakly.
     _flush_task: asyncio.Task[None] | None = None
-    # Whether any chunk may be marked for retransmission, so that not all are looked at for every packet.
+    # Whether a chunk may be marked for retransmission, so that chunks are not searched for every packet.
     _may_retransmit = False
     _reset_timer: asyncio.TimerHandle | None = None
 
     @classmethod
     def adopt(cls, transport: RTCSctpTransport) -> None:
-        """Give one of aiortc's transports this class; before it is started."""
+        """Give one of aiortc's transports this class, before it is started."""
         transport.__class__ = cls
         assert isinstance(transport, cls)
         transport.peer_reads_dates = False
@@ -144,11 +144,11 @@ class BundlingSctpTransport(DelayedSacks):
 
     @property
     def has_ended(self) -> bool:
-        """Whether there was an association, which ended; aiortc begins no other one."""
+        """Whether the association has ended. aiortc begins no other one."""
         return self.state == "closed" and self._data_channel_id is not None
 
     def unacknowledged(self, channel: RTCDataChannel) -> list[SentMessage]:
-        """The messages of a channel that the peer's SCTP has not acknowledged, in the order sent; also after the end."""
+        """The messages of a channel that the peer's SCTP has not acknowledged, in the order sent; known after the end too."""
         life_time = math.inf if channel.maxPacketLifeTime is None else channel.maxPacketLifeTime / 1000
         oldest = clock.now() - life_time
         under_way = [(kind, data) for _, each, kind, data in self._unacknowledged if each is channel]
@@ -160,7 +160,7 @@ class BundlingSctpTransport(DelayedSacks):
         ]
 
     async def refuse(self) -> None:
-        """Close every channel, also those that the peer has not been told of."""
+        """Close all channels, including those that the peer has not been told of."""
         unannounced = {channel for channel, *_ in self._data_channel_queue if channel.id is None}
         self._data_channel_queue.clear()
         await self.stop()
@@ -168,13 +168,13 @@ class BundlingSctpTransport(DelayedSacks):
             channel._setReadyState("closed")
 
     async def heartbeat(self, seconds: float) -> float | None:
-        """Ask the peer's SCTP for a sign of life (RFC 9260 section 8.3).
+        """Send a HEARTBEAT to the peer (RFC 9260 section 8.3), and wait for the answer.
 
         Args:
-            seconds: How long to wait for the answer.
+            seconds: Maximum time to wait.
 
         Returns:
-            The round trip in seconds, or None if there was no answer in time.
+            The round trip, in seconds; None: no answer came in time.
         """
         if self._association_state != self.State.ESTABLISHED:
             return None
@@ -205,8 +205,8 @@ class BundlingSctpTransport(DelayedSacks):
         Args:
             channel: The channel.
             message: The message.
-            date: When the program sent it, on `threads.clock`; None: now.
-            dating: What to tell the peer of that, if it reads dates.
+            date: Time at which the program sent it, on `threads.clock`. Defaults to now.
+            dating: The date that the message gets if the peer reads dates. Defaults to none.
         """
         if isinstance(message, str):
             data = message.encode()
@@ -224,11 +224,11 @@ class BundlingSctpTransport(DelayedSacks):
         self._data_channel_queue.append((channel, kind, data))
 
     def drop_waiting(self, channel: RTCDataChannel, before: float | None = None) -> None:
-        """Give up the messages of a channel that are not chunks yet.
+        """Drop the messages of a channel that are not split into chunks yet.
 
         Args:
             channel: The channel.
-            before: Only those that the program sent before, on `threads.clock`; None: all.
+            before: Drop only messages that the program sent before this time, on `threads.clock`. Defaults to all messages.
         """
         kept = type(self._data_channel_queue)()
         for entry in self._data_channel_queue:
@@ -242,14 +242,14 @@ class BundlingSctpTransport(DelayedSacks):
         self._data_channel_queue = kept
 
     def flush(self) -> None:
-        """Send what is queued, at once as far as the network takes it."""
+        """Send queued messages, as far as the network takes them now."""
         self._flush_task = run_eagerly(self._flush_once())
 
     async def _flush_once(self) -> None:
         try:
             await self._data_channel_flush()
         except ConnectionError:
-            # The transport below closed first, which ends this one too.
+            # The DTLS transport closed first, which ends this one too.
             return
 
     async def _data_channel_flush(self) -> None:
@@ -261,7 +261,7 @@ class BundlingSctpTransport(DelayedSacks):
         await self._transmit_reconfig()
 
     async def _fill_window(self) -> None:
-        """Make chunks of as many messages as the congestion window takes, of one at least."""
+        """Split as many messages into chunks as the congestion window takes, at least one."""
         room = self._cwnd - self._flight_size
         self._corked = True
         try:
@@ -295,7 +295,7 @@ class BundlingSctpTransport(DelayedSacks):
                 is_empty = protocol in (WEBRTC_STRING_EMPTY, WEBRTC_BINARY_EMPTY)
                 sent_at = told_time_of_date(data.date) if data.dating is Dating.TIME else None
                 identifier, payload = dated(DatedPayload(b"" if is_empty else data, is_text, data.date, sent_at))
-        # A moment on `threads.clock`, which `_maybe_abandon` knows.
+        # `expiry` is a time on `threads.clock`, for `_maybe_abandon`.
         await _send(
             self,
             stream_id,
@@ -327,7 +327,7 @@ class BundlingSctpTransport(DelayedSacks):
 
     def _reset_late(self) -> None:
         self._reset_timer = None
-        # Which ends by looking at the resets that are due.
+        # A flush also performs the resets that are due.
         self.flush()
 
     def _data_channel_closed(self, stream_id: int) -> None:
@@ -335,7 +335,7 @@ class BundlingSctpTransport(DelayedSacks):
         super()._data_channel_closed(stream_id)
 
     def _assign_stream(self, channel: RTCDataChannel) -> int:
-        # Even or odd by the DTLS role (RFC 8832 section 6), which aiortc has put into the first.
+        # Streams are even or odd by the DTLS role (RFC 8832 section 6). aiortc has set the first one by it.
         stream_id = self._data_channel_id
         assert stream_id is not None, "established without a role"
         while stream_id in self._data_channels:
@@ -371,14 +371,14 @@ class BundlingSctpTransport(DelayedSacks):
         await self._send_packet(packet)
 
     def _due_chunks(self) -> Iterator[DataChunk]:
-        """The chunks to send now, taken note of as sent: those to retransmit, then new ones as the window allows."""
+        """Take the chunks to send now: those to retransmit, then new ones as the window allows."""
         burst = _BURST_PACKETS if self._fast_recovery_exit is None else _FAST_RECOVERY_PACKETS
         window = min(self._flight_size + burst * MAX_USER_DATA, self._cwnd)
         for position, chunk in enumerate(self._sent_queue if self._may_retransmit else ()):
             if not chunk._retransmit:
                 continue
             if self._fast_recovery_transmit:
-                # The first lost chunk goes out whatever the window is (RFC 9260 section 7.2.4).
+                # The first lost chunk is sent whatever the window is (RFC 9260 section 7.2.4).
                 self._fast_recovery_transmit = False
             elif self._flight_size >= window:
                 return
@@ -400,7 +400,7 @@ class BundlingSctpTransport(DelayedSacks):
             yield chunk
 
     def _abandon_unsent(self) -> bool:
-        """Abandon messages whose lifetime has passed before their first chunk was sent (RFC 3758 section 3.5).
+        """Abandon messages that expired before their first chunk was sent (RFC 3758 section 3.5).
 
         Returns:
             Whether there were any.
@@ -421,7 +421,7 @@ class BundlingSctpTransport(DelayedSacks):
         if expiry is None or chunk._abandoned:
             return super()._maybe_abandon(chunk)
         if expiry < clock.now():
-            # Past on aiortc's clock, which jumps when the system's is set.
+            # A time in the past on aiortc's clock, which jumps when the system's clock is set.
             chunk._expiry = 0.0
             self._count_abandoned(chunk)
             return super()._maybe_abandon(chunk)
@@ -463,7 +463,7 @@ class BundlingSctpTransport(DelayedSacks):
 
     def _t3_expired(self) -> None:
         self._may_retransmit = True
-        # The window may stay closed for long: what has waited in vain must not keep room from what is sent now.
+        # The window may stay closed for long. Expired messages must not take the room of new ones.
         now = clock.now()
         for channel in {channel for channel, *_ in self._data_channel_queue}:
             if channel.maxPacketLifeTime is not None:
@@ -473,12 +473,12 @@ class BundlingSctpTransport(DelayedSacks):
     async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
         if chunk.gaps:
             self._may_retransmit = True
-        # Before aiortc goes on to send: what follows is not acknowledged by this one.
+        # Before aiortc sends more messages, which this SACK does not acknowledge.
         unacknowledged, cumulative_tsn = self._unacknowledged, chunk.cumulative_tsn
-        # A peer of this library hands messages on before it resets a stream.
+        # A peer of this library delivers messages before it resets a stream.
         resets = None if self.peer_reads_dates else self._resets
         now = 0.0 if resets is None else asyncio.get_running_loop().time()
-        # aiortc's uint32_gte, which this does for every message, written out.
+        # aiortc's `uint32_gte` is inlined, since this runs for every message.
         while unacknowledged and (cumulative_tsn - unacknowledged[0][0]) & 0xFFFFFFFF < 0x80000000:
             channel = unacknowledged.popleft()[1]
             if resets is not None:
@@ -519,7 +519,7 @@ class BundlingSctpTransport(DelayedSacks):
 
 
 def _message(kind: int, data: bytes) -> Message:
-    """The message that `enqueue` took."""
+    """The message that was given to `enqueue`."""
     if kind in (WEBRTC_STRING, WEBRTC_STRING_EMPTY):
         return data.decode() if kind == WEBRTC_STRING else ""
     return data if kind == WEBRTC_BINARY else b""

@@ -1,4 +1,4 @@
-"""Whether aiortc can use a media section, asked before it takes one: what it cannot use it fails half-way."""
+"""Whether aiortc can use a media section. This is checked first, since aiortc fails half-way with one that it cannot use."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def why_unusable(
     """Why aiortc cannot use the section of a peer's description.
 
     Args:
-        sdp: A description with this section alone.
+        sdp: A description with this section only.
         is_answer: Whether the description is an answer.
-        capabilities: Of the connection.
-        preferred: The codec preferences of its transceiver, none if there are none.
+        capabilities: The capabilities of the connection.
+        preferred: The codec preferences of its transceiver; may be empty.
 
     Returns:
-        The reason, or None if it can be used.
+        The reason; None: it can be used.
     """
     try:
         (media,) = SessionDescription.parse(sdp).media

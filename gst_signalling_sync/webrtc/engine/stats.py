@@ -1,4 +1,4 @@
-"""The W3C's statistics objects as aiortc has them: jitter in RTP ticks, fractions in 256ths, times as `datetime`."""
+"""aiortc's statistics objects: jitter in RTP ticks, fractions in 256ths, times as `datetime`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class InboundStats(RTCInboundRtpStreamStats):
     """A stream that is received.
 
     Attributes:
-        clockRate: RTP ticks per second, which its jitter is in.
+        clockRate: RTP clock rate in Hz, in whose ticks the jitter is.
     """
 
     clockRate: int
@@ -42,8 +42,8 @@ class OutboundStats(RTCOutboundRtpStreamStats):
     """A stream that is sent.
 
     Attributes:
-        encoderImplementation: FFmpeg's name of what encodes it; None: it is not known, or comes encoded.
-        powerEfficientEncoder: Whether that is hardware; None: likewise.
+        encoderImplementation: FFmpeg's name of the encoder; None: it is not known, or the source is encoded already.
+        powerEfficientEncoder: Whether the encoder is hardware; None: the encoder is not known.
     """
 
     encoderImplementation: str | None
@@ -55,7 +55,7 @@ class RemoteInboundStats(RTCRemoteInboundRtpStreamStats):
     """A stream that is sent, as the other end receives it.
 
     Attributes:
-        clockRate: RTP ticks per second, which its jitter is in.
+        clockRate: RTP clock rate in Hz, in whose ticks the jitter is.
     """
 
     clockRate: int

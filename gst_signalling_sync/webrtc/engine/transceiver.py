@@ -1,4 +1,4 @@
-"""`Transceiver`: an `RTCRtpTransceiver` whose sender and receiver can be replaced, and codecs restricted. On the loop."""
+"""`Transceiver`: an `RTCRtpTransceiver` whose sender, receiver and codecs can be changed. Lives on the loop."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["Transceiver"]
 
 
 class Transceiver:
-    """A transceiver of a peer connection; one object for each, which may be a key.
+    """A transceiver of a peer connection. There is one object for each, which can be a key.
 
     Args:
-        transceiver: aiortc's.
-        capabilities: Of its connection.
+        transceiver: The transceiver of aiortc.
+        capabilities: The capabilities of the connection.
     """
 
     def __init__(self, transceiver: RTCRtpTransceiver, capabilities: Capabilities) -> None:
@@ -32,67 +32,67 @@ class Transceiver:
         self.kind: MediaKind = "video" if transceiver.kind == "video" else "audio"
 
     def wraps(self, transceiver: RTCRtpTransceiver) -> bool:
-        """Whether this is the object for one of aiortc's."""
+        """Whether this is the object for a transceiver of aiortc."""
         return transceiver is self._transceiver
 
     @property
     def transport(self) -> RTCDtlsTransport:
-        """What its media comes and goes by."""
+        """The transport of its media."""
         return self._transceiver.receiver.transport
 
     @property
     def receiver(self) -> RTCRtpReceiver:
-        """The receiver, aiortc's or what replaced it."""
+        """The receiver, which is aiortc's or the one that replaced it."""
         return self._transceiver.receiver
 
     @property
     def mid(self) -> str | None:
-        """The identifier of its media section, None before there is one."""
+        """The mid of its media section; None before there is one."""
         mid: str | None = self._transceiver.mid
         return mid
 
     @property
     def may_send(self) -> bool:
-        """Whether the other end's offer would take media from this end."""
+        """Whether the other end's offer lets this end send."""
         return self._transceiver._offerDirection in ("sendrecv", "sendonly")
 
     @property
     def sends(self) -> bool:
-        """Whether both ends have agreed that this one sends (``currentDirection``)."""
+        """Whether this end sends, as negotiated (``currentDirection``)."""
         return self._transceiver.currentDirection in ("sendrecv", "sendonly")
 
     @property
     def receives(self) -> bool:
-        """Whether both ends have agreed that the other one sends."""
+        """Whether this end receives, as negotiated (``currentDirection``)."""
         return self._transceiver.currentDirection in ("sendrecv", "recvonly")
 
     @property
     def codecs(self) -> Sequence[RTCRtpCodecParameters]:
-        """Those of the last description, the preferred one first: once that is answered, those that were negotiated."""
+        """The codecs of the last description, in order of preference. Once it is answered, these are the negotiated codecs."""
         return self._transceiver._codecs
 
     def has_codec(self, names: Sequence[str]) -> bool:
-        """Whether one of these codecs is among `codecs`."""
+        """Whether `codecs` has one of these names."""
         return any(codec.name in names for codec in self._transceiver._codecs)
 
     def set_direction(self, direction: str) -> None:
-        """Set what the next description says; the W3C's ``RTCRtpTransceiverDirection``."""
+        """Set the direction of the next description, one of the W3C's ``RTCRtpTransceiverDirection``."""
         self._transceiver.direction = direction
 
     def prefer_codecs(self, names: Sequence[str], is_stream: bool = False) -> None:
         """Offer only these codecs, in this order, and retransmissions.
 
         Args:
-            names: Of codecs.
-            is_stream: Whether what is sent was encoded elsewhere.
+            names: Names of codecs.
+            is_stream: Whether the source is encoded already. Defaults to False.
         """
         self._transceiver._preferred_codecs = self._capabilities.preferences(self.kind, names, is_stream)
 
     def restrict_codecs(self, names: Sequence[str]) -> bool:
-        """Answer with only these of the codecs that both ends have, in this order, and their retransmissions.
+        """Answer with only these of the common codecs, in this order, and their retransmissions.
 
         Returns:
-            Whether there is one; if not, nothing has changed.
+            Whether there is such a codec. If not, nothing has changed.
         """
         codecs = self._transceiver._codecs
         if not any(codec.name in names for codec in codecs):
@@ -103,11 +103,11 @@ class Transceiver:
         return True
 
     def replace(self, sender: RtpSender, receiver: RtpReceiver) -> None:
-        """Put a sender and a receiver in the place of aiortc's, before these are started.
+        """Replace aiortc's sender and receiver, before these are started.
 
         Args:
-            sender: Of this transceiver's `transport`; it takes over the identity that the descriptions tell.
-            receiver: Likewise.
+            sender: The sender, for the same `transport`. It takes over the SSRCs and the stream of the descriptions.
+            receiver: The receiver, for the same `transport`. It takes over the track.
         """
         transceiver = self._transceiver
         old_sender, old_receiver = transceiver.sender, transceiver.receiver
@@ -119,6 +119,6 @@ class Transceiver:
         transceiver._RTCRtpTransceiver__receiver = receiver  # type: ignore[attr-defined]
 
     def replace_receiver(self, receiver: RtpReceiver) -> None:
-        """Put another receiver in the place of one that has ended; it is started when the other end sends again."""
+        """Replace a receiver that has ended. The new one is started when the other end sends again."""
         receiver._set_rtcp_ssrc(self._transceiver.sender._ssrc)
         self._transceiver._RTCRtpTransceiver__receiver = receiver  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""`TransportArrivals`: sends transport-wide feedback (TWCC) for what comes by one transport. Lives on the loop."""
+"""`TransportArrivals`: sends transport-wide feedback (TWCC) for the packets that arrive by one transport. Lives on the loop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from .eager import run_eagerly
 __all__ = ["TransportArrivals"]
 
 _INTERVAL_SECONDS: Final = 0.05
-"""Between two messages while packets come: senders that estimate by delay expect 50 to 250 ms. It costs some 15 kbit/s."""
+"""Seconds between two messages while packets arrive. Senders that estimate by delay expect 50 to 250 ms. The messages take some
+15 kbit/s."""
 
 _TRANSPORT_LAYER_FEEDBACK: Final = 205
 _FORMAT: Final = 15
@@ -22,7 +23,7 @@ _VERSION: Final = 2 << 6
 
 
 class TransportArrivals:
-    """When packets came, for their sender.
+    """Records when packets arrive, and reports it to their sender.
 
     Args:
         send: Encrypts and sends RTCP.
@@ -35,27 +36,27 @@ class TransportArrivals:
         self._media_ssrc = 0
         self._ssrc = 0
         self._alarm: asyncio.TimerHandle | None = None
-        # Held here because asyncio holds tasks only weakly.
+        # Held here, since asyncio holds tasks only weakly.
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, parameters: RTCRtpReceiveParameters, ssrc: int) -> None:
-        """Take note of what was negotiated for a track that comes by the transport.
+        """Begin to report if transport-wide feedback was negotiated for a track of the transport.
 
         Args:
-            parameters: Of the track.
-            ssrc: The synchronisation source that its feedback is sent under.
+            parameters: The negotiated parameters of the track.
+            ssrc: The SSRC of feedback.
         """
         self._ssrc = ssrc
         if any(each.type == "transport-cc" for codec in parameters.codecs for each in codec.rtcpFeedback):
             self._is_wanted = True
 
     def add(self, sequence_number: int, ssrc: int, now: float) -> None:
-        """Take note of a packet, and tell the sender soon.
+        """Record a packet, which is reported to the sender soon.
 
         Args:
-            sequence_number: Transport-wide, 16 bits.
-            ssrc: Of its stream.
-            now: Seconds on any clock that does not jump.
+            sequence_number: Transport-wide sequence number, of 16 bits.
+            ssrc: The SSRC of its stream.
+            now: The time in seconds, on a clock that does not jump.
         """
         if not self._is_wanted:
             return
@@ -65,7 +66,7 @@ class TransportArrivals:
             self._alarm = asyncio.get_running_loop().call_later(_INTERVAL_SECONDS, self._tell)
 
     def close(self) -> None:
-        """Tell nothing more."""
+        """Stop reporting."""
         self._is_wanted = False
         if self._alarm is not None:
             self._alarm.cancel()
@@ -85,5 +86,5 @@ class TransportArrivals:
         try:
             await self._send(data)
         except ConnectionError:
-            # The session is ending, which others notice and tell.
+            # The session is ending, which is reported elsewhere.
             return

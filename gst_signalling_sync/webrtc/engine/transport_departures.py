@@ -1,4 +1,7 @@
-"""`TransportDepartures`: counts and paces what leaves by one transport, and estimates by its feedback (TWCC). On the loop."""
+"""`TransportDepartures`: counts and paces the packets that leave by one transport, and estimates its bandwidth (TWCC).
+
+Lives on the loop.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +20,22 @@ from .header_extensions import TRANSPORT_SEQUENCE_NUMBER
 __all__ = ["Departing", "TransportDepartures", "split_feedback"]
 
 _NETWORK_BYTES: Final = 38
-"""Of IPv4, UDP and SRTP's tag around each packet."""
+"""Bytes of IPv4, UDP and SRTP's tag around each packet."""
 
 _PAYLOAD_SHARE: Final = 0.93
-"""Of the bits of a link, with packets of video of the usual size."""
+"""Fraction of a link's bitrate that is payload, for video packets of the usual size."""
 
 _MAX_REPAIRS: Final = 0.5
-"""Of the bits of a link: more than this part is not taken from the frames for packets that are sent again."""
+"""Maximum fraction of a link's bitrate that retransmissions take from the frames."""
 
 _AUDIO_RATE: Final = 80_000
-"""Bits per second that a track of sound takes, with its headers."""
+"""Bit/s of an audio track, with headers."""
 
 _HEADROOM: Final = 1.3
-"""To what is needed: an estimate a little above it keeps a dip from being felt."""
+"""Factor between the needed bitrate and the maximum of the estimate, so that a small dip does not reduce the bitrate."""
 
 _PATIENCE_SECONDS: Final = 2.0
-"""A peer that negotiated feedback and sends none for so long is taken for one without."""
+"""Seconds after which a peer that negotiated feedback and sent none counts as a peer without feedback."""
 
 _TRANSPORT_LAYER_FEEDBACK: Final = 205
 _FORMAT: Final = 15
@@ -45,30 +48,30 @@ class Departing(Protocol):
 
     @property
     def kind(self) -> str:
-        """Of its media."""
+        """The kind of its media."""
 
     @property
     def needed(self) -> int | None:
-        """Bits per second that it sends at most; None: not known yet."""
+        """Maximum bitrate of the track, in bit/s; None: it is not known yet."""
 
     def on_link_estimate(self, bitrate: int, is_confirmed: bool) -> None:
-        """Take note of what this track may be sent with.
+        """Handle a new bitrate for this track.
 
         Args:
-            bitrate: Bits per second.
-            is_confirmed: Whether this was measured.
+            bitrate: The bitrate, in bit/s.
+            is_confirmed: Whether the estimate was measured.
         """
 
     def send_probe(self, probe: Probe) -> bool:
         """Send a burst of padding.
 
         Returns:
-            Whether it can.
+            Whether the sender can do so.
         """
 
 
 class TransportDepartures:
-    """The packets of one transport, with its senders."""
+    """The packets that leave by one transport, and their senders."""
 
     def __init__(self) -> None:
         self._estimator = SendSideEstimator()
@@ -82,34 +85,34 @@ class TransportDepartures:
         """Whether the packets of a track are counted.
 
         Args:
-            parameters: What was negotiated for it.
+            parameters: The negotiated parameters of the track.
         """
         return any(each.uri == TRANSPORT_SEQUENCE_NUMBER for each in parameters.headerExtensions) and any(
             each.type == "transport-cc" for codec in parameters.codecs for each in codec.rtcpFeedback
         )
 
     def take(self, sender: Departing) -> None:
-        """Have a sender, whose packets are counted, take part in what the link bears.
+        """Give a sender, whose packets are counted, a share of the link.
 
         Args:
-            sender: Whose they are.
+            sender: The sender.
         """
         self._senders[sender] = None
 
     def leave(self, sender: Departing) -> None:
-        """Forget a sender."""
+        """Remove a sender."""
         self._senders.pop(sender, None)
         self._share()
 
     @property
     def has_feedback(self) -> bool:
-        """Whether the peer sends feedback, or may still do."""
+        """Whether the peer sends feedback, or may still begin to."""
         waited = 0.0 if self._began is None else time.monotonic() - self._began
         return self._estimator.has_feedback or waited < _PATIENCE_SECONDS
 
     @property
     def round_trip(self) -> float:
-        """Seconds from sending a packet to hearing of it."""
+        """Seconds from sending a packet to the feedback about it."""
         return self._estimator.round_trip
 
     def wait(self) -> float:
@@ -122,13 +125,13 @@ class TransportDepartures:
         return self._number
 
     def sent(self, number: int, size: int, probe: int | None = None, is_repair: bool = False) -> None:
-        """Take note of a packet.
+        """Record a sent packet.
 
         Args:
-            number: From `next_number`.
-            size: Bytes, as RTP.
-            probe: The burst that it belongs to.
-            is_repair: Whether it was sent before, and lost.
+            number: Its number, from `next_number`.
+            size: Size of the RTP packet, in bytes.
+            probe: The burst of padding that it belongs to. Defaults to None: it belongs to none.
+            is_repair: Whether it is a retransmission. Defaults to False.
         """
         now = time.monotonic()
         if self._began is None:
@@ -140,14 +143,14 @@ class TransportDepartures:
             self._repairs.add((size + _NETWORK_BYTES) * 8, now)
 
     def poll(self) -> None:
-        """Begin a burst of padding, if it is time."""
+        """Begin a burst of padding, if one is due."""
         self._follow_need()
         probe = self._estimator.probe(time.monotonic())
         if probe is not None:
             any(sender.send_probe(probe) for sender in self._senders)
 
     def on_feedback(self, data: bytes) -> None:
-        """Take the feedback control information of a message.
+        """Handle the feedback control information of a message.
 
         Raises:
             ValueError: It is malformed.
@@ -158,7 +161,7 @@ class TransportDepartures:
         self.poll()
 
     def start_rate(self) -> None:
-        """Tell the senders what they may begin with."""
+        """Tell the senders their initial bitrates."""
         self._share()
 
     def _follow_need(self) -> None:
@@ -176,7 +179,7 @@ class TransportDepartures:
         if not videos:
             return
         estimate = self._estimator.bitrate
-        # Frames that filled the link beside them would have as many packets lost again, and so on forever.
+        # If frames filled the link in addition to retransmissions, as many packets would be lost again.
         repairs = min(self._repairs.rate(time.monotonic()), _MAX_REPAIRS * estimate)
         rate = (estimate - repairs - _AUDIO_RATE * self._audio_tracks) * _PAYLOAD_SHARE / len(videos)
         for sender in videos:
@@ -184,10 +187,10 @@ class TransportDepartures:
 
 
 def split_feedback(data: bytes) -> tuple[bytes, list[bytes]]:
-    """Take the transport-wide feedback out of compound RTCP (RFC 3550 section 6.1).
+    """Separate the transport-wide feedback from the rest of a compound RTCP packet (RFC 3550 section 6.1).
 
     Args:
-        data: Decrypted, from the network.
+        data: The decrypted packet.
 
     Returns:
         The rest, and the feedback control information of each message.

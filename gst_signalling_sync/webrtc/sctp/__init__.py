@@ -1,7 +1,7 @@
-"""An SCTP association as WebRTC uses it (RFC 8831, RFC 9260), without I/O and without a clock.
+"""An SCTP association as WebRTC uses it (RFC 8831, RFC 9260). No I/O and no clock.
 
-`Association` is the way in. Whoever drives it gives it datagrams and the time, then takes packets, events and the time of the
-next timeout from it.
+The entry point is `Association`. Its driver gives it datagrams and the time, and takes packets, events and the time of the next
+timeout from it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`Association`: its life from INIT to ABORT or SHUTDOWN (RFC 9260 sections 4, 5, 8 and 9), and its packets."""
+"""`Association`: an SCTP association, from INIT to ABORT or SHUTDOWN (RFC 9260 sections 4, 5, 8 and 9), and its packets."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = ["Association", "State"]
 
 _NUMBER: Final = struct.Struct("!L")
 _MAX_HEARTBEATS: Final = 16
-"""Heartbeats that wait for an answer."""
+"""Maximum number of heartbeats without an answer that are kept."""
 
 _EXTENSIONS: Final = bytes((chunks.RE_CONFIG, chunks.FORWARD_TSN))
 
@@ -45,7 +45,7 @@ class State(enum.Enum):
     """The states of RFC 9260 section 4."""
 
     CLOSED = enum.auto()
-    """There is no association yet."""
+    """The association has not begun."""
 
     COOKIE_WAIT = enum.auto()
     COOKIE_ECHOED = enum.auto()
@@ -55,7 +55,7 @@ class State(enum.Enum):
     SHUTDOWN_RECEIVED = enum.auto()
     SHUTDOWN_ACK_SENT = enum.auto()
     ENDED = enum.auto()
-    """The association has ended; unlike the RFC's CLOSED, no other one begins."""
+    """The association has ended. Unlike in the RFC's CLOSED, no other one begins."""
 
 
 _WITH_TAG_OF_THEIR_OWN: Final = (chunks.ABORT, chunks.SHUTDOWN_COMPLETE, chunks.COOKIE_ECHO)
@@ -65,11 +65,11 @@ _RECEIVING: Final = (State.ESTABLISHED, State.SHUTDOWN_PENDING, State.SHUTDOWN_S
 
 
 class Association:
-    """One end of an SCTP association over one path, without I/O and without a clock.
+    """One end of an SCTP association over one path. No I/O and no clock.
 
-    Every call that depends on the time is given it, in seconds of any clock that never goes back. After each call, or after
-    several, `take_packets` and `take_events` have what follows from it, and `next_timeout` says when `handle_timeout` is due.
-    What is sent between two calls of `take_packets` shares packets.
+    `now` is the time in seconds, on a clock that never goes back. After one or several calls, `take_packets` and `take_events`
+    have the results, and `next_timeout` says when `handle_timeout` is due. Messages that are sent between two calls of
+    `take_packets` share packets.
 
     ::
 
@@ -80,8 +80,8 @@ class Association:
             socket.send(packet)
 
     Args:
-        settings: Protocol parameters.
-        draw: Returns as many random bytes as it is asked for, which nobody can foresee.
+        settings: Protocol parameters. Defaults to ``Settings()``.
+        draw: Returns a number of unpredictable random bytes. Defaults to `os.urandom`.
     """
 
     def __init__(self, settings: Settings | None = None, draw: Callable[[int], bytes] = os.urandom) -> None:
@@ -96,9 +96,9 @@ class Association:
         self._receiving = Receiving(self._settings, 0)
         self._reconfiguration = Reconfiguration(self._first_tsn, 0, self._round_trips)
         self._packets: list[bytes] = []
-        # Chunks that are not DATA or SACK, for the next packets.
+        # Chunks for the next packets that are neither DATA nor SACK.
         self._control: list[bytes] = []
-        # T1-init, T1-cookie or T2-shutdown, of which one runs at most.
+        # The timer T1-init, T1-cookie or T2-shutdown. At most one of them runs.
         self._timer_at: float | None = None
         self._timer_chunk = b""
         self._timer_count = 0
@@ -106,52 +106,52 @@ class Association:
         self._heartbeats: dict[int, float] = {}
         self._heartbeat_number = 0
         self.state = State.CLOSED
-        """Where in its life it is."""
+        """The state."""
 
         self.events: list[Event] = []
-        """What `take_events` has."""
+        """The events for `take_events`."""
 
         self.tells_of_acknowledgements = True
         """Whether there are `Acknowledged` events."""
 
-    # What it is.
+    # The state.
 
     @property
     def is_acknowledged(self) -> bool:
-        """Whether the peer has acknowledged everything that was sent."""
+        """Whether the peer has acknowledged all messages."""
         return self._sending.is_acknowledged
 
     @property
     def streams(self) -> int:
-        """How many streams each end may send on: the fewer of what both ends take, once it is established."""
+        """The number of streams that each end may send on. Once established, it is the minimum of what both ends accept."""
         mine = self._settings.streams
         return mine if self._peer is None else min(mine, self._peer.incoming_streams)
 
     @property
     def queued(self) -> int:
-        """Bytes of messages that wait for the network."""
+        """Bytes of queued messages."""
         return self._sending.queue.size
 
     @property
     def unacknowledged(self) -> Iterator[Message]:
         """The messages that the peer has not acknowledged by its cumulative TSN, also after the end.
 
-        They come in the order sent, within each stream.
+        Within each stream they have the order in which they were sent.
         """
         return self._sending.unacknowledged()
 
     @property
     def round_trip(self) -> float | None:
-        """The smoothed round trip in seconds, if one was measured."""
+        """The smoothed round trip, in seconds; None: none was measured yet."""
         return self._round_trips.smoothed
 
-    # What is asked of it.
+    # Requests.
 
     def connect(self, now: float) -> None:
-        """Begin the association (RFC 9260 section 5.1); the peer may do so too, at the same time.
+        """Begin the association (RFC 9260 section 5.1). The peer may begin it at the same time.
 
         Raises:
-            RuntimeError: It has begun.
+            RuntimeError: The association has begun already.
         """
         if self.state is not State.CLOSED:
             raise RuntimeError("the association has begun already")
@@ -171,34 +171,34 @@ class Association:
         max_retransmits: int | None = None,
         context: object = None,
     ) -> Message:
-        """Queue a message; before the association is established too.
+        """Queue a message. This is possible before the association is established.
 
         Args:
             stream: The stream identifier.
             identifier: The payload protocol identifier.
-            data: The payload, not empty.
-            ordered: Whether it is delivered in the order sent within its stream.
-            expires_at: When it is given up, on the clock of this association. Defaults to never.
-            max_retransmits: Retransmissions after which it is given up. Defaults to no limit.
-            context: What events shall bring back with it.
+            data: The payload, which must not be empty.
+            ordered: Whether it is delivered in the order of sending within its stream. Defaults to True.
+            expires_at: Time at which it expires, on the clock of this association. Defaults to never.
+            max_retransmits: Maximum number of retransmissions. Defaults to no maximum.
+            context: Any object, as an attribute of the message. Defaults to None.
 
         Returns:
-            The message, as events tell of it.
+            The message, which events refer to.
 
         Raises:
-            ValueError: It is empty, or the stream is none that can be.
-            RuntimeError: The association ends or has ended.
+            ValueError: The payload is empty, or the stream is out of range.
+            RuntimeError: The association is ending or has ended.
         """
         message = Message(stream, identifier, data, ordered, expires_at, max_retransmits, context)
         self.push(message)
         return message
 
     def push(self, message: Message) -> None:
-        """Queue a message as `send` does.
+        """Queue a message, as `send` does.
 
         Raises:
-            ValueError: It is empty, or the stream is none that can be.
-            RuntimeError: The association ends or has ended.
+            ValueError: The payload is empty, or the stream is out of range.
+            RuntimeError: The association is ending or has ended.
         """
         if not message.data:
             raise ValueError("a message must not be empty (RFC 9260 section 3.3.1)")
@@ -209,21 +209,21 @@ class Association:
         self._sending.queue.push(message)
 
     def drop(self, condition: Callable[[Message], bool], stream: int | None = None) -> list[Message]:
-        """Give up messages of which nothing was sent.
+        """Drop messages of which nothing was sent.
 
         Args:
-            condition: Which ones.
-            stream: Of this stream alone; None: of all.
+            condition: Returns whether to drop a message.
+            stream: The only stream whose messages are dropped. Defaults to all streams.
 
         Returns:
-            The messages.
+            The dropped messages.
         """
         return self._sending.queue.drop(condition, stream)
 
     def reset(self, streams: Iterable[int]) -> None:
-        """Reset outgoing streams behind what was sent on them (RFC 6525 section 5.1.2); `OutgoingReset` tells of the answer.
+        """Reset outgoing streams after the messages sent on them (RFC 6525 section 5.1.2). The answer is an `OutgoingReset`.
 
-        What is sent on them before that waits for it.
+        Messages that are sent on these streams before the answer wait for it.
         """
         streams = list(streams)
         if self.state not in _BEFORE and self._peer is not None and not self._peer.takes_re_config:
@@ -234,10 +234,10 @@ class Association:
         self._reconfiguration.want(streams)
 
     def heartbeat(self, now: float) -> int:
-        """Ask for a sign of life (RFC 9260 section 8.3).
+        """Send a HEARTBEAT (RFC 9260 section 8.3).
 
         Returns:
-            The number that `HeartbeatAnswered` will have.
+            The number that the event `HeartbeatAnswered` will have.
 
         Raises:
             RuntimeError: The association is not established.
@@ -254,7 +254,7 @@ class Association:
         return number
 
     def shutdown(self, now: float) -> None:
-        """End the association behind what was sent (RFC 9260 section 9.2); `Closed` tells when it has."""
+        """End the association after all messages are acknowledged (RFC 9260 section 9.2). The event `Closed` follows."""
         if self.state in _BEFORE:
             self._end(None)
         elif self.state is State.ESTABLISHED:
@@ -262,14 +262,14 @@ class Association:
             self._progress(now)
 
     def abort(self) -> None:
-        """End the association now (RFC 9260 section 9.1); what is not acknowledged may be lost."""
+        """End the association at once (RFC 9260 section 9.1). Messages that are not acknowledged may be lost."""
         if self.state is not State.ENDED:
             self._abort(parameters.USER_INITIATED_ABORT, None)
 
     # Time.
 
     def next_timeout(self) -> float | None:
-        """When `handle_timeout` is to be called; None: something else must happen first."""
+        """When `handle_timeout` is due; None: it is not."""
         if self.state is State.ENDED:
             return None
         at = self._sending.next_timeout()
@@ -279,7 +279,7 @@ class Association:
         return at
 
     def handle_timeout(self, now: float) -> None:
-        """Do what is due; harmless if nothing is."""
+        """Handle the timers that are due. Calls at other times do nothing."""
         if self.state is State.ENDED:
             return
         if self._timer_at is not None and self._timer_at <= now:
@@ -313,17 +313,17 @@ class Association:
         else:
             self._control.append(self._timer_chunk)
 
-    # What it has for the network and for its user.
+    # Packets and events.
 
     def take_events(self) -> list[Event]:
-        """What has happened, in order."""
+        """Take the events since the last call, in order."""
         if not self.events:
             return []
         events, self.events = self.events, []
         return events
 
     def take_packets(self, now: float) -> list[bytes]:
-        """The packets that are to be sent now, in order."""
+        """Take the packets to send now, in order."""
         sending, receiving, reconfiguration = self._sending, self._receiving, self._reconfiguration
         sends = False
         if self.state in _SENDING:
@@ -355,7 +355,7 @@ class Association:
             if sends:
                 before = len(parts)
                 sending.fill(parts, room, now)
-                # A packet that had no room for a chunk beside others is followed by one of its own.
+                # If a chunk had no room in a packet with others, another packet follows.
                 sends = (len(parts) > before or before > 0) and sending.has_something()
             if parts:
                 self._add_packet(parts)
@@ -388,13 +388,13 @@ class Association:
             self.events.append(Expired(sending.expired))
             sending.expired = []
 
-    # What arrives.
+    # Received packets.
 
     def receive(self, datagram: bytes, now: float) -> None:
-        """Take a packet of the peer.
+        """Handle a packet of the peer.
 
         Raises:
-            MalformedPacket: It is none, or no valid one. The association goes on.
+            MalformedPacket: The packet is not valid. The association goes on.
         """
         if self.state is State.ENDED:
             return
@@ -421,7 +421,7 @@ class Association:
         if kind in (chunks.ABORT, chunks.SHUTDOWN_COMPLETE) and flags & chunks.TAG_REFLECTED:
             expected = self._peer.peer_tag if self._peer is not None else None
         elif kind == chunks.COOKIE_ECHO:
-            # Its cookie says which tag it must have.
+            # The tag is compared with that of the cookie later.
             return
         else:
             expected = self._tag
@@ -447,21 +447,21 @@ class Association:
                     self._perform_deferred()
             elif not self._take_control(kind, flags, datagram[start:end], tag, now):
                 break
-            # An establishment has made another one.
+            # Establishing the association replaces this object.
             receiving = self._receiving
             if self.state is State.ENDED:
                 return
         if has_data:
             receiving.end_packet(now)
             if self.state is State.SHUTDOWN_SENT:
-                # RFC 9260 section 9.2: each packet with DATA is answered with a SHUTDOWN too.
+                # Each packet with DATA is answered with a SHUTDOWN too (RFC 9260 section 9.2).
                 self._control.append(chunks.shutdown_chunk(receiving.cumulative_tsn & TSN_MASK))
 
     def _take_control(self, kind: int, flags: int, value: bytes, tag: int, now: float) -> bool:
-        """Take a chunk that is no DATA.
+        """Handle a chunk that is not DATA.
 
         Returns:
-            Whether those behind it in the packet are taken too.
+            Whether to handle the chunks after it in the packet too.
         """
         if kind == chunks.SACK:
             if self.state in _SENDING:
@@ -505,7 +505,7 @@ class Association:
         return True
 
     def _on_unknown(self, kind: int, flags: int, value: bytes) -> bool:
-        """Do what the two highest bits of the type say (RFC 9260 section 3.2)."""
+        """Handle an unknown chunk as the two highest bits of its type say (RFC 9260 section 3.2)."""
         if kind & 0x40 and self._peer is not None:
             cause = parameter(parameters.UNRECOGNIZED_CHUNK, chunk(kind, flags, value[:64]))
             self._control.append(chunk(chunks.ERROR, 0, cause))
@@ -521,7 +521,7 @@ class Association:
                 self._round_trips.measured(now - sent)
                 self.events.append(HeartbeatAnswered(number, now - sent))
 
-    # Its beginning (RFC 9260 section 5).
+    # The beginning (RFC 9260 section 5).
 
     def _draw_tag(self) -> int:
         tag = 0
@@ -535,7 +535,7 @@ class Association:
         return Init(tag, self._settings.window, streams, streams, first_tsn, more + known)
 
     def _on_init(self, init: Init, now: float) -> None:
-        """Answer an INIT without keeping anything of it (RFC 9260 sections 5.1, B and 5.2.1, 5.2.2)."""
+        """Answer an INIT without keeping any state for it (RFC 9260 sections 5.1, B and 5.2.1, 5.2.2)."""
         if self.state is State.SHUTDOWN_ACK_SENT:
             self._control.append(self._timer_chunk)
             return
@@ -589,10 +589,10 @@ class Association:
         self._control.append(echo)
 
     def _on_cookie_echo(self, value: bytes, tag: int, now: float) -> bool:
-        """Take a COOKIE ECHO; what it is worth says the table of RFC 9260 section 5.2.4.
+        """Handle a COOKIE ECHO by the table of RFC 9260 section 5.2.4.
 
         Returns:
-            Whether it is of this association.
+            Whether it belongs to this association.
         """
         cookie = self._cookies.open(value)
         if cookie is None or cookie.tag != tag:
@@ -609,13 +609,13 @@ class Association:
         elif not is_own:
             assert self._peer is not None
             if (cookie.tie_tag, cookie.peer_tie_tag) == (self._tag, self._peer.peer_tag):
-                # Action A: the peer has forgotten the association, hence all data channels, which nothing tells ours.
+                # Action A: the peer has forgotten the association and its data channels, so this one cannot go on.
                 self._send_alone(cookie.peer_tag, chunk(chunks.ABORT))
                 self._end("the peer has begun another association")
             return False
         else:
             assert self._peer is not None
-            # Actions B and D. That the peer repeats itself means that it has not got the answer.
+            # Actions B and D: the peer repeats the chunk, since it has not got the answer.
             self._peer = self._peer._replace(peer_tag=cookie.peer_tag)
         self._control.append(chunk(chunks.COOKIE_ACK))
         return True
@@ -643,7 +643,7 @@ class Association:
             self._start_timer(init, now, self._timer_count + 1)
             self._send_alone(0, init)
 
-    # Its streams (RFC 6525).
+    # Resets of streams (RFC 6525).
 
     def _on_re_config(self, value: bytes) -> None:
         reconfiguration, receiving = self._reconfiguration, self._receiving
@@ -669,13 +669,13 @@ class Association:
             self._perform(deferred)
 
     def _perform(self, request: ResetRequest) -> None:
-        # Those that precede the reset are told of first.
+        # Messages that precede the reset are delivered first.
         self.events += self._receiving.take_delivered()
         self._receiving.reset(request.streams)
         self.events.append(IncomingReset(request.streams))
         self._control.append(self._reconfiguration.perform(request))
 
-    # Its end (RFC 9260 section 9).
+    # The end (RFC 9260 section 9).
 
     def _on_shutdown(self, kind: int, value: bytes, now: float) -> None:
         if kind == chunks.SHUTDOWN:
@@ -703,7 +703,7 @@ class Association:
         self._control.append(acknowledgement)
 
     def _progress(self, now: float) -> None:
-        """Go on with the shutdown once everything is acknowledged."""
+        """Continue the shutdown once everything is acknowledged."""
         if self.state not in (State.SHUTDOWN_PENDING, State.SHUTDOWN_RECEIVED) or not self._sending.is_acknowledged:
             return
         if self.state is State.SHUTDOWN_PENDING:

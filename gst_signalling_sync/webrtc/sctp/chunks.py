@@ -1,7 +1,7 @@
 """Packets and chunks on the wire (RFC 9260 section 3; FORWARD TSN: RFC 3758 section 3.2).
 
-A chunk that is read is its type, its flags and where its value lies in the datagram, so that the many DATA chunks of a packet
-cost no objects. What a stranger sends is checked here: nothing but `MalformedPacket` is raised for it.
+A parsed chunk is its type, its flags and the position of its value in the datagram, so that the many DATA chunks of a packet
+need no objects. The input is not trusted: malformed packets raise `MalformedPacket` only.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ RE_CONFIG: Final = 130
 FORWARD_TSN: Final = 192
 
 LAST: Final = 1
-"""Flags of DATA: the last fragment of a message."""
+"""Flag of DATA: the chunk is the last fragment of a message."""
 FIRST: Final = 2
-"""The first fragment of a message."""
+"""Flag of DATA: the chunk is the first fragment of a message."""
 UNORDERED: Final = 4
 IMMEDIATE: Final = 8
-"""The sender wants a SACK at once."""
+"""Flag of DATA: the sender asks for a SACK at once."""
 
 TAG_REFLECTED: Final = 1
 """The flag T of ABORT and SHUTDOWN COMPLETE: the verification tag is the receiver's own (RFC 9260 section 8.5.1)."""
@@ -87,8 +87,8 @@ _CHECKSUM: Final = struct.Struct("<L")
 _CHUNK_HEADER: Final = struct.Struct("!BBH")
 _DATA: Final = struct.Struct("!BBHLHHL")
 DATA_VALUE: Final = struct.Struct("!LHHL")
-"""What precedes the payload of a DATA chunk: its TSN, its stream, its stream sequence number and the payload protocol
-identifier (RFC 9260 section 3.3.1)."""
+"""The fields before the payload of a DATA chunk: TSN, stream, stream sequence number and payload protocol identifier (RFC 9260
+section 3.3.1)."""
 _INIT: Final = struct.Struct("!LLHHL")
 _SACK: Final = struct.Struct("!BBHLLHH")
 _SACK_VALUE: Final = struct.Struct("!LLHH")
@@ -99,11 +99,11 @@ _PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 
 
 class MalformedPacket(ValueError):
-    """What arrived is no packet of this association, or not a valid one; it is dropped, as far as it was not handled."""
+    """A packet is malformed, or not one of this association. Chunks that were not handled before the error are dropped."""
 
 
 RawChunk = tuple[int, int, int, int]
-"""Type, flags, and where in the datagram the value begins and ends."""
+"""Type, flags, and the positions in the datagram at which the value begins and ends."""
 
 
 class Init(NamedTuple):
@@ -118,7 +118,7 @@ class Init(NamedTuple):
 
     @classmethod
     def parse(cls, value: bytes) -> Init:
-        """Read it.
+        """Parse the value.
 
         Raises:
             MalformedPacket: It is too short, or has no tag or no streams (RFC 9260 section 3.3.2).
@@ -132,7 +132,7 @@ class Init(NamedTuple):
         return parsed
 
     def serialize(self, kind: int) -> bytes:
-        """The chunk of a type."""
+        """Serialise the chunk, with the type of an INIT or INIT ACK."""
         return chunk(kind, 0, _INIT.pack(*self[:5]) + self.parameters)
 
 
@@ -142,15 +142,15 @@ class Sack(NamedTuple):
     cumulative_tsn: int
     window: int
     gaps: Sequence[tuple[int, int]]
-    """Runs that were received beyond the cumulative TSN, as offsets from it."""
+    """The runs of TSNs received beyond the cumulative TSN, as offsets from it."""
     duplicates: Sequence[int]
 
     @classmethod
     def parse(cls, value: bytes) -> Sack:
-        """Read its value.
+        """Parse the value.
 
         Raises:
-            MalformedPacket: It is shorter than it says.
+            MalformedPacket: It is shorter than its counts say.
         """
         if len(value) < _SACK_VALUE.size:
             raise MalformedPacket("a SACK is too short")
@@ -164,7 +164,7 @@ class Sack(NamedTuple):
         return cls(cumulative_tsn, window, list(zip(bounds[::2], bounds[1::2], strict=True)), duplicates)
 
     def serialize(self) -> bytes:
-        """The chunk."""
+        """Serialise the chunk."""
         gaps, duplicates = self.gaps, self.duplicates
         size = _SACK.size + 4 * (len(gaps) + len(duplicates))
         header = _SACK.pack(SACK, 0, size, self.cumulative_tsn, self.window, len(gaps), len(duplicates))
@@ -177,14 +177,14 @@ class ForwardTsn(NamedTuple):
 
     cumulative_tsn: int
     streams: Sequence[tuple[int, int]]
-    """Each stream whose ordered messages are skipped, and the sequence number of the last of them."""
+    """The streams whose ordered messages are skipped, each with the sequence number of the last skipped message."""
 
     @classmethod
     def parse(cls, value: bytes) -> ForwardTsn:
-        """Read its value.
+        """Parse the value.
 
         Raises:
-            MalformedPacket: It does not consist of pairs.
+            MalformedPacket: Its length is wrong.
         """
         if len(value) < _TSN.size or len(value) % 4:
             raise MalformedPacket("a FORWARD TSN has a wrong length")
@@ -192,41 +192,41 @@ class ForwardTsn(NamedTuple):
         return cls(_TSN.unpack_from(value)[0], list(zip(numbers[::2], numbers[1::2], strict=True)))
 
     def serialize(self) -> bytes:
-        """The chunk."""
+        """Serialise the chunk."""
         numbers = [number for pair in self.streams for number in pair]
         return chunk(FORWARD_TSN, 0, _TSN.pack(self.cumulative_tsn) + struct.pack(f"!{len(numbers)}H", *numbers))
 
 
 def chunk(kind: int, flags: int = 0, value: bytes = b"") -> bytes:
-    """A chunk, padded to a multiple of four bytes."""
+    """Make a chunk, padded to a multiple of four bytes."""
     return _CHUNK_HEADER.pack(kind, flags, CHUNK_HEADER_BYTES + len(value)) + value + _PADDING[len(value) % 4]
 
 
 def data_chunk(flags: int, tsn: int, stream: int, ssn: int, identifier: int, payload: bytes) -> bytes:
-    """A DATA chunk (RFC 9260 section 3.3.1), padded."""
+    """Make a DATA chunk (RFC 9260 section 3.3.1), padded to a multiple of four bytes."""
     size = len(payload)
     header = _DATA.pack(DATA, flags, DATA_HEADER_BYTES + size, tsn, stream, ssn, identifier)
     return header + payload + _PADDING[size % 4]
 
 
 def plain_sack(cumulative_tsn: int, window: int) -> bytes:
-    """A SACK that tells of no gaps and no duplicates."""
+    """Make a SACK without gaps and duplicates."""
     return _SACK.pack(SACK, 0, _SACK.size, cumulative_tsn, window, 0, 0)
 
 
 def shutdown_chunk(cumulative_tsn: int) -> bytes:
-    """A SHUTDOWN (RFC 9260 section 3.3.8)."""
+    """Make a SHUTDOWN chunk (RFC 9260 section 3.3.8)."""
     return chunk(SHUTDOWN, 0, _TSN.pack(cumulative_tsn))
 
 
 def packet(source: int, destination: int, tag: int, chunks: Iterable[bytes]) -> bytes:
-    """A packet (RFC 9260 section 3.1).
+    """Make a packet (RFC 9260 section 3.1).
 
     Args:
         source: The port of this end.
-        destination: That of the peer.
+        destination: The port of the peer.
         tag: The verification tag.
-        chunks: Each padded.
+        chunks: The padded chunks.
     """
     header = _PACKET_HEADER.pack(source, destination, tag)
     body = b"".join(chunks)
@@ -234,12 +234,12 @@ def packet(source: int, destination: int, tag: int, chunks: Iterable[bytes]) -> 
 
 
 def parse_packet(datagram: bytes, source: int, destination: int) -> tuple[int, list[RawChunk]]:
-    """Read a packet.
+    """Parse a packet.
 
     Args:
         datagram: The packet.
-        source: The port that it must come from.
-        destination: The port that it must be meant for.
+        source: The source port that it must have.
+        destination: The destination port that it must have.
 
     Returns:
         The verification tag, and the chunks.
@@ -268,7 +268,7 @@ def parse_packet(datagram: bytes, source: int, destination: int) -> tuple[int, l
 
 
 def parse_cumulative_tsn(value: bytes) -> int:
-    """Read the value of a SHUTDOWN.
+    """Parse the value of a SHUTDOWN.
 
     Raises:
         MalformedPacket: It is too short.

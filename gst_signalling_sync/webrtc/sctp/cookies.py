@@ -1,4 +1,4 @@
-"""State cookies (RFC 9260 sections 5.1.3 and 5.2.4): what an INIT said, kept by its sender instead of here."""
+"""State cookies (RFC 9260 sections 5.1.3 and 5.2.4): the contents of an INIT, which its sender keeps instead of this end."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _SIGNATURE_BYTES: Final = 32
 
 
 class Cookie(NamedTuple):
-    """What an association begins with.
+    """The initial state of an association.
 
     Attributes:
-        made_at: When the cookie was made, in seconds of the clock of the association.
+        made_at: Time at which the cookie was made, in seconds on the clock of the association.
         tag: The verification tag of this end.
         first_tsn: The first TSN of this end.
-        peer_tag: That of the peer.
-        peer_first_tsn: Its first TSN.
-        peer_window: Bytes that it has room for.
-        outgoing_streams: Streams that it sends on.
-        incoming_streams: Streams that it takes.
-        takes_forward_tsn: Whether it knows of FORWARD TSN.
-        takes_re_config: Whether it knows of RE-CONFIG.
-        tie_tag: The tag of the association that there was when the INIT came, 0 if there was none.
-        peer_tie_tag: That of its peer.
+        peer_tag: The verification tag of the peer.
+        peer_first_tsn: The first TSN of the peer.
+        peer_window: The peer's receive window, in bytes.
+        outgoing_streams: Number of streams that the peer sends on.
+        incoming_streams: Number of streams that the peer accepts.
+        takes_forward_tsn: Whether the peer supports FORWARD TSN.
+        takes_re_config: Whether the peer supports RE-CONFIG.
+        tie_tag: This end's tag of the association that existed when the INIT came; 0: there was none.
+        peer_tie_tag: The peer's tag of that association; 0: there was none.
     """
 
     made_at: float
@@ -45,22 +45,22 @@ class Cookie(NamedTuple):
 
 
 class Cookies:
-    """Makes cookies that it knows again.
+    """Makes cookies and verifies them.
 
     Args:
-        secret: Known to nobody else.
+        secret: The key of the signatures.
     """
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
     def seal(self, cookie: Cookie) -> bytes:
-        """The cookie for the wire."""
+        """Serialise and sign a cookie."""
         fields = _FIELDS.pack(*cookie)
         return hmac.digest(self._secret, fields, "sha256") + fields
 
     def open(self, sealed: bytes) -> Cookie | None:
-        """The cookie, None if it is none of these."""
+        """Verify and parse a cookie; None: its signature is wrong."""
         if len(sealed) != _SIGNATURE_BYTES + _FIELDS.size:
             return None
         signature, fields = sealed[:_SIGNATURE_BYTES], sealed[_SIGNATURE_BYTES:]

@@ -1,4 +1,4 @@
-"""The Data Channel Establishment Protocol (RFC 8832): how a channel is announced on its stream."""
+"""The Data Channel Establishment Protocol (DCEP, RFC 8832), by which a channel is announced on its stream."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 DCEP: Final = 50
-"""Payload protocol identifiers (RFC 8831 section 8)."""
+"""Payload protocol identifiers of RFC 8831 section 8; this is that of DCEP."""
 STRING: Final = 51
 BINARY: Final = 53
 STRING_EMPTY: Final = 56
@@ -37,7 +37,7 @@ _HEADER: Final = struct.Struct("!BBHLHH")
 
 
 class MalformedOpen(ValueError):
-    """A DATA_CHANNEL_OPEN does not say what it must."""
+    """A DATA_CHANNEL_OPEN is malformed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,11 @@ class Open:
 
     Attributes:
         label: The channel's label.
-        protocol: The name of its subprotocol.
-        ordered: Whether messages arrive in the order sent.
-        max_retransmits: Retransmissions after which a message is given up; None: unlimited.
-        life_time: Milliseconds after which a message is given up; None: unlimited.
-        priority: RFC 8831 section 6.4.
+        protocol: Name of its subprotocol. Defaults to the empty string.
+        ordered: Whether messages arrive in the order in which they were sent. Defaults to True.
+        max_retransmits: Maximum number of retransmissions of a message. Defaults to no maximum.
+        life_time: Maximum time for transmissions of a message, in milliseconds. Defaults to no maximum.
+        priority: Priority of the channel (RFC 8831 section 6.4). Defaults to 0.
     """
 
     label: str
@@ -62,10 +62,10 @@ class Open:
 
     @classmethod
     def parse(cls, data: bytes) -> Open:
-        """Read one.
+        """Parse a message.
 
         Raises:
-            MalformedOpen: It is too short for what it says, of an unknown channel type, or not UTF-8.
+            MalformedOpen: It is shorter than its lengths say, has an unknown channel type, or is not UTF-8.
         """
         if len(data) < _HEADER.size:
             raise MalformedOpen("a DATA_CHANNEL_OPEN is too short")
@@ -91,10 +91,10 @@ class Open:
         )
 
     def serialize(self) -> bytes:
-        """The message.
+        """Serialise the message.
 
         Raises:
-            ValueError: Both limits are set, or one of label and protocol has more than 65,535 bytes.
+            ValueError: Both maxima are set, or the label or the protocol has more than 65,535 bytes.
         """
         if self.max_retransmits is not None and self.life_time is not None:
             raise ValueError("a channel must not have both a number of retransmissions and a lifetime")

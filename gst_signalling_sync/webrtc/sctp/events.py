@@ -1,4 +1,4 @@
-"""What an association tells whoever drives it."""
+"""The events of an association, for its driver."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = [
 
 
 class Established(NamedTuple):
-    """The association is established; messages travel from now on."""
+    """The association is established, so that messages are sent from now on."""
 
     streams: int
-    """How many each end may send on: the fewer of what both ends take."""
+    """The number of streams that each end may send on: the minimum of what both ends accept."""
 
 
 class Received(NamedTuple):
@@ -38,13 +38,13 @@ class Received(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """Messages have left the queue, each with all of its fragments; of those that tell, see `Message`."""
+    """All fragments of these messages were sent. Only messages with `Message.tells_when_sent` are listed."""
 
     messages: Sequence[Message]
 
 
 class Expired(NamedTuple):
-    """Messages were given up (RFC 3758)."""
+    """Messages were abandoned (RFC 3758)."""
 
     messages: Sequence[Message]
 
@@ -56,7 +56,7 @@ class Acknowledged(NamedTuple):
 
 
 class IncomingReset(NamedTuple):
-    """The peer has reset its outgoing streams (RFC 6525 section 5.2.2); all that preceded it was received."""
+    """The peer has reset its outgoing streams (RFC 6525 section 5.2.2). All messages before the reset were received."""
 
     streams: Sequence[int]
 
@@ -73,20 +73,20 @@ class HeartbeatAnswered(NamedTuple):
 
     number: int
     round_trip: float
-    """In seconds."""
+    """The round trip, in seconds."""
 
 
 class PeerLeft(NamedTuple):
-    """The peer ends the association (RFC 9260 section 9); `Closed` follows, after a SHUTDOWN once both ends are done."""
+    """The peer ends the association (RFC 9260 section 9). `Closed` follows; after a SHUTDOWN, once both ends are done."""
 
     by: Literal["abort", "shutdown"]
 
 
 class Closed(NamedTuple):
-    """The association has ended; nothing follows."""
+    """The association has ended. This is the last event."""
 
     error: str | None
-    """Why, where neither end wanted it."""
+    """Why it failed; None: one of the ends ended it."""
 
 
 Event = (

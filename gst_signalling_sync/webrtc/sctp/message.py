@@ -1,4 +1,4 @@
-"""`Message`: a message from when it is queued until the peer has acknowledged it."""
+"""`Message`: a user message (RFC 9260), from the queue to its acknowledgement."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ class Message:
         stream: The stream identifier.
         identifier: The payload protocol identifier.
         data: The payload.
-        ordered: Whether it is delivered in the order sent within its stream.
-        expires_at: When it is given up unless it was acknowledged, on the clock of the association (RFC 3758 section 4.1).
-        max_retransmits: Retransmissions after which it is given up (RFC 7496 section 3.2).
-        context: What the sender wants to find in events.
+        ordered: Whether it is delivered in the order of sending within its stream.
+        expires_at: Time at which it expires unless it was acknowledged, on the clock of the association (RFC 3758 section 4.1).
+        max_retransmits: Maximum number of retransmissions (RFC 7496 section 3.2).
+        context: Any object of the sender.
         ssn: The stream sequence number, once a fragment was sent.
-        first_tsn: The TSN of the first fragment, once it was sent; -1 before.
+        first_tsn: The TSN of the first fragment; -1: it was not sent yet.
         offset: Bytes that were sent at least once.
-        tells_when_sent: Whether `Sent` tells when its last fragment was sent.
-        is_abandoned: Whether it was given up.
+        tells_when_sent: Whether there is an event `Sent` for it once its last fragment was sent.
+        is_abandoned: Whether it was abandoned.
     """
 
     __slots__ = (

@@ -1,9 +1,9 @@
-"""`Outstanding`: chunks that the peer has not acknowledged, and which of them are lost.
+"""`Outstanding`: chunks that the peer has not acknowledged, and loss detection (RFC 9260 section 7.2.4; RACK: RFC 8985).
 
-RFC 9260 section 7.2.4 finds a loss by three acknowledgements of what was sent later, in the order of TSNs. Here it is the order
-of sending, so that a retransmission that is lost is found likewise, and time counts too (RACK, RFC 8985): what was sent a part
-of a round trip before something that has arrived is lost, though fewer packets than three follow it. On a link that reorders,
-which is noticed, time alone counts. Whatever is decided costs work in proportion to the chunks that it concerns.
+RFC 9260 finds a loss by three acknowledgements of later TSNs. This uses the order of sending instead of that of TSNs, so that
+it finds lost retransmissions too. Time counts as well (RACK): a chunk is lost if another one that was sent a fraction of a
+round trip later has arrived, even if fewer than three packets follow. On a link that is found to reorder packets, only time
+counts. The work is in proportion to the chunks that a decision concerns.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ __all__ = ["ABANDONED", "ACKNOWLEDGED", "IN_FLIGHT", "LOST", "Outcome", "Outstan
 
 IN_FLIGHT: Final = 0
 ACKNOWLEDGED: Final = 1
-"""By a gap block."""
+"""The chunk is acknowledged by a gap block, and not by the cumulative TSN."""
 LOST: Final = 2
 ABANDONED: Final = 3
 
 _MISSING_REPORTS: Final = 3
-"""RFC 9260 section 7.2.4."""
+"""Acknowledgements of later chunks that show a loss (RFC 9260 section 7.2.4)."""
 
 _MIN_REORDERING: Final = 0.002
-"""Seconds. Less than what a processor may keep one of two packets waiting for."""
+"""Minimum of the reordering window, in seconds. A shorter one would take the delay by a busy processor for a loss."""
 
 _MAX_REORDERING_STEPS: Final = 16
 _RECOVERIES_PER_STEP: Final = 16
-"""RFC 8985 section 6.2, step 4."""
+"""Recoveries after which the reordering window shrinks by a step (RFC 8985 section 6.2, step 4)."""
 
 
 class SentChunk:
@@ -38,14 +38,14 @@ class SentChunk:
 
     Attributes:
         tsn: Its TSN, which does not wrap.
-        message: The message that it is a part of.
-        is_last: Whether it ends its message.
-        wire: The chunk, padded.
+        message: The message of which it is a fragment.
+        is_last: Whether it is the last fragment of its message.
+        wire: The padded chunk.
         state: `IN_FLIGHT`, `ACKNOWLEDGED`, `LOST` or `ABANDONED`.
-        transmissions: How often it was sent.
-        sent_at: When it was sent last.
-        packet: The number of the packet that it was sent in last.
-        missing: Acknowledgements since that told of something sent later.
+        transmissions: Number of transmissions.
+        sent_at: Time of its last transmission.
+        packet: Number of the packet of its last transmission.
+        missing: Number of acknowledgements since then of chunks that were sent later.
     """
 
     __slots__ = ("is_last", "message", "missing", "packet", "sent_at", "state", "transmissions", "tsn", "wire")
@@ -62,20 +62,20 @@ class SentChunk:
         self.missing = 0
 
     def with_flag_immediate(self) -> bytes:
-        """The chunk, with the wish that it be acknowledged at once (RFC 9260 section 6.2)."""
+        """The padded chunk with the flag I, which asks for an acknowledgement at once (RFC 9260 section 6.2)."""
         wire = self.wire
         return wire[:1] + bytes((wire[1] | IMMEDIATE,)) + wire[2:]
 
 
 class Outcome:
-    """What an acknowledgement has changed.
+    """The effect of an acknowledgement.
 
     Attributes:
-        size: Bytes that it acknowledges for the first time.
-        has_advanced: Whether the cumulative TSN has.
-        newest_packet: The number of the latest packet that it acknowledges something of for the first time; -1: none.
-        round_trip: A measurement in seconds, if there is one.
-        streams: Those of the messages that are acknowledged by the cumulative TSN.
+        size: Newly acknowledged bytes.
+        has_advanced: Whether the cumulative TSN has advanced.
+        newest_packet: The number of the latest packet with newly acknowledged chunks; -1: there is none.
+        round_trip: A measured round trip, in seconds; None: there is none.
+        streams: The streams of messages that are newly acknowledged by the cumulative TSN.
     """
 
     __slots__ = ("has_advanced", "newest_packet", "round_trip", "size", "streams")
@@ -89,10 +89,10 @@ class Outcome:
 
 
 class Outstanding:
-    """What was sent and is not acknowledged by the cumulative TSN.
+    """The chunks that were sent and are not acknowledged by the cumulative TSN.
 
     Args:
-        first_tsn: That of this end.
+        first_tsn: The first TSN of this end.
     """
 
     def __init__(self, first_tsn: int) -> None:
@@ -101,20 +101,20 @@ class Outstanding:
 
         self.next_tsn = first_tsn
         self.in_flight_bytes = 0
-        """What is under way, with the headers of chunks."""
+        """Bytes under way, with the headers of chunks."""
 
         self.loss_at: float | None = None
-        """When something counts as lost unless it is acknowledged before."""
+        """When a chunk counts as lost unless it is acknowledged before; None: there is no such chunk."""
 
         self.chunks: dict[int, SentChunk] = {}
-        """The chunks by their TSNs, which are in order."""
+        """The chunks by TSN, in the order of TSNs."""
 
         self.under_way: dict[int, SentChunk] = {}
-        """Those under way, in the order of sending."""
+        """The chunks under way by TSN, in the order of sending."""
 
         self._gaps: list[tuple[int, int]] = []
         self._measure_from = first_tsn
-        # Of what was sent last of all that has arrived.
+        # The packet number and the round trip of the latest packet that has arrived.
         self._arrived_packet = -1
         self._arrived_round_trip = 0.0
         self._sees_reordering = False
@@ -123,7 +123,7 @@ class Outstanding:
 
     @property
     def packets_in_flight(self) -> int:
-        """About how many packets are under way; counts no further than the first of them needs."""
+        """The approximate number of packets under way, from the packet numbers of the first and the last chunk."""
         if not self.under_way:
             return 0
         first = next(iter(self.under_way.values()))
@@ -133,21 +133,21 @@ class Outstanding:
     # Sending.
 
     def add(self, message: Message, is_last: bool, wire: bytes, now: float, packet: int) -> None:
-        """Take a chunk that is sent now, with `next_tsn`."""
+        """Add a chunk that is sent now, with the TSN `next_tsn`."""
         tsn = self.next_tsn
         self.next_tsn = tsn + 1
         self.chunks[tsn] = self.under_way[tsn] = SentChunk(tsn, message, is_last, wire, now, packet)
         self.in_flight_bytes += len(wire)
 
     def add_abandoned(self, message: Message) -> None:
-        """Give the rest of an abandoned message, which is never sent, the next TSN."""
+        """Give the next TSN to the rest of an abandoned message, which is never sent."""
         chunk = SentChunk(self.next_tsn, message, True, b"", 0.0, -1)
         chunk.state = ABANDONED
         self.chunks[self.next_tsn] = chunk
         self.next_tsn += 1
 
     def send_again(self, chunk: SentChunk, now: float, packet: int) -> None:
-        """Take note that a chunk is sent once more."""
+        """Record a retransmission of a chunk."""
         if chunk.state == IN_FLIGHT:
             del self.under_way[chunk.tsn]
         else:
@@ -160,13 +160,13 @@ class Outstanding:
         self.under_way[chunk.tsn] = chunk
 
     def lose(self, chunk: SentChunk) -> None:
-        """Take a chunk for lost."""
+        """Mark a chunk as lost."""
         del self.under_way[chunk.tsn]
         self.in_flight_bytes -= len(chunk.wire)
         chunk.state = LOST
 
     def abandon(self, chunk: SentChunk) -> None:
-        """Give a chunk up (RFC 3758 section 3.5, A3)."""
+        """Mark a chunk as abandoned (RFC 3758 section 3.5, A3)."""
         if chunk.state == IN_FLIGHT:
             self.lose(chunk)
         chunk.state = ABANDONED
@@ -180,16 +180,16 @@ class Outstanding:
     def acknowledge(
         self, cumulative: int, gaps: list[tuple[int, int]], now: float, minimum: float | None
     ) -> Outcome | None:
-        """Take an acknowledgement.
+        """Handle an acknowledgement.
 
         Args:
             cumulative: The peer's cumulative TSN.
-            gaps: Runs that it has received beyond, as offsets from it, in order.
-            now: The time.
-            minimum: The shortest round trip that was measured, in seconds.
+            gaps: The runs of TSNs received beyond it, as offsets from it, in order.
+            now: The time, in seconds.
+            minimum: The shortest measured round trip, in seconds; None: none was measured yet.
 
         Returns:
-            What it has changed; None where it is an old one, or acknowledges what was not sent.
+            Its effect; None: it is outdated, or acknowledges chunks that were not sent.
         """
         if cumulative < self.cumulative or cumulative >= self.next_tsn:
             return None
@@ -227,20 +227,20 @@ class Outstanding:
         if newest is not None:
             outcome.newest_packet = newest.packet
             if newest.transmissions == 1 and newest.tsn >= self._measure_from:
-                # Once per round trip (RFC 9260 section 6.3.1, C4).
+                # A round trip is measured once per round trip (RFC 9260 section 6.3.1, C4).
                 outcome.round_trip = now - newest.sent_at
                 self._measure_from = self.next_tsn
             self._note_arrival(newest, now, minimum)
         return outcome
 
     def _newly_received(self, gaps: list[tuple[int, int]]) -> Iterator[SentChunk]:
-        """The chunks in gap blocks that were not in those of the acknowledgement before."""
+        """The chunks in gap blocks that were not in the gap blocks of the previous acknowledgement."""
         cumulative, highest = self.cumulative, self.next_tsn - 1
         before, self._gaps = self._gaps, []
         index = 0
         last = cumulative
         for begin, end in gaps:
-            # Those that overlap tell of no chunk twice.
+            # Overlapping gap blocks must not yield a chunk twice.
             first, last = max(cumulative + begin, last + 1), max(min(cumulative + end, highest), last)
             if first > last:
                 continue
@@ -260,11 +260,11 @@ class Outstanding:
                 tsn = new + 1
 
     def _note_order(self, chunk: SentChunk, now: float, minimum: float | None) -> None:
-        """See what it tells that a chunk arrived behind one that was sent later."""
+        """Detect reordering, since a chunk has arrived after one that was sent later."""
         if chunk.transmissions == 1:
             self._sees_reordering = True
         elif chunk.transmissions == 2 and minimum is not None and now - chunk.sent_at < minimum / 2:
-            # It is the first transmission that arrived: the second was too early.
+            # The first transmission has arrived, so the second one was too early.
             self._sees_reordering = True
             self._reordering_steps = min(self._reordering_steps + 1, _MAX_REORDERING_STEPS)
             self._recoveries = 0
@@ -272,20 +272,23 @@ class Outstanding:
     def _note_arrival(self, chunk: SentChunk, now: float, minimum: float | None) -> None:
         round_trip = now - chunk.sent_at
         if chunk.transmissions > 1 and minimum is not None and round_trip < minimum:
-            # It may be the transmission before that arrived (RFC 8985 section 6.2, step 2).
+            # An earlier transmission may have arrived (RFC 8985 section 6.2, step 2).
             return
         if chunk.packet > self._arrived_packet:
             self._arrived_packet = chunk.packet
             self._arrived_round_trip = round_trip
 
     def find_losses(self, now: float, minimum: float, smoothed: float, newest_packet: int = -1) -> list[SentChunk]:
-        """The chunks that count as lost now, each told once; sets `loss_at` for those that may soon.
+        """Mark chunks as lost, and set `loss_at` for those that may be lost soon.
 
         Args:
-            now: The time.
-            minimum: The shortest round trip that was measured, in seconds.
-            smoothed: The smoothed one.
-            newest_packet: `Outcome.newest_packet` of the acknowledgement that is the reason to ask, if one is.
+            now: The time, in seconds.
+            minimum: The shortest measured round trip, in seconds.
+            smoothed: The smoothed round trip, in seconds.
+            newest_packet: `Outcome.newest_packet` of the present acknowledgement. Defaults to -1: there is none.
+
+        Returns:
+            The chunks that are marked now.
         """
         self.loss_at = None
         lost: list[SentChunk] = []
@@ -302,7 +305,7 @@ class Outstanding:
             if chunk.missing >= needed or chunk.sent_at + wait <= now:
                 lost.append(chunk)
             elif self.loss_at is None:
-                # Those behind it were sent later.
+                # The chunks after it were sent later.
                 self.loss_at = chunk.sent_at + wait
         for chunk in lost:
             self.lose(chunk)
@@ -317,9 +320,12 @@ class Outstanding:
             self._reordering_steps = max(1, self._reordering_steps - 1)
 
     def lose_all(self) -> list[SentChunk]:
-        """Take everything for lost that the last acknowledgement does not tell of, also what one before it told of.
+        """Mark all chunks as lost that the last acknowledgement does not report, even if an earlier one did.
 
-        A peer may drop what it has acknowledged in a gap block (RFC 9260 section 6.2.1).
+        A peer may drop chunks that it has acknowledged in a gap block (RFC 9260 section 6.2.1).
+
+        Returns:
+            The chunks that are marked now.
         """
         self.loss_at = None
         lost = list(self.under_way.values())

@@ -1,4 +1,4 @@
-"""Parameters and error causes: what is of variable length in chunks (RFC 9260 sections 3.2.1 and 3.3.10)."""
+"""Parameters and error causes, which have a variable length (RFC 9260 sections 3.2.1 and 3.3.10)."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ HEARTBEAT_INFORMATION: Final = 1
 STATE_COOKIE: Final = 7
 UNRECOGNIZED_PARAMETER: Final = 8
 SUPPORTED_EXTENSIONS: Final = 0x8008
-"""RFC 5061 section 4.2.7."""
+"""The parameter of RFC 5061 section 4.2.7."""
 FORWARD_TSN_SUPPORTED: Final = 0xC000
-"""RFC 3758 section 3.1."""
+"""The parameter of RFC 3758 section 3.1."""
 
 INVALID_STREAM: Final = 1
 STALE_COOKIE: Final = 3
@@ -49,12 +49,15 @@ _HEADER: Final = struct.Struct("!HH")
 
 
 def parameter(kind: int, value: bytes = b"") -> bytes:
-    """A parameter or error cause, padded to a multiple of four bytes."""
+    """Make a parameter or error cause, padded to a multiple of four bytes."""
     return _HEADER.pack(kind, _HEADER.size + len(value)) + value + bytes(-len(value) & 3)
 
 
 def parse_parameters(value: bytes) -> Iterator[tuple[int, bytes]]:
-    """Read parameters or error causes, each as its type and its value.
+    """Parse parameters or error causes.
+
+    Yields:
+        The type and the value of each.
 
     Raises:
         MalformedPacket: The length of one is wrong.

@@ -1,4 +1,4 @@
-"""`PartialReliability`: messages that are given up, and how the peer is told (RFC 3758 section 3.5, RFC 7496)."""
+"""`PartialReliability`: abandoned messages, and the FORWARD TSN that reports them (RFC 3758 section 3.5, RFC 7496)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .serial import SSN_MASK, TSN_MASK
 __all__ = ["PartialReliability", "has_expired"]
 
 _MAX_STREAMS: Final = 256
-"""Streams that one FORWARD TSN tells of, so that it fits into a packet with others; more need another one."""
+"""Maximum number of streams in one FORWARD TSN, so that it fits into a packet with other chunks."""
 
 
 def has_expired(message: Message, transmissions: int, now: float) -> bool:
-    """Whether a message is given up rather than sent again.
+    """Whether a message is abandoned instead of sent again.
 
     Args:
         message: The message.
-        transmissions: How often the chunk of it that is lost was sent.
-        now: The time.
+        transmissions: Number of transmissions of its lost chunk.
+        now: The time, in seconds.
     """
     if message.expires_at is not None and message.expires_at <= now:
         return True
@@ -29,10 +29,10 @@ def has_expired(message: Message, transmissions: int, now: float) -> bool:
 
 
 class PartialReliability:
-    """What the peer must be told of messages that were given up.
+    """The abandoned messages that the peer has to be told of.
 
     Args:
-        outstanding: What was sent.
+        outstanding: The chunks that were sent.
     """
 
     def __init__(self, outstanding: Outstanding) -> None:
@@ -41,30 +41,30 @@ class PartialReliability:
         self._streams: dict[int, tuple[int, int]] = {}
         self._sent_at: float | None = None
         self.is_due = False
-        """Whether a FORWARD TSN must be sent now."""
+        """Whether a FORWARD TSN is due."""
 
         self.is_active = False
-        """Whether anything was given up since all was acknowledged; without it, acknowledgements change nothing here."""
+        """Whether a message was abandoned since all were acknowledged. If not, acknowledgements have no effect here."""
 
     @property
     def is_unacknowledged(self) -> bool:
-        """Whether the peer has not come to where it was told to."""
+        """Whether the peer has not acknowledged the Advanced.Peer.Ack.Point."""
         return self._point > self._outstanding.cumulative
 
     def abandon(self, message: Message) -> None:
-        """Give up what was sent of a message, and the rest of it."""
+        """Abandon a message: the chunks that were sent, and the rest of it."""
         message.is_abandoned = self.is_active = True
         tsn = max(message.first_tsn, self._outstanding.cumulative + 1)
         while (chunk := self._outstanding.chunks.get(tsn)) is not None and chunk.message is message:
             self._outstanding.abandon(chunk)
             tsn += 1
         if message.offset < len(message.data):
-            # The peer has what is before it, and would wait for the end forever.
+            # The peer has the beginning of the message, and would wait for the end forever.
             self._outstanding.add_abandoned(message)
         self.advance()
 
     def advance(self) -> None:
-        """Move the Advanced.Peer.Ack.Point over what was given up (C2); what it has come to is to be told (C3)."""
+        """Move the Advanced.Peer.Ack.Point over abandoned chunks (C2). If it moves, a FORWARD TSN is due (C3)."""
         outstanding = self._outstanding
         self._point = max(self._point, outstanding.cumulative)
         if self._point == outstanding.cumulative and self._streams:
@@ -79,11 +79,11 @@ class PartialReliability:
                 self._streams[chunk.message.stream] = (chunk.message.ssn, chunk.tsn)
 
     def on_acknowledged(self, now: float, round_trip: float) -> None:
-        """Take note of an acknowledgement: what it does not show to have come to the peer is told again (C3).
+        """Handle an acknowledgement. If it does not cover the last FORWARD TSN, another one is due (C3).
 
         Args:
-            now: The time.
-            round_trip: Seconds within which an answer may come.
+            now: The time, in seconds.
+            round_trip: Seconds that the acknowledgement of a FORWARD TSN may take.
         """
         cumulative = self._outstanding.cumulative
         if self._streams:
@@ -96,13 +96,13 @@ class PartialReliability:
             self.is_active = False
 
     def on_timeout(self) -> None:
-        """Have the peer told again, as nothing was acknowledged for a retransmission timeout (A5)."""
+        """Handle a retransmission timeout, after which another FORWARD TSN is due (A5)."""
         self.advance()
         if self.is_unacknowledged:
             self.is_due = True
 
     def forward_tsn(self, now: float) -> bytes:
-        """The chunk, which then is no longer due."""
+        """Take the FORWARD TSN chunk, which is then no longer due."""
         self.is_due = False
         self._sent_at = now
         streams = [(stream, ssn & SSN_MASK) for stream, (ssn, _) in self._streams.items()]

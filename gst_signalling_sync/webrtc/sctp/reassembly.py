@@ -1,7 +1,7 @@
-"""Messages from fragments, and their order within a stream (RFC 9260 sections 6.5, 6.6 and 6.9).
+"""`Reassembly`: messages from fragments, and their order within a stream (RFC 9260 sections 6.5, 6.6 and 6.9).
 
-The fragments of a message have consecutive TSNs, whatever its stream. So fragments are joined to runs by their TSN alone, each
-in constant time, and what is complete waits for those before it in its stream.
+The fragments of a message have consecutive TSNs. So fragments are joined to runs by TSN, each in constant time, and a complete
+message waits for those before it in its stream.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from .serial import SSN_MASK, nearest_ssn
 __all__ = ["PIECE_BYTES", "Reassembly"]
 
 PIECE_BYTES: Final = 64
-"""What a piece that waits costs beyond its payload, so that a peer cannot fill the memory with pieces of a byte."""
+"""Bytes that a waiting fragment or message counts in addition to its payload, so that a peer cannot fill the memory with tiny
+ones."""
 
 _RUN_BYTES: Final = 1024
-"""What a run of fragments costs beyond its pieces."""
+"""Bytes that a run of fragments counts in addition to its fragments."""
 
 
 _WHOLE: Final = FIRST | LAST
 
 
 class _Run:
-    """Fragments with consecutive TSNs of one message."""
+    """Fragments of one message with consecutive TSNs."""
 
     __slots__ = (
         "first",
@@ -53,13 +54,13 @@ class _Run:
         self.size = len(payload) + PIECE_BYTES + _RUN_BYTES
 
     def is_of_same_message(self, other: _Run) -> bool:
-        """Whether both can be parts of one message."""
+        """Whether both runs can be parts of one message."""
         return (self.stream, self.unordered) == (other.stream, other.unordered) and (
             self.unordered or self.ssn == other.ssn
         )
 
     def join(self, following: _Run) -> _Run:
-        """Join this run and the one behind it; the longer one is kept, and the shorter one moved into it."""
+        """Join this run and the one after it. The shorter run is moved into the longer one, which is returned."""
         if len(self.fragments) >= len(following.fragments):
             self.fragments.extend(following.fragments)
             self.last, self.has_last = following.last, following.has_last
@@ -74,27 +75,27 @@ class _Run:
 
 
 class Reassembly:
-    """The messages of one association that have not been delivered.
+    """The messages of one association that are not delivered yet.
 
-    `delivered` has what can be delivered, in order, for whoever takes it from there.
+    `delivered` has the messages that can be delivered, in order. The caller takes them from there.
     """
 
     def __init__(self) -> None:
         self.delivered: list[Received] = []
         self.size = 0
-        """Bytes that wait, with what keeping them costs."""
+        """Bytes that wait, with `PIECE_BYTES` and `_RUN_BYTES`."""
 
-        # What `skip` was told last, and the run that goes on behind it.
+        # The last TSN given to `skip`, and the first TSN of the run that goes on after it.
         self._skipped_to: int | None = None
         self._going_on: int | None = None
         self._by_first: dict[int, _Run] = {}
         self._by_last: dict[int, _Run] = {}
         self._next: dict[int, int] = {}
-        # Of each stream, by sequence number: complete messages that wait for others.
+        # For each stream, complete messages that wait for others, by sequence number.
         self._waiting: dict[int, dict[int, Received]] = {}
 
     def add(self, tsn: int, flags: int, stream: int, ssn: int, identifier: int, payload: bytes) -> None:
-        """Take a chunk that was not received before."""
+        """Add a chunk that was not received before."""
         if flags & _WHOLE == _WHOLE:
             self._complete(stream, ssn, flags & UNORDERED, Received(stream, identifier, payload))
             return
@@ -120,11 +121,11 @@ class Reassembly:
             self._by_first[run.first] = self._by_last[run.last] = run
 
     def skip(self, cumulative_tsn: int, streams: Mapping[int, int]) -> None:
-        """Give up what the peer has given up (RFC 3758 section 3.6).
+        """Drop the messages that the peer has abandoned (RFC 3758 section 3.6).
 
         Args:
-            cumulative_tsn: All that is missing up to it will never come.
-            streams: Of streams whose ordered messages are skipped, the sequence number of the last one, from the wire.
+            cumulative_tsn: The new cumulative TSN. Chunks that are missing up to it will never come.
+            streams: The sequence number of the last skipped message on the wire, for each stream with skipped ordered messages.
         """
         last_skipped = {stream: nearest_ssn(ssn, self._next.get(stream, 0)) for stream, ssn in streams.items()}
         going_on = None
@@ -146,11 +147,11 @@ class Reassembly:
             self._deliver_following(stream)
 
     def _runs_up_to(self, cumulative_tsn: int) -> list[_Run]:
-        """The runs that begin up to a TSN to which is skipped, found in time that is in proportion to what is skipped."""
+        """The runs that begin up to a TSN, found in time in proportion to the number of skipped TSNs."""
         runs = self._by_first
         if self._skipped_to is None or cumulative_tsn - self._skipped_to > len(runs):
             return [run for first, run in runs.items() if first <= cumulative_tsn]
-        # Before those there is none but the one that went on: of what was skipped, nothing is taken any more.
+        # Only one run can begin before that: the one that went on. Skipped chunks are not added any more.
         firsts = range(self._skipped_to + 1, cumulative_tsn + 1)
         found = [runs[first] for first in firsts if first in runs]
         if self._going_on is not None and self._going_on in runs:
@@ -158,7 +159,7 @@ class Reassembly:
         return found
 
     def _goes_on(self, run: _Run, cumulative_tsn: int, last_skipped: Mapping[int, int]) -> bool:
-        """Whether more of a run's message may come, although what is missing up to a TSN never comes."""
+        """Whether more fragments of a run's message may come, although missing chunks up to a TSN never come."""
         if not run.has_first or run.last < cumulative_tsn:
             return False
         if run.unordered or run.stream not in last_skipped:
@@ -166,10 +167,10 @@ class Reassembly:
         return nearest_ssn(run.ssn, self._next.get(run.stream, 0)) > last_skipped[run.stream]
 
     def reset(self, streams: Collection[int]) -> None:
-        """Begin again with sequence number 0, as the peer does (RFC 6525 section 5.2.2); what waits is given up.
+        """Begin again with sequence number 0, as the peer does (RFC 6525 section 5.2.2). Waiting messages are dropped.
 
         Args:
-            streams: Of the peer; empty: all.
+            streams: Streams of the peer; empty: all streams.
         """
         for stream in list(streams or self._next.keys() | self._waiting.keys()):
             self._next.pop(stream, None)
@@ -189,7 +190,7 @@ class Reassembly:
                 self.size += len(received.data) + PIECE_BYTES
             return
         self.delivered.append(received)
-        # A number from before comes from a peer that counts wrongly; what it sends shall not wait forever.
+        # A peer that reuses an old sequence number counts wrongly. Its message is delivered, and does not wait forever.
         if ssn == expected:
             self._next[stream] = expected + 1
             if stream in self._waiting:

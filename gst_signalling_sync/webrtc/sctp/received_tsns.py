@@ -1,4 +1,4 @@
-"""`ReceivedTsns`: which TSNs were received, in runs beyond the cumulative one (RFC 9260 section 6.7)."""
+"""`ReceivedTsns`: the received TSNs, as runs beyond the cumulative TSN (RFC 9260 section 6.7)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 __all__ = ["MAX_AHEAD", "ReceivedTsns"]
 
 MAX_AHEAD: Final = 0xFFFF
-"""How far beyond the cumulative TSN an acknowledgement can tell of (RFC 9260 section 3.3.4)."""
+"""Maximum distance from the cumulative TSN that an acknowledgement can report (RFC 9260 section 3.3.4)."""
 
 
 class ReceivedTsns:
@@ -21,10 +21,10 @@ class ReceivedTsns:
 
     def __init__(self, cumulative: int) -> None:
         self.cumulative = cumulative
-        """All up to this one were received, or were given up by the peer."""
+        """The TSN up to which all were received, or abandoned by the peer."""
 
         self.has_gaps = False
-        """Whether any is missing before one that was received."""
+        """Whether a TSN is missing before one that was received."""
 
         self._firsts: list[int] = []
         self._lasts: list[int] = []
@@ -36,7 +36,7 @@ class ReceivedTsns:
         return index >= 0 and tsn <= self._lasts[index]
 
     def add(self, tsn: int) -> bool:
-        """Take note of one.
+        """Add a TSN.
 
         Returns:
             Whether it is new, and near enough to be acknowledged.
@@ -68,7 +68,7 @@ class ReceivedTsns:
         return True
 
     def skip_to(self, tsn: int) -> bool:
-        """Take what is missing up to a TSN for received (RFC 3758 section 3.6).
+        """Treat missing TSNs up to a TSN as received (RFC 3758 section 3.6).
 
         Returns:
             Whether the cumulative TSN has changed.
@@ -80,7 +80,7 @@ class ReceivedTsns:
         return True
 
     def _absorb(self) -> None:
-        """Have the cumulative TSN pass the runs that it has come to."""
+        """Move the cumulative TSN over the runs that it has reached."""
         passed = bisect_right(self._firsts, self.cumulative + 1)
         if passed:
             self.cumulative = max(self.cumulative, self._lasts[passed - 1])
@@ -91,7 +91,7 @@ class ReceivedTsns:
         """The first runs beyond the cumulative TSN, as offsets from it.
 
         Args:
-            limit: Maximum of runs.
+            limit: Maximum number of runs.
         """
         cumulative = self.cumulative
         runs = itertools.islice(zip(self._firsts, self._lasts, strict=True), limit)

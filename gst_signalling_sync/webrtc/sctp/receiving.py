@@ -1,4 +1,4 @@
-"""`Receiving`: DATA chunks of the peer, and their acknowledgement (RFC 9260 section 6.2; FORWARD TSN: RFC 3758 section 3.6)."""
+"""`Receiving`: DATA chunks of the peer and their SACKs (RFC 9260 section 6.2), and FORWARD TSN (RFC 3758 section 3.6)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .settings import Settings
 __all__ = ["Receiving", "WindowIgnored"]
 
 PACKETS_PER_SACK: Final = 2
-"""At least every second packet is acknowledged at once (RFC 9260 section 6.2)."""
+"""Packets after which an acknowledgement is sent at once: at least every second packet (RFC 9260 section 6.2)."""
 
 _MAX_GAPS: Final = 200
 _MAX_DUPLICATES: Final = 32
-"""With these an acknowledgement still fits into a packet; the peer sends again what it does not tell of."""
+"""With these maxima an acknowledgement fits into a packet. The peer sends chunks again that it does not report."""
 
 
 class WindowIgnored(Exception):
-    """The peer has sent far more than it was told there is room for."""
+    """The peer has exceeded the receive window by far."""
 
 
 class _Held:
@@ -37,10 +37,10 @@ class _Held:
 
 
 class Receiving:
-    """The peer's half of an association.
+    """The receiving half of an association.
 
     Args:
-        settings: Of the association.
+        settings: The settings of the association.
         first_tsn: The peer's first TSN.
     """
 
@@ -54,23 +54,23 @@ class Receiving:
         self._has_new = False
         self._held: _Held | None = None
         self.sack_is_due = False
-        """Whether an acknowledgement must be sent now."""
+        """Whether an acknowledgement is due."""
 
         self.sack_at: float | None = None
-        """When it must be sent at the latest."""
+        """When a delayed acknowledgement becomes due; None: there is none."""
 
     @property
     def cumulative_tsn(self) -> int:
-        """The TSN up to which all was received."""
+        """The TSN up to which all chunks were received."""
         return self._tsns.cumulative
 
     @property
     def buffered(self) -> int:
-        """Bytes that wait for others, with what keeping them costs."""
+        """Bytes of chunks and messages that wait for others, with their overhead in memory."""
         return self._reassembly.size + (self._held.size if self._held is not None else 0)
 
     def take_delivered(self) -> list[Received]:
-        """The messages that are complete and in order."""
+        """Take the messages that are complete and in order."""
         reassembly = self._reassembly
         delivered = reassembly.delivered
         if delivered:
@@ -78,17 +78,17 @@ class Receiving:
         return delivered
 
     def on_data(self, wire_tsn: int, flags: int, stream: int, ssn: int, identifier: int, payload: bytes) -> None:
-        """Take a DATA chunk.
+        """Handle a DATA chunk.
 
         Raises:
-            WindowIgnored: The peer has sent a message without an end.
+            WindowIgnored: The peer sends a message without an end.
         """
         tsns, reassembly = self._tsns, self._reassembly
         if flags & IMMEDIATE:
             self.sack_is_due = True
         tsn = tsns.cumulative + 1
         if wire_tsn == tsn & TSN_MASK and self._held is None and not tsns.has_gaps:
-            # The next one, as nearly always.
+            # The usual case: the chunk is the next one.
             tsns.cumulative = tsn
             self._has_new = True
             reassembly.add(tsn, flags, stream, ssn, identifier, payload)
@@ -98,10 +98,10 @@ class Receiving:
         self._on_other_data(nearest_tsn(wire_tsn, tsns.cumulative), flags, stream, ssn, identifier, payload)
 
     def _on_other_data(self, tsn: int, flags: int, stream: int, ssn: int, identifier: int, payload: bytes) -> None:
-        """Take a DATA chunk while others are missing, or one that was received before."""
+        """Handle a DATA chunk while others are missing, or one that was received before."""
         tsns, limit = self._tsns, self._limit
         if tsn != tsns.cumulative + 1 and self.buffered > limit:
-            # Not acknowledged, so that it comes again when there is room (RFC 9260 section 6.2).
+            # The chunk is not acknowledged, so that it comes again when there is room (RFC 9260 section 6.2).
             self.sack_is_due = True
             return
         if not tsns.add(tsn):
@@ -116,11 +116,11 @@ class Receiving:
         else:
             self._reassembly.add(tsn, flags, stream, ssn, identifier, payload)
         if self.buffered > limit and not tsns.has_gaps:
-            # Nothing is missing that could make room.
+            # No missing chunk could make room.
             raise WindowIgnored("a message has no end")
 
     def on_forward_tsn(self, forward: ForwardTsn) -> None:
-        """Give up what the peer has given up."""
+        """Handle a FORWARD TSN: drop the messages that the peer has abandoned."""
         tsn = nearest_tsn(forward.cumulative_tsn, self._tsns.cumulative)
         self.sack_is_due = True
         if self._tsns.skip_to(tsn):
@@ -129,7 +129,7 @@ class Receiving:
     def end_packet(self, now: float) -> None:
         """Decide when the chunks of a packet are acknowledged."""
         self._packets += 1
-        # One with nothing new means that an acknowledgement was lost.
+        # A packet without new chunks means that an acknowledgement was lost.
         if self._tsns.has_gaps or not self._has_new or self._packets >= PACKETS_PER_SACK:
             self.sack_is_due = True
         elif self.sack_at is None:
@@ -137,12 +137,12 @@ class Receiving:
         self._has_new = False
 
     def on_time(self, now: float) -> None:
-        """See whether an acknowledgement has waited for long enough."""
+        """Handle the timer of delayed acknowledgements."""
         if self.sack_at is not None and self.sack_at <= now:
             self.sack_is_due = True
 
     def sack(self) -> bytes:
-        """The acknowledgement, which then is no longer due."""
+        """Take the SACK chunk, which is then no longer due."""
         self.sack_is_due = False
         self.sack_at = None
         self._packets = 0
@@ -154,12 +154,12 @@ class Receiving:
         return Sack(tsns.cumulative & TSN_MASK, window, tsns.gaps(_MAX_GAPS), duplicates).serialize()
 
     def hold(self, last_tsn: int, streams: Sequence[int]) -> None:
-        """Keep what the peer has sent on streams behind a reset that cannot be performed yet; see `reset`."""
+        """Keep chunks that the peer sends on streams after a reset that cannot be performed yet; see `reset`."""
         if self._held is None:
             self._held = _Held(last_tsn, frozenset(streams))
 
     def reset(self, streams: Sequence[int]) -> None:
-        """Perform a reset of the peer's outgoing streams (RFC 6525 section 5.2.2); empty: all."""
+        """Perform a reset of the peer's outgoing streams (RFC 6525 section 5.2.2). An empty sequence means all streams."""
         self._reassembly.reset(streams)
         held, self._held = self._held, None
         for each in held.chunks if held is not None else ():

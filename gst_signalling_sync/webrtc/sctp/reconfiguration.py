@@ -1,4 +1,4 @@
-"""`Reconfiguration`: resets of streams (RFC 6525), with which data channels are closed (RFC 8831 section 6.7)."""
+"""`Reconfiguration`: resets of streams (RFC 6525), by which data channels are closed (RFC 8831 section 6.7)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ADD_OUTGOING: Final = 17
 _ADD_INCOMING: Final = 18
 
 _NOTHING_TO_DO: Final = 0
-"""Results (RFC 6525 section 4.4)."""
+"""Results of RFC 6525 section 4.4; this one is "Success - Nothing to do"."""
 _PERFORMED: Final = 1
 _DENIED: Final = 2
 _ALREADY_IN_PROGRESS: Final = 4
@@ -34,21 +34,22 @@ _TWO_NUMBERS: Final = struct.Struct("!LL")
 _NUMBER: Final = struct.Struct("!L")
 
 _MAX_STREAMS: Final = 64
-"""Streams in one request. More would fit into a packet, but libdatachannel closes only some channels of a request with 256."""
+"""Maximum number of streams in one request. More would fit into a packet, but libdatachannel closes only some channels of a
+request with 256."""
 
 
 class ResetRequest(NamedTuple):
-    """The peer wants to have reset its outgoing streams."""
+    """A request of the peer to reset its outgoing streams."""
 
     number: int
     last_tsn: int
-    """What precedes the reset; it does not wrap."""
+    """The last TSN before the reset, which does not wrap."""
     streams: tuple[int, ...]
-    """Empty: all."""
+    """The streams; empty: all streams."""
 
 
 class _Pending(NamedTuple):
-    """A request of this end that has no answer."""
+    """A request of this end without an answer."""
 
     number: int
     streams: tuple[int, ...]
@@ -56,12 +57,12 @@ class _Pending(NamedTuple):
 
 
 class Reconfiguration:
-    """The requests of both ends, one at a time of each (RFC 6525 section 5.1.1).
+    """The requests of both ends, of which each end has one at a time (RFC 6525 section 5.1.1).
 
     Args:
-        first_number: The first TSN of this end, with which its requests begin to be numbered.
-        first_peer_number: That of the peer.
-        round_trips: How long an answer may take.
+        first_number: The first TSN of this end, which is the number of its first request.
+        first_peer_number: The first TSN of the peer, which is the number of its first request.
+        round_trips: Gives the time after which a request is repeated.
     """
 
     def __init__(self, first_number: int, first_peer_number: int, round_trips: RoundTrips) -> None:
@@ -69,35 +70,38 @@ class Reconfiguration:
         self._expected = first_peer_number
         self._round_trips = round_trips
         self.wanted: list[int] = []
-        """Outgoing streams that are to be reset, and of which no request was sent."""
+        """Outgoing streams to reset for which no request was sent yet."""
 
         self._pending: _Pending | None = None
         self.is_due = False
-        """Whether the request under way is to be repeated."""
+        """Whether the outstanding request has to be repeated."""
 
         self._last_result = _NOTHING_TO_DO
         self.deferred: ResetRequest | None = None
-        """A request of the peer's that waits until all that precedes it is there."""
+        """A request of the peer that waits until all chunks before it were received."""
 
         self.timeouts = 0
-        """Requests since the last answer that got none."""
+        """The number of repetitions since the last answer."""
 
         self.resend_at: float | None = None
-        """When the request is repeated."""
+        """When the outstanding request is repeated; None: there is none."""
 
     # This end's requests.
 
     def want(self, streams: Iterable[int]) -> None:
-        """Have outgoing streams reset."""
+        """Request a reset of outgoing streams."""
         self.wanted += [stream for stream in streams if stream not in self.wanted]
 
     def take_request(self, last_tsn: int, waits: Callable[[int], bool], now: float) -> bytes | None:
-        """The request that is to be sent now, if there is one.
+        """Take the request to send now.
 
         Args:
-            last_tsn: The TSN that was sent last.
-            waits: Whether messages of a stream wait that must precede its reset.
-            now: The time.
+            last_tsn: The last TSN that was sent.
+            waits: Returns whether a stream has queued messages, which must precede its reset.
+            now: The time, in seconds.
+
+        Returns:
+            The chunk; None: there is nothing to send.
         """
         if self._pending is None:
             ready = tuple(stream for stream in self.wanted if not waits(stream))[:_MAX_STREAMS]
@@ -116,7 +120,7 @@ class Reconfiguration:
         return self._pending.wire
 
     def on_time(self, now: float) -> None:
-        """Repeat the request if it has got no answer for too long."""
+        """Have the request repeated if its answer is overdue."""
         if self.resend_at is not None and self.resend_at <= now:
             self.resend_at = None
             self.timeouts += 1
@@ -128,7 +132,7 @@ class Reconfiguration:
             return None
         self.timeouts = 0
         if result == _IN_PROGRESS:
-            # It is repeated until it has been performed (RFC 6525 section 5.2.7).
+            # The request is repeated until it has been performed (RFC 6525 section 5.2.7).
             return None
         self._pending = None
         self.resend_at = None
@@ -138,14 +142,14 @@ class Reconfiguration:
     # The peer's requests.
 
     def on_chunk(self, value: bytes, cumulative_tsn: int) -> Iterator[OutgoingReset | ResetRequest | bytes]:
-        """Take a RE-CONFIG chunk.
+        """Handle a RE-CONFIG chunk.
 
         Args:
-            value: Of the chunk.
-            cumulative_tsn: Up to which all was received of the peer.
+            value: The value of the chunk.
+            cumulative_tsn: The TSN up to which all chunks of the peer were received.
 
         Yields:
-            What it tells: answers, requests of which `perform` or `defer` is to be called, and chunks to be sent.
+            Answers to this end's requests; requests, for which the caller has to call `perform` or `defer`; and chunks to send.
 
         Raises:
             MalformedPacket: One of its parameters is too short.
@@ -181,7 +185,7 @@ class Reconfiguration:
             yield ResetRequest(number, nearest_tsn(last_tsn, cumulative_tsn), streams)
         else:
             self._expect_next()
-            # As many streams as there can be are open from the beginning; the others no data channel needs.
+            # All possible streams are open from the beginning. Data channels need no other request.
             self._last_result = _PERFORMED if kind == _ADD_OUTGOING else _DENIED
             yield _response(number, self._last_result)
 
@@ -189,20 +193,20 @@ class Reconfiguration:
         self._expected = (self._expected + 1) & TSN_MASK
 
     def perform(self, request: ResetRequest) -> bytes:
-        """Take note that a request was performed.
+        """Record that a request was performed.
 
         Returns:
-            The answer.
+            The answer, as a chunk.
         """
         self.deferred = None
         self._last_result = _PERFORMED
         return _response(request.number, _PERFORMED)
 
     def defer(self, request: ResetRequest) -> bytes:
-        """Take note that a request waits for chunks that precede it (RFC 6525 section 5.2.2, E2).
+        """Record that a request waits for chunks before it (RFC 6525 section 5.2.2, E2).
 
         Returns:
-            The answer.
+            The answer, as a chunk.
         """
         self.deferred = request
         self._last_result = _IN_PROGRESS

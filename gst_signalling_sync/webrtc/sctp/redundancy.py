@@ -1,8 +1,8 @@
-"""`Redundancy`: copies of what is under way, in packets that are sent anyway (redundant data bundling for thin streams).
+"""`Redundancy`: redundant data bundling for thin streams, which repeats chunks under way in packets that are sent anyway.
 
-Of a stream of small messages, a few per round trip, a lost one costs a round trip until its loss is known and half of one until
-it arrives, and those behind it in order wait too. While a link loses packets and all that is under way fits into one, each
-packet of such a stream brings the messages before it once more: a lost one arrives with the next one.
+In a stream of a few small messages per round trip, a lost message takes one and a half round trips until its retransmission
+arrives, and later messages wait for it. So while a link loses packets, and all chunks under way fit into one packet, each
+packet of such a stream repeats the messages before it. A lost message then arrives with the next one.
 """
 
 from __future__ import annotations
@@ -14,39 +14,39 @@ from .outstanding import Outstanding
 __all__ = ["Redundancy"]
 
 _SECONDS_AFTER_LOSS: Final = 10.0
-"""How long a link counts as one that loses packets."""
+"""Seconds after a loss in which chunks are repeated."""
 
 _MAX_COPIED_BYTES: Final = 512
-"""Maximum of what is under way, with headers; more is no thin stream."""
+"""Maximum of bytes under way, with headers. A stream with more is not thin."""
 
 
 class Redundancy:
-    """Decides what is sent once more beside new chunks.
+    """Decides which chunks are repeated in packets with new chunks.
 
     Args:
-        outstanding: What is under way.
+        outstanding: The chunks under way.
     """
 
     def __init__(self, outstanding: Outstanding) -> None:
         self._outstanding = outstanding
         self.until: float | None = None
-        """Until when something is sent twice; None: nothing was lost."""
+        """The time until which chunks are repeated; None: nothing was lost."""
 
     def on_loss(self, now: float) -> None:
-        """Take note that something was lost."""
+        """Handle a loss."""
         self.until = now + _SECONDS_AFTER_LOSS
 
     def fill(self, chunks: list[bytes], room: int, now: float, packet: int) -> None:
-        """Add copies to a packet that has new chunks.
+        """Add copies to a packet with new chunks.
 
-        They do not count as transmissions: a message that is given up after some is not copied, and a round trip that is
-        measured of a message whose copy arrived is too long rather than too short.
+        Copies do not count as transmissions. So messages with a maximum of retransmissions are not copied, and a round trip
+        that is measured by a copy is too long rather than too short.
 
         Args:
-            chunks: Those of the packet.
-            room: Bytes that are left in it.
-            now: The time.
-            packet: Its number.
+            chunks: The chunks of the packet, to which copies are added.
+            room: Bytes that are left in the packet.
+            now: The time, in seconds.
+            packet: The number of the packet.
         """
         if self.until is None or now >= self.until:
             self.until = None

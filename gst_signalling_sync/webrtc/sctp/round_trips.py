@@ -1,4 +1,4 @@
-"""`RoundTrips`: retransmission timeouts from measured round trips (RFC 9260 section 6.3; probes: RFC 9002 section 6.2.1)."""
+"""`RoundTrips`: the RTO from measured round trips (RFC 9260 section 6.3), and probe timeouts (RFC 9002 section 6.2.1)."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ _ALPHA: Final = 1 / 8
 _BETA: Final = 1 / 4
 
 _PROBE_SECONDS: Final = 0.015
-"""What a peer may delay an acknowledgement by before it is asked with a probe. One that delays it for longer gets probes that
-were not necessary, each of a packet."""
+"""Seconds by which a peer may delay an acknowledgement before it gets a probe. A peer with longer delays gets unnecessary
+probes, of one packet each."""
 
 _LINEAR_TIMEOUTS: Final = 2
-"""Timeouts before they back off where a few packets are under way: they congest nothing, and what backs off for them makes a
-command late (thin streams, as in Linux' ``tcp_thin_linear_timeouts``)."""
+"""Timeouts without backing off while a few packets are under way, as in Linux' ``tcp_thin_linear_timeouts``. A few packets do
+not congest a link, and backing off would delay commands."""
 
 
 class RoundTrips:
-    """The smoothed round trip time and what follows from it; seconds.
+    """The smoothed round trip time and the timeouts that follow from it, in seconds.
 
     Args:
-        settings: Of the association.
+        settings: The settings of the association.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._variation = 0.0
         self.smoothed: float | None = None
-        """``SRTT``, None before the first measurement."""
+        """``SRTT``; None before the first measurement."""
 
         self.minimum: float | None = None
-        """The shortest that was measured."""
+        """The shortest measured round trip; None before the first measurement."""
 
         self.timeout = settings.initial_rto
         """``RTO``, without backing off."""
 
         self.probe_timeout = settings.initial_rto
-        """How long the last packet may be unacknowledged before a probe is sent."""
+        """Seconds that the last packet may be unacknowledged before a probe is sent."""
 
         self.timeouts = 0
-        """Timeouts since the last sign of life."""
+        """The number of timeouts since the last acknowledgement."""
 
     def measured(self, seconds: float) -> None:
-        """Take a measurement; never of what was sent more than once (Karn's algorithm)."""
+        """Add a measurement, which must not be that of a retransmitted chunk (Karn's algorithm)."""
         seconds = max(seconds, 0.0)
         if self.smoothed is None or self.minimum is None:
             self.smoothed = self.minimum = seconds
@@ -60,11 +60,11 @@ class RoundTrips:
         self.probe_timeout = longest + _PROBE_SECONDS
 
     def backed_off(self, timeouts: int, is_thin: bool = False) -> float:
-        """The timeout after some that were in vain (RFC 9260 section 6.3.3, E2).
+        """The timeout after a number of timeouts in a row (RFC 9260 section 6.3.3, E2).
 
         Args:
-            timeouts: So many.
-            is_thin: Whether a few packets are under way.
+            timeouts: The number of timeouts.
+            is_thin: Whether only a few packets are under way. Defaults to False.
         """
         timeout = self.timeout
         doublings = max(0, timeouts - _LINEAR_TIMEOUTS) if is_thin else timeouts

@@ -1,4 +1,4 @@
-"""`SendQueue`: messages that wait for the network, in turn by stream (RFC 9260 section 6.1; RFC 8831 section 6.4)."""
+"""`SendQueue`: messages that wait for the network, whose streams take turns (RFC 9260 section 6.1; RFC 8831 section 6.4)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .message import Message
 __all__ = ["SendQueue"]
 
 TURN_BYTES: Final = 16 * 1024
-"""What a stream may send before it is another one's turn, so that a command waits for no more than that of a video's or a
-file's channel, or for the message that is under way, whose fragments must follow each other (RFC 9260 section 6.9)."""
+"""Bytes that a stream may send before it is another stream's turn, so that a command waits for no more than this of a file's
+channel, or for the message that is under way, whose fragments must follow each other (RFC 9260 section 6.9)."""
 
 
 class SendQueue:
@@ -20,7 +20,7 @@ class SendQueue:
 
     def __init__(self) -> None:
         self.size = 0
-        """Bytes that wait: 0 exactly where no message does, since none is empty."""
+        """Bytes that wait. 0 means that no message waits, since messages are not empty."""
 
         self._streams: dict[int, deque[Message]] = {}
         self._turns: deque[int] = deque()
@@ -28,14 +28,14 @@ class SendQueue:
         self._held: dict[int, list[Message]] = {}
 
     def __iter__(self) -> Iterator[Message]:
-        """The messages, in the order sent within each stream."""
+        """The messages; within each stream, in the order of sending."""
         for messages in self._streams.values():
             yield from messages
         for held in self._held.values():
             yield from held
 
     def push(self, message: Message) -> None:
-        """Add a message behind those of its stream."""
+        """Add a message after those of its stream."""
         held = self._held.get(message.stream)
         if held is not None:
             held.append(message)
@@ -49,16 +49,16 @@ class SendQueue:
             messages.append(message)
 
     def head(self) -> Message:
-        """The message whose turn it is; there must be one."""
+        """The message whose turn it is. The queue must not be empty."""
         return self._streams[self._turns[0]][0]
 
     def took(self, message: Message, size: int, is_last: bool) -> None:
-        """Take note that bytes of the head were sent.
+        """Record that bytes of the head were sent.
 
         Args:
             message: The head.
-            size: So many.
-            is_last: Whether nothing of it is left.
+            size: The number of bytes.
+            is_last: Whether the message is complete.
         """
         self.size -= size
         self._turn_left -= size
@@ -66,7 +66,7 @@ class SendQueue:
             self._pop()
 
     def drop_head(self, message: Message) -> None:
-        """Give up what is left of the head."""
+        """Drop the rest of the head."""
         self.size -= len(message.data) - message.offset
         self._pop()
 
@@ -86,11 +86,11 @@ class SendQueue:
         """Remove messages of which nothing was sent.
 
         Args:
-            condition: Which ones.
-            stream: Of this stream alone; None: of all.
+            condition: Returns whether to remove a message.
+            stream: The only stream whose messages are removed. Defaults to all streams.
 
         Returns:
-            The messages.
+            The removed messages.
         """
         dropped: list[Message] = []
         for each in list(self._streams) if stream is None else [stream]:
@@ -113,14 +113,14 @@ class SendQueue:
         return dropped
 
     def waits(self, stream: int) -> bool:
-        """Whether messages of a stream wait that precede a reset of it."""
+        """Whether messages of a stream wait that must precede its reset."""
         return stream in self._streams
 
     def hold(self, stream: int) -> None:
-        """Keep what is pushed from now on until `release`, as the stream is being reset."""
+        """Hold back messages that are pushed on a stream until `release`, since it is being reset."""
         self._held.setdefault(stream, [])
 
     def release(self, stream: int) -> None:
-        """Have what was held follow."""
+        """Queue the messages that were held back."""
         for message in self._held.pop(stream, ()):
             self.push(message)

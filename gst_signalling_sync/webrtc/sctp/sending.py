@@ -1,4 +1,4 @@
-"""`Sending`: DATA chunks to the peer, from the queue to their acknowledgement (RFC 9260 sections 6.1, 6.3, 6.9 and 7.2)."""
+"""`Sending`: DATA chunks to the peer, from the queue to the acknowledgement (RFC 9260 sections 6.1, 6.3, 6.9 and 7.2)."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ from .settings import Settings
 __all__ = ["Sending"]
 
 _BURST_PACKETS: Final = 8
-"""Packets sent at once, ``Max.Burst``. RFC 9260 section 16 has 4, with its initial window of four; this one is of ten."""
+"""``Max.Burst``, the maximum number of packets that are sent at once. RFC 9260 section 16 has 4, for an initial window of about
+four packets; here it has ten."""
 
 _THIN_PACKETS: Final = 4
-"""Fewer packets under way than these are a thin stream, see `RoundTrips.backed_off`."""
+"""A stream with fewer packets under way is thin; see `RoundTrips.backed_off`."""
 
 
 class Sending:
-    """This end's half of an association.
+    """The sending half of an association.
 
     Args:
-        settings: Of the association.
+        settings: The settings of the association.
         first_tsn: The first TSN of this end.
-        round_trips: Measures what is sent.
+        round_trips: Gets the measured round trips.
     """
 
     def __init__(self, settings: Settings, first_tsn: int, round_trips: RoundTrips) -> None:
         self._packet_bytes = settings.max_packet
-        # Padded chunks fill a packet exactly.
+        # A multiple of four, so that padded chunks fill a packet exactly.
         self._max_payload = (settings.max_packet - PACKET_HEADER_BYTES - DATA_HEADER_BYTES) & ~3
         self._round_trips = round_trips
         self.queue = SendQueue()
@@ -48,7 +49,7 @@ class Sending:
         self._peer_window = 0
         self._congestion = Congestion(settings.max_packet, settings.window)
         self._ssns: dict[int, int] = {}
-        # TSNs, the lowest first.
+        # A heap of TSNs.
         self._lost: list[int] = []
         self._packet = 0
         self._burst = 0
@@ -58,20 +59,20 @@ class Sending:
         self._probed = False
         self._last_sent = 0.0
         self.timeout_at: float | None = None
-        """When the timer T3-rtx expires (RFC 9260 section 6.3.2)."""
+        """When the timer T3-rtx expires (RFC 9260 section 6.3.2); None: it does not run."""
 
         self.sent: list[Message] = []
-        """Messages that have left the queue, for whoever takes them from here."""
+        """Messages whose last fragment was sent. The caller takes them from here."""
 
         self.expired: list[Message] = []
-        """Messages that were given up, likewise."""
+        """Messages that were abandoned. The caller takes them from here."""
 
     def start(self, peer_window: int, gives_up: bool) -> None:
-        """Begin.
+        """Begin to send.
 
         Args:
-            peer_window: Bytes that the peer has room for.
-            gives_up: Whether the peer knows of FORWARD TSN.
+            peer_window: The peer's receive window, in bytes.
+            gives_up: Whether the peer supports FORWARD TSN.
         """
         self._peer_window = peer_window
         self._gives_up = gives_up
@@ -79,16 +80,16 @@ class Sending:
 
     @property
     def last_tsn(self) -> int:
-        """The TSN that was sent last."""
+        """The last TSN that was sent."""
         return self._outstanding.next_tsn - 1
 
     @property
     def is_acknowledged(self) -> bool:
-        """Whether the peer has acknowledged everything, and knows of everything that was given up."""
+        """Whether the peer has acknowledged all messages, and knows of all abandoned ones."""
         return not (self.queue.size or self._outstanding.chunks or self.partial.is_unacknowledged)
 
     def unacknowledged(self) -> Iterator[Message]:
-        """The messages that the cumulative TSN of the peer has not passed, in the order sent within each stream."""
+        """The messages that the peer's cumulative TSN has not passed; within each stream, in the order of sending."""
         for chunk in self._outstanding.chunks.values():
             if chunk.is_last and chunk.state != ABANDONED:
                 yield chunk.message
@@ -99,7 +100,7 @@ class Sending:
         for stream in streams:
             self._ssns.pop(stream, None)
 
-    # What is to be sent.
+    # Sending.
 
     def has_something(self) -> bool:
         """Whether there is something to send now."""
@@ -108,22 +109,22 @@ class Sending:
         return self._probe_is_due
 
     def begin_burst(self) -> None:
-        """Begin to send what is due."""
+        """Begin a burst, whose size is limited by ``Max.Burst``."""
         self._burst = _BURST_PACKETS * self._packet_bytes
 
     def forward_tsn(self, now: float) -> bytes:
-        """The FORWARD TSN that is due."""
+        """Take the FORWARD TSN chunk that is due."""
         if self.timeout_at is None:
             self.timeout_at = now + self._round_trips.timeout
         return self.partial.forward_tsn(now)
 
     def fill(self, chunks: list[bytes], room: int, now: float) -> None:
-        """Fill a packet: with what was lost, then with new chunks, as far as the windows allow.
+        """Fill a packet with lost chunks, then with new ones, as far as the windows allow.
 
         Args:
-            chunks: Those of the packet.
-            room: Bytes that are left in it.
-            now: The time.
+            chunks: The chunks of the packet, to which others are added.
+            room: Bytes that are left in the packet.
+            now: The time, in seconds.
         """
         self._packet += 1
         before = len(chunks)
@@ -145,7 +146,7 @@ class Sending:
     def _has_room(self) -> bool:
         flight = self._outstanding.in_flight_bytes
         if not flight:
-            # One packet may be under way whatever the peer has room for (RFC 9260 section 6.1, A).
+            # One packet may be under way whatever the peer's window is (RFC 9260 section 6.1, A).
             return self._burst > 0
         if flight >= self._congestion.window:
             self._is_full = True
@@ -176,13 +177,13 @@ class Sending:
                 self._abandon(chunk.message)
                 continue
             size = len(chunk.wire)
-            # The first packet of what was lost goes out whatever the window is (RFC 9260 section 7.2.4, 3).
+            # The first packet of lost chunks is sent whatever the window is (RFC 9260 section 7.2.4, 3).
             if size > room or not (self._sends_lost_at_once or self._has_room()):
                 break
             heapq.heappop(lost)
             outstanding.send_again(chunk, now, self._packet)
             if chunk.tsn == outstanding.cumulative + 1:
-                # RFC 9260 section 7.2.4, 4.
+                # T3-rtx is restarted for the lowest outstanding TSN (RFC 9260 section 7.2.4, 4).
                 self.timeout_at = now + self._round_trips.timeout
             chunks.append(chunk.with_flag_immediate())
             room -= size
@@ -238,10 +239,10 @@ class Sending:
         self._is_full = False
         return room
 
-    # What has come of it.
+    # Acknowledgements.
 
     def on_sack(self, sack: Sack, now: float) -> Collection[int]:
-        """Take an acknowledgement (RFC 9260 section 6.2.1).
+        """Handle a SACK (RFC 9260 section 6.2.1).
 
         Returns:
             The streams of messages that the peer's cumulative TSN has passed.
@@ -269,7 +270,7 @@ class Sending:
         return outcome.streams
 
     def on_cumulative_tsn(self, tsn: int, now: float) -> Collection[int]:
-        """Take the acknowledgement in a SHUTDOWN (RFC 9260 section 9.2)."""
+        """Handle the cumulative TSN of a SHUTDOWN (RFC 9260 section 9.2)."""
         return self.on_sack(Sack(tsn, self._peer_window, (), ()), now)
 
     def _find_losses(self, now: float, newest_packet: int = -1) -> None:
@@ -285,7 +286,7 @@ class Sending:
 
     def _on_lost(self, chunk: SentChunk, now: float) -> None:
         if chunk.state != LOST:
-            # Another fragment has had the message given up.
+            # The message was abandoned because of another fragment.
             return
         if self._gives_up and has_expired(chunk.message, chunk.transmissions, now):
             self._abandon(chunk.message)
@@ -302,7 +303,7 @@ class Sending:
     # Time.
 
     def next_timeout(self) -> float | None:
-        """When `on_time` is to be called."""
+        """When `on_time` is due; None: it is not."""
         at, loss_at = self.timeout_at, self._outstanding.loss_at
         if loss_at is not None and (at is None or loss_at < at):
             at = loss_at
@@ -310,19 +311,19 @@ class Sending:
         return probe_at if probe_at is not None and (at is None or probe_at < at) else at
 
     def _probe_at(self) -> float | None:
-        """When the peer is asked whether what was sent last has arrived."""
+        """When a probe is due, because the last packet is not acknowledged; None: none is."""
         if self._probed or not self._outstanding.under_way:
             return None
         return self._last_sent + self._round_trips.probe_timeout
 
     def on_time(self, now: float) -> None:
-        """Do what is due."""
+        """Handle the timers that are due."""
         loss_at, probe_at, timeout_at = self._outstanding.loss_at, self._probe_at(), self.timeout_at
         if loss_at is not None and loss_at <= now:
             self._find_losses(now)
         expires = timeout_at is not None and timeout_at <= now
         if probe_at is not None and (expires or probe_at <= now) and self._outstanding.under_way:
-            # A probe instead of a timeout (RFC 8985 section 7): it shrinks no window, and its answer tells what is lost.
+            # A probe instead of a timeout (RFC 8985 section 7). It does not shrink the window, and its answer shows losses.
             self._probed = True
             self._probe_is_due = True
             self.timeout_at = now + self._round_trips.timeout
@@ -330,7 +331,7 @@ class Sending:
             self._on_timeout(now)
 
     def _on_timeout(self, now: float) -> None:
-        """T3-rtx has expired (RFC 9260 section 6.3.3)."""
+        """Handle the expiry of T3-rtx (RFC 9260 section 6.3.3)."""
         outstanding, round_trips = self._outstanding, self._round_trips
         is_thin = outstanding.packets_in_flight < _THIN_PACKETS
         round_trips.timeouts += 1
