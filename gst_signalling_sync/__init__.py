@@ -79,8 +79,6 @@ _MODULES = {
         "TrackNotFound",
         "TrackRemoved",
         "TracksFixed",
-        "TrackRemoved",
-        "TracksFixed",
         "WaitTimeout",
     ),
     "ice_options": ("IceOptions",),
