@@ -294,7 +294,7 @@ def _named_meta(name: str | None, meta: Any) -> Any:
     if name is None:
         return meta
     if not isinstance(name, str):
-        raise ValueError(f"a name is a text, not {name!r:.100}")
+        raise ValueError(f"name must be a string, not {name!r:.100}")
     if meta is None:
         return {"name": name}
     if not isinstance(meta, dict):

@@ -305,11 +305,11 @@ JUNK: dict[str, str] = {
     "error an object": '{"type": "endSessionV1_1", "sessionId": "x", "error": {}}',
     "neither sdp nor ice": '{"type": "peer", "sessionId": "x"}',
     "both sdp and ice": '{"type": "peer", "sessionId": "x", "sdp": {}, "ice": {}}',
-    "sdp a text": '{"type": "peer", "sessionId": "x", "sdp": "v=0"}',
+    "sdp a string": '{"type": "peer", "sessionId": "x", "sdp": "v=0"}',
     "sdp of unknown type": '{"type": "peer", "sessionId": "x", "sdp": {"type": "pranswer", "sdp": ""}}',
     "sdp bytes": '{"type": "peer", "sessionId": "x", "sdp": {"type": "offer", "sdp": [1, 2]}}',
     "candidate null": '{"type": "peer", "sessionId": "x", "ice": {"candidate": null, "sdpMLineIndex": 0}}',
-    "line index a text": '{"type": "peer", "sessionId": "x", "ice": {"candidate": "", "sdpMLineIndex": "0"}}',
+    "line index a string": '{"type": "peer", "sessionId": "x", "ice": {"candidate": "", "sdpMLineIndex": "0"}}',
     "line index negative": '{"type": "peer", "sessionId": "x", "ice": {"candidate": "", "sdpMLineIndex": -1}}',
     "line index a fraction": '{"type": "peer", "sessionId": "x", "ice": {"candidate": "", "sdpMLineIndex": 0.5}}',
     "error without details": '{"type": "error"}',
@@ -1208,7 +1208,7 @@ def test_receiver_that_cannot_be_called_is_refused(stage: Stage, receiver: Any) 
 
 @pytest.mark.parametrize("name", [4, b"robot", ["robot"]])
 def test_name_that_is_no_text_is_refused(name: Any) -> None:
-    with pytest.raises(ValueError, match="a name is a text"):
+    with pytest.raises(ValueError, match="name must be a string"):
         Producer(name=name)
 
 

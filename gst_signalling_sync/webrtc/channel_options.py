@@ -55,7 +55,7 @@ class ChannelOptions:
         for name in ("label", "protocol"):
             text = getattr(self, name)
             if not isinstance(text, str) or len(text.encode()) > 65535:
-                raise ValueError(f"{name} must be a text of at most 65535 bytes in UTF-8")
+                raise ValueError(f"{name} must be a string of at most 65535 bytes in UTF-8")
 
     @property
     def life_time(self) -> int | None:
