@@ -167,7 +167,8 @@ def test_camera_that_makes_no_more_keyframes_stays_in_its_file(tmp_path: Path) -
             track.deliver(replace(frame, keyframe=False) if is_later else frame)
 
     files = [shown(path) for path in recorder.paths]
-    assert len(files) >= 4
+    # How many depends on how soon the recorder asks for keyframes, since all frames come at once here.
+    assert len(files) >= 3
     assert [numbers(file.get("left", [])) for file in files] == [expected(stubborn, begin, 9)] + [[]] * (len(files) - 1)
     assert [number for file in files for number in numbers(file.get("front", []))] == expected(robots[0], 0, 9)
 

@@ -16,6 +16,7 @@ from gst_signalling_sync.webrtc.engine.peer_connection import SCTP_VARIABLE, Pee
 from gst_signalling_sync.webrtc.engine.sctp import BundlingSctpTransport
 from gst_signalling_sync.webrtc.media.codecs import CAPABILITIES
 from gst_signalling_sync.webrtc.message import Message
+from gst_signalling_sync.webrtc.sctp import Association
 from gst_signalling_sync.webrtc.sctp import Message as SctpMessage
 
 from .pairs import SECONDS, Observer, connect, connected_pair, until
@@ -84,13 +85,15 @@ def test_both_understand_each_other(sctp: tuple[SctpKind, SctpKind], options: Ch
 
 
 @pytest.mark.parametrize("sctp", MIXED, ids=["own offers", "aiortc offers"])
-def test_streams_are_used_again(sctp: tuple[SctpKind, SctpKind]) -> None:
+def test_streams_are_used_again(sctp: tuple[SctpKind, SctpKind], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Association, "streams", 8)
+
     async def main() -> None:
         async with connected_pair(sctp=sctp) as pair:
             opened: asyncio.Queue[WireChannel] = asyncio.Queue()
             pair.answerer.on_channel(opened.put_nowait)
             used = set()
-            for number in range(5):
+            for number in range(6):
                 channel = Observer(pair.offerer.create_channel(ChannelOptions(f"channel {number}")))
                 await asyncio.wait_for(channel.opened.wait(), SECONDS)
                 other = Observer(await asyncio.wait_for(opened.get(), SECONDS))
@@ -100,7 +103,23 @@ def test_streams_are_used_again(sctp: tuple[SctpKind, SctpKind]) -> None:
                 channel.wire.close()
                 await asyncio.wait_for(channel.closed.wait(), SECONDS)
                 await asyncio.wait_for(other.closed.wait(), SECONDS)
-            assert len(used) == 1
+            # One stream of the four that this end has is that of the channel that is there from the beginning.
+            assert len(used) == (3 if sctp[0] == "own" else 1)
+
+    asyncio.run(main())
+
+
+def test_stream_that_was_reset_is_used_again_last() -> None:
+    async def main() -> None:
+        async with connected_pair(sctp=("own", "own")) as pair:
+            used: list[int | None] = []
+            for number in range(3):
+                channel = Observer(pair.offerer.create_channel(ChannelOptions(f"channel {number}")))
+                await asyncio.wait_for(channel.opened.wait(), SECONDS)
+                used.append(channel.wire.id)
+                channel.wire.close()
+                await asyncio.wait_for(channel.closed.wait(), SECONDS)
+            assert used == [used[0], (used[0] or 0) + 2, (used[0] or 0) + 4]
 
     asyncio.run(main())
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from itertools import chain
 from typing import Final, cast
 
 from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCSctpCapabilities, RTCSctpTransport
@@ -91,6 +92,8 @@ class AssociationTransport(RTCSctpTransport):
     # Messages that wait for the association or for a stream. The context of each message is its channel or a `Dated`.
     _queued: deque[SctpMessage]
     _heartbeats: dict[int, asyncio.Future[float]]
+    # The stream that a channel without one got last.
+    _last_stream: int | None = None
     # Streams of channels that this end has closed, whose reset has to wait.
     _closing: list[int]
     _core: Association | None = None
@@ -249,14 +252,18 @@ class AssociationTransport(RTCSctpTransport):
         return True
 
     def _assign_stream(self, channel: RTCDataChannel) -> int | None:
-        # Streams are even or odd by the DTLS role (RFC 8832 section 6).
-        stream = self._data_channel_id
-        assert stream is not None, "established without a role"
-        while stream in self._data_channels:
-            stream += 2
-        if self._core is None or stream >= self._core.streams:
+        # Streams are even or odd by the DTLS role (RFC 8832 section 6). A stream that was reset is used again last, because
+        # webrtcbin 1.22 may lose the announcement that arrives while it removes the channel before.
+        first = self._data_channel_id
+        assert first is not None, "established without a role"
+        end = 0 if self._core is None else self._core.streams
+        after_last = first if self._last_stream is None else self._last_stream + 2
+        streams = chain(range(after_last, end, 2), range(first, min(after_last, end), 2))
+        stream = next((each for each in streams if each not in self._data_channels), None)
+        if stream is None:
             channel._setReadyState("closed")
             return None
+        self._last_stream = stream
         self._data_channels[stream] = channel
         channel._setId(stream)
         return stream
