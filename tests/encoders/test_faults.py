@@ -64,6 +64,7 @@ def test_encoder_that_works_is_used(hardware: Hardware, loop: LoopThread, delay:
     assert kind.open_now == 0
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("delay", [1, 3])
 def test_frame_that_is_held_back_comes_though_no_other_follows(
     hardware: Hardware, loop: LoopThread, delay: int
@@ -124,6 +125,7 @@ def test_parameter_sets_that_come_once_are_repeated(
     assert not warnings(caplog)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
@@ -158,6 +160,7 @@ def test_encoder_that_breaks_down_freezes_nothing(
     assert kind.open_now == 0
 
 
+@pytest.mark.alone
 def test_encoder_that_is_late_more_and_more_is_opened_again(
     hardware: Hardware, loop: LoopThread, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -192,6 +195,7 @@ def test_encoder_that_is_late_again_at_once_is_left(
     assert "too slow" in line
 
 
+@pytest.mark.alone
 def test_encoder_that_makes_no_keyframe_when_one_is_asked_for_is_left(
     hardware: Hardware, loop: LoopThread, caplog: pytest.LogCaptureFixture
 ) -> None:
