@@ -252,8 +252,8 @@ class AssociationTransport(RTCSctpTransport):
         return True
 
     def _assign_stream(self, channel: RTCDataChannel) -> int | None:
-        # Streams are even or odd by the DTLS role (RFC 8832 section 6). A stream that was reset is used again last, because
-        # webrtcbin 1.22 may lose the announcement that arrives while it removes the channel before.
+        # Streams are even or odd by the DTLS role (RFC 8832 section 6). A stream that was reset is used again last: two
+        # channels on one that webrtcbin 1.22 had just reset were never acknowledged.
         first = self._data_channel_id
         assert first is not None, "established without a role"
         end = 0 if self._core is None else self._core.streams
