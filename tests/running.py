@@ -21,6 +21,9 @@ TURNS: Final = pytest.StashKey["Turns"]()
 DIRECTORY: Final = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
 """The directory in which the workers of this run take turns. The controller makes and removes it."""
 
+STDERR: Final = pytest.StashKey[int]()
+"""A descriptor of the process's stderr that stays when pytest captures what a test prints."""
+
 STACK_SECONDS: Final = 2.0
 """Seconds that the workers get to show their stacks."""
 
@@ -57,9 +60,12 @@ class Turns:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--slow`` and ``--long``."""
+    """Add ``--slow``, ``--long``, and the time that a test has beyond its timeout."""
     parser.addoption("--slow", action="store_true", help="run the slow tests too; implied by REQUIRE_PEERS=1")
     parser.addoption("--long", action="store_true", help="run the long forms of proofs too (-m long: them alone)")
+    parser.addini(
+        "stuck_seconds", "seconds that a test has to end after its timeout, before its process is ended", default="90"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -82,6 +88,7 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the number of examples that hypothesis tries, and have workers take turns."""
     hypothesis.settings.load_profile("long" if _runs_long_forms(config) else "short")
+    config.stash[STDERR] = os.dup(2)
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     if worker is not None:
         config.stash[TURNS] = Turns(Path(worker["turns"]))
@@ -121,6 +128,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove the directory that the workers shared, and have SIGUSR1 show the stacks of threads that delay the exit."""
+    os.close(config.stash[STDERR])
     directory = config.stash.get(DIRECTORY, None)
     if directory is not None:
         directory.cleanup()
@@ -133,9 +141,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Have a test wait for its turn before its timeout begins."""
     turns = item.config.stash.get(TURNS, None)
-    if turns is None:
-        return (yield)
-    with turns.turn(alone=_runs_alone(item)):
+    turn = contextlib.nullcontext() if turns is None else turns.turn(alone=_runs_alone(item))
+    with turn, _ended_if_stuck(item):
         return (yield)
 
 
@@ -177,6 +184,35 @@ def _runs_alone(item: pytest.Item) -> bool:
 
 def _runs_long_forms(config: pytest.Config) -> bool:
     return bool(config.option.long) or re.search(r"\blong\b", str(config.option.markexpr)) is not None
+
+
+@contextlib.contextmanager
+def _ended_if_stuck(item: pytest.Item) -> Iterator[None]:
+    """End the process, and show the stacks of its threads, if the test is still running long after its timeout.
+
+    pytest-timeout interrupts a test by a Python exception, which never comes where C code holds the GIL or waits for a lock.
+    """
+    timeout = _timeout(item)
+    if not timeout or item.config.option.usepdb:
+        yield
+        return
+    limit = timeout + float(item.config.getini("stuck_seconds"))
+    faulthandler.dump_traceback_later(limit, exit=True, file=item.config.stash[STDERR])
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _timeout(item: pytest.Item) -> float:
+    """The seconds that pytest-timeout allows a test; 0: any time."""
+    if not item.config.pluginmanager.hasplugin("timeout"):
+        return 0.0
+    marker = item.get_closest_marker("timeout")
+    if marker is not None:
+        return float(marker.args[0] if marker.args else marker.kwargs["timeout"])
+    option = item.config.getoption("timeout")
+    return float(item.config.getini("timeout") or 0 if option is None else option)
 
 
 def _abort_all(number: int, frame: object) -> None:

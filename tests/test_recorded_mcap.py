@@ -52,6 +52,8 @@ class Read:
         """The time of each frame, and the number in it."""
         entries = self.entries[topic]
         decoder = av.CodecContext.create(DECODERS.get(entries[0][1].format, entries[0][1].format), "r")
+        # A thread of dav1d that releases a packet waits for the GIL, which PyAV holds while it waits for dav1d's threads to end.
+        decoder.thread_count = 1
         pictures = []
         for at, frame in entries:
             assert frame.timestamp.seconds + frame.timestamp.nanos / 1e9 == pytest.approx(at, abs=1e-6)

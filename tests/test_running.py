@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -33,6 +34,19 @@ TESTS = """
     @pytest.mark.slow
     def test_slow():
         print("is slow")
+"""
+
+
+STUCK = """
+import ctypes
+
+def test_stuck():
+    library, mutex = ctypes.PyDLL(None), ctypes.create_string_buffer(64)
+    library.pthread_mutex_lock(mutex)
+    library.pthread_mutex_lock(mutex)  # waits forever, with the GIL
+
+def test_other():
+    pass
 """
 
 
@@ -107,6 +121,30 @@ def test_slow_tests_run_where_their_file_is_named(tmp_path: Path, monkeypatch: p
 def test_what_runs_alone_runs_last(tmp_path: Path) -> None:
     printed = run_pytest(tmp_path, "-n0", str(tmp_path))
     assert printed.index("worker False") < printed.index("form short") < printed.index("runs alone")
+
+
+def test_test_that_is_stuck_in_c_code_fails_and_the_others_run(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\ntimeout = 1\nstuck_seconds = 1\nmarkers =\n    alone: x\n")
+    (tmp_path / "test_tried.py").write_text(STUCK)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tests.running",
+        "-n",
+        "1",
+        "--rootdir",
+        str(tmp_path),
+        str(tmp_path),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert "1 failed, 1 passed" in done.stdout
+    assert re.search("crashed while running .*::test_stuck", done.stdout)
+    assert "in test_stuck" in done.stderr
 
 
 def test_tests_have_their_turns_at_the_same_time(tmp_path: Path) -> None:
