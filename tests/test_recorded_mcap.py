@@ -52,7 +52,7 @@ class Read:
         """The time of each frame, and the number in it."""
         entries = self.entries[topic]
         decoder = av.CodecContext.create(DECODERS.get(entries[0][1].format, entries[0][1].format), "r")
-        # A thread of dav1d that releases a packet waits for the GIL, which PyAV holds while it waits for dav1d's threads to end.
+        # Threads of dav1d would wait for the GIL to release a packet, while PyAV holds it and waits for them to end.
         decoder.thread_count = 1
         pictures = []
         for at, frame in entries:

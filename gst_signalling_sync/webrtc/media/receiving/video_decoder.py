@@ -72,7 +72,8 @@ class VideoDecoder:
 def _new_context(codec: str, max_pixels: int) -> VideoCodecContext:
     context = av.CodecContext.create(VIDEO[codec].decoder, "r")
     assert isinstance(context, VideoCodecContext)
-    # With several threads, each would hold a frame back.
+    # With several threads, each would hold a frame back. Those of dav1d would also need the GIL to release a packet, and PyAV
+    # holds it while it frees a decoder and waits for its threads: a deadlock.
     context.thread_count = 1
     context.flags |= Flags.low_delay
     context.options = {"max_pixels": str(max_pixels)}
