@@ -22,7 +22,7 @@ from gst_signalling_sync import (
     WaitTimeout,
     connect,
 )
-from gst_signalling_sync.webrtc.channel import SEND_LIMIT
+from gst_signalling_sync.webrtc.outbox import MAX_BYTES
 
 from .waiting import Heard, wait_until
 
@@ -367,14 +367,14 @@ def test_send_blocks_at_the_limit_and_loses_nothing(channels: Channels) -> None:
     message = bytes(65536)
     sent = 0
     try:
-        while sender.buffered_amount <= SEND_LIMIT:
+        while sender.buffered_amount <= MAX_BYTES:
             sender.send(message, timeout=0.2)
             sent += 1
         with pytest.raises(WaitTimeout, match="was not sent"):
             sender.send(message, timeout=0.2)
     finally:
         released.set()
-    assert sent == SEND_LIMIT // len(message) + 1
+    assert sent == MAX_BYTES // len(message) + 1
     for _ in range(sent):
         assert receiver.recv() == message
     with pytest.raises(WaitTimeout):

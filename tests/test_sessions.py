@@ -33,6 +33,7 @@ from gst_signalling_sync import (
     WaitTimeout,
     connect,
 )
+from gst_signalling_sync.webrtc.session import behind_session
 
 from .hostile import Conversation, signalling_server
 from .ports import reserved_port
@@ -69,12 +70,12 @@ def unacknowledged(channel: DataChannel) -> Iterator[None]:
     def come_back() -> None:
         del transport._handle_data
 
-    channel.session.link.call(fall_silent)
+    behind_session(channel.session).link.call(fall_silent)
     channel.send("is anybody there?")
     try:
         yield
     finally:
-        channel.session.link.call(come_back)
+        behind_session(channel.session).link.call(come_back)
 
 
 def test_session_by_peer_id(producer: Producer, consumer: Consumer) -> None:
@@ -324,7 +325,7 @@ def test_candidates_that_come_while_the_request_is_considered_are_used(embedded_
         session_id = client.start_session(producer.peer_id or "", offer)
         client.send_ice(session_id, "candidate:1 1 udp 1 192.0.2.77 9 typ host", 0)
         session = requested.next()["session"]
-        wait_until(lambda: session.link._early_candidates, "the candidate is kept")
+        wait_until(lambda: behind_session(session).link.server._early_candidates, "the candidate is kept")
         release.set()
         wait_until(lambda: getattr(session.peer_connection, "sctp", None), "the offer is applied")
 
@@ -541,7 +542,7 @@ def test_renegotiation_offer_is_answered(embedded_server: SignallingServer) -> N
         assert connection is not None
         states: list[str] = []
         connection.on("signalingstatechange", lambda: states.append(connection.signalingState))
-        ours.link.start_as_offerer(())
+        behind_session(ours).link.start_as_offerer(())
         wait_until(lambda: states == ["have-local-offer", "stable"], "the second offer is answered")
         assert "a=setup:passive" in connection.remoteDescription.sdp
         channel.send("after")
@@ -554,7 +555,7 @@ def test_dtls_client_stays_the_client_in_a_renegotiation(embedded_server: Signal
         ours = producer.wait_for_session()
         connection = ours.peer_connection
         assert connection is not None
-        ours.link.start_as_offerer(())
+        behind_session(ours).link.start_as_offerer(())
         wait_until(
             lambda: connection.signalingState == "stable" and connection.remoteDescription.type == "answer",
             "the second offer is answered",
