@@ -128,7 +128,7 @@ def test_both_reliability_limits_at_once_are_refused(ends: Ends) -> None:
 
 @pytest.mark.parametrize("value", [-1, 65536, 1.5])
 def test_reliability_limit_out_of_range(ends: Ends, value: int) -> None:
-    with pytest.raises(ValueError, match=r"0\.\.65535"):
+    with pytest.raises(ValueError, match="from 0 to 65535, not"):
         ends[0].create_channel("data", max_retransmits=value)
 
 
