@@ -168,7 +168,7 @@ class BroadcastChannel:
             # The channel is about to be created.
             return False
         try:
-            return channel.offer(message, size)
+            return channel.sending.offer(message, size)
         except ChannelClosed:
             return True
 

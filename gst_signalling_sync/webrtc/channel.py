@@ -113,7 +113,7 @@ class Channel:
     @property
     def buffered_amount(self) -> int:
         """Bytes of sent messages that are not yet with the network."""
-        return self._live.buffered_amount
+        return self._live.sending.buffered_amount
 
     def send(self, data: str | bytes | bytearray | memoryview, timeout: float | None = None) -> None:
         """Send a message. It is queued, also before the channel is open.
@@ -202,7 +202,7 @@ class Channel:
             RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
         """
         self._live.process.check()
-        self._live.wait_open(self._deadline(timeout))
+        self._live.sending.wait_open(self._deadline(timeout))
 
     def close(self, timeout: float | None = None) -> None:
         """Send what is queued, then close the channel at both ends; idempotent.
@@ -228,7 +228,7 @@ class Channel:
         return WaitTimeout(f"waiting for a message on {self._live.named}: none within {seconds:g} s")
 
     def _nothing_follows(self) -> ChannelClosed:
-        return ChannelClosed(f"no more messages on {self._live.named}: {self._live.end_reason}")
+        return ChannelClosed(f"no more messages on {self._live.named}: {self._live.sending.end_reason}")
 
     def _deadline(self, timeout: float | None) -> Deadline:
         return Deadline(self._timeout if timeout is None else timeout)

@@ -75,10 +75,10 @@ class Farewell:
         """
         channels = [channel for channel in self._channels.all if not channel.is_suspended]
         for channel in channels:
-            channel.refuse_sends()
+            channel.sending.refuse()
         if seconds > 0 and self._connection is not None:
             await self._drain.run(self._connection, channels, Deadline(seconds))
-            if lost := sum(channel.buffered_amount for channel in channels):
+            if lost := sum(channel.sending.buffered_amount for channel in channels):
                 logger.warning("%s: closed with %d bytes not sent", self._session.named, lost)
 
     def tell_server(self, failure: SessionClosed | None, text: str | None) -> None:

@@ -1,29 +1,27 @@
 """`LiveChannel`: what is behind a `DataChannel`, for its session and for roles.
 
-The `WireChannel` belongs to the loop. Two queues are between it and the callers' threads: the `Outbox`, which `send` fills and
-the loop empties, and the `Inbox`. The lock of the outbox guards the state too.
+The `WireChannel` belongs to the loop. Two queues are between it and the callers' threads: the outbox of its `ChannelSending`,
+which `send` fills and the loop empties, and the `Inbox`.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from ..errors import ChannelClosed, MessageTooLarge, WaitTimeout
+from ..errors import MessageTooLarge
 from ..signals import Signal
 from ..threads import clock
 from ..threads.callbacks import Callbacks
-from ..threads.interruptible import Condition
 from ..threads.loop_thread import LoopThread
 from ..threads.owner import Owner
-from ..threads.waiting import Deadline, wait_for
+from ..threads.waiting import Deadline
 from .channel_options import ChannelOptions
+from .channel_sending import ROOM_BELOW, ChannelSending
 from .engine.data import ChannelState, WireChannel
 from .inbox import Inbox
 from .message import Message
-from .outbox import Outbox
 from .wire_observer import WireObserver
 
 __all__ = ["ChannelFace", "ChannelOwner", "LiveChannel"]
@@ -35,9 +33,6 @@ _MESSAGE_COST: Final = 200
 
 _LOOK_BYTES: Final = 16 * 1024
 """Received bytes after which the unread bytes of the session are counted."""
-
-_HANDED_OVER: Final = 128 * 1024
-"""Maximum of bytes that SCTP has queued. It is enough to keep SCTP busy; the messages beyond it wait in the outbox."""
 
 
 class ChannelFace(Protocol):
@@ -118,15 +113,8 @@ class LiveChannel:
         self._owner = owner
         self._loop = loop
         self._callbacks = callbacks
-        self._state: ChannelState = wire.state
-        self._reason = "it was closed"
-
-        # Guards the state and the outbox; notified when waiting threads may go on.
-        self._changed = Condition()
-        self._outbox = Outbox(_life_time(wire), wire.tells_time)
-        self._flush_is_due = False
-        # The number of threads that wait for room.
-        self._blocked = 0
+        self.sending = ChannelSending(wire, loop, lambda: self.named)
+        """The state, and what is sent."""
         # Bytes received since the unread bytes were last counted.
         self._uncounted = 0
         # The messages that were not acknowledged, from `suspend` until the next wire opens; None at other times.
@@ -138,7 +126,7 @@ class LiveChannel:
     @property
     def state(self) -> ChannelState:
         """The state, which is ``"closed"`` in a child that inherited the channel by `fork`."""
-        return self._state if self.process.is_here else "closed"
+        return self.sending.state if self.process.is_here else "closed"
 
     @property
     def named(self) -> str:
@@ -146,25 +134,14 @@ class LiveChannel:
         return f"channel {self.label!r} with peer {self._owner.peer_id}"
 
     @property
-    def end_reason(self) -> str:
-        """Why the channel is closed, or will be, for an error message."""
-        return self._reason
-
-    @property
     def is_on_loop(self) -> bool:
         """Whether the caller is the loop's thread, which must not wait."""
         return self._loop.is_current
 
     @property
-    def buffered_amount(self) -> int:
-        """Bytes of sent messages that are not yet with the network."""
-        # `is_suspended` is inlined: this is read several times for each message.
-        return self._outbox.size + (0 if self._observer is None else self.wire.buffered_amount)
-
-    @property
     def expired(self) -> int:
         """The number of messages, sent or received, that were dropped at this end."""
-        return self._outbox.expired + self.wire.expired + self.inbox.expired
+        return self.sending.outbox.expired + self.wire.expired + self.inbox.expired
 
     @property
     def is_suspended(self) -> bool:
@@ -174,7 +151,7 @@ class LiveChannel:
     @property
     def is_drained(self) -> bool:
         """Whether all sent messages are with SCTP, and none of them is buffered there."""
-        return not len(self._outbox) and not self.wire.buffered_amount
+        return not len(self.sending.outbox) and not self.wire.buffered_amount
 
     @property
     def is_asked_for(self) -> bool:
@@ -198,49 +175,7 @@ class LiveChannel:
             RuntimeError: This would block the event loop.
         """
         self._owner.check_message_size(size)
-        if not self.offer(message, size):
-            self._send_when_there_is_room(message, size, Deadline(timeout))
-
-    def offer(self, message: Message, size: int) -> bool:
-        """Queue a message whose size the other end accepts, if there is room; does not wait.
-
-        Args:
-            message: String or bytes.
-            size: Its size on the wire, in bytes.
-
-        Returns:
-            Whether it was queued.
-
-        Raises:
-            ChannelClosed: The channel or its session is closed.
-        """
-        outbox = self._outbox
-        with self._changed.lock:
-            if self._state in ("closing", "closed"):
-                raise ChannelClosed(f"cannot send on {self.named}: {self._reason}")
-            if outbox.life_time is not None:
-                outbox.drop_expired(clock.now())
-            if outbox.is_full(0 if self._observer is None else self.wire.buffered_amount):
-                return False
-            flush_is_due = self._put(message, size)
-        if not flush_is_due:
-            self._loop.call(self._flush)
-        return True
-
-    def wait_open(self, deadline: Deadline) -> None:
-        """Wait until the channel is open.
-
-        Raises:
-            ChannelClosed: The channel is closed.
-            WaitTimeout: The channel did not open in time.
-            RuntimeError: This would block the event loop.
-        """
-        with self._changed:
-            opened = self._wait_for_state(lambda: self._state != "connecting", deadline)
-        if not opened:
-            raise WaitTimeout(f"waiting for {self.named} to open: it did not within {deadline}")
-        if self._state != "open":
-            raise ChannelClosed(f"{self.named} cannot open: {self._reason}")
+        self.sending.send(message, size, timeout)
 
     def close(self, deadline: Deadline) -> None:
         """Send what is queued, then close the channel at both ends; idempotent.
@@ -248,54 +183,10 @@ class LiveChannel:
         Raises:
             RuntimeError: This would block the event loop.
         """
-        with self._changed:
-            if self._state in ("connecting", "open"):
-                self._state = "closing"
+        self.sending.refuse()
         self._loop.call(self.close_when_flushed)
-        with self._changed:
-            self._wait_for_state(lambda: self._state == "closed", deadline)
-            lost = self.buffered_amount
-        if self._state != "closed":
-            logger.warning("%s: not closed within %g s, %d bytes were not sent", self.named, deadline.seconds, lost)
+        self.sending.wait_closed(deadline)
         self._loop.call(self._give_up)
-
-    def _put(self, message: Message, size: int) -> bool:
-        """Put a message into the outbox, and return whether a flush was due already; `_changed` is held."""
-        outbox = self._outbox
-        outbox.put(message, size, clock.now() if outbox.keeps_dates else 0.0)
-        flush_was_due, self._flush_is_due = self._flush_is_due, True
-        return flush_was_due
-
-    def _send_when_there_is_room(self, message: Message, size: int, deadline: Deadline) -> None:
-        def can_go_on() -> bool:
-            self._outbox.drop_expired(clock.now())
-            return self._state in ("closing", "closed") or not self._outbox.is_full(
-                0 if self._observer is None else self.wire.buffered_amount
-            )
-
-        with self._changed:
-            self._blocked += 1
-            try:
-                has_room = self._wait_for_state(can_go_on, deadline)
-            finally:
-                self._blocked -= 1
-            if not has_room:
-                raise WaitTimeout(
-                    f"sending on {self.named}: {self.buffered_amount} bytes were still queued after {deadline};"
-                    " this message was not sent. The other end, or the network, is slower than what is sent."
-                )
-            if self._state in ("closing", "closed"):
-                raise ChannelClosed(f"cannot send on {self.named}: {self._reason}")
-            flush_is_due = self._put(message, size)
-        if not flush_is_due:
-            self._loop.call(self._flush)
-
-    def _wait_for_state(self, predicate: Callable[[], bool], deadline: Deadline) -> bool:
-        if predicate():
-            return True
-        if self._loop.is_current:
-            raise RuntimeError(f"{self.named}: a blocking call on the event loop thread would wait for itself forever")
-        return wait_for(self._changed, predicate, deadline)
 
     # What follows is called on the loop.
 
@@ -306,47 +197,32 @@ class LiveChannel:
             resend: Whether messages that the peer's SCTP has not acknowledged are sent again on the next wire, if the channel
                 is reliable.
         """
-        if self._state not in ("connecting", "open"):
+        if self.sending.state not in ("connecting", "open"):
             self.on_close()
             return
         if self._observer is not None:
             self._observer.forget()
             self._observer = None
-        under_way = self.wire.unacknowledged
-        with self._changed:
-            sent = [*under_way, *self._outbox.clear()]
-            unconfirmed = [message for message, _ in sent]
-            if resend and self._is_reliable:
-                self._outbox.put_again(sent)
-                self._unconfirmed = unconfirmed
-            else:
-                # A wire that never opened was given no messages, so those of the wire before are still not acknowledged.
-                self._unconfirmed = [*(self._unconfirmed or ()), *unconfirmed]
-            self._state = "connecting"
-            self._flush_is_due = False
-            self._changed.notify_all()
+        if resend and self._is_reliable:
+            self._unconfirmed = self.sending.suspend(resend=True)
+        else:
+            # A wire that never opened was given no messages, so those of the wire before are still not acknowledged.
+            self._unconfirmed = [*(self._unconfirmed or ()), *self.sending.suspend(resend=False)]
 
     def resume(self, wire: WireChannel) -> None:
         """Go on with the wire of another peer connection."""
         self.wire = wire
-        self._outbox.keep_dates(_life_time(wire), wire.tells_time)
+        self.sending.resume(wire)
         self._observe(wire)
         if wire.state == "open":
             self.on_open()
 
-    def refuse_sends(self) -> None:
-        """Have `send` raise from now on."""
-        with self._changed:
-            if self._state in ("connecting", "open"):
-                self._state = "closing"
-            self._changed.notify_all()
-
     def close_when_flushed(self) -> None:
         """Close the channel at both ends after the queued messages were sent; the state is then ``"closed"``."""
-        if self.wire.state == "open" and len(self._outbox):
-            self._flush()
+        if len(self.sending.outbox) and self.wire.state == "open":
+            self.sending.flush()
             return
-        if self.wire.state == "connecting" and len(self._outbox):
+        if len(self.sending.outbox) and self.wire.state == "connecting":
             return
         self.wire.close()
         if self.wire.state == "closed":
@@ -354,25 +230,22 @@ class LiveChannel:
 
     def end(self, reason: str) -> None:
         """Close this end of the channel, because its session is closed."""
-        if self._state != "closed":
-            self._reason = reason
+        if self.sending.state != "closed":
+            self.sending.end_reason = reason
         self.on_close()
 
     def overflow(self, reason: str) -> None:
         """Close the channel, because too many unread bytes wait on it."""
-        self._reason = reason
-        logger.error("%s: closed: %s", self.named, self._reason)
+        self.sending.end_reason = reason
+        logger.error("%s: closed: %s", self.named, reason)
         self.wire.stop_receiving()
         self.wire.close()
 
     def drop_queued(self) -> None:
         """Drop messages that were queued during an interruption, unless the channel is reliable."""
-        if self._is_reliable:
-            return
-        with self._changed:
-            self._outbox.drop_all()
-            self._changed.notify_all()
-        self.wire.drop_waiting()
+        if not self._is_reliable:
+            self.sending.drop_queued()
+            self.wire.drop_waiting()
 
     def stats(self) -> dict[str, Any]:
         """The W3C's ``RTCDataChannelStats``, with its names and units."""
@@ -381,9 +254,9 @@ class LiveChannel:
             "label": self.label,
             "protocol": self.wire.protocol,
             "dataChannelIdentifier": self.wire.id,
-            "state": self._state,
-            "messagesSent": self._outbox.messages_put,
-            "bytesSent": self._outbox.bytes_put,
+            "state": self.sending.state,
+            "messagesSent": self.sending.outbox.messages_put,
+            "bytesSent": self.sending.outbox.bytes_put,
             "messagesReceived": self.inbox.messages,
             "bytesReceived": self.inbox.size,
         }
@@ -392,17 +265,14 @@ class LiveChannel:
 
     def on_open(self) -> None:
         """Handle the opening of the wire."""
-        with self._changed:
-            if self._state == "connecting":
-                self._state = "open"
-            self._changed.notify_all()
+        self.sending.opened()
         unconfirmed, self._unconfirmed = self._unconfirmed, None
         if unconfirmed is None:
             self._owner.on_channel_open(self)
         else:
             self._callbacks.emit(self.face.resumed, self.face, unconfirmed=unconfirmed)
         if not self._has_too_large():
-            self._flush()
+            self.sending.flush()
 
     def on_message(self, message: Message) -> None:
         """Handle a message: put it into the inbox."""
@@ -412,7 +282,7 @@ class LiveChannel:
             self.inbox.put(message)
         else:
             # Whether the other end created the channel with ``dated`` is known from the first message only.
-            self._outbox.keeps_dates |= wire.tells_time
+            self.sending.outbox.keeps_dates |= wire.tells_time
             until = math.inf if max_age is None else clock.now() + max_age - wire.message_age
             self.inbox.put_noted(message, until, sent_at)
         self._owner.on_channel_message(self.label, message, sent_at)
@@ -423,73 +293,34 @@ class LiveChannel:
 
     def on_room(self) -> None:
         """Handle that SCTP has room for more messages."""
-        self._flush()
+        self.sending.flush()
 
     def on_close(self) -> None:
         """Handle the end of the wire."""
-        with self._changed:
-            if self._state == "closed":
-                return
-            self._state = "closed"
-            if unsent := len(self._outbox):
-                logger.info("%s: closed with %d messages not sent", self.named, unsent)
-            self._outbox.clear()
-            self._changed.notify_all()
-        self.inbox.end()
-        self._callbacks.emit(self.face.closed, self.face)
-        self._owner.on_channel_closed(self)
+        if self.sending.closed():
+            self.inbox.end()
+            self._callbacks.emit(self.face.closed, self.face)
+            self._owner.on_channel_closed(self)
 
     @property
     def _is_reliable(self) -> bool:
-        return self._outbox.life_time is None and self.wire.max_retransmits is None
+        return self.sending.outbox.life_time is None and self.wire.max_retransmits is None
 
     def _observe(self, wire: WireChannel) -> None:
         self._observer = WireObserver(self)
-        wire.observe(self._observer, room_below=_HANDED_OVER // 2)
+        wire.observe(self._observer, ROOM_BELOW)
 
     def _has_too_large(self) -> bool:
         """Close the channel if a queued message exceeds the other end's maximum, which was not known when it was queued."""
-        with self._changed:
-            largest = self._outbox.largest
         try:
-            self._owner.check_message_size(largest)
+            self._owner.check_message_size(self.sending.largest())
         except MessageTooLarge as error:
-            self._reason = str(error)
+            self.sending.end_reason = str(error)
             logger.error("%s: closed: %s", self.named, error)
             self.wire.close()
             return True
         return False
 
-    def _flush(self) -> None:
-        """Give messages to SCTP until `_HANDED_OVER` bytes are buffered there."""
-        wire, outbox = self.wire, self._outbox
-        # The wire of a suspended channel may still be open, while its peer connection is being closed.
-        if self._observer is None or wire.state != "open":
-            with self._changed.lock:
-                self._flush_is_due = False
-            return
-        has_more = True
-        # Once that much is buffered, `on_room` is called later and continues here.
-        while has_more and (room := _HANDED_OVER - wire.buffered_amount) > 0:
-            with self._changed.lock:
-                if outbox.life_time is not None:
-                    outbox.drop_expired(clock.now())
-                messages, dates = outbox.take(room)
-                has_more = self._flush_is_due = bool(len(outbox))
-            wire.transmit(messages, dates if outbox.keeps_dates else ())
-        if self._blocked and outbox.is_half_empty(wire.buffered_amount):
-            with self._changed:
-                self._changed.notify_all()
-        if self._state == "closing" and not len(outbox):
-            wire.close()
-
     def _give_up(self) -> None:
         self.wire.close()
         self.on_close()
-
-
-def _life_time(wire: WireChannel) -> float | None:
-    """Seconds after which a message is given up; None: never."""
-    if wire.max_age is not None:
-        return wire.max_age
-    return None if wire.max_packet_life_time is None else wire.max_packet_life_time / 1000
