@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
-from ..errors import ConnectionLost, SessionClosed
+from ..errors import ConnectionLost, SessionClosed, TrackNotFound
 from ..limit_counts import LimitCounts
 from ..signalling import SignallingClient
 from ..signals import Signal
@@ -176,6 +176,24 @@ class LiveSession(LinkedSession):
             return self.link.ensure_channel(options)
 
         return self.run(ensure(), deadline, f"creating data channel {options.label!r} on")
+
+    def no_track_error(self, kind: str) -> TrackNotFound:
+        """The error of a call for a track that the peer does not send.
+
+        Args:
+            kind: What was wanted, such as ``"video"``.
+        """
+        if self.state is SessionState.CONNECTING:
+            return TrackNotFound(f"{self.named} is not connected yet: its tracks are not known")
+        tracks = [
+            *(f"video {video.name!r}" for video in self.media.videos),
+            *(f"audio {audio.name!r}" for audio in self.media.audios),
+        ]
+        refused = self.link.refused.get(kind, [])
+        because = f" ({'; '.join(refused)})" if refused else ""
+        return TrackNotFound(
+            f"{self.named}: the peer sends no such {kind}{because}; its tracks: {', '.join(tracks) or 'none'}"
+        )
 
     async def stats(self) -> Statistics:
         """The statistics of the session; on the loop."""

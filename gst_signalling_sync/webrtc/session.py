@@ -165,12 +165,12 @@ class Session:
         ``session.videos["wrist"]`` is the track with that name, or, if it has no name, with that ``mid``. Without such a track
         it raises `TrackNotFound`.
         """
-        return NamedTracks(self._live.media.videos, self._no_track("video"))
+        return NamedTracks(self._live.media.videos, self._live.no_track_error("video"))
 
     @property
     def audios(self) -> NamedTracks[AudioReceiver]:
         """The audio tracks that the other end sends, in the order of its description: a list that also takes a name."""
-        return NamedTracks(self._live.media.audios, self._no_track("audio"))
+        return NamedTracks(self._live.media.audios, self._live.no_track_error("audio"))
 
     @property
     def video(self) -> VideoReceiver:
@@ -179,7 +179,7 @@ class Session:
         Raises:
             TrackNotFound: The other end sends no video, or the session is not connected yet.
         """
-        return _first(self.videos, self._no_track("video"))
+        return _first(self.videos, self._live.no_track_error("video"))
 
     @property
     def audio(self) -> AudioReceiver:
@@ -188,7 +188,7 @@ class Session:
         Raises:
             TrackNotFound: The other end sends no audio, or the session is not connected yet.
         """
-        return _first(self.audios, self._no_track("audio"))
+        return _first(self.audios, self._live.no_track_error("audio"))
 
     @property
     def peer_connection(self) -> RTCPeerConnection | None:
@@ -304,7 +304,7 @@ class Session:
         maximum = None if container_of(path).has_all_tracks else 1
         tracks = [*_chosen(self.videos, video, maximum), *_chosen(self.audios, audio, maximum)]
         if not tracks:
-            raise self._no_track("video or audio")
+            raise self._live.no_track_error("video or audio")
         return live.media.record(path, tracks, live.named, segment_seconds)
 
     def stats(self, timeout: float | None = None) -> Statistics:
@@ -399,20 +399,6 @@ class Session:
         live = self._live
         channel = DataChannel(self, live.channels, wire, self._loop, self._callbacks, live.timeout, options)
         return behind_channel(channel)
-
-    def _no_track(self, kind: str) -> TrackNotFound:
-        live = self._live
-        if live.state is SessionState.CONNECTING:
-            return TrackNotFound(f"{live.named} is not connected yet: its tracks are not known")
-        tracks = [
-            *(f"video {video.name!r}" for video in live.media.videos),
-            *(f"audio {audio.name!r}" for audio in live.media.audios),
-        ]
-        refused = live.link.refused.get(kind, [])
-        because = f" ({'; '.join(refused)})" if refused else ""
-        return TrackNotFound(
-            f"{live.named}: the peer sends no such {kind}{because}; its tracks: {', '.join(tracks) or 'none'}"
-        )
 
 
 class DataChannel(Channel):
