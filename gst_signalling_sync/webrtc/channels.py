@@ -92,7 +92,7 @@ class Channels:
         self._opened = opened
         self._sender = sender
         self._callbacks = callbacks
-        # Guarded by `SessionStatus.changed`.
+        # Guarded by `SessionStatus.changed`, as the next one is.
         self._channels: list[LiveChannel] = []
         # Channels with unread messages that the other end closed before a caller here asked for them.
         self._unread: deque[LiveChannel] = deque(maxlen=_MAX_UNREAD_CHANNELS)
@@ -264,14 +264,22 @@ class Channels:
 
     def check_unread(self) -> None:
         """Close channels on which more unread bytes wait than the limits allow."""
-        unread = {channel: channel.inbox.waiting_size for channel in (*self._unread, *self._channels)}
+        with self._status.changed:
+            channels = (*self._unread, *self._channels)
+        unread = {channel: channel.inbox.waiting_size for channel in channels}
         # Channels in a session that the peer started, on which nobody here receives.
         is_unasked = self._session.is_asked_for_by_peer and not self._opened.receivers
         unasked = [channel for channel in unread if is_unasked and not channel.is_asked_for]
         for overflow in overflows(unread, unasked, self._limits):
             self._session.note_limit(overflow.limit)
-            if overflow.channel in self._unread:
-                self._unread.remove(overflow.channel)
-            else:
+            if not self._forget_unread(overflow.channel):
                 text = f"more than {overflow.maximum} bytes had arrived that nobody received"
                 overflow.channel.overflow(text)
+
+    def _forget_unread(self, channel: LiveChannel) -> bool:
+        """Forget a closed channel with unread messages, and return whether it is one."""
+        with self._status.changed:
+            is_there = channel in self._unread
+            if is_there:
+                self._unread.remove(channel)
+            return is_there

@@ -136,7 +136,7 @@ class ServerMessages:
             self._path.is_relayed = False
             connection, session = self._link.opened, self._link.session
             if self._termination.has_begun and (connection is None or not session.state.is_open):
-                self._termination.hurry()
+                self._termination.stop_waiting()
             elif mark is not None:
                 reason: SessionClosedReason = next((each for each in SESSION_CLOSED_REASONS if each == mark), "left")
                 told = f"ended by the signalling server: {mark}"

@@ -109,7 +109,7 @@ class Termination:
         tell_peer = told_peer is not None and self._path.is_relayed
         self._link.spawn(self.run(SessionClosed(message, reason), told_peer, tell_peer=tell_peer))
 
-    def hurry(self) -> None:
+    def stop_waiting(self) -> None:
         """Wait no longer for a delivery, since the other end is gone."""
         self._drain.abandon()
 
