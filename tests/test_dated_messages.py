@@ -32,6 +32,7 @@ from gst_signalling_sync.webrtc.engine.peer_connection import PeerConnection, Sc
 from gst_signalling_sync.webrtc.engine.sctp import BundlingSctpTransport
 from gst_signalling_sync.webrtc.message_dates import IDENTIFIERS, DatedPayload, dated, undated
 
+from .channels.statistics import count_of
 from .engine.pairs import connected_pair
 from .figures import Figures
 from .media import number_in, numbered_picture
@@ -221,7 +222,7 @@ def test_receivers_are_told(signalling_uri: str) -> None:
 
         assert plain.next()["data"] == "text"
         message = timed.next()["message"]
-        assert (message.data, theirs.stats()["messagesReceived"]) == ("text", 1)
+        assert (message.data, count_of(theirs, "messagesReceived")) == ("text", 1)
         assert message.sent_at == pytest.approx(time.time(), abs=0.5)
         with pytest.raises(WaitTimeout):
             theirs.recv(timeout=0)
@@ -230,7 +231,7 @@ def test_receivers_are_told(signalling_uri: str) -> None:
 def test_receiver_of_times_takes_messages_from_recv_until_it_is_disconnected(signalling_uri: str) -> None:
     with session_of(signalling_uri, dated=True) as (state, theirs):
         state.send("before")
-        wait_until(lambda: theirs.stats()["messagesReceived"], "it has arrived")
+        wait_until(lambda: count_of(theirs, "messagesReceived"), "it has arrived")
         heard = Heard(theirs.received)
         assert heard.next()["message"].data == "before"
         theirs.received.disconnect(heard.on_signal)

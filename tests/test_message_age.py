@@ -23,6 +23,7 @@ from gst_signalling_sync.webrtc.engine.peer_connection import PeerConnection
 from gst_signalling_sync.webrtc.inbox import Inbox
 from gst_signalling_sync.webrtc.message_age import MessageAges
 
+from .channels.statistics import count_of
 from .engine.pairs import connected_pair
 from .processes import exit_of, start_script
 from .waiting import Heard, wait_until
@@ -67,7 +68,7 @@ def test_age_excludes_the_other_limits(other: dict[str, int]) -> None:
 
 @pytest.mark.parametrize("age", [0, -1.0, 65.536, "0.3"])
 def test_age_out_of_range_is_refused(age: float) -> None:
-    with pytest.raises(ValueError, match=r"more than 0 seconds, and at most 65\.535"):
+    with pytest.raises(ValueError, match=r"must be more than 0 and at most 65\.535 seconds, not"):
         Producer().add_channel("state", max_age=age)
 
 
@@ -163,7 +164,7 @@ def test_age_is_known_at_both_ends(embedded_server: SignallingServer) -> None:
 def test_lifetime_of_the_w3c_lets_what_has_arrived_wait(embedded_server: SignallingServer) -> None:
     with session_of(embedded_server, max_packet_life_time=50) as (ours, theirs, _):
         ours.send("hello")
-        wait_until(lambda: theirs.stats()["messagesReceived"], "it has arrived")
+        wait_until(lambda: count_of(theirs, "messagesReceived"), "it has arrived")
         threading.Event().wait(0.1)
         assert theirs.recv() == "hello"
         assert (theirs.max_age, theirs.expired) == (None, 0)
@@ -172,7 +173,7 @@ def test_lifetime_of_the_w3c_lets_what_has_arrived_wait(embedded_server: Signall
 def test_message_that_recv_is_late_for_is_dropped(embedded_server: SignallingServer) -> None:
     with session_of(embedded_server, max_age=0.05) as (ours, theirs, _):
         ours.send("hello")
-        wait_until(lambda: theirs.stats()["messagesReceived"], "it has arrived")
+        wait_until(lambda: count_of(theirs, "messagesReceived"), "it has arrived")
         threading.Event().wait(0.1)
         with pytest.raises(WaitTimeout):
             theirs.recv(timeout=0)
@@ -278,15 +279,10 @@ def test_peer_that_was_frozen_is_given_nothing_older(embedded_server: Signalling
     assert peer.expired > 0
 
 
-def messages_sent(channel: DataChannel) -> int:
-    stats = channel.session.stats().values()
-    return next(each["messagesSent"] for each in stats if each.get("label") == channel.label)
-
-
 def replay(peer: Frozen, channel: DataChannel) -> None:
     send_states(channel, 1.0)
     # A freeze between the check of a message's age and the receiver's first line is like one in the receiver itself.
-    wait_until(lambda: len(peer.ages) == messages_sent(channel), "all messages are told")
+    wait_until(lambda: len(peer.ages) == count_of(channel, "messagesSent"), "all messages are told")
     peer.freeze()
     send_states(channel, FROZEN_SECONDS)
     woken = time.monotonic()
