@@ -199,7 +199,7 @@ class Producer(SessionRole):
         deadline = self._deadline(timeout)
         client = self._registered_client(deadline, f"starting a session with consumer {consumer_id}")
         session = client.start_session_with(
-            consumer_id, None, lambda event: self._take(consumer_id, event.session_id, ours=True), deadline
+            consumer_id, None, lambda event: self._add_session(consumer_id, event.session_id, ours=True), deadline
         )
         return self._await_connected(session, deadline, lambda: self._begin(session))
 
@@ -211,7 +211,7 @@ class Producer(SessionRole):
 
     def _begin_requested(self, request: SessionRequest, early: list[IceMessage]) -> None:
         try:
-            session = self._take(request.peer_id, request.session_id)
+            session = self._add_session(request.peer_id, request.session_id)
         except ConnectionLost as error:
             logger.info("refused session %s: %s", request.session_id, error)
             self._requests.ended(request.session_id)
@@ -222,7 +222,7 @@ class Producer(SessionRole):
         offer = request.offer if isinstance(request, SessionRequested) else None
         self._begin(session, offer, self._timeout)
 
-    def _take(self, peer_id: str, session_id: str, ours: bool = False) -> Session:
+    def _add_session(self, peer_id: str, session_id: str, ours: bool = False) -> Session:
         """Make a session, and register it before any later message for it is handled."""
         session = self._new_session(peer_id)
         self._register(session, session_id, ours)

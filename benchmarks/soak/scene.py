@@ -76,11 +76,11 @@ def _flash(video: VideoSource, stop: threading.Event) -> None:
     noise = np.random.default_rng(1)
     due = time.monotonic()
     while not stop.wait(max(0.0, due - time.monotonic())):
-        picture = (bright if _is_on(due) else dark).copy()
+        frame = (bright if _is_on(due) else dark).copy()
         # Noise gives the encoder something to do.
         left = int(due * 200) % (_SHAPE[1] - 80)
-        picture[200:280, left : left + 80] = noise.integers(0, 256, (80, 80, 3), np.uint8)
-        video.write(picture)
+        frame[200:280, left : left + 80] = noise.integers(0, 256, (80, 80, 3), np.uint8)
+        video.write(frame)
         due += 1 / _FRAMES_PER_SECOND
 
 

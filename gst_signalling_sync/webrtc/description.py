@@ -179,9 +179,9 @@ def _check_attributes(section: str, limit: int | None) -> None:
     if limit is not None and names.total() > limit:
         raise BeyondLimit("attributes", f"a media description has {names.total()} attributes, more than {limit}")
     for name, number in names.items():
-        most = WILDCARDS if name.endswith("*") else ATTRIBUTES
-        if number > most:
-            raise ProtocolError(f"a media description has {number} a={name}, more than {most}")
+        maximum = WILDCARDS if name.endswith("*") else ATTRIBUTES
+        if number > maximum:
+            raise ProtocolError(f"a media description has {number} a={name}, more than {maximum}")
 
 
 def parse_candidate(text: str, sdp_m_line_index: int) -> RTCIceCandidate | None:
