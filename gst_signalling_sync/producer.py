@@ -155,7 +155,7 @@ class Producer(SessionRole):
         self._owner.check()
         options = ChannelOptions(label, ordered, max_retransmits, max_packet_life_time, protocol, max_age, dated)
         if any(channel.label == label for channel in self._channels):
-            raise ValueError(f"there is a channel {label!r} already")
+            raise ValueError(f"label must be that of no other channel of this producer, not {label!r} again")
         channel = BroadcastChannel(options, lambda: self.sessions, self._owns, self._timeout)
         self._channels.append(channel)
         for session in self.sessions:
@@ -298,7 +298,7 @@ def _named_meta(name: str | None, meta: Any) -> Any:
     if meta is None:
         return {"name": name}
     if not isinstance(meta, dict):
-        raise ValueError(f"with a name, meta must be an object (a dict) that the name goes into, not {meta!r:.100}")
+        raise ValueError(f"meta must be a dict where a name is given, which goes into it, not {meta!r:.100}")
     if meta.get("name", name) != name:
-        raise ValueError(f"the name is {name!r}, and in meta it is {meta['name']!r:.100}: give one of them")
+        raise ValueError(f"name must be the one in meta, {meta['name']!r:.100}, not {name!r}; give only one of them")
     return {**meta, "name": name}
