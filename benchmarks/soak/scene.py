@@ -89,8 +89,8 @@ def _beep(audio: AudioSource, stop: threading.Event) -> None:
     block = round(_BLOCK_SECONDS * _RATE)
     while not stop.wait(max(0.0, (position + block) / _RATE - time.monotonic())):
         moments = (position + np.arange(block)) / _RATE
-        sound = np.sin(2 * np.pi * 1000 * moments) * 12_000 * (moments % 1.0 < _SIGNAL_SECONDS)
-        audio.write(sound.astype(np.int16))
+        samples = np.sin(2 * np.pi * 1000 * moments) * 12_000 * (moments % 1.0 < _SIGNAL_SECONDS)
+        audio.write(samples.astype(np.int16))
         position += block
 
 
