@@ -181,8 +181,8 @@ class RoleObject:
         in_callback = self._callbacks.is_current
         if not self._life.close(deadline, in_callback, self._ending_seconds):
             raise WaitTimeout(
-                f"closing the {self._kind} of {self.uri}: its end was not complete {deadline} and {self._ending_seconds:g} s"
-                " later. It goes on; something blocks the event loop, or the network does not take what is to be sent."
+                f"closing the {self._kind} of {self.uri}: not finished within {deadline}, nor {self._ending_seconds:g} s later;"
+                " it continues. Something blocks the event loop, or the network is too slow for the queued messages."
             )
         if not in_callback:
             self._callbacks.join(max(_GRACE_SECONDS / 2, deadline.remaining()))

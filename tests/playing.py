@@ -18,7 +18,7 @@ import pytest
 from av.codec.context import Flags
 from numpy.typing import NDArray
 
-from gst_signalling_sync.webrtc.media.pictures import to_array
+from gst_signalling_sync.webrtc.media.frame_conversion import to_array
 from gst_signalling_sync.webrtc.media.playing.player import Player
 from gst_signalling_sync.webrtc.media.sending.encoded_audio_source import EncodedAudioSource
 from gst_signalling_sync.webrtc.media.sending.encoded_video_source import EncodedVideoSource

@@ -253,7 +253,7 @@ def test_iteration_gives_blocks_of_20_ms_until_the_session_ends(robot: Robot, po
 
 
 def test_negative_number_of_samples_is_refused(robot: Robot) -> None:
-    with pytest.raises(ValueError, match="-1 samples"):
+    with pytest.raises(ValueError, match="samples must be 0 or more, not -1"):
         robot.audio.read(-1)
 
 

@@ -139,7 +139,7 @@ def test_session_without_room_is_named_and_the_others_get_it(
 
 
 def test_same_label_twice_is_refused(producer: Producer, channel: BroadcastChannel) -> None:
-    with pytest.raises(ValueError, match="there is a channel 'data' already"):
+    with pytest.raises(ValueError, match="label must be that of no other channel of this producer, not 'data'"):
         producer.add_channel("data")
 
 
@@ -224,7 +224,7 @@ def test_message_for_a_session_that_its_receiver_rejects_raises_from_then_on(
 
 
 def test_message_for_somebody_elses_session_is_refused(channel: BroadcastChannel, sessions: list[Session]) -> None:
-    with pytest.raises(ValueError, match="not one of this producer's"):
+    with pytest.raises(ValueError, match="session must be one of this producer's, not session"):
         channel.send("hello?", session=sessions[0])
 
 

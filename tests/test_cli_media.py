@@ -30,7 +30,7 @@ from gst_signalling_sync.cli.demo.processor import ProcessorUse
 from gst_signalling_sync.cli.demo.screen import drawing
 from gst_signalling_sync.cli.demo.tone import RATE, Tone, frequency_of
 from gst_signalling_sync.cli.recorder_group import files_of_all
-from gst_signalling_sync.webrtc.media.pictures import to_array
+from gst_signalling_sync.webrtc.media.frame_conversion import to_array
 
 from .filming import filming, humming
 from .media import frequency_of as loudest_frequency_of
@@ -432,9 +432,9 @@ class TestDemo:
         def report(count: int, seconds: float) -> None:
             counts = {"sent": count, "received": count, "frames": count, "lost": 0, "tone": None}
             measured = {"round_trips": [seconds], "latencies": [seconds], "cpu_seconds": count / 100}
-            measurement.take(child, {**counts, **measured})
+            measurement.add(child, {**counts, **measured})
 
-        measurement.take(child, {"connected_seconds": 3.0})
+        measurement.add(child, {"connected_seconds": 3.0})
         report(10, 5.0)
         now += 1
         report(20, 4.0)
@@ -458,10 +458,10 @@ class TestDemo:
     )
     def test_end_says_what_the_figures_are_made_of(self, seconds: float, load: float, said: str) -> None:
         use = ProcessorUse(4)
-        use.take(1, 3.0)
+        use.add(1, 3.0)
         use.begin()
-        use.take(1, 3.0 + seconds / 2)
-        use.take(2, seconds / 2)
+        use.add(1, 3.0 + seconds / 2)
+        use.add(2, seconds / 2)
         assert said in use.explanation(2.0, load)
 
     def test_save_keeps_a_frame(self, tmp_path: Path) -> None:
@@ -531,7 +531,7 @@ class TestStills:
 
     def test_bad_input_is_refused(self, tmp_path: Path) -> None:
         frame = np.zeros((8, 8, 3), np.uint8)
-        with pytest.raises(ValueError, match="png or jpeg"):
+        with pytest.raises(ValueError, match="kind must be 'png' or 'jpeg'"):
             encode_still(frame, "gif")
         with pytest.raises(ValueError, match="shape"):
             encode_still(frame[0])

@@ -122,13 +122,13 @@ def test_options_reach_the_other_end(
 
 
 def test_both_reliability_limits_at_once_are_refused(ends: Ends) -> None:
-    with pytest.raises(ValueError, match="not both"):
+    with pytest.raises(ValueError, match="must not be given together"):
         ends[0].create_channel("data", max_retransmits=1, max_packet_life_time=1)
 
 
 @pytest.mark.parametrize("value", [-1, 65536, 1.5])
 def test_reliability_limit_out_of_range(ends: Ends, value: int) -> None:
-    with pytest.raises(ValueError, match=r"0\.\.65535"):
+    with pytest.raises(ValueError, match="from 0 to 65535"):
         ends[0].create_channel("data", max_retransmits=value)
 
 

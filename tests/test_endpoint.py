@@ -137,7 +137,7 @@ def test_uri_excludes_host_and_port(other: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
 def test_impossible_port_is_named(port: int) -> None:
-    with pytest.raises(ValueError, match=f"must be in 1..65535, not {port}"):
+    with pytest.raises(ValueError, match=f"must be from 1 to 65535, not {port}"):
         resolve_uri(host="host", port=port)
 
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from gst_signalling_sync import Producer, Session, SignallingServer, connect
 from gst_signalling_sync.testing import LinkProfile
 from gst_signalling_sync.testing.network import SimulatedNetwork
-from gst_signalling_sync.webrtc.media.pictures import to_array
+from gst_signalling_sync.webrtc.media.frame_conversion import to_array
 
 from .media import frequency_of, has_colour_bars, number_in, numbered_picture, tone
 from .playing import write_file
@@ -183,7 +183,7 @@ def test_recorder_writes_a_file_that_plays(embedded_server: SignallingServer, tm
     ):
         recorder.wait()
 
-    assert int(recorder.expect(rf"film\.{suffix}: [\d.]+ s, (\d+) pictures")[1]) > 10
+    assert int(recorder.expect(rf"film\.{suffix}: [\d.]+ s, (\d+) frames")[1]) > 10
     with av.open(path) as container:
         pictures = [to_array(frame) for frame in container.decode(video=0)]
     with av.open(path) as container:
@@ -201,7 +201,7 @@ def test_recorder_that_is_interrupted_leaves_a_file_that_plays(
 ) -> None:
     path = tmp_path / "film.mkv"
     with robot(embedded_server), example(embedded_server, "recorder.py", "robot", str(path)) as recorder:
-        recorder.expect(r"[1-9]\.\d s, \d+ pictures")
+        recorder.expect(r"[1-9]\.\d s, \d+ frames")
         recorder.interrupt()
 
     with av.open(path) as container:

@@ -17,7 +17,7 @@ from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.failures import DecodingError, Failures
-from gst_signalling_sync.webrtc.media.pictures import to_frame
+from gst_signalling_sync.webrtc.media.frame_conversion import to_frame
 from gst_signalling_sync.webrtc.media.playing.media_input import MediaInput
 from gst_signalling_sync.webrtc.media.playing.player import Player
 from gst_signalling_sync.webrtc.media.receiving.decoder_thread import DecoderThread

@@ -143,7 +143,7 @@ def test_the_size_may_change_in_mid_stream(producer: Producer) -> None:
 
 @pytest.mark.parametrize("format", ["bgr24", "rgb24", "gray8", "yuv420p"])
 def test_every_format_can_be_written_and_read(producer: Producer, format: str) -> None:
-    from gst_signalling_sync.webrtc.media.pictures import to_array, to_frame
+    from gst_signalling_sync.webrtc.media.frame_conversion import to_array, to_frame
 
     drawn = numbered_picture(5)
     producer.add_video().write(to_array(to_frame(drawn), format), format)

@@ -61,13 +61,13 @@ def test_clocks_that_drift_apart_make_no_message_old() -> None:
 
 @pytest.mark.parametrize("other", [{"max_retransmits": 0}, {"max_packet_life_time": 100}])
 def test_age_excludes_the_other_limits(other: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=r"give one of .* and max_age, not both"):
+    with pytest.raises(ValueError, match=r"max_\w+ must not be given together with max_age"):
         Producer().add_channel("state", max_age=MAX_AGE, **other)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("age", [0, -1.0, 65.536, "0.3"])
 def test_age_out_of_range_is_refused(age: float) -> None:
-    with pytest.raises(ValueError, match=r"more than 0 seconds, and at most 65\.535"):
+    with pytest.raises(ValueError, match=r"more than 0 and at most 65\.535 seconds"):
         Producer().add_channel("state", max_age=age)
 
 

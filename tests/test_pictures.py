@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from gst_signalling_sync.webrtc.media.pictures import FORMATS, to_array, to_frame, to_yuv420p, with_even_sides
+from gst_signalling_sync.webrtc.media.frame_conversion import FORMATS, to_array, to_frame, to_yuv420p, with_even_sides
 
 
 def _noise(*shape: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -147,7 +147,7 @@ def test_a_frame_is_taken_as_it_is() -> None:
         (np.zeros((0, 64, 3), np.uint8), "bgr24", ValueError, "1 to 16383"),
         (np.zeros((48, 0), np.uint8), "gray8", ValueError, "1 to 16383"),
         (np.zeros((1, 16384), np.uint8), "gray8", ValueError, "1 to 16383"),
-        (np.zeros((48, 64, 3), np.uint8), "bgr", ValueError, "bgr24, rgb24, gray8, yuv420p"),
+        (np.zeros((48, 64, 3), np.uint8), "bgr", ValueError, "one of 'bgr24', 'rgb24', 'gray8', 'yuv420p', not 'bgr'"),
     ],
 )
 def test_what_is_no_picture_is_refused(picture: object, format: str, error: type[Exception], words: str) -> None:

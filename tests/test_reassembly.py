@@ -438,7 +438,7 @@ def test_late_retransmissions_do_not_move_the_stream(reassembled: Reassembled) -
 def test_timestamps_go_on_where_another_stream_begins(reassembled: Reassembled, stream: Stream) -> None:
     (before,) = reassembled.give(stream.frame(keyframe=True))
     reassembled.wait(2.0)
-    reassembled.reassembly.begin_anew()
+    reassembled.reassembly.restart()
     other = Stream(stream.codec, sequence_number=123, timestamp=(stream.timestamp + (1 << 31)) & 0xFFFFFFFF)
 
     first, second = reassembled.give([*other.frame(keyframe=True), *other.frame()])

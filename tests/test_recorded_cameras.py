@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gst_signalling_sync import Producer, Session, SignallingServer, TrackNotFound, VideoSource, connect
-from gst_signalling_sync.webrtc.media.pictures import to_array
+from gst_signalling_sync.webrtc.media.frame_conversion import to_array
 
 from .figures import Figures
 from .filming import humming

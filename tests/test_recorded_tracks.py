@@ -310,7 +310,7 @@ def test_microphones_alone_in_segments(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["mp4", "webm"])
 def test_files_that_hold_one_track_of_each_kind(tmp_path: Path, suffix: str) -> None:
-    with pytest.raises(ValueError, match=r"video 'front', 'left', 'wrist'.*one track of video.*mkv"):
+    with pytest.raises(ValueError, match=r"tracks 'front', 'left', 'wrist'.*one track of video.*mkv"):
         recorder_of_all(cameras(), tmp_path / f"drive.{suffix}")
 
 

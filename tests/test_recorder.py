@@ -349,7 +349,7 @@ def test_a_disk_that_is_too_slow_costs_frames_and_nothing_else(
     assert None not in [number for _, number, _ in file.pictures]
     assert_in_sync(file)
     assert [record.message for record in caplog.records if "too slow" in record.message] == [
-        f"recording session s with peer p to {recorder.path}: the disk is too slow; sound and frames are dropped"
+        f"recording session s with peer p to {recorder.path}: the disk is too slow; video and audio frames are dropped"
     ]
 
 

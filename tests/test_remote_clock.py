@@ -88,7 +88,7 @@ def test_time_goes_on_in_2036(clock: RemoteClock) -> None:
 def test_another_clock_rate_needs_another_report(clock: RemoteClock) -> None:
     clock.add_report(0, ntp(100.0))
 
-    clock.begin_anew(8000)
+    clock.restart(8000)
 
     assert clock.seconds(0) is None
     clock.add_report(0, ntp(100.0))
@@ -119,15 +119,15 @@ def test_timeline_follows_the_time_where_timestamps_jump(timeline: Timeline) -> 
 
 def test_timeline_follows_the_time_where_another_stream_begins(timeline: Timeline) -> None:
     before = timeline.advance(1000, 10.0)
-    timeline.begin_anew(RATE)
+    timeline.restart(RATE)
 
     assert timeline.advance(2000, 13.0) == before + 3 * RATE
 
 
-def test_clock_keeps_the_time_of_a_stream_that_begins_anew(clock: RemoteClock, timeline: Timeline) -> None:
+def test_clock_keeps_the_time_of_a_stream_that_restarts(clock: RemoteClock, timeline: Timeline) -> None:
     first = timeline.advance(1000, 10.0)
     clock.add_report(timeline.place(1000), ntp(500.0))
-    timeline.begin_anew(RATE)
+    timeline.restart(RATE)
     second = timeline.advance(123_456_789, 12.0)
 
     assert clock.seconds(first) == pytest.approx(500.0)

@@ -575,7 +575,7 @@ def test_producer_keeps_its_meta_and_name(signalling_uri: str) -> None:
 
 
 def test_name_needs_an_object_to_go_into() -> None:
-    with pytest.raises(ValueError, match="must be an object"):
+    with pytest.raises(ValueError, match="meta must be a dict"):
         Producer(name="robot", meta=[1])
 
 

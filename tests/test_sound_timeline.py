@@ -1,4 +1,4 @@
-"""`SoundTimeline`: when written sound is sent."""
+"""`AudioTimeline`: when written sound is sent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gst_signalling_sync.webrtc.media.sending.sound_timeline import SoundTimeline
+from gst_signalling_sync.webrtc.media.sending.audio_timeline import AudioTimeline
 
 RATE = 48000
 
@@ -15,7 +15,7 @@ def _sound(seconds: float, value: int = 1) -> np.ndarray[Any, np.dtype[np.int16]
     return np.full((round(seconds * RATE), 1), value, np.int16)
 
 
-def _take_all(timeline: SoundTimeline, now: float) -> list[tuple[int, int, bool]]:
+def _take_all(timeline: AudioTimeline, now: float) -> list[tuple[int, int, bool]]:
     """Length, position and newness of everything that is due."""
     taken = []
     while (part := timeline.take(now, 0.02)) is not None:
@@ -24,7 +24,7 @@ def _take_all(timeline: SoundTimeline, now: float) -> list[tuple[int, int, bool]
 
 
 def test_what_is_written_in_real_time_is_sent_at_once_and_without_gaps() -> None:
-    timeline = SoundTimeline(RATE)
+    timeline = AudioTimeline(RATE)
     end = None
     for step in range(100):
         now = 10.0 + step * 0.02 + (0.015 if step % 2 else 0.0)
@@ -37,13 +37,13 @@ def test_what_is_written_in_real_time_is_sent_at_once_and_without_gaps() -> None
 
 
 def test_the_first_samples_end_at_the_moment_they_are_written() -> None:
-    timeline = SoundTimeline(RATE)
+    timeline = AudioTimeline(RATE)
     timeline.write(_sound(0.5), 10.0)
     assert _take_all(timeline, 10.0) == [(24000, 456000, True)]
 
 
 def test_what_is_written_ahead_is_sent_in_real_time() -> None:
-    timeline = SoundTimeline(RATE)
+    timeline = AudioTimeline(RATE)
     timeline.write(_sound(0.02), 10.0)
     timeline.write(_sound(2.0), 10.0)
     assert sum(length for length, _, _ in _take_all(timeline, 10.0)) <= round(0.04 * RATE)
@@ -58,7 +58,7 @@ def test_what_is_written_ahead_is_sent_in_real_time() -> None:
 
 
 def test_after_a_pause_the_sound_goes_on_at_the_moment_of_the_write() -> None:
-    timeline = SoundTimeline(RATE)
+    timeline = AudioTimeline(RATE)
     timeline.write(_sound(0.02), 10.0)
     _take_all(timeline, 10.0)
     timeline.write(_sound(0.02), 15.0)
@@ -66,7 +66,7 @@ def test_after_a_pause_the_sound_goes_on_at_the_moment_of_the_write() -> None:
 
 
 def test_a_writer_that_stalls_and_catches_up_stays_in_time() -> None:
-    timeline = SoundTimeline(RATE)
+    timeline = AudioTimeline(RATE)
     timeline.write(_sound(0.02), 10.0)
     _take_all(timeline, 10.0)
     for _ in range(15):
@@ -78,7 +78,7 @@ def test_a_writer_that_stalls_and_catches_up_stays_in_time() -> None:
 
 
 def test_a_short_pause_is_made_up_for_when_the_writer_does_not_catch_up() -> None:
-    timeline = SoundTimeline(RATE)
+    timeline = AudioTimeline(RATE)
     timeline.write(_sound(0.02), 10.0)
     _take_all(timeline, 10.0)
     end = 0
@@ -91,7 +91,7 @@ def test_a_short_pause_is_made_up_for_when_the_writer_does_not_catch_up() -> Non
 
 
 def test_sound_is_placed_when_it_was_captured() -> None:
-    timeline = SoundTimeline(RATE)
+    timeline = AudioTimeline(RATE)
     timeline.write(_sound(0.02), 10.3, 10.0)
     assert _take_all(timeline, 10.3) == [(960, 10 * RATE, True)]
     # Late sound keeps its capture time, and does not move later sound.
@@ -101,7 +101,7 @@ def test_sound_is_placed_when_it_was_captured() -> None:
 
 
 def test_what_is_missing_between_captured_sounds_is_silence_at_once() -> None:
-    timeline = SoundTimeline(RATE)
+    timeline = AudioTimeline(RATE)
     timeline.write(_sound(0.02), 10.02, 10.0)
     _take_all(timeline, 10.02)
     # The difference is less than the accuracy of any clock.
@@ -112,7 +112,7 @@ def test_what_is_missing_between_captured_sounds_is_silence_at_once() -> None:
 
 
 def test_a_gap_is_made_once_what_came_before_was_sent() -> None:
-    timeline = SoundTimeline(RATE)
+    timeline = AudioTimeline(RATE)
     timeline.write(_sound(0.02), 10.02, 10.0)
     timeline.write(_sound(0.02), 10.52, 10.5)
     assert _take_all(timeline, 10.52) == [(1920, 10 * RATE, True)]
@@ -121,7 +121,7 @@ def test_a_gap_is_made_once_what_came_before_was_sent() -> None:
 
 
 def test_a_capture_clock_that_runs_fast_does_not_add_delay_for_ever() -> None:
-    timeline = SoundTimeline(RATE)
+    timeline = AudioTimeline(RATE)
     for step in range(60 * 50 * 5):
         begin = 10.0 + step * 0.02
         timeline.write(_sound(0.02 * 1.002), begin + 0.02, begin)
@@ -132,7 +132,7 @@ def test_a_capture_clock_that_runs_fast_does_not_add_delay_for_ever() -> None:
 
 
 def test_a_writer_that_stalls_while_nobody_listens_stays_in_time() -> None:
-    timeline = SoundTimeline(RATE)
+    timeline = AudioTimeline(RATE)
     timeline.write(_sound(0.02), 10.0)
     timeline.discard(10.0)
     for _ in range(15):
@@ -144,7 +144,7 @@ def test_a_writer_that_stalls_while_nobody_listens_stays_in_time() -> None:
 
 
 def test_what_is_not_due_is_not_discarded() -> None:
-    timeline = SoundTimeline(RATE)
+    timeline = AudioTimeline(RATE)
     timeline.write(_sound(0.02), 10.0)
     timeline.write(_sound(1.0), 10.0)
     timeline.discard(10.5)
@@ -152,7 +152,7 @@ def test_what_is_not_due_is_not_discarded() -> None:
 
 
 def test_who_writes_ahead_on_purpose_loses_nothing() -> None:
-    timeline = SoundTimeline(RATE)
+    timeline = AudioTimeline(RATE)
     timeline.write(_sound(0.3), 10.0)
     for step in range(6000):
         now = 10.0 + step * 0.02
@@ -162,14 +162,14 @@ def test_who_writes_ahead_on_purpose_loses_nothing() -> None:
 
 
 def test_more_than_a_minute_ahead_is_dropped_from_the_front() -> None:
-    timeline = SoundTimeline(RATE)
+    timeline = AudioTimeline(RATE)
     for _ in range(70):
         timeline.write(_sound(1.0), 10.0)
     assert timeline.dropped == 10 * RATE
 
 
 def test_a_clock_that_runs_fast_does_not_add_delay_for_ever() -> None:
-    timeline = SoundTimeline(RATE)
+    timeline = AudioTimeline(RATE)
     ahead = []
     for step in range(60 * 60 * 5):
         now = step * 0.2
@@ -186,6 +186,6 @@ def test_a_clock_that_runs_fast_does_not_add_delay_for_ever() -> None:
 
 
 def test_a_write_of_nothing_changes_nothing() -> None:
-    timeline = SoundTimeline(RATE)
+    timeline = AudioTimeline(RATE)
     timeline.write(_sound(0.0), 10.0)
     assert timeline.due_at() is None

@@ -304,13 +304,13 @@ def test_a_bitrate_is_kept_to(loop: LoopThread) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"codecs": ("VP7",)}, "VP8, H264, VP9, AV1"),
-        ({"codecs": ()}, "VP8, H264, VP9, AV1"),
-        ({"fps": 0}, "frames per second"),
-        ({"fps": float("nan")}, "frames per second"),
+        ({"codecs": ("VP7",)}, "'VP8', 'H264', 'VP9', 'AV1'"),
+        ({"codecs": ()}, "'VP8', 'H264', 'VP9', 'AV1'"),
+        ({"fps": 0}, "fps must be more than 0"),
+        ({"fps": float("nan")}, "fps must be more than 0"),
         ({"fps": 1000}, "240"),
-        ({"bitrate": 1000}, "bits per second"),
-        ({"bitrate": (500_000, 100_000)}, "bits per second"),
+        ({"bitrate": 1000}, "bit/s"),
+        ({"bitrate": (500_000, 100_000)}, "bit/s"),
     ],
 )
 def test_bad_arguments_are_refused(arguments: dict[str, Any], words: str) -> None:

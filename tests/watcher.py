@@ -10,7 +10,7 @@ import numpy as np
 from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
-from gst_signalling_sync.webrtc.media.pictures import to_array
+from gst_signalling_sync.webrtc.media.frame_conversion import to_array
 from gst_signalling_sync.webrtc.media.receiving.video_decoder import VideoDecoder
 from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 

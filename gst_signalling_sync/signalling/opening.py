@@ -288,7 +288,11 @@ class Opening:
             while (head := HttpHead.of(received)) is None:
                 data = stream.receive(self._deadline)
                 if not data:
-                    what = f"it began with {received[:40]!r}" if received else "it sent nothing. Is its address wss://?"
+                    what = (
+                        f"its response began with {received[:40]!r}"
+                        if received
+                        else "it sent nothing. Is its address wss://?"
+                    )
                     raise self._error(f"this is not a WebSocket server: it closed the connection; {self._shown(what)}")
                 received += data
         except NotHttp as error:

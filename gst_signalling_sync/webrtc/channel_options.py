@@ -42,20 +42,18 @@ class ChannelOptions:
         limits = ("max_retransmits", "max_packet_life_time", "max_age")
         given = [name for name in limits if getattr(self, name) is not None]
         if len(given) > 1:
-            raise ValueError(f"give one of {' and '.join(given)}, not both (W3C WebRTC section 6.1)")
+            raise ValueError(f"{given[0]} must not be given together with {given[1]} (W3C WebRTC section 6.1)")
         for name in ("max_retransmits", "max_packet_life_time"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int) and 0 <= value <= 65535):
-                raise ValueError(f"{name} is {value!r}; it must be an integer in 0..65535")
+                raise ValueError(f"{name} must be an integer from 0 to 65535, not {value!r}")
         age = self.max_age
         if age is not None and not (isinstance(age, Real) and 0 < age <= _MAX_LIFE_TIME / 1000):
-            raise ValueError(
-                f"max_age is {age!r}; it must be more than 0 seconds, and at most {_MAX_LIFE_TIME / 1000:g}"
-            )
+            raise ValueError(f"max_age must be more than 0 and at most {_MAX_LIFE_TIME / 1000:g} seconds, not {age!r}")
         for name in ("label", "protocol"):
             text = getattr(self, name)
             if not isinstance(text, str) or len(text.encode()) > 65535:
-                raise ValueError(f"{name} must be a string of at most 65535 bytes in UTF-8")
+                raise ValueError(f"{name} must be a string of at most 65535 bytes in UTF-8, not {text!r:.100}")
 
     @property
     def life_time(self) -> int | None:

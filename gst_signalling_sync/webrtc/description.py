@@ -179,9 +179,9 @@ def _check_attributes(section: str, limit: int | None) -> None:
     if limit is not None and names.total() > limit:
         raise BeyondLimit("attributes", f"a media description has {names.total()} attributes, more than {limit}")
     for name, number in names.items():
-        most = WILDCARDS if name.endswith("*") else ATTRIBUTES
-        if number > most:
-            raise ProtocolError(f"a media description has {number} a={name}, more than {most}")
+        maximum = WILDCARDS if name.endswith("*") else ATTRIBUTES
+        if number > maximum:
+            raise ProtocolError(f"a media description has {number} a={name}, more than {maximum}")
 
 
 def parse_candidate(text: str, sdp_m_line_index: int) -> RTCIceCandidate | None:
@@ -204,7 +204,7 @@ def parse_candidate(text: str, sdp_m_line_index: int) -> RTCIceCandidate | None:
     except (AssertionError, ValueError, IndexError) as error:
         raise ProtocolError(f"not a candidate: {text!r:.200}") from error
     if not 0 <= candidate.port < 2**16:
-        raise ProtocolError(f"candidate with port {candidate.port}: {text!r:.200}")
+        raise ProtocolError(f"the port of a candidate must be from 0 to 65535, not {candidate.port}: {text!r:.200}")
     if candidate.protocol.lower() != "udp" or candidate.component != 1 or _is_link_local(candidate.ip):
         return None
     candidate.sdpMLineIndex = sdp_m_line_index

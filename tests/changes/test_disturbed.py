@@ -87,7 +87,7 @@ def test_peer_that_answers_no_more_offers_keeps_its_session(
         peer.answers = False
 
         front = producer.add_video(name="front")
-        wait_until(lambda: "said nothing to a change of tracks" in caplog.text, "the offer is withdrawn", SECONDS)
+        wait_until(lambda: "did not answer a change of tracks" in caplog.text, "the offer is withdrawn", SECONDS)
 
         channel.send("still there")
         assert peer.messages.get(timeout=SECONDS) == "still there"

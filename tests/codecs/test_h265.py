@@ -125,7 +125,12 @@ def test_first_packet_and_keyframes_are_known(
     (payload,) = packed(units, 1100, first_order=0 if codec is ORDERED else None)
     fragment = codec.parse(payload)
 
-    assert (fragment.begins, fragment.leads, fragment.keyframe, fragment.picture) == (begins, leads, keyframe, frame)
+    assert (fragment.begins, fragment.leads, fragment.keyframe, fragment.has_frame_data) == (
+        begins,
+        leads,
+        keyframe,
+        frame,
+    )
 
 
 # Transmission
@@ -226,7 +231,7 @@ def test_decoding_order_numbers_are_negotiated(parameters: Parameters, has_order
 
 def test_it_is_received_only() -> None:
     assert "H265" not in sent_video()
-    with pytest.raises(ValueError, match=r"video can be sent as VP8, H264"):
+    with pytest.raises(ValueError, match="codecs must be some of 'VP8', 'H264'"):
         VideoSource(codecs=("H265",))
     with pytest.raises(NotImplementedError, match="H265 is received only"):
         VIDEO["H265"].send_form({})

@@ -52,7 +52,7 @@ def test_wire_format_is_that_of_the_rfc() -> None:
     [b"", b"\xef", b"\xef\x0f\x00", b"\xef\x0f\x00\x02", b"\xef\x0f\x00\x02\x6fa", b"\xef\x0f\x00\x00" * 8 + b"\x6f"],
 )
 def test_what_is_cut_off_or_too_much_is_refused(payload: bytes) -> None:
-    with pytest.raises(ValueError, match="no payload of RED"):
+    with pytest.raises(ValueError, match="not a RED payload"):
         unpack(payload)
 
 

@@ -59,7 +59,7 @@ INTERNAL = {
         "unread",
         "wait_open",
     },
-    "EncodedVideoSource": {"choose", "join", "kind", "leave", "take_parameters"},
+    "EncodedVideoSource": {"choose", "join", "kind", "leave", "use_parameters"},
     "Endpoint": {"asks_for_token", "authorization", "peer_id", "proxy_uri", "request_uri", "secrets"},
     "Player": {"close", "start"},
     "Recorder": {"add_message", "end", "takes_messages", "wait_finished"},

@@ -161,7 +161,7 @@ def test_units_behind_their_length_are_told() -> None:
     ],
 )
 def test_what_is_no_access_unit_is_refused(codec: str, data: bytes) -> None:
-    with pytest.raises(MediaError, match=r"no access unit of H264|no frame of VP8"):
+    with pytest.raises(MediaError, match=r"not an H264 access unit|not a VP8 frame"):
         reader(codec).read(data)
 
 

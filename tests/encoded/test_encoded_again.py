@@ -15,7 +15,7 @@ from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.codecs import CODECS
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
-from gst_signalling_sync.webrtc.media.pictures import to_array
+from gst_signalling_sync.webrtc.media.frame_conversion import to_array
 from gst_signalling_sync.webrtc.media.sending.encoded_video_source import EncodedVideoSource
 from gst_signalling_sync.webrtc.media.sending.source import Choice, Negotiated
 

@@ -203,7 +203,7 @@ def test_garbage_is_told_and_harms_no_session(producer: Producer) -> None:
     video = producer.add_encoded_video("H264")
     with filming(producer.add_video(name="other")), connect(producer.uri, name="robot") as session:
         for data in (b"", b"garbage", b"\0\0\0\1\xff" + bytes(2000)):
-            with pytest.raises(MediaError, match="no access unit of H264"):
+            with pytest.raises(MediaError, match="not an H264 access unit"):
                 video.write(data)
         with pytest.raises(TypeError):
             video.write("garbage")  # type: ignore[arg-type]
@@ -234,13 +234,13 @@ def test_encoder_that_gives_no_keyframe_is_told(
 
 @pytest.mark.parametrize("codec", ["PCMU", "MPEG2", ""])
 def test_what_cannot_be_sent_as_it_is_is_refused(producer: Producer, codec: str) -> None:
-    with pytest.raises(ValueError, match="VP8 or H264"):
+    with pytest.raises(ValueError, match="codec must be one of 'VP8', 'H264'"):
         producer.add_encoded_video(codec)
 
 
 def test_frame_rate_and_name_are_checked(producer: Producer) -> None:
     producer.add_encoded_video("VP8", name="wrist")
-    with pytest.raises(ValueError, match="fps=0"):
+    with pytest.raises(ValueError, match=r"fps must be .* not 0"):
         producer.add_encoded_video("VP8", fps=0)
     with pytest.raises(ValueError, match="'wrist'"):
         producer.add_video(name="wrist")

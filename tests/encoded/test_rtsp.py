@@ -97,5 +97,5 @@ def test_rtsp_goes_over_tcp_unless_asked_otherwise(url: str, given: dict[str, st
 
 
 def test_options_are_strings() -> None:
-    with pytest.raises(TypeError, match="must be strings"):
+    with pytest.raises(TypeError, match="options must have strings"):
         Location.of("rtsp://camera/1", options={"timeout": 5})  # type: ignore[dict-item]

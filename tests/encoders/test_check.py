@@ -44,7 +44,7 @@ def test_frames_that_come_a_little_later_are_no_fault(delay: int) -> None:
 def test_frames_that_are_held_back_are_a_fault() -> None:
     run = Run(100)
 
-    assert [run.frame() for _ in range(6)] == [None] * 5 + ["it gave nothing out for 6 frames"]
+    assert [run.frame() for _ in range(6)] == [None] * 5 + ["it returned nothing for 6 frames"]
 
 
 def test_encoder_that_is_late_for_good_is_clogged() -> None:
@@ -64,7 +64,7 @@ def test_encoder_that_is_late_for_good_is_clogged() -> None:
 def test_silence_is_a_fault_at_low_frame_rates_too() -> None:
     run = Run(100, interval=0.3)
 
-    assert [run.frame() for _ in range(4)] == [None] * 3 + ["it gave nothing out for 0.9 s"]
+    assert [run.frame() for _ in range(4)] == [None] * 3 + ["it returned nothing for 0.9 s"]
 
 
 def test_source_that_pauses_is_no_fault() -> None:

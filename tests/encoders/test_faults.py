@@ -87,10 +87,10 @@ def test_frame_that_is_held_back_comes_though_no_other_follows(
     [
         ("absent", "Invalid argument"),
         ("dies", "Input/output error"),
-        ("mute", "gave nothing out for 8 frames"),
-        ("headers never", "parameter sets that have not come"),
+        ("mute", "returned nothing for 8 frames"),
+        ("headers never", "missing parameter sets"),
         ("high profile", "profile 64"),
-        ("green", "not what it was given"),
+        ("green", "does not show what it was given"),
     ],
 )
 def test_encoder_that_does_not_work_is_not_used(
@@ -130,7 +130,7 @@ def test_parameter_sets_that_come_once_are_repeated(
     ("fault", "reason"),
     [
         ("dies", "Input/output error"),
-        ("mute", "gave nothing out for 6 frames"),
+        ("mute", "returned nothing for 6 frames"),
         ("hangs", "did not return within 0.8 s"),
     ],
 )

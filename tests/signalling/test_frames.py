@@ -91,7 +91,7 @@ def test_frame_that_is_interrupted_by_timeouts_goes_on_where_it_was() -> None:
         (b"\x81\x80", "must not mask its frames"),
         (frame(FIN | 0x3, b""), "unknown opcode"),
         (frame(FIN | 0x40 | TEXT, b""), "reserved bits"),
-        (frame(FIN | CONTINUATION, b""), "continues no message"),
+        (frame(FIN | CONTINUATION, b""), "must continue a message"),
         (frame(TEXT, b"") + frame(FIN | TEXT, b""), "before the previous one was complete"),
         (frame(PING, b""), "control frame"),
         (frame(FIN | PING, b"x" * 126), "control frame"),

@@ -77,7 +77,7 @@ class Viewer:
         self._has_seen.wait(_SAVE_SECONDS)
         frame = self._video.latest()
         if frame is None:
-            raise WaitTimeout(f"cannot save a frame as {file}: none came within {_SAVE_SECONDS:g} s")
+            raise WaitTimeout(f"cannot save a frame as {file}: no frame came within {_SAVE_SECONDS:g} s")
         gst_signalling_sync.save_still(file, frame)
 
     def _watch(self) -> None:

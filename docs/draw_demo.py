@@ -1,4 +1,4 @@
-"""Runs the demo in a terminal and draws what it shows: ``python docs/demo_picture.py`` writes ``docs/_static/demo.svg``."""
+"""Runs the demo in a terminal and draws what it shows: ``python docs/draw_demo.py`` writes ``docs/_static/demo.svg``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-PICTURE: Final = Path(__file__).parent / "_static" / "demo.svg"
+IMAGE: Final = Path(__file__).parent / "_static" / "demo.svg"
 COMMAND: Final = ("gst-signalling-sync", "demo", "--seconds", "5")
 COLUMNS: Final = 92
 
@@ -56,4 +56,4 @@ def drawn(command: str, text: str) -> str:
 
 
 if __name__ == "__main__":
-    PICTURE.write_text(drawn("gst-signalling-sync demo", shown(COMMAND)))
+    IMAGE.write_text(drawn("gst-signalling-sync demo", shown(COMMAND)))

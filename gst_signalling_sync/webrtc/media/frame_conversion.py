@@ -32,7 +32,7 @@ def check_format(name: str) -> None:
         ValueError: It is not one of `FORMATS`.
     """
     if name not in FORMATS:
-        raise ValueError(f"unknown picture format {name!r}; it may be {', '.join(FORMATS)}")
+        raise ValueError(f"format must be one of {', '.join(map(repr, FORMATS))}, not {name!r}")
 
 
 def check_size(size: tuple[int, int] | None) -> None:
@@ -48,14 +48,14 @@ def check_size(size: tuple[int, int] | None) -> None:
         return
     width, height = size
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
-        raise ValueError(f"size={size!r}: width and height are 1 to {MAX_SIDE} pixels")
+        raise ValueError(f"size must be a width and a height of 1 to {MAX_SIDE} pixels, not {size!r}")
 
 
-def to_frame(picture: Any, format: str = "bgr24") -> av.VideoFrame:
+def to_frame(array: Any, format: str = "bgr24") -> av.VideoFrame:
     """Copy an array into a frame.
 
     Args:
-        picture: uint8 array of shape ``(height, width, 3)`` for bgr24 and rgb24, ``(height, width)`` for gray8,
+        array: uint8 array of shape ``(height, width, 3)`` for bgr24 and rgb24, ``(height, width)`` for gray8,
             ``(height * 3 / 2, width)`` for yuv420p, with even sides: the Y plane, then U and V. Or an `av.VideoFrame`, which is
             not copied.
         format: One of `FORMATS`; ignored for an `av.VideoFrame`. Defaults to ``"bgr24"``.
@@ -64,21 +64,23 @@ def to_frame(picture: Any, format: str = "bgr24") -> av.VideoFrame:
         The frame.
 
     Raises:
-        TypeError: `picture` is neither an array nor a frame, or its elements are not uint8.
+        TypeError: `array` is neither an array nor a frame, or its elements are not uint8.
         ValueError: The format is unknown, the shape is not the format's, or a side is 0 or too long.
     """
-    if isinstance(picture, av.VideoFrame):
-        _check_size(picture.width, picture.height, picture)
-        return picture
+    if isinstance(array, av.VideoFrame):
+        _check_sides(array.width, array.height, array)
+        return array
     check_format(format)
-    if not isinstance(picture, np.ndarray):
-        raise TypeError(f"a picture is a numpy array or an av.VideoFrame, not {type(picture).__name__}")
-    if picture.dtype != np.uint8:
-        raise TypeError(f"a {format} picture has elements of type uint8, this one has {picture.dtype}")
-    width, height = _size_of(picture, format)
-    _check_size(width, height, picture)
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"array must be a numpy.ndarray or an av.VideoFrame, not {type(array).__name__}")
+    if array.dtype != np.uint8:
+        raise TypeError(
+            f"array must have elements of type uint8, not {array.dtype}; scale them to 0 to 255, then convert them"
+        )
+    width, height = _size_of(array, format)
+    _check_sides(width, height, array)
     frame = av.VideoFrame(width, height, _AV_NAMES[format])
-    parts = _planes(picture, width, height) if format == "yuv420p" else (picture.reshape(height, -1),)
+    parts = _planes(array, width, height) if format == "yuv420p" else (array.reshape(height, -1),)
     # PyAV's conversion copies twice, into memory that the system must provide each time.
     for plane, rows in zip(frame.planes, parts, strict=True):
         _octets(plane)[: rows.shape[0], : rows.shape[1]] = rows
@@ -165,30 +167,36 @@ def _octets(plane: VideoPlane) -> NDArray[np.uint8]:
     return np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
 
 
-def _planes(picture: NDArray[np.uint8], width: int, height: int) -> tuple[NDArray[np.uint8], ...]:
+def _planes(array: NDArray[np.uint8], width: int, height: int) -> tuple[NDArray[np.uint8], ...]:
     """The planes of a yuv420p array. Two rows of the U or V plane share one row of the array."""
-    chroma = np.ascontiguousarray(picture[height:]).reshape(2, height // 2, width // 2)
-    return picture[:height], chroma[0], chroma[1]
+    chroma = np.ascontiguousarray(array[height:]).reshape(2, height // 2, width // 2)
+    return array[:height], chroma[0], chroma[1]
 
 
-def _size_of(picture: NDArray[np.uint8], format: str) -> tuple[int, int]:
-    shape = picture.shape
+def _size_of(array: NDArray[np.uint8], format: str) -> tuple[int, int]:
+    """The width and height of the frame in an array.
+
+    Raises:
+        ValueError: The array's shape is not the format's.
+    """
+    shape = array.shape
     if format in ("bgr24", "rgb24"):
-        if picture.ndim != 3 or shape[2] != _COLOUR_CHANNELS:
-            raise ValueError(f"a {format} picture has the shape (height, width, 3), this one {shape}")
+        if array.ndim != 3 or shape[2] != _COLOUR_CHANNELS:
+            raise _wrong_shape(format, "(height, width, 3)", shape)
         return shape[1], shape[0]
-    if picture.ndim != 2:
-        expected = "(height, width)" if format == "gray8" else "(height * 3 / 2, width)"
-        raise ValueError(f"a {format} picture has the shape {expected}, this one {shape}")
     if format == "gray8":
+        if array.ndim != 2:
+            raise _wrong_shape(format, "(height, width)", shape)
         return shape[1], shape[0]
-    height = shape[0] * 2 // 3
-    if shape[1] % 2 or shape[0] % 3 or height % 2:
-        raise ValueError(f"a yuv420p picture has the shape (height * 3 / 2, width) with even sides, this one {shape}")
-    return shape[1], height
+    if array.ndim != 2 or shape[1] % 2 or shape[0] % 3 or shape[0] * 2 // 3 % 2:
+        raise _wrong_shape(format, "(height * 3 / 2, width) with even sides", shape)
+    return shape[1], shape[0] * 2 // 3
 
 
-def _check_size(width: int, height: int, picture: object) -> None:
+def _wrong_shape(format: str, expected: str, shape: tuple[int, ...]) -> ValueError:
+    return ValueError(f"array must have the shape {expected} for format={format!r}, not {shape}")
+
+
+def _check_sides(width: int, height: int, given: object) -> None:
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
-        described = getattr(picture, "shape", picture)
-        raise ValueError(f"a picture has sides of 1 to {MAX_SIDE} pixels, this one {described}")
+        raise ValueError(f"array must have sides of 1 to {MAX_SIDE} pixels, not {getattr(given, 'shape', given)}")

@@ -1,4 +1,4 @@
-"""`SoundTimeline`: written samples in order, each with its time. It has no clock."""
+"""`AudioTimeline`: written samples in order, each with its time. It has no clock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SoundTimeline"]
+__all__ = ["AudioTimeline"]
 
 _PAUSE_SECONDS: Final = 2.0
 """A write that is this much late follows a pause. A smaller delay may be due to a busy machine, and the writer catches up."""
@@ -26,7 +26,7 @@ _DRIFT_SECONDS: Final = 0.1
 _DRIFT_WINDOW_SECONDS: Final = 30.0
 
 
-class _Least:
+class _WindowMinimum:
     """The minimum of the values seen in a window of time, known when the window ends.
 
     Args:
@@ -40,19 +40,19 @@ class _Least:
     def begin(self, now: float) -> None:
         """Begin a window."""
         self._since = now
-        self._least = float("inf")
+        self._minimum = float("inf")
 
     def see(self, value: float, now: float) -> float | None:
         """Record a value; return the minimum if this was the window's last value."""
-        self._least = min(self._least, value)
+        self._minimum = min(self._minimum, value)
         if now - self._since < self._seconds:
             return None
-        least = self._least
+        minimum = self._minimum
         self.begin(now)
-        return least
+        return minimum
 
 
-class SoundTimeline:
+class AudioTimeline:
     """The samples that are written and not sent yet.
 
     The audio of a writer in real time is sent at once. Its first samples end at the time of their write, unless they last half
@@ -75,8 +75,8 @@ class SoundTimeline:
         # Of the first sample that waits, in samples on the clock of `now`.
         self._position: int | None = None
         self._is_new = True
-        self._late = _Least(_LATE_WINDOW_SECONDS)
-        self._ahead = _Least(_DRIFT_WINDOW_SECONDS)
+        self._late = _WindowMinimum(_LATE_WINDOW_SECONDS)
+        self._ahead = _WindowMinimum(_DRIFT_WINDOW_SECONDS)
         # How far the writer is ahead on purpose, in seconds; None in the first window.
         self._usually_ahead: float | None = None
         self.dropped = 0
@@ -184,15 +184,15 @@ class SoundTimeline:
         self._is_new = True
 
     def _watch_pauses(self, late: float, now: float) -> None:
-        least = self._late.see(late, now)
-        if least is not None and least > _LATE_SECONDS and not self._waiting:
-            self._go_on_at(self._end + round(least * self._rate))
+        minimum = self._late.see(late, now)
+        if minimum is not None and minimum > _LATE_SECONDS and not self._waiting:
+            self._go_on_at(self._end + round(minimum * self._rate))
 
     def _watch_drift(self, ahead: float, now: float) -> None:
-        least = self._ahead.see(ahead, now)
-        if least is None:
+        minimum = self._ahead.see(ahead, now)
+        if minimum is None:
             return
         if self._usually_ahead is None:
-            self._usually_ahead = least
-        elif least - self._usually_ahead > _DRIFT_SECONDS:
-            self._drop(min(self._waiting, round((least - self._usually_ahead) * self._rate)))
+            self._usually_ahead = minimum
+        elif minimum - self._usually_ahead > _DRIFT_SECONDS:
+            self._drop(min(self._waiting, round((minimum - self._usually_ahead) * self._rate)))
