@@ -432,9 +432,9 @@ class TestDemo:
         def report(count: int, seconds: float) -> None:
             counts = {"sent": count, "received": count, "frames": count, "lost": 0, "tone": None}
             measured = {"round_trips": [seconds], "latencies": [seconds], "cpu_seconds": count / 100}
-            measurement.take(child, {**counts, **measured})
+            measurement.add(child, {**counts, **measured})
 
-        measurement.take(child, {"connected_seconds": 3.0})
+        measurement.add(child, {"connected_seconds": 3.0})
         report(10, 5.0)
         now += 1
         report(20, 4.0)
@@ -458,9 +458,9 @@ class TestDemo:
     )
     def test_end_says_what_the_figures_are_made_of(self, seconds: float, load: float, said: str) -> None:
         use = ProcessorUse(4)
-        use.take(1, 3.0)
+        use.add(1, 3.0)
         use.begin()
-        use.take(1, 3.0 + seconds / 2)
+        use.add(1, 3.0 + seconds / 2)
         use.take(2, seconds / 2)
         assert said in use.explanation(2.0, load)
 

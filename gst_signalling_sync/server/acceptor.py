@@ -189,7 +189,7 @@ class Acceptor:
         self._loop.add_reader(self._listening, self._accept)
 
     def _warn(self, message: str) -> None:
-        level = logging.WARNING if self._warnings.take(1, self._clock()) else logging.DEBUG
+        level = logging.WARNING if self._warnings.try_spend(1, self._clock()) else logging.DEBUG
         logger.log(level, "signalling server: %s", message)
 
 

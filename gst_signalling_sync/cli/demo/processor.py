@@ -28,8 +28,8 @@ class ProcessorUse:
         """Number of processes that have reported."""
         return len(self._latest)
 
-    def take(self, process_id: int, seconds: float) -> None:
-        """Record the processor time of a process since its start."""
+    def add(self, process_id: int, seconds: float) -> None:
+        """Add the processor time of a process since its start."""
         self._latest[process_id] = seconds
 
     def begin(self) -> None:
