@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import Final
 
 from ..errors import SessionClosedReason
-from .lease import Leases
 from .limits import ServerLimits
 from .messages import (
     ConsumerList,
@@ -41,9 +40,10 @@ from .messages import (
 )
 from .peer_table import PeerTable
 from .permissions import Admission, Permissions
+from .presence import Presence
 from .refused import Refused
 from .registered import RegisteredPeer, RegisteredSession
-from .resumption import NEW, Resumption, ResumptionKeys
+from .resumption import NEW, Resumption
 from .sessions import Sessions
 from .statuses import Statuses
 from .tables import shrunk
@@ -77,6 +77,7 @@ class Registry:
     Attributes:
         announcements: The statuses of peers that listeners have not been told of yet.
         permissions: What each peer may do.
+        presence: Which peers are there, and which may come back.
     """
 
     def __init__(
@@ -90,16 +91,15 @@ class Registry:
     ) -> None:
         self.permissions = Permissions(limits.connections_per_token)
         self._on_refusal = on_refusal
-        self._leases = Leases(lease, now)
-        self._keys = ResumptionKeys()
+        self.presence = Presence(self.permissions, lease, now)
+        # Used for each message, without a call in between.
+        self._keys = self.presence.keys
         self._peers = PeerTable()
-        self._sessions = Sessions(limits, self._peers, self.permissions, self._keys)
+        self._sessions = Sessions(limits, self._peers, self.permissions, self.presence)
         self._statuses = Statuses(limits, self._peers, self.permissions, self._sessions, unique_names=unique_names)
         self.announcements = self._statuses.announcements
         # Peers that have not sent a message yet, among them all idle ones.
         self._silent: dict[str, None] = {}
-        # Peers without a connection.
-        self._away: set[str] = set()
 
     @property
     def has_unique_names(self) -> bool:
@@ -143,75 +143,15 @@ class Registry:
         Returns:
             The id of the peer, and the messages to send: its welcome first.
         """
-        if resumption is not None and (kept_id := self._kept(resumption.presented, admission)) is not None:
+        if resumption is not None and (kept_id := self.presence.kept(resumption.presented, admission)) is not None:
             return kept_id, self._resume(kept_id, now, resumption, admission)
         peer_id = str(uuid.uuid4())
         self._peers.by_id[peer_id] = RegisteredPeer(peer_id)
         self._silent[peer_id] = None
         self._statuses.add_peer(peer_id, address)
-        self._leases.begin(peer_id, now)
-        if admission is not None:
-            self.permissions.admit(peer_id, admission)
-        if resumption is not None:
-            self._keys.issue(peer_id, Resumption(NEW, resumption.issued))
+        first = None if resumption is None else Resumption(NEW, resumption.issued)
+        self.presence.connected(peer_id, now, first, admission)
         return peer_id, [(peer_id, Welcome(peer_id))]
-
-    def has_room(self, key: str | None, admission: Admission) -> bool:
-        """Whether there may be another peer of an identity.
-
-        Args:
-            key: The resumption key that the client presented, by which it may be a peer that is here already; None: no key.
-            admission: Its identity.
-        """
-        return not self.permissions.is_full(admission) or (key is not None and self._kept(key, admission) is not None)
-
-    def objection_to_return(self, key: str, admission: Admission | None) -> tuple[str, str] | None:
-        """Why a client becomes a new peer although it presents a resumption key.
-
-        Args:
-            key: The key that it presented.
-            admission: Its identity and what it may do; None: it may do everything.
-
-        Returns:
-            The name of the rule, and the reason in words; None: it has no key yet, or it resumes.
-        """
-        if key == NEW or self._kept(key, admission) is not None:
-            return None
-        if self._keys.peer_of(key) is not None:
-            return "resumption", "its resumption key belongs to another identity, so it is a new peer"
-        if self._keys.is_spent(key):
-            return "resumption", "its resumption key was used before, so it is a new peer"
-        return "late", "its resumption key is unknown, or its lease is over, so it is a new peer"
-
-    def heard(self, peer_id: str, now: float) -> float | None:
-        """Renew the lease of a peer that has answered a ping.
-
-        Args:
-            peer_id: Of the peer; an unknown one changes nothing.
-            now: The time, in seconds.
-
-        Returns:
-            Seconds since the ping; None: there is no such peer.
-        """
-        self._keys.confirm(peer_id)
-        return self._leases.renew(peer_id, now)
-
-    def begin_lease(self, peer_id: str, now: float) -> None:
-        """Give a peer another lease, because this end did not read what it sent.
-
-        Args:
-            peer_id: Of the peer.
-            now: The time, in seconds.
-        """
-        self._leases.begin(peer_id, now)
-
-    def may_return(self, peer_id: str) -> bool:
-        """Whether a peer whose connection broke is kept until its lease is over, because it has a resumption key.
-
-        Args:
-            peer_id: Of the peer.
-        """
-        return self._keys.has(peer_id)
 
     def leave(self, peer_id: str) -> Outgoing:
         """Keep a peer whose connection broke: it may resume until its lease is over.
@@ -222,7 +162,7 @@ class Registry:
         Returns:
             The messages to send: the other ends of its sessions are told, where they understand that.
         """
-        self._away.add(peer_id)
+        self.presence.disconnected(peer_id)
         return self._sessions.tell_other_ends(peer_id, PeerAway)
 
     def ghost(self, peer_id: str, request: Request) -> str | None:
@@ -238,26 +178,9 @@ class Registry:
         if not isinstance(request, SetPeerStatus) or Role.PRODUCER not in request.roles:
             return None
         holder = self._statuses.holder_of(Peer(peer_id, request.meta).name)
-        if holder is None or holder == peer_id or holder not in self._away:
+        if holder is None or holder == peer_id or not self.presence.is_away(holder):
             return None
         return holder if self.permissions.may_replace(holder, self.permissions.of(peer_id)) else None
-
-    def to_ping(self, now: float, maximum: int) -> list[str]:
-        """The peers to ping now, which counts as done.
-
-        Args:
-            now: The time, in seconds.
-            maximum: Maximum number to return; the others remain due.
-        """
-        return self._leases.to_ping(now, maximum)
-
-    def over(self, now: float) -> list[str]:
-        """The peers whose leases are over, to be removed with `remove_peer`.
-
-        Args:
-            now: The time, in seconds.
-        """
-        return self._leases.over(now)
 
     def remove_peer(self, peer_id: str) -> Outgoing:
         """Remove a peer that has disconnected, and end its sessions.
@@ -272,10 +195,7 @@ class Registry:
         if peer is None:
             return []
         self._silent.pop(peer_id, None)
-        self._away.discard(peer_id)
-        self._leases.end(peer_id)
-        self._keys.forget(peer_id)
-        self.permissions.remove(peer_id)
+        self.presence.remove(peer_id)
         outgoing = self._sessions.end_all_of(peer_id)
         self._statuses.remove_peer(peer)
         return outgoing
@@ -284,7 +204,7 @@ class Registry:
         """Give back the memory of peers that were removed."""
         self._peers.shrink()
         self._silent = shrunk(self._silent)
-        self._leases.shrink()
+        self.presence.shrink()
 
     def expel(self, peer_id: str, mark: SessionClosedReason) -> Outgoing:
         """Remove a peer by the server's own decision, and end its sessions.
@@ -339,17 +259,8 @@ class Registry:
         self._keys.confirm(peer_id)
         return outgoing
 
-    def _kept(self, key: str, admission: Admission | None) -> str | None:
-        """The peer that a client resumes by a key, if it may."""
-        peer_id = self._keys.peer_of(key)
-        return peer_id if peer_id is not None and self.permissions.may_replace(peer_id, admission) else None
-
     def _resume(self, peer_id: str, now: float, resumption: Resumption, admission: Admission | None) -> Outgoing:
-        self._away.discard(peer_id)
-        self._leases.begin(peer_id, now)
-        if admission is not None:
-            self.permissions.admit(peer_id, admission)
-        self._keys.issue(peer_id, resumption)
+        self.presence.connected(peer_id, now, resumption, admission)
         welcome = Welcome(peer_id, tuple(session.id for session in self._sessions.table.of(peer_id)))
         return [(peer_id, welcome), *self._sessions.tell_other_ends(peer_id, PeerBack)]
 

@@ -23,9 +23,9 @@ from .messages import (
 )
 from .peer_table import PeerTable
 from .permissions import Permissions
+from .presence import Presence
 from .refused import Refused
 from .registered import RegisteredPeer, RegisteredSession
-from .resumption import ResumptionKeys
 from .session_table import SessionTable
 from .usage import Excess
 
@@ -39,18 +39,18 @@ class Sessions:
         limits: The limits of the peers.
         peers: The peers.
         permissions: What each peer may do.
-        keys: The peers' resumption keys: only a peer with a key understands that a session's other end is away.
+        presence: Which peers may come back: only these understand that a session's other end is away.
 
     Attributes:
         table: The sessions that there are.
     """
 
-    def __init__(self, limits: ServerLimits, peers: PeerTable, permissions: Permissions, keys: ResumptionKeys) -> None:
+    def __init__(self, limits: ServerLimits, peers: PeerTable, permissions: Permissions, presence: Presence) -> None:
         self.table = SessionTable(limits)
         self._limits = limits
         self._peers = peers
         self._permissions = permissions
-        self._keys = keys
+        self._presence = presence
 
     def start(self, peer: RegisteredPeer, other_id: str, offer: str | None) -> Outgoing:
         """Start a session, by the order of a peer.
@@ -181,7 +181,9 @@ class Sessions:
         """Tell the other ends of a peer's sessions of the peer, where they understand that."""
         others = ((session.other_end(peer_id), session.id) for session in self.table.of(peer_id))
         return [
-            (other_id, event(session_id)) for other_id, session_id in others if other_id and self._keys.has(other_id)
+            (other_id, event(session_id))
+            for other_id, session_id in others
+            if other_id and self._presence.may_return(other_id)
         ]
 
     def _end(self, peer_id: str, sessions: Iterable[RegisteredSession], error: str | None = None) -> Outgoing:

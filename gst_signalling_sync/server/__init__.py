@@ -13,8 +13,8 @@ A stranger's byte passes through these modules, in this order:
    and `proxies`.
 5. `door`: whether the client gets that. `authorizer`: its identity, by the `credentials` of the request, and by tokens
    (`token_file`, `json_web_tokens`) or a callable.
-6. `switchboard`: connects the connections with the decisions, which do no I/O: `protocol.registry` knows who is there, and
-   gives a message to `protocol.sessions` or `protocol.statuses`.
+6. `switchboard`: connects the connections with the decisions, which do no I/O: `protocol.registry` gives a message to
+   `protocol.sessions` or `protocol.statuses`. `protocol.presence` knows which peers are there, and which may come back.
 7. `framing`: outgoing messages as WebSocket frames. `fan_out`: statuses for all listeners. `mailbox`: messages for a peer that
    may resume.
 

@@ -76,9 +76,9 @@ class Housekeeping:
         self._reloading.look(now)
         for peer_id in self._registry.permissions.expired(time.time()):
             self._peers.expel(peer_id, "expired")
-        for peer_id in self._registry.over(now):
+        for peer_id in self._registry.presence.over(now):
             self._peers.end_lease(peer_id, now)
-        pinged = self._registry.to_ping(now, PINGS_AT_ONCE)
+        pinged = self._registry.presence.to_ping(now, PINGS_AT_ONCE)
         for peer_id in pinged:
             self._peers.ping(peer_id)
         if self._connections.have_departed(now):

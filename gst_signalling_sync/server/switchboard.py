@@ -73,7 +73,7 @@ class Switchboard:
         self._loop = loop
         self._lease = settings.lease
         authorizer = Authorizer(settings.tokens, settings.authorize, limits, loop) if settings.asks_for_tokens else None
-        self._door = Door(authorizer, self.registry, self.refusals, self._show_metrics)
+        self._door = Door(authorizer, self.registry.presence, self.refusals, self._show_metrics)
         self._commons = Commons.of(settings, loop, clock, self.refusals, is_ready=lambda: bool(self._acceptors))
         self._connections = Connections(settings, self._commons, self)
         self._reloading = Reloading(settings.certificate, settings.tokens, self._on_tokens, loop)
@@ -199,7 +199,7 @@ class Switchboard:
     def answered(self, connection: Connection) -> None:
         """Renew the lease of a peer."""
         if self._open.get(connection.peer_id) is connection:
-            round_trip = self.registry.heard(connection.peer_id, self._commons.clock())
+            round_trip = self.registry.presence.heard(connection.peer_id, self._commons.clock())
             if round_trip is not None:
                 self._commons.tally.round_trips.add(round_trip)
 
@@ -214,7 +214,7 @@ class Switchboard:
             # The peer was removed already, or has resumed on another connection.
             return
         logger.info("%s: disconnected", connection)
-        if not is_final and self.registry.may_return(peer_id):
+        if not is_final and self.registry.presence.may_return(peer_id):
             del self._open[peer_id]
             self._mailboxes[peer_id] = Mailbox(
                 self._commons.limits, self._commons.unread, lambda rule: self._remove(peer_id)
@@ -247,7 +247,7 @@ class Switchboard:
         """Remove a peer that answered no ping for its lease, unless it was not read meanwhile."""
         connection = self._open.get(peer_id)
         if connection is not None and connection.is_held_up:
-            self.registry.begin_lease(peer_id, now)
+            self.registry.presence.begin_lease(peer_id, now)
             return
         if connection is not None:
             connection.exceed("lease", f"it answered no ping for {self._lease:g} s")
