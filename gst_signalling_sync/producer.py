@@ -12,7 +12,8 @@ from .broadcast import BroadcastChannel
 from .echo import ECHO_THREAD, Echo, is_echo, refuse_echo
 from .endpoint import Endpoint
 from .errors import ConnectionLost, SessionClosed
-from .ice_options import GivenServers, IceOptions
+from .ice_options import IceOptions
+from .ice_servers import GivenServers
 from .protocol.backoff import DEFAULT_RETRY, Retry
 from .protocol.messages import Event, IceMessage, Role, SessionRequested
 from .protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits

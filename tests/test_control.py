@@ -140,7 +140,7 @@ def test_bytes_are_refused() -> None:
 
 
 def test_a_description_that_is_too_large_is_not_sent() -> None:
-    with pytest.raises(ProtocolError, match="too large"):
+    with pytest.raises(ProtocolError, match="must have at most"):
         serialise_control(InBandDescription(SdpType.OFFER, "x" * MAX_CONTROL_BYTES))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gst_signalling_sync import Consumer, IceOptions, Producer
-from gst_signalling_sync.ice_options import IceServer, parse_ice_servers
+from gst_signalling_sync.ice_servers import IceServer, parse_ice_servers
 
 
 @pytest.mark.parametrize(

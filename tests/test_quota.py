@@ -29,8 +29,8 @@ def test_rest_fills_the_bucket_and_no_more_than_that() -> None:
 def test_what_is_not_there_is_not_taken() -> None:
     bucket = TokenBucket(Rate(1, burst=2))
 
-    assert [bucket.take(1, now=0) for _ in range(3)] == [True, True, False]
-    assert [bucket.take(1, now=1), bucket.take(1, now=1)] == [True, False]
+    assert [bucket.try_spend(1, now=0) for _ in range(3)] == [True, True, False]
+    assert [bucket.try_spend(1, now=1), bucket.try_spend(1, now=1)] == [True, False]
 
 
 @given(

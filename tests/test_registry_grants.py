@@ -170,8 +170,8 @@ def test_key_of_another_subject_opens_nothing() -> None:
     robot, stranger = Admission("robot", Grant()), Admission("stranger", Grant())
     robot_id, _ = registry.add_peer(0, resumption=Resumption(NEW, "key"), admission=robot)
 
-    assert registry.objection_to_return("key", robot) is None
-    assert registry.objection_to_return("key", stranger) == (
+    assert registry.presence.objection_to_return("key", robot) is None
+    assert registry.presence.objection_to_return("key", stranger) == (
         "resumption",
         "its resumption key belongs to another identity, so it is a new peer",
     )
@@ -185,10 +185,12 @@ def test_key_that_is_spent_is_told_from_one_that_is_unknown() -> None:
     registry = Registry()
     robot, _ = registry.add_peer(0, resumption=Resumption(NEW, "first"))
     registry.add_peer(1, resumption=Resumption("first", "second"))
-    registry.heard(robot, 2)
+    registry.presence.heard(robot, 2)
 
-    assert registry.objection_to_return(NEW, None) is None
-    assert [(registry.objection_to_return(key, None) or [None])[0] for key in ("first", "second", "third")] == [
+    assert registry.presence.objection_to_return(NEW, None) is None
+    assert [
+        (registry.presence.objection_to_return(key, None) or [None])[0] for key in ("first", "second", "third")
+    ] == [
         "resumption",
         None,
         "late",
@@ -198,9 +200,9 @@ def test_key_that_is_spent_is_told_from_one_that_is_unknown() -> None:
 def test_subject_with_as_many_peers_as_it_may_have_can_still_come_back() -> None:
     registry = Registry()
     only_one = Admission("robot", Grant(connections=1))
-    assert registry.has_room(None, only_one)
+    assert registry.presence.has_room(None, only_one)
     registry.add_peer(0, resumption=Resumption(NEW, "key"), admission=only_one)
 
-    assert not registry.has_room(None, only_one)
-    assert not registry.has_room("other", only_one)
-    assert registry.has_room("key", only_one)
+    assert not registry.presence.has_room(None, only_one)
+    assert not registry.presence.has_room("other", only_one)
+    assert registry.presence.has_room("key", only_one)

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from gst_signalling_sync.server import SignallingServer, memory, switchboard
+from gst_signalling_sync.server import SignallingServer, housekeeping, memory
 
 from .raw_peer import RawPeer
 from .waiting import wait_until
@@ -45,7 +45,7 @@ def test_server_gives_memory_back_after_many_have_gone(
     embedded_server: SignallingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = []
-    monkeypatch.setattr(switchboard, "give_back", lambda: given.append(True))
+    monkeypatch.setattr(housekeeping, "give_back", lambda: given.append(True))
     with ExitStack() as stack:
         for _ in range(100):
             stack.enter_context(RawPeer(embedded_server.uri))

@@ -18,7 +18,8 @@ from ..errors import (
     SessionClosedReason,
     SignallingError,
 )
-from ..ice_options import IceOptions, IceServer
+from ..ice_options import IceOptions
+from ..ice_servers import IceServer
 from ..limit_counts import LimitCounts
 from ..protocol.control import (
     TRACKS_VERSION,

@@ -19,7 +19,8 @@ from aioice import Candidate, stun
 from aioice.candidate import candidate_foundation, candidate_priority
 from aioice.ice import StunProtocol
 
-from ...ice_options import IceOptions, IceServer
+from ...ice_options import IceOptions
+from ...ice_servers import IceServer
 from ...threads import clock
 from ..ice.links import LinkError, bound_socket, resolve
 from ..ice.relay import Relay, RelayTransport

@@ -12,7 +12,8 @@ from aioice import Candidate, Connection, stun
 from aioice.ice import CandidatePair, StunProtocol
 from aiortc import RTCIceTransport
 
-from ...ice_options import IceOptions, IceServer
+from ...ice_options import IceOptions
+from ...ice_servers import IceServer
 from ...threads import clock
 from ...threads.datagram_socket import DatagramSocket
 from ..ice.relay import RelayTransport

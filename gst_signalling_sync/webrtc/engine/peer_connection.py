@@ -17,7 +17,8 @@ from aiortc import (
 from aiortc.rtcconfiguration import RTCBundlePolicy
 from aiortc.rtcpeerconnection import allocate_mid
 
-from ...ice_options import IceOptions, IceServer
+from ...ice_options import IceOptions
+from ...ice_servers import IceServer
 from ...protocol.control import CONTROL_STREAM
 from ...protocol.messages import SdpType
 from ..channel_options import ChannelOptions
