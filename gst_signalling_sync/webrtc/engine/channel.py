@@ -10,9 +10,8 @@ from aiortc import RTCDataChannel, RTCPeerConnection
 from ..channel_options import ChannelOptions
 from ..message import Message
 from ..message_dates import DatedPayload, Dating
-from .association_transport import AssociationTransport
+from .channel_transport import ChannelTransport
 from .data import ChannelObserver, ChannelState, SentMessage
-from .sctp import BundlingSctpTransport
 
 __all__ = ["AiortcChannel"]
 
@@ -26,7 +25,7 @@ class AiortcChannel:
 
     def __init__(self, channel: RTCDataChannel) -> None:
         self._channel = channel
-        self._transport = cast(BundlingSctpTransport | AssociationTransport, channel.transport)
+        self._transport = cast(ChannelTransport, channel.transport)
         self._observer: ChannelObserver | None = None
         self.on_message: Callable[[Message], None] = _ignore
         self._is_ours = False
@@ -91,7 +90,7 @@ class AiortcChannel:
         self._channel.on("close", lambda: self._transport.users.pop(self._channel, None))
         self._channel.bufferedAmountLowThreshold = room_below
         self._channel.on("open", observer.on_open)
-        if isinstance(self._transport, AssociationTransport):
+        if self._transport.calls_users:
             self.on_message = observer.on_message
         else:
             self._channel.on("message", observer.on_message)
@@ -100,7 +99,7 @@ class AiortcChannel:
 
     def stop_receiving(self) -> None:
         """Drop the messages that arrive from now on."""
-        if isinstance(self._transport, AssociationTransport):
+        if self._transport.calls_users:
             self.on_message = _ignore
         elif self._observer is not None:
             self._channel.remove_listener("message", self._observer.on_message)

@@ -19,6 +19,7 @@ __all__ = [
     "as_sent",
     "channel_of",
     "count_buffered",
+    "decoded",
     "has_expired",
     "outgoing",
     "put_date",
@@ -103,11 +104,12 @@ def as_sent(message: SctpMessage) -> SentMessage:
     """The program's message, with its date."""
     context = message.context
     if isinstance(context, Dated):
-        return SentMessage(_decoded(context.kind, context.data), context.date)
-    return SentMessage(_decoded(message.identifier, message.data), None)
+        return SentMessage(decoded(context.kind, context.data), context.date)
+    return SentMessage(decoded(message.identifier, message.data), None)
 
 
-def _decoded(kind: int, data: bytes) -> Message:
+def decoded(kind: int, data: bytes) -> Message:
+    """The program's message, from its payload protocol identifier and its payload without a date."""
     if kind in (STRING, STRING_EMPTY):
         return data.decode() if kind == STRING else ""
     return data if kind == BINARY else b""
