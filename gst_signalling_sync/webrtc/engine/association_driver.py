@@ -95,7 +95,7 @@ class AssociationDriver(ChannelTransport):
         self._core.tells_of_acknowledgements = not self._peer_reads_dates
         self._dtls = cast(RobustDtlsTransport, self.transport)
         self._dtls._register_data_receiver(self)
-        self._dtls.on_data = self._take_packet
+        self._dtls.on_data = self._handle_packet
         self._dtls.on_batch_end = self._end_batch
         now = clock.now()
         self._core.connect(now)
@@ -123,10 +123,10 @@ class AssociationDriver(ChannelTransport):
     # Arriving packets.
 
     async def _handle_data(self, data: bytes) -> None:
-        # Called for packets that DTLS does not give to `_take_packet`.
-        self._take_packet(data, False)
+        # Called for packets that DTLS does not give to `_handle_packet`.
+        self._handle_packet(data, False)
 
-    def _take_packet(self, packet: bytes, more_follows: bool) -> None:
+    def _handle_packet(self, packet: bytes, more_follows: bool) -> None:
         core = self._core
         if core is None:
             return

@@ -41,7 +41,7 @@ from .outgoing import (
     count_buffered,
     has_expired,
     outgoing,
-    put_date,
+    set_date,
     uncount_buffered,
 )
 
@@ -140,8 +140,8 @@ class AssociationTransport(IncomingMessages, ChannelStreams):
             return False
         message.stream = stream
         if isinstance(message.context, Dated):
-            put_date(message, message.context, self._peer_reads_dates)
-        core.push(message)
+            set_date(message, message.context, self._peer_reads_dates)
+        core.put(message)
         return True
 
     def drop_waiting(self, channel: RTCDataChannel) -> None:
@@ -222,7 +222,7 @@ class AssociationTransport(IncomingMessages, ChannelStreams):
                 if answered is not None and not answered.done():
                     answered.set_result(round_trip)
             case PeerLeft(by):
-                self._take_goodbye(by)
+                self._note_goodbye(by)
             case Closed(error):
                 if error is not None:
                     logger.warning("%s: its data channels are closed", error)

@@ -129,7 +129,7 @@ class ChannelTransport(RTCSctpTransport):
         if user is not None:
             user.expired += 1
 
-    def _take_goodbye(self, goodbye: Goodbye) -> None:
+    def _note_goodbye(self, goodbye: Goodbye) -> None:
         if self.goodbye is None:
             self.goodbye = goodbye
             if self.on_goodbye is not None:

@@ -84,7 +84,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
         adopted.departures = TransportDepartures()
         return adopted
 
-    def _take_datagram(self, datagram: bytes) -> bool:
+    def _handle_datagram(self, datagram: bytes) -> bool:
         """Handle an arriving datagram, if it is application data and `on_data` is set.
 
         Returns:
@@ -158,7 +158,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
         except ConnectionError:
             # aiortc raises this for the end of ICE too. OpenSSL knows whether the peer sent a close_notify.
             if self._ssl is not None and self._ssl.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
-                self._take_goodbye()
+                self._note_goodbye()
             raise
         except _PARSER_ERRORS as error:
             self._complain(error)
@@ -170,7 +170,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
         has_traceback = logger.isEnabledFor(logging.DEBUG) or not isinstance(error, _PARSER_ERRORS)
         logger.log(level, "dropped a malformed packet: %r", error, exc_info=has_traceback)
 
-    def _take_goodbye(self) -> None:
+    def _note_goodbye(self) -> None:
         if self.goodbye is None:
             self.goodbye = "close_notify"
             if self.on_goodbye is not None:
@@ -212,7 +212,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
             self._ssl.set_ciphertext_mtu(MAX_DATAGRAM)
         elif state == State.CONNECTED:
             self._connection = cast(IceConnection, self.transport.iceGatherer._connection)
-            self._connection.on_datagram = self._take_datagram
+            self._connection.on_datagram = self._handle_datagram
             self._connection.on_batch_end = self._end_batch
         elif state in (State.CLOSED, State.FAILED):
             if self._connection is not None:

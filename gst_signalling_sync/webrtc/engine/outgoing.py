@@ -22,7 +22,7 @@ __all__ = [
     "decoded",
     "has_expired",
     "outgoing",
-    "put_date",
+    "set_date",
     "uncount_buffered",
 ]
 
@@ -69,7 +69,7 @@ def outgoing(channel: RTCDataChannel, message: str | bytes, date: float | None, 
     return SctpMessage(-1, kind, data, channel.ordered, None, channel.maxRetransmits, context, tells_when_sent=False)
 
 
-def put_date(message: SctpMessage, context: Dated, is_told: bool) -> None:
+def set_date(message: SctpMessage, context: Dated, is_told: bool) -> None:
     """Set when a message expires, and put its date into the payload if the peer reads dates.
 
     Args:

@@ -265,9 +265,9 @@ class BundlingSctpTransport(Bundling):
                     answered.set_result(None)
             return
         if isinstance(chunk, AbortChunk):
-            self._take_goodbye("abort")
+            self._note_goodbye("abort")
         elif isinstance(chunk, ShutdownChunk):
-            self._take_goodbye("shutdown")
+            self._note_goodbye("shutdown")
         await super()._receive_chunk(chunk)
 
     async def _receive_data_chunk(self, chunk: DataChunk) -> None:

@@ -137,10 +137,10 @@ class Association(ControlBlock):
             RuntimeError: The association is ending or has ended.
         """
         message = Message(stream, identifier, data, ordered, expires_at, max_retransmits, context)
-        self.push(message)
+        self.put(message)
         return message
 
-    def push(self, message: Message) -> None:
+    def put(self, message: Message) -> None:
         """Queue a message, as `send` does.
 
         Raises:
@@ -153,7 +153,7 @@ class Association(ControlBlock):
             raise ValueError(f"the stream must be 0 to {self.settings.streams - 1}, not {message.stream}")
         if self.state is not State.ESTABLISHED and self.state not in BEGINNING:
             raise RuntimeError("cannot send a message: the association is ending or has ended")
-        self.sending.queue.push(message)
+        self.sending.queue.put(message)
 
     def drop(self, condition: Callable[[Message], bool], stream: int | None = None) -> list[Message]:
         """Drop messages of which nothing was sent.
@@ -337,7 +337,7 @@ class Association(ControlBlock):
                     self.abort_for(NO_USER_DATA, "the peer has sent a chunk without data")
                     return
                 if end - start < 12:
-                    raise MalformedPacket("a DATA chunk is too short")
+                    raise MalformedPacket(f"the value of a DATA chunk must have more than 12 bytes, not {end - start}")
                 tsn, stream, ssn, identifier = DATA_VALUE.unpack_from(datagram, start)
                 receiving.on_data(tsn, flags, stream, ssn, identifier, datagram[start + 12 : end])
                 has_data = True

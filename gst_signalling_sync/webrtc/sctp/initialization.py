@@ -111,13 +111,13 @@ class Initialization:
 
     def _read(self, init: Init, now: float) -> Cookie:
         """What an INIT or INIT ACK says of the peer, for an association with the tag and the first TSN of this end."""
-        takes_forward_tsn = takes_re_config = False
+        supports_forward_tsn = supports_re_config = False
         for kind, value in parse_parameters(init.parameters):
             if kind == FORWARD_TSN_SUPPORTED:
-                takes_forward_tsn = True
+                supports_forward_tsn = True
             elif kind == SUPPORTED_EXTENSIONS:
-                takes_re_config = RE_CONFIG in value
-                takes_forward_tsn = takes_forward_tsn or FORWARD_TSN in value
+                supports_re_config = RE_CONFIG in value
+                supports_forward_tsn = supports_forward_tsn or FORWARD_TSN in value
         return Cookie(
             made_at=now,
             tag=self._block.tag,
@@ -127,8 +127,8 @@ class Initialization:
             peer_window=init.window,
             outgoing_streams=init.outgoing_streams,
             incoming_streams=init.incoming_streams,
-            takes_forward_tsn=takes_forward_tsn,
-            takes_re_config=takes_re_config,
+            supports_forward_tsn=supports_forward_tsn,
+            supports_re_config=supports_re_config,
             tie_tag=0,
             peer_tie_tag=0,
         )
@@ -206,7 +206,7 @@ class Initialization:
         block.control.clear()
         block.state = State.ESTABLISHED
         block.receiving = Receiving(block.settings, peer.peer_first_tsn)
-        block.sending.start(peer.peer_window, peer.takes_forward_tsn)
+        block.sending.start(peer.peer_window, peer.supports_forward_tsn)
         wanted = block.reconfiguration.wanted
         block.reconfiguration = Reconfiguration(block.first_tsn, peer.peer_first_tsn, block.round_trips)
         block.events.append(Established(block.streams))

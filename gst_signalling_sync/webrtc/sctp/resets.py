@@ -25,7 +25,7 @@ class Resets:
     def request(self, streams: Iterable[int]) -> None:
         """Request a reset of outgoing streams, and hold back what is sent on them until the answer."""
         block, streams = self._block, list(streams)
-        if block.state not in BEGINNING and block.peer is not None and not block.peer.takes_re_config:
+        if block.state not in BEGINNING and block.peer is not None and not block.peer.supports_re_config:
             block.events.append(OutgoingReset(streams, False))
             return
         for stream in streams:

@@ -233,7 +233,7 @@ class Sending:
             )
             message.offset = offset + size
             outstanding.add(message, is_last, wire, now, packet)
-            queue.took(message, size, is_last)
+            queue.mark_sent(message, size, is_last)
             chunks.append(wire)
             room -= len(wire)
             self._burst -= len(wire)

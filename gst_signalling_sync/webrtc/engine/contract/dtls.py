@@ -34,7 +34,7 @@ ATTRIBUTES: Final = (
     Attribute(
         _DTLS,
         ("__rx_bytes", "__rx_packets"),
-        "`_take_datagram` counts for aiortc's statistics: see what _recv_next counts.",
+        "`_handle_datagram` counts for aiortc's statistics: see what _recv_next counts.",
     ),
     Attribute(_DTLS, ("_stats_id",), "`transport_id` must be the id that _get_stats gives the transport."),
 )
@@ -57,7 +57,7 @@ OVERRIDES: Final = (
         "_recv_next",
         "7554d515e596e6ef",
         "Ours calls it, drops packets that its parsers stumble over and looks for close_notify: see that it still raises"
-        " ConnectionError after one. `_take_datagram` does the same with application data: compare.",
+        " ConnectionError after one. `_handle_datagram` does the same with application data: compare.",
     ),
     Override(
         _DTLS,
