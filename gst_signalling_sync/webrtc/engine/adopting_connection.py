@@ -7,8 +7,8 @@ from collections.abc import Callable
 from aiortc import RTCConfiguration, RTCIceTransportPolicy, RTCPeerConnection, RTCSessionDescription
 from aiortc.rtcpeerconnection import allocate_mid
 
+from .association_transport import AssociationTransport
 from .capabilities import Capabilities, rebound
-from .channel_transport import ChannelTransport
 from .consent_checks import ConsentChecks
 from .data import Goodbye
 from .dtls import RobustDtlsTransport
@@ -24,7 +24,6 @@ class AdoptingConnection(RTCPeerConnection):
         capabilities: What it offers and accepts, in the place of aiortc's tables.
         settings: The settings of its ICE connections.
         adopt: Called with each ICE connection.
-        sctp: The class of its SCTP transport.
     """
 
     def __init__(
@@ -32,7 +31,6 @@ class AdoptingConnection(RTCPeerConnection):
         capabilities: Capabilities,
         settings: IceSettings,
         adopt: Callable[[IceConnection], None],
-        sctp: type[ChannelTransport],
     ) -> None:
         # Without a configuration aiortc would ask a public STUN server.
         policy = RTCIceTransportPolicy.RELAY if settings.options.relay_only else RTCIceTransportPolicy.ALL
@@ -41,7 +39,6 @@ class AdoptingConnection(RTCPeerConnection):
         self.mids: dict[object, str] = {}
         self.settings = settings
         self.adopt_path = adopt
-        self.sctp_class = sctp
         self._tables = {
             "CODECS": capabilities.codecs,
             "HEADER_EXTENSIONS": capabilities.extensions,
@@ -84,7 +81,7 @@ class AdoptingConnection(RTCPeerConnection):
     def _RTCPeerConnection__createSctpTransport(self) -> None:
         super()._RTCPeerConnection__createSctpTransport()  # type: ignore[misc]
         assert self.sctp is not None
-        self.sctp_class.adopt(self.sctp).on_goodbye = self._on_goodbye
+        AssociationTransport.adopt(self.sctp).on_goodbye = self._on_goodbye
 
     def _on_goodbye(self, goodbye: Goodbye) -> None:
         if self.goodbye_function is not None:

@@ -53,7 +53,7 @@ logger = logging.getLogger(__name__)
 class AssociationTransport(IncomingMessages, ChannelStreams):
     """An SCTP transport whose association is one of `webrtc.sctp`. Lives on the loop.
 
-    There is no constructor: `adopt` makes it from aiortc's own transport.
+    There is no constructor: `adopt` makes it from aiortc's own transport. It is a `DataTransport`.
     """
 
     # Messages that wait for the association or for a stream. The context of each message is its channel or a `Dated`.
@@ -69,7 +69,7 @@ class AssociationTransport(IncomingMessages, ChannelStreams):
         adopted._closing = []
         return adopted
 
-    # What follows is called by the engine; see `ChannelTransport`.
+    # What follows is called by the engine.
 
     @property
     def is_acknowledged(self) -> bool:
@@ -77,7 +77,7 @@ class AssociationTransport(IncomingMessages, ChannelStreams):
         return not self._queued and (self._core is None or self._core.is_acknowledged)
 
     def unacknowledged(self, channel: RTCDataChannel) -> list[SentMessage]:
-        """The messages of a channel that the peer's SCTP has not acknowledged."""
+        """The messages of a channel that the peer's SCTP has not acknowledged, in the order sent; known after the end too."""
         sent = [] if self._core is None else list(self._core.unacknowledged)
         now = clock.now()
         return [
@@ -86,13 +86,16 @@ class AssociationTransport(IncomingMessages, ChannelStreams):
             if channel_of(each) is channel and each.identifier != DCEP and not has_expired(each, now)
         ]
 
-    def _take_unannounced(self) -> set[RTCDataChannel]:
+    async def refuse(self) -> None:
+        """Close all channels, including those that the peer has not been told of."""
         unannounced = {channel for each in self._queued if (channel := channel_of(each)).id is None}
         self._queued.clear()
-        return unannounced
+        await self.stop()
+        for channel in unannounced:
+            channel._setReadyState("closed")
 
     async def heartbeat(self, seconds: float) -> float | None:
-        """Send a HEARTBEAT to the peer (RFC 9260 section 8.3), and wait for the answer."""
+        """Send a HEARTBEAT to the peer and wait for the answer, as `DataTransport.heartbeat` says."""
         if self._core is None or self._core.state is not State.ESTABLISHED:
             return None
         number = self._core.heartbeat(clock.now())
@@ -108,7 +111,14 @@ class AssociationTransport(IncomingMessages, ChannelStreams):
     def enqueue(
         self, channel: RTCDataChannel, message: str | bytes, date: float | None = None, dating: Dating = Dating.NONE
     ) -> None:
-        """Queue a message of an open channel."""
+        """Queue a message of an open channel; `flush` sends what is queued.
+
+        Args:
+            channel: The channel.
+            message: The message.
+            date: Time at which the program sent it, on `threads.clock`. Defaults to now.
+            dating: The date that the message gets if the peer reads dates. Defaults to none.
+        """
         self._queued.append(outgoing(channel, message, date, dating))
 
     def flush(self) -> None:

@@ -1,4 +1,4 @@
-"""`ChannelTransport`: what the two SCTP transports of this package have in common, and what data channels ask of either."""
+"""`ChannelTransport`: an SCTP transport of aiortc's that knows the users of its data channels."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from aiortc import RTCDataChannel, RTCSctpTransport
 
 from ..message import Message
 from ..message_age import MessageAges
-from ..message_dates import DatedPayload, Dating
-from .data import Goodbye, SentMessage
+from ..message_dates import DatedPayload
+from .data import Goodbye
 from .stream_resets import StreamResets
 
 __all__ = ["ChannelTransport", "ChannelUser"]
@@ -22,7 +22,7 @@ class ChannelUser(Protocol):
     expired: int
 
     on_message: Callable[[Message], None]
-    """Called with each message that arrives, by a transport that does not emit events for users."""
+    """Called with each message that arrives."""
 
     def accepts(self, message: DatedPayload, age: float) -> bool:
         """Record the date of the message that is delivered next, and return whether to deliver it."""
@@ -32,13 +32,10 @@ class ChannelUser(Protocol):
 
 
 class ChannelTransport(RTCSctpTransport):
-    """An SCTP transport that carries data channels. Lives on the loop.
+    """What the parts of an `AssociationTransport` share. Lives on the loop.
 
-    There is no constructor: `adopt` makes it from aiortc's own transport. It is a `DataTransport`.
+    There is no constructor: `adopt` makes it from aiortc's own transport.
     """
-
-    calls_users = False
-    """Whether messages are given to `ChannelUser.on_message`. If not, aiortc's event ``message`` is emitted."""
 
     peer_reads_dates: bool
     users: dict[RTCDataChannel, ChannelUser]
@@ -61,68 +58,6 @@ class ChannelTransport(RTCSctpTransport):
         adopted._resets = StreamResets()
         adopted.peer_reads_dates = False
         return adopted
-
-    # For data channels.
-
-    @property
-    def is_acknowledged(self) -> bool:
-        """Whether the peer's SCTP has acknowledged everything that was sent."""
-        raise NotImplementedError
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the association has ended. No other one begins."""
-        raise NotImplementedError
-
-    def unacknowledged(self, channel: RTCDataChannel) -> list[SentMessage]:
-        """The messages of a channel that the peer's SCTP has not acknowledged, in the order sent; known after the end too."""
-        raise NotImplementedError
-
-    def enqueue(
-        self,
-        channel: RTCDataChannel,
-        message: str | bytes,
-        date: float | None = None,
-        dating: Dating = Dating.NONE,
-    ) -> None:
-        """Queue a message of an open channel; `flush` sends what is queued.
-
-        Args:
-            channel: The channel.
-            message: The message.
-            date: Time at which the program sent it, on `threads.clock`. Defaults to now.
-            dating: The date that the message gets if the peer reads dates. Defaults to none.
-        """
-        raise NotImplementedError
-
-    def flush(self) -> None:
-        """Send queued messages, as far as the network takes them now."""
-        raise NotImplementedError
-
-    def drop_waiting(self, channel: RTCDataChannel) -> None:
-        """Drop the messages of a channel of which nothing was sent."""
-        raise NotImplementedError
-
-    async def heartbeat(self, seconds: float) -> float | None:
-        """Send a HEARTBEAT to the peer, as `DataTransport.heartbeat` says."""
-        raise NotImplementedError
-
-    async def refuse(self) -> None:
-        """Close all channels, including those that the peer has not been told of."""
-        unannounced = self._take_unannounced()
-        await self.stop()
-        for channel in unannounced:
-            channel._setReadyState("closed")
-
-    def _take_unannounced(self) -> set[RTCDataChannel]:
-        """Drop all queued messages.
-
-        Returns:
-            The channels that have no stream yet.
-        """
-        raise NotImplementedError
-
-    # For both transports.
 
     def _count_expired(self, channel: RTCDataChannel) -> None:
         user = self.users.get(channel)

@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 class IncomingMessages(ChannelTransport):
     """An SCTP transport that gives messages to the users of its channels. Lives on the loop."""
 
-    calls_users = True
     _has_complained = False
 
     def _on_received(self, received: Received) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from aioice import Candidate
 from aiortc import RTCDataChannel, RTCPeerConnection, RTCSessionDescription
@@ -20,29 +19,19 @@ from .bundle import bundled_mids, forget, keep_transport
 from .candidate import shown
 from .capabilities import Capabilities
 from .channel import AiortcChannel
-from .channel_transport import ChannelTransport
 from .data import DataTransport, Goodbye, WireChannel
 from .dtls import RobustDtlsTransport
 from .gathering import ServerReport
 from .ice import IceConnection, IceSettings
 from .rollback import Snapshot
 from .rtp_transport import transport_id, transport_stats
-from .sctp import BundlingSctpTransport
 from .section import why_unusable
 from .stats import RTCStats
 from .transceiver import Transceiver
 
-__all__ = ["SCTP_VARIABLE", "PeerConnection", "SctpKind"]
+__all__ = ["PeerConnection"]
 
 _END_OF_CANDIDATES: Final = "a=end-of-candidates\r\n"
-
-SCTP_VARIABLE: Final = "GST_SIGNALLING_SCTP"
-"""Name of the environment variable that chooses the SCTP of data channels, for tests and benchmarks. Its values are the keys of
-`_SCTP`."""
-
-SctpKind = Literal["own", "aiortc"]
-
-_SCTP: Final[dict[str, type[ChannelTransport]]] = {"own": AssociationTransport, "aiortc": BundlingSctpTransport}
 
 
 class PeerConnection:
@@ -53,11 +42,6 @@ class PeerConnection:
         ice: Addresses, ports and servers to use. Defaults to ``IceOptions()``.
         ask_servers: Returns the STUN and TURN servers. Defaults to None: those of `ice` are used.
         candidates: Maximum number of the peer's candidates. Defaults to no maximum.
-        sctp: The SCTP of data channels: this library's ``"own"`` or ``"aiortc"``. Defaults to the value of `SCTP_VARIABLE`,
-            else to ``"own"``.
-
-    Raises:
-        ValueError: There is no such SCTP.
     """
 
     def __init__(
@@ -66,13 +50,12 @@ class PeerConnection:
         ice: IceOptions | None = None,
         ask_servers: Callable[[], Awaitable[tuple[IceServer, ...]]] | None = None,
         candidates: int | None = None,
-        sctp: SctpKind | None = None,
     ) -> None:
         self._capabilities = capabilities
         options = IceOptions() if ice is None else ice
         self._settings = IceSettings(options, () if options.asks_for_servers else options.ask_servers(), candidates)
         self._ask_servers = ask_servers
-        self._connection = AdoptingConnection(capabilities, self._settings, self._adopt, _chosen_sctp(sctp))
+        self._connection = AdoptingConnection(capabilities, self._settings, self._adopt)
         self._transceivers: dict[object, Transceiver] = {}
         self._candidate_function: Callable[[str, str], None] | None = None
         self._gathered_function: Callable[[], None] | None = None
@@ -133,7 +116,7 @@ class PeerConnection:
     def data(self) -> DataTransport | None:
         """The SCTP association; None: the session has no data section."""
         sctp = self._connection.sctp
-        return sctp if isinstance(sctp, ChannelTransport) else None
+        return sctp if isinstance(sctp, AssociationTransport) else None
 
     def create_channel(self, options: ChannelOptions) -> WireChannel:
         """Create a data channel."""
@@ -326,7 +309,7 @@ class PeerConnection:
             The reason; None: it can be used.
         """
         sctp = self._connection.sctp
-        if isinstance(sctp, ChannelTransport) and sctp.has_ended and sctp.mid == mid:
+        if isinstance(sctp, AssociationTransport) and sctp.has_ended and sctp.mid == mid:
             return "its data channels were closed"
         known = (each for each in self._connection.getTransceivers() if each.mid == mid)
         transceiver = next(known, None)
@@ -353,7 +336,7 @@ class PeerConnection:
     async def refuse_data(self) -> None:
         """Close all data channels and have none from now on, since the peer accepts none."""
         sctp = self._connection.sctp
-        if not isinstance(sctp, ChannelTransport):
+        if not isinstance(sctp, AssociationTransport):
             return
         await sctp.refuse()
         private: Any = self._connection
@@ -383,13 +366,6 @@ class PeerConnection:
     async def close(self) -> None:
         """Close the connection. Messages that are not sent are lost."""
         await self._connection.close()
-
-
-def _chosen_sctp(given: SctpKind | None) -> type[ChannelTransport]:
-    kind = given or os.environ.get(SCTP_VARIABLE) or "own"
-    if kind not in _SCTP:
-        raise ValueError(f"the SCTP must be one of {', '.join(_SCTP)}, not {kind!r}: see ${SCTP_VARIABLE}")
-    return _SCTP[kind]
 
 
 def _told(candidates: Iterable[Candidate]) -> list[str]:
