@@ -28,16 +28,13 @@ from gst_signalling_sync.testing import LinkProfile
 from gst_signalling_sync.testing.network import SimulatedNetwork
 from gst_signalling_sync.threads import clock
 from gst_signalling_sync.webrtc.channel_options import ChannelOptions
-from gst_signalling_sync.webrtc.engine.peer_connection import PeerConnection, SctpKind
-from gst_signalling_sync.webrtc.engine.sctp import BundlingSctpTransport
+from gst_signalling_sync.webrtc.engine.peer_connection import PeerConnection
 from gst_signalling_sync.webrtc.message_dates import IDENTIFIERS, DatedPayload, dated, undated
 
 from .engine.pairs import connected_pair
 from .figures import Figures
 from .media import number_in, numbered_picture
 from .waiting import Heard, wait_until
-
-KINDS: list[SctpKind] = ["aiortc", "own"]
 
 seconds = st.floats(0, 4e9)
 
@@ -83,10 +80,9 @@ def read_dates(*ends: PeerConnection) -> None:
 
 
 @pytest.mark.parametrize("max_age", [None, 30.0])
-@pytest.mark.parametrize("sctp", list(product(KINDS, KINDS)), ids="-".join)
-def test_messages_keep_their_type_and_tell_the_time(sctp: tuple[SctpKind, SctpKind], max_age: float | None) -> None:
+def test_messages_keep_their_type_and_tell_the_time(max_age: float | None) -> None:
     async def main() -> None:
-        async with connected_pair(ChannelOptions("state", max_age=max_age, dated=True), read_dates, sctp) as pair:
+        async with connected_pair(ChannelOptions("state", max_age=max_age, dated=True), read_dates) as pair:
             now = clock.now()
             pair.sending.wire.transmit(["text", b"bytes", "", b""], [now - 3, now - 2, now - 1, 0.0])
 
@@ -99,10 +95,9 @@ def test_messages_keep_their_type_and_tell_the_time(sctp: tuple[SctpKind, SctpKi
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_other_end_does_the_same_once_it_has_heard_one(kind: SctpKind) -> None:
+def test_other_end_does_the_same_once_it_has_heard_one() -> None:
     async def main() -> None:
-        async with connected_pair(ChannelOptions("state", dated=True), read_dates, (kind, kind)) as pair:
+        async with connected_pair(ChannelOptions("state", dated=True), read_dates) as pair:
             pair.receiving.wire.transmit(["before"])
             await pair.sending.next()
             pair.sending.wire.transmit(["there"])
@@ -117,10 +112,9 @@ def test_other_end_does_the_same_once_it_has_heard_one(kind: SctpKind) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_peer_that_reads_no_dates_gets_none(kind: SctpKind) -> None:
+def test_peer_that_reads_no_dates_gets_none() -> None:
     async def main() -> None:
-        async with connected_pair(ChannelOptions("state", dated=True), None, (kind, kind)) as pair:
+        async with connected_pair(ChannelOptions("state", dated=True)) as pair:
             pair.sending.wire.transmit(["text", b"", ""])
 
             assert [await pair.receiving.next() for _ in range(3)] == ["text", b"", ""]
@@ -129,29 +123,12 @@ def test_peer_that_reads_no_dates_gets_none(kind: SctpKind) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_is_unacknowledged_keeps_its_date(kind: SctpKind) -> None:
+def test_what_is_unacknowledged_keeps_its_date() -> None:
     async def main() -> None:
-        async with connected_pair(ChannelOptions("state", dated=True), read_dates, (kind, kind)) as pair:
+        async with connected_pair(ChannelOptions("state", dated=True), read_dates) as pair:
             pair.sending.wire.transmit(["here", "there"], [5.0, 6.0])
 
             assert pair.sending.wire.unacknowledged == [("here", 5.0), ("there", 6.0)]
-
-    asyncio.run(main())
-
-
-def test_retransmission_timeout_drops_no_message_of_a_reliable_channel() -> None:
-    async def main() -> None:
-        async with connected_pair(ChannelOptions("state", dated=True), read_dates, ("aiortc", "aiortc")) as pair:
-            messages = [f"message {number}" for number in range(5000)]
-            pair.sending.wire.transmit(messages)
-            transport = pair.offerer.aiortc.sctp
-            assert isinstance(transport, BundlingSctpTransport)
-            transport._t3_cancel()
-            transport._t3_expired()
-
-            assert [await pair.receiving.next() for _ in messages] == messages
-            assert pair.sending.wire.expired == 0
 
     asyncio.run(main())
 

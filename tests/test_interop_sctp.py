@@ -16,9 +16,8 @@ pytestmark = pytest.mark.interop
 
 
 @pytest.fixture(autouse=True)
-def _own_sctp(monkeypatch: pytest.MonkeyPatch) -> None:
+def _gst_signalling() -> None:
     require("gst-signalling 1.1.2", find_gst_signalling(), ".ci/peers")
-    monkeypatch.setenv("GST_SIGNALLING_SCTP", "own")
 
 
 @pytest.fixture

@@ -202,7 +202,7 @@ class MediaSender(RtpSender):
         sends = is_there and not self._is_paused and self.is_enabled
         if sends and self._choice is None and self.source is not None and self._can_send(self.source):
             if self._is_counted:
-                self.departures.take(self)
+                self.departures.add(self)
             self._attach(self._choose(self.source))
             if self._is_counted:
                 self.departures.start_rate()
@@ -222,7 +222,7 @@ class MediaSender(RtpSender):
             return
         choice.feed.detach(self)
         if self._is_counted:
-            self.departures.leave(self)
+            self.departures.remove(self)
         self._queue.clear()
         self._is_behind = False
         self._awaits_keyframe = self.kind == "video"
