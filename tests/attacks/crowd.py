@@ -10,8 +10,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from ..helpers.strangers import Stranger
 from .helper_process import Helper
-from .strangers import Stranger
 
 __all__ = ["AttackedProducer", "Operator", "reading"]
 

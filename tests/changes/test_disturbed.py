@@ -23,10 +23,10 @@ from gst_signalling_sync import (
 )
 from gst_signalling_sync.webrtc import renegotiation
 
-from ..filming import filming, humming
+from ..helpers.filming import filming, humming
+from ..helpers.playing import write_file
+from ..helpers.waiting import Heard, wait_until
 from ..negotiation.edited_peer import AnsweringPeer, EditedPeer
-from ..playing import write_file
-from ..waiting import Heard, wait_until
 
 SECONDS = 20.0
 

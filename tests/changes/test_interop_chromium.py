@@ -10,10 +10,10 @@ import pytest
 
 from gst_signalling_sync import Producer, SignallingServer, VideoSource
 
-from ..filming import filming
+from ..helpers.filming import filming
+from ..helpers.waiting import wait_until
 from ..peers.browser import Browser, BrowserPage, find_browser
 from ..peers.require import require
-from ..waiting import wait_until
 
 pytestmark = pytest.mark.interop
 

@@ -11,10 +11,10 @@ import pytest
 
 from gst_signalling_sync import Producer, SignallingServer, VideoSource
 
-from ..filming import filming
+from ..helpers.filming import filming
+from ..helpers.waiting import wait_until
 from ..peers.require import require
 from ..peers.rust_peer import WebRTCSrc, find_media_peer, run_webrtcsrc
-from ..waiting import wait_until
 
 pytestmark = pytest.mark.interop
 

@@ -16,9 +16,9 @@ import pytest
 from gst_signalling_sync import AudioSource, Consumer, Producer, Session, SignallingServer, VideoSource
 
 from ..figures import Figures
-from ..filming import Camera, filming
-from ..proofs import short_and_long
-from ..waiting import wait_until
+from ..helpers.filming import Camera, filming
+from ..helpers.proofs import short_and_long
+from ..helpers.waiting import wait_until
 
 Source = VideoSource | AudioSource
 

@@ -25,10 +25,10 @@ from gst_signalling_sync import (
     connect,
 )
 
-from ..filming import filming, humming
-from ..media import frequency_of
-from ..playing import write_file
-from ..waiting import Heard, wait_until
+from ..helpers.filming import filming, humming
+from ..helpers.media import frequency_of
+from ..helpers.playing import write_file
+from ..helpers.waiting import Heard, wait_until
 
 SECONDS = 20.0
 

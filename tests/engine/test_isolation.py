@@ -14,7 +14,7 @@ from gst_signalling_sync import Producer, connect
 from gst_signalling_sync.server import SignallingServer
 from gst_signalling_sync.testing import connected_peers
 
-from ..media import numbered_picture
+from ..helpers.media import numbered_picture
 from .pairs import SECONDS, until
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from gst_signalling_sync import Producer, SignallingServer, connect
 
-from ..filming import filming
-from ..media import has_colour_bars
-from ..waiting import Heard, wait_until
+from ..helpers.filming import filming
+from ..helpers.media import has_colour_bars
+from ..helpers.waiting import Heard, wait_until
 from .edited_peer import AnsweringPeer
 
 Edit = Callable[[list[str]], list[str]]

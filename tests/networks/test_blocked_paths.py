@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ..certificates import PrivateCA
 from ..faults.network import Machine, Network, require_namespaces
+from ..helpers.certificates import PrivateCA
 from ..peers.browser import Browser, BrowserMedia, find_browser
 from ..peers.coturn import PASSWORD, USER, Coturn, run_coturn
 from ..peers.gst_pipelines import SentMedia

@@ -11,13 +11,13 @@ import pytest
 from gst_signalling_sync import SignallingServer, connect
 
 from ..faults.network import Machine, Network, require_namespaces
+from ..helpers.waiting import wait_until
 from ..peers.browser import Browser, find_browser
 from ..peers.gst_pipelines import SentMedia
 from ..peers.gst_signalling import find_gst_signalling, gst_producer
 from ..peers.library import LibraryProcess, library_consumer, library_producer, library_server
 from ..peers.require import require
 from ..peers.rust_peer import find_media_peer, run_webrtcsink
-from ..waiting import wait_until
 from .machines import Firewall, inside
 
 pytestmark = pytest.mark.slow

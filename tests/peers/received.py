@@ -13,7 +13,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ..media import frequency_of
+from ..helpers.media import frequency_of
 from .gst_pipelines import AUDIO_FILE, PICTURE_FILES, RATE
 from .peer_process import PeerProcess
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gst_signalling_sync import Listener
 
-from ..waiting import wait_until
+from ..helpers.waiting import wait_until
 from .gst_pipelines import SentMedia, raw_audio, saving_branches, video_for_webrtcsink
 from .peer_process import PeerProcess, peers_directory
 from .received import SavedMedia

@@ -21,7 +21,7 @@ from gst_signalling_sync.signalling.frames import (
     frame_of,
 )
 
-from ..hostile import BINARY, CLOSE, CONTINUATION, FIN, PING, TEXT, frame
+from ..helpers.hostile import BINARY, CLOSE, CONTINUATION, FIN, PING, TEXT, frame
 
 
 class Wire:

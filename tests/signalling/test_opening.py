@@ -29,10 +29,10 @@ from gst_signalling_sync import (
 )
 from gst_signalling_sync.signalling.happy_eyeballs import ATTEMPT_SECONDS
 
-from ..certificates import PrivateCA
-from ..hostile import Conversation, signalling_server, tcp_server
-from ..ports import reserved_port
-from ..waiting import wait_until
+from ..helpers.certificates import PrivateCA
+from ..helpers.hostile import Conversation, signalling_server, tcp_server
+from ..helpers.ports import reserved_port
+from ..helpers.waiting import wait_until
 from .relays import head_of, tls_server, tls_terminator
 
 SECONDS = 10.0
@@ -580,7 +580,7 @@ def test_fragments_are_joined() -> None:
     )
 
     def list_in_pieces(server: Conversation) -> None:
-        from ..hostile import CONTINUATION, FIN, TEXT, frame
+        from ..helpers.hostile import CONTINUATION, FIN, TEXT, frame
 
         server.welcome()
         server.expect("list")

@@ -11,8 +11,8 @@ import pytest
 from gst_signalling_sync import ConnectError, Endpoint, SignallingClient, SignallingServer, list_producers
 from gst_signalling_sync.signalling.proxies import proxy_of
 
-from ..certificates import PrivateCA
-from ..ports import reserved_port
+from ..helpers.certificates import PrivateCA
+from ..helpers.ports import reserved_port
 from .relays import http_proxy, socks_proxy, tls_terminator
 
 
