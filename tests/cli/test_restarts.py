@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +12,9 @@ import pytest
 from gst_signalling_sync import Producer, Retry
 
 from ..helpers.mortal_server import MortalServer, mortal_server
-from ..helpers.processes import exit_of, start_script
 from ..helpers.waiting import Heard
-from .test_cli import Command
-from .test_cli_media import ROBOT, Content
+from .command import Command
+from .recordings import Content, killable_robot
 
 pytestmark = pytest.mark.slow
 
@@ -27,17 +25,6 @@ PROMPT = Retry(first=0.05, maximum=0.2)
 def server() -> Iterator[MortalServer]:
     with mortal_server() as server:
         yield server
-
-
-@contextlib.contextmanager
-def killable_robot(server: MortalServer) -> Iterator[subprocess.Popen[str]]:
-    """A robot with a camera and a tone in a process of its own, which is killed when the test ends."""
-    with start_script(ROBOT, server.uri, str(Path(__file__).parents[2])) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        yield process
-        process.kill()
-        exit_of(process)
 
 
 def test_listen_tells_what_changed_while_the_server_was_away(server: MortalServer) -> None:
@@ -88,12 +75,12 @@ def test_ping_goes_on_while_the_server_is_away(server: MortalServer) -> None:
 
 def test_ping_waits_for_a_robot_that_was_killed(server: MortalServer) -> None:
     with contextlib.ExitStack() as first:
-        first.enter_context(killable_robot(server))
+        first.enter_context(killable_robot(server.uri))
         with Command("ping", "robot", "--uri", server.uri, "-i", "0.2", "-W", "0.5") as ping:
             ping.line_with("seq=1 time=")
             first.close()
             ping.line_with("no reply from robot")
-            with killable_robot(server):
+            with killable_robot(server.uri):
                 ping.line_with(" time=")
                 assert (ping.stop(), ping.errors) == (0, "")
 
@@ -104,12 +91,12 @@ def test_recording_goes_on_in_its_file_when_the_robot_is_back(
 ) -> None:
     file = tmp_path / f"drive.{suffix}"
     with contextlib.ExitStack() as first:
-        first.enter_context(killable_robot(server))
+        first.enter_context(killable_robot(server.uri))
         with Command("record", "robot", str(file), "--uri", server.uri) as record:
             record.line_with("  2 s: ")
             first.close()
             record.line_with("the producer is gone, waiting for it")
-            with killable_robot(server):
+            with killable_robot(server.uri):
                 record.line_with(" fps")
                 record.line_with(" fps")
                 assert (record.stop(), record.errors) == (0, "")
@@ -120,7 +107,7 @@ def test_recording_goes_on_in_its_file_when_the_robot_is_back(
 
 def test_recording_goes_on_while_the_server_is_away(server: MortalServer, tmp_path: Path) -> None:
     file = tmp_path / "drive.mkv"
-    with killable_robot(server), Command("record", "robot", str(file), "--uri", server.uri) as record:
+    with killable_robot(server.uri), Command("record", "robot", str(file), "--uri", server.uri) as record:
         record.line_with("  1 s: ")
         server.go()
         record.line_with("  3 s: ")

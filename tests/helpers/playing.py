@@ -33,6 +33,7 @@ __all__ = [
     "Chunks",
     "Film",
     "Written",
+    "closing_player",
     "film_server",
     "http_server",
     "playing",
@@ -147,12 +148,18 @@ def _decoding(codec: str, collect: Callable[..., None]) -> Callable[..., None]:
 
 
 @contextmanager
-def playing(player: Player) -> Iterator[Player]:
-    player.start()
+def closing_player(player: Player) -> Iterator[Player]:
     try:
         yield player
     finally:
         player.close(CLOSE_SECONDS)
+
+
+@contextmanager
+def playing(player: Player) -> Iterator[Player]:
+    with closing_player(player):
+        player.start()
+        yield player
 
 
 class Chunks:

@@ -12,7 +12,7 @@ import pytest
 
 from gst_signalling_sync import ConnectError, ConnectionLost, Consumer, Producer, Retry, Session, SignallingError
 
-from ..helpers.mortal_server import MortalServer, mortal_server
+from ..helpers.mortal_server import MortalServer
 from ..helpers.processes import in_child
 from ..helpers.proofs import short_and_long
 from ..helpers.waiting import wait_until
@@ -25,12 +25,6 @@ WITH_SESSIONS = 9
 
 SHARES = 4
 """The lives are divided into so many shares, which run at the same time."""
-
-
-@pytest.fixture
-def server() -> Iterator[MortalServer]:
-    with mortal_server() as server:
-        yield server
 
 
 @pytest.mark.parametrize("share", range(SHARES))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -34,18 +33,17 @@ from gst_signalling_sync import (
 )
 from gst_signalling_sync.protocol.messages import Role
 
+from ..helpers.own_process import resident_bytes
 from ..helpers.proofs import short_and_long
 from ..helpers.waiting import Heard, wait_until
+from .role_classes import ROLES, RoleClass
 
 ROUNDS = 200
 WARM_UP_ROUNDS = 50
-FLAT_KIB = 1024
+FLAT_BYTES = 2**20
 COLLECTED_EVERY = 10
 
 sessions_again_and_again = short_and_long("rounds", 40, ROUNDS)
-
-RoleClass = type[Producer] | type[Consumer] | type[Listener]
-ROLES: list[RoleClass] = [Producer, Consumer, Listener]
 
 
 @pytest.fixture
@@ -77,11 +75,6 @@ def chatter(uri: str) -> Iterator[str]:
         sender.join()
 
 
-def _resident_kib() -> int:
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * resource.getpagesize() // 1024
-
-
 def _repeat(step: Callable[[], None], rounds: int) -> None:
     """Repeat a step, and collect garbage often, so that the memory is what is held and not what was not collected yet."""
     for number in range(rounds):
@@ -92,9 +85,9 @@ def _repeat(step: Callable[[], None], rounds: int) -> None:
 
 def _repeat_with_flat_memory(step: Callable[[], None], rounds: int = ROUNDS) -> None:
     _repeat(step, WARM_UP_ROUNDS)
-    before = _resident_kib()
+    before = resident_bytes()
     _repeat(step, rounds)
-    assert _resident_kib() - before < FLAT_KIB, "memory grows"
+    assert resident_bytes() - before < FLAT_BYTES, "memory grows"
 
 
 @pytest.mark.slow

@@ -1,0 +1,20 @@
+"""The requests of a client, and its id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gst_signalling_sync import SignallingClient
+
+
+def id_of(client: SignallingClient) -> str:
+    assert client.peer_id is not None
+    return client.peer_id
+
+
+REQUESTS: dict[str, Callable[[SignallingClient, float], object]] = {
+    "listing the producers": lambda client, timeout: client.list_producers(timeout=timeout),
+    "listing the consumers": lambda client, timeout: client.list_consumers(timeout=timeout),
+    "registering as producer": lambda client, timeout: client.set_status(["producer"], timeout=timeout),
+    "starting a session with peer robot": lambda client, timeout: client.start_session("robot", timeout=timeout),
+}
