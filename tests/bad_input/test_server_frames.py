@@ -79,7 +79,7 @@ def test_frame_that_claims_to_be_enormous_ends_the_connection() -> None:
 
 
 def test_message_without_an_end_ends_the_connection() -> None:
-    def go_on_for_ever(server: Conversation) -> None:
+    def go_on_forever(server: Conversation) -> None:
         server.welcome()
         server.expect("list")
         server.send_raw(frame(TEXT, b"x"))
@@ -87,7 +87,7 @@ def test_message_without_an_end_ends_the_connection() -> None:
             server.send_raw(frame(CONTINUATION, b"x" * 2**20))
 
     with (
-        signalling_server(go_on_for_ever) as uri,
+        signalling_server(go_on_forever) as uri,
         SignallingClient(uri) as client,
         pytest.raises(ConnectionLost, match="at most 16777216 bytes"),
     ):

@@ -24,7 +24,7 @@ SECONDS = 30.0
 def page(embedded_server: SignallingServer, producer: Producer) -> Iterator[BrowserPage]:
     require("Chromium with gstwebrtc-api", find_browser(), ".ci/peers")
     with Browser() as browser, browser.consumer(embedded_server.uri, name="robot") as opened:
-        opened.wait_for("picture")
+        opened.wait_for("frame")
         yield opened
 
 

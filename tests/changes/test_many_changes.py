@@ -22,7 +22,7 @@ from ..helpers.waiting import wait_until
 
 Source = VideoSource | AudioSource
 
-MOST_LOST_SECONDS = 0.2
+MAX_LOST_SECONDS = 0.2
 """Maximum of the seconds for which frames of a track that stays are lost."""
 
 SETTLED_SECONDS = 60.0
@@ -201,4 +201,4 @@ def test_both_ends_agree_after_random_changes_at_once(
         for video in (*session.videos, *there.videos):
             if not video.is_paused:
                 wait_until(lambda video=video: video.latest() is not None, f"{video.name} is seen", 20)  # type: ignore[misc]
-    figures.add(f"{changes} changes: frames of the track that stays lost for", max(lost), MOST_LOST_SECONDS)
+    figures.add(f"{changes} changes: frames of the track that stays lost for", max(lost), MAX_LOST_SECONDS)

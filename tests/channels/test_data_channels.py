@@ -396,12 +396,12 @@ def test_blocked_send_ends_with_the_session(ends: Ends) -> None:
     theirs.channel("data")
     threading.Timer(0.3, theirs.close).start()
 
-    def send_for_ever() -> None:
+    def send_forever() -> None:
         while True:
             sender.send(bytes(65536), timeout=20)
 
     with pytest.raises(ChannelClosed, match="cannot send"):
-        send_for_ever()
+        send_forever()
 
 
 def test_blocking_call_on_the_event_loop_raises(channels: Channels) -> None:

@@ -34,7 +34,7 @@ from gst_signalling_sync.webrtc.message_dates import IDENTIFIERS, DatedPayload, 
 
 from ..engine.pairs import connected_pair
 from ..figures import Figures
-from ..helpers.media import number_in, numbered_picture
+from ..helpers.media import number_in, numbered_frame
 from ..helpers.waiting import Heard, wait_until
 
 KINDS: list[SctpKind] = ["aiortc", "own"]
@@ -278,9 +278,9 @@ class Robot:
             step(number)
 
     def _film(self, name: str, number: int) -> None:
-        picture = numbered_picture(number)
+        frame = numbered_frame(number)
         self.times[name][number] = time.monotonic()
-        self.cameras[name].write(picture)
+        self.cameras[name].write(frame)
 
     def _send_state(self, number: int) -> None:
         self.times["state"][number] = time.monotonic()

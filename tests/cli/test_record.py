@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 SUFFIXES = ("mp4", "mkv", "webm")
 
-LEAST_SECONDS = 1.4
+MIN_SECONDS = 1.4
 """Minimum of a recording of 2 s. Its last frame counts for as long as the one before it lasted, which is at most 0.5 s."""
 
 
@@ -152,7 +152,7 @@ class TestRecord:
         assert re.match(rf"{re.escape(str(file))}: \d+\.\d s", lines[-1])
         content = play(file)
         # What has arrived when the time is over is written too, which is more if the program was delayed.
-        assert LEAST_SECONDS < content.seconds < 6
+        assert MIN_SECONDS < content.seconds < 6
         assert len(content.frames) > 15
 
     def test_json_is_one_document(self, uri: str, robot: Producer, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ class TestRecord:
             assert record.stop(number) == 0
             assert record.rest()[-1].startswith(f"{file}: ")
             assert record.errors == ""
-        assert play(file).seconds > LEAST_SECONDS
+        assert play(file).seconds > MIN_SECONDS
 
     def test_line_has_size_frame_rate_and_losses(self, uri: str, robot: Producer, tmp_path: Path) -> None:
         with Command("record", "robot", str(tmp_path / "drive.webm"), "--uri", uri) as record:
@@ -238,7 +238,7 @@ class TestRecord:
             record.line_with("the producer is gone, waiting for it")
             assert (record.stop(), record.errors) == (0, "")
             assert record.rest()[-1].startswith(f"{file}: ")
-        assert play(file).seconds > LEAST_SECONDS
+        assert play(file).seconds > MIN_SECONDS
 
     def test_producer_that_closes_is_reported_in_json(self, uri: str, robot: Producer, tmp_path: Path) -> None:
         file = tmp_path / "drive.mkv"

@@ -26,7 +26,7 @@ from gst_signalling_sync.testing import LinkProfile
 from gst_signalling_sync.testing.network import SimulatedNetwork
 from gst_signalling_sync.webrtc.media.pictures import to_array
 
-from ..helpers.media import frequency_of, has_colour_bars, number_in, numbered_picture, tone
+from ..helpers.media import frequency_of, has_colour_bars, number_in, numbered_frame, tone
 from ..helpers.playing import write_file
 from .test_programs import EXAMPLES, SECONDS, example, running
 
@@ -47,7 +47,7 @@ def robot(server: SignallingServer, name: str = "robot") -> Iterator[Producer]:
         start = time.monotonic()
         number = 0
         while not ended.wait(max(0.0, start + number / FPS - time.monotonic())):
-            video.write(numbered_picture(number))
+            video.write(numbered_frame(number))
             audio.write(tone(440, 48000 // FPS, start=number * 48000 // FPS))
             number += 1
 
@@ -61,13 +61,13 @@ def robot(server: SignallingServer, name: str = "robot") -> Iterator[Producer]:
         thread.join()
 
 
-def first_pictures(session: Session, count: int) -> list[NDArray[np.uint8]]:
+def first_frames(session: Session, count: int) -> list[NDArray[np.uint8]]:
     return [session.video.read() for _ in range(count)]
 
 
-def yellow_centre(picture: NDArray[np.uint8]) -> tuple[float, float]:
+def yellow_centre(frame: NDArray[np.uint8]) -> tuple[float, float]:
     """The position of the square of `camera.py`: row and column."""
-    blue, _, red = np.moveaxis(picture.astype(int), 2, 0)
+    blue, _, red = np.moveaxis(frame.astype(int), 2, 0)
     rows, columns = np.nonzero((red > 150) & (blue < 100))
     assert len(rows), "no yellow square"
     return float(rows.mean()), float(columns.mean())
@@ -77,11 +77,11 @@ def test_camera_example_shows_a_moving_square_without_a_camera(embedded_server: 
     with example(embedded_server, "camera.py", "--camera", "99") as camera:
         camera.expect("showing a square that moves")
         with connect(embedded_server.uri, name="camera") as session:
-            pictures = first_pictures(session, 15)
+            frames = first_frames(session, 15)
         camera.interrupt()
 
-    assert pictures[0].shape == (480, 640, 3)
-    (row, column), (later_row, later_column) = yellow_centre(pictures[0]), yellow_centre(pictures[-1])
+    assert frames[0].shape == (480, 640, 3)
+    (row, column), (later_row, later_column) = yellow_centre(frames[0]), yellow_centre(frames[-1])
     assert abs(later_row - row) + abs(later_column - column) > 20
 
 
@@ -118,12 +118,12 @@ class VideoCapture:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with example(embedded_server, "camera.py", "--camera", "7") as camera:
         with connect(embedded_server.uri, name="camera") as session:
-            picture = session.video.read()
+            frame = session.video.read()
         camera.interrupt()
         camera.expect("released")
 
-    assert picture.shape == (240, 320, 3)
-    assert picture.mean(axis=(0, 1)) == pytest.approx([0, 0, 207], abs=15)
+    assert frame.shape == (240, 320, 3)
+    assert frame.mean(axis=(0, 1)) == pytest.approx([0, 0, 207], abs=15)
 
 
 def test_frames_are_processed_in_real_time(embedded_server: SignallingServer) -> None:
@@ -185,13 +185,13 @@ def test_recorder_writes_a_file_that_plays(embedded_server: SignallingServer, tm
 
     assert int(recorder.expect(rf"film\.{suffix}: [\d.]+ s, (\d+) pictures")[1]) > 10
     with av.open(path) as container:
-        pictures = [to_array(frame) for frame in container.decode(video=0)]
+        frames = [to_array(frame) for frame in container.decode(video=0)]
     with av.open(path) as container:
         # Decoded Opus has values from -1 to 1.
         sound = np.concatenate([32768 * frame.to_ndarray().mean(axis=0) for frame in container.decode(audio=0)])
-    assert len(pictures) > 10
-    assert None not in [number_in(picture) for picture in pictures]
-    assert has_colour_bars(pictures[-1])
+    assert len(frames) > 10
+    assert None not in [number_in(frame) for frame in frames]
+    assert has_colour_bars(frames[-1])
     middle = sound[len(sound) // 3 : len(sound) // 3 * 2]
     assert frequency_of(middle) == pytest.approx(440, abs=2)
 
@@ -258,7 +258,7 @@ def test_page_says_that_there_is_no_signalling_server(embedded_server: Signallin
         assert "gst-signalling-sync serve" in error.read().decode()
 
 
-def test_page_shows_the_robots_pictures(embedded_server: SignallingServer, web_page: str) -> None:
+def test_page_shows_the_robots_frames(embedded_server: SignallingServer, web_page: str) -> None:
     with robot(embedded_server):
         with urllib.request.urlopen(f"{web_page}/robot", timeout=SECONDS) as answer:
             assert '<img src="/robot/frames"' in answer.read().decode()
@@ -290,11 +290,11 @@ def test_page_says_that_a_robot_is_unknown(web_page: str) -> None:
         assert "nobody" in error.read().decode()
 
 
-def hand_angle(picture: NDArray[np.uint8]) -> float:
+def hand_angle(frame: NDArray[np.uint8]) -> float:
     """The angle of the hand of `robot.py`."""
-    rows, columns = np.nonzero(picture.max(axis=2) > 150)
+    rows, columns = np.nonzero(frame.max(axis=2) > 150)
     assert len(rows), "no hand"
-    height, width, _ = picture.shape
+    height, width, _ = frame.shape
     return math.atan2(rows.mean() - (height - 1) / 2, columns.mean() - (width - 1) / 2)
 
 

@@ -22,7 +22,7 @@ from gst_signalling_sync.threads.scheduling import without_real_time
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame, MediaKind
 from gst_signalling_sync.webrtc.media.recording.recorder import Recorder
 
-from .media import beeps, number_in, numbered_picture, onsets
+from .media import beeps, number_in, numbered_frame, onsets
 
 __all__ = [
     "FPS",
@@ -152,7 +152,7 @@ class Robot:
         self.audio_track = FakeTrack("audio", _AUDIO[self.audio or "opus"][2] * (1 + self.audio_drift))
         # Encoded before its time begins, because the first robot of all takes a while to encode.
         if self.video:
-            encoded_pictures(self.video, self.size)
+            encoded_frames(self.video, self.size)
         if self.audio:
             encoded_sound(self.audio)
         self.began = time.monotonic()
@@ -178,13 +178,13 @@ class Robot:
         """All that is captured between two of its times: the track, the capture time and the frame of each."""
         for track in (self.video_track, self.audio_track):
             track.clock.zero = self.wall - _FIRST_TIMESTAMPS[track.kind] / track.clock.clock_rate
-        frames = [(self.video_track, *each) for each in self._pictures(begin, end)]
+        frames = [(self.video_track, *each) for each in self._frames(begin, end)]
         return frames + [(self.audio_track, *each) for each in self._sound(begin, end)]
 
-    def _pictures(self, begin: float, end: float) -> Iterator[tuple[float, EncodedFrame]]:
+    def _frames(self, begin: float, end: float) -> Iterator[tuple[float, EncodedFrame]]:
         if not self.video:
             return
-        loop = encoded_pictures(self.video, self.size)
+        loop = encoded_frames(self.video, self.size)
         for number in range(round(begin * FPS), round(end * FPS)):
             data, keyframe = loop[(number + self.ahead) % len(loop)]
             captured = number / FPS
@@ -231,7 +231,7 @@ def recorder_of(
 
 
 @functools.cache
-def encoded_pictures(codec: str, size: tuple[int, int]) -> list[tuple[bytes, bool]]:
+def encoded_frames(codec: str, size: tuple[int, int]) -> list[tuple[bytes, bool]]:
     """A loop of numbered frames with a keyframe every second: access units, and whether each is a keyframe."""
     # Without this SVT-AV1 writes to standard error.
     os.environ.setdefault("SVT_LOG", "0")
@@ -249,10 +249,10 @@ def encoded_pictures(codec: str, size: tuple[int, int]) -> list[tuple[bytes, boo
         encoder.open()
     units = []
     for number in range(LOOP_SECONDS * FPS):
-        picture = av.VideoFrame.from_ndarray(numbered_picture(number, *size), format="bgr24").reformat(format="yuv420p")
-        picture.pts = number
-        picture.pict_type = 1 if number % FPS == 0 else 0
-        units += [(bytes(packet), bool(packet.is_keyframe)) for packet in encoder.encode(picture)]
+        frame = av.VideoFrame.from_ndarray(numbered_frame(number, *size), format="bgr24").reformat(format="yuv420p")
+        frame.pts = number
+        frame.pict_type = 1 if number % FPS == 0 else 0
+        units += [(bytes(packet), bool(packet.is_keyframe)) for packet in encoder.encode(frame)]
     assert len(units) == LOOP_SECONDS * FPS
     return units
 
@@ -289,22 +289,22 @@ class Played:
 
     Attributes:
         codecs: Codecs of its streams.
-        pictures: The time in seconds, the number and the size of each frame.
+        frames: The time in seconds, the number and the size of each frame.
         sound: The sound from time 0, mono, with silence in gaps.
         duration: Duration in seconds; None: the file does not have it.
         first_sound: Time of the first sample, in seconds.
     """
 
     codecs: set[str]
-    pictures: list[tuple[float, int | None, tuple[int, int]]]
+    frames: list[tuple[float, int | None, tuple[int, int]]]
     sound: NDArray[np.float64]
     duration: float | None
     first_sound: float | None
 
     @property
-    def picture_times(self) -> list[float]:
+    def frame_times(self) -> list[float]:
         """The times of the frames."""
-        return [shown for shown, _, _ in self.pictures]
+        return [shown for shown, _, _ in self.frames]
 
     @property
     def beep_times(self) -> list[float]:
@@ -312,9 +312,9 @@ class Played:
         return onsets(self.sound)
 
     @property
-    def picture_offset(self) -> float:
+    def frame_offset(self) -> float:
         """Mean of the seconds by which frames are later than in a loop that begins at time 0."""
-        return _mean([_folded(shown - number / FPS) for shown, number, _ in self.pictures if number is not None])
+        return _mean([_folded(shown - number / FPS) for shown, number, _ in self.frames if number is not None])
 
     @property
     def beep_offset(self) -> float:
@@ -324,7 +324,7 @@ class Played:
     @property
     def audio_lag(self) -> float:
         """Seconds by which the sound is later than the frame of the same moment."""
-        return _folded(self.beep_offset - self.picture_offset, 1.0)
+        return _folded(self.beep_offset - self.frame_offset, 1.0)
 
 
 def assert_in_sync(file: Played, seconds: float = 0.04) -> None:
@@ -334,7 +334,7 @@ def assert_in_sync(file: Played, seconds: float = 0.04) -> None:
 
 def played(path: Path) -> Played:
     """Decode a complete file."""
-    pictures: list[tuple[float, int | None, tuple[int, int]]] = []
+    frames: list[tuple[float, int | None, tuple[int, int]]] = []
     blocks: list[tuple[float, NDArray[np.float64]]] = []
     with av.open(str(path)) as container:
         codecs = {stream.codec_context.name for stream in container.streams}
@@ -342,13 +342,13 @@ def played(path: Path) -> Played:
         for frame in (frame for packet in container.demux() for frame in _decoded(packet)):
             assert frame.time is not None
             if isinstance(frame, av.VideoFrame):
-                pictures.append((frame.time, number_in(frame.to_ndarray(format="bgr24")), (frame.width, frame.height)))
+                frames.append((frame.time, number_in(frame.to_ndarray(format="bgr24")), (frame.width, frame.height)))
             elif isinstance(frame, av.AudioFrame):
                 blocks.append((frame.time, frame.to_ndarray()[0].astype(np.float64) * 32767))
     sound = np.zeros(round(max((at + len(block) / RATE for at, block in blocks), default=0.0) * RATE) + 1)
     for at, block in blocks:
         sound[round(at * RATE) :][: len(block)] = block
-    return Played(codecs, pictures, sound, duration, blocks[0][0] if blocks else None)
+    return Played(codecs, frames, sound, duration, blocks[0][0] if blocks else None)
 
 
 def packet_times(path: Path) -> dict[str, list[float]]:

@@ -12,7 +12,7 @@ import numpy as np
 from gst_signalling_sync.webrtc.media.sending.audio_source import AudioSource
 from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
-from .media import numbered_picture, tone
+from .media import numbered_frame, tone
 
 __all__ = ["Camera", "filming", "humming", "milliseconds"]
 
@@ -56,11 +56,11 @@ def filming(
         due = time.monotonic()
         while not stop.wait(max(0.0, due - time.monotonic())):
             number = max(number + 1, milliseconds())
-            picture = numbered_picture(number, *size)
+            frame = numbered_frame(number, *size)
             if noisy:
-                picture[-corner[0] :, -corner[1] :] = pixels.integers(0, 255, corner, dtype=np.uint8)
+                frame[-corner[0] :, -corner[1] :] = pixels.integers(0, 255, corner, dtype=np.uint8)
             camera.times.append(time.monotonic())
-            source.write(picture)
+            source.write(frame)
             due += 1 / fps
 
     with _running(film, stop):

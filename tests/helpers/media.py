@@ -14,12 +14,12 @@ __all__ = [
     "has_colour_bars",
     "loudness",
     "number_in",
-    "numbered_picture",
+    "numbered_frame",
     "onsets",
     "tone",
 ]
 
-Picture = NDArray[np.uint8]
+Frame = NDArray[np.uint8]
 Samples = NDArray[np.int16]
 
 NUMBERS: Final = 1 << 24
@@ -32,7 +32,7 @@ _BARS_BGR: Final = ((0, 0, 255), (0, 255, 0), (255, 0, 0), (0, 255, 255))
 _AMPLITUDE: Final = 12_000
 
 
-def numbered_picture(number: int, width: int = 320, height: int = 240) -> Picture:
+def numbered_frame(number: int, width: int = 320, height: int = 240) -> Frame:
     """Draw a number so that `number_in` reads it, below four bars in red, green, blue and yellow.
 
     Args:
@@ -45,28 +45,28 @@ def numbered_picture(number: int, width: int = 320, height: int = 240) -> Pictur
     """
     if not 0 <= number < NUMBERS:
         raise ValueError(f"{number} does not fit into 24 bits")
-    picture: Picture = np.empty((height, width, 3), np.uint8)
+    frame: Frame = np.empty((height, width, 3), np.uint8)
     word = number << 8 | _check_of(number)
     bits = np.array([word >> (31 - bit) & 1 for bit in range(32)], np.uint8).reshape(_ROWS, _COLUMNS)
     bars_end = height // 4
     bar_of_column = np.arange(width) * len(_BARS_BGR) // width
-    picture[:bars_end] = np.array(_BARS_BGR, np.uint8)[bar_of_column]
+    frame[:bars_end] = np.array(_BARS_BGR, np.uint8)[bar_of_column]
     row_of_line = np.arange(height - bars_end) * _ROWS // (height - bars_end)
     column_of_pixel = np.arange(width) * _COLUMNS // width
-    picture[bars_end:] = (bits * 255)[row_of_line][:, column_of_pixel, np.newaxis]
-    return picture
+    frame[bars_end:] = (bits * 255)[row_of_line][:, column_of_pixel, np.newaxis]
+    return frame
 
 
-def number_in(picture: NDArray[Any]) -> int | None:
-    """Read the number in a frame of `numbered_picture`.
+def number_in(frame: NDArray[Any]) -> int | None:
+    """Read the number in a frame of `numbered_frame`.
 
     Args:
-        picture: ``(height, width, 3)`` or ``(height, width)``, of any size.
+        frame: ``(height, width, 3)`` or ``(height, width)``, of any size.
 
     Returns:
         The number; None: the frame has no number, or is too damaged.
     """
-    grey = picture.mean(axis=2) if picture.ndim == 3 else picture
+    grey = frame.mean(axis=2) if frame.ndim == 3 else frame
     height, width = grey.shape
     word = 0
     for row in range(_ROWS):
@@ -81,17 +81,17 @@ def number_in(picture: NDArray[Any]) -> int | None:
     return number if check == _check_of(number) else None
 
 
-def has_colour_bars(picture: Picture, format: str = "bgr24") -> bool:
-    """Whether a frame has the bars of `numbered_picture` in their colours and order.
+def has_colour_bars(frame: Frame, format: str = "bgr24") -> bool:
+    """Whether a frame has the bars of `numbered_frame` in their colours and order.
 
     Args:
-        picture: ``(height, width, 3) uint8``, of any size.
+        frame: ``(height, width, 3) uint8``, of any size.
         format: ``"bgr24"`` or ``"rgb24"``.
     """
-    height, width, _ = picture.shape
+    height, width, _ = frame.shape
     for number, colour in enumerate(_BARS_BGR):
         left, right = (round(width * (number + part) / len(_BARS_BGR)) for part in (0.3, 0.7))
-        mean = picture[height // 16 : height * 3 // 16, left:right].mean(axis=(0, 1))
+        mean = frame[height // 16 : height * 3 // 16, left:right].mean(axis=(0, 1))
         if format == "rgb24":
             mean = mean[::-1]
         if np.abs(mean - colour).max() > 70:

@@ -23,7 +23,7 @@ from gst_signalling_sync.webrtc.media.playing.player import Player
 from gst_signalling_sync.webrtc.media.sending.encoded_audio_source import EncodedAudioSource
 from gst_signalling_sync.webrtc.media.sending.encoded_video_source import EncodedVideoSource
 
-from .media import number_in, numbered_picture, tone
+from .media import number_in, numbered_frame, tone
 
 __all__ = [
     "CLOSE_SECONDS",
@@ -58,27 +58,27 @@ def write_file(
 ) -> Path:
     """Write a file with numbered frames and a tone of 440 Hz."""
     with av.open(path, "w") as container:
-        pictures = None if video is None else container.add_stream(video, rate=FPS)
-        sounds = None if audio is None else container.add_stream(audio, rate=RATE, layout=layout)
-        if pictures is not None:
-            assert isinstance(pictures, av.VideoStream)
-            pictures.width, pictures.height, pictures.pix_fmt = 320, 240, "yuv420p"
-            pictures.options = {"g": "10", **({"preset": "ultrafast"} if video == "libx264" else {})}
+        video_stream = None if video is None else container.add_stream(video, rate=FPS)
+        audio_stream = None if audio is None else container.add_stream(audio, rate=RATE, layout=layout)
+        if video_stream is not None:
+            assert isinstance(video_stream, av.VideoStream)
+            video_stream.width, video_stream.height, video_stream.pix_fmt = 320, 240, "yuv420p"
+            video_stream.options = {"g": "10", **({"preset": "ultrafast"} if video == "libx264" else {})}
         samples = tone(440, round(seconds * RATE)) if sound is None else sound
         for number in range(round(seconds * FPS)):
-            if isinstance(pictures, av.VideoStream):
-                picture = av.VideoFrame.from_ndarray(numbered_picture(first + number), "bgr24").reformat(
+            if isinstance(video_stream, av.VideoStream):
+                video_frame = av.VideoFrame.from_ndarray(numbered_frame(first + number), "bgr24").reformat(
                     format="yuv420p"
                 )
-                picture.pts, picture.time_base = number, Fraction(1, FPS)
-                container.mux(pictures.encode(picture))
-            if isinstance(sounds, av.AudioStream):
+                video_frame.pts, video_frame.time_base = number, Fraction(1, FPS)
+                container.mux(video_stream.encode(video_frame))
+            if isinstance(audio_stream, av.AudioStream):
                 begin = number * RATE // FPS
-                piece = np.repeat(samples[begin : begin + RATE // FPS], sounds.codec_context.channels, axis=1)
-                frame = av.AudioFrame.from_ndarray(piece.reshape(1, -1), "s16", layout)
-                frame.pts, frame.time_base, frame.sample_rate = begin, Fraction(1, RATE), RATE
-                container.mux(sounds.encode(frame))
-        for stream in (pictures, sounds):
+                piece = np.repeat(samples[begin : begin + RATE // FPS], audio_stream.codec_context.channels, axis=1)
+                audio_frame = av.AudioFrame.from_ndarray(piece.reshape(1, -1), "s16", layout)
+                audio_frame.pts, audio_frame.time_base, audio_frame.sample_rate = begin, Fraction(1, RATE), RATE
+                container.mux(audio_stream.encode(audio_frame))
+        for stream in (video_stream, audio_stream):
             if isinstance(stream, av.VideoStream | av.AudioStream):
                 container.mux(stream.encode(None))
     return path
@@ -107,10 +107,10 @@ class Written:
     """
 
     def __init__(self, player: Player, patch: pytest.MonkeyPatch) -> None:
-        self.pictures: list[Write] = []
+        self.frames: list[Write] = []
         self.sounds: list[Write] = []
         for source in player.sources:
-            collect = self._collect(self.pictures if source.kind == "video" else self.sounds)
+            collect = self._collect(self.frames if source.kind == "video" else self.sounds)
             if isinstance(source, EncodedVideoSource | EncodedAudioSource):
                 collect = _decoding(source.codecs[0], collect)
             patch.setattr(source, "write", collect)
@@ -118,7 +118,7 @@ class Written:
     @property
     def numbers(self) -> list[int | None]:
         """The numbers in the frames."""
-        return [number_in(to_array(each.content)) for each in list(self.pictures)]
+        return [number_in(to_array(each.content)) for each in list(self.frames)]
 
     @property
     def sound(self) -> NDArray[np.int16]:

@@ -39,7 +39,7 @@ class Watcher:
     def next(self, timeout: float = 10.0) -> EncodedFrame:
         return self._frames.get(timeout=timeout)
 
-    def next_picture(self) -> tuple[EncodedFrame, np.ndarray[Any, np.dtype[np.uint8]]]:
+    def next_decoded(self) -> tuple[EncodedFrame, np.ndarray[Any, np.dtype[np.uint8]]]:
         frame = self.next()
         (decoded,) = self._decoder.decode(frame)
         return frame, to_array(decoded)

@@ -19,15 +19,15 @@ from ..helpers.filming import filming, humming
 from ..helpers.media import frequency_of, has_colour_bars, number_in
 from ..helpers.waiting import wait_until
 from ..peers.browser import Browser, BrowserMedia, BrowserPage, find_browser
+from ..peers.colour_bars import has_smpte_bars
 from ..peers.gst_pipelines import SentMedia
 from ..peers.gst_signalling import find_gst_signalling, gst_consumer, gst_producer
-from ..peers.pictures import has_smpte_bars
 from ..peers.require import require
 from ..peers.rust_peer import find_media_peer, run_webrtcsink, run_webrtcsrc
 
 pytestmark = pytest.mark.interop
 
-Picture = np.ndarray[Any, np.dtype[np.uint8]]
+Frame = np.ndarray[Any, np.dtype[np.uint8]]
 
 # GStreamer 1.22 itself does not support AV1 in RTP; gst-plugins-rs does.
 codecs_of_webrtcbin = pytest.mark.parametrize("codec", ["VP8", "H264", "VP9"])
@@ -63,14 +63,14 @@ def robot(uri: str, codec: str = "VP8", frequency: float = 440) -> Iterator[Prod
         yield producer
 
 
-def see(session: Session, is_right: Callable[[Picture], bool]) -> Picture:
+def see(session: Session, is_right: Callable[[Frame], bool]) -> Frame:
     """Read until a frame meets a condition, and return it."""
-    picture = session.video.read()
+    frame = session.video.read()
     for _ in range(100):
-        if is_right(picture):
-            return picture
-        picture = session.video.read()
-    pytest.fail("no picture was as it should be")
+        if is_right(frame):
+            return frame
+        frame = session.video.read()
+    pytest.fail("no frame was as it should be")
 
 
 def answer_of(session: Session) -> str:
@@ -122,8 +122,8 @@ class TestWebrtcbin:
             robot(signalling_uri, codec),
             gst_consumer(signalling_uri, producer_name="robot", save_to=tmp_path) as consumer,
         ):
-            first = consumer.received.wait_for_picture(has_colour_bars)
-            consumer.received.wait_for_picture(lambda picture: number_in(picture) != number_in(first))
+            first = consumer.received.wait_for_frame(has_colour_bars)
+            consumer.received.wait_for_frame(lambda frame: number_in(frame) != number_in(first))
             consumer.received.wait_for_tone(440)
             assert consumer.received.codec("video") == codec
             assert consumer.received.codec("audio") == "OPUS"
@@ -137,7 +137,7 @@ class TestWebrtcbin:
             session = producer.wait_for_session(20)
             see(session, has_smpte_bars)
             hear(session, 880)
-            consumer.received.wait_for_picture(has_colour_bars)
+            consumer.received.wait_for_frame(has_colour_bars)
 
 
 class TestGstPluginsRs:
@@ -159,8 +159,8 @@ class TestGstPluginsRs:
         with robot(signalling_uri, codec) as producer:
             assert producer.peer_id is not None
             with run_webrtcsrc(signalling_uri, producer.peer_id, tmp_path) as source:
-                first = source.received.wait_for_picture(has_colour_bars)
-                source.received.wait_for_picture(lambda picture: number_in(picture) != number_in(first))
+                first = source.received.wait_for_frame(has_colour_bars)
+                source.received.wait_for_frame(lambda frame: number_in(frame) != number_in(first))
                 source.received.wait_for_tone(440)
                 assert source.received.codec("video") == codec
 
@@ -171,8 +171,8 @@ class TestChromium:
     @codecs
     def test_as_consumer(self, signalling_uri: str, browser: Browser, codec: str, tmp_path: Path) -> None:
         with robot(signalling_uri, codec), browser.consumer(signalling_uri, name="robot") as page:
-            first = page.wait_for_picture(has_colour_bars)
-            page.wait_for_picture(lambda picture: number_in(picture) != number_in(first))
+            first = page.wait_for_frame(has_colour_bars)
+            page.wait_for_frame(lambda frame: number_in(frame) != number_in(first))
             page.wait_for_tone(440)
             assert (page.codec("video"), page.codec("audio")) == (codec, "OPUS")
             page.screenshot(tmp_path / "page.png")
@@ -194,7 +194,7 @@ class TestChromium:
             page.wait_for("registered")
             with connect(signalling_uri, name="page") as session:
                 first = see(session, has_colour_bars)
-                see(session, lambda picture: number_in(picture) not in (None, number_in(first)))
+                see(session, lambda frame: number_in(frame) not in (None, number_in(first)))
                 hear(session, 550)
                 assert session.video.codec == codec
 
@@ -212,7 +212,7 @@ class TestChromium:
         with browser.producer(embedded_server.uri, "page", media) as page:
             page.wait_for("registered")
             with connect(embedded_server.uri, name="page") as session:
-                see(session, lambda picture: picture.shape == (480, 640, 3) and has_colour_bars(picture))
+                see(session, lambda frame: frame.shape == (480, 640, 3) and has_colour_bars(frame))
                 # The W3C's getStats reports the mode only while frames are encoded, and on a busy machine there may be a pause.
                 wait_until(lambda: scalability_modes(page) == [layers], f"sent in {layers}", timeout=20)
 
@@ -221,7 +221,7 @@ class TestChromium:
             for codec in ("H264", "VP8"):
                 media = BrowserMedia(video=False, frequency=None, codec=codec)
                 page = stack.enter_context(browser.consumer(signalling_uri, name="robot", media=media))
-                page.wait_for_picture(has_colour_bars)
+                page.wait_for_frame(has_colour_bars)
                 assert page.codec("video") == codec
 
     def test_that_talks_back(self, signalling_uri: str, browser: Browser) -> None:
@@ -232,7 +232,7 @@ class TestChromium:
             session = producer.wait_for_session(20)
             see(session, has_colour_bars)
             hear(session, 880)
-            page.wait_for_picture(has_colour_bars)
+            page.wait_for_frame(has_colour_bars)
 
 
 def test_one_producer_for_all_of_them(
@@ -248,7 +248,7 @@ def test_one_producer_for_all_of_them(
         consumer = stack.enter_context(gst_consumer(signalling_uri, producer_name="robot", save_to=tmp_path / "bin"))
         session = stack.enter_context(connect(signalling_uri, name="robot"))
         for received in (page, source.received, consumer.received):
-            received.wait_for_picture(has_colour_bars)
+            received.wait_for_frame(has_colour_bars)
             received.wait_for_tone(440)
         see(session, has_colour_bars)
         hear(session, 440)

@@ -9,9 +9,9 @@ import pytest
 
 from ..helpers.media import has_colour_bars, number_in
 from ..peers.browser import Browser, BrowserMedia, find_browser
+from ..peers.colour_bars import has_smpte_bars
 from ..peers.gst_pipelines import SentMedia
 from ..peers.gst_signalling import find_gst_signalling, gst_consumer, gst_producer
-from ..peers.pictures import has_smpte_bars
 from ..peers.require import require
 from ..peers.rust_peer import find_media_peer, run_webrtcsink, run_webrtcsrc
 
@@ -36,7 +36,7 @@ def test_webrtcsink_to_the_browser(signalling_uri: str, browser: Browser, tmp_pa
         run_webrtcsink(signalling_uri, "robot", SentMedia(video="H264", frequency=660)),
         browser.consumer(signalling_uri, name="robot") as page,
     ):
-        assert page.wait_for_picture(has_smpte_bars).shape == (240, 320, 3)
+        assert page.wait_for_frame(has_smpte_bars).shape == (240, 320, 3)
         page.wait_for_tone(660)
         assert (page.codec("video"), page.codec("audio")) == ("H264", "OPUS")
         page.screenshot(tmp_path / "page.png")
@@ -47,8 +47,8 @@ def test_browser_to_webrtcsrc(signalling_uri: str, browser: Browser, tmp_path: P
     with browser.producer(signalling_uri, "browser", BrowserMedia(codec="VP8", frequency=550)) as page:
         page.wait_for("registered")
         with run_webrtcsrc(signalling_uri, page.wait_for("ready")["peer_id"], tmp_path) as source:
-            first = source.received.wait_for_picture(has_colour_bars)
-            source.received.wait_for_picture(lambda picture: number_in(picture) != number_in(first))
+            first = source.received.wait_for_frame(has_colour_bars)
+            source.received.wait_for_frame(lambda frame: number_in(frame) != number_in(first))
             source.received.wait_for_tone(550)
             assert source.received.codec("video") == page.sent_codec("video") == "VP8"
 
@@ -57,7 +57,7 @@ def test_webrtcsink_to_gst_signalling(signalling_uri: str, tmp_path: Path) -> No
     with run_webrtcsink(signalling_uri, "robot", SentMedia(width=176, height=144, frequency=330)) as sink:
         producer_id = sink.wait_until_registered()
         with gst_consumer(signalling_uri, producer_id=producer_id, save_to=tmp_path) as consumer:
-            assert consumer.received.wait_for_picture(has_smpte_bars).shape == (144, 176, 3)
+            assert consumer.received.wait_for_frame(has_smpte_bars).shape == (144, 176, 3)
             consumer.received.wait_for_tone(330)
         sink.wait_for("consumer_removed")
 
@@ -69,7 +69,7 @@ def test_gst_signalling_and_the_browser_talk_to_each_other(
         gst_producer(signalling_uri, "robot", media=SentMedia(frequency=440), save_to=tmp_path) as producer,
         browser.consumer(signalling_uri, name="robot", media=BrowserMedia(codec="VP8", frequency=880)) as page,
     ):
-        page.wait_for_picture(has_smpte_bars)
+        page.wait_for_frame(has_smpte_bars)
         page.wait_for_tone(440)
-        producer.received.wait_for_picture(has_colour_bars)
+        producer.received.wait_for_frame(has_colour_bars)
         producer.received.wait_for_tone(880)

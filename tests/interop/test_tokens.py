@@ -8,8 +8,8 @@ from gst_signalling_sync import Endpoint, Grant, SignallingServer, connect
 
 from ..helpers.waiting import wait_until
 from ..peers.browser import Browser, find_browser
+from ..peers.colour_bars import has_smpte_bars
 from ..peers.gst_pipelines import SentMedia
-from ..peers.pictures import has_smpte_bars
 from ..peers.require import require
 from ..peers.rust_peer import find_media_peer, run_webrtcsink
 
@@ -40,7 +40,7 @@ def test_webrtcsink_and_the_browser_meet_by_their_tokens() -> None:
     ):
         wait_until(lambda: [peer.name for peer in server.peers.values()] == ["robot"], "webrtcsink is registered", 30)
         with browser.consumer(f"{server.uri}/?token=token%2Bof%2Fa%20page%25", name="robot") as page:
-            assert page.wait_for_picture(has_smpte_bars).shape == (240, 320, 3)
+            assert page.wait_for_frame(has_smpte_bars).shape == (240, 320, 3)
         with connect(Endpoint(server.uri, token=OPERATORS), name="robot") as session:
             assert session.video is not None
             assert session.video.read().shape == (240, 320, 3)

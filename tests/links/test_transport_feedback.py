@@ -160,7 +160,7 @@ def test_messages_are_numbered_and_small() -> None:
     assert [number for number, ticks in told(messages).items() if ticks is not None] == list(range(0, 3000, 2))
 
 
-def test_sender_that_begins_anew_is_followed() -> None:
+def test_sender_that_restarts_is_followed() -> None:
     recorder = ArrivalRecorder()
     recorder.add(10, 1.0)
     recorder.messages()

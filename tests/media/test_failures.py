@@ -32,7 +32,7 @@ from gst_signalling_sync.webrtc.media.sending.video_encoder import VideoEncoder
 
 from ..helpers.encoded_media import Robot
 from ..helpers.filming import filming, humming
-from ..helpers.media import frequency_of, number_in, numbered_picture
+from ..helpers.media import frequency_of, number_in, numbered_frame
 from ..helpers.playing import FPS, SECONDS, Written, film_server, playing, write_file
 from ..helpers.send_forms import send_form
 from ..helpers.waiting import Heard, wait_until
@@ -283,8 +283,8 @@ def test_no_damage_ends_the_decoding(loop: LoopThread, codec: str) -> None:
         thread.put(frame)
 
     for number in range(300):
-        picture = to_frame(numbered_picture(number)).reformat(format="yuv420p")
-        (encoded,) = encoder.encode(picture, number * 3000, 0.0, 500_000, 30, keyframe=number % 10 == 9)
+        video_frame = to_frame(numbered_frame(number)).reformat(format="yuv420p")
+        (encoded,) = encoder.encode(video_frame, number * 3000, 0.0, 500_000, 30, keyframe=number % 10 == 9)
         data = encoded.data if number % 10 == 9 else damaged(encoded.data, random)
         frame = EncodedFrame(codec, data, encoded.timestamp, number % 3 == 0 or encoded.keyframe, time.monotonic())
         loop.run(put(frame), Deadline(SECONDS), "putting a frame")
@@ -349,7 +349,7 @@ def test_player_loses_what_cannot_be_written_and_goes_on(
 
     def fail_at_ten(content: Any, captured: float | None = None) -> None:
         write(content, captured=captured)
-        if len(written.pictures) == 10:
+        if len(written.frames) == 10:
             raise LookupError(UNFORESEEN)
 
     monkeypatch.setattr(player.sources[0], "write", fail_at_ten)
@@ -383,6 +383,6 @@ def test_stream_that_loops_is_opened_again_whatever_it_failed_by(
         written = Written(player, monkeypatch)
         faults(MediaInput, "packets").left = 1
         with playing(player):
-            wait_until(lambda: len(written.pictures) > FPS, "frames of the second connection", SECONDS)
+            wait_until(lambda: len(written.frames) > FPS, "frames of the second connection", SECONDS)
 
         assert len(stream.requests) == 2

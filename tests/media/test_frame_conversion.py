@@ -28,19 +28,19 @@ def _noise(*shape: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     ],
 )
 def test_an_array_comes_back_as_it_was(format: str, shape: tuple[int, ...]) -> None:
-    picture = _noise(*shape)
-    assert np.array_equal(to_array(to_frame(picture, format), format), picture)
+    frame = _noise(*shape)
+    assert np.array_equal(to_array(to_frame(frame, format), format), frame)
 
 
 def test_views_with_any_strides_are_taken() -> None:
-    picture = _noise(48, 64, 3)[::-1, ::2, ::-1]
-    assert np.array_equal(to_array(to_frame(picture)), picture)
+    frame = _noise(48, 64, 3)[::-1, ::2, ::-1]
+    assert np.array_equal(to_array(to_frame(frame)), frame)
 
 
 def test_the_array_may_be_used_again_at_once() -> None:
-    picture = np.full((48, 64, 3), 200, np.uint8)
-    frame = to_frame(picture)
-    picture[:] = 0
+    array = np.full((48, 64, 3), 200, np.uint8)
+    frame = to_frame(array)
+    array[:] = 0
     assert to_array(frame).min() == 200
 
 
@@ -72,22 +72,22 @@ def test_colours_survive_the_way_through_an_encoders_format(format: str, size: t
     random = np.random.default_rng(2)
     reformatter = VideoReformatter()
     for colour in random.integers(0, 256, (50, 3)):
-        picture = np.broadcast_to(colour.astype(np.uint8), (size[1], size[0], 3))
-        converted = to_yuv420p(to_frame(picture, format), reformatter)
+        frame = np.broadcast_to(colour.astype(np.uint8), (size[1], size[0], 3))
+        converted = to_yuv420p(to_frame(frame, format), reformatter)
         assert np.abs(to_array(converted, format)[20, 20].astype(int) - colour).max() <= 4
 
 
 def test_neutral_colours_stay_neutral() -> None:
     ramp = np.repeat(np.repeat(np.arange(256, dtype=np.uint8)[np.newaxis, :, np.newaxis], 64, axis=0), 3, axis=2)
-    picture = np.repeat(ramp, 2, axis=1)
-    converted = to_yuv420p(to_frame(picture), VideoReformatter())
+    frame = np.repeat(ramp, 2, axis=1)
+    converted = to_yuv420p(to_frame(frame), VideoReformatter())
     planes = to_array(converted, "yuv420p")
     assert np.unique(planes[64:]).tolist() == [128]
-    assert np.abs(to_array(converted, "gray8").astype(int) - picture[:, :, 0]).max() <= 1
+    assert np.abs(to_array(converted, "gray8").astype(int) - frame[:, :, 0]).max() <= 1
 
 
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p", "rgb24"])
-def test_brightness_of_full_range_pictures_survives_too(pixel_format: str) -> None:
+def test_brightness_of_full_range_frames_survives_too(pixel_format: str) -> None:
     """As in JPEG, PNG and many cameras."""
     frame = av.VideoFrame(64, 48, pixel_format)
     for number, plane in enumerate(frame.planes):
@@ -150,6 +150,6 @@ def test_a_frame_is_taken_as_it_is() -> None:
         (np.zeros((48, 64, 3), np.uint8), "bgr", ValueError, "bgr24, rgb24, gray8, yuv420p"),
     ],
 )
-def test_what_is_no_picture_is_refused(picture: object, format: str, error: type[Exception], words: str) -> None:
+def test_what_is_no_frame_is_refused(frame: object, format: str, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
-        to_frame(picture, format)
+        to_frame(frame, format)

@@ -14,7 +14,7 @@ from gst_signalling_sync.webrtc.media.codecs import CODECS
 from gst_signalling_sync.webrtc.media.receiving.capture_times import CaptureTimes
 
 from ..helpers.filming import filming
-from ..helpers.media import number_in, numbered_picture
+from ..helpers.media import number_in, numbered_frame
 from ..helpers.waiting import wait_until
 
 SECONDS = 10.0
@@ -35,7 +35,7 @@ def session(embedded_server: SignallingServer, camera: VideoSource) -> Iterator[
 
 
 def test_repeated_frame_says_so_and_keeps_its_time(camera: VideoSource, session: Session) -> None:
-    camera.write(numbered_picture(7))
+    camera.write(numbered_frame(7))
     first = session.video.read_frame()
     again = [session.video.read_frame() for _ in range(2)]
 
@@ -48,11 +48,11 @@ def test_repeated_frame_says_so_and_keeps_its_time(camera: VideoSource, session:
 
 
 def test_frame_that_is_written_again_is_a_new_one(camera: VideoSource, session: Session) -> None:
-    camera.write(numbered_picture(7))
+    camera.write(numbered_frame(7))
     first = session.video.read_frame()
     while first.repeated:
         first = session.video.read_frame()
-    camera.write(numbered_picture(7))
+    camera.write(numbered_frame(7))
     while (second := session.video.read_frame()).repeated:
         pass
 
@@ -65,7 +65,7 @@ def test_frame_that_is_written_again_is_a_new_one(camera: VideoSource, session: 
 def test_time_of_capture_is_the_writers(camera: VideoSource, session: Session) -> None:
     captured = time.monotonic() - 5.0
     unix_time = time.time() - 5.0
-    camera.write(numbered_picture(7), captured=captured)
+    camera.write(numbered_frame(7), captured=captured)
     frame = session.video.read_frame()
 
     assert frame.captured_at == pytest.approx(unix_time, abs=0.05)
@@ -89,7 +89,7 @@ def test_each_of_many_frames_has_its_own_time(camera: VideoSource, session: Sess
 def test_camera_that_died_is_told_from_a_still_scene(camera: VideoSource, session: Session) -> None:
     assert session.video.age is None
     assert session.video.latest_frame() is None
-    camera.write(numbered_picture(1))
+    camera.write(numbered_frame(1))
     session.video.read()
     wait_until(lambda: session.video.frames_received >= 3, "the sender repeats it", SECONDS)
     age = session.video.age
@@ -100,12 +100,12 @@ def test_camera_that_died_is_told_from_a_still_scene(camera: VideoSource, sessio
     assert latest is not None
     assert latest.repeated
 
-    camera.write(numbered_picture(1))
+    camera.write(numbered_frame(1))
     wait_until(lambda: (session.video.age or 9.0) < 1.0, "something new came", SECONDS)
 
 
 def test_frame_is_a_value_that_cannot_be_changed(camera: VideoSource, session: Session) -> None:
-    camera.write(numbered_picture(1))
+    camera.write(numbered_frame(1))
     frame = session.video.read_frame("gray8")
 
     assert isinstance(frame, Frame)
@@ -119,7 +119,7 @@ def test_times_are_told_where_the_consumer_makes_the_offer(
 ) -> None:
     with Consumer(embedded_server.uri) as consumer:
         session = consumer.start_session(name="robot", offer=True)
-        camera.write(numbered_picture(7))
+        camera.write(numbered_frame(7))
         assert session.video.read_frame().repeated is False
         assert session.video.read_frame().repeated is True
 
@@ -137,7 +137,7 @@ def _untold(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_untold")
 def test_peer_that_tells_no_times_with_its_frames(camera: VideoSource, session: Session) -> None:
     unix_time = time.time()
-    camera.write(numbered_picture(1))
+    camera.write(numbered_frame(1))
     first = session.video.read_frame()
     second = session.video.read_frame()
 

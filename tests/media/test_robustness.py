@@ -23,7 +23,7 @@ from gst_signalling_sync.webrtc.media.receiving.video_receiver import VideoRecei
 from gst_signalling_sync.webrtc.sender_clock import ntp_time
 
 from ..helpers.filming import Camera, filming, humming, milliseconds
-from ..helpers.media import has_colour_bars, number_in, numbered_picture
+from ..helpers.media import has_colour_bars, number_in, numbered_frame
 from ..helpers.processes import start_script
 from ..helpers.waiting import wait_until
 
@@ -63,7 +63,7 @@ class Spectator:
         self.timestamps: list[int] = []
         self._clock = session.video.rtp.clock
         session.video.rtp.add_tap(self._on_frame)
-        wait_until(lambda: self.timestamps, "the first picture")
+        wait_until(lambda: self.timestamps, "the first frame")
 
     @property
     def longest_gap(self) -> int:
@@ -123,14 +123,14 @@ def robot_with_spectator(server: SignallingServer) -> Iterator[tuple[Producer, S
 
 
 @no_other_programs
-def test_a_picture_comes_within_a_second_of_each_of_100_connections(embedded_server: SignallingServer) -> None:
+def test_a_frame_comes_within_a_second_of_each_of_100_connections(embedded_server: SignallingServer) -> None:
     with robot(embedded_server):
         for _ in range(100):
             with connect(embedded_server.uri, name="robot") as session:
                 assert has_colour_bars(session.video.read(timeout=1.0))
 
 
-def test_with_3_percent_loss_a_picture_comes_within_two_seconds_of_each_of_100_connections(
+def test_with_3_percent_loss_a_frame_comes_within_two_seconds_of_each_of_100_connections(
     embedded_server: SignallingServer,
 ) -> None:
     with (
@@ -222,7 +222,7 @@ def test_a_bad_link_takes_no_more_than_half_of_the_bitrate_from_the_others(embed
             wait_until(lambda: (video.bitrate or 0) >= 0.85 * 800_000, "the bad link has ended", 60)
 
 
-def test_behind_5_percent_loss_most_pictures_come(embedded_server: SignallingServer) -> None:
+def test_behind_5_percent_loss_most_frames_come(embedded_server: SignallingServer) -> None:
     with (
         SimulatedNetwork(embedded_server.uri, LinkProfile(loss=0.05)) as network,
         Producer(network.uri, name="robot") as producer,
@@ -231,7 +231,7 @@ def test_behind_5_percent_loss_most_pictures_come(embedded_server: SignallingSer
         with filming(video), connect(network.uri, name="robot") as session:
             session.video.read()
             before, sent = session.video.frames_received, video.frames_encoded
-            wait_until(lambda: video.frames_encoded >= sent + 150, "five seconds of pictures", 30)
+            wait_until(lambda: video.frames_encoded >= sent + 150, "five seconds of frames", 30)
             assert session.video.frames_received - before > 100
 
 
@@ -283,7 +283,7 @@ def test_close_while_another_thread_reads_and_a_third_writes(embedded_server: Si
                 numbers: list[int | None] = []
                 reader = threading.Thread(target=_read_all, args=(video, numbers))
                 reader.start()
-                wait_until(partial(getattr, video, "frames_received"), "pictures come")
+                wait_until(partial(getattr, video, "frames_received"), "frames come")
             reader.join(10)
             assert not reader.is_alive()
             assert numbers
@@ -313,11 +313,11 @@ def test_a_process_that_streams_exits_at_once() -> None:
         assert process.stderr.read() == ""
 
 
-def test_pictures_written_while_nobody_watches_cost_no_encoding(embedded_server: SignallingServer) -> None:
+def test_frames_written_while_nobody_watches_cost_no_encoding(embedded_server: SignallingServer) -> None:
     with Producer(embedded_server.uri, name="robot") as producer:
         video = producer.add_video()
         for number in range(100):
-            video.write(numbered_picture(number))
+            video.write(numbered_frame(number))
         assert video.frames_encoded == 0
         with connect(embedded_server.uri, name="robot") as session:
             assert number_in(session.video.read()) == 99

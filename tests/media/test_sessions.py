@@ -29,7 +29,7 @@ from gst_signalling_sync.webrtc.media.sending import video_source
 from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
 from ..helpers.filming import filming, humming, milliseconds
-from ..helpers.media import frequency_of, has_colour_bars, number_in, numbered_picture
+from ..helpers.media import frequency_of, has_colour_bars, number_in, numbered_frame
 from ..helpers.waiting import Heard, wait_until
 
 
@@ -41,25 +41,25 @@ def producer(signalling_uri: str) -> Iterator[Producer]:
 
 # SVT-AV1 may leave blocks of a uniform frame unchanged for up to two frames: docs/topics/codecs.rst.
 @pytest.mark.parametrize(("codec", "tries"), [("VP8", 1), ("H264", 1), ("VP9", 1), ("AV1", 10)])
-def test_a_picture_arrives_as_it_was_written(producer: Producer, codec: str, tries: int) -> None:
+def test_a_frame_arrives_as_it_was_written(producer: Producer, codec: str, tries: int) -> None:
     with filming(producer.add_video(codecs=(codec,))), connect(producer.uri, name="robot") as session:
-        pictures = [session.video.read() for _ in range(tries)]
+        frames = [session.video.read() for _ in range(tries)]
 
-        for picture in pictures:
-            assert picture.shape == (240, 320, 3)
-            assert picture.dtype == np.uint8
-            assert has_colour_bars(picture)
-        assert any(number_in(picture) is not None for picture in pictures)
+        for frame in frames:
+            assert frame.shape == (240, 320, 3)
+            assert frame.dtype == np.uint8
+            assert has_colour_bars(frame)
+        assert any(number_in(frame) is not None for frame in frames)
         assert session.video.codec == codec
         assert session.video.size == (320, 240)
 
 
-def test_pictures_arrive_in_order_and_soon(producer: Producer) -> None:
+def test_frames_arrive_in_order_and_soon(producer: Producer) -> None:
     with filming(producer.add_video()), connect(producer.uri, name="robot") as session:
         delays = []
         numbers = []
-        for picture in session.video:
-            number = number_in(picture)
+        for frame in session.video:
+            number = number_in(frame)
             assert number is not None
             numbers.append(number)
             delays.append(milliseconds() - number)
@@ -122,8 +122,8 @@ def test_a_passive_consumer_sees_the_producer_that_calls_it(signalling_uri: str)
             assert has_colour_bars(consumer.wait_for_session().video.read())
 
 
-def test_who_joins_while_the_source_pauses_gets_the_last_picture(producer: Producer) -> None:
-    producer.add_video().write(numbered_picture(77))
+def test_who_joins_while_the_source_pauses_gets_the_last_frame(producer: Producer) -> None:
+    producer.add_video().write(numbered_frame(77))
     for _ in range(2):
         with connect(producer.uri, name="robot") as session:
             assert number_in(session.video.read()) == 77
@@ -133,11 +133,11 @@ def test_the_size_may_change_in_mid_stream(producer: Producer) -> None:
     video = producer.add_video()
     with connect(producer.uri, name="robot") as session:
         for number, size in enumerate([(320, 240), (641, 361), (160, 120)]):
-            video.write(numbered_picture(number, *size))
-            for picture in session.video:
-                if number_in(picture) == number:
+            video.write(numbered_frame(number, *size))
+            for frame in session.video:
+                if number_in(frame) == number:
                     break
-            assert picture.shape == (size[1], size[0], 3)
+            assert frame.shape == (size[1], size[0], 3)
             assert session.video.size == size
 
 
@@ -145,7 +145,7 @@ def test_the_size_may_change_in_mid_stream(producer: Producer) -> None:
 def test_every_format_can_be_written_and_read(producer: Producer, format: str) -> None:
     from gst_signalling_sync.webrtc.media.pictures import to_array, to_frame
 
-    drawn = numbered_picture(5)
+    drawn = numbered_frame(5)
     producer.add_video().write(to_array(to_frame(drawn), format), format)
     with connect(producer.uri, name="robot") as session:
         read = session.video.read(format)
@@ -173,7 +173,7 @@ def test_a_frame_is_read_once_and_the_latest_any_number_of_times(
     video = producer.add_video()
     with connect(producer.uri, name="robot") as session:
         assert session.video.latest() is None
-        video.write(numbered_picture(1))
+        video.write(numbered_frame(1))
         assert number_in(session.video.read()) == 1
         for _ in range(3):
             assert number_in(session.video.latest()) == 1  # type: ignore[arg-type]
@@ -253,7 +253,7 @@ def test_the_end_of_the_session_ends_the_reading(producer: Producer) -> None:
 
 
 def test_what_was_not_read_before_the_end_can_still_be_read(producer: Producer) -> None:
-    producer.add_video().write(numbered_picture(8))
+    producer.add_video().write(numbered_frame(8))
     session = connect(producer.uri, name="robot")
     wait_until(lambda: session.video.frames_received, "a frame is there")
     session.close()

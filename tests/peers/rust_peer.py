@@ -60,10 +60,10 @@ def run_webrtcsrc(uri: str, producer_id: str, save_to: Path, video: bool = True,
     Returns:
         The process, starting.
     """
-    pictures, sound = saving_branches(save_to)
+    frames, sound = saving_branches(save_to)
     branches = [f"webrtcsrc name=source signaller::uri={uri} signaller::producer-peer-id={producer_id}"]
     if video:
-        branches.append(f"source.video_0 ! {pictures}")
+        branches.append(f"source.video_0 ! {frames}")
     if audio:
         branches.append(f"source.audio_0 ! {sound}")
     return WebRTCSrc(" ".join(branches), save_to)

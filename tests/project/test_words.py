@@ -22,11 +22,11 @@ COVERED = (
     "CONTRIBUTING.rst",
     "README.rst",
     "SECURITY.rst",
+    "benchmarks",
     "docs",
+    "examples",
     "gst_signalling_sync",
-    "tests/ice",
-    "tests/limits",
-    "tests/signalling",
+    "tests",
 )
 """Directories, with all Python files and documents below them, and single files."""
 

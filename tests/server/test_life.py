@@ -134,7 +134,7 @@ def test_serve_forever_starts_and_ends_with_close() -> None:
         serving.result(SECONDS)
 
 
-def test_start_after_close_starts_anew() -> None:
+def test_start_after_close_starts_again() -> None:
     with SignallingServer(port=0) as server:
         peer = RawPeer(server.uri)
     with server:

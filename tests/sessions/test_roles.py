@@ -97,7 +97,7 @@ def test_default_address_comes_from_the_environment(
         assert session.peer_id == producer.peer_id
 
 
-def test_roles_tell_that_signalling_is_lost_and_start_anew() -> None:
+def test_roles_tell_that_signalling_is_lost_and_start_again() -> None:
     with reserved_port() as port, SignallingServer(port=port) as server, Producer(server.uri, name="robot") as producer:
         lost = Heard(producer.connection_lost)
         server.close()

@@ -26,14 +26,14 @@ import signal, sys, threading, time
 import numpy
 from gst_signalling_sync import *
 
-def send_for_ever():
+def send_forever():
     while True:
         try:
             channel.send(bytes(10_000))
         except ChannelClosed:
             return
 
-def film_for_ever():
+def film_forever():
     while True:
         video.write(numpy.zeros((120, 160, 3), numpy.uint8))
         time.sleep(0.01)
@@ -47,7 +47,7 @@ producer.start()
 listener = Listener(server.uri).start()
 session = connect(server.uri, name="robot")
 channel = session.channel("data")
-for work in (send_for_ever, film_for_ever):
+for work in (send_forever, film_forever):
     threading.Thread(target=work, daemon=True).start()
 session.video.read()
 """

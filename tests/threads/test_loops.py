@@ -267,7 +267,7 @@ def test_shared_loop_lives_until_its_last_user() -> None:
     assert "gss-webrtc" not in gss_threads()
 
 
-def test_shared_loop_starts_anew_for_a_later_user() -> None:
+def test_shared_loop_starts_again_for_a_later_user() -> None:
     first = acquire_shared_loop()
     release_shared_loop()
 

@@ -26,7 +26,7 @@ from gst_signalling_sync.webrtc.media.codecs.av1_units import (
     written_leb128,
 )
 
-from ...helpers.encoded_media import encoded_pictures
+from ...helpers.encoded_media import encoded_frames
 from .frames import Way, assert_loss_is_noticed
 
 AV1 = VIDEO["AV1"]
@@ -142,7 +142,7 @@ def test_numbers_of_variable_length(value: int) -> None:
 def test_first_packet_and_keyframes_are_known(payload: bytes, begins: bool, keyframe: bool, frame: bool) -> None:
     fragment = AV1.parse(payload)
 
-    assert (fragment.begins, fragment.leads, fragment.keyframe, fragment.picture) == (begins, begins, keyframe, frame)
+    assert (fragment.begins, fragment.leads, fragment.keyframe, fragment.frame) == (begins, begins, keyframe, frame)
 
 
 # Transmission
@@ -215,17 +215,17 @@ def test_damaged_temporal_unit_is_not_sent(data: str) -> None:
 
 def test_frames_of_an_encoder_travel() -> None:
     pack = Av1Packer()
-    pictures = encoded_pictures("AV1", (128, 96))
+    frames = encoded_frames("AV1", (128, 96))
     way = Way("AV1")
-    way.send([pack(data) for data, _ in pictures])
+    way.send([pack(data) for data, _ in frames])
 
-    sent = [b"".join(each for each in units(data) if is_sent(each)) for data, _ in pictures]
+    sent = [b"".join(each for each in units(data) if is_sent(each)) for data, _ in frames]
     assert way.data == sent
-    assert [frame.keyframe for frame in way.frames] == [keyframe for _, keyframe in pictures]
+    assert [frame.keyframe for frame in way.frames] == [keyframe for _, keyframe in frames]
 
 
 def test_configuration_record_is_what_the_file_format_says() -> None:
-    keyframe = encoded_pictures("AV1", (128, 96))[0][0]
+    keyframe = encoded_frames("AV1", (128, 96))[0][0]
     (sequence,) = (each for each in units(keyframe) if kind_of(each) == SEQUENCE)
     record = configuration_record(keyframe)
 

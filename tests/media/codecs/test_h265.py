@@ -15,7 +15,7 @@ from gst_signalling_sync.webrtc.media.codecs.h265 import H265
 from gst_signalling_sync.webrtc.media.codecs.h265_units import kind_of, parameter_record
 from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
-from ...helpers.encoded_media import encoded_pictures
+from ...helpers.encoded_media import encoded_frames
 from .frames import Way, assert_loss_is_noticed
 from .h265_packing import access_unit, packed, unit
 
@@ -125,7 +125,7 @@ def test_first_packet_and_keyframes_are_known(
     (payload,) = packed(units, 1100, first_order=0 if codec is ORDERED else None)
     fragment = codec.parse(payload)
 
-    assert (fragment.begins, fragment.leads, fragment.keyframe, fragment.picture) == (begins, leads, keyframe, frame)
+    assert (fragment.begins, fragment.leads, fragment.keyframe, fragment.frame) == (begins, leads, keyframe, frame)
 
 
 # Transmission
@@ -233,7 +233,7 @@ def test_it_is_received_only() -> None:
 
 
 def test_parameter_record_is_what_the_file_format_says() -> None:
-    keyframe = encoded_pictures("H265", (128, 96))[0][0]
+    keyframe = encoded_frames("H265", (128, 96))[0][0]
     (sequence,) = (each for each in nal_units(keyframe) if kind_of(each) == SPS)
     record = parameter_record(keyframe)
 

@@ -19,7 +19,7 @@ from gst_signalling_sync.webrtc.media.codecs.vp9_descriptor import (
 )
 from gst_signalling_sync.webrtc.media.codecs.vp9_header import frame_size, is_keyframe, superframe
 
-from ...helpers.encoded_media import encoded_pictures
+from ...helpers.encoded_media import encoded_frames
 from .frames import Way, assert_loss_is_noticed
 
 VP9 = VIDEO["VP9"]
@@ -144,15 +144,15 @@ def test_size_of_a_keyframe(header: str, size: tuple[int, int] | None) -> None:
 
 @pytest.mark.parametrize("size", [(320, 240), (126, 98)])
 def test_size_of_what_an_encoder_makes(size: tuple[int, int]) -> None:
-    keyframes = [data for data, keyframe in encoded_pictures("VP9", size) if keyframe]
+    keyframes = [data for data, keyframe in encoded_frames("VP9", size) if keyframe]
 
     assert {frame_size(each) for each in keyframes} == {size}
 
 
 def test_keyframes_are_those_of_the_encoder() -> None:
-    pictures = encoded_pictures("VP9", (128, 96))
+    frames = encoded_frames("VP9", (128, 96))
 
-    assert [is_keyframe(data) for data, _ in pictures] == [keyframe for _, keyframe in pictures]
+    assert [is_keyframe(data) for data, _ in frames] == [keyframe for _, keyframe in frames]
 
 
 # Transmission
@@ -207,7 +207,7 @@ def test_descriptors_of_a_keyframe_and_of_what_follows() -> None:
 # Spatial layers
 
 
-def test_layers_of_a_picture_are_one_superframe() -> None:
+def test_layers_of_a_frame_are_one_superframe() -> None:
     lower, upper = KEYFRAME + b"lower", INTER_FRAME + b"upper" * 100
     way = Way("VP9")
     way.send([[b"\x28\x00\x01" + lower[:10], b"\x24\x00\x01" + lower[10:], b"\x6c\x03\x01" + upper]])
@@ -217,8 +217,8 @@ def test_layers_of_a_picture_are_one_superframe() -> None:
 
 
 def test_superframe_of_what_an_encoder_makes_is_decoded() -> None:
-    pictures = [data for data, _ in encoded_pictures("VP9", (128, 96))[:3]]
-    data = superframe(pictures)
+    frames = [data for data, _ in encoded_frames("VP9", (128, 96))[:3]]
+    data = superframe(frames)
     assert data is not None
     decoder = av.CodecContext.create("vp9", "r")
     assert isinstance(decoder, VideoCodecContext)

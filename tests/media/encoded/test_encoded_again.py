@@ -62,7 +62,7 @@ class Link:
         if not self._awaits_keyframe:
             self.frames.put(frame)
 
-    def next_picture(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    def next_decoded(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
         while True:
             frame = self.frames.get(timeout=20)
             if self._decoder is None and not frame.keyframe:
@@ -104,7 +104,7 @@ def test_link_gets_frames_in_what_it_takes(loop: LoopThread, negotiated: list[Ne
     source = EncodedVideoSource("H264")
     with bringing(source, Encoder("H264", "high")):
         link = Link(source, loop, negotiated)
-        numbers = [number_in(link.next_picture()) for _ in range(5)]
+        numbers = [number_in(link.next_decoded()) for _ in range(5)]
         assert None not in numbers
         link.leave()
     source.join(Deadline(5))
@@ -116,7 +116,7 @@ def test_link_that_takes_the_stream_gets_it_beside_one_that_does_not(loop: LoopT
     with bringing(source, Encoder("H264", "high"), written=written):
         links = [Link(source, loop, negotiated) for negotiated in ([HIGH, BASELINE], [BASELINE])]
         for link in links:
-            assert number_in(link.next_picture()) is not None
+            assert number_in(link.next_decoded()) is not None
         assert is_as_written(links[0].frames.get(timeout=5), written)
         assert not is_as_written(links[1].frames.get(timeout=5), written)
         for link in links:
@@ -130,7 +130,7 @@ def test_late_one_is_encoded_again_from_the_last_keyframe_on(loop: LoopThread) -
         source.write(data)
     link = Link(source, loop, [VP8])
 
-    while number_in(link.next_picture()) != 19:
+    while number_in(link.next_decoded()) != 19:
         pass
     link.leave()
     source.join(Deadline(5))
@@ -143,11 +143,11 @@ def test_link_that_the_stream_no_longer_suits_gets_it_encoded_again(loop: LoopTh
     with bringing(source, Encoder("H264", "baseline"), written=written):
         assert is_as_written(link.frames.get(timeout=5), written)
     with bringing(source, Encoder("H264", "high", size=(640, 480)), written=written):
-        while link.next_picture().shape != (480, 640, 3):
+        while link.next_decoded().shape != (480, 640, 3):
             pass
         assert not is_as_written(link.frames.get(timeout=5), written)
     with bringing(source, Encoder("H264", "baseline", size=(160, 120)), written=written):
-        while link.next_picture().shape != (120, 160, 3):
+        while link.next_decoded().shape != (120, 160, 3):
             pass
         assert is_as_written(link.frames.get(timeout=5), written)
     link.leave()
@@ -159,7 +159,7 @@ def test_nothing_is_decoded_where_nobody_needs_it(loop: LoopThread) -> None:
     link = Link(source, loop, [HIGH, VP8])
     for data in encoded("H264", 20):
         source.write(data)
-        link.next_picture()
+        link.next_decoded()
 
     assert source._transcoder.frames_written == 0
     link.leave()

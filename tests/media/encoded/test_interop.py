@@ -49,8 +49,8 @@ def test_chromium_sees_a_stream_as_it_is(producer: Producer, browser: Browser, c
     with bringing(video, Encoder(codec, profile)):
         wait_until(lambda: video.frames_written > 30, "a second of it", SECONDS)
         with browser.consumer(producer.uri, name="robot") as page:
-            first = page.wait_for_picture(has_colour_bars)
-            page.wait_for_picture(lambda picture: number_in(picture) != number_in(first))
+            first = page.wait_for_frame(has_colour_bars)
+            page.wait_for_frame(lambda frame: number_in(frame) != number_in(first))
             assert page.codec("video") == codec
         assert video._transcoder.frames_encoded == 0
 
@@ -63,8 +63,8 @@ def test_webrtcsrc_sees_a_stream_as_it_is(producer: Producer, tmp_path: Path, co
         wait_until(lambda: video.frames_written > 30, "a second of it", SECONDS)
         assert producer.peer_id is not None
         with run_webrtcsrc(producer.uri, producer.peer_id, tmp_path, audio=False) as source:
-            first = source.received.wait_for_picture(has_colour_bars)
-            source.received.wait_for_picture(lambda picture: number_in(picture) != number_in(first))
+            first = source.received.wait_for_frame(has_colour_bars)
+            source.received.wait_for_frame(lambda frame: number_in(frame) != number_in(first))
             assert source.received.codec("video") == codec
         assert video._transcoder.frames_encoded == 0
 
@@ -73,6 +73,6 @@ def test_browser_that_takes_another_codec_gets_it_encoded_again(producer: Produc
     video = producer.add_encoded_video("H264")
     media = BrowserMedia(video=False, frequency=None, codec="VP8")
     with bringing(video, Encoder("H264", "high")), browser.consumer(producer.uri, name="robot", media=media) as page:
-        first = page.wait_for_picture(has_colour_bars)
-        page.wait_for_picture(lambda picture: number_in(picture) != number_in(first))
+        first = page.wait_for_frame(has_colour_bars)
+        page.wait_for_frame(lambda frame: number_in(frame) != number_in(first))
         assert page.codec("video") == "VP8"

@@ -20,7 +20,7 @@ from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.playing.player import Player
 from gst_signalling_sync.webrtc.media.sending.encoded_audio_source import EncodedAudioSource
 
-from ...helpers.media import numbered_picture
+from ...helpers.media import numbered_frame
 from ...helpers.playing import playing, write_file
 from ...helpers.send_forms import send_form
 from ...helpers.waiting import wait_until
@@ -45,9 +45,9 @@ def h264_film(path: Path, b_frames: int, frames: int = 20) -> Path:
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
         stream.options = {"preset": "ultrafast", "g": "10", "bf": str(b_frames), "x264-params": "b-adapt=0"}
         for number in range(frames):
-            picture = av.VideoFrame.from_ndarray(numbered_picture(number), "bgr24").reformat(format="yuv420p")
-            picture.pts, picture.time_base = number, Fraction(1, 30)
-            container.mux(stream.encode(picture))
+            frame = av.VideoFrame.from_ndarray(numbered_frame(number), "bgr24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 30)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
 

@@ -11,7 +11,7 @@ import pytest
 from gst_signalling_sync import EncodedVideoSource, MediaError, Producer, SignallingServer, connect
 from gst_signalling_sync.webrtc.media.playing.media_input import Location
 
-from ...peers.pictures import has_smpte_bars
+from ...peers.colour_bars import has_smpte_bars
 from ...peers.require import require
 from ...peers.rtsp_server import camera_pipeline, find_rtsp_server, rtsp_camera
 

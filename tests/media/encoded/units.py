@@ -17,7 +17,7 @@ from av.video.frame import PictureType
 
 from gst_signalling_sync.webrtc.media.sending.encoded_video_source import EncodedVideoSource
 
-from ...helpers.media import numbered_picture
+from ...helpers.media import numbered_frame
 
 __all__ = ["FPS", "Encoder", "bringing", "encoded", "units_of"]
 
@@ -75,7 +75,7 @@ class Encoder:
 
     def encode(self, number: int, keyframe: bool = False) -> bytes:
         """The access unit of a numbered frame."""
-        frame = av.VideoFrame.from_ndarray(numbered_picture(number, *self.size), "bgr24").reformat(format="yuv420p")
+        frame = av.VideoFrame.from_ndarray(numbered_frame(number, *self.size), "bgr24").reformat(format="yuv420p")
         frame.pts, frame.time_base = self._next, Fraction(1, FPS)
         frame.pict_type = PictureType.I if keyframe else PictureType.NONE
         self._next += 1

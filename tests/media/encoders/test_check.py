@@ -124,7 +124,7 @@ def test_scene_that_takes_more_is_no_fault() -> None:
     assert not any(run.frame(bits=20_000, budget=BUDGET / 3) for _ in range(30))
 
 
-def test_other_size_begins_anew() -> None:
+def test_other_size_begins_again() -> None:
     run = Run(3)
     for _ in range(30):
         run.frame()

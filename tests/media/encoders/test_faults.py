@@ -51,13 +51,13 @@ def test_encoder_that_works_is_used(hardware: Hardware, loop: LoopThread, delay:
     kind = hardware(delay=delay)
     source = VideoSource(encoder="auto")
     with filming(source), watched(source, loop) as watcher:
-        frames = [watcher.next_picture() for _ in range(30)]
+        frames = [watcher.next_decoded() for _ in range(30)]
         watcher.ask_for_keyframe()
         assert next_keyframe(watcher)
 
         assert source.encoders == {"H264": NAME}
         assert source.encoder_failure is None
-    assert all(number_in(picture) is not None for _, picture in frames)
+    assert all(number_in(array) is not None for _, array in frames)
     assert frames[0][0].keyframe
     times = [frame.time for frame, _ in frames]
     assert times == sorted(times)
@@ -99,8 +99,8 @@ def test_encoder_that_does_not_work_is_not_used(
     kind = hardware(fault)
     source = VideoSource(encoder=NAME)
     with filming(source), watched(source, loop) as watcher:
-        _, picture = watcher.next_picture()
-        assert number_in(picture) is not None
+        _, frame = watcher.next_decoded()
+        assert number_in(frame) is not None
         assert source.encoders == {"H264": "libx264"}
 
     assert reason in str(source.encoder_failure)
@@ -119,8 +119,8 @@ def test_parameter_sets_that_come_once_are_repeated(
     with filming(source), watched(source, loop) as first:
         first.next()
         with watched(source, loop) as second:
-            _, picture = second.next_picture()
-            assert number_in(picture) is not None
+            _, frame = second.next_decoded()
+            assert number_in(frame) is not None
         assert source.encoders == {"H264": NAME}
     assert not warnings(caplog)
 
@@ -140,17 +140,17 @@ def test_encoder_that_breaks_down_freezes_nothing(
     kind = hardware()
     source = VideoSource(encoder=NAME)
     with filming(source), watched(source, loop) as watcher:
-        before = [watcher.next_picture() for _ in range(10)][-1][0]
+        before = [watcher.next_decoded() for _ in range(10)][-1][0]
         kind.fault = fault
         at = time.monotonic()
-        frame, picture = watcher.next_picture()
+        frame, array = watcher.next_decoded()
         while source.encoders != {"H264": "libx264"} or frame.time < at:
             assert frame.time - before.time < FREEZE_SECONDS
             before = frame
-            frame, picture = watcher.next_picture()
+            frame, array = watcher.next_decoded()
         for _ in range(10):
-            frame, picture = watcher.next_picture()
-            assert number_in(picture) is not None
+            frame, array = watcher.next_decoded()
+            assert number_in(array) is not None
         kind.goes_on.set()
 
     assert reason in str(source.encoder_failure)
@@ -167,15 +167,15 @@ def test_encoder_that_is_late_more_and_more_is_opened_again(
     kind = hardware()
     source = VideoSource(encoder=NAME)
     with filming(source), watched(source, loop) as watcher:
-        watcher.next_picture()
+        watcher.next_decoded()
         opened = kind.opened
         kind.fault = "clogs"
         while kind.opened == opened:
-            watcher.next_picture()
+            watcher.next_decoded()
         kind.fault = ""
         for _ in range(20):
-            frame, picture = watcher.next_picture()
-            assert number_in(picture) is not None
+            frame, array = watcher.next_decoded()
+            assert number_in(array) is not None
         assert source.encoders == {"H264": NAME}
         assert time.monotonic() - frame.time < FREEZE_SECONDS
     assert not warnings(caplog)

@@ -17,7 +17,7 @@ from gst_signalling_sync.webrtc.media.playing.player import Player
 from gst_signalling_sync.webrtc.media.sending.audio_source import AudioSource
 from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
-from ...helpers.media import frequency_of, number_in, numbered_picture, tone
+from ...helpers.media import frequency_of, number_in, numbered_frame, tone
 from ...helpers.playing import FPS, SECONDS, Written, closing_player, playing, write_file
 
 
@@ -115,8 +115,8 @@ def test_cover_of_a_record_is_no_video(tmp_path: Path) -> None:
         assert isinstance(cover, av.VideoStream)
         cover.width, cover.height, cover.pix_fmt = 320, 240, "yuvj420p"
         cover.disposition = Disposition.attached_pic
-        picture = av.VideoFrame.from_ndarray(numbered_picture(1), "bgr24").reformat(format="yuvj420p")
-        container.mux(cover.encode(picture))
+        image = av.VideoFrame.from_ndarray(numbered_frame(1), "bgr24").reformat(format="yuvj420p")
+        container.mux(cover.encode(image))
         container.mux(cover.encode(None))
         frame = av.AudioFrame.from_ndarray(tone(440, 48000).reshape(1, -1), "s16", "mono")
         frame.sample_rate = 48000
@@ -179,7 +179,7 @@ def test_file_that_cannot_be_decoded_ends_with_an_error(tmp_path: Path, caplog: 
 
 
 @pytest.mark.usefixtures("patient")
-def test_time_stamps_that_begin_anew_do_not_stop_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timestamps_that_begin_again_do_not_stop_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = [write_file(tmp_path / f"{first}.ts", first=first) for first in (0, 30)]
     path = tmp_path / "film.ts"
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
@@ -190,7 +190,7 @@ def test_time_stamps_that_begin_anew_do_not_stop_it(tmp_path: Path, monkeypatch:
 
     # The decoder may lose a frame at the cut.
     assert len(set(range(60)) - set(written.numbers)) <= 2
-    begin, end = written.pictures[0].captured, written.pictures[-1].captured
+    begin, end = written.frames[0].captured, written.frames[-1].captured
     assert begin is not None
     assert end is not None
     assert end - begin == pytest.approx(2, abs=0.5)

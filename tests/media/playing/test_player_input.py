@@ -109,7 +109,7 @@ def test_stream_is_opened_once(
             producer.start()
         written = Written(producer.add_player(stream.url), monkeypatch)
         with producer:
-            wait_until(lambda: len(written.pictures) > FPS, "frames", SECONDS)
+            wait_until(lambda: len(written.frames) > FPS, "frames", SECONDS)
 
         assert len(stream.requests) == 1
 
@@ -136,13 +136,13 @@ def test_player_goes_on_over_a_lost_server(tmp_path: Path, monkeypatch: pytest.M
         producer.connection_lost.connect(lambda producer, error: lost.set())
         with SignallingServer(port=port):
             producer.start()
-            wait_until(lambda: len(written.pictures) > 5, "some frames")
+            wait_until(lambda: len(written.frames) > 5, "some frames")
         assert lost.wait(SECONDS)
-        count = len(written.pictures)
+        count = len(written.frames)
         with SignallingServer(port=port), producer:
-            wait_until(lambda: len(written.pictures) > count + 5, "more frames")
+            wait_until(lambda: len(written.frames) > count + 5, "more frames")
 
-    assert written.numbers == list(range(len(written.pictures)))
+    assert written.numbers == list(range(len(written.frames)))
 
 
 @pytest.mark.parametrize("end", ["close", "forget"])
@@ -170,7 +170,7 @@ def test_pipe_that_is_silent_does_not_hold_up_close(film: bytes, begins: str, mo
         written = Written(player, monkeypatch)
         player.start()
         if begins == "in the middle":
-            wait_until(lambda: len(written.pictures) > FPS, "frames", SECONDS)
+            wait_until(lambda: len(written.frames) > FPS, "frames", SECONDS)
         # Nothing more is written, and the writer keeps the pipe open.
         began = time.monotonic()
         player.close(SECONDS)
@@ -215,7 +215,7 @@ def test_stream_that_waited_too_long_is_opened_again(film: bytes, monkeypatch: p
         written = Written(player, monkeypatch)
         monkeypatch.setattr(players, "READ_SECONDS", 0.0)
         with playing(player):
-            wait_until(lambda: len(written.pictures) > 0, "a frame", SECONDS)
+            wait_until(lambda: len(written.frames) > 0, "a frame", SECONDS)
 
         assert len(stream.requests) == 2
 
@@ -226,12 +226,12 @@ def test_start_waits_for_the_input_that_ffmpeg_still_holds(film: bytes, monkeypa
         player = Player(stream.url)
         written = Written(player, monkeypatch)
         player.start()
-        wait_until(lambda: len(written.pictures) >= 80, "all but what the decoder keeps", SECONDS)
+        wait_until(lambda: len(written.frames) >= 80, "all but what the decoder keeps", SECONDS)
         # The stream sends nothing now, and FFmpeg waits for it.
         player.close(0.1)
         player.start()
         assert len(stream.requests) == 1
-        wait_until(lambda: len(written.pictures) > 100, "the stream again", SECONDS)
+        wait_until(lambda: len(written.frames) > 100, "the stream again", SECONDS)
         player.close(CLOSE_SECONDS)
 
         assert len(stream.requests) == 2

@@ -42,16 +42,16 @@ def test_file_plays_once_in_real_time(tmp_path: Path, monkeypatch: pytest.Monkey
         player.wait(SECONDS)
 
     assert written.numbers == list(range(60))
-    begin = written.pictures[0].captured
+    begin = written.frames[0].captured
     assert begin is not None
-    offsets = [each.moment - begin - number / FPS for number, each in enumerate(written.pictures)]
+    offsets = [each.moment - begin - number / FPS for number, each in enumerate(written.frames)]
     assert statistics.median(offsets) == pytest.approx(0, abs=0.03)
     assert player.ended
     assert player.error is None
 
 
 @pytest.mark.usefixtures("patient")
-def test_picture_and_sound_are_in_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frame_and_sound_are_in_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     player = Player(write_file(tmp_path / "film.mkv", seconds=3, audio="pcm_s16le", sound=beeps(3)))
     written = Written(player, monkeypatch)
     with playing(player):
@@ -62,7 +62,7 @@ def test_picture_and_sound_are_in_sync(tmp_path: Path, monkeypatch: pytest.Monke
     for second, onset in enumerate([0.0, *onsets(written.sound)]):
         index = int(np.searchsorted(np.cumsum(lengths), onset, side="right"))
         heard = (written.sounds[index].captured or 0.0) + onset - sum(lengths[:index])
-        apart.append(heard - (written.pictures[second * FPS].captured or 0.0))
+        apart.append(heard - (written.frames[second * FPS].captured or 0.0))
     assert apart == pytest.approx([0.0] * 3, abs=0.005)
     # A block of sound is written when it is over, like that of a microphone.
     for each, length in zip(written.sounds, lengths, strict=True):
@@ -70,7 +70,7 @@ def test_picture_and_sound_are_in_sync(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("patient")
-def test_player_that_is_late_says_when_sound_and_pictures_were_due(
+def test_player_that_is_late_says_when_sound_and_frames_were_due(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     player = Player(write_file(tmp_path / "film.mkv", seconds=1, audio="pcm_s16le"))
@@ -79,7 +79,7 @@ def test_player_that_is_late_says_when_sound_and_pictures_were_due(
 
     def dawdle(content: Any, captured: float | None = None) -> None:
         collect(content, captured=captured)
-        if len(written.pictures) == 1:
+        if len(written.frames) == 1:
             # Longer than the player takes to write the first sound on a busy machine.
             time.sleep(0.3)
 
@@ -87,11 +87,11 @@ def test_player_that_is_late_says_when_sound_and_pictures_were_due(
     with playing(player):
         player.wait(SECONDS)
 
-    begin = written.pictures[0].captured
+    begin = written.frames[0].captured
     assert begin is not None
     assert written.sounds[0].moment > begin + 0.3
     assert written.sounds[0].captured == pytest.approx(begin, abs=0.005)
-    shown = [(each.captured or 0.0) - begin for each in written.pictures]
+    shown = [(each.captured or 0.0) - begin for each in written.frames]
     assert shown == pytest.approx([number / FPS for number in range(FPS)], abs=0.005)
 
 
@@ -125,11 +125,11 @@ def test_loop_has_no_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     player = Player(write_file(tmp_path / "film.mkv", audio="pcm_s16le"), loop=True)
     written = Written(player, monkeypatch)
     with playing(player):
-        wait_until(lambda: len(written.pictures) >= 4 * 30 + 1, "four rounds", SECONDS)
+        wait_until(lambda: len(written.frames) >= 4 * 30 + 1, "four rounds", SECONDS)
 
     assert written.numbers[:120] == list(range(30)) * 4
     assert not player.ended
-    starts = [written.pictures[index].captured or 0.0 for index in range(0, 121, 30)]
+    starts = [written.frames[index].captured or 0.0 for index in range(0, 121, 30)]
     assert np.diff(starts) == pytest.approx(1.0, abs=0.05)
     # A gap in the sound would be a click: the tone has whole periods in each round.
     assert np.abs(np.diff(written.sound[:, 0].astype(int))).max() < 1000
@@ -149,12 +149,12 @@ def test_player_begins_again_after_close(tmp_path: Path, monkeypatch: pytest.Mon
     player = Player(write_file(tmp_path / "film.mp4", seconds=5, audio=None))
     written = Written(player, monkeypatch)
     with playing(player):
-        wait_until(lambda: len(written.pictures) > 5, "some pictures")
+        wait_until(lambda: len(written.frames) > 5, "some frames")
     player.close(CLOSE_SECONDS)
     assert not player.playing
-    count = len(written.pictures)
+    count = len(written.frames)
     with playing(player):
-        wait_until(lambda: len(written.pictures) > count, "a picture")
+        wait_until(lambda: len(written.frames) > count, "a frame")
 
     assert written.numbers[count] == 0
 
@@ -189,7 +189,7 @@ def test_player_that_was_held_up_goes_on_in_time(
     moments: list[float] = []
     held_up = threading.Event()
 
-    def write(picture: Any, captured: float | None = None) -> None:
+    def write(frame: Any, captured: float | None = None) -> None:
         moments.append(time.monotonic())
         if len(moments) == 10:
             held_up.wait(1.5)

@@ -42,7 +42,7 @@ def test_stream_that_breaks_off_is_opened_again(tmp_path: Path, monkeypatch: pyt
         player = Player(url, loop=True)
         written = Written(player, monkeypatch)
         with playing(player):
-            wait_until(lambda: len(written.pictures) > 30, "the second connection")
+            wait_until(lambda: len(written.frames) > 30, "the second connection")
 
     assert written.numbers[30] == 0
 
@@ -61,8 +61,8 @@ def test_stream_that_falls_silent_does_not_hold_up_close(
         player = Player(url)
         written = Written(player, monkeypatch)
         player.start()
-        wait_until(lambda: len(written.pictures) >= 80, "all but what the decoder keeps", SECONDS)
-        wait_until(lambda: time.monotonic() - written.pictures[-1].moment > 1, "silence")
+        wait_until(lambda: len(written.frames) >= 80, "all but what the decoder keeps", SECONDS)
+        wait_until(lambda: time.monotonic() - written.frames[-1].moment > 1, "silence")
         began = time.monotonic()
         player.close(0.2)
         took = time.monotonic() - began

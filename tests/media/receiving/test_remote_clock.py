@@ -124,7 +124,7 @@ def test_timeline_follows_the_time_where_another_stream_begins(timeline: Timelin
     assert timeline.advance(2000, 13.0) == before + 3 * RATE
 
 
-def test_clock_keeps_the_time_of_a_stream_that_begins_anew(clock: RemoteClock, timeline: Timeline) -> None:
+def test_clock_keeps_the_time_of_a_stream_that_restarts(clock: RemoteClock, timeline: Timeline) -> None:
     first = timeline.advance(1000, 10.0)
     clock.add_report(timeline.place(1000), ntp(500.0))
     timeline.begin_anew(RATE)

@@ -12,7 +12,7 @@ from gst_signalling_sync import Producer, Session, SignallingServer, VideoReceiv
 from gst_signalling_sync.webrtc.media.receiving import video_receiver
 
 from ...helpers.filming import filming, milliseconds
-from ...helpers.media import number_in, numbered_picture
+from ...helpers.media import number_in, numbered_frame
 from ...helpers.waiting import Heard, wait_until
 
 FRESH_MILLISECONDS = 1000
@@ -43,8 +43,8 @@ def is_decoded(session: Session) -> bool:
     return session.video.frames_dropped > dropped
 
 
-def is_fresh(picture: object) -> bool:
-    number = number_in(picture)  # type: ignore[arg-type]
+def is_fresh(frame: object) -> bool:
+    number = number_in(frame)  # type: ignore[arg-type]
     return number is not None and milliseconds() - number < FRESH_MILLISECONDS
 
 
@@ -78,7 +78,7 @@ def test_every_use_has_it_decoded_again(session: Session, camera: VideoSource, u
         del kept
 
 
-def test_first_picture_that_is_read_is_of_now(session: Session, camera: VideoSource) -> None:
+def test_first_frame_that_is_read_is_of_now(session: Session, camera: VideoSource) -> None:
     with filming(camera):
         wait_until(lambda: not is_decoded(session), "it is left out")
 
@@ -89,7 +89,7 @@ def test_first_picture_that_is_read_is_of_now(session: Session, camera: VideoSou
 def test_source_that_pauses_is_asked_at_once(session: Session, camera: VideoSource) -> None:
     with filming(camera):
         wait_until(lambda: not is_decoded(session), "it is left out")
-    camera.write(numbered_picture(7))
+    camera.write(numbered_frame(7))
 
     assert number_in(session.video.read(timeout=FRESH_MILLISECONDS / 1000)) is not None
 

@@ -26,7 +26,7 @@ from gst_signalling_sync.webrtc.media.receiving.video_decoder import VideoDecode
 from gst_signalling_sync.webrtc.media.receiving.video_receiver import VideoReceiver
 from gst_signalling_sync.webrtc.media.sending.video_encoder import VideoEncoder
 
-from ...helpers.media import has_colour_bars, number_in, numbered_picture
+from ...helpers.media import has_colour_bars, number_in, numbered_frame
 from ...helpers.processes import in_child
 from ...helpers.receiving import Received
 from ...helpers.rtp_streams import Packet, Stream
@@ -49,20 +49,20 @@ class Camera:
 
     def packets(self, width: int = 320, height: int = 240, keyframe: bool = False) -> list[Packet]:
         """The packets of the next frame; the first frame has number 0."""
-        picture = to_frame(numbered_picture(self._number, width, height)).reformat(format="yuv420p")
-        (encoded,) = self._encoder.encode(picture, self._number * 3000, 0.0, 500_000, 30, keyframe)
+        frame = to_frame(numbered_frame(self._number, width, height)).reformat(format="yuv420p")
+        (encoded,) = self._encoder.encode(frame, self._number * 3000, 0.0, 500_000, 30, keyframe)
         self._number += 1
         packet = av.Packet(encoded.data)
         packet.pts, packet.time_base = encoded.timestamp, Fraction(1, 90000)
         packer = Vp8Encoder() if encoded.codec == "VP8" else H264Encoder()
         return self.stream.packets(packer.pack(packet)[0])
 
-    def send(self, pictures: int = 1) -> None:
+    def send(self, frames: int = 1) -> None:
         """Have frames arrive, and wait until they are decoded."""
         before = self.video.frames_received
-        for _ in range(pictures):
+        for _ in range(frames):
             self.received.give(*self.packets())
-        wait_until(lambda: self.video.frames_received == before + pictures, "the pictures are decoded")
+        wait_until(lambda: self.video.frames_received == before + frames, "the frames are decoded")
 
     def end(self, error: Exception | None = None) -> None:
         """End the track, as its session does, and wait for its thread to end."""
@@ -115,16 +115,16 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
-def test_picture_is_read_with_its_last_packet(make_camera: Callable[[str], Camera], codec: str) -> None:
+def test_frame_is_read_with_its_last_packet(make_camera: Callable[[str], Camera], codec: str) -> None:
     camera = make_camera(codec)
 
     camera.received.give(*camera.packets())
-    picture = camera.video.read()
+    frame = camera.video.read()
 
-    assert picture.shape == (240, 320, 3)
-    assert picture.dtype == np.uint8
-    assert number_in(picture) == 0
-    assert has_colour_bars(picture)
+    assert frame.shape == (240, 320, 3)
+    assert frame.dtype == np.uint8
+    assert number_in(frame) == 0
+    assert has_colour_bars(frame)
     assert (camera.video.codec, camera.video.size) == (codec, (320, 240))
 
 
@@ -132,11 +132,11 @@ def test_formats_have_their_shapes(camera: Camera) -> None:
     shapes = {}
     for name in FORMATS:
         camera.send()
-        picture = camera.video.read(name)
-        shapes[name] = picture.shape
+        frame = camera.video.read(name)
+        shapes[name] = frame.shape
         if name == "rgb24":
-            assert has_colour_bars(picture, "rgb24")
-        assert picture.dtype == np.uint8
+            assert has_colour_bars(frame, "rgb24")
+        assert frame.dtype == np.uint8
     gray = camera.video.latest("gray8")
 
     assert shapes == {"bgr24": (240, 320, 3), "rgb24": (240, 320, 3), "gray8": (240, 320), "yuv420p": (360, 320)}
@@ -145,7 +145,7 @@ def test_formats_have_their_shapes(camera: Camera) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_pictures_are_the_callers_own(camera: Camera, name: str) -> None:
+def test_frames_are_the_callers_own(camera: Camera, name: str) -> None:
     camera.send()
     first = camera.video.latest(name)
     assert first is not None
@@ -163,7 +163,7 @@ def test_unknown_format_is_refused_at_once(camera: Camera) -> None:
         camera.video.latest("bgr")
 
 
-def test_newest_picture_is_read_once(camera: Camera) -> None:
+def test_newest_frame_is_read_once(camera: Camera) -> None:
     camera.send(5)
 
     assert number_in(camera.video.read()) == 4
@@ -184,14 +184,14 @@ def test_latest_does_not_wait_and_does_not_consume(camera: Camera) -> None:
     assert number_in(camera.video.read()) == 0
 
 
-def test_reader_that_waits_gets_the_next_picture(camera: Camera, pool: ThreadPoolExecutor) -> None:
+def test_reader_that_waits_gets_the_next_frame(camera: Camera, pool: ThreadPoolExecutor) -> None:
     waiting = pool.submit(camera.video.read)
     camera.send()
 
     assert number_in(waiting.result(SECONDS)) == 0
 
 
-def test_each_picture_goes_to_one_of_several_readers(camera: Camera, pool: ThreadPoolExecutor) -> None:
+def test_each_frame_goes_to_one_of_several_readers(camera: Camera, pool: ThreadPoolExecutor) -> None:
     waiting = [pool.submit(camera.video.read) for _ in range(4)]
     for read in range(1, 5):
         camera.send()
@@ -200,17 +200,17 @@ def test_each_picture_goes_to_one_of_several_readers(camera: Camera, pool: Threa
     assert sorted(number_in(each.result(SECONDS)) or 0 for each in waiting) == [0, 1, 2, 3]
 
 
-def test_several_threads_may_convert_one_picture(camera: Camera, pool: ThreadPoolExecutor) -> None:
+def test_several_threads_may_convert_one_frame(camera: Camera, pool: ThreadPoolExecutor) -> None:
     camera.send()
 
-    pictures = list(pool.map(lambda number: camera.video.latest(FORMATS[number % 2]), range(400)))
+    frames = list(pool.map(lambda number: camera.video.latest(FORMATS[number % 2]), range(400)))
 
-    assert {number_in(picture) for picture in pictures if picture is not None} == {0}
+    assert {number_in(frame) for frame in frames if frame is not None} == {0}
 
 
 def test_iteration_ends_with_the_session(camera: Camera, pool: ThreadPoolExecutor) -> None:
     def numbers() -> list[int | None]:
-        return [number_in(picture) for picture in camera.video]
+        return [number_in(frame) for frame in camera.video]
 
     iterating = pool.submit(numbers)
     camera.send()
@@ -255,7 +255,7 @@ def test_read_in_a_forked_child_is_refused(camera: Camera) -> None:
 # The end of the track
 
 
-def test_picture_that_was_not_read_is_read_after_the_end(camera: Camera) -> None:
+def test_frame_that_was_not_read_is_read_after_the_end(camera: Camera) -> None:
     camera.send()
     camera.end(SessionClosed("the robot left"))
 
@@ -333,7 +333,7 @@ def test_slow_callback_gets_fewer_frames_and_always_the_newest(camera: Camera) -
 # Counters
 
 
-def test_dropped_are_pictures_that_nobody_got(camera: Camera) -> None:
+def test_dropped_are_frames_that_nobody_got(camera: Camera) -> None:
     camera.send(3)
     assert (camera.video.frames_received, camera.video.frames_dropped) == (3, 2)
     camera.video.latest()
@@ -363,9 +363,9 @@ def test_size_may_change_in_mid_stream(make_camera: Callable[[str], Camera], cod
     sizes = [(320, 240), (640, 480), (322, 182), (320, 240)]
     for number, size in enumerate(sizes):
         camera.received.give(*camera.packets(*size))
-        picture = camera.video.read()
-        assert picture.shape == (size[1], size[0], 3)
-        assert number_in(picture) == number
+        frame = camera.video.read()
+        assert frame.shape == (size[1], size[0], 3)
+        assert number_in(frame) == number
         assert camera.video.size == size
 
 
@@ -384,7 +384,7 @@ def test_keyframe_is_asked_for_where_decoding_breaks(make_camera: Callable[[str]
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
-def test_pictures_are_seen_in_spite_of_losses(make_camera: Callable[[str], Camera], codec: str) -> None:
+def test_frames_are_seen_in_spite_of_losses(make_camera: Callable[[str], Camera], codec: str) -> None:
     camera = make_camera(codec)
     camera.send()
     camera.video.read()
@@ -397,7 +397,7 @@ def test_pictures_are_seen_in_spite_of_losses(make_camera: Callable[[str], Camer
         assert number_in(camera.video.read()) == number
 
 
-def test_enormous_picture_is_refused(camera: Camera) -> None:
+def test_enormous_frame_is_refused(camera: Camera) -> None:
     camera.send()
     data = bytearray(camera.stream.data_of(camera.packets(keyframe=True)))
     assert data[3:6] == b"\x9d\x01\x2a"
@@ -407,11 +407,11 @@ def test_enormous_picture_is_refused(camera: Camera) -> None:
         VideoDecoder().decode(EncodedFrame("VP8", bytes(data), 0, True, 0.0))
 
 
-def test_decoders_hold_no_picture_back(camera: Camera) -> None:
+def test_decoders_hold_no_frame_back(camera: Camera) -> None:
     for codec in ("VP8", "H264"):
         encoder, decoder = VideoEncoder(send_form(codec)), VideoDecoder()
         for number in range(10):
-            picture = to_frame(numbered_picture(number)).reformat(format="yuv420p")
-            (encoded,) = encoder.encode(picture, number * 3000, 0.0, 500_000, 30, False)
+            frame = to_frame(numbered_frame(number)).reformat(format="yuv420p")
+            (encoded,) = encoder.encode(frame, number * 3000, 0.0, 500_000, 30, False)
             (decoded,) = decoder.decode(encoded)
             assert decoded.pts == number * 3000

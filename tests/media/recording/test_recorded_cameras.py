@@ -19,7 +19,7 @@ from gst_signalling_sync.webrtc.media.pictures import to_array
 
 from ...figures import Figures
 from ...helpers.filming import humming
-from ...helpers.media import number_in, numbered_picture
+from ...helpers.media import number_in, numbered_frame
 from ...helpers.waiting import wait_until
 
 CAMERAS = ("front", "left", "wrist")
@@ -34,7 +34,7 @@ def filming(source: VideoSource) -> Iterator[None]:
     def film() -> None:
         while not stop.wait(1 / 30):
             captured = time.monotonic()
-            source.write(numbered_picture(round((captured - BEGAN) * 1000)), captured=captured)
+            source.write(numbered_frame(round((captured - BEGAN) * 1000)), captured=captured)
 
     thread = threading.Thread(target=film)
     thread.start()

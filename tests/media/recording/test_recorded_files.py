@@ -21,13 +21,13 @@ from ...helpers.waiting import wait_until
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("video", ["VP8", "H264", "VP9", "H265", "AV1"])
 @pytest.mark.parametrize("audio", ["opus", "PCMU", "PCMA", "G722"])
-def test_pictures_and_sound_of_a_recording(tmp_path: Path, suffix: str, video: str, audio: str) -> None:
+def test_frames_and_sound_of_a_recording(tmp_path: Path, suffix: str, video: str, audio: str) -> None:
     robot = Robot(video, audio)
     with recorder_of(robot, tmp_path / f"drive.{suffix}") as recorder:
         robot.send(0, 7)
     file = played(recorder.path)
-    assert [number for _, number, _ in file.pictures] == [*range(100), *range(75)]
-    assert all(abs(shown - number / FPS) < 0.002 for number, shown in enumerate(file.picture_times))
+    assert [number for _, number, _ in file.frames] == [*range(100), *range(75)]
+    assert all(abs(shown - number / FPS) < 0.002 for number, shown in enumerate(file.frame_times))
     assert len(file.beep_times) == 6
     assert frequency_of(file.sound[48_000:52_800]) == pytest.approx(1000, abs=15)
     assert_in_sync(file)
@@ -73,7 +73,7 @@ def test_video_alone(tmp_path: Path, suffix: str) -> None:
     robot = Robot("H264", "")
     with recorder_of(robot, tmp_path / f"drive.{suffix}") as recorder:
         robot.send(0, 2)
-    assert [number for _, number, _ in played(recorder.path).pictures] == [*range(50)]
+    assert [number for _, number, _ in played(recorder.path).frames] == [*range(50)]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -82,7 +82,7 @@ def test_audio_alone(tmp_path: Path, suffix: str) -> None:
     with recorder_of(robot, tmp_path / f"drive.{suffix}") as recorder:
         robot.send(0, 3)
     file = played(recorder.path)
-    assert not file.pictures
+    assert not file.frames
     assert len(file.beep_times) == 2
     assert recorder.frames == 0
 
@@ -91,7 +91,7 @@ def test_suffix_in_capitals(tmp_path: Path) -> None:
     robot = Robot()
     with recorder_of(robot, tmp_path / "DRIVE.MKV") as recorder:
         robot.send(0, 1)
-    assert len(played(recorder.path).pictures) == FPS
+    assert len(played(recorder.path).frames) == FPS
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -101,7 +101,7 @@ def test_it_begins_with_the_first_keyframe_and_the_sound_of_that_moment(tmp_path
         assert robot.video_track.keyframe_requests == 1
         robot.send(0.4, 4)
     file = played(recorder.path)
-    assert file.pictures[0][:2] == (0, FPS)
+    assert file.frames[0][:2] == (0, FPS)
     assert file.first_sound == pytest.approx(0, abs=0.021)
     assert_in_sync(file)
 
@@ -151,7 +151,7 @@ def test_frames_are_held_until_the_senders_clock_is_known(tmp_path: Path) -> Non
         robot.video_track.clock.has_report = True
         robot.send(1.5, 5)
     file = played(recorder.path)
-    assert file.pictures[0][:2] == (0, 0)
+    assert file.frames[0][:2] == (0, 0)
     assert_in_sync(file)
 
 
@@ -164,7 +164,7 @@ def test_arrival_counts_where_the_sender_tells_no_clock(tmp_path: Path) -> None:
         robot.audio_track.clock.has_report = True
         robot.send(4, 6)
     file = played(recorder.path)
-    assert file.pictures[0][:2] == (0, 0)
+    assert file.frames[0][:2] == (0, 0)
     assert_in_sync(file)
 
 
@@ -177,8 +177,8 @@ def test_video_that_comes_later(tmp_path: Path, suffix: str, video: str) -> None
         wait_until(lambda: recorder.seconds > 4.5, "it does not wait any longer for the video")
         robot.send(5, 9)
     file = played(recorder.path)
-    assert [number for _, number, _ in file.pictures] == [*range(25, 100), *range(25)]
-    assert file.picture_times[1] == pytest.approx(5 + 1 / FPS, abs=0.05)
+    assert [number for _, number, _ in file.frames] == [*range(25, 100), *range(25)]
+    assert file.frame_times[1] == pytest.approx(5 + 1 / FPS, abs=0.05)
     assert len(file.beep_times) == 8
     assert abs(file.beep_offset) < 0.03
     assert recorder.frames == 4 * FPS
@@ -193,7 +193,7 @@ def test_sound_that_comes_later(tmp_path: Path, suffix: str) -> None:
         wait_until(lambda: recorder.seconds > 4.5, "it does not wait any longer for the sound")
         robot.send(5, 9)
     file = played(recorder.path)
-    assert len(file.pictures) == 9 * FPS
+    assert len(file.frames) == 9 * FPS
     assert [round(heard) for heard in file.beep_times] == [5, 6, 7, 8]
     assert_in_sync(file)
 
@@ -205,7 +205,7 @@ def test_track_that_never_sends(tmp_path: Path, suffix: str, silent: str) -> Non
     with recorder_of(robot, tmp_path / f"drive.{suffix}") as recorder:
         robot.send(0, 5, leave_out=lambda kind, captured: kind == silent)
     file = played(recorder.path)
-    assert len(file.pictures) == (0 if silent == "video" else 5 * FPS)
+    assert len(file.frames) == (0 if silent == "video" else 5 * FPS)
     assert len(file.beep_times) == (0 if silent == "audio" else 4)
 
 
@@ -215,7 +215,7 @@ def test_gaps_stay_gaps(tmp_path: Path, suffix: str) -> None:
     with recorder_of(robot, tmp_path / f"drive.{suffix}") as recorder:
         robot.send(0, 8, leave_out=lambda kind, captured: 3 <= captured < 5 or (kind == "audio" and captured > 6.5))
     file = played(recorder.path)
-    times = file.picture_times
+    times = file.frame_times
     assert len(times) == 6 * FPS
     assert max(after - before for before, after in pairwise(times)) == pytest.approx(2.04, abs=0.01)
     assert [round(heard) for heard in file.beep_times] == [1, 2, 5, 6]
@@ -224,17 +224,17 @@ def test_gaps_stay_gaps(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("drift", [0.0003, -0.0003])
-def test_sound_and_picture_do_not_drift_apart_in_ten_minutes(tmp_path: Path, drift: float) -> None:
+def test_sound_and_frame_do_not_drift_apart_in_ten_minutes(tmp_path: Path, drift: float) -> None:
     robot = Robot(audio_drift=drift)
     with recorder_of(robot, tmp_path / "drive.mkv") as recorder:
         # The video has only keyframes.
         robot.send(0, 600, leave_out=lambda kind, captured: kind == "video" and captured % 1 > 0.01)
     file = played(recorder.path)
-    assert len(file.pictures) == 600
+    assert len(file.frames) == 600
     ends = [heard for heard in file.beep_times if heard > 590]
     assert len(ends) == 10
     assert all(abs(heard - round(heard)) < 0.04 for heard in ends)
-    assert file.picture_times[-1] == pytest.approx(599, abs=0.01)
+    assert file.frame_times[-1] == pytest.approx(599, abs=0.01)
 
 
 @pytest.mark.parametrize("seconds", [3600.0, -3600.0, 0.05, -0.05])
@@ -246,10 +246,10 @@ def test_the_sender_sets_its_wall_clock(tmp_path: Path, seconds: float) -> None:
         robot.wall += seconds
         robot.send(4, 12)
     file = played(recorder.path)
-    assert len(file.pictures) == 12 * FPS
+    assert len(file.frames) == 12 * FPS
     assert len(file.beep_times) == 11
     assert_in_sync(file)
-    assert file.picture_times[-1] == pytest.approx(12, abs=0.2)
+    assert file.frame_times[-1] == pytest.approx(12, abs=0.2)
 
 
 @pytest.mark.parametrize(("suffix", "video"), [("mp4", "H264"), ("mp4", "VP8"), ("mkv", "VP8"), ("webm", "VP8")])
@@ -260,8 +260,8 @@ def test_size_changes(tmp_path: Path, suffix: str, video: str) -> None:
             robot.size = size
             robot.send(second, second + 1)
     file = played(recorder.path)
-    assert [number for _, number, _ in file.pictures] == [*range(100)]
-    assert [size for _, _, size in file.pictures[::FPS][:3]] == [(128, 96), (320, 240), (96, 128)]
+    assert [number for _, number, _ in file.frames] == [*range(100)]
+    assert [size for _, _, size in file.frames[::FPS][:3]] == [(128, 96), (320, 240), (96, 128)]
     assert_in_sync(file)
 
 
@@ -272,7 +272,7 @@ def test_the_codec_changes(tmp_path: Path, suffix: str) -> None:
         for second, codec in enumerate(["VP8", "H264", "VP8"]):
             robot.video = codec
             robot.send(second, second + 1)
-    assert [number for _, number, _ in played(recorder.path).pictures] == [*range(75)]
+    assert [number for _, number, _ in played(recorder.path).frames] == [*range(75)]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -299,7 +299,7 @@ def test_damaged_and_strange_frames(tmp_path: Path, suffix: str, video: str) -> 
         robot.send(1, 4)
         send_rubbish(4)
         robot.send(5, 8)
-    numbers = [number for _, number, _ in played(recorder.path).pictures]
+    numbers = [number for _, number, _ in played(recorder.path).frames]
     assert numbers[-75:] == [*range(25, 100)]
     assert [number for number in numbers if number is not None][:75] == [*range(25, 100)]
 

@@ -21,7 +21,7 @@ from gst_signalling_sync import Producer, Recorder, SignallingServer, connect
 
 from ...figures import Figures
 from ...helpers.encoded_media import FPS, Robot, recorder_of, send_together
-from ...helpers.media import number_in, numbered_picture
+from ...helpers.media import number_in, numbered_frame
 from ...helpers.waiting import wait_until
 
 WALL = 1_700_000_000.0
@@ -48,18 +48,18 @@ class Read:
                 assert message.log_time == message.publish_time
                 self.entries[channel.topic].append((message.log_time / 1e9, content))
 
-    def pictures(self, topic: str) -> list[tuple[float, int | None]]:
+    def frames(self, topic: str) -> list[tuple[float, int | None]]:
         """The time of each frame, and the number in it."""
         entries = self.entries[topic]
         decoder = av.CodecContext.create(DECODERS.get(entries[0][1].format, entries[0][1].format), "r")
         # Threads of dav1d would wait for the GIL to release a packet, while PyAV holds it and waits for them to end.
         decoder.thread_count = 1
-        pictures = []
+        frames = []
         for at, frame in entries:
             assert frame.timestamp.seconds + frame.timestamp.nanos / 1e9 == pytest.approx(at, abs=1e-6)
             for image in decoder.decode(av.Packet(frame.data)):
-                pictures.append((at, number_in(image.to_ndarray(format="bgr24"))))
-        return pictures
+                frames.append((at, number_in(image.to_ndarray(format="bgr24"))))
+        return frames
 
 
 @pytest.mark.parametrize(("video", "format"), [("H264", "h264"), ("VP8", "h264"), ("VP9", "vp9"), ("AV1", "av1")])
@@ -79,7 +79,7 @@ def test_video_and_sound(tmp_path: Path, video: str, format: str) -> None:
     times = [at for at, _ in read.entries["/video/the video"]]
     assert times == pytest.approx([WALL + number / FPS for number in range(4 * FPS)], abs=0.002)
     if video != "VP9":
-        numbers = [number for _, number in read.pictures("/video/the video")]
+        numbers = [number for _, number in read.frames("/video/the video")]
         assert numbers[:FPS] == list(range(FPS))
 
 
@@ -164,10 +164,10 @@ def test_video_that_comes_later_has_its_place(tmp_path: Path) -> None:
     robot = Robot("H264", wall=WALL)
     with recorder_of(robot, tmp_path / "drive.mcap") as recorder:
         robot.send(0, 5, leave_out=lambda kind, _: kind == "video")
-        wait_until(lambda: recorder.seconds > 4, "it does not wait any longer for the picture")
+        wait_until(lambda: recorder.seconds > 4, "it does not wait any longer for the frame")
         robot.send(5, 8)
 
-    times = [at - WALL for at, _ in Read(recorder.path).pictures("/video/the video")]
+    times = [at - WALL for at, _ in Read(recorder.path).frames("/video/the video")]
     assert times == pytest.approx([number / FPS for number in range(5 * FPS, 8 * FPS)], abs=0.05)
 
 
@@ -206,7 +206,7 @@ def test_segments_are_files_of_their_own(tmp_path: Path) -> None:
         robot.send(0, 4)
 
     assert len(recorder.paths) > 2
-    numbers = [number for path in recorder.paths for _, number in Read(path).pictures("/video/the video")]
+    numbers = [number for path in recorder.paths for _, number in Read(path).frames("/video/the video")]
     assert len(numbers) == 4 * FPS
 
 
@@ -235,7 +235,7 @@ def test_states_of_a_session_lie_beside_its_frames(
     def film() -> None:
         while not stop.wait(1 / 30):
             captured = time.monotonic()
-            camera.write(numbered_picture(round((captured - began) * 1000)), captured=captured)
+            camera.write(numbered_frame(round((captured - began) * 1000)), captured=captured)
 
     def tell() -> None:
         while not stop.wait(0.01):
@@ -256,7 +256,7 @@ def test_states_of_a_session_lie_beside_its_frames(
                 thread.join()
 
     read = Read(recorder.path)
-    frames = [at - number / 1000 for at, number in read.pictures("/video/wrist") if number is not None]
+    frames = [at - number / 1000 for at, number in read.frames("/video/wrist") if number is not None]
     states = sorted(at - json.loads(data)["at"] for at, data in read.entries["/channels/joints"])
     assert len(frames) > 80
     assert len(states) > 250

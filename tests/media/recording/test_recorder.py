@@ -49,7 +49,7 @@ def test_an_existing_file_is_overwritten(tmp_path: Path, suffix: str) -> None:
     with recorder_of(robot, path):
         robot.send(0, 1)
     assert path.stat().st_size < 500_000
-    assert len(played(path).pictures) == FPS
+    assert len(played(path).frames) == FPS
 
 
 def test_several_recorders_of_one_session(tmp_path: Path) -> None:
@@ -60,9 +60,9 @@ def test_several_recorders_of_one_session(tmp_path: Path) -> None:
         with second, third:
             robot.send(1, 2)
         robot.send(2, 3)
-    assert [number for _, number, _ in played(first.path).pictures] == [*range(75)]
-    assert [number for _, number, _ in played(second.path).pictures] == [*range(25, 50)]
-    assert [number for _, number, _ in played(third.path).pictures] == [*range(25, 50)]
+    assert [number for _, number, _ in played(first.path).frames] == [*range(75)]
+    assert [number for _, number, _ in played(second.path).frames] == [*range(25, 50)]
+    assert [number for _, number, _ in played(third.path).frames] == [*range(25, 50)]
 
 
 def test_a_file_is_written_by_one_recorder_at_a_time(tmp_path: Path) -> None:
@@ -72,10 +72,10 @@ def test_a_file_is_written_by_one_recorder_at_a_time(tmp_path: Path) -> None:
         with pytest.raises(RecordingError, match="another recorder") as caught:
             recorder_of(robot, tmp_path / ".." / tmp_path.name / "drive.mp4").start()
         assert caught.value.errno == errno.EBUSY
-    assert len(played(recorder.path).pictures) == FPS
+    assert len(played(recorder.path).frames) == FPS
     with recorder_of(robot, recorder.path):
         robot.send(2, 4)
-    assert len(played(recorder.path).pictures) == 2 * FPS
+    assert len(played(recorder.path).frames) == 2 * FPS
 
 
 @pytest.mark.parametrize("name", ["drive", "drive.avi", ".mp4", "mp4"])
@@ -135,7 +135,7 @@ def test_a_name_that_ffmpeg_would_take_for_a_protocol(
         robot.send(0, 5, leave_out=lambda kind, captured: kind == "video")
         wait_until(lambda: recorder.seconds > 4.5, "it does not wait any longer for the video")
         robot.send(5, 7)
-    assert len(played(tmp_path / recorder.path).pictures) == 2 * FPS
+    assert len(played(tmp_path / recorder.path).frames) == 2 * FPS
 
 
 def test_a_disk_that_hangs_at_the_opening_does_not_stop_the_loop(
@@ -180,7 +180,7 @@ def test_nothing_came(tmp_path: Path, suffix: str) -> None:
     recorder.close()
 
 
-def test_pictures_came_but_no_keyframe(tmp_path: Path) -> None:
+def test_frames_came_but_no_keyframe(tmp_path: Path) -> None:
     robot = Robot("VP8", "")
     recorder = recorder_of(robot, tmp_path / "drive.mkv").start()
     robot.send(0.04, 0.96)
@@ -213,7 +213,7 @@ def test_the_session_breaks(tmp_path: Path, suffix: str) -> None:
             robot.send(2, 3)
         assert recorder.error is error
         file = played(recorder.path)
-        assert len(file.pictures) == 2 * FPS
+        assert len(file.frames) == 2 * FPS
         assert file.duration == pytest.approx(2, abs=0.05)
     finally:
         callbacks.close(1)
@@ -239,7 +239,7 @@ def test_a_recorder_records_once(tmp_path: Path) -> None:
     assert recorder.error is None
     with pytest.raises(RuntimeError, match="make another one"):
         recorder.start()
-    assert len(played(recorder.path).pictures) == FPS
+    assert len(played(recorder.path).frames) == FPS
 
 
 def test_close_before_start(tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def test_close_on_the_loop_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     finally:
         disk.go_on.set()
         loop.close()
-    assert len(played(recorder.path).pictures) == FPS
+    assert len(played(recorder.path).frames) == FPS
 
 
 def test_forked_child(tmp_path: Path) -> None:
@@ -298,7 +298,7 @@ def test_forked_child(tmp_path: Path) -> None:
 
         assert in_child(child)
         robot.send(2, 3)
-    assert len(played(recorder.path).pictures) == 3 * FPS
+    assert len(played(recorder.path).frames) == 3 * FPS
 
 
 def test_a_child_that_frees_what_it_inherited_leaves_the_file_alone(tmp_path: Path) -> None:
@@ -345,8 +345,8 @@ def test_a_disk_that_is_too_slow_costs_frames_and_nothing_else(
         assert robot.video_track.keyframe_requests > requests
         robot.send(21, 23)
     file = played(recorder.path)
-    assert [number for _, number, _ in file.pictures][-50:] == [*range(25, 75)]
-    assert None not in [number for _, number, _ in file.pictures]
+    assert [number for _, number, _ in file.frames][-50:] == [*range(25, 75)]
+    assert None not in [number for _, number, _ in file.frames]
     assert_in_sync(file)
     assert [record.message for record in caplog.records if "too slow" in record.message] == [
         f"recording session s with peer p to {recorder.path}: the disk is too slow; sound and frames are dropped"
@@ -363,7 +363,7 @@ def test_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         recorder.close(timeout=0.1)
     disk.go_on.set()
     recorder.close()
-    assert len(played(recorder.path).pictures) == FPS
+    assert len(played(recorder.path).frames) == FPS
 
 
 # Coverage's data file would not fit on the disk either.
@@ -404,8 +404,8 @@ def test_the_disk_is_full(tmp_path: Path, suffix: str, room: int) -> None:
         return
     file = played(path)
     assert room * 0.5 < path.stat().st_size <= room
-    assert [number for _, number, _ in file.pictures] == [number % 100 for number in range(len(file.pictures))]
-    assert len(file.pictures) > FPS
+    assert [number for _, number, _ in file.frames] == [number % 100 for number in range(len(file.frames))]
+    assert len(file.frames) > FPS
     assert_in_sync(file)
 
 
@@ -429,7 +429,7 @@ def test_no_room_for_the_index(tmp_path: Path, suffix: str, monkeypatch: pytest.
         recorder.close()
     assert caught.value.errno == errno.ENOSPC
     file = played(recorder.path)
-    assert len(file.pictures) > (8 - LOST_SECONDS) * FPS
+    assert len(file.frames) > (8 - LOST_SECONDS) * FPS
     assert_in_sync(file)
 
 
@@ -447,8 +447,8 @@ def test_the_process_ends(tmp_path: Path, suffix: str, end: signal.Signals | Non
         _, errors = exit_of(process)
     assert not errors
     file = played(path)
-    assert [number for _, number, _ in file.pictures] == [number % 100 for number in range(len(file.pictures))]
-    assert len(file.pictures) > (8 - LOST_SECONDS) * FPS
+    assert [number for _, number, _ in file.frames] == [number % 100 for number in range(len(file.frames))]
+    assert len(file.frames) > (8 - LOST_SECONDS) * FPS
     assert len(file.beep_times) >= 6
     assert_in_sync(file)
 
@@ -467,5 +467,5 @@ def test_the_process_is_killed_while_one_track_pauses(tmp_path: Path, suffix: st
         _, errors = exit_of(process)
     assert not errors
     file = played(path)
-    assert len(file.pictures) > (2 if silent == "video" else 8 - LOST_SECONDS) * FPS - FPS
+    assert len(file.frames) > (2 if silent == "video" else 8 - LOST_SECONDS) * FPS - FPS
     assert len(file.beep_times) >= (1 if silent == "audio" else 6)

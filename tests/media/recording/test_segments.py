@@ -28,7 +28,7 @@ def test_no_frame_is_lost_between_two_segments(
     files = [played(path) for path in recorder.paths]
     assert [path.name for path in recorder.paths] == [f"drive-{number:03}.{suffix}" for number in range(len(files))]
     assert len(files) >= 3
-    assert [number for file in files for _, number, _ in file.pictures] == [*range(100), *range(75)]
+    assert [number for file in files for _, number, _ in file.frames] == [*range(100), *range(75)]
     packets = sum(len(packet_times(path)["audio"]) for path in recorder.paths)
     # There are 50 per second. A file that begins between two packets begins with silence.
     assert 7 * 50 - 1 <= packets <= 7 * 50 + len(files)
@@ -52,8 +52,8 @@ def test_segment_begins_with_a_keyframe_for_which_the_sender_is_asked(tmp_path: 
         robot.send(1.6, 2.2)
     first, second = (played(path) for path in recorder.paths)
     # There is one keyframe per second.
-    assert [number for _, number, _ in first.pictures] == [*range(50)]
-    assert [number for _, number, _ in second.pictures] == [*range(50, 55)]
+    assert [number for _, number, _ in first.frames] == [*range(50)]
+    assert [number for _, number, _ in second.frames] == [*range(50, 55)]
 
 
 def test_sender_that_makes_no_more_keyframes_has_one_file(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_each_file_is_told_when_it_is_whole(tmp_path: Path) -> None:
             robot.send(0, 3)
             path = told.next()["path"]
             assert path == recorder.paths[0] == tmp_path / "drive-000.mp4"
-            assert len(played(path).pictures) == 50
+            assert len(played(path).frames) == 50
         assert told.next()["path"] == recorder.paths[1]
         assert ended.next()["error"] is None
     finally:
@@ -99,7 +99,7 @@ def test_next_file_that_cannot_be_opened_ends_the_recording(tmp_path: Path) -> N
     with pytest.raises(RecordingError, match="recording session s with peer p") as caught:
         recorder.close()
     assert caught.value.errno == errno.EISDIR
-    assert len(played(recorder.paths[0]).pictures) == 50
+    assert len(played(recorder.paths[0]).frames) == 50
 
 
 def test_file_that_another_recorder_writes_to(tmp_path: Path) -> None:
@@ -130,8 +130,8 @@ def test_pause_leaves_nothing_in_the_file(tmp_path: Path, suffix: str, video: st
         assert not recorder.is_paused
         robot.send(6, 8)
     file = played(recorder.path)
-    assert [number for _, number, _ in file.pictures] == [*range(100)]
-    assert all(0.01 < after - before < 0.07 for before, after in pairwise(file.picture_times))
+    assert [number for _, number, _ in file.frames] == [*range(100)]
+    assert all(0.01 < after - before < 0.07 for before, after in pairwise(file.frame_times))
     assert file.duration == pytest.approx(4, abs=0.1)
     assert recorder.seconds == pytest.approx(4, abs=0.1)
     assert_in_sync(file)
@@ -147,7 +147,7 @@ def test_after_a_pause_it_goes_on_with_a_keyframe(tmp_path: Path) -> None:
         assert robot.video_track.keyframe_requests == before + 1
         robot.send(5.4, 7)
     file = played(recorder.path)
-    assert [number for _, number, _ in file.pictures] == [*range(75)]
+    assert [number for _, number, _ in file.frames] == [*range(75)]
     assert_in_sync(file)
 
 
@@ -171,7 +171,7 @@ def test_pause_at_the_beginning(tmp_path: Path) -> None:
         robot.send(0, 2)
         recorder.resume()
         robot.send(2, 3)
-    assert [number for _, number, _ in played(recorder.path).pictures] == [*range(50, 75)]
+    assert [number for _, number, _ in played(recorder.path).frames] == [*range(50, 75)]
 
 
 def test_video_that_ends_while_it_is_paused_does_not_hold_up_the_sound(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_video_that_ends_while_it_is_paused_does_not_hold_up_the_sound(tmp_path:
         robot.send(8, 8.4, leave_out=lambda kind, _: kind == "video")
         robot.send(8.4, 10)
     assert len(packet_times(recorder.path)["audio"]) == pytest.approx(500, abs=5)
-    assert [number for _, number, _ in played(recorder.path).pictures] == [*range(50), *range(25, 50)]
+    assert [number for _, number, _ in played(recorder.path).frames] == [*range(50), *range(25, 50)]
 
 
 def test_pause_between_segments(tmp_path: Path) -> None:
@@ -197,8 +197,8 @@ def test_pause_between_segments(tmp_path: Path) -> None:
         recorder.resume()
         robot.send(6, 9)
     files = [played(path) for path in recorder.paths]
-    assert [number for file in files for _, number, _ in file.pictures] == [*range(60), *range(50, 100), *range(25)]
-    assert [len(file.pictures) for file in files] == [50, 60, 25]
+    assert [number for file in files for _, number, _ in file.frames] == [*range(60), *range(50, 100), *range(25)]
+    assert [len(file.frames) for file in files] == [50, 60, 25]
 
 
 def test_pause_outside_of_a_recording(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_disk_that_is_full_at_the_end_of_a_segment_leaves_both_files_as_far_as_t
     with pytest.raises(RecordingError) as caught:
         recorder.close()
     assert caught.value.errno == errno.ENOSPC
-    assert len(played(recorder.paths[0]).pictures) >= 25
+    assert len(played(recorder.paths[0]).frames) >= 25
     for path in recorder.paths:
         # Another recorder may write to the path now.
         RecordingFile(path).discard()

@@ -53,7 +53,7 @@ def test_very_small_changes_are_left_out() -> None:
     assert shared.target() == 960_000
 
 
-def test_encoder_that_is_opened_anew_does_not_take_small_changes() -> None:
+def test_encoder_that_is_opened_again_does_not_take_small_changes() -> None:
     steps = BitrateSteps()
 
     assert steps.step(1_000_000, 0.0) == 1_000_000
@@ -61,7 +61,7 @@ def test_encoder_that_is_opened_anew_does_not_take_small_changes() -> None:
     assert steps.step(850_000, 20.0) == 850_000
 
 
-def test_encoder_that_is_opened_anew_takes_small_increases_more_rarely_than_other_changes() -> None:
+def test_encoder_that_is_opened_again_takes_small_increases_more_rarely_than_other_changes() -> None:
     steps = BitrateSteps()
     assert steps.step(1_000_000, -10.0) == 1_000_000
     assert steps.step(500_000, 0.0) == 500_000

@@ -200,7 +200,7 @@ def test_word_that_is_none_is_refused() -> None:
     bitrates=st.lists(st.integers(1, 50_000_000), min_size=1, max_size=10),
     preference=st.sampled_from(["balanced", "maintain-framerate", "maintain-resolution"]),
 )
-def test_there_is_always_a_picture(width: int, height: int, fps: float, bitrates: list[int], preference: str) -> None:
+def test_there_is_always_a_frame(width: int, height: int, fps: float, bitrates: list[int], preference: str) -> None:
     degradation = Degradation(preference)  # type: ignore[arg-type]
     for bitrate in bitrates:
         plan = degradation.plan((width, height), fps, bitrate, 0.0)

@@ -120,7 +120,7 @@ def test_a_gap_is_made_once_what_came_before_was_sent() -> None:
     assert _take_all(timeline, 10.54) == [(960, round(10.52 * RATE), True)]
 
 
-def test_a_capture_clock_that_runs_fast_does_not_add_delay_for_ever() -> None:
+def test_a_capture_clock_that_runs_fast_does_not_add_delay_forever() -> None:
     timeline = SoundTimeline(RATE)
     for step in range(60 * 50 * 5):
         begin = 10.0 + step * 0.02
@@ -168,7 +168,7 @@ def test_more_than_a_minute_ahead_is_dropped_from_the_front() -> None:
     assert timeline.dropped == 10 * RATE
 
 
-def test_a_clock_that_runs_fast_does_not_add_delay_for_ever() -> None:
+def test_a_clock_that_runs_fast_does_not_add_delay_forever() -> None:
     timeline = SoundTimeline(RATE)
     ahead = []
     for step in range(60 * 60 * 5):

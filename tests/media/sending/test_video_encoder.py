@@ -106,7 +106,7 @@ def test_bitrate_that_is_another_altogether_begins_with_a_keyframe(codec: str, p
     assert filmed.frame(1 / 30, 30).keyframe
 
 
-def test_encoder_that_does_not_follow_is_opened_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encoder_that_does_not_follow_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(H264, "follows_bitrate", False)
     filmed = Filmed("H264")
     filmed.bits([1 / 30] * 30, 30)

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from .received import Picture
+from .received import Frame
 
 __all__ = ["has_smpte_bars"]
 
@@ -21,16 +21,16 @@ _WHITE_TO_BLUE_BGR: Final = (
 )
 
 
-def has_smpte_bars(picture: Picture) -> bool:
+def has_smpte_bars(frame: Frame) -> bool:
     """Whether a frame has the bars of ``videotestsrc pattern=smpte`` in their colours and order.
 
     Args:
-        picture: ``(height, width, 3) uint8`` BGR, of any size.
+        frame: ``(height, width, 3) uint8`` BGR, of any size.
     """
-    height, width, _ = picture.shape
+    height, width, _ = frame.shape
     for number, colour in enumerate(_WHITE_TO_BLUE_BGR):
         left, right = (round(width * (number + part) / len(_WHITE_TO_BLUE_BGR)) for part in (0.3, 0.7))
-        mean = picture[height // 8 : height // 2, left:right].mean(axis=(0, 1))
+        mean = frame[height // 8 : height // 2, left:right].mean(axis=(0, 1))
         # Encoders and conversions between colour spaces change the colours a little.
         if np.abs(mean - colour).max() > 70:
             return False
