@@ -35,17 +35,17 @@ class Content:
     def __init__(self, file: Path) -> None:
         self.frames: list[NDArray[np.uint8]] = []
         to_mono = av.AudioResampler(format="s16", layout="mono", rate=48_000)
-        sounds: list[NDArray[Any]] = []
+        blocks: list[NDArray[Any]] = []
         with av.open(file) as container:
             self.seconds = (container.duration or 0) / av.time_base
             for frame in container.decode():
                 if isinstance(frame, av.VideoFrame):
                     self.frames.append(to_array(frame))
                 elif isinstance(frame, av.AudioFrame):
-                    sounds.extend(mono.to_ndarray()[0] for mono in to_mono.resample(frame))
-        sound = np.concatenate(sounds)
+                    blocks.extend(mono.to_ndarray()[0] for mono in to_mono.resample(frame))
+        audio = np.concatenate(blocks)
         # The sound may begin with silence.
-        self.frequency = frequency_of(sound[len(sound) // 2 :])
+        self.frequency = frequency_of(audio[len(audio) // 2 :])
 
 
 @contextmanager

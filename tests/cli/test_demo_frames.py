@@ -133,10 +133,10 @@ def test_frame_without_squares_tells_no_age() -> None:
 
 def test_tone_goes_on_where_it_was_left() -> None:
     tone = Tone(440)
-    sound = np.concatenate([tone.next(length) for length in (1600, 1, 30_000, 16_399)])[:, np.newaxis]
-    assert frequency_of(sound) == pytest.approx(440, abs=1)
-    assert np.abs(np.diff(sound[:, 0].astype(int))).max() < 400
-    assert len(sound) == RATE
+    audio = np.concatenate([tone.next(length) for length in (1600, 1, 30_000, 16_399)])[:, np.newaxis]
+    assert frequency_of(audio) == pytest.approx(440, abs=1)
+    assert np.abs(np.diff(audio[:, 0].astype(int))).max() < 400
+    assert len(audio) == RATE
     assert frequency_of(np.zeros((RATE // 4, 2), np.int16)) is None
 
 

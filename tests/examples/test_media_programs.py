@@ -188,11 +188,11 @@ def test_recorder_writes_a_file_that_plays(embedded_server: SignallingServer, tm
         frames = [to_array(frame) for frame in container.decode(video=0)]
     with av.open(path) as container:
         # Decoded Opus has values from -1 to 1.
-        sound = np.concatenate([32768 * frame.to_ndarray().mean(axis=0) for frame in container.decode(audio=0)])
+        samples = np.concatenate([32768 * frame.to_ndarray().mean(axis=0) for frame in container.decode(audio=0)])
     assert len(frames) > 10
     assert None not in [number_in(frame) for frame in frames]
     assert has_colour_bars(frames[-1])
-    middle = sound[len(sound) // 3 : len(sound) // 3 * 2]
+    middle = samples[len(samples) // 3 : len(samples) // 3 * 2]
     assert frequency_of(middle) == pytest.approx(440, abs=2)
 
 

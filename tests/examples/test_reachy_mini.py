@@ -44,23 +44,23 @@ def test_a_program_sees_and_hears_a_webrtcsink(sink: int) -> None:
     media.resolution = (320, 180)
     media.open()
     frames: list[NDArray[np.uint8]] = []
-    sounds: list[NDArray[np.float32]] = []
+    blocks: list[NDArray[np.float32]] = []
 
     def gather() -> bool:
-        frame, sound = media.read(), media.get_audio_sample()
+        frame, audio = media.read(), media.get_audio_sample()
         if frame is not None:
             frames.append(frame)
-        if sound is not None:
-            sounds.append(sound)
-        return len(frames) >= 30 and sum(map(len, sounds)) >= 32000
+        if audio is not None:
+            blocks.append(audio)
+        return len(frames) >= 30 and sum(map(len, blocks)) >= 32000
 
     wait_until(gather, "frames and sound come", SECONDS)
     media.close()
     assert {frame.shape for frame in frames} == {(180, 320, 3)}
-    sound = np.concatenate(sounds)
-    assert sound.dtype == np.float32
-    assert sound.shape[1] == 2
-    assert abs(frequency_of((sound[-16000:] * 32767).astype(np.int16), 16000) - 440) < 5
+    audio = np.concatenate(blocks)
+    assert audio.dtype == np.float32
+    assert audio.shape[1] == 2
+    assert abs(frequency_of((audio[-16000:] * 32767).astype(np.int16), 16000) - 440) < 5
 
 
 def test_a_robot_hears_a_program_until_it_is_silenced(embedded_server: SignallingServer) -> None:

@@ -154,7 +154,7 @@ class Robot:
         if self.video:
             encoded_frames(self.video, self.size)
         if self.audio:
-            encoded_sound(self.audio)
+            encoded_audio(self.audio)
         self.began = time.monotonic()
 
     @property
@@ -179,7 +179,7 @@ class Robot:
         for track in (self.video_track, self.audio_track):
             track.clock.zero = self.wall - _FIRST_TIMESTAMPS[track.kind] / track.clock.clock_rate
         frames = [(self.video_track, *each) for each in self._frames(begin, end)]
-        return frames + [(self.audio_track, *each) for each in self._sound(begin, end)]
+        return frames + [(self.audio_track, *each) for each in self._audio(begin, end)]
 
     def _frames(self, begin: float, end: float) -> Iterator[tuple[float, EncodedFrame]]:
         if not self.video:
@@ -191,10 +191,10 @@ class Robot:
             arrived = self.began + captured + self.video_delay
             yield captured, EncodedFrame(self.video, data, self._timestamp("video", captured), keyframe, arrived)
 
-    def _sound(self, begin: float, end: float) -> Iterator[tuple[float, EncodedFrame]]:
+    def _audio(self, begin: float, end: float) -> Iterator[tuple[float, EncodedFrame]]:
         if not self.audio:
             return
-        loop = encoded_sound(self.audio)
+        loop = encoded_audio(self.audio)
         for number in range(round(begin * 50), round(end * 50)):
             captured = number / 50
             arrived = self.began + captured + self.audio_delay
@@ -258,7 +258,7 @@ def encoded_frames(codec: str, size: tuple[int, int]) -> list[tuple[bytes, bool]
 
 
 @functools.cache
-def encoded_sound(codec: str) -> list[bytes]:
+def encoded_audio(codec: str) -> list[bytes]:
     """A loop of beeps in packets of 20 ms."""
     name, rate, _ = _AUDIO[codec]
     encoder = av.CodecContext.create(name, "w")
@@ -275,10 +275,10 @@ def encoded_sound(codec: str) -> list[bytes]:
     packets = []
     for begin in range(0, len(samples), length):
         block = np.ascontiguousarray(samples[begin : begin + length].reshape(1, -1))
-        sound = av.AudioFrame.from_ndarray(block, format="s16", layout=encoder.layout.name)
-        sound.sample_rate = rate
-        sound.pts = begin
-        packets += [bytes(packet) for packet in encoder.encode(sound)]
+        audio_frame = av.AudioFrame.from_ndarray(block, format="s16", layout=encoder.layout.name)
+        audio_frame.sample_rate = rate
+        audio_frame.pts = begin
+        packets += [bytes(packet) for packet in encoder.encode(audio_frame)]
     assert len(packets) == 2 * LOOP_SECONDS * 50
     return packets[LOOP_SECONDS * 50 :]
 
@@ -290,16 +290,16 @@ class Played:
     Attributes:
         codecs: Codecs of its streams.
         frames: The time in seconds, the number and the size of each frame.
-        sound: The sound from time 0, mono, with silence in gaps.
+        samples: The audio from time 0, mono, with silence in gaps.
         duration: Duration in seconds; None: the file does not have it.
-        first_sound: Time of the first sample, in seconds.
+        first_audio: Time of the first sample, in seconds.
     """
 
     codecs: set[str]
     frames: list[tuple[float, int | None, tuple[int, int]]]
-    sound: NDArray[np.float64]
+    samples: NDArray[np.float64]
     duration: float | None
-    first_sound: float | None
+    first_audio: float | None
 
     @property
     def frame_times(self) -> list[float]:
@@ -309,7 +309,7 @@ class Played:
     @property
     def beep_times(self) -> list[float]:
         """The times at which beeps begin, without one at the very beginning."""
-        return onsets(self.sound)
+        return onsets(self.samples)
 
     @property
     def frame_offset(self) -> float:
@@ -345,10 +345,10 @@ def played(path: Path) -> Played:
                 frames.append((frame.time, number_in(frame.to_ndarray(format="bgr24")), (frame.width, frame.height)))
             elif isinstance(frame, av.AudioFrame):
                 blocks.append((frame.time, frame.to_ndarray()[0].astype(np.float64) * 32767))
-    sound = np.zeros(round(max((at + len(block) / RATE for at, block in blocks), default=0.0) * RATE) + 1)
+    samples = np.zeros(round(max((at + len(block) / RATE for at, block in blocks), default=0.0) * RATE) + 1)
     for at, block in blocks:
-        sound[round(at * RATE) :][: len(block)] = block
-    return Played(codecs, frames, sound, duration, blocks[0][0] if blocks else None)
+        samples[round(at * RATE) :][: len(block)] = block
+    return Played(codecs, frames, samples, duration, blocks[0][0] if blocks else None)
 
 
 def packet_times(path: Path) -> dict[str, list[float]]:

@@ -53,7 +53,7 @@ def write_file(
     video: str | None = "libx264",
     audio: str | None = "aac",
     layout: str = "mono",
-    sound: NDArray[np.int16] | None = None,
+    samples: NDArray[np.int16] | None = None,
     first: int = 0,
 ) -> Path:
     """Write a file with numbered frames and a tone of 440 Hz."""
@@ -64,7 +64,8 @@ def write_file(
             assert isinstance(video_stream, av.VideoStream)
             video_stream.width, video_stream.height, video_stream.pix_fmt = 320, 240, "yuv420p"
             video_stream.options = {"g": "10", **({"preset": "ultrafast"} if video == "libx264" else {})}
-        samples = tone(440, round(seconds * RATE)) if sound is None else sound
+        if samples is None:
+            samples = tone(440, round(seconds * RATE))
         for number in range(round(seconds * FPS)):
             if isinstance(video_stream, av.VideoStream):
                 video_frame = av.VideoFrame.from_ndarray(numbered_frame(first + number), "bgr24").reformat(
@@ -108,9 +109,9 @@ class Written:
 
     def __init__(self, player: Player, patch: pytest.MonkeyPatch) -> None:
         self.frames: list[Write] = []
-        self.sounds: list[Write] = []
+        self.audio: list[Write] = []
         for source in player.sources:
-            collect = self._collect(self.frames if source.kind == "video" else self.sounds)
+            collect = self._collect(self.frames if source.kind == "video" else self.audio)
             if isinstance(source, EncodedVideoSource | EncodedAudioSource):
                 collect = _decoding(source.codecs[0], collect)
             patch.setattr(source, "write", collect)
@@ -121,8 +122,8 @@ class Written:
         return [number_in(to_array(each.content)) for each in list(self.frames)]
 
     @property
-    def sound(self) -> NDArray[np.int16]:
-        return np.concatenate([each.content for each in list(self.sounds)])
+    def samples(self) -> NDArray[np.int16]:
+        return np.concatenate([each.content for each in list(self.audio)])
 
     @staticmethod
     def _collect(into: list[Write]) -> Callable[..., None]:

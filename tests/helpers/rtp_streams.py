@@ -72,7 +72,7 @@ class Stream:
         payloads = self._h264(keyframe, parts) if self.codec == "H264" else self._vp8(keyframe, parts)
         return self.packets(payloads)
 
-    def sound(self, payload: bytes | None = None) -> Packet:
+    def audio(self, payload: bytes | None = None) -> Packet:
         """The packet of the next audio frame."""
         self._frames += 1
         (packet,) = self.packets([b"sound %d" % self._frames if payload is None else payload])

@@ -96,11 +96,11 @@ def test_packets_with_low_delay_are_of_10_ms(producer: Producer, low_delay: bool
 def test_16_khz_float32_both_ways(producer: Producer) -> None:
     with humming(producer.add_audio(rate=16000)), connect(producer.uri, name="robot") as session:
         blocks = [session.audio.read(320, rate=16000, channels=1, dtype="float32") for _ in range(100)]
-    sound = np.concatenate(blocks)
-    assert sound.dtype == np.float32
-    assert sound.shape == (32000, 1)
-    assert np.abs(sound).max() <= 1
-    assert abs(frequency_of((sound[8000:] * 32767).astype(np.int16), 16000) - 440) < 2
+    audio = np.concatenate(blocks)
+    assert audio.dtype == np.float32
+    assert audio.shape == (32000, 1)
+    assert np.abs(audio).max() <= 1
+    assert abs(frequency_of((audio[8000:] * 32767).astype(np.int16), 16000) - 440) < 2
 
 
 def test_what_is_there_is_read_at_once(producer: Producer) -> None:

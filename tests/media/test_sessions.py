@@ -71,11 +71,11 @@ def test_frames_arrive_in_order_and_soon(producer: Producer) -> None:
 
 def test_a_tone_arrives_with_its_frequency(producer: Producer) -> None:
     with humming(producer.add_audio()), connect(producer.uri, name="robot") as session:
-        sound = session.audio.read(48000)
+        audio = session.audio.read(48000)
 
-        assert sound.shape == (48000, 2)
-        assert sound.dtype == np.int16
-        assert abs(frequency_of(sound) - 440) < 5
+        assert audio.shape == (48000, 2)
+        assert audio.dtype == np.int16
+        assert abs(frequency_of(audio) - 440) < 5
 
 
 def test_a_session_with_both(producer: Producer) -> None:

@@ -60,12 +60,12 @@ def run_webrtcsrc(uri: str, producer_id: str, save_to: Path, video: bool = True,
     Returns:
         The process, starting.
     """
-    frames, sound = saving_branches(save_to)
+    video_branch, audio_branch = saving_branches(save_to)
     branches = [f"webrtcsrc name=source signaller::uri={uri} signaller::producer-peer-id={producer_id}"]
     if video:
-        branches.append(f"source.video_0 ! {frames}")
+        branches.append(f"source.video_0 ! {video_branch}")
     if audio:
-        branches.append(f"source.audio_0 ! {sound}")
+        branches.append(f"source.audio_0 ! {audio_branch}")
     return WebRTCSrc(" ".join(branches), save_to)
 
 

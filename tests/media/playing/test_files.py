@@ -47,8 +47,8 @@ def test_file_of_many_kinds_plays_whole(
     if video:
         assert written.numbers == list(range(30))
     if audio:
-        assert len(written.sound) == pytest.approx(48000, abs=4000)
-        assert frequency_of(written.sound[4800:43200]) == pytest.approx(440, abs=1)
+        assert len(written.samples) == pytest.approx(48000, abs=4000)
+        assert frequency_of(written.samples[4800:43200]) == pytest.approx(440, abs=1)
 
 
 @pytest.mark.parametrize(("layout", "channels"), [("mono", 1), ("stereo", 2), ("5.1", 2)])
@@ -63,8 +63,8 @@ def test_sound_has_one_or_two_channels(
     with playing(player):
         player.wait(SECONDS)
 
-    assert written.sound.shape[1] == channels
-    assert frequency_of(written.sound[4800:43200]) == pytest.approx(440, abs=1)
+    assert written.samples.shape[1] == channels
+    assert frequency_of(written.samples[4800:43200]) == pytest.approx(440, abs=1)
 
 
 def test_source_has_the_frame_rate_of_the_file(tmp_path: Path) -> None:
@@ -109,9 +109,9 @@ def test_size_or_rate_out_of_range_is_refused(tmp_path: Path, wish: dict[str, An
 def test_cover_of_a_record_is_no_video(tmp_path: Path) -> None:
     path = tmp_path / "song.mp3"
     with av.open(str(path), "w") as container:
-        sound = container.add_stream("libmp3lame", rate=48000, layout="mono")
+        audio = container.add_stream("libmp3lame", rate=48000, layout="mono")
         cover = container.add_stream("mjpeg", rate=1)
-        assert isinstance(sound, av.AudioStream)
+        assert isinstance(audio, av.AudioStream)
         assert isinstance(cover, av.VideoStream)
         cover.width, cover.height, cover.pix_fmt = 320, 240, "yuvj420p"
         cover.disposition = Disposition.attached_pic
@@ -120,8 +120,8 @@ def test_cover_of_a_record_is_no_video(tmp_path: Path) -> None:
         container.mux(cover.encode(None))
         frame = av.AudioFrame.from_ndarray(tone(440, 48000).reshape(1, -1), "s16", "mono")
         frame.sample_rate = 48000
-        container.mux(sound.encode(frame))
-        container.mux(sound.encode(None))
+        container.mux(audio.encode(frame))
+        container.mux(audio.encode(None))
 
     with closing_player(Player(path)) as player:
         assert [source.kind for source in player.sources] == ["audio"]

@@ -26,12 +26,12 @@ def test_consumer_sees_and_hears_a_file(embedded_server: SignallingServer, tmp_p
     producer.add_player(write_file(tmp_path / "film.mp4", seconds=10), loop=True)
     with producer, connect(embedded_server.uri, name="robot") as session:
         numbers = [number_in(session.video.read()) for _ in range(20)]
-        sound = session.audio.read(24000)
+        audio = session.audio.read(24000)
 
     assert None not in numbers
     # A source that is delayed for a second repeats its frame.
     assert len(set(numbers)) > 15
-    assert frequency_of(sound) == pytest.approx(440, abs=2)
+    assert frequency_of(audio) == pytest.approx(440, abs=2)
 
 
 @pytest.mark.usefixtures("patient")
@@ -52,20 +52,20 @@ def test_file_plays_once_in_real_time(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.usefixtures("patient")
 def test_frame_and_sound_are_in_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    player = Player(write_file(tmp_path / "film.mkv", seconds=3, audio="pcm_s16le", sound=beeps(3)))
+    player = Player(write_file(tmp_path / "film.mkv", seconds=3, audio="pcm_s16le", samples=beeps(3)))
     written = Written(player, monkeypatch)
     with playing(player):
         player.wait(SECONDS)
 
-    lengths = [len(each.content) / RATE for each in written.sounds]
+    lengths = [len(each.content) / RATE for each in written.audio]
     apart = []
-    for second, onset in enumerate([0.0, *onsets(written.sound)]):
+    for second, onset in enumerate([0.0, *onsets(written.samples)]):
         index = int(np.searchsorted(np.cumsum(lengths), onset, side="right"))
-        heard = (written.sounds[index].captured or 0.0) + onset - sum(lengths[:index])
+        heard = (written.audio[index].captured or 0.0) + onset - sum(lengths[:index])
         apart.append(heard - (written.frames[second * FPS].captured or 0.0))
     assert apart == pytest.approx([0.0] * 3, abs=0.005)
     # A block of sound is written when it is over, like that of a microphone.
-    for each, length in zip(written.sounds, lengths, strict=True):
+    for each, length in zip(written.audio, lengths, strict=True):
         assert each.moment >= (each.captured or 0.0) + length
 
 
@@ -89,14 +89,14 @@ def test_player_that_is_late_says_when_sound_and_frames_were_due(
 
     begin = written.frames[0].captured
     assert begin is not None
-    assert written.sounds[0].moment > begin + 0.3
-    assert written.sounds[0].captured == pytest.approx(begin, abs=0.005)
+    assert written.audio[0].moment > begin + 0.3
+    assert written.audio[0].captured == pytest.approx(begin, abs=0.005)
     shown = [(each.captured or 0.0) - begin for each in written.frames]
     assert shown == pytest.approx([number / FPS for number in range(FPS)], abs=0.005)
 
 
 def test_recording_of_what_is_played_is_in_sync(embedded_server: SignallingServer, tmp_path: Path) -> None:
-    film = write_file(tmp_path / "film.mkv", seconds=3, audio="pcm_s16le", sound=beeps(3))
+    film = write_file(tmp_path / "film.mkv", seconds=3, audio="pcm_s16le", samples=beeps(3))
     producer = Producer(embedded_server.uri, name="robot")
     producer.add_player(film, loop=True)
     copy = tmp_path / "copy.mkv"
@@ -108,8 +108,8 @@ def test_recording_of_what_is_played_is_in_sync(embedded_server: SignallingServe
     with av.open(copy) as container:
         frames = list(container.decode(audio=0))
     # Decoded Opus has values from -1 to 1.
-    sound = np.concatenate([32768 * frame.to_ndarray().mean(axis=0) for frame in frames])
-    heard = [onset + (frames[0].time or 0) for onset in onsets(sound)]
+    samples = np.concatenate([32768 * frame.to_ndarray().mean(axis=0) for frame in frames])
+    heard = [onset + (frames[0].time or 0) for onset in onsets(samples)]
     # Each frame tells how long ago the last second began. On a busy machine its first frame may be missing.
     apart = []
     for onset in heard:
@@ -132,7 +132,7 @@ def test_loop_has_no_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     starts = [written.frames[index].captured or 0.0 for index in range(0, 121, 30)]
     assert np.diff(starts) == pytest.approx(1.0, abs=0.05)
     # A gap in the sound would be a click: the tone has whole periods in each round.
-    assert np.abs(np.diff(written.sound[:, 0].astype(int))).max() < 1000
+    assert np.abs(np.diff(written.samples[:, 0].astype(int))).max() < 1000
 
 
 def test_start_while_playing_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ def test_stream_is_shown_as_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert time.monotonic() - began < 8
     assert written.numbers[-1] == 299
     # Sound that was written too early would stay out of sync forever.
-    assert len(written.sound) / RATE < written.sounds[-1].moment - written.sounds[0].moment + 0.5
+    assert len(written.samples) / RATE < written.audio[-1].moment - written.audio[0].moment + 0.5
 
 
 def test_stream_that_breaks_off_is_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ class Robot:
             frame.pts, frame.time_base = self._samples, Fraction(1, self._rate)
             self._samples += len(samples)
             payloads, _ = self._encoder.encode(frame)
-            packets += [self.stream.sound(payload) for payload in payloads]
+            packets += [self.stream.audio(payload) for payload in payloads]
         return packets
 
     def send(self, packets: int) -> None:
@@ -188,7 +188,7 @@ def test_pause_of_more_than_a_second_is_not_filled(robot: Robot) -> None:
 
 def test_packet_that_cannot_be_decoded_becomes_silence(robot: Robot) -> None:
     robot.send(10)
-    robot.received.give(robot.stream.sound(b"\xff" * 10))
+    robot.received.give(robot.stream.audio(b"\xff" * 10))
     robot.send(10)
 
     assert robot.audio.waiting == 21 * PACKET

@@ -102,7 +102,7 @@ def test_tap_that_raises_gets_no_more_and_harms_nobody(video: Received, caplog: 
 
 def test_sound_is_handed_on_in_order(audio: Received) -> None:
     stream = Stream("opus", ticks=960)
-    first, second, third = (stream.sound() for _ in range(3))
+    first, second, third = (stream.audio() for _ in range(3))
 
     audio.give(first, third, second)
 
@@ -112,9 +112,9 @@ def test_sound_is_handed_on_in_order(audio: Received) -> None:
 
 def test_sound_behind_a_gap_comes_by_itself(audio: Received) -> None:
     stream = Stream("opus", ticks=960)
-    audio.give(stream.sound())
-    stream.sound()
-    audio.give(stream.sound())
+    audio.give(stream.audio())
+    stream.audio()
+    audio.give(stream.audio())
 
     wait_until(lambda: len(audio.frames) == 2, "the gap is given up")
     assert audio.receiver.packets_lost == 1
@@ -347,8 +347,8 @@ def test_streams_that_a_peer_thinks_of_are_bounded(video: Received) -> None:
 
 def test_codec_of_sound_may_change_with_its_clock_rate(audio: Received) -> None:
     opus, pcmu = Stream("opus", ticks=960), Stream("PCMU", 2000, timestamp=7, ticks=160)
-    audio.give(opus.sound(), opus.sound())
-    audio.give(pcmu.sound(), pcmu.sound(), ssrc=2)
+    audio.give(opus.audio(), opus.audio())
+    audio.give(pcmu.audio(), pcmu.audio(), ssrc=2)
 
     assert [frame.codec for frame in audio.frames] == ["opus", "opus", "PCMU", "PCMU"]
     assert audio.frames[3].timestamp - audio.frames[2].timestamp == 160

@@ -61,7 +61,7 @@ def payloads(packets: Iterable[Packet]) -> list[bytes]:
 
 def test_packets_in_order_do_not_wait(ordered: Ordered, stream: Stream) -> None:
     for _ in range(10):
-        packet = stream.sound()
+        packet = stream.audio()
         assert ordered.give([packet]) == [packet.payload]
 
     assert not ordered.reordering.is_waiting
@@ -69,7 +69,7 @@ def test_packets_in_order_do_not_wait(ordered: Ordered, stream: Stream) -> None:
 
 
 def test_packets_out_of_order_are_put_in_order(ordered: Ordered, stream: Stream) -> None:
-    packets = [stream.sound() for _ in range(6)]
+    packets = [stream.audio() for _ in range(6)]
 
     given = ordered.give([packets[0], *reversed(packets[1:])])
 
@@ -77,7 +77,7 @@ def test_packets_out_of_order_are_put_in_order(ordered: Ordered, stream: Stream)
 
 
 def test_missing_packet_is_waited_for_60_ms(ordered: Ordered, stream: Stream) -> None:
-    packets = [stream.sound() for _ in range(4)]
+    packets = [stream.audio() for _ in range(4)]
     ordered.give(packets[:1])
 
     assert ordered.give(packets[2:]) == []
@@ -90,7 +90,7 @@ def test_missing_packet_is_waited_for_60_ms(ordered: Ordered, stream: Stream) ->
 
 
 def test_two_gaps_are_waited_for_each_in_its_time(ordered: Ordered, stream: Stream) -> None:
-    packets = [stream.sound() for _ in range(5)]
+    packets = [stream.audio() for _ in range(5)]
     ordered.give([packets[0], packets[2]])
     ordered.wait(0.04)
     ordered.give([packets[4]])
@@ -100,28 +100,28 @@ def test_two_gaps_are_waited_for_each_in_its_time(ordered: Ordered, stream: Stre
 
 
 def test_duplicates_and_padding_give_nothing(ordered: Ordered, stream: Stream) -> None:
-    packets = [stream.sound(), stream.sound()]
+    packets = [stream.audio(), stream.audio()]
 
     assert ordered.give([*packets, *packets, packets[1]]) == payloads(packets)
-    assert ordered.give([stream.sound(b"")]) == []
-    assert len(ordered.give([stream.sound()])) == 1
+    assert ordered.give([stream.audio(b"")]) == []
+    assert len(ordered.give([stream.audio()])) == 1
 
 
 @pytest.mark.parametrize("jump", [100, 2999, 3001, -3001, 32768])
 def test_stream_that_moved_is_followed(ordered: Ordered, stream: Stream, jump: int) -> None:
-    ordered.give([stream.sound()])
+    ordered.give([stream.audio()])
     stream.sequence_number = (stream.sequence_number + jump) & 0xFFFF
-    ordered.give([stream.sound(), stream.sound()])
+    ordered.give([stream.audio(), stream.audio()])
     ordered.wait(0.1)
 
-    assert len(ordered.give([stream.sound()])) == 1
+    assert len(ordered.give([stream.audio()])) == 1
 
 
 def test_what_waits_is_bounded(ordered: Ordered, stream: Stream) -> None:
-    ordered.give([stream.sound()])
-    stream.sound()
+    ordered.give([stream.audio()])
+    stream.audio()
 
-    given = ordered.give(stream.sound() for _ in range(60))
+    given = ordered.give(stream.audio() for _ in range(60))
 
     assert len(given) == 60
 
@@ -132,7 +132,7 @@ def test_any_stream_keeps_the_order(ordered: Ordered, stream: Stream, seed: int)
     late: list[Packet] = []
     given = 0
     for _ in range(5000):
-        packet = stream.sound()
+        packet = stream.audio()
         fate = chance.random()
         if fate < 0.1:
             late.append(packet)
@@ -164,7 +164,7 @@ def repair(ordered: Ordered, packet: Packet, earlier: Iterable[Packet]) -> list[
 
 
 def test_lost_packet_comes_with_the_next_one_at_once(ordered: Ordered, stream: Stream) -> None:
-    packets = [stream.sound() for _ in range(4)]
+    packets = [stream.audio() for _ in range(4)]
     ordered.give(packets[:1])
 
     assert repair(ordered, packets[2], packets[1:2]) == payloads(packets[1:3])
@@ -174,7 +174,7 @@ def test_lost_packet_comes_with_the_next_one_at_once(ordered: Ordered, stream: S
 
 
 def test_two_lost_packets_come_with_a_later_one(ordered: Ordered, stream: Stream) -> None:
-    packets = [stream.sound() for _ in range(5)]
+    packets = [stream.audio() for _ in range(5)]
     ordered.give(packets[:1])
 
     assert repair(ordered, packets[3], packets[1:3]) == payloads(packets[1:4])
@@ -182,7 +182,7 @@ def test_two_lost_packets_come_with_a_later_one(ordered: Ordered, stream: Stream
 
 
 def test_what_came_already_is_not_given_twice(ordered: Ordered, stream: Stream) -> None:
-    packets = [stream.sound() for _ in range(6)]
+    packets = [stream.audio() for _ in range(6)]
     ordered.give(packets[:1])
     given = [data for before, packet in pairwise(packets) for data in repair(ordered, packet, [before])]
 
@@ -191,7 +191,7 @@ def test_what_came_already_is_not_given_twice(ordered: Ordered, stream: Stream) 
 
 
 def test_packet_that_was_only_late_is_not_given_twice(ordered: Ordered, stream: Stream) -> None:
-    packets = [stream.sound() for _ in range(4)]
+    packets = [stream.audio() for _ in range(4)]
     ordered.give(packets[:1])
 
     assert repair(ordered, packets[2], packets[1:2]) == payloads(packets[1:3])
@@ -199,7 +199,7 @@ def test_packet_that_was_only_late_is_not_given_twice(ordered: Ordered, stream: 
 
 
 def test_repetition_of_another_packet_than_the_one_before(ordered: Ordered, stream: Stream) -> None:
-    packets = [stream.sound() for _ in range(4)]
+    packets = [stream.audio() for _ in range(4)]
     ordered.give(packets[:1])
 
     # The first of two lost packets is repeated, the second never.
@@ -209,13 +209,13 @@ def test_repetition_of_another_packet_than_the_one_before(ordered: Ordered, stre
 
 
 def test_first_packet_brings_nothing_of_before(ordered: Ordered, stream: Stream) -> None:
-    packets = [stream.sound() for _ in range(2)]
+    packets = [stream.audio() for _ in range(2)]
 
     assert repair(ordered, packets[1], packets[:1]) == payloads(packets[1:])
 
 
 def test_repetitions_of_a_hostile_peer_take_no_memory_and_no_time_back(ordered: Ordered, stream: Stream) -> None:
-    ordered.give([stream.sound()])
+    ordered.give([stream.audio()])
     ticks = random.Random(3)
     for number in range(500):
         earlier = [Carried("opus", ticks.randrange(1 << 32), bytes(number % 3)) for _ in range(7)]
@@ -231,8 +231,8 @@ def test_repetitions_of_a_hostile_peer_take_no_memory_and_no_time_back(ordered: 
 
 def waits(ordered: Ordered, stream: Stream) -> float:
     """Seconds for which a missing packet is waited for."""
-    stream.sound()
-    ordered.give([stream.sound()])
+    stream.audio()
+    ordered.give([stream.audio()])
     due_at = ordered.reordering.due_at
     assert due_at is not None
     waited = due_at - ordered.now
@@ -241,8 +241,8 @@ def waits(ordered: Ordered, stream: Stream) -> float:
 
 
 def test_packets_that_come_late_are_waited_for_longer(ordered: Ordered, stream: Stream) -> None:
-    ordered.give([stream.sound()])
-    late, next_one = stream.sound(), stream.sound()
+    ordered.give([stream.audio()])
+    late, next_one = stream.audio(), stream.audio()
     ordered.give([next_one])
     assert ordered.wait(0.06) == [next_one.payload]
     ordered.wait(0.04)
@@ -250,14 +250,14 @@ def test_packets_that_come_late_are_waited_for_longer(ordered: Ordered, stream: 
     assert ordered.give([late]) == []
 
     assert waits(ordered, stream) == pytest.approx(0.13, abs=0.001)
-    late, next_one = stream.sound(), stream.sound()
+    late, next_one = stream.audio(), stream.audio()
     ordered.give([next_one])
     ordered.wait(0.1)
     assert ordered.give([late]) == payloads([late, next_one])
 
 
 def test_what_never_comes_late_is_waited_for_less_and_less(ordered: Ordered, stream: Stream) -> None:
-    ordered.give([stream.sound()])
+    ordered.give([stream.audio()])
     waited = []
     for _ in range(8):
         waited.append(waits(ordered, stream))
@@ -270,10 +270,10 @@ def test_what_never_comes_late_is_waited_for_less_and_less(ordered: Ordered, str
 
 
 def test_packet_that_comes_twice_is_not_late(ordered: Ordered, stream: Stream) -> None:
-    first = stream.sound()
+    first = stream.audio()
     ordered.give([first])
-    stream.sound()
-    ordered.give([stream.sound()])
+    stream.audio()
+    ordered.give([stream.audio()])
     ordered.wait(0.059)
     ordered.give([first])
     ordered.wait(0.01)
@@ -282,9 +282,9 @@ def test_packet_that_comes_twice_is_not_late(ordered: Ordered, stream: Stream) -
 
 
 def test_patience_has_limits(ordered: Ordered, stream: Stream) -> None:
-    ordered.give([stream.sound()])
-    late = stream.sound()
-    ordered.give([stream.sound()])
+    ordered.give([stream.audio()])
+    late = stream.audio()
+    ordered.give([stream.audio()])
     ordered.wait(0.5)
     ordered.give([late])
 

@@ -36,17 +36,17 @@ def test_blocks_follow_on_each_other(buffer: SampleBuffer, rate: int, channels: 
     blocks = []
     while converter.fill(buffer, block):
         blocks.append(converter.take(block))
-    sound = np.concatenate([*blocks, converter.take(converter.samples)])
+    audio = np.concatenate([*blocks, converter.take(converter.samples)])
 
-    assert sound.dtype == np.float32
-    assert sound.shape[1] == channels
+    assert audio.dtype == np.float32
+    assert audio.shape[1] == channels
     # All samples except those that the resampler holds back.
-    assert SECONDS * rate - len(sound) < 0.005 * rate
-    expected = tone(rate)[: len(sound)] / (1 if channels == 2 else 2)
-    middle = slice(rate // 10, len(sound) - rate // 10)
-    assert np.abs(sound[middle, 0] - expected[middle]).max() < 0.01
+    assert SECONDS * rate - len(audio) < 0.005 * rate
+    expected = tone(rate)[: len(audio)] / (1 if channels == 2 else 2)
+    middle = slice(rate // 10, len(audio) - rate // 10)
+    assert np.abs(audio[middle, 0] - expected[middle]).max() < 0.01
     if channels == 2:
-        assert np.abs(sound[:, 1]).max() < 1e-6
+        assert np.abs(audio[:, 1]).max() < 1e-6
 
 
 def test_int16_is_clipped_and_not_wrapped() -> None:
@@ -55,11 +55,11 @@ def test_int16_is_clipped_and_not_wrapped() -> None:
     buffer.add(loudest, 0, len(loudest))
     converter = SampleConverter(SampleForm(16000, 1, "int16"))
     assert converter.fill(buffer, 15000)
-    sound = converter.take(15000)
-    assert sound.dtype == np.int16
-    assert abs(frequency_of(np.repeat(sound, 2, axis=1), 16000) - 1000) < 20
-    assert sound.max() > 20000
-    assert sound.min() < -20000
+    audio = converter.take(15000)
+    assert audio.dtype == np.int16
+    assert abs(frequency_of(np.repeat(audio, 2, axis=1), 16000) - 1000) < 20
+    assert audio.max() > 20000
+    assert audio.min() < -20000
 
 
 def test_no_more_is_converted_than_is_wanted(buffer: SampleBuffer) -> None:

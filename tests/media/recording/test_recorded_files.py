@@ -29,7 +29,7 @@ def test_frames_and_sound_of_a_recording(tmp_path: Path, suffix: str, video: str
     assert [number for _, number, _ in file.frames] == [*range(100), *range(75)]
     assert all(abs(shown - number / FPS) < 0.002 for number, shown in enumerate(file.frame_times))
     assert len(file.beep_times) == 6
-    assert frequency_of(file.sound[48_000:52_800]) == pytest.approx(1000, abs=15)
+    assert frequency_of(file.samples[48_000:52_800]) == pytest.approx(1000, abs=15)
     assert_in_sync(file)
     assert file.duration == pytest.approx(7, abs=0.05)
     assert recorder.frames == 7 * FPS
@@ -102,7 +102,7 @@ def test_it_begins_with_the_first_keyframe_and_the_sound_of_that_moment(tmp_path
         robot.send(0.4, 4)
     file = played(recorder.path)
     assert file.frames[0][:2] == (0, FPS)
-    assert file.first_sound == pytest.approx(0, abs=0.021)
+    assert file.first_audio == pytest.approx(0, abs=0.021)
     assert_in_sync(file)
 
 

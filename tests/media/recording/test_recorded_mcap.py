@@ -75,7 +75,7 @@ def test_video_and_sound(tmp_path: Path, video: str, format: str) -> None:
     }
     frames = [frame for _, frame in read.entries["/video/the video"]]
     assert {(frame.format, frame.frame_id) for frame in frames} == {(format, "the video")}
-    assert {sound.format for _, sound in read.entries["/audio/the audio"]} == {"opus"}
+    assert {audio.format for _, audio in read.entries["/audio/the audio"]} == {"opus"}
     times = [at for at, _ in read.entries["/video/the video"]]
     assert times == pytest.approx([WALL + number / FPS for number in range(4 * FPS)], abs=0.002)
     if video != "VP9":

@@ -25,13 +25,13 @@ SHOWN = tuple[float, int]
 """The time of a frame in the file, and its number."""
 
 
-def cameras(*, codecs: tuple[str, ...] = ("H264", "VP8", "H264"), sound: bool = True) -> list[Robot]:
+def cameras(*, codecs: tuple[str, ...] = ("H264", "VP8", "H264"), audio: bool = True) -> list[Robot]:
     """Cameras with keyframes at different times and with different delays; the first has a microphone."""
     names = ("front", "left", "wrist")
     robots = []
     for number, codec in enumerate(codecs):
-        audio = "opus" if sound and not number else ""
-        robot = Robot(codec, audio, ahead=9 * number, video_delay=(0.05, 0.4, 0.2)[number])
+        microphone = "opus" if audio and not number else ""
+        robot = Robot(codec, microphone, ahead=9 * number, video_delay=(0.05, 0.4, 0.2)[number])
         robot.video_track.name = names[number]
         robot.audio_track.name = "room"
         robots.append(robot)
@@ -62,7 +62,7 @@ def shown(path: Path) -> dict[str, list[SHOWN]]:
     return videos
 
 
-def sound_packets(path: Path) -> int:
+def audio_packets(path: Path) -> int:
     with av.open(str(path)) as file:
         return sum(packet.pts is not None for packet in file.demux(*file.streams.audio))
 
@@ -98,7 +98,7 @@ def test_every_track_is_in_the_file_in_order_by_its_name(tmp_path: Path) -> None
         ("video", "wrist", "h264"),
         ("audio", "room", "opus"),
     ]
-    assert sound_packets(recorder.path) == pytest.approx(195, abs=1)
+    assert audio_packets(recorder.path) == pytest.approx(195, abs=1)
     assert recorder.frames == sum(map(len, shown(recorder.path).values()))
 
 
@@ -113,7 +113,7 @@ def test_frames_of_one_moment_are_shown_at_one_time_whatever_way_they_came(tmp_p
 
 
 def test_recording_begins_with_the_keyframe_that_was_captured_first(tmp_path: Path) -> None:
-    robots = cameras(sound=False)
+    robots = cameras(audio=False)
     with recorder_of_all(robots, tmp_path / "drive.mkv") as recorder:
         send_together(robots, 0.1, 3.9)
 
@@ -141,13 +141,13 @@ def test_no_frame_is_lost_between_segments_though_keyframes_come_at_other_times(
         }
         first = offsets["front"]
         assert all((offset - first + 2) % 4 - 2 == pytest.approx(0, abs=0.002) for offset in offsets.values())
-    packets = sum(map(sound_packets, recorder.paths))
+    packets = sum(map(audio_packets, recorder.paths))
     assert 9 * 50 - 1 <= packets <= 9 * 50 + len(files)
     assert recorder.frames == sum(len(frames) for file in files for frames in file.values())
 
 
 def test_each_segment_begins_each_video_with_its_own_keyframe(tmp_path: Path) -> None:
-    robots = cameras(sound=False)
+    robots = cameras(audio=False)
     with recorder_of_all(robots, tmp_path / "drive.mkv", segment_seconds=2) as recorder:
         send_together(robots, 0, 9)
 
@@ -157,7 +157,7 @@ def test_each_segment_begins_each_video_with_its_own_keyframe(tmp_path: Path) ->
 
 
 def test_camera_that_makes_no_more_keyframes_stays_in_its_file(tmp_path: Path) -> None:
-    robots = cameras(sound=False)
+    robots = cameras(audio=False)
     stubborn = robots[1]
     begin = first_keyframe(stubborn)
     with recorder_of_all(robots, tmp_path / "drive.mkv", segment_seconds=2) as recorder:
@@ -304,7 +304,7 @@ def test_microphones_alone_in_segments(tmp_path: Path) -> None:
         send_together(robots, 0, 3.5)
 
     assert len(recorder.paths) >= 4
-    packets = sum(map(sound_packets, recorder.paths))
+    packets = sum(map(audio_packets, recorder.paths))
     assert 2 * 175 <= packets <= 2 * 175 + 2 * len(recorder.paths)
 
 
@@ -326,7 +326,7 @@ class Scene:
     def __init__(self, seed: int) -> None:
         random = Random(seed)
         codecs = tuple(random.choice(("H264", "VP8")) for _ in range(3))
-        self.robots = cameras(codecs=codecs, sound=random.random() < 0.7)
+        self.robots = cameras(codecs=codecs, audio=random.random() < 0.7)
         for robot in self.robots:
             robot.video_delay = random.choice((0.02, 0.2, 0.5, 1.0))
             robot.audio_delay = random.choice((0.02, 0.4))

@@ -85,8 +85,8 @@ def test_a_tone_keeps_its_frequency_at_any_rate(loop: LoopThread, rate: int, cha
 def test_samples_of_each_type_sound_the_same(loop: LoopThread, dtype: type[Any]) -> None:
     source = AudioSource()
     listener = Listener(source, loop)
-    sound = tone(440, 24000)[:, 0]
-    source.write(sound if dtype is np.int16 else (sound / 32768).astype(dtype))
+    audio = tone(440, 24000)[:, 0]
+    source.write(audio if dtype is np.int16 else (audio / 32768).astype(dtype))
     samples = _decode(listener.packets(20))
     listener.leave()
     source.join(Deadline(5))
@@ -168,7 +168,7 @@ def test_the_thread_lives_while_somebody_listens(loop: LoopThread) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sound", "error", "words"),
+    ("audio", "error", "words"),
     [
         ([0, 0], TypeError, "list"),
         (np.zeros(10, np.int32), TypeError, "int32"),
@@ -177,9 +177,9 @@ def test_the_thread_lives_while_somebody_listens(loop: LoopThread) -> None:
         (np.full(10, np.nan, np.float32), ValueError, "not numbers"),
     ],
 )
-def test_what_is_no_sound_is_refused(sound: object, error: type[Exception], words: str) -> None:
+def test_what_is_no_sound_is_refused(audio: object, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
-        AudioSource().write(sound)
+        AudioSource().write(audio)
 
 
 @pytest.mark.parametrize("arguments", [{"rate": 0}, {"rate": 1_000_000}, {"channels": 0}, {"channels": 3}])
