@@ -8,8 +8,9 @@ import pytest
 
 from gst_signalling_sync import Consumer, Producer, ServerLimits, SignallingClient, SignallingServer
 
+from ..helpers.peer_ids import id_of
 from ..helpers.waiting import Heard
-from .stage import SECONDS, Stage, id_of
+from .stage import SECONDS, Stage
 
 LIMITLESS = ServerLimits(
     sdp_bytes=None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from gst_signalling_sync import Consumer, DataChannel, Producer, SignallingClient, SignallingServer
+from gst_signalling_sync import Consumer, DataChannel, Producer, SignallingServer
 
 SECONDS = 10.0
 
@@ -27,8 +27,3 @@ class Stage:
             return False
         with self.consumer.start_session(self.producer.peer_id):
             return time.monotonic() - begin < seconds
-
-
-def id_of(peer: SignallingClient | Producer | Consumer) -> str:
-    assert peer.peer_id is not None
-    return peer.peer_id

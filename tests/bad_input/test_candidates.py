@@ -9,7 +9,8 @@ import pytest
 
 from gst_signalling_sync import SignallingClient, WaitTimeout
 
-from .stage import Stage, id_of
+from ..helpers.peer_ids import id_of
+from .stage import Stage
 from .villains import meddle, on_request
 
 SECONDS = 10.0

@@ -11,8 +11,9 @@ import pytest
 from gst_signalling_sync import Producer, SessionClosed, SignallingClient, SignallingError, WaitTimeout
 
 from ..helpers.hostile import Conversation, signalling_server
+from ..helpers.peer_ids import id_of
 from ..helpers.waiting import Heard, wait_until
-from .stage import Stage, id_of
+from .stage import Stage
 from .villains import end_of, meddle, on_request
 
 SECONDS = 10.0

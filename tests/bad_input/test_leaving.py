@@ -12,9 +12,10 @@ import pytest
 
 from gst_signalling_sync import Producer, SessionClosed, SignallingClient, SignallingServer, WaitTimeout
 
+from ..helpers.peer_ids import id_of
 from ..helpers.raw_peer import RawPeer
 from ..helpers.waiting import Heard
-from .stage import Stage, id_of
+from .stage import Stage
 from .villains import end_of, on_request
 
 SECONDS = 10.0

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 
 from gst_signalling_sync import SignallingClient
 
+from ..helpers.peer_ids import id_of
 from ..helpers.waiting import Heard
-from .stage import SECONDS, Stage, id_of
+from .stage import SECONDS, Stage
 
 
 def end_of(peer_id: str | None, ended: Heard) -> object:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 from gst_signalling_sync import AudioSource, Consumer, Producer, Session, SignallingServer, VideoSource
 
 from ..figures import Figures
+from ..helpers.background import running_beside
 from ..helpers.filming import Camera, filming
 from ..helpers.proofs import short_and_long
 from ..helpers.waiting import wait_until
@@ -152,14 +154,8 @@ def watching(session: Session, name: str, camera: Camera, lost: list[float]) -> 
                     lost.append((end - begin - heartbeat.stalled(begin, end)) / (frame.number - before.number))
             before = frame
 
-    with Heartbeat() as heartbeat:
-        thread = threading.Thread(target=watch, args=[heartbeat])
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
+    with Heartbeat() as heartbeat, running_beside(partial(watch, heartbeat), stop):
+        yield
 
 
 def at_random(changer: Changer, number: int, seconds: float) -> Callable[[], None]:

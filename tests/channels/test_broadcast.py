@@ -28,12 +28,6 @@ from ..helpers.waiting import Heard, wait_until
 
 
 @pytest.fixture
-def producer(embedded_server: SignallingServer) -> Iterator[Producer]:
-    with Producer(embedded_server.uri, name="robot") as producer:
-        yield producer
-
-
-@pytest.fixture
 def channel(producer: Producer) -> BroadcastChannel:
     return producer.add_channel("data")
 

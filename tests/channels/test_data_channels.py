@@ -33,12 +33,6 @@ Channels = tuple[DataChannel, DataChannel]
 
 
 @pytest.fixture
-def producer(embedded_server: SignallingServer) -> Iterator[Producer]:
-    with Producer(embedded_server.uri, name="robot") as producer:
-        yield producer
-
-
-@pytest.fixture
 def ends(embedded_server: SignallingServer, producer: Producer) -> Iterator[Ends]:
     """Both ends of one session: the producer's and the consumer's."""
     with Consumer(embedded_server.uri) as consumer:

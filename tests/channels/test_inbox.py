@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
@@ -17,14 +16,6 @@ from gst_signalling_sync.threads.callbacks import Callbacks
 from gst_signalling_sync.webrtc.inbox import Inbox
 
 SECONDS = 10.0
-
-
-@pytest.fixture
-def callbacks() -> Iterator[Callbacks]:
-    callbacks = Callbacks("test")
-    callbacks.open()
-    yield callbacks
-    callbacks.close(SECONDS)
 
 
 @pytest.fixture

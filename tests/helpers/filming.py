@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from gst_signalling_sync.webrtc.media.sending.audio_source import AudioSource
 from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
+from .background import running_beside
 from .media import numbered_frame, tone
 
 __all__ = ["Camera", "filming", "humming", "milliseconds"]
@@ -63,7 +64,7 @@ def filming(
             source.write(frame)
             due += 1 / fps
 
-    with _running(film, stop):
+    with running_beside(film, stop):
         yield camera
 
 
@@ -81,21 +82,10 @@ def humming(source: AudioSource, frequency: float = 440) -> Iterator[None]:
             start += length
             due += 0.02
 
-    with _running(hum, stop):
+    with running_beside(hum, stop):
         yield
 
 
 def milliseconds() -> int:
     """The time in milliseconds since the tests began, which a frame can carry for four hours."""
     return round((time.monotonic() - _BEGAN) * 1000)
-
-
-@contextmanager
-def _running(function: Callable[[], None], stop: threading.Event) -> Iterator[None]:
-    thread = threading.Thread(target=function)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()

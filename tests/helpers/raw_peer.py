@@ -41,6 +41,12 @@ class RawPeer:
         """Whether no message has arrived. Asks the server for an answer, so that an earlier message would come first."""
         return bool(self.request("list")["type"] == "list")
 
+    def close_code(self) -> int:
+        """The code with which the server closes the connection, after any other frames."""
+        while (frame := self.socket.recv_frame()).opcode != websocket.ABNF.OPCODE_CLOSE:
+            pass
+        return int.from_bytes(frame.data[:2], "big")
+
     def register(self, *roles: str, meta: Any = None) -> Self:
         """Register, and wait until the server has registered the peer."""
         self.send("setPeerStatus", roles=roles, meta=meta)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gst_signalling_sync import Producer, Session, SessionClosed, SignallingServer, WaitTimeout, connect
+from gst_signalling_sync import Producer, Session, SessionClosed, WaitTimeout, connect
 
 from ..helpers.filming import filming, humming
 from ..helpers.media import frequency_of
@@ -21,12 +21,6 @@ SECONDS = 20.0
 def tone(seconds: float, frequency: float = 440.0, rate: int = 48000) -> NDArray[np.float32]:
     samples = 0.5 * np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)
     return samples.astype(np.float32)
-
-
-@pytest.fixture
-def producer(embedded_server: SignallingServer) -> Iterator[Producer]:
-    with Producer(embedded_server.uri, name="robot") as started:
-        yield started
 
 
 def test_what_was_cleared_is_not_heard(producer: Producer) -> None:

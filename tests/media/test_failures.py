@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -225,13 +225,6 @@ def test_video_is_decoded_again_from_the_next_keyframe(
     assert len(tracebacks(caplog)) == 1
 
 
-@pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    loop = LoopThread("test")
-    yield loop
-    loop.close()
-
-
 def test_decoder_survives_that_a_keyframe_cannot_be_asked_for(
     loop: LoopThread, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -301,14 +294,6 @@ def test_no_damage_ends_the_decoding(loop: LoopThread, codec: str) -> None:
 
 
 # Recording
-
-
-@pytest.fixture
-def callbacks() -> Iterator[Callbacks]:
-    callbacks = Callbacks("test")
-    callbacks.open()
-    yield callbacks
-    callbacks.close(SECONDS)
 
 
 @pytest.mark.parametrize("is_worse", [False, True], ids=["the file is closed", "the file cannot be closed either"])

@@ -21,6 +21,7 @@ from gst_signalling_sync import (
 )
 from gst_signalling_sync.protocol.messages import Role
 
+from ..helpers.peer_ids import id_of
 from ..helpers.processes import in_child
 from ..helpers.waiting import Heard, wait_until
 
@@ -37,11 +38,6 @@ def listener(signalling_uri: str) -> Iterator[Listener]:
 def peer(signalling_uri: str) -> Iterator[SignallingClient]:
     with SignallingClient(signalling_uri) as peer:
         yield peer
-
-
-def id_of(peer: SignallingClient) -> str:
-    assert peer.peer_id is not None
-    return peer.peer_id
 
 
 def test_producer_that_was_there_before_is_known_at_once(signalling_uri: str, peer: SignallingClient) -> None:

@@ -23,7 +23,7 @@ from ..helpers.own_process import resident_bytes
 from ..helpers.ports import reserved_port
 from ..helpers.raw_peer import RawPeer
 from ..helpers.waiting import wait_until
-from .connections import close_code, tcp
+from .connections import tcp
 
 SECONDS = 10.0
 
@@ -151,7 +151,7 @@ def test_close_tells_peers_that_the_server_goes_away(embedded_server: Signalling
     peers = [RawPeer(embedded_server.uri) for _ in range(3)]
 
     with ThreadPoolExecutor() as pool:
-        codes = pool.map(close_code, peers)
+        codes = pool.map(RawPeer.close_code, peers)
         embedded_server.close()
 
     assert list(codes) == [1001, 1001, 1001]

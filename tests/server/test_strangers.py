@@ -22,7 +22,7 @@ from gst_signalling_sync.threads.event_loops import EVENT_LOOP_VARIABLE
 from ..helpers.raw_peer import RawPeer
 from ..helpers.strangers import HANDSHAKE, Stranger, masked
 from ..helpers.waiting import wait_until
-from .connections import close_code, tcp
+from .connections import tcp
 
 SECONDS = 10.0
 
@@ -86,14 +86,14 @@ def test_message_that_is_too_long_ends_the_connection() -> None:
     with SignallingServer(port=0, limits=ServerLimits(message_bytes=5000)) as server, RawPeer(server.uri) as peer:
         peer.send_text("x" * 5001)
 
-        assert close_code(peer) == 1009
+        assert peer.close_code() == 1009
 
 
 def test_text_that_is_not_utf8_ends_the_connection(embedded_server: SignallingServer) -> None:
     with RawPeer(embedded_server.uri) as peer:
         peer.socket.send_frame(websocket.ABNF(1, 0, 0, 0, websocket.ABNF.OPCODE_TEXT, 1, b"\xff\xfe"))
 
-        assert close_code(peer) == 1007
+        assert peer.close_code() == 1007
 
 
 def test_peer_that_says_goodbye_but_stays_is_gone_at_once_and_cut_off(embedded_server: SignallingServer) -> None:
@@ -103,7 +103,7 @@ def test_peer_that_says_goodbye_but_stays_is_gone_at_once_and_cut_off(embedded_s
         peer.socket.send_close()
 
         assert listener.receive()["peerId"] == peer.id
-        assert close_code(peer) == 1000
+        assert peer.close_code() == 1000
         peer.vanish()
 
 
@@ -181,7 +181,7 @@ def test_broken_frame_ends_one_connection_only(embedded_server: SignallingServer
     with RawPeer(embedded_server.uri) as peer, RawPeer(embedded_server.uri) as other:
         peer.socket.send_frame(websocket.ABNF(1, 0, 0, 0, websocket.ABNF.OPCODE_CONT, 1, b"of nothing"))
 
-        assert close_code(peer) == 1002
+        assert peer.close_code() == 1002
         assert other.hears_nothing()
 
 

@@ -20,7 +20,6 @@ from gst_signalling_sync.protocol.messages import (
 from gst_signalling_sync.signalling.pending import PendingRequest, PendingRequests
 
 PRODUCERS = ProducerList(())
-CONSUMERS = ConsumerList(())
 REFUSAL = Error("Peer with ID 'x' not found")
 
 

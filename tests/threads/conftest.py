@@ -1,4 +1,4 @@
-"""Callbacks, and a callback that does not return."""
+"""A callback that does not return."""
 
 from __future__ import annotations
 
@@ -6,19 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gst_signalling_sync.threads.callbacks import Callbacks
-
 from .busy import Busy
-
-SECONDS = 10.0
-
-
-@pytest.fixture
-def callbacks() -> Iterator[Callbacks]:
-    callbacks = Callbacks("test")
-    callbacks.open()
-    yield callbacks
-    callbacks.close(SECONDS)
 
 
 @pytest.fixture

@@ -71,6 +71,16 @@ def use(uri):
     with connect(uri, name="robot") as session:
         session.channel("data").send("from a child")
         assert session.channel("data").recv() == "from a child"
+
+def exit_codes(children, work):
+    codes = collections.Counter()
+    for _ in range(children):
+        child = os.fork()
+        if not child:
+            work()
+            sys.exit()
+        codes[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])] += 1
+    return dict(codes)
 """
 
 WAYS_TO_END = {
@@ -118,22 +128,15 @@ def outcome(tmp_path: Path, script: str, *arguments: str, event_loop: str = "", 
 @short_and_long("children", 3, 100)
 def test_children_end_as_they_want(tmp_path: Path, children: int, event_loop: str) -> None:
     script = f"""{ROBOT}
-def exit_code_of_a_child(way):
-    child = os.fork()
-    if not child:
-        exec(way)
-        sys.exit()
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
 if __name__ == "__main__":
     ways = { ({name: way for name, (way, _) in WAYS_TO_END.items()})!r}
     robot = Robot()
     for name, way in ways.items():
-        print(name, dict(collections.Counter(exit_code_of_a_child(way) for _ in range({children}))), flush=True)
+        print(name, exit_codes({children}, lambda: exec(way)), flush=True)
         robot.check()
     robot.close()
     for name, way in ways.items():
-        print(name, dict(collections.Counter(exit_code_of_a_child(way) for _ in range({children}))), flush=True)
+        print(name, exit_codes({children}, lambda: exec(way)), flush=True)
 """
     printed, complaints = outcome(tmp_path, script, event_loop=event_loop, seconds=60 + 60 * children)
 
@@ -147,16 +150,10 @@ def test_children_have_sessions_of_their_own(tmp_path: Path, children: int, even
     script = f"""{ROBOT}
 if __name__ == "__main__":
     robot = Robot()
-    ends = collections.Counter()
-    for _ in range({children}):
-        child = os.fork()
-        if not child:
-            use(robot.server.uri)
-            sys.exit()
-        ends[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])] += 1
+    codes = exit_codes({children}, lambda: use(robot.server.uri))
     robot.check()
     robot.close()
-    print(dict(ends))
+    print(codes)
 """
     printed, complaints = outcome(tmp_path, script, event_loop=event_loop, seconds=60 + 10 * children)
 
@@ -209,18 +206,12 @@ if __name__ == "__main__":
     stop = threading.Event()
     hammering = threading.Thread(target=hammer, args=(robot.server.uri, stop))
     hammering.start()
-    ends = collections.Counter()
-    for _ in range({children}):
-        child = os.fork()
-        if not child:
-            find(robot.server.uri)
-            sys.exit()
-        ends[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])] += 1
+    codes = exit_codes({children}, lambda: find(robot.server.uri))
     stop.set()
     hammering.join()
     robot.check()
     robot.close()
-    print(dict(ends))
+    print(codes)
 """
     printed, complaints = outcome(tmp_path, script, event_loop=event_loop, seconds=60 + 10 * children)
 

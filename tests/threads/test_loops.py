@@ -7,7 +7,6 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
@@ -25,13 +24,6 @@ from ..helpers.processes import in_child
 from ..helpers.waiting import wait_until
 
 SECONDS = 10.0
-
-
-@pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    loop = LoopThread("test")
-    yield loop
-    loop.close()
 
 
 # Deadline

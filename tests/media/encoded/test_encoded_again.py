@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator
 from typing import Any, cast
 
 import av
@@ -90,13 +89,6 @@ class Link:
 def is_as_written(frame: EncodedFrame, written: list[bytes]) -> bool:
     """Whether a frame is one of the written ones, regardless of the length of its start codes."""
     return units_of(frame.data) in [units_of(data) for data in written]
-
-
-@pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    thread = LoopThread("test")
-    yield thread
-    thread.close()
 
 
 @pytest.mark.parametrize("negotiated", [[BASELINE], [SMALL_UNITS], [VP8], [VP8, BASELINE]], ids=str)

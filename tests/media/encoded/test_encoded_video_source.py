@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -20,12 +19,6 @@ from .units import Encoder, bringing, encoded, units_of
 SECONDS = 40.0
 
 codecs = pytest.mark.parametrize("codec", ["VP8", "H264"])
-
-
-@pytest.fixture
-def producer(embedded_server: SignallingServer) -> Iterator[Producer]:
-    with Producer(embedded_server.uri, name="robot") as started:
-        yield started
 
 
 @codecs

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gst_signalling_sync import Producer, SignallingServer
+from gst_signalling_sync import Producer
 
 from ...helpers.media import has_colour_bars, number_in
 from ...helpers.waiting import wait_until
@@ -23,12 +23,6 @@ SECONDS = 40.0
 streams = pytest.mark.parametrize(
     ("codec", "profile"), [("VP8", ""), ("H264", "baseline"), ("H264", "main"), ("H264", "high")]
 )
-
-
-@pytest.fixture
-def producer(embedded_server: SignallingServer) -> Iterator[Producer]:
-    with Producer(embedded_server.uri, name="robot") as started:
-        yield started
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -29,13 +28,6 @@ from .units import units_of
 
 SECONDS = 40.0
 CLOSE_SECONDS = 2.0
-
-
-@pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    thread = LoopThread("test")
-    yield thread
-    thread.close()
 
 
 def h264_film(path: Path, b_frames: int, frames: int = 20) -> Path:

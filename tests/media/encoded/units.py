@@ -17,6 +17,7 @@ from av.video.frame import PictureType
 
 from gst_signalling_sync.webrtc.media.sending.encoded_video_source import EncodedVideoSource
 
+from ...helpers.background import running_beside
 from ...helpers.media import numbered_frame
 
 __all__ = ["FPS", "Encoder", "bringing", "encoded", "units_of"]
@@ -124,10 +125,5 @@ def bringing(
             number += 1
             due += 1 / FPS
 
-    thread = threading.Thread(target=bring)
-    thread.start()
-    try:
+    with running_beside(bring, stop):
         yield
-    finally:
-        stop.set()
-        thread.join()

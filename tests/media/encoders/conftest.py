@@ -1,4 +1,4 @@
-"""A stand-in for hardware encoders that this machine does not have, and a loop."""
+"""A stand-in for hardware encoders that this machine does not have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.webrtc.media.encoders import HARDWARE
 from gst_signalling_sync.webrtc.media.sending import encoder_choice
 
@@ -32,11 +31,3 @@ def hardware(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., StandIn]
     HARDWARE.update(before)
     for kind in kinds:
         kind.goes_on.set()
-
-
-@pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    """The loop on which frames are delivered."""
-    thread = LoopThread("test")
-    yield thread
-    thread.close()

@@ -36,6 +36,15 @@ def watched(source: VideoSource, loop: LoopThread) -> Iterator[Watcher]:
         source.join(Deadline(5))
 
 
+@contextmanager
+def filmed(hardware: Hardware, loop: LoopThread) -> Iterator[tuple[StandIn, VideoSource, Watcher]]:
+    """A hardware encoder whose frames are watched."""
+    kind = hardware()
+    source = VideoSource(encoder=NAME)
+    with filming(source), watched(source, loop) as watcher:
+        yield kind, source, watcher
+
+
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
@@ -137,9 +146,7 @@ def test_parameter_sets_that_come_once_are_repeated(
 def test_encoder_that_breaks_down_freezes_nothing(
     hardware: Hardware, loop: LoopThread, caplog: pytest.LogCaptureFixture, fault: str, reason: str
 ) -> None:
-    kind = hardware()
-    source = VideoSource(encoder=NAME)
-    with filming(source), watched(source, loop) as watcher:
+    with filmed(hardware, loop) as (kind, source, watcher):
         before = [watcher.next_decoded() for _ in range(10)][-1][0]
         kind.fault = fault
         at = time.monotonic()
@@ -164,9 +171,7 @@ def test_encoder_that_breaks_down_freezes_nothing(
 def test_encoder_that_is_late_more_and_more_is_opened_again(
     hardware: Hardware, loop: LoopThread, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kind = hardware()
-    source = VideoSource(encoder=NAME)
-    with filming(source), watched(source, loop) as watcher:
+    with filmed(hardware, loop) as (kind, source, watcher):
         watcher.next_decoded()
         opened = kind.opened
         kind.fault = "clogs"
@@ -184,9 +189,7 @@ def test_encoder_that_is_late_more_and_more_is_opened_again(
 def test_encoder_that_is_late_again_at_once_is_left(
     hardware: Hardware, loop: LoopThread, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kind = hardware()
-    source = VideoSource(encoder=NAME)
-    with filming(source), watched(source, loop) as watcher:
+    with filmed(hardware, loop) as (kind, source, watcher):
         watcher.next()
         kind.fault = "clogs"
         while source.encoders == {"H264": NAME}:
@@ -199,9 +202,7 @@ def test_encoder_that_is_late_again_at_once_is_left(
 def test_encoder_that_makes_no_keyframe_when_one_is_asked_for_is_left(
     hardware: Hardware, loop: LoopThread, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kind = hardware()
-    source = VideoSource(encoder=NAME)
-    with filming(source), watched(source, loop) as watcher:
+    with filmed(hardware, loop) as (kind, source, watcher):
         watcher.next()
         kind.fault = "ignores keyframes"
         while source.encoders == {"H264": NAME}:

@@ -7,7 +7,8 @@ import signal
 import socket
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,21 @@ from gst_signalling_sync.webrtc.media.playing.player import Player
 from ...helpers.playing import RATE, SECONDS, Chunks, Written, http_server, playing, write_file
 from ...helpers.processes import exit_of, start_script, wait_until_blocked
 from ...helpers.waiting import wait_until
+
+
+@contextmanager
+def silent_stream(folder: Path) -> Iterator[str]:
+    """The URL of a stream that falls silent after 3 s, and stays open."""
+    content = write_file(folder / "film.ts", seconds=3, audio=None).read_bytes()
+    go_on = threading.Event()
+
+    def answer(stream: Chunks) -> None:
+        stream.write(content)
+        go_on.wait(SECONDS)
+
+    with http_server(answer) as url:
+        yield url
+        go_on.set()
 
 
 def test_stream_is_shown_as_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,14 +66,7 @@ def test_stream_that_breaks_off_is_opened_again(tmp_path: Path, monkeypatch: pyt
 def test_stream_that_falls_silent_does_not_hold_up_close(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    content = write_file(tmp_path / "film.ts", seconds=3, audio=None).read_bytes()
-    go_on = threading.Event()
-
-    def answer(stream: Chunks) -> None:
-        stream.write(content)
-        go_on.wait(SECONDS)
-
-    with http_server(answer) as url:
+    with silent_stream(tmp_path) as url:
         player = Player(url)
         written = Written(player, monkeypatch)
         player.start()
@@ -66,7 +75,6 @@ def test_stream_that_falls_silent_does_not_hold_up_close(
         began = time.monotonic()
         player.close(0.2)
         took = time.monotonic() - began
-        go_on.set()
 
     assert took < 4
     assert "FFmpeg still waits" in caplog.text
@@ -76,18 +84,10 @@ def test_stream_that_falls_silent_breaks_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("gst_signalling_sync.webrtc.media.playing.media_input.READ_SECONDS", 0.5)
-    content = write_file(tmp_path / "film.ts", seconds=3, audio=None).read_bytes()
-    go_on = threading.Event()
-
-    def answer(stream: Chunks) -> None:
-        stream.write(content)
-        go_on.wait(SECONDS)
-
-    with http_server(answer) as url:
+    with silent_stream(tmp_path) as url:
         player = Player(url)
         with playing(player), pytest.raises(MediaError, match="broke off: nothing came in time"):
             player.wait(SECONDS)
-        go_on.set()
 
 
 def test_pipe_is_shown_as_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

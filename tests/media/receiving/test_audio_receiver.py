@@ -78,21 +78,6 @@ class Robot:
 
 
 @pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    loop = LoopThread("test")
-    yield loop
-    loop.close()
-
-
-@pytest.fixture
-def callbacks() -> Iterator[Callbacks]:
-    callbacks = Callbacks("test")
-    callbacks.open()
-    yield callbacks
-    callbacks.close(SECONDS)
-
-
-@pytest.fixture
 def make_robot(loop: LoopThread, callbacks: Callbacks) -> Iterator[Callable[[str], Robot]]:
     robots: list[Robot] = []
 
@@ -109,12 +94,6 @@ def make_robot(loop: LoopThread, callbacks: Callbacks) -> Iterator[Callable[[str
 @pytest.fixture
 def robot(make_robot: Callable[[str], Robot]) -> Robot:
     return make_robot("opus")
-
-
-@pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(8) as pool:
-        yield pool
 
 
 @pytest.mark.parametrize("codec", RATES)

@@ -37,13 +37,6 @@ UNIX_EPOCH_IN_NTP = 2_208_988_800
 
 
 @pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    loop = LoopThread("test")
-    yield loop
-    loop.close()
-
-
-@pytest.fixture
 def video(loop: LoopThread) -> Iterator[Received]:
     received = Received(loop, "video", ["VP8", "H264"])
     yield received

@@ -75,21 +75,6 @@ class Camera:
 
 
 @pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    loop = LoopThread("test")
-    yield loop
-    loop.close()
-
-
-@pytest.fixture
-def callbacks() -> Iterator[Callbacks]:
-    callbacks = Callbacks("test")
-    callbacks.open()
-    yield callbacks
-    callbacks.close(SECONDS)
-
-
-@pytest.fixture
 def make_camera(loop: LoopThread, callbacks: Callbacks) -> Iterator[Callable[[str], Camera]]:
     cameras: list[Camera] = []
 
@@ -106,12 +91,6 @@ def make_camera(loop: LoopThread, callbacks: Callbacks) -> Iterator[Callable[[st
 @pytest.fixture
 def camera(make_camera: Callable[[str], Camera]) -> Camera:
     return make_camera("VP8")
-
-
-@pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(8) as pool:
-        yield pool
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])

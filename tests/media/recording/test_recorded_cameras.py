@@ -18,6 +18,7 @@ from gst_signalling_sync import Producer, Session, SignallingServer, TrackNotFou
 from gst_signalling_sync.webrtc.media.pictures import to_array
 
 from ...figures import Figures
+from ...helpers.background import running_beside
 from ...helpers.filming import humming
 from ...helpers.media import number_in, numbered_frame
 from ...helpers.waiting import wait_until
@@ -36,13 +37,8 @@ def filming(source: VideoSource) -> Iterator[None]:
             captured = time.monotonic()
             source.write(numbered_frame(round((captured - BEGAN) * 1000)), captured=captured)
 
-    thread = threading.Thread(target=film)
-    thread.start()
-    try:
+    with running_beside(film, stop):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 @contextmanager

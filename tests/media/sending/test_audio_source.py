@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import av
@@ -61,13 +61,6 @@ def _decode(packets: list[EncodedFrame]) -> np.ndarray[Any, np.dtype[np.int16]]:
     decoder.sample_rate = 48000
     frames = [frame for packet in packets for frame in decoder.decode(av.Packet(packet.data))]
     return np.concatenate([frame.to_ndarray().reshape(-1, 2) for frame in frames]).astype(np.int16)
-
-
-@pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    thread = LoopThread("test")
-    yield thread
-    thread.close()
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(48000, 1), (48000, 2), (16000, 1), (44100, 2), (8000, 1)])

@@ -26,13 +26,6 @@ from ...helpers.watcher import Watcher
 
 
 @pytest.fixture
-def loop() -> Iterator[LoopThread]:
-    thread = LoopThread("test")
-    yield thread
-    thread.close()
-
-
-@pytest.fixture
 def source(monkeypatch: pytest.MonkeyPatch) -> Iterator[VideoSource]:
     """A source that repeats its frame only for a new sink, however long a test is delayed."""
     monkeypatch.setattr(video_source, "_REPEAT_SECONDS", 60.0)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import struct
 import time
 from http import HTTPStatus
 
 import pytest
-import websocket
 
 from gst_signalling_sync import (
     ConnectionLost,
@@ -27,16 +25,6 @@ from ...helpers.waiting import Heard, wait_until
 from .admissions import comes_in, reload, status_of
 
 
-def close_code_of(peer: RawPeer) -> int:
-    """The code with which the server closes a connection, after any other messages."""
-    while True:
-        frame = peer.socket.recv_frame()
-        if frame.opcode == websocket.ABNF.OPCODE_CLOSE:
-            code: int = struct.unpack("!H", frame.data[:2])[0]
-            peer.vanish()
-            return code
-
-
 def test_peer_whose_token_expires_is_told_with_its_sessions() -> None:
     grants = {"short": Grant(subject="short", expires=time.time() + 1.5), "long": Grant(subject="long")}
     with SignallingServer(port=0, tokens=grants) as server:
@@ -46,7 +34,8 @@ def test_peer_whose_token_expires_is_told_with_its_sessions() -> None:
 
         ended = {"type": "endSession", "sessionId": session_id, "mark": "expired"}
         assert consumer.receive() == ended
-        assert close_code_of(consumer) == 3000
+        assert consumer.close_code() == 3000
+        consumer.vanish()
         assert robot.receive() == ended
         assert robot.hears_nothing()
         assert list(server.peers) == [robot.id]
@@ -81,7 +70,8 @@ def test_token_that_the_file_does_not_have_any_more_ends_its_peers(
         tokens.remove("revoked")
         server.reload()
 
-        assert close_code_of(peer) == 3000
+        assert peer.close_code() == 3000
+        peer.vanish()
         assert stays.hears_nothing()
         assert status_of(server, **bearer(revoked)) == HTTPStatus.FORBIDDEN
         assert server.refusals["revoked"] == 1
@@ -104,7 +94,8 @@ def test_entry_that_changed_ends_its_peers_where_it_lets_them_do_something_else(
         assert peer.hears_nothing()
         peer.close()
     else:
-        assert close_code_of(peer) == 3000
+        assert peer.close_code() == 3000
+        peer.vanish()
         peer_with(server, token).close()
 
 

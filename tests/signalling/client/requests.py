@@ -1,16 +1,10 @@
-"""The requests of a client, and its id."""
+"""The requests of a client that wait for an answer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from gst_signalling_sync import SignallingClient
-
-
-def id_of(client: SignallingClient) -> str:
-    assert client.peer_id is not None
-    return client.peer_id
-
 
 REQUESTS: dict[str, Callable[[SignallingClient, float], object]] = {
     "listing the producers": lambda client, timeout: client.list_producers(timeout=timeout),

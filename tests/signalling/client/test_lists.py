@@ -18,7 +18,7 @@ from gst_signalling_sync import (
 from gst_signalling_sync.protocol.messages import Peer
 
 from ...helpers.hostile import Conversation, signalling_server
-from .requests import id_of
+from ...helpers.peer_ids import id_of
 
 
 def test_lists_of_an_empty_server(client: SignallingClient) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -36,6 +37,18 @@ INTERRUPTED = """
 """
 
 
+def assert_interrupted_at_once(process: subprocess.Popen[str], waiting: threading.Event) -> None:
+    """Interrupt a program by Ctrl-C once its server says that it waits."""
+    assert waiting.wait(SECONDS)
+    wait_until_blocked(process)
+    begin = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    output, complaints = exit_of(process)
+
+    assert (process.returncode, output, complaints) == (0, "interrupted\n", "")
+    assert time.monotonic() - begin < 4
+
+
 @pytest.mark.parametrize("call", ["client.connect()", "with client: client.list_producers()"])
 def test_interrupt_ends_a_blocking_call_at_once(call: str) -> None:
     waiting = threading.Event()
@@ -49,14 +62,7 @@ def test_interrupt_ends_a_blocking_call_at_once(call: str) -> None:
         server.hold()
 
     with signalling_server(keep_waiting) as uri, start_script(INTERRUPTED.format(call=call), uri) as process:
-        assert waiting.wait(SECONDS)
-        wait_until_blocked(process)
-        begin = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        output, complaints = exit_of(process)
-
-    assert (process.returncode, output, complaints) == (0, "interrupted\n", "")
-    assert time.monotonic() - begin < 4
+        assert_interrupted_at_once(process, waiting)
 
 
 def test_interrupt_ends_the_handshake_at_once() -> None:
@@ -71,14 +77,7 @@ def test_interrupt_ends_the_handshake_at_once() -> None:
         tcp_server(accept_only) as uri,
         start_script(INTERRUPTED.format(call="client.connect()"), uri) as process,
     ):
-        assert waiting.wait(SECONDS)
-        wait_until_blocked(process)
-        begin = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        output, complaints = exit_of(process)
-
-    assert (process.returncode, output, complaints) == (0, "interrupted\n", "")
-    assert time.monotonic() - begin < 4
+        assert_interrupted_at_once(process, waiting)
 
 
 # Fork

@@ -9,8 +9,8 @@ import pytest
 from gst_signalling_sync import PeerNotFound, ProtocolError, ServerError, SignallingClient, SignallingServer
 from gst_signalling_sync.protocol.messages import SdpType
 
+from ...helpers.peer_ids import id_of
 from ...helpers.waiting import Heard
-from .requests import id_of
 
 
 def test_session_is_requested_of_the_producer(producer: SignallingClient, client: SignallingClient) -> None:

@@ -9,8 +9,8 @@ import pytest
 from gst_signalling_sync import PeerNotFound, SignallingClient
 from gst_signalling_sync.protocol.messages import Peer, Role
 
+from ...helpers.peer_ids import id_of
 from ...helpers.waiting import Heard
-from .requests import id_of
 
 SECONDS = 10.0
 

@@ -10,7 +10,7 @@ import pytest
 from gst_signalling_sync import ProtocolError, ServerError, SignallingClient
 from gst_signalling_sync.protocol.messages import Peer
 
-from .requests import id_of
+from ...helpers.peer_ids import id_of
 
 
 def test_status_is_seen_by_others(client: SignallingClient, other: SignallingClient) -> None:

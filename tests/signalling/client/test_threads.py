@@ -12,8 +12,8 @@ import pytest
 from gst_signalling_sync import ConnectionLost, PeerNotFound, ServerError, SignallingClient, SignallingServer
 from gst_signalling_sync.protocol.messages import Peer
 
+from ...helpers.peer_ids import id_of
 from ...helpers.waiting import Heard
-from .requests import id_of
 
 SECONDS = 10.0
 
