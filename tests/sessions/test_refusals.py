@@ -104,7 +104,7 @@ def test_session_that_comes_while_the_producer_is_being_closed_is_refused(embedd
                 assert "being closed" in ended.next()["error"]
                 assert not closing.done()
             closing.result(20)
-    assert robot._sessions == {}
+    assert robot.sessions == []
 
 
 def test_interrupted_start_session_ends_the_session(embedded_server: SignallingServer) -> None:
