@@ -21,7 +21,7 @@ SECONDS = 10.0
         frame(FIN | 0x3, b"reserved"),
         frame(FIN | 0x40 | TEXT, b"compressed"),
         frame(FIN | CONTINUATION, b"of nothing"),
-        frame(TEXT, b"begun") + frame(FIN | TEXT, b"anew"),
+        frame(TEXT, b"begun") + frame(FIN | TEXT, b"again"),
         frame(PING, b"in parts"),
         frame(FIN | PING, b"x" * 200),
         frame(FIN | CLOSE, b"\x03"),

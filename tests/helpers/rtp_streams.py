@@ -25,7 +25,7 @@ RTX_PAYLOAD_TYPES: Final = {"VP8": 97, "H264": 99}
 
 _START_CODE: Final = b"\0\0\0\1"
 _SPS: Final = b"\x67parameters of the sequence"
-_PPS: Final = b"\x68of the picture"
+_PPS: Final = b"\x68of the frame"
 
 
 @dataclass(frozen=True)

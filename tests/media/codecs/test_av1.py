@@ -142,7 +142,7 @@ def test_numbers_of_variable_length(value: int) -> None:
 def test_first_packet_and_keyframes_are_known(payload: bytes, begins: bool, keyframe: bool, frame: bool) -> None:
     fragment = AV1.parse(payload)
 
-    assert (fragment.begins, fragment.leads, fragment.keyframe, fragment.frame) == (begins, begins, keyframe, frame)
+    assert (fragment.begins, fragment.leads, fragment.keyframe, fragment.picture) == (begins, begins, keyframe, frame)
 
 
 # Transmission

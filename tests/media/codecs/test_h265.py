@@ -125,7 +125,7 @@ def test_first_packet_and_keyframes_are_known(
     (payload,) = packed(units, 1100, first_order=0 if codec is ORDERED else None)
     fragment = codec.parse(payload)
 
-    assert (fragment.begins, fragment.leads, fragment.keyframe, fragment.frame) == (begins, leads, keyframe, frame)
+    assert (fragment.begins, fragment.leads, fragment.keyframe, fragment.picture) == (begins, leads, keyframe, frame)
 
 
 # Transmission

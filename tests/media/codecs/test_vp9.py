@@ -207,7 +207,7 @@ def test_descriptors_of_a_keyframe_and_of_what_follows() -> None:
 # Spatial layers
 
 
-def test_layers_of_a_frame_are_one_superframe() -> None:
+def test_layers_of_a_picture_are_one_superframe() -> None:
     lower, upper = KEYFRAME + b"lower", INTER_FRAME + b"upper" * 100
     way = Way("VP9")
     way.send([[b"\x28\x00\x01" + lower[:10], b"\x24\x00\x01" + lower[10:], b"\x6c\x03\x01" + upper]])
