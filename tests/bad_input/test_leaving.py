@@ -21,9 +21,6 @@ from .villains import end_of, on_request
 SECONDS = 10.0
 
 
-# A producer and a consumer that go on, whatever other peers do
-
-
 LEAVING: dict[str, Callable[[SignallingClient, str], object]] = {
     "ends the session": lambda villain, session_id: villain.end_session(session_id),
     "ends the session with an error": lambda villain, session_id: villain.end_session(session_id, "out of memory"),
@@ -90,9 +87,6 @@ def test_session_that_its_caller_gave_up_is_ended_at_the_other_end(stage: Stage,
         stage.consumer.start_session(villain.peer_id, timeout=0.1)
 
     assert "gave up" in ended.next()["error"]
-
-
-# Hostile session descriptions
 
 
 def test_consumer_that_never_answers_is_given_up_in_time(embedded_server: SignallingServer) -> None:

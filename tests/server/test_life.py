@@ -28,9 +28,6 @@ from .connections import tcp
 SECONDS = 10.0
 
 
-# Life
-
-
 def test_port_0_picks_a_free_port() -> None:
     with SignallingServer(port=0) as server:
         assert server.port > 0
@@ -257,9 +254,6 @@ def test_server_inherited_by_fork_says_so_and_its_close_does_nothing(embedded_se
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     RawPeer(embedded_server.uri).close()
-
-
-# Strangers
 
 
 def copy_of_what_listens(port: int) -> socket.socket:
