@@ -27,6 +27,8 @@ from .recordings import Content, killable_robot
 
 pytestmark = pytest.mark.slow
 
+record_and_snapshot = pytest.mark.parametrize(("command", "file"), [("record", "robot.mp4"), ("snapshot", "robot.png")])
+
 SUFFIXES = ("mp4", "mkv", "webm")
 
 MIN_SECONDS = 1.4
@@ -89,7 +91,7 @@ def test_wrong_suffix_is_told_with_those_there_are() -> None:
     assert ".mp4, .mkv, .webm or .mcap" in CliRunner().invoke(main, ["record", "robot", "drive.avi"]).output
 
 
-@pytest.mark.parametrize(("command", "file"), [("record", "robot.mp4"), ("snapshot", "robot.png")])
+@record_and_snapshot
 def test_absent_directory_exits_with_1_and_one_line(uri: str, command: str, file: str) -> None:
     finished = run(command, "robot", f"/nowhere/at/all/{file}", "--uri", uri)
     assert (finished.returncode, finished.stdout) == (1, "")
@@ -97,6 +99,7 @@ def test_absent_directory_exits_with_1_and_one_line(uri: str, command: str, file
     assert "/nowhere/at/all" in finished.stderr
 
 
+@record_and_snapshot
 def test_unknown_producer_is_told_with_those_there_are(uri: str, command: str, file: str, tmp_path: Path) -> None:
     with Producer(uri, name="other"):
         finished = run(command, "robot", str(tmp_path / file), "--uri", uri)
@@ -106,6 +109,7 @@ def test_unknown_producer_is_told_with_those_there_are(uri: str, command: str, f
     assert not list(tmp_path.iterdir())
 
 
+@record_and_snapshot
 def test_producer_without_tracks_exits_with_1(uri: str, command: str, file: str, tmp_path: Path) -> None:
     with Producer(uri, name="robot") as producer:
         producer.add_channel("words")
@@ -116,6 +120,7 @@ def test_producer_without_tracks_exits_with_1(uri: str, command: str, file: str,
     assert not list(tmp_path.iterdir())
 
 
+@record_and_snapshot
 def test_producer_that_sends_nothing_exits_with_1(uri: str, command: str, file: str, tmp_path: Path) -> None:
     with Producer(uri, name="robot") as producer:
         producer.add_video()

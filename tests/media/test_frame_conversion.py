@@ -134,7 +134,7 @@ def test_a_frame_is_taken_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("picture", "format", "error", "words"),
+    ("frame", "format", "error", "words"),
     [
         (np.zeros((48, 64, 3)), "bgr24", TypeError, "float64"),
         ([[1, 2, 3]], "bgr24", TypeError, "list"),
