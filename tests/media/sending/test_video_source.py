@@ -313,7 +313,7 @@ def test_bad_arguments_are_refused(arguments: dict[str, Any], words: str) -> Non
 
 def test_a_bad_frame_is_refused_and_the_stream_goes_on(source: VideoSource, loop: LoopThread) -> None:
     watcher = Watcher(source, loop)
-    for bad in (np.zeros((48, 64)), np.zeros((0, 0, 3), np.uint8), "picture", None):
+    for bad in (np.zeros((48, 64)), np.zeros((0, 0, 3), np.uint8), "no array", None):
         with pytest.raises((TypeError, ValueError)):
             source.write(bad)
     source.write(numbered_frame(9))
