@@ -9,8 +9,8 @@ import pytest
 
 from gst_signalling_sync import Consumer, Listener, Producer, Session, SessionClosed, SessionLimits, SignallingServer
 
-from ..hostile import Conversation, signalling_server
-from ..waiting import wait_until
+from ..helpers.hostile import Conversation, signalling_server
+from ..helpers.waiting import wait_until
 
 SECONDS = 60.0
 STATUSES = 5_500

@@ -37,7 +37,7 @@ from gst_signalling_sync.webrtc.engine.addresses import LocalAddress
 from gst_signalling_sync.webrtc.engine.ice import IceConnection, IceSettings
 from gst_signalling_sync.webrtc.peer_channels import PeerChannels
 
-from ..waiting import Heard, wait_until
+from ..helpers.waiting import Heard, wait_until
 
 MIB = 2**20
 

@@ -16,9 +16,9 @@ from gst_signalling_sync import DataChannel, Session, SignallingServer, connect
 from gst_signalling_sync.testing.network import SimulatedNetwork
 
 from ..figures import Figures
+from ..helpers.waiting import wait_until
 from ..peers.gst_signalling import find_gst_signalling, gst_producer
 from ..peers.require import require
-from ..waiting import wait_until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
 

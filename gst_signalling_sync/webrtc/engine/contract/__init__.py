@@ -1,8 +1,8 @@
 """What this package relies on in aiortc and aioice beyond their documented API, with advice for updates that change it.
 
-``tests/test_aiortc_contract.py`` reads this. It fails if a name is gone, if a signature or an overridden body has changed, and
-if a private name is used that is not listed. A digest covers the source without comments, blank lines and docstring; the
-failing test prints the new one.
+``tests/engine/test_aiortc_contract.py`` reads this. It fails if a name is gone, if a signature or an overridden body has
+changed, and if a private name is used that is not listed. A digest covers the source without comments, blank lines and
+docstring; the failing test prints the new one.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Data channels: messages, the control channel, broadcasts, and the ages of messages."""
