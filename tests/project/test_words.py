@@ -56,7 +56,10 @@ WORDS = {
 }
 """Patterns of words that are not used, and what to write instead."""
 
-NAMES_OF_PICTURES = {r"(?i)picture(?!type$)": "frame (PictureType is PyAV's)"}
+NAMES_OF_PICTURES = {
+    # PyAV has PictureType, and RFC 7741 picture_id.
+    r"(?i)picture(?!type$|_id$)": "frame",
+}
 
 NAMES = {
     r"^_?(MOST|LEAST)(_|$)": "MAX_, MIN_",

@@ -26,13 +26,13 @@ class Timer(NamedTuple):
         chunk: The chunk to repeat.
         began: When it was sent last, in seconds.
         at: When it is repeated, in seconds.
-        count: Number of its repetitions.
+        repetitions: Number of its repetitions.
     """
 
     chunk: bytes
     began: float
     at: float
-    count: int
+    repetitions: int
 
 
 class ControlBlock:
@@ -107,13 +107,13 @@ class ControlBlock:
         Args:
             repeated: The chunk.
             now: The time, in seconds.
-            count: Number of its repetitions. Defaults to 0.
+            repetitions: Number of its repetitions. Defaults to 0.
         """
         self.timer = Timer(repeated, now, now + self.round_trips.backed_off(count), count)
 
     def on_answer(self, now: float) -> None:
         """Measure the round trip of the timer's chunk, unless it was repeated (Karn's algorithm)."""
-        if self.timer is not None and not self.timer.count:
+        if self.timer is not None and not self.timer.repetitions:
             self.round_trips.measured(now - self.timer.began)
 
     def on_timer(self, timer: Timer, now: float) -> None:
@@ -123,7 +123,7 @@ class ControlBlock:
             timer: The timer, which is due.
             now: The time, in seconds.
         """
-        count = timer.count + 1
+        count = timer.repetitions + 1
         settings = self.settings
         limit = settings.max_init_retransmits if self.state in BEGINNING else settings.max_retransmits
         if limit is not None and count > limit:

@@ -220,4 +220,4 @@ class Initialization:
         if STALE_COOKIE in causes and block.state is State.COOKIE_ECHOED:
             assert block.timer is not None
             block.control.clear()
-            self.begin(now, block.timer.count + 1)
+            self.begin(now, block.timer.repetitions + 1)
