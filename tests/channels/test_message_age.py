@@ -278,10 +278,15 @@ def test_peer_that_was_frozen_is_given_nothing_older(embedded_server: Signalling
     assert peer.expired > 0
 
 
+def messages_sent(channel: DataChannel) -> int:
+    stats = channel.session.stats().values()
+    return next(each["messagesSent"] for each in stats if each.get("label") == channel.label)
+
+
 def replay(peer: Frozen, channel: DataChannel) -> None:
     send_states(channel, 1.0)
     # A freeze between the check of a message's age and the receiver's first line is like one in the receiver itself.
-    wait_until(lambda: len(peer.ages) == channel.stats()["messagesSent"], "all messages are told")
+    wait_until(lambda: len(peer.ages) == messages_sent(channel), "all messages are told")
     peer.freeze()
     send_states(channel, FROZEN_SECONDS)
     woken = time.monotonic()
