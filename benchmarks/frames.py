@@ -21,14 +21,14 @@ from rich.table import Table
 from benchmarks.video.scene import Scene
 from gst_signalling_sync.webrtc.media.codecs import DEFAULT_VIDEO, VIDEO
 from gst_signalling_sync.webrtc.media.encoded_frame import VIDEO_CLOCK_RATE
-from gst_signalling_sync.webrtc.media.pictures import to_frame, to_yuv420p
+from gst_signalling_sync.webrtc.media.frame_conversion import to_frame, to_yuv420p
 from gst_signalling_sync.webrtc.media.sending.video_encoder import VideoEncoder, default_bitrate
 
 __all__ = ["FramesResult", "print_frames", "run"]
 
 SIZES: Final = ((640, 480), (1280, 720))
 _FPS: Final = 30
-_PICTURES: Final = 30
+_ARRAYS: Final = 30
 _SETTLING: Final = 30
 _SRTP_KEY_BYTES: Final = 30
 _RTP_HEADER: Final = bytes([0x80, 97, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
@@ -80,10 +80,10 @@ def print_frames(console: Console, result: FramesResult) -> None:
 
 def _measure(result: FramesResult, size: tuple[int, int], frames: int) -> None:
     scene = Scene(*size, "bgr24")
-    pictures = [scene.take().copy() for _ in range(_PICTURES)]
+    arrays = [scene.take().copy() for _ in range(_ARRAYS)]
     reformatter = VideoReformatter()
-    result.add(size, "copy the array", _cost(lambda n: to_frame(pictures[n]), frames))
-    written = [to_frame(picture) for picture in pictures]
+    result.add(size, "copy the array", _cost(lambda n: to_frame(arrays[n]), frames))
+    written = [to_frame(array) for array in arrays]
     result.add(size, "convert it to yuv420p", _cost(lambda n: to_yuv420p(written[n], reformatter), frames))
     converted = [to_yuv420p(frame, VideoReformatter()) for frame in written]
     bitrate = default_bitrate(*size, _FPS)
@@ -97,7 +97,7 @@ def _measure(result: FramesResult, size: tuple[int, int], frames: int) -> None:
             encoded.extend(each.data for each in made)  # noqa: B023
 
         result.add(size, f"encode it in {codec}", _cost(encode, frames))
-        sent = encoded[-_PICTURES:]
+        sent = encoded[-_ARRAYS:]
         result.add(size, f"pack it, {codec}", _cost(lambda n: pack(sent[n]), frames))  # noqa: B023
         payloads = [pack(data) for data in sent]
         srtp = Session(Policy(bytes(_SRTP_KEY_BYTES), ssrc_type=Policy.SSRC_ANY_OUTBOUND))
@@ -114,8 +114,8 @@ def _measure(result: FramesResult, size: tuple[int, int], frames: int) -> None:
 def _cost(step: Callable[[int], object], frames: int) -> float:
     """Microseconds per frame that a step takes on this thread and on the threads that work for it."""
     for number in range(_SETTLING):
-        step(number % _PICTURES)
+        step(number % _ARRAYS)
     started = time.process_time()
     for number in range(frames):
-        step(number % _PICTURES)
+        step(number % _ARRAYS)
     return (time.process_time() - started) / frames * 1e6

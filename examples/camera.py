@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from gst_signalling_sync import Producer
 
-Picture = NDArray[np.uint8]
+Frame = NDArray[np.uint8]
 
 FPS = 30
 
 
-def camera(number: int) -> Iterator[Picture]:
+def camera(number: int) -> Iterator[Frame]:
     """Yield the frames of a camera as OpenCV reads them: ``(height, width, 3)`` in BGR. Ends where there is no camera."""
     try:
         import cv2  # type: ignore[import-not-found,unused-ignore]
@@ -39,18 +39,18 @@ def camera(number: int) -> Iterator[Picture]:
             yield read[1]
     finally:
         capture.release()
-    print(f"no picture from camera {number}", flush=True)
+    print(f"no frame from camera {number}", flush=True)
 
 
-def moving_square(width: int = 640, height: int = 480, side: int = 80) -> Iterator[Picture]:
+def moving_square(width: int = 640, height: int = 480, side: int = 80) -> Iterator[Frame]:
     """Yield frames with a yellow square that circles on blue, in real time."""
     for number in range(10**9):
-        picture = np.full((height, width, 3), (160, 80, 0), np.uint8)
+        frame = np.full((height, width, 3), (160, 80, 0), np.uint8)
         angle = number / FPS
         left = round((width - side) * (1 + np.cos(angle)) / 2)
         top = round((height - side) * (1 + np.sin(angle)) / 2)
-        picture[top : top + side, left : left + side] = (0, 220, 255)
-        yield picture
+        frame[top : top + side, left : left + side] = (0, 220, 255)
+        yield frame
         time.sleep(1 / FPS)
 
 
@@ -66,11 +66,11 @@ def main() -> None:
     video = producer.add_video(fps=FPS)
     with contextlib.suppress(KeyboardInterrupt), producer:
         print(f"serving as {options.name!r} at {producer.uri}", flush=True)
-        for picture in camera(options.camera):
-            video.write(picture)
+        for frame in camera(options.camera):
+            video.write(frame)
         print("showing a square that moves", flush=True)
-        for picture in moving_square():
-            video.write(picture)
+        for frame in moving_square():
+            video.write(frame)
 
 
 if __name__ == "__main__":

@@ -43,19 +43,19 @@ def speak(write: Callable[[NDArray[np.float64]], None], frequency: float, ended:
         samples += BLOCK
 
 
-def loudest_frequency(sound: NDArray[np.int16]) -> float:
-    """The strongest frequency, in Hz, of sound with the shape ``(samples, channels)``."""
-    spectrum = np.abs(np.fft.rfft(sound.mean(axis=1) * np.hanning(len(sound))))
-    return float(spectrum[1:].argmax() + 1) * RATE / len(sound)
+def loudest_frequency(samples: NDArray[np.int16]) -> float:
+    """The strongest frequency, in Hz, of audio with the shape ``(samples, channels)``."""
+    spectrum = np.abs(np.fft.rfft(samples.mean(axis=1) * np.hanning(len(samples))))
+    return float(spectrum[1:].argmax() + 1) * RATE / len(samples)
 
 
 def listen(session: Session) -> None:
     """Print twice a second what is heard, until the other end ends the session."""
     print(f"talking to {session.peer_id}", flush=True)
     while True:
-        sound = session.audio.read(HEARD)
-        loudness = np.sqrt(np.mean(np.square(sound / 32768)))
-        heard = f"{loudest_frequency(sound):.0f} Hz" if loudness > 0.001 else "silence"
+        samples = session.audio.read(HEARD)
+        loudness = np.sqrt(np.mean(np.square(samples / 32768)))
+        heard = f"{loudest_frequency(samples):.0f} Hz" if loudness > 0.001 else "silence"
         print(f"hears {heard}, loudness {loudness:.3f}", flush=True)
 
 

@@ -44,13 +44,13 @@ def main() -> None:
         motion: list[float] = []
         since = time.monotonic()
         # A loop that is slower than the camera gets fewer frames, and never an old one.
-        for picture in session.video:
-            grey = picture[::STEP, ::STEP].mean(axis=2).astype(np.int16)
+        for frame in session.video:
+            grey = frame[::STEP, ::STEP].mean(axis=2).astype(np.int16)
             motion.append(moved(before, grey))
             before = grey
             elapsed = time.monotonic() - since
             if elapsed >= 1:
-                height, width, _ = picture.shape
+                height, width, _ = frame.shape
                 print(
                     f"{len(motion) / elapsed:.1f} fps of {width}x{height},"
                     f" brightness {grey.mean():.0f}, motion {100 * np.mean(motion):.1f} %",

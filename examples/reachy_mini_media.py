@@ -49,8 +49,8 @@ class ReachyMiniMedia:
         """The sound that has come since the last call, ``(samples, 2)``; None: no sound has come."""
         if self._session is None:
             return None
-        sound = self._session.audio.read_available(rate=self.SAMPLE_RATE, channels=self.CHANNELS, dtype="float32")
-        return sound if len(sound) else None
+        samples = self._session.audio.read_available(rate=self.SAMPLE_RATE, channels=self.CHANNELS, dtype="float32")
+        return samples if len(samples) else None
 
     def push_audio_sample(self, data: NDArray[np.float32]) -> None:
         """Have the robot play sound of the shape ``(samples,)`` or ``(samples, 2)``."""

@@ -32,10 +32,10 @@ def main() -> None:
         with contextlib.suppress(KeyboardInterrupt), session.record(options.path) as recorder:
             end = time.monotonic() + options.seconds
             while recorder.state == "recording" and time.monotonic() < end:
-                print(f"{recorder.seconds:.1f} s, {recorder.frames} pictures", flush=True)
+                print(f"{recorder.seconds:.1f} s, {recorder.frames} frames", flush=True)
                 time.sleep(min(PERIOD, max(0.0, end - time.monotonic())))
         kinds = f", re-encoded: {', '.join(recorder.transcodes)}" if recorder.transcodes else ""
-        print(f"{recorder.path}: {recorder.seconds:.1f} s, {recorder.frames} pictures, {recorder.size} bytes{kinds}")
+        print(f"{recorder.path}: {recorder.seconds:.1f} s, {recorder.frames} frames, {recorder.size} bytes{kinds}")
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def checked_token(token: Any) -> str:
         raise TypeError(f"a token must be a string, not {type(token).__name__}")
     if not _TOKEN.fullmatch(token):
         raise ValueError(
-            "a token must consist of printable ASCII characters without spaces; was a line's end left on it?"
+            "a token must be printable ASCII characters without spaces; strip the line end if it was read from a file"
         )
     return token
 

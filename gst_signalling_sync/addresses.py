@@ -38,7 +38,7 @@ def address_uri(host: str, port: int) -> str:
         ValueError: The port is out of range, or the host is neither a name nor an address.
     """
     if not 0 < port < 2**16:
-        raise ValueError(f"port must be in 1..65535, not {port!r}")
+        raise ValueError(f"port must be from 1 to 65535, not {port!r}")
     bare = host.removeprefix("[").removesuffix("]")
     shown = f"[{bare}]" if ":" in bare else bare
     uri = f"ws://{shown}:{port}"
@@ -119,5 +119,7 @@ def _credentials(parts: SplitResult, problem: str) -> tuple[str, str] | None:
         return None
     user, password = unquote(parts.username), unquote(parts.password or "")
     if ":" in user or any(not char.isprintable() for char in user + password):
-        raise ValueError(f"{problem}: Basic credentials cannot hold its user or password (RFC 7617 section 2)")
+        raise ValueError(
+            f"{problem}: a user must have no colon, and a password no control character (RFC 7617 section 2)"
+        )
     return (user, password) if user or password else None

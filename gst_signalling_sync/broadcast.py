@@ -126,7 +126,7 @@ class BroadcastChannel:
     def _send_to_one(self, session: LiveSession, message: Message, size: int, deadline: Deadline) -> None:
         # In this order: a session is closed first, and then no longer the producer's.
         if not self._owns(session) and session.state != "closed":
-            raise ValueError(f"{session.named} is not one of this producer's")
+            raise ValueError(f"session must be one of this producer's, not {session.named}")
         try:
             if session.state == "closed":
                 raise session.closed_error()

@@ -9,7 +9,8 @@ from typing import Any, Final
 from .directory import Difference, Directory
 from .endpoint import Endpoint, resolve_endpoint
 from .errors import ConnectionLost, PeerNotFound, ServerError, SessionClosed
-from .ice_options import GivenServers, IceOptions
+from .ice_options import IceOptions
+from .ice_servers import GivenServers
 from .lifecycle import RoleState, StateChange
 from .protocol.backoff import DEFAULT_RETRY, Retry
 from .protocol.messages import Event, IceMessage, Peer, PeerStatusChanged, Role, SessionStarted

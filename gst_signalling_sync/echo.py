@@ -67,7 +67,7 @@ class Echo:
         channel.message.connect(self._send_back, thread=ECHO_THREAD)
 
     def _send_back(self, channel: DataChannel, data: str | bytes) -> None:
-        if self._bucket is not None and not self._bucket.take(len(data) + _MESSAGE_COST, clock.now()):
+        if self._bucket is not None and not self._bucket.try_spend(len(data) + _MESSAGE_COST, clock.now()):
             self._met.note("echo_bytes")
             return
         try:

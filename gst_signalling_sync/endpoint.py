@@ -119,7 +119,7 @@ class Endpoint:
         insecure: bool = False,
         proxy: str | None = None,
     ) -> None:
-        given = _text_or_none("uri", uri) or os.environ.get(URI_VARIABLE) or DEFAULT_URI
+        given = _string_or_none("uri", uri) or os.environ.get(URI_VARIABLE) or DEFAULT_URI
         parts, credentials = split_address(given)
         own_headers = _checked_headers(headers)
         has_own_authorization = any(name.lower() == "authorization" for name, _ in own_headers)
@@ -135,7 +135,7 @@ class Endpoint:
         is_gstreamer = parts.scheme.startswith("gstwebrtc")
         netloc = parts.netloc.rpartition("@")[2]
         query = "" if is_gstreamer else parts.query
-        proxy_uri, shown_proxy = checked_proxy(_text_or_none("proxy", proxy))
+        proxy_uri, shown_proxy = checked_proxy(_string_or_none("proxy", proxy))
         request_uri = urlunsplit((SCHEMES[parts.scheme], netloc, parts.path, query, ""))
         self._set(
             _access=Access(request_uri, credentials, token, own_headers, proxy_uri),
@@ -240,7 +240,7 @@ def resolve_endpoint(uri: str | Endpoint | None = None, host: str | None = None,
     return Endpoint(address_uri(host or "127.0.0.1", DEFAULT_PORT if port is None else port))
 
 
-def _text_or_none(name: str, value: Any) -> str | None:
+def _string_or_none(name: str, value: Any) -> str | None:
     if value is not None and not isinstance(value, str):
         raise TypeError(f"{name} must be a string, not {type(value).__name__}")
     return value

@@ -127,7 +127,10 @@ class Listener(RoleObject):
         if self._told is None and self._callbacks.is_full:
             before = self._directory.producers
             if self._callbacks.post_behind_all(self._catch_up):
-                logger.warning("%s: statuses are not told one by one any more: the receivers take too long", self)
+                logger.warning(
+                    "%s: the receivers are too slow for every change of status; some are merged",
+                    self,
+                )
                 self._met.note("callbacks")
                 self._told = before
         return self._told is None

@@ -12,7 +12,8 @@ from .broadcast import BroadcastChannel
 from .echo import ECHO_THREAD, Echo, is_echo, refuse_echo
 from .endpoint import Endpoint
 from .errors import ConnectionLost, SessionClosed
-from .ice_options import GivenServers, IceOptions
+from .ice_options import IceOptions
+from .ice_servers import GivenServers
 from .protocol.backoff import DEFAULT_RETRY, Retry
 from .protocol.messages import Event, IceMessage, Role, SessionRequested
 from .protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
@@ -156,7 +157,7 @@ class Producer(SessionRole):
         self._owner.check()
         options = ChannelOptions(label, ordered, max_retransmits, max_packet_life_time, protocol, max_age, dated)
         if any(channel.label == label for channel in self._channels):
-            raise ValueError(f"there is a channel {label!r} already")
+            raise ValueError(f"label must be that of no other channel of this producer, not {label!r} again")
         channel = BroadcastChannel(options, self._open_sessions, self._owns, self._timeout)
         self._channels.append(channel)
         for session in self._open_sessions():
@@ -200,7 +201,7 @@ class Producer(SessionRole):
         deadline = self._deadline(timeout)
         client = self._registered_client(deadline, f"starting a session with consumer {consumer_id}")
         session = client.start_session_with(
-            consumer_id, None, lambda event: self._take(consumer_id, event.session_id, ours=True), deadline
+            consumer_id, None, lambda event: self._add_session(consumer_id, event.session_id, ours=True), deadline
         )
         return session_of(self._await_connected(session, deadline, lambda: self._begin(session)))
 
@@ -212,7 +213,7 @@ class Producer(SessionRole):
 
     def _begin_requested(self, request: SessionRequest, early: list[IceMessage]) -> None:
         try:
-            session = self._take(request.peer_id, request.session_id)
+            session = self._add_session(request.peer_id, request.session_id)
         except ConnectionLost as error:
             logger.info("refused session %s: %s", request.session_id, error)
             self._requests.ended(request.session_id)
@@ -223,7 +224,7 @@ class Producer(SessionRole):
         offer = request.offer if isinstance(request, SessionRequested) else None
         self._begin(session, offer, self._timeout)
 
-    def _take(self, peer_id: str, session_id: str, ours: bool = False) -> LiveSession:
+    def _add_session(self, peer_id: str, session_id: str, ours: bool = False) -> LiveSession:
         """Make a session, and register it before any later message for it is handled."""
         session = self._new_session(peer_id)
         self._register(session, session_id, ours)
@@ -303,7 +304,7 @@ def _named_meta(name: str | None, meta: Any) -> Any:
     if meta is None:
         return {"name": name}
     if not isinstance(meta, dict):
-        raise ValueError(f"with a name, meta must be an object (a dict) that the name goes into, not {meta!r:.100}")
+        raise ValueError(f"meta must be a dict where a name is given, which goes into it, not {meta!r:.100}")
     if meta.get("name", name) != name:
-        raise ValueError(f"the name is {name!r}, and in meta it is {meta['name']!r:.100}: give one of them")
+        raise ValueError(f"name must be the one in meta, {meta['name']!r:.100}, not {name!r}; give only one of them")
     return {**meta, "name": name}

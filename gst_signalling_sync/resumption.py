@@ -98,7 +98,7 @@ class Resumption:
         try:
             thread.start()
         except RuntimeError:
-            logger.exception("%s cannot be resumed: there are no more threads", self._session.named)
+            logger.exception("%s cannot be resumed: the system has no more threads", self._session.named)
             return False
         return True
 

@@ -8,18 +8,17 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from .endpoint import Endpoint, resolve_endpoint
-from .errors import ConnectError, ConnectionLost, ProtocolError, WaitTimeout
+from .errors import ConnectError, ConnectionLost, WaitTimeout
 from .lifecycle import Attempt, Life, RoleState, StateChange
 from .limit_counts import LimitCounts
 from .protocol.backoff import DEFAULT_RETRY, Retry
 from .protocol.messages import Event, Peer, Role
 from .protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
+from .role_connection import RoleConnection
 from .role_thread import RoleThread
 from .signalling import DEFAULT_TIMEOUT
-from .signalling.resumption_key import ResumptionKey
 from .signalling.role_client import RoleClient
 from .signals import Signal
-from .threads import clock
 from .threads.at_exit import CLOSED_FIRST
 from .threads.callbacks import Callbacks
 from .threads.native import check_native
@@ -33,9 +32,6 @@ _ATTEMPT_SECONDS: Final = 5.0
 
 _GRACE_SECONDS: Final = 2.0
 """Seconds that the end, and a callback that runs then, may take beyond the timeout of `close`."""
-
-_REFUSALS: Final = (401, 403)
-"""HTTP statuses by which a server refuses credentials. A later attempt may succeed only if it has another token."""
 
 
 class RoleObject:
@@ -82,11 +78,15 @@ class RoleObject:
             Life(retry, random.random, _ATTEMPT_SECONDS),
             _RoleWork(self),
         )
-        # A role that does not connect again has no key, so that the server forgets it at once.
-        self._resumption_key = None if retry is None else ResumptionKey()
-        # The newest connection, and the one that is being made. Both are written by the role's own thread.
-        self._signalling: RoleClient | None = None
-        self._connecting: RoleClient | None = None
+        self._connection = RoleConnection(
+            self._endpoint,
+            self._timeout,
+            self._callbacks,
+            on_event=self._on_event,
+            on_registered=self._on_registered,
+            on_failed=self._on_lost,
+            resumes=retry is not None,
+        )
         self.state_changed = Signal("The state changed: ``(role, state, error)``, with the reason where there is one.")
         self.connection_lost = Signal(
             "The signalling connection was lost: ``(role, error)``; once per loss. Sessions that are connected go on."
@@ -119,7 +119,7 @@ class RoleObject:
 
         Each connection has another id, unless this library's server resumes the peer within its lease.
         """
-        client = self._signalling
+        client = self._connection.client
         if client is None or not self._owner.is_here:
             return None
         # A callback for a message of a new connection may run before the role is registered.
@@ -181,8 +181,8 @@ class RoleObject:
         in_callback = self._callbacks.is_current
         if not self._life.close(deadline, in_callback, self._ending_seconds):
             raise WaitTimeout(
-                f"closing the {self._kind} of {self.uri}: its end was not complete {deadline} and {self._ending_seconds:g} s"
-                " later. It goes on; something blocks the event loop, or the network does not take what is to be sent."
+                f"closing the {self._kind} of {self.uri}: not finished within {deadline}, nor {self._ending_seconds:g} s later;"
+                " it continues. Something blocks the event loop, or the network is too slow for the queued messages."
             )
         if not in_callback:
             self._callbacks.join(max(_GRACE_SECONDS / 2, deadline.remaining()))
@@ -235,7 +235,7 @@ class RoleObject:
             ConnectionLost: There is no connection.
         """
         self._owner.check()
-        client = self._signalling
+        client = self._connection.client
         if client is None:
             raise ConnectionLost(f"the {self._kind} is not started: use it in a `with` statement, or call start()")
         return client
@@ -254,45 +254,15 @@ class RoleObject:
 
     def _connect(self, attempt: Attempt) -> None:
         self._open()
-        self._drop_client(Deadline(0.0))
-        deadline = Deadline(max(0.0, attempt.until - clock.now()))
-        client = RoleClient(
-            self._endpoint,
-            timeout=self._timeout,
-            callbacks=self._callbacks,
-            on_event=self._on_event,
-            on_lost=partial(self._life.lost, attempt),
-            resumption_key=self._resumption_key,
-        )
-        self._signalling = self._connecting = client
-        try:
-            client.connect(deadline.remaining())
-            # A resumed peer is registered already, but the key that it showed is spent only once the server has heard it.
-            if self._roles or self.meta is not None or client.is_resumed:
-                client.register(self._roles, self.meta, self._on_registered, deadline)
-        except Exception as error:
-            self._on_lost(error)
-            if client.is_resumed and not client.is_given_up:
-                # A closed connection would end the sessions, which the next attempt resumes.
-                client.break_off()
-            self._drop_client(Deadline(1.0))
-            raise
-        finally:
-            self._connecting = None
+        self._connection.connect(attempt, self._roles, self.meta, partial(self._life.lost, attempt))
 
     def _end(self, deadline: Deadline, is_wanted: bool) -> None:
         if is_wanted:
             self._release(deadline)
         self._end_sessions(deadline)
-        self._drop_client(Deadline(max(1.0, deadline.remaining())))
-        if self._resumption_key is not None:
-            self._resumption_key.forget()
+        self._connection.drop(Deadline(max(1.0, deadline.remaining())))
+        self._connection.forget_key()
         self._shut(deadline)
-
-    def _drop_client(self, deadline: Deadline) -> None:
-        client, self._signalling = self._signalling, None
-        if client is not None:
-            client.close(deadline.remaining())
 
     def _open(self) -> None:
         """Acquire the resources that the role needs until it is closed; idempotent."""
@@ -349,8 +319,7 @@ class _RoleWork:
         self._role._connect(attempt)
 
     def interrupt(self) -> None:
-        if (client := self._role._connecting) is not None:
-            client.give_up()
+        self._role._connection.interrupt()
 
     def end(self, deadline: Deadline, is_wanted: bool) -> None:
         self._role._end(deadline, is_wanted)
@@ -359,7 +328,4 @@ class _RoleWork:
         self._role._on_change(change)
 
     def is_final(self, error: Exception) -> bool:
-        if isinstance(error, ConnectError) and error.status in _REFUSALS:
-            return not callable(self._role._endpoint.token)
-        # Every server refuses such a registration.
-        return isinstance(error, ProtocolError)
+        return self._role._connection.is_final(error)

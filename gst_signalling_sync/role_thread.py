@@ -123,7 +123,7 @@ class RoleThread:
                 self._wait_registered(registrations, deadline, "starting")
             except BaseException:
                 if begins and self._life.registrations == registrations:
-                    self._take_back_start()
+                    self._undo_start()
                 raise
 
     def wait_registered(self, deadline: Deadline, doing: str) -> None:
@@ -236,7 +236,7 @@ class RoleThread:
             self._tell()
             raise
 
-    def _take_back_start(self) -> None:
+    def _undo_start(self) -> None:
         """Undo a `start` whose caller does not wait any longer; returns soon, since the reason may be Ctrl-C."""
         if self._life.state is RoleState.CONNECTING:
             self._ending = Deadline(0.0)

@@ -277,6 +277,6 @@ class SessionRequests:
 
     def _note(self, now: float, what: str) -> None:
         self._refused += 1
-        if self._lines.take(1, now):
+        if self._lines.try_spend(1, now):
             logger.warning("%s: %s (%d since the last such line)", self._named, what, self._refused)
             self._refused = 0

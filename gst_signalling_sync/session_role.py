@@ -13,7 +13,8 @@ from weakref import WeakSet
 
 from .endpoint import Endpoint
 from .errors import ConnectionLost, SessionClosed, SignallingError, TracksFixed, WaitTimeout
-from .ice_options import GivenServers, IceOptions, resolve_ice
+from .ice_options import IceOptions, resolve_ice
+from .ice_servers import GivenServers
 from .lifecycle import Attempt, RoleState, StateChange
 from .limit_counts import LimitCounts
 from .protocol.backoff import Retry

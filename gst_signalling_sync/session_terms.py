@@ -28,7 +28,7 @@ class SessionTerms:
     def __post_init__(self) -> None:
         if self.offer and self.tracks.has_names:
             raise ValueError(
-                "offer=True: tracks are taken by their names from the producer's offer; give True or False"
+                "video and audio must be True or False with offer=True, not names, which only a producer's offer tells"
             )
 
 

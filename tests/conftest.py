@@ -1,4 +1,4 @@
-"""Fixtures for all tests: both signalling servers, and checks of what a test leaves behind."""
+"""Fixtures for all tests: both signalling servers, a loop, callbacks, and checks of what a test leaves behind."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from gst_signalling_sync.server import SignallingServer
+from gst_signalling_sync.threads.callbacks import Callbacks
 from gst_signalling_sync.threads.loop_thread import LoopThread
 
 from .peers.reference import ReferenceServer, run_reference_server
@@ -21,6 +22,7 @@ from .peers.reference import ReferenceServer, run_reference_server
 pytest_plugins = ["tests.running", "tests.figures"]
 
 LEAK_SECONDS = 5.0
+CLOSE_SECONDS = 10.0
 
 
 @pytest.fixture
@@ -42,6 +44,23 @@ def signalling_uri(request: pytest.FixtureRequest) -> str:
     """The URI of a new signalling server: once of the embedded one, once of the reference one."""
     server: SignallingServer | ReferenceServer = request.getfixturevalue(f"{request.param}_server")
     return server.uri
+
+
+@pytest.fixture
+def loop() -> Iterator[LoopThread]:
+    """An event loop on a thread of its own."""
+    loop = LoopThread("test")
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def callbacks() -> Iterator[Callbacks]:
+    """The threads on which receivers are called."""
+    callbacks = Callbacks("test")
+    callbacks.open()
+    yield callbacks
+    callbacks.close(CLOSE_SECONDS)
 
 
 @pytest.fixture

@@ -47,7 +47,6 @@ class Contestant:
         name: Its name in the report.
         module: The module's name in `benchmarks.contestants`.
         event_loop: Its `$GST_SIGNALLING_EVENT_LOOP`.
-        sctp: Its `$GST_SIGNALLING_SCTP`.
         environment: The virtual environment of ``.ci/peers`` in which it runs; empty: this one.
         uses_signalling: Whether its ends meet on a signalling server. If not, one end connects to the other.
     """
@@ -55,7 +54,6 @@ class Contestant:
     name: str
     module: str
     event_loop: str = ""
-    sctp: str = ""
     environment: str = ""
     uses_signalling: bool = False
 
@@ -72,14 +70,11 @@ class Contestant:
     @property
     def variables(self) -> dict[str, str]:
         """The environment variables of both ends."""
-        return {"GST_SIGNALLING_EVENT_LOOP": self.event_loop, "GST_SIGNALLING_SCTP": self.sctp}
+        return {"GST_SIGNALLING_EVENT_LOOP": self.event_loop}
 
 
-LIBRARY_UVLOOP: Final = Contestant("this library, uvloop", "library", "uvloop", "own", uses_signalling=True)
-LIBRARY_AIORTC: Final = Contestant(
-    "this library, aiortc's SCTP, uvloop", "library", "uvloop", "aiortc", uses_signalling=True
-)
-LIBRARY_ASYNCIO: Final = Contestant("this library, asyncio", "library", "asyncio", "own", uses_signalling=True)
+LIBRARY_UVLOOP: Final = Contestant("this library, uvloop", "library", "uvloop", uses_signalling=True)
+LIBRARY_ASYNCIO: Final = Contestant("this library, asyncio", "library", "asyncio", uses_signalling=True)
 AIORTC_UVLOOP: Final = Contestant("bare aiortc, uvloop", "aiortc_bare", "uvloop")
 AIORTC_ASYNCIO: Final = Contestant("bare aiortc, asyncio", "aiortc_bare", "asyncio")
 GST_SIGNALLING: Final = Contestant(
@@ -90,7 +85,6 @@ LIBDATACHANNEL: Final = Contestant("libdatachannel-py 2026.1.0", "libdatachannel
 
 CONTESTANTS: Final = (
     LIBRARY_UVLOOP,
-    LIBRARY_AIORTC,
     GST_SIGNALLING,
     WRTC,
     LIBDATACHANNEL,
@@ -122,7 +116,7 @@ class Comparison:
 
 
 def _comparisons() -> Iterator[Comparison]:
-    library, before, gst, wrtc = LIBRARY_UVLOOP.name, LIBRARY_AIORTC.name, GST_SIGNALLING.name, WRTC.name
+    library, gst, wrtc = LIBRARY_UVLOOP.name, GST_SIGNALLING.name, WRTC.name
     yield Comparison("first_message_ms", library, gst, at_most=0.5)
     yield Comparison("round_trip_p50_us", library, gst, at_most=1.0)
     yield Comparison("round_trip_p50_us", library, wrtc, at_most=1.3)
@@ -131,13 +125,7 @@ def _comparisons() -> Iterator[Comparison]:
     yield Comparison("flood_per_s", library, gst)
     yield Comparison("bulk_mb_per_s", library, gst, at_least=1.0)
     yield Comparison("bulk_mb_per_s", library, wrtc)
-    for metric in METRICS:
-        if metric.endswith("_s"):
-            yield Comparison(metric, library, before, at_least=1.0)
-        else:
-            yield Comparison(metric, library, before, at_most=1.0)
     for metric in CPU_METRICS:
-        yield Comparison(metric, library, before, at_most=0.5 if metric.startswith("paced") else None)
         yield Comparison(metric, library, gst)
         yield Comparison(metric, library, wrtc)
     for ours, bare in ((LIBRARY_UVLOOP, AIORTC_UVLOOP), (LIBRARY_ASYNCIO, AIORTC_ASYNCIO)):

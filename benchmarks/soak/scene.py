@@ -76,11 +76,11 @@ def _flash(video: VideoSource, stop: threading.Event) -> None:
     noise = np.random.default_rng(1)
     due = time.monotonic()
     while not stop.wait(max(0.0, due - time.monotonic())):
-        picture = (bright if _is_on(due) else dark).copy()
+        frame = (bright if _is_on(due) else dark).copy()
         # Noise gives the encoder something to do.
         left = int(due * 200) % (_SHAPE[1] - 80)
-        picture[200:280, left : left + 80] = noise.integers(0, 256, (80, 80, 3), np.uint8)
-        video.write(picture)
+        frame[200:280, left : left + 80] = noise.integers(0, 256, (80, 80, 3), np.uint8)
+        video.write(frame)
         due += 1 / _FRAMES_PER_SECOND
 
 
@@ -89,8 +89,8 @@ def _beep(audio: AudioSource, stop: threading.Event) -> None:
     block = round(_BLOCK_SECONDS * _RATE)
     while not stop.wait(max(0.0, (position + block) / _RATE - time.monotonic())):
         moments = (position + np.arange(block)) / _RATE
-        sound = np.sin(2 * np.pi * 1000 * moments) * 12_000 * (moments % 1.0 < _SIGNAL_SECONDS)
-        audio.write(sound.astype(np.int16))
+        samples = np.sin(2 * np.pi * 1000 * moments) * 12_000 * (moments % 1.0 < _SIGNAL_SECONDS)
+        audio.write(samples.astype(np.int16))
         position += block
 
 

@@ -101,7 +101,7 @@ class Consumer:
     def _is_receiving(self) -> bool:
         if self.frames is None or self.frames.count < FRAMES_TO_START:
             return False
-        return self.viewer is None or self.viewer.has_picture
+        return self.viewer is None or self.viewer.has_frame
 
     def _request_keyframe(self, source: int) -> None:
         assert self._receiver is not None

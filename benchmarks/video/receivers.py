@@ -115,7 +115,7 @@ class Viewer:
         self._frames.put((frame, source))
 
     @property
-    def has_picture(self) -> bool:
+    def has_frame(self) -> bool:
         """Whether a frame was decoded and its timestamp read."""
         return any(latency is not None for _, latency in self._seen[:])
 
@@ -143,15 +143,15 @@ class Viewer:
             frame, source = item
             started = started or _is_keyframe(frame)
             if started:
-                for picture in decoder.decode(av.Packet(frame)):
-                    self._look_at(picture)
+                for decoded in decoder.decode(av.Packet(frame)):
+                    self._look_at(decoded)
             elif time.monotonic() >= next_request:
                 next_request = time.monotonic() + KEYFRAME_REQUEST_SECONDS
                 self._request_keyframe(source)
 
-    def _look_at(self, picture: av.VideoFrame) -> None:
+    def _look_at(self, frame: av.VideoFrame) -> None:
         decoded = time.monotonic()
-        drawn = read_timestamp(picture.to_ndarray()[: picture.height])
+        drawn = read_timestamp(frame.to_ndarray()[: frame.height])
         self._seen.append((decoded, None if drawn is None else decoded - drawn))
 
 

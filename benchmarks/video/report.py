@@ -18,7 +18,7 @@ __all__ = ["print_video", "video_json"]
 
 _EXPLANATION: Final = (
     "CPU: user and system time of the producer's process alone. fps: complete frames of a consumer; the slowest of all"
-    " rounds, and the median. Latency: from the time drawn into a picture, just before the contestant is given it, until"
+    " rounds, and the median. Latency: from the time drawn into a frame, just before the contestant is given it, until"
     " it is decoded at one of the consumers. Loop late: a loop at 500 Hz in a thread of the producer's process, whose own"
     " time is not counted as CPU; the maximum of all rounds. kbit/s: RTP payload that a consumer got. The consumers are"
     " aiortc's connections in two processes, and count frames without decoding them, but for the one where latency is"
@@ -79,7 +79,7 @@ def print_video(console: Console, result: VideoResult) -> None:
         console.print(findings)
     unreadable = sum(each.viewer.unreadable for each in result.streams)
     if unreadable:
-        console.print(f"pictures whose timestamp could not be read: {unreadable}", style="yellow")
+        console.print(f"frames whose timestamp could not be read: {unreadable}", style="yellow")
     for what in result.missing:
         console.print(f"missing: {what}", style="yellow")
 

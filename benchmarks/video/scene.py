@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from benchmarks.video.workload import VideoWorkload
 
-__all__ = ["Picture", "PictureFormat", "Scene", "live_pictures", "read_timestamp"]
+__all__ = ["Frame", "FrameFormat", "Scene", "live_frames", "read_timestamp"]
 
-Picture = NDArray[np.uint8]
-PictureFormat = Literal["bgr24", "yuv420p"]
+Frame = NDArray[np.uint8]
+FrameFormat = Literal["bgr24", "yuv420p"]
 
 _VIEWS: Final = 30
 _SWING: Final = 8
@@ -42,41 +42,41 @@ class Scene:
     Args:
         width: Width in pixels, even.
         height: Height in pixels, even.
-        picture_format: Format of the arrays: ``bgr24`` is ``(height, width, 3)``, ``yuv420p`` is ``(height * 3 / 2, width)``.
+        frame_format: Format of the arrays: ``bgr24`` is ``(height, width, 3)``, ``yuv420p`` is ``(height * 3 / 2, width)``.
     """
 
-    def __init__(self, width: int, height: int, picture_format: PictureFormat) -> None:
+    def __init__(self, width: int, height: int, frame_format: FrameFormat) -> None:
         panorama = _panorama(width + 2 * _SWING, height + 2 * _SWING)
         views = _views(width, height)
-        if picture_format == "bgr24":
-            pictures = [panorama[rows, columns].copy() for rows, columns in views]
+        if frame_format == "bgr24":
+            frames = [panorama[rows, columns].copy() for rows, columns in views]
         else:
             planes = _yuv_planes(panorama)
-            pictures = [_yuv_picture(planes, rows, columns) for rows, columns in views]
-        self._pictures = itertools.cycle(pictures)
+            frames = [_yuv_frame(planes, rows, columns) for rows, columns in views]
+        self._frames = itertools.cycle(frames)
 
-    def take(self) -> Picture:
+    def take(self) -> Frame:
         """The next frame, with the current time drawn into it.
 
         Returns:
             An array that is reused one second later.
         """
-        picture = next(self._pictures)
-        _draw_timestamp(picture, time.monotonic_ns() // 1000)
-        return picture
+        frame = next(self._frames)
+        _draw_timestamp(frame, time.monotonic_ns() // 1000)
+        return frame
 
 
-def live_pictures(workload: VideoWorkload, picture_format: PictureFormat) -> Iterator[Picture]:
+def live_frames(workload: VideoWorkload, frame_format: FrameFormat) -> Iterator[Frame]:
     """Yield frames as a camera gives them, each when it is due.
 
     Args:
         workload: The size and frame rate.
-        picture_format: Format of the arrays.
+        frame_format: Format of the arrays.
 
     Yields:
         Arrays as from `Scene.take`, forever.
     """
-    scene = Scene(workload.width, workload.height, picture_format)
+    scene = Scene(workload.width, workload.height, frame_format)
     started = time.monotonic()
     for number in itertools.count():
         time.sleep(max(0.0, started + number / workload.fps - time.monotonic()))
@@ -99,11 +99,11 @@ def read_timestamp(luma: NDArray[Any]) -> float | None:
     return int.from_bytes(bytes(content), "big") / 1e6 if check == _check_of(content) else None
 
 
-def _draw_timestamp(picture: Picture, microseconds: int) -> None:
+def _draw_timestamp(frame: Frame, microseconds: int) -> None:
     content = microseconds.to_bytes(_BYTES - 1, "big")
     bits = np.unpackbits(np.frombuffer(content + bytes([_check_of(content)]), np.uint8)).reshape(_BYTES, _COLUMNS)
     squares = np.repeat(np.repeat(bits * np.uint8(255), _SQUARE, axis=0), _SQUARE, axis=1)
-    picture[:_HEIGHT, :_WIDTH] = squares if picture.ndim == 2 else squares[:, :, np.newaxis]
+    frame[:_HEIGHT, :_WIDTH] = squares if frame.ndim == 2 else squares[:, :, np.newaxis]
 
 
 def _check_of(content: bytes | list[int]) -> int:
@@ -124,7 +124,7 @@ def _views(width: int, height: int) -> list[tuple[slice, slice]]:
     ]
 
 
-def _panorama(width: int, height: int) -> Picture:
+def _panorama(width: int, height: int) -> Frame:
     """Waves of many lengths and directions in each colour, and fine grain: edges and texture everywhere."""
     random = np.random.default_rng(1)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -136,11 +136,11 @@ def _panorama(width: int, height: int) -> Picture:
             colour += np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / wavelength + phase) * 18
         colours.append(colour)
     grain = random.normal(0, 2, (height, width)).astype(np.float32)
-    panorama: Picture = np.clip(np.stack(colours, axis=2) + grain[:, :, np.newaxis] + 128, 0, 255).astype(np.uint8)
+    panorama: Frame = np.clip(np.stack(colours, axis=2) + grain[:, :, np.newaxis] + 128, 0, 255).astype(np.uint8)
     return panorama
 
 
-def _yuv_planes(bgr: Picture) -> tuple[Picture, Picture, Picture]:
+def _yuv_planes(bgr: Frame) -> tuple[Frame, Frame, Frame]:
     """Planes in BT.601 limited range, with chroma of 2x2 pixels each."""
     blue, green, red = (bgr[:, :, index].astype(np.float32) for index in range(3))
     y = 16 + 0.257 * red + 0.504 * green + 0.098 * blue
@@ -149,7 +149,7 @@ def _yuv_planes(bgr: Picture) -> tuple[Picture, Picture, Picture]:
     return y.astype(np.uint8), u[::2, ::2].astype(np.uint8), v[::2, ::2].astype(np.uint8)
 
 
-def _yuv_picture(planes: tuple[Picture, Picture, Picture], rows: slice, columns: slice) -> Picture:
+def _yuv_frame(planes: tuple[Frame, Frame, Frame], rows: slice, columns: slice) -> Frame:
     y, u, v = planes
     half_rows, half_columns = (slice(part.start // 2, part.stop // 2) for part in (rows, columns))
     width = columns.stop - columns.start

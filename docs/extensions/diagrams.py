@@ -17,7 +17,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from gst_signalling_sync.lifecycle import TRANSITIONS as OF_ROLES
 from gst_signalling_sync.webrtc.session_state import TRANSITIONS as OF_SESSIONS
-from tests.layers import imports_within, layers_of_imports
+from tests.project.layers import imports_within, layers_of_imports
 
 WIDTH: Final = 112
 HEIGHT: Final = 34

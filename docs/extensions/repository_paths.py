@@ -1,4 +1,4 @@
-"""A literal that looks like a path of the repository, such as ``tests/test_fork.py``, must be there; else a warning.
+"""A literal that looks like a path of the repository, such as ``tests/threads/test_fork.py``, must be there; else a warning.
 
 One of a page of this site, or of a program of ``examples/``, leads to it.
 """

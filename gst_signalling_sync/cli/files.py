@@ -30,7 +30,7 @@ class MediaFile(click.Path):
         file = Path(os.fsdecode(super().convert(value, parameter, context)))
         if file.suffix.lower() not in self._suffixes:
             *others, last = self._suffixes
-            self.fail(f"the name of {str(file)!r} must end in {', '.join(others)} or {last}.", parameter, context)
+            self.fail(f"the name must end in {', '.join(others)} or {last}, not {str(file)!r}.", parameter, context)
         return file
 
 

@@ -125,10 +125,10 @@ def files_of_all(videos: Sequence[str], audios: Sequence[str]) -> list[tuple[str
     """
     others = [name for name in audios if name not in videos]
     first = next((name for name in videos if name not in audios), None)
-    sounds = {name: name for name in videos if name in audios}
+    audio_of = {name: name for name in videos if name in audios}
     if first is not None and others:
-        sounds[first] = others.pop(0)
-    return [*((name, sounds.get(name)) for name in videos), *((None, name) for name in others)]
+        audio_of[first] = others.pop(0)
+    return [*((name, audio_of.get(name)) for name in videos), *((None, name) for name in others)]
 
 
 def _named_after(file: Path, track: str) -> Path:

@@ -102,5 +102,5 @@ def _token(file: str) -> str | Callable[[], str]:
     except UnicodeDecodeError:
         raise click.UsageError(f"--token-file {file}: the token must be ASCII") from None
     if is_empty:
-        raise click.UsageError(f"--token-file {file}: the file must hold a token, and is empty")
+        raise click.UsageError(f"--token-file {file}: the file must hold a token, not be empty")
     return read

@@ -120,7 +120,7 @@ class SessionAdmission:
         if requests is None:
             bucket.spend(1, now)
             return True
-        return bucket.take(1, now)
+        return bucket.try_spend(1, now)
 
     def ask(self, session_id: str, peer_id: str, now: float, interrupted: int = 0) -> Refusal | None:
         """Add a request of a peer that `may_ask`.

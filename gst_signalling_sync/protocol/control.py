@@ -179,8 +179,8 @@ def serialise_control(message: ControlMessage) -> str:
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode(errors="replace")) > MAX_CONTROL_BYTES:
         raise ProtocolError(
-            f"a {fields['type']} of {len(text)} characters is too large for the in-band channel, which takes"
-            f" {MAX_CONTROL_BYTES} bytes"
+            f"a control message must have at most {MAX_CONTROL_BYTES} bytes, not the {len(text)} characters of this"
+            f" {fields['type']}"
         )
     return text
 
@@ -251,7 +251,7 @@ def _parse_paused(fields: Mapping[str, Any]) -> Paused:
     if not isinstance(mids, list) or not all(isinstance(mid, str) and len(mid) <= _MAX_MID_CHARACTERS for mid in mids):
         raise ProtocolError(f"'mids' must be a list of identifiers of media sections, not {mids!r:.100}")
     if len(mids) > _MAX_TRACKS:
-        raise ProtocolError(f"{len(mids)} media sections are said to be paused, more than {_MAX_TRACKS}")
+        raise ProtocolError(f"'mids' must hold at most {_MAX_TRACKS} identifiers, not {len(mids)}")
     return Paused(frozenset(mids))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
-__all__ = ["Rate", "ServerLimits"]
+__all__ = ["Rate", "ServerLimits", "check_positive"]
 
 _KIB: Final = 2**10
 _MIB: Final = 2**20
@@ -123,14 +123,27 @@ class ServerLimits:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            if value is None and field.name in _REQUIRED:
+            if field.name in _REQUIRED and getattr(self, field.name) is None:
                 raise ValueError(f"{field.name} must be a number, not None")
-            if isinstance(value, int | float) and not value > 0:
-                raise ValueError(f"{field.name} must be positive, not {value!r}")
+        check_positive(self)
 
     @classmethod
     def unlimited(cls) -> Self:
         """No limits but those of one handshake and one message, for servers whose peers are all trusted."""
         optional: dict[str, Any] = {field.name: None for field in fields(cls) if field.name not in _REQUIRED}
         return cls(**optional)
+
+
+def check_positive(limits: Any) -> None:
+    """Check that each limit that is a number is positive.
+
+    Args:
+        limits: A dataclass of limits.
+
+    Raises:
+        ValueError: One is not.
+    """
+    for field in fields(limits):
+        value = getattr(limits, field.name)
+        if isinstance(value, int | float) and not value > 0:
+            raise ValueError(f"{field.name} must be positive, not {value!r}")

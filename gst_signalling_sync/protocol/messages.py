@@ -19,6 +19,7 @@ __all__ = [
     "IceMessage",
     "ListConsumers",
     "ListProducers",
+    "Outgoing",
     "Peer",
     "PeerAway",
     "PeerBack",
@@ -264,3 +265,6 @@ Event = (
     | ConsumerList
     | Error
 )
+
+Outgoing = list[tuple[str, Event]]
+"""Messages of the server to send, in this order, each with the id of the peer it is for."""

@@ -34,10 +34,10 @@ def check_meta(meta: Any) -> int:
     level = [meta]
     for _ in range(META_DEPTH):
         if any(isinstance(item, int) and abs(item) > _MAX_INTEGER for item in level):
-            raise ValueError("meta must not hold integers of more than 1023 bits")
+            raise ValueError("meta must hold integers of at most 1023 bits, not longer ones")
         level = [child for item in level for child in _children(item)]
     if level:
-        raise ValueError(f"meta must be nested at most {META_DEPTH} deep")
+        raise ValueError(f"meta must be nested at most {META_DEPTH} deep, not deeper")
     try:
         size = len(json.dumps(meta, allow_nan=False, ensure_ascii=False).encode())
     except (TypeError, ValueError) as error:

@@ -33,11 +33,11 @@ class TokenBucket:
 
     @property
     def full_at(self) -> float:
-        """The time, in seconds, at which the bucket is full again if nothing more is taken."""
+        """The time, in seconds, at which the bucket is full again if nothing more is spent."""
         return self._full_at
 
     def spend(self, amount: float, now: float) -> float:
-        """Take from the bucket, even more than it holds.
+        """Spend from the bucket, even more than it holds.
 
         Args:
             amount: How much.
@@ -49,8 +49,8 @@ class TokenBucket:
         self._full_at, wait = _spent(self._rate, self._full_at, amount, now)
         return wait
 
-    def take(self, amount: float, now: float) -> bool:
-        """Take from the bucket if it holds enough.
+    def try_spend(self, amount: float, now: float) -> bool:
+        """Spend from the bucket if it holds enough.
 
         Args:
             amount: How much.
@@ -66,7 +66,7 @@ class TokenBucket:
         return True
 
     def give_back(self, amount: float) -> None:
-        """Put back what was taken."""
+        """Return what was spent."""
         self._full_at -= amount / self._rate.per_second
 
     def wait(self, amount: float, now: float) -> float:

@@ -8,33 +8,7 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from ..errors import ProtocolError
-from .messages import (
-    ConsumerList,
-    EndSession,
-    EndSessionV1_1,
-    Error,
-    Event,
-    IceMessage,
-    ListConsumers,
-    ListProducers,
-    Peer,
-    PeerAway,
-    PeerBack,
-    PeerStatusChanged,
-    ProducerList,
-    ProtocolVersion,
-    Relayed,
-    Request,
-    Role,
-    SdpMessage,
-    SdpType,
-    SessionRequested,
-    SessionStarted,
-    SetPeerStatus,
-    SetProtocolVersion,
-    StartSession,
-    Welcome,
-)
+from . import messages
 
 __all__ = ["parse_event", "parse_request"]
 
@@ -44,7 +18,7 @@ Parsed = TypeVar("Parsed")
 _QUOTED_CHARACTERS: Final = 200
 
 
-def parse_request(text: str | bytes) -> Request:
+def parse_request(text: str | bytes) -> messages.Request:
     """Parse a message of a peer to the server.
 
     Args:
@@ -59,7 +33,7 @@ def parse_request(text: str | bytes) -> Request:
     return _parse(text, _REQUEST_PARSERS)
 
 
-def parse_event(text: str | bytes) -> Event:
+def parse_event(text: str | bytes) -> messages.Event:
     """Parse a message of the server to a peer.
 
     Args:
@@ -143,7 +117,11 @@ def _array(fields: JsonObject, key: str) -> list[Any]:
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
-_NOUNS: Final[Mapping[type[StrEnum], str]] = {ProtocolVersion: "version", Role: "a role", SdpType: "type"}
+_NOUNS: Final[Mapping[type[StrEnum], str]] = {
+    messages.ProtocolVersion: "version",
+    messages.Role: "a role",
+    messages.SdpType: "type",
+}
 """How errors name the fields with a choice."""
 
 
@@ -155,19 +133,19 @@ def _choice(kind: type[_Choice], value: Any) -> _Choice:
         raise ProtocolError(f"{_NOUNS[kind]} must be one of {allowed}, not {value!r:.100}") from None
 
 
-def _roles(fields: JsonObject) -> tuple[Role, ...]:
+def _roles(fields: JsonObject) -> tuple[messages.Role, ...]:
     roles = _array(fields, "roles")
-    if len(roles) > len(Role):
-        raise ProtocolError(f"field 'roles' must hold at most {len(Role)} roles, not {len(roles)}")
-    return tuple(_choice(Role, role) for role in roles)
+    if len(roles) > len(messages.Role):
+        raise ProtocolError(f"field 'roles' must hold at most {len(messages.Role)} roles, not {len(roles)}")
+    return tuple(_choice(messages.Role, role) for role in roles)
 
 
-def _peers(fields: JsonObject, key: str) -> tuple[Peer, ...]:
+def _peers(fields: JsonObject, key: str) -> tuple[messages.Peer, ...]:
     peers = []
     for item in _array(fields, key):
         if not isinstance(item, dict):
             raise ProtocolError(f"field {key!r} must hold objects, not {item!r:.100}")
-        peers.append(Peer(_string(item, "id"), item.get("meta")))
+        peers.append(messages.Peer(_string(item, "id"), item.get("meta")))
     return tuple(peers)
 
 
@@ -184,54 +162,56 @@ def _line_index(fields: JsonObject) -> int:
     return value
 
 
-def _relayed(fields: JsonObject) -> Relayed:
+def _relayed(fields: JsonObject) -> messages.Relayed:
     session_id = _string(fields, "sessionId")
     if ("sdp" in fields) == ("ice" in fields):
         raise ProtocolError("there must be exactly one of the fields 'sdp' and 'ice'")
     if "sdp" in fields:
         sdp = _object(fields, "sdp")
-        return SdpMessage(session_id, _choice(SdpType, sdp.get("type")), _string(sdp, "sdp"))
+        return messages.SdpMessage(session_id, _choice(messages.SdpType, sdp.get("type")), _string(sdp, "sdp"))
     ice = _object(fields, "ice")
-    return IceMessage(session_id, _string(ice, "candidate"), _line_index(ice))
+    return messages.IceMessage(session_id, _string(ice, "candidate"), _line_index(ice))
 
 
-def _end_session(fields: JsonObject) -> EndSession:
-    return EndSession(_string(fields, "sessionId"), _optional_string(fields, "mark"))
+def _end_session(fields: JsonObject) -> messages.EndSession:
+    return messages.EndSession(_string(fields, "sessionId"), _optional_string(fields, "mark"))
 
 
-def _end_session_v1_1(fields: JsonObject) -> EndSessionV1_1:
-    return EndSessionV1_1(
+def _end_session_v1_1(fields: JsonObject) -> messages.EndSessionV1_1:
+    return messages.EndSessionV1_1(
         _string(fields, "sessionId"), _optional_string(fields, "error"), _optional_string(fields, "mark")
     )
 
 
-_REQUEST_PARSERS: Final[Mapping[str, Callable[[JsonObject], Request]]] = {
-    "setProtocolVersion": lambda fields: SetProtocolVersion(_choice(ProtocolVersion, fields.get("version"))),
-    "setPeerStatus": lambda fields: SetPeerStatus(_roles(fields), fields.get("meta")),
-    "startSession": lambda fields: StartSession(_string(fields, "peerId"), _optional_string(fields, "offer")),
+_REQUEST_PARSERS: Final[Mapping[str, Callable[[JsonObject], messages.Request]]] = {
+    "setProtocolVersion": lambda fields: messages.SetProtocolVersion(
+        _choice(messages.ProtocolVersion, fields.get("version"))
+    ),
+    "setPeerStatus": lambda fields: messages.SetPeerStatus(_roles(fields), fields.get("meta")),
+    "startSession": lambda fields: messages.StartSession(_string(fields, "peerId"), _optional_string(fields, "offer")),
     "endSession": _end_session,
     "endSessionV1_1": _end_session_v1_1,
     "peer": _relayed,
-    "list": lambda fields: ListProducers(),
-    "listConsumers": lambda fields: ListConsumers(),
+    "list": lambda fields: messages.ListProducers(),
+    "listConsumers": lambda fields: messages.ListConsumers(),
 }
 
 
-_EVENT_PARSERS: Final[Mapping[str, Callable[[JsonObject], Event]]] = {
-    "welcome": lambda fields: Welcome(_string(fields, "peerId"), _kept_sessions(fields)),
-    "peerStatusChanged": lambda fields: PeerStatusChanged(
+_EVENT_PARSERS: Final[Mapping[str, Callable[[JsonObject], messages.Event]]] = {
+    "welcome": lambda fields: messages.Welcome(_string(fields, "peerId"), _kept_sessions(fields)),
+    "peerStatusChanged": lambda fields: messages.PeerStatusChanged(
         _string(fields, "peerId"), _roles(fields), fields.get("meta")
     ),
-    "sessionStarted": lambda fields: SessionStarted(_string(fields, "peerId"), _string(fields, "sessionId")),
-    "startSession": lambda fields: SessionRequested(
+    "sessionStarted": lambda fields: messages.SessionStarted(_string(fields, "peerId"), _string(fields, "sessionId")),
+    "startSession": lambda fields: messages.SessionRequested(
         _string(fields, "peerId"), _string(fields, "sessionId"), _optional_string(fields, "offer")
     ),
-    "peerAway": lambda fields: PeerAway(_string(fields, "sessionId")),
-    "peerBack": lambda fields: PeerBack(_string(fields, "sessionId")),
+    "peerAway": lambda fields: messages.PeerAway(_string(fields, "sessionId")),
+    "peerBack": lambda fields: messages.PeerBack(_string(fields, "sessionId")),
     "endSession": _end_session,
     "endSessionV1_1": _end_session_v1_1,
     "peer": _relayed,
-    "list": lambda fields: ProducerList(_peers(fields, "producers")),
-    "listConsumers": lambda fields: ConsumerList(_peers(fields, "consumers")),
-    "error": lambda fields: Error(_string(fields, "details")),
+    "list": lambda fields: messages.ProducerList(_peers(fields, "producers")),
+    "listConsumers": lambda fields: messages.ConsumerList(_peers(fields, "consumers")),
+    "error": lambda fields: messages.Error(_string(fields, "details")),
 }

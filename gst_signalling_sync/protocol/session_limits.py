@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
-from .limits import Rate
+from .limits import Rate, check_positive
 
 __all__ = ["DEFAULT_SESSION_LIMITS", "SessionLimits"]
 
@@ -67,10 +67,7 @@ class SessionLimits:
     echo_bytes: Rate | None = Rate(_MIB, burst=4 * _MIB)
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, int | float) and not value > 0:
-                raise ValueError(f"{field.name} must be positive, not {value!r}")
+        check_positive(self)
 
     @classmethod
     def unlimited(cls) -> Self:

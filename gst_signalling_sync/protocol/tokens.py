@@ -148,7 +148,9 @@ def _parsed(subject: str, entry: Any) -> tuple[list[str], Grant]:
         raise ValueError("there must be either hash or token, not both or neither")
     if isinstance(expires := fields.get("expires"), datetime.datetime):
         if expires.tzinfo is None:
-            raise ValueError("expires must have an offset from UTC, such as 2027-01-31T12:00:00Z")
+            raise ValueError(
+                f"expires must have an offset from UTC, such as 2027-01-31T12:00:00Z, not {expires.isoformat()}"
+            )
         fields["expires"] = expires.timestamp()
     digests = [_hash_of_written(token)] if token is not None else _checked_hashes(digests)
     return digests, grant_of(subject, fields)

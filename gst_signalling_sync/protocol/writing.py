@@ -7,30 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from ..errors import ProtocolError
-from .messages import (
-    ConsumerList,
-    EndSession,
-    EndSessionV1_1,
-    Error,
-    Event,
-    IceMessage,
-    ListConsumers,
-    ListProducers,
-    Peer,
-    PeerAway,
-    PeerBack,
-    PeerStatusChanged,
-    ProducerList,
-    Relayed,
-    Request,
-    SdpMessage,
-    SessionRequested,
-    SessionStarted,
-    SetPeerStatus,
-    SetProtocolVersion,
-    StartSession,
-    Welcome,
-)
+from . import messages
 from .meta import check_meta
 
 __all__ = ["join_list", "serialise_event", "serialise_peer", "serialise_request"]
@@ -38,7 +15,7 @@ __all__ = ["join_list", "serialise_event", "serialise_peer", "serialise_request"
 JsonObject = dict[str, Any]
 
 
-def serialise_request(request: Request) -> str:
+def serialise_request(request: messages.Request) -> str:
     """Serialise a message of a peer to the server.
 
     Args:
@@ -51,25 +28,25 @@ def serialise_request(request: Request) -> str:
         ProtocolError: `meta` is not a JSON value that other peers can read.
     """
     match request:
-        case SetProtocolVersion(version):
+        case messages.SetProtocolVersion(version):
             return _dump("setProtocolVersion", version=version)
-        case SetPeerStatus(roles, meta):
+        case messages.SetPeerStatus(roles, meta):
             try:
                 check_meta(meta)
             except ValueError as error:
                 raise ProtocolError(f"cannot send 'setPeerStatus': {error}") from None
             return _dump("setPeerStatus", roles=roles, meta=meta)
-        case StartSession(peer_id, offer):
+        case messages.StartSession(peer_id, offer):
             return _dump("startSession", peerId=peer_id, offer=offer)
-        case ListProducers():
+        case messages.ListProducers():
             return _dump("list")
-        case ListConsumers():
+        case messages.ListConsumers():
             return _dump("listConsumers")
         case _:
             return _EVENT_WRITERS[type(request)](request)
 
 
-def serialise_event(event: Event) -> str:
+def serialise_event(event: messages.Event) -> str:
     """Serialise a message of the server to a peer.
 
     Args:
@@ -84,7 +61,7 @@ def serialise_event(event: Event) -> str:
     return _EVENT_WRITERS[type(event)](event)
 
 
-def serialise_peer(peer: Peer) -> str:
+def serialise_peer(peer: messages.Peer) -> str:
     """Serialise a peer as an element of a list, for `join_list`.
 
     Args:
@@ -104,7 +81,7 @@ def serialise_peer(peer: Peer) -> str:
     return text
 
 
-def join_list(event: ProducerList | ConsumerList, peers: Iterable[str]) -> str:
+def join_list(event: messages.ProducerList | messages.ConsumerList, peers: Iterable[str]) -> str:
     """Serialise a list of peers that were serialised one by one.
 
     Args:
@@ -114,7 +91,7 @@ def join_list(event: ProducerList | ConsumerList, peers: Iterable[str]) -> str:
     Returns:
         One WebSocket text frame.
     """
-    type_, key = ("list", "producers") if isinstance(event, ProducerList) else ("listConsumers", "consumers")
+    type_, key = ("list", "producers") if isinstance(event, messages.ProducerList) else ("listConsumers", "consumers")
     return f'{{"type": "{type_}", "{key}": [{", ".join(peers)}]}}'
 
 
@@ -122,25 +99,25 @@ _encode: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
 """Made once, because ``json.dumps`` with options makes an encoder for each call."""
 
 
-def _welcome(event: Welcome) -> str:
+def _welcome(event: messages.Welcome) -> str:
     if event.sessions is None:
         return _dump("welcome", peerId=event.peer_id)
     return _dump("welcome", peerId=event.peer_id, resumed=True, sessions=event.sessions)
 
 
-def _session_end(message: EndSession) -> str:
+def _session_end(message: messages.EndSession) -> str:
     return _dump("endSession", sessionId=message.session_id, **_mark(message.mark))
 
 
-def _session_end_v1_1(message: EndSessionV1_1) -> str:
+def _session_end_v1_1(message: messages.EndSessionV1_1) -> str:
     return _dump("endSessionV1_1", sessionId=message.session_id, error=message.error, **_mark(message.mark))
 
 
-def _description(message: SdpMessage) -> str:
+def _description(message: messages.SdpMessage) -> str:
     return _peer(message, f'"sdp": {{"type": "{message.type}", "sdp": {_string_of_peer(message.sdp)}}}')
 
 
-def _candidate(message: IceMessage) -> str:
+def _candidate(message: messages.IceMessage) -> str:
     try:
         index = f"{message.sdp_m_line_index:d}"
     except (TypeError, ValueError) as error:
@@ -148,7 +125,7 @@ def _candidate(message: IceMessage) -> str:
     return _peer(message, f'"ice": {{"candidate": {_string_of_peer(message.candidate)}, "sdpMLineIndex": {index}}}')
 
 
-def _peer(message: Relayed, content: str) -> str:
+def _peer(message: messages.Relayed, content: str) -> str:
     """A relayed message, which is the most frequent one: written without a dict, as in `_dump`."""
     text = f'{{"type": "peer", "sessionId": {_string_of_peer(message.session_id)}, {content}}}'
     _check_unicode("peer", text)
@@ -193,22 +170,22 @@ def _unsendable(type_: str, error: Exception) -> ProtocolError:
 
 
 _EVENT_WRITERS: Final[Mapping[type, Callable[[Any], str]]] = {
-    Welcome: _welcome,
-    PeerStatusChanged: lambda event: _dump(
+    messages.Welcome: _welcome,
+    messages.PeerStatusChanged: lambda event: _dump(
         "peerStatusChanged", peerId=event.peer_id, roles=event.roles, meta=event.meta
     ),
-    SessionStarted: lambda event: _dump("sessionStarted", peerId=event.peer_id, sessionId=event.session_id),
-    SessionRequested: lambda event: _dump(
+    messages.SessionStarted: lambda event: _dump("sessionStarted", peerId=event.peer_id, sessionId=event.session_id),
+    messages.SessionRequested: lambda event: _dump(
         "startSession", peerId=event.peer_id, sessionId=event.session_id, offer=event.offer
     ),
-    PeerAway: lambda event: _dump("peerAway", sessionId=event.session_id),
-    PeerBack: lambda event: _dump("peerBack", sessionId=event.session_id),
-    EndSession: _session_end,
-    EndSessionV1_1: _session_end_v1_1,
-    SdpMessage: _description,
-    IceMessage: _candidate,
-    ProducerList: lambda event: join_list(event, map(serialise_peer, event.producers)),
-    ConsumerList: lambda event: join_list(event, map(serialise_peer, event.consumers)),
-    Error: lambda event: _dump("error", details=event.details),
+    messages.PeerAway: lambda event: _dump("peerAway", sessionId=event.session_id),
+    messages.PeerBack: lambda event: _dump("peerBack", sessionId=event.session_id),
+    messages.EndSession: _session_end,
+    messages.EndSessionV1_1: _session_end_v1_1,
+    messages.SdpMessage: _description,
+    messages.IceMessage: _candidate,
+    messages.ProducerList: lambda event: join_list(event, map(serialise_peer, event.producers)),
+    messages.ConsumerList: lambda event: join_list(event, map(serialise_peer, event.consumers)),
+    messages.Error: lambda event: _dump("error", details=event.details),
 }
 """A table, because most messages are of kinds that a chain of comparisons would reach last."""

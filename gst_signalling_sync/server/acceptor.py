@@ -27,10 +27,10 @@ except ImportError:
 
 logger = logging.getLogger(__name__)
 
-_AT_ONCE: Final = 64
+_MAX_AT_ONCE: Final = 64
 """Maximum number of connections that are accepted before the loop serves the existing ones."""
 
-_AT_LEAST: Final = 2
+_MIN_AT_ONCE: Final = 2
 """Number of connections that are accepted although others wait for their handshakes, so that these keep nobody out."""
 
 _RETRY_SECONDS: Final = 1.0
@@ -139,8 +139,8 @@ class Acceptor:
 
     def _accept(self) -> None:
         end = self._clock() + SLICE_SECONDS
-        for accepted in range(_AT_ONCE):
-            if accepted >= _AT_LEAST and (not self._has_time() or self._clock() >= end):
+        for accepted in range(_MAX_AT_ONCE):
+            if accepted >= _MIN_AT_ONCE and (not self._has_time() or self._clock() >= end):
                 return
             try:
                 connection, _ = self._listening.accept()
@@ -189,7 +189,7 @@ class Acceptor:
         self._loop.add_reader(self._listening, self._accept)
 
     def _warn(self, message: str) -> None:
-        level = logging.WARNING if self._warnings.take(1, self._clock()) else logging.DEBUG
+        level = logging.WARNING if self._warnings.try_spend(1, self._clock()) else logging.DEBUG
         logger.log(level, "signalling server: %s", message)
 
 

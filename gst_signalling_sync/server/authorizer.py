@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Final, Protocol
 
@@ -18,6 +18,7 @@ from ..protocol.limits import ServerLimits
 from ..protocol.permissions import Admission
 from ..protocol.tokens import hashed, identity_of
 from .credentials import AuthorizationRequest, Credentials
+from .own_thread import run_on_own_thread
 from .page import Page
 
 __all__ = ["Authorize", "Authorizer", "Tokens"]
@@ -106,13 +107,7 @@ class Authorizer:
         while self._waiting and self._running < self._limits.authorizations:
             call = self._waiting.popleft()
             self._running += 1
-            threading.Thread(target=self._run, args=(call,), name="gss-authorize", daemon=True).start()
-
-    def _run(self, call: _Call) -> None:
-        outcome = call.run()
-        # The server may have been closed meanwhile, and its loop with it.
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._finish, call, outcome)
+            run_on_own_thread("authorize", call.run, self._loop, partial(self._finish, call))
 
     def _finish(self, call: _Call, outcome: Outcome) -> None:
         self._running -= 1

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from ..protocol.limits import ServerLimits
 from ..protocol.quota import Pool, Rates
 from .breather import Breather
 from .reception import Reception
 from .refusals import Refusals
+from .settings import Settings
 from .tally import Tally
 from .turns import Turns
 
@@ -59,3 +60,43 @@ class Commons:
     unread: Pool[Holder]
     incomplete: Pool[Holder]
     tally: Tally
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        loop: asyncio.AbstractEventLoop,
+        clock: Callable[[], float],
+        refusals: Refusals,
+        is_ready: Callable[[], bool],
+    ) -> Self:
+        """Make what the connections of a server share.
+
+        Args:
+            settings: The server's settings.
+            loop: The event loop.
+            clock: Returns the time, in seconds.
+            refusals: Counts and logs what they are refused.
+            is_ready: Whether the server accepts new peers.
+        """
+        limits, breather = settings.limits, Breather()
+        return cls(
+            loop=loop,
+            clock=clock,
+            limits=limits,
+            rates=Rates(limits),
+            reception=Reception(
+                settings.origins,
+                settings.proxies,
+                is_secure=settings.certificate is not None,
+                asks_for_tokens=settings.asks_for_tokens,
+                is_ready=is_ready,
+            ),
+            refusals=refusals,
+            breather=breather,
+            turns=Turns(loop, breather),
+            comings_and_goings=Turns(loop, breather),
+            unread=Pool(limits.unread_bytes_in_all),
+            incomplete=Pool(limits.incomplete_bytes_in_all),
+            tally=Tally(),
+        )

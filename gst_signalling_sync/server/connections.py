@@ -40,7 +40,7 @@ class Connections:
         observer: Of each connection.
     """
 
-    def __init__(self, settings: Settings, commons: Commons, observer: Observer) -> None:
+    def __init__(self, settings: Settings, commons: Commons, observer: Observer[Connection]) -> None:
         limits = settings.limits
         self._commons = commons
         self._observer = observer

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Final
 
 from ..protocol.permissions import Admission
-from ..protocol.registry import Registry
+from ..protocol.presence import Presence
 from .authorizer import Authorizer
 from .connection import Connection
 from .page import Page
@@ -35,7 +35,7 @@ class Door:
 
     Args:
         authorizer: Finds their identity; None: everybody comes in.
-        registry: The registered peers.
+        presence: Whether a client is a peer that comes back, and whether there is room for another one.
         refusals: Counts and logs resumption keys that are not accepted.
         show_metrics: Answers a connection by the page of the metrics.
     """
@@ -43,12 +43,12 @@ class Door:
     def __init__(
         self,
         authorizer: Authorizer | None,
-        registry: Registry,
+        presence: Presence,
         refusals: Refusals,
         show_metrics: Callable[[Connection], object],
     ) -> None:
         self._authorizer = authorizer
-        self._registry = registry
+        self._presence = presence
         self._refusals = refusals
         self._show_metrics = show_metrics
 
@@ -81,9 +81,9 @@ class Door:
             connection.show(_NO_METRICS)
 
     def _let_in(self, connection: Connection, key: str | None, admission: Admission | None) -> None:
-        if admission is not None and not self._registry.has_room(key, admission):
+        if admission is not None and not self._presence.has_room(key, admission):
             connection.show(_TOO_MANY)
             return
-        if key is not None and (objection := self._registry.objection_to_return(key, admission)) is not None:
+        if key is not None and (objection := self._presence.objection_to_return(key, admission)) is not None:
             self._refusals.note(connection, *objection)
         connection.admit(admission)

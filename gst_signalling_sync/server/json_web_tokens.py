@@ -112,15 +112,19 @@ class JsonWebTokens:
             raise ValueError("algorithms must be all for shared secrets (HS...) or all for public keys, not for both")
         audience, issuer = entry.get("audience"), entry.get("issuer")
         if not isinstance(audience, str):
-            raise ValueError("audience must be a string, so that tokens for other services are refused")
+            raise ValueError(
+                f"audience must be a string, not {audience!r:.100}, so that tokens for other services are refused"
+            )
         if not isinstance(issuer, str | None):
-            raise ValueError("issuer must be a string")
+            raise ValueError(f"issuer must be a string, not {issuer!r:.100}")
         keys = _strings(entry, "key") + [self._read(folder / file) for file in _strings(entry, "key_file")]
         if not (algorithms and keys):
             raise ValueError("there must be algorithms, and key or key_file")
         for key in keys:
             if any(algorithm.startswith("HS") for algorithm in algorithms) and len(key.encode()) < MIN_SECRET_BYTES:
-                raise ValueError(f"a shared secret must have at least {MIN_SECRET_BYTES} bytes")
+                raise ValueError(
+                    f"a shared secret must have at least {MIN_SECRET_BYTES} bytes, not {len(key.encode())}"
+                )
             _check_key(key, algorithms)
         return [_Issuer(name, key, tuple(algorithms), issuer, audience) for key in keys]
 
@@ -133,7 +137,7 @@ def _strings(entry: dict[str, Any], field: str) -> list[str]:
     value = entry.get(field, [])
     several = value if isinstance(value, list) else [value]
     if not all(isinstance(item, str) for item in several):
-        raise ValueError(f"{field} must be a string, or a list of strings")
+        raise ValueError(f"{field} must be a string, or a list of strings, not {type(value).__name__}")
     return several
 
 

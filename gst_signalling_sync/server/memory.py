@@ -24,13 +24,13 @@ class Departures:
 
     def __init__(self) -> None:
         # Since memory was returned: the maximum of connections, and the minimum since then, with the time of the latter.
-        self._most = self._fewest = 0
-        self._fewest_at = 0.0
+        self._maximum = self._minimum = 0
+        self._minimum_at = 0.0
 
     def came(self, connections: int) -> None:
         """Record the number of connections after one was added."""
-        if connections >= self._most:
-            self._most = self._fewest = connections
+        if connections >= self._maximum:
+            self._maximum = self._minimum = connections
 
     def are_over(self, connections: int, now: float) -> bool:
         """Record the present number of connections.
@@ -42,11 +42,11 @@ class Departures:
         Returns:
             Whether it is time to return memory.
         """
-        if connections < self._fewest:
-            self._fewest, self._fewest_at = connections, now
-        if self._most - self._fewest < _MANY or now - self._fewest_at < _QUIET_SECONDS:
+        if connections < self._minimum:
+            self._minimum, self._minimum_at = connections, now
+        if self._maximum - self._minimum < _MANY or now - self._minimum_at < _QUIET_SECONDS:
             return False
-        self._most = self._fewest = connections
+        self._maximum = self._minimum = connections
         return True
 
 

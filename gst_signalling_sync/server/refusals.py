@@ -77,7 +77,7 @@ class Refusals:
         if self._rate is None:
             return True
         bucket = self._buckets.setdefault(rule, TokenBucket(self._rate))
-        if bucket.take(1, self._clock()):
+        if bucket.try_spend(1, self._clock()):
             return True
         self._not_logged[rule] += 1
         self._counts["warnings"] += 1

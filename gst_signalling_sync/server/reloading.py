@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import threading
 from collections.abc import Callable
 from typing import Final
 
 from ..protocol.tokens import TokenTable
+from .own_thread import run_on_own_thread
 from .tls import Certificate
 from .token_file import TokenFile
 
@@ -65,16 +64,9 @@ class Reloading:
 
     def _read_tokens(self, tokens: TokenFile) -> None:
         """Read the tokens again, on a thread of their own, because thousands of them take a while."""
-
-        def read() -> None:
-            tokens.reload()
-            # The server may have been closed meanwhile, and its loop with it.
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._were_read, tokens)
-
         if not self._is_reading:
             self._is_reading = True
-            threading.Thread(target=read, name="gss-tokens", daemon=True).start()
+            run_on_own_thread("tokens", tokens.reload, self._loop, lambda _: self._were_read(tokens))
 
     def _were_read(self, tokens: TokenFile) -> None:
         self._is_reading = False

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
+from ..protocol.grant import Grant
 from ..protocol.limits import ServerLimits
-from ..protocol.tokens import TokenTable
+from ..protocol.tokens import TokenTable, hashed, is_hash
 from .authorizer import Authorize
 from .origins import OriginRules
 from .proxies import TrustedProxies
@@ -50,3 +54,73 @@ class Settings:
     def asks_for_tokens(self) -> bool:
         """Whether a client needs credentials."""
         return self.tokens is not None or self.authorize is not None
+
+    @classmethod
+    def checked(
+        cls,
+        host: str,
+        port: int,
+        *,
+        origins: Sequence[str] | None,
+        hosts: Sequence[str] | None,
+        trusted_proxies: Sequence[str],
+        limits: ServerLimits,
+        lease: float,
+        cert: str | os.PathLike[str] | None,
+        key: str | os.PathLike[str] | None,
+        unique_names: bool,
+        tokens: str | os.PathLike[str] | Mapping[str, Grant] | None,
+        authorize: Authorize | None,
+        sockets: Sequence[socket.socket],
+    ) -> Self:
+        """Check the arguments of `SignallingServer`, and read the files that they name.
+
+        Raises:
+            ValueError: An argument is malformed.
+            OSError: A file cannot be read.
+            TypeError: An argument is of another type.
+        """
+        if not (isinstance(port, int) and 0 <= port <= 65535):
+            raise ValueError(f"port must be in 0..65535, not {port!r}")
+        if cert is None and key is not None:
+            raise ValueError("key must be given together with cert, the certificate that it belongs to")
+        if authorize is not None and not callable(authorize):
+            raise TypeError(f"authorize must be a callable, not {authorize!r:.100}")
+        if not lease > 0:
+            raise ValueError(f"lease must be a positive number of seconds, not {lease!r}")
+        if sockets:
+            host, port = _address_of(sockets)
+        return cls(
+            host,
+            port,
+            sockets=tuple(sockets),
+            origins=OriginRules(host, origins, hosts),
+            proxies=TrustedProxies(trusted_proxies),
+            limits=limits,
+            lease=lease,
+            certificate=None if cert is None else Certificate(cert, key),
+            unique_names=unique_names,
+            tokens=_tokens(tokens),
+            authorize=authorize,
+        )
+
+
+def _address_of(sockets: Sequence[socket.socket]) -> tuple[str, int]:
+    for listening in sockets:
+        is_tcp = listening.family in (socket.AF_INET, socket.AF_INET6) and listening.type == socket.SOCK_STREAM
+        if not (is_tcp and listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)):
+            raise ValueError(f"sockets must hold TCP sockets that listen, not {listening!r}")
+    host, port = sockets[0].getsockname()[:2]
+    return host, port
+
+
+def _tokens(tokens: str | os.PathLike[str] | Mapping[str, Grant] | None) -> TokenFile | TokenTable | None:
+    if tokens is None:
+        return None
+    if not isinstance(tokens, Mapping):
+        return TokenFile(tokens)
+    return TokenTable({_hash_of(token): grant for token, grant in tokens.items()})
+
+
+def _hash_of(token: str) -> str:
+    return token if is_hash(token) else hashed(token)

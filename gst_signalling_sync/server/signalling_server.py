@@ -14,18 +14,13 @@ from ..errors import SessionClosedReason, WaitTimeout
 from ..protocol.grant import Grant
 from ..protocol.limits import ServerLimits
 from ..protocol.registry import RegisteredPeer, RegisteredSession
-from ..protocol.tokens import TokenTable, hashed, is_hash
 from ..threads.native import check_native
 from ..threads.owner import Owner
 from ..threads.waiting import MAX_WAIT_SECONDS, Deadline
 from .authorizer import Authorize
 from .listening import authority, connectable
-from .origins import OriginRules
-from .proxies import TrustedProxies
 from .running import RunningServer
 from .settings import Settings
-from .tls import Certificate
-from .token_file import TokenFile
 
 __all__ = ["SignallingServer"]
 
@@ -108,30 +103,22 @@ class SignallingServer:
         authorize: Authorize | None = None,
         sockets: Sequence[socket.socket] = (),
     ) -> None:
-        if not (isinstance(port, int) and 0 <= port <= 65535):
-            raise ValueError(f"port must be in 0..65535, not {port!r}")
-        if cert is None and key is not None:
-            raise ValueError("key must be given together with cert, the certificate that it belongs to")
-        if authorize is not None and not callable(authorize):
-            raise TypeError(f"authorize must be a callable, not {authorize!r:.100}")
-        if not lease > 0:
-            raise ValueError(f"lease must be a positive number of seconds, not {lease!r}")
-        if sockets:
-            host, port = _address_of(sockets)
-        self._settings = Settings(
+        self._settings = Settings.checked(
             host,
             port,
-            sockets=tuple(sockets),
-            origins=OriginRules(host, origins, hosts),
-            proxies=TrustedProxies(trusted_proxies),
+            origins=origins,
+            hosts=hosts,
+            trusted_proxies=trusted_proxies,
             limits=limits,
             lease=lease,
-            certificate=None if cert is None else Certificate(cert, key),
+            cert=cert,
+            key=key,
             unique_names=unique_names,
-            tokens=_tokens(tokens),
+            tokens=tokens,
             authorize=authorize,
+            sockets=sockets,
         )
-        self._owner = Owner(f"SignallingServer on {authority(host, port)}")
+        self._owner = Owner(f"SignallingServer on {authority(self._settings.host, self._settings.port)}")
         # Held while starting and closing, so that one of several threads does it and the others find it done.
         self._lock = threading.Lock()
         self._running: RunningServer | None = None
@@ -331,24 +318,3 @@ class SignallingServer:
 
     def _where(self) -> str:
         return authority(self._settings.host or "0.0.0.0", self.port)
-
-
-def _address_of(sockets: Sequence[socket.socket]) -> tuple[str, int]:
-    for listening in sockets:
-        is_tcp = listening.family in (socket.AF_INET, socket.AF_INET6) and listening.type == socket.SOCK_STREAM
-        if not (is_tcp and listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)):
-            raise ValueError(f"sockets must hold TCP sockets that listen, not {listening!r}")
-    host, port = sockets[0].getsockname()[:2]
-    return host, port
-
-
-def _tokens(tokens: str | os.PathLike[str] | Mapping[str, Grant] | None) -> TokenFile | TokenTable | None:
-    if tokens is None:
-        return None
-    if not isinstance(tokens, Mapping):
-        return TokenFile(tokens)
-    return TokenTable({_hash_of(token): grant for token, grant in tokens.items()})
-
-
-def _hash_of(token: str) -> str:
-    return token if is_hash(token) else hashed(token)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
-import threading
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -15,27 +13,26 @@ from ..errors import ProtocolError, SessionClosedReason
 from ..protocol.grant import Grant
 from ..protocol.messages import ListConsumers, ListProducers, Request, SetPeerStatus, StartSession
 from ..protocol.permissions import Admission
-from ..protocol.quota import Charge, Pool, Rates
+from ..protocol.quota import Charge
 from ..protocol.registry import Outgoing, Registry
 from ..protocol.resumption import Resumption
 from ..protocol.wire import parse_request
 from .acceptor import Acceptor
 from .authorizer import Authorizer
-from .breather import Breather
 from .commons import Commons
 from .connection import Connection
 from .connections import Connections
 from .door import Door
 from .fan_out import FanOut
 from .framing import Framer
+from .housekeeping import Housekeeping
 from .mailbox import Mailbox
-from .memory import give_back
 from .metrics import Snapshot, metrics_page
-from .reception import Reception, Visitor
+from .own_thread import run_on_own_thread
+from .reception import Visitor
 from .refusals import Refusals
 from .reloading import Reloading
 from .settings import Settings
-from .tally import Tally
 from .token_file import TokenFile
 from .turns import Turns
 
@@ -43,13 +40,8 @@ __all__ = ["Switchboard"]
 
 logger = logging.getLogger(__name__)
 
-PINGS_AT_ONCE: Final = 100
-
 COMING_AT_ONCE: Final = 64
 """Number of connections waiting for their handshakes or ends, from which on few more are accepted."""
-
-MAX_TICK_SECONDS: Final = 0.5
-"""Maximum interval at which leases are looked through."""
 
 _CHARGES: Final[dict[type[Request], Charge]] = {
     SetPeerStatus: "status_changes",
@@ -74,37 +66,20 @@ class Switchboard:
     def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
         clock = time.monotonic
         limits = settings.limits
-        breather = Breather()
         self.refusals = Refusals(limits, clock)
         self.registry = Registry(
             limits, self._note_refusal, lease=settings.lease, now=clock(), unique_names=settings.unique_names
         )
         self._loop = loop
         self._lease = settings.lease
-        self._reloading = Reloading(settings.certificate, settings.tokens, self._on_tokens, loop)
         authorizer = Authorizer(settings.tokens, settings.authorize, limits, loop) if settings.asks_for_tokens else None
-        self._door = Door(authorizer, self.registry, self.refusals, self._show_metrics)
-        self._commons = Commons(
-            loop=loop,
-            clock=clock,
-            limits=limits,
-            rates=Rates(limits),
-            reception=Reception(
-                settings.origins,
-                settings.proxies,
-                is_secure=settings.certificate is not None,
-                asks_for_tokens=settings.asks_for_tokens,
-                is_ready=lambda: bool(self._acceptors),
-            ),
-            refusals=self.refusals,
-            breather=breather,
-            turns=Turns(loop, breather),
-            comings_and_goings=Turns(loop, breather),
-            unread=Pool(limits.unread_bytes_in_all),
-            incomplete=Pool(limits.incomplete_bytes_in_all),
-            tally=Tally(),
-        )
+        self._door = Door(authorizer, self.registry.presence, self.refusals, self._show_metrics)
+        self._commons = Commons.of(settings, loop, clock, self.refusals, is_ready=lambda: bool(self._acceptors))
         self._connections = Connections(settings, self._commons, self)
+        self._reloading = Reloading(settings.certificate, settings.tokens, self._on_tokens, loop)
+        self._housekeeping = Housekeeping(
+            self._commons, self.registry, self._connections, self._reloading, self, settings.lease
+        )
         # The connections of peers, by peer id.
         self._open: dict[str, Connection] = {}
         # The mailboxes of peers without a connection that may resume, by peer id.
@@ -117,12 +92,10 @@ class Switchboard:
             self._framer,
             limits.unread_statuses,
             self._drop_lagging,
-            Turns(loop, breather),
+            Turns(loop, self._commons.breather),
             self._commons.tally,
         )
         self._acceptors: list[Acceptor] = []
-        self._tick_timer: asyncio.TimerHandle | None = None
-        self._tick_due: float | None = None
 
     async def serve(self, listening: Iterable[socket.socket], are_shared: bool) -> None:
         """Accept connections from now on.
@@ -144,7 +117,7 @@ class Switchboard:
                     is_shared=are_shared,
                 )
             )
-        self._tick()
+        self._housekeeping.tick()
 
     async def shut_down(self, seconds: float) -> None:
         """Stop accepting, tell every peer with code 1001, and cut off those that stay.
@@ -152,8 +125,7 @@ class Switchboard:
         Args:
             seconds: How long the peers may take to close.
         """
-        if self._tick_timer is not None:
-            self._tick_timer.cancel()
+        self._housekeeping.stop()
         # No peer is told that the others leave, because all of them do.
         self._open.clear()
         self._mailboxes.clear()
@@ -227,7 +199,7 @@ class Switchboard:
     def answered(self, connection: Connection) -> None:
         """Renew the lease of a peer."""
         if self._open.get(connection.peer_id) is connection:
-            round_trip = self.registry.heard(connection.peer_id, self._commons.clock())
+            round_trip = self.registry.presence.heard(connection.peer_id, self._commons.clock())
             if round_trip is not None:
                 self._commons.tally.round_trips.add(round_trip)
 
@@ -242,7 +214,7 @@ class Switchboard:
             # The peer was removed already, or has resumed on another connection.
             return
         logger.info("%s: disconnected", connection)
-        if not is_final and self.registry.may_return(peer_id):
+        if not is_final and self.registry.presence.may_return(peer_id):
             del self._open[peer_id]
             self._mailboxes[peer_id] = Mailbox(
                 self._commons.limits, self._commons.unread, lambda rule: self._remove(peer_id)
@@ -254,6 +226,32 @@ class Switchboard:
     def lost(self, connection: Connection) -> None:
         """Remove a TCP connection that is gone."""
         self._connections.remove(connection)
+
+    def ping(self, peer_id: str) -> None:
+        """Ping a peer, if it has a connection."""
+        connection = self._open.get(peer_id)
+        if connection is not None:
+            connection.ping()
+
+    def expel(self, peer_id: str, rule: str) -> None:
+        """Remove a peer whose grant has ended, and end its sessions."""
+        connection = self._open.get(peer_id)
+        self._deliver(self.registry.expel(peer_id, "expired"))
+        self._remove(peer_id)
+        if connection is not None:
+            connection.expel(rule, f"its token is {rule}")
+        else:
+            logger.info("peer %s: removed, as its token is %s", peer_id, rule)
+
+    def end_lease(self, peer_id: str, now: float) -> None:
+        """Remove a peer that answered no ping for its lease, unless it was not read meanwhile."""
+        connection = self._open.get(peer_id)
+        if connection is not None and connection.is_held_up:
+            self.registry.presence.begin_lease(peer_id, now)
+            return
+        if connection is not None:
+            connection.exceed("lease", f"it answered no ping for {self._lease:g} s")
+        self._remove(peer_id)
 
     def _has_time(self) -> bool:
         """Whether few connections wait for their turn. Further clients may as well wait in the kernel."""
@@ -269,14 +267,7 @@ class Switchboard:
             refusals=self.refusals.counts,
             tally=self._commons.tally,
         )
-
-        def write() -> None:
-            page = metrics_page(snapshot)
-            # The server may have been closed meanwhile, and its loop with it.
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(connection.show, page)
-
-        threading.Thread(target=write, name="gss-metrics", daemon=True).start()
+        run_on_own_thread("metrics", lambda: metrics_page(snapshot), self._loop, connection.show)
 
     def _note_refusal(self, peer_id: str, rule: str, details: str) -> None:
         connection = self._open.get(peer_id)
@@ -313,17 +304,7 @@ class Switchboard:
             return admission.grant if admission.credential is None else tokens.decide(admission)
 
         for peer_id in self.registry.permissions.revise(decide):
-            self._expel(peer_id, "revoked")
-
-    def _expel(self, peer_id: str, rule: str) -> None:
-        """Remove a peer whose grant has ended, and end its sessions."""
-        connection = self._open.get(peer_id)
-        self._deliver(self.registry.expel(peer_id, "expired"))
-        self._remove(peer_id)
-        if connection is not None:
-            connection.expel(rule, f"its token is {rule}")
-        else:
-            logger.info("peer %s: removed, as its token is %s", peer_id, rule)
+            self.expel(peer_id, "revoked")
 
     def _drop_lagging(self, listener_id: str) -> None:
         connection = self._open.get(listener_id)
@@ -331,36 +312,3 @@ class Switchboard:
             connection.exceed("unread_statuses", "it is a listener that leaves too many statuses unread")
         else:
             self._remove(listener_id)
-
-    def _tick(self) -> None:
-        """Do what is due: pings, expired grants, ended leases, reloading, and giving memory back."""
-        now = self._commons.clock()
-        if self._tick_due is not None:
-            self._commons.tally.lateness.add(max(0.0, now - self._tick_due))
-        self._reloading.look(now)
-        for peer_id in self.registry.permissions.expired(time.time()):
-            self._expel(peer_id, "expired")
-        for peer_id in self.registry.over(now):
-            self._end_lease(peer_id, now)
-        due = self.registry.to_ping(now, PINGS_AT_ONCE)
-        for peer_id in due:
-            connection = self._open.get(peer_id)
-            if connection is not None:
-                connection.ping()
-        if self._connections.have_departed(now):
-            self._connections.shrink()
-            self.registry.shrink()
-            give_back()
-        self._commons.breather.breathe()
-        pause = 0.0 if len(due) == PINGS_AT_ONCE else min(MAX_TICK_SECONDS, self._lease / 10)
-        self._tick_due = self._commons.clock() + pause
-        self._tick_timer = self._loop.call_later(pause, self._tick)
-
-    def _end_lease(self, peer_id: str, now: float) -> None:
-        connection = self._open.get(peer_id)
-        if connection is not None and connection.is_held_up:
-            self.registry.begin_lease(peer_id, now)
-            return
-        if connection is not None:
-            connection.exceed("lease", f"it answered no ping for {self._lease:g} s")
-        self._remove(peer_id)

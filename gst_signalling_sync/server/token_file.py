@@ -97,7 +97,7 @@ class TokenFile:
         tables = [content.get(name, {}) for name in _TABLES]
         for name, table in zip(_TABLES, tables, strict=True):
             if not isinstance(table, dict):
-                raise ValueError(f"{name} must be a table of tables, [{name}.NAME]")
+                raise ValueError(f"{name} must be a table of tables, [{name}.NAME], not {type(table).__name__}")
         return token_table(tables[0]), JsonWebTokens(tables[1], self._path.parent)
 
 

@@ -406,5 +406,5 @@ def _checked_keepalive(seconds: float | None) -> float:
     if seconds is None:
         return math.inf
     if not check_timeout(seconds):
-        raise ValueError("keepalive must be more than 0 s, or None: the server is never pinged")
+        raise ValueError(f"keepalive must be more than 0 s, or None to ping never, not {seconds!r}")
     return seconds

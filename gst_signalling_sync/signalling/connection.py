@@ -193,7 +193,7 @@ class Connection:
         self._turns = Turns(clock.now())
         try:
             while True:
-                self._take(messages.next())
+                self._handle(messages.next())
                 if self._turns.is_over(clock.now()):
                     time.sleep(PAUSE_SECONDS)
         except _Ended as ended:
@@ -250,7 +250,7 @@ class Connection:
             case Verdict.ADDRESS_GONE:
                 raise _Ended("the local address does not exist any more", AddressGone)
 
-    def _take(self, message: Message) -> None:
+    def _handle(self, message: Message) -> None:
         """Handle a message or control frame.
 
         Raises:
@@ -259,7 +259,7 @@ class Connection:
         """
         match message.opcode:
             case ABNF.OPCODE_TEXT:
-                self._take_text(message.data)
+                self._handle_text(message.data)
             case ABNF.OPCODE_BINARY:
                 self._warnings.warn("dropped a binary message of the server", f"{len(message.data)} bytes")
             case ABNF.OPCODE_PING:
@@ -270,7 +270,7 @@ class Connection:
                 self._say_goodbye(frame_of(ABNF.OPCODE_CLOSE, message.data))
                 raise _Ended(f"the server closed it ({words})" if words else "the server closed it")
 
-    def _take_text(self, data: bytes) -> None:
+    def _handle_text(self, data: bytes) -> None:
         try:
             text = data.decode()
         except UnicodeDecodeError as error:

@@ -110,7 +110,9 @@ class MessageReader:
                 )
             if not self._fragments:
                 if frame.opcode == ABNF.OPCODE_CONT:
-                    raise ProtocolViolation(websocket.STATUS_PROTOCOL_ERROR, "a fragment continues no message")
+                    raise ProtocolViolation(
+                        websocket.STATUS_PROTOCOL_ERROR, "a continuation frame must continue a message"
+                    )
                 self._opcode = frame.opcode
             self._fragments.append(payload)
             if len(self._fragments) > MAX_FRAGMENTS:

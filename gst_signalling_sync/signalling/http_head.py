@@ -58,21 +58,21 @@ class HttpHead:
             HeadTooLong: The head is incomplete after `MAX_HEAD_BYTES`.
         """
         if not any(received.startswith(each) or each.startswith(received) for each in _BEGINNINGS):
-            raise NotHttp(f"it began with {received[:40]!r}")
+            raise NotHttp(f"its response began with {received[:40]!r}")
         end = _HEAD_END.search(received, 0, MAX_HEAD_BYTES)
         if end is None:
             if len(received) >= MAX_HEAD_BYTES:
-                raise HeadTooLong(f"its header had no end after {MAX_HEAD_BYTES} bytes")
+                raise HeadTooLong(f"the header of its response had no end after {MAX_HEAD_BYTES} bytes")
             return None
         first, *lines = re.split(rb"\r?\n", received[: end.start()])
         status_line = _STATUS_LINE.fullmatch(first)
         if status_line is None:
-            raise NotHttp(f"it began with {first[:40]!r}")
+            raise NotHttp(f"its response began with {first[:40]!r}")
         headers: dict[str, str] = {}
         for line in lines:
             name, colon, value = line.partition(b":")
             if not colon:
-                raise NotHttp(f"it had the header {line[:40]!r}")
+                raise NotHttp(f"its response had the header {line[:40]!r}")
             headers[name.decode("latin-1").lower()] = value.decode("latin-1").strip()
         reason = (status_line[2] or b"").decode("latin-1").strip()
         return cls(int(status_line[1]), reason, headers, end.end())

@@ -128,9 +128,9 @@ class SimulatedLink:
         self._free_at = begin + size * 8 / profile.rate
         return self._free_at
 
-    def _is_allowed(self, rate: float, most: float, bits: int, now: float) -> bool:
-        before = most if self._allowance is None else self._allowance
-        self._allowance = min(most, before + (now - self._allowance_at) * rate)
+    def _is_allowed(self, rate: float, maximum: float, bits: int, now: float) -> bool:
+        before = maximum if self._allowance is None else self._allowance
+        self._allowance = min(maximum, before + (now - self._allowance_at) * rate)
         self._allowance_at = now
         if bits > self._allowance:
             return False

@@ -159,7 +159,7 @@ class LinkRelay:
                     if key.fileobj is wake:
                         return
                     assert isinstance(key.fileobj, socket.socket)
-                    self._take(key.fileobj)
+                    self._receive(key.fileobj)
                 self._deliver()
         finally:
             wake.close()
@@ -168,7 +168,7 @@ class LinkRelay:
                 for relay in self._peer_of:
                     relay.close()
 
-    def _take(self, relay: socket.socket) -> None:
+    def _receive(self, relay: socket.socket) -> None:
         target = self._peer_of[relay]
         with contextlib.suppress(BlockingIOError):
             while True:

@@ -61,7 +61,7 @@ class DatagramSocket(asyncio.DatagramTransport):
         self._loop = loop
         self._sock = sock
         self._protocol = protocol
-        self._take_batch = protocol.datagrams_received if isinstance(protocol, TakesBatches) else None
+        self._receive_batch = protocol.datagrams_received if isinstance(protocol, TakesBatches) else None
         self._is_closing = False
         self._waiting: deque[tuple[bytes, _Address | None]] = deque()
         self._cuts = sys.platform == "linux"
@@ -112,14 +112,14 @@ class DatagramSocket(asyncio.DatagramTransport):
             if 0 < size < len(data):
                 datagrams = [data[start : start + size] for start in range(0, len(data), size)]
                 taken += len(datagrams)
-                self._take(datagrams, address)
+                self._deliver(datagrams, address)
             else:
                 taken += 1
                 self._protocol.datagram_received(data, address)
 
-    def _take(self, datagrams: list[bytes], address: _Address) -> None:
-        if self._take_batch is not None:
-            self._take_batch(datagrams, address)
+    def _deliver(self, datagrams: list[bytes], address: _Address) -> None:
+        if self._receive_batch is not None:
+            self._receive_batch(datagrams, address)
             return
         for datagram in datagrams:
             self._protocol.datagram_received(datagram, address)

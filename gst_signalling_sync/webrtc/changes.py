@@ -132,7 +132,7 @@ class Changes:
             self._set_alarm()
             return
         named = self._path.session.named
-        logger.warning("%s: the peer said nothing to a change of tracks for %g s", named, self._core.answer_seconds)
+        logger.warning("%s: the peer did not answer a change of tracks within %g s", named, self._core.answer_seconds)
         self._spawn(self._withdraw(steps[1:]))
 
     async def _withdraw(self, then: Iterable[Step]) -> None:
@@ -148,11 +148,11 @@ class Changes:
             # The end of the session is reported elsewhere.
             return
         except ConnectionLost as error:
-            logger.info("%s: tracks are changed once the peer can be told: %s", self._path.session.named, error)
+            logger.info("%s: a change of tracks waits until the peer can be told: %s", self._path.session.named, error)
             self._core.cut_off()
             await self._withdraw(())
         except Exception:
-            logger.exception("%s: tracks could not be changed", self._path.session.named)
+            logger.exception("%s: internal error while changing tracks", self._path.session.named)
             await self._withdraw(())
             self._do(self._core.failed(clock.now()))
         else:

@@ -42,7 +42,7 @@ class ChannelOptions:
         limits = ("max_retransmits", "max_packet_life_time", "max_age")
         given = [name for name in limits if getattr(self, name) is not None]
         if len(given) > 1:
-            raise ValueError(f"give one of {' and '.join(given)}, not both (W3C WebRTC section 6.1)")
+            raise ValueError(f"{given[0]} must not be given together with {given[1]} (W3C WebRTC section 6.1)")
         for name in ("max_retransmits", "max_packet_life_time"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int) and 0 <= value <= 65535):

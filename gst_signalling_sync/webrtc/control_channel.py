@@ -112,7 +112,7 @@ class ControlChannel:
         """Handle a message of the peer, which is not trusted."""
         if not self.is_spoken:
             return
-        if not self._bucket.take(1, clock.now()):
+        if not self._bucket.try_spend(1, clock.now()):
             self._complain("more messages than a peer needs")
             return
         try:

@@ -204,7 +204,7 @@ def parse_candidate(text: str, sdp_m_line_index: int) -> RTCIceCandidate | None:
     except (AssertionError, ValueError, IndexError) as error:
         raise ProtocolError(f"not a candidate: {text!r:.200}") from error
     if not 0 <= candidate.port < 2**16:
-        raise ProtocolError(f"candidate with port {candidate.port}: {text!r:.200}")
+        raise ProtocolError(f"the port of a candidate must be from 0 to 65535, not {candidate.port}: {text!r:.200}")
     if candidate.protocol.lower() != "udp" or candidate.component != 1 or _is_link_local(candidate.ip):
         return None
     candidate.sdpMLineIndex = sdp_m_line_index

@@ -41,7 +41,7 @@ def as_message(data: object) -> tuple[Message, int]:
         try:
             return data, len(data.encode())
         except UnicodeEncodeError as error:
-            raise ValueError(f"a message must be a string that UTF-8 can encode: {error}") from error
+            raise ValueError(f"a str message must be representable in UTF-8: {error}") from error
     if isinstance(data, bytes):
         return data, len(data)
     if isinstance(data, bytearray | memoryview):

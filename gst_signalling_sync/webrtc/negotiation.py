@@ -32,7 +32,7 @@ from .engine.section import NO_COMMON_CODEC
 from .media.codecs import AUDIO, VIDEO
 from .media.tracks import Places, Tracks
 from .route import why_no_candidate
-from .sections import REFUSED_BY_PEER, Description, Sections, Taken
+from .sections import REFUSED_BY_PEER, Applied, Description, Sections
 from .trickle import Trickle
 
 __all__ = ["Negotiation"]
@@ -161,9 +161,9 @@ class Negotiation:
                 return
             await self._connection.prepare()
             if kind is SdpType.OFFER:
-                await self._take_offer(sdp)
+                await self._apply_offer(sdp)
             else:
-                await self._take_answer(sdp)
+                await self._apply_answer(sdp)
 
     async def stop(self) -> None:
         """Wait for the step that is under way, and have every later step raise an error.
@@ -198,7 +198,7 @@ class Negotiation:
         except ProtocolError as error:
             logger.warning("%s: dropped a candidate: %s", self._named, error)
         except (OSError, ValueError, AssertionError) as error:
-            logger.warning("%s: could not use candidate %r: %s", self._named, text[:200], error)
+            logger.warning("%s: cannot use the candidate %r: %s", self._named, text[:200], error)
 
     def trickle(self) -> None:
         """Send the candidates that were found since the description was made, and later ones when they are found (RFC 8838).
@@ -214,16 +214,16 @@ class Negotiation:
         if self._stopped:
             raise SessionClosed(f"{self._named}: it ended during the negotiation", "not connected")
 
-    async def _take_offer(self, sdp: str) -> None:
+    async def _apply_offer(self, sdp: str) -> None:
         before, sections = self._connection.snapshot(), self._sections
         undo: Callable[[], None] | None = None
         try:
-            taken = self._taken(SdpType.OFFER, sdp)
-            await self._connection.apply(SdpType.OFFER, str(taken.inner))
+            applied = self._applied(SdpType.OFFER, sdp)
+            await self._connection.apply(SdpType.OFFER, str(applied.inner))
             # Before anything is awaited, since aiortc starts the transceivers as soon as it can.
-            undo = self._tracks.on_remote_offer(taken.track_ids, taken.used)
-            self._sections = taken.sections
-            await self._connection.answer(lambda answer: self._with_setup(answer, str(taken.inner)))
+            undo = self._tracks.on_remote_offer(applied.track_ids, applied.used)
+            self._sections = applied.sections
+            await self._connection.answer(lambda answer: self._with_setup(answer, str(applied.inner)))
         # The peer is not trusted, and a malformed description makes aiortc raise any kind of error.
         except Exception as error:
             if undo is not None:
@@ -231,25 +231,25 @@ class Negotiation:
             self._sections = sections
             await before.restore()
             raise self._unusable(SdpType.OFFER, sdp, error) from error
-        await self._settle(sdp, taken)
-        self._send(SdpType.ANSWER, taken.sections.answer(Description.parse(self._local_description())))
+        await self._settle(sdp, applied)
+        self._send(SdpType.ANSWER, applied.sections.answer(Description.parse(self._local_description())))
         self.trickle()
         await self._forget_replaced()
         self._settled()
 
-    async def _take_answer(self, sdp: str) -> None:
+    async def _apply_answer(self, sdp: str) -> None:
         assert self._before_offer is not None
         try:
-            taken = self._taken(SdpType.ANSWER, sdp)
-            await self._connection.apply(SdpType.ANSWER, str(taken.inner))
+            applied = self._applied(SdpType.ANSWER, sdp)
+            await self._connection.apply(SdpType.ANSWER, str(applied.inner))
         # The peer is not trusted, and a malformed description makes aiortc raise any kind of error.
         except Exception as error:
             before, self._sections = self._before_offer
             await before.restore()
             raise self._unusable(SdpType.ANSWER, sdp, error) from error
         self._tracks.on_remote_answer()
-        self._sections = taken.sections
-        await self._settle(sdp, taken)
+        self._sections = applied.sections
+        await self._settle(sdp, applied)
         await self._forget_replaced()
         self._settled()
 
@@ -261,7 +261,7 @@ class Negotiation:
             await self._connection.forget(mid)
         self._sections = self._sections.without(replaced)
 
-    def _taken(self, kind: SdpType, sdp: str) -> Taken:
+    def _applied(self, kind: SdpType, sdp: str) -> Applied:
         """Decide which sections of a description are used.
 
         Raises:
@@ -272,16 +272,18 @@ class Negotiation:
         except BeyondLimit as error:
             self._met.note(error.limit)
             raise
-        take = self._sections.take_offer if kind is SdpType.OFFER else self._sections.take_answer
+        apply = self._sections.apply_offer if kind is SdpType.OFFER else self._sections.apply_answer
         description = Description.parse(sdp)
-        taken = take(description, lambda text, mid: self._why_unusable(kind, text, mid))
-        if not taken.used:
-            raise ProtocolError("; ".join(dict.fromkeys(taken.refused.values())))
-        for index, reason in taken.refused.items():
+        applied = apply(description, lambda text, mid: self._why_unusable(kind, text, mid))
+        if not applied.used:
+            raise ProtocolError("; ".join(dict.fromkeys(applied.refused.values())))
+        for index, reason in applied.refused.items():
             level = logging.INFO if reason == REFUSED_BY_PEER else logging.WARNING
-            section = taken.sections.wire[index]
-            logger.log(level, "%s: no %.40s section %r: %s", self._named, section.kind, section.mid[:40], reason)
-        return taken
+            section = applied.sections.wire[index]
+            logger.log(
+                level, "%s: refused the %.40s section %r: %s", self._named, section.kind, section.mid[:40], reason
+            )
+        return applied
 
     @property
     def _limits_of_answer(self) -> SessionLimits:
@@ -299,14 +301,14 @@ class Negotiation:
             return with_passive_setup(answer)
         return answer
 
-    async def _settle(self, sdp: str, taken: Taken) -> None:
+    async def _settle(self, sdp: str, applied: Applied) -> None:
         """Update the tracks and the data section after a description was applied."""
-        await self._tracks.settle(taken.track_ids)
+        await self._tracks.settle(applied.track_ids)
         self.max_message_size = max_message_size(sdp)
         self.peer_has_streams = has_streams(sdp)
-        self._refused = [(taken.sections.wire[index].kind, reason) for index, reason in taken.refused.items()]
-        self.takes_data = taken.has_data
-        if not taken.has_data and self._connection.data is not None:
+        self._refused = [(applied.sections.wire[index].kind, reason) for index, reason in applied.refused.items()]
+        self.takes_data = applied.has_data
+        if not applied.has_data and self._connection.data is not None:
             await self._connection.refuse_data()
         elif (version := control_version(sdp)) and self._connection.data is not None:
             self._open_control().version = version

@@ -71,6 +71,6 @@ class PeerChannels:
             return ChannelRefusal("label_bytes", text)
         if limits.channels is not None and channels >= limits.channels:
             return ChannelRefusal("channels", f"the peer has {channels} open already")
-        if self._openings is not None and not self._openings.take(1, now):
+        if self._openings is not None and not self._openings.try_spend(1, now):
             return ChannelRefusal("channel_openings", f"the peer opens more than {limits.channel_openings}")
         return None

@@ -8,7 +8,7 @@ from ..errors import ConnectionLost, WaitTimeout
 from ..ice_options import IceOptions, resolve_ice
 from ..threads.shared_loop import acquire_shared_loop, release_shared_loop
 from ..threads.waiting import Deadline
-from .engine.ice import probe
+from .engine.probe import probe
 
 __all__ = ["ServerAnswer", "ask_ice_servers"]
 

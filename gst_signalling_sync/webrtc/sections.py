@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-__all__ = ["REFUSED_BY_PEER", "Description", "Section", "Sections", "Taken"]
+__all__ = ["REFUSED_BY_PEER", "Applied", "Description", "Section", "Sections"]
 
 KINDS: Final = ("audio", "video", "application")
 
@@ -180,8 +180,8 @@ class Description:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """The result of a peer's description.
+class Applied:
+    """The result of applying a description of the peer.
 
     Attributes:
         inner: The description that aiortc gets.
@@ -271,7 +271,7 @@ class Sections:
         gone = frozenset(mids)
         return replace(self, inner={mid: section for mid, section in self.inner.items() if mid not in gone})
 
-    def take_offer(self, offer: Description, check: Check) -> Taken:
+    def apply_offer(self, offer: Description, check: Check) -> Applied:
         """Decide which sections of the peer's offer are used.
 
         Args:
@@ -301,7 +301,7 @@ class Sections:
         }
         left_over = [mid for mid in self.inner if mid not in accepted]
         used = frozenset(accepted)
-        return Taken(
+        return Applied(
             Description(offer.session, tuple(inner.values()), (*bundle, *left_over) if bundle else ()),
             refused,
             used,
@@ -350,7 +350,7 @@ class Sections:
         sdp = str(Description(local.session, tuple(said), tuple(mid for mid in local.bundle if mid in offered)))
         return sdp, replace(self, wire=tuple(said), inner={**sections, **self.inner}, bundle=local.bundle)
 
-    def take_answer(self, answer: Description, check: Check) -> Taken:
+    def apply_answer(self, answer: Description, check: Check) -> Applied:
         """Decide which sections of the peer's answer to this end's offer are used.
 
         Args:
@@ -387,7 +387,7 @@ class Sections:
                 # The section gets a transport that is used. Otherwise aiortc would wait for a transport of its own.
                 inner[mid] = section.at_transport_of(accepted[bundle[0]]).inactive()
                 bundle.append(mid)
-        return Taken(
+        return Applied(
             Description(
                 answer.session, tuple(inner.values()), tuple(bundle) if answer.bundle or len(bundle) > 1 else ()
             ),

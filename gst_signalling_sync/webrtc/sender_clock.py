@@ -33,8 +33,7 @@ def capture_time(captured: float, now: float) -> float:
     """
     if not abs(now - captured) <= _OLDEST_SECONDS:
         raise ValueError(
-            f"captured={captured!r}: a moment within {_OLDEST_SECONDS:g} s of now on the clock of time.monotonic(), "
-            f"which is at {now:.3f}"
+            f"captured must be within {_OLDEST_SECONDS:g} s of time.monotonic(), which is {now:.3f} now, not {captured!r}"
         )
     return min(captured, now)
 

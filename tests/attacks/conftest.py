@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..raw_peer import RawPeer
+from ..helpers.raw_peer import RawPeer
 from .victim import Victim
 
 

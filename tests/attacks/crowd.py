@@ -10,8 +10,9 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from ..helpers.background import running_beside
+from ..helpers.strangers import Stranger
 from .helper_process import Helper
-from .strangers import Stranger
 
 __all__ = ["AttackedProducer", "Operator", "reading"]
 
@@ -57,10 +58,5 @@ def reading(strangers: list[Stranger]) -> Iterator[None]:
                 with contextlib.suppress(BlockingIOError, TimeoutError):
                     stranger.socket.recv(2**20, socket.MSG_DONTWAIT)
 
-    thread = threading.Thread(target=read)
-    thread.start()
-    try:
+    with running_beside(read, done):
         yield
-    finally:
-        done.set()
-        thread.join()

@@ -15,8 +15,8 @@ import socket
 import sys
 from typing import Final
 
-from ..hostile import FIN
-from .strangers import HANDSHAKE, masked
+from ..helpers.hostile import FIN
+from ..helpers.strangers import HANDSHAKE, masked
 
 _PER_ADDRESS: Final = 2_000
 _AT_ONCE: Final = 50

@@ -13,11 +13,11 @@ import websocket
 
 from gst_signalling_sync import ServerLimits, SignallingServer
 
-from ..proofs import short_and_long
-from ..raw_peer import RawPeer
-from ..waiting import wait_until
+from ..helpers.proofs import short_and_long
+from ..helpers.raw_peer import RawPeer
+from ..helpers.strangers import HANDSHAKE, Stranger, attacking, connected
+from ..helpers.waiting import wait_until
 from .pace import Pace
-from .strangers import HANDSHAKE, Stranger, attacking, connected
 from .victim import Victim
 
 SECONDS = 10.0

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from ..raw_peer import RawPeer
-from ..waiting import wait_until
+from ..helpers.raw_peer import RawPeer
+from ..helpers.strangers import HANDSHAKE, Stranger, attacking, connected, message
+from ..helpers.waiting import wait_until
 from .helper_process import Helper
 from .pace import Pace
-from .strangers import HANDSHAKE, Stranger, attacking, connected, message
 from .test_connections import tcp_connections
 from .victim import Victim
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from ..proofs import short_and_long
-from ..raw_peer import RawPeer
-from ..waiting import wait_until
-from .strangers import PING_FRAME, Stranger, attacking, connected, message
+from ..helpers.proofs import short_and_long
+from ..helpers.raw_peer import RawPeer
+from ..helpers.strangers import PING_FRAME, Stranger, attacking, connected, message
+from ..helpers.waiting import wait_until
 from .victim import Victim
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .strangers import BINARY_FRAME, Stranger, connected, masked, message
+from ..helpers.strangers import BINARY_FRAME, Stranger, connected, masked, message
 from .victim import Victim
 
 MESSAGES = 5_000

@@ -19,10 +19,10 @@ from gst_signalling_sync import ConnectError, Endpoint, Grant, ServerLimits, Sig
 from gst_signalling_sync.protocol.resumption import HEADER, NEW
 from gst_signalling_sync.server import AuthorizationRequest
 
-from ..certificates import PrivateCA
-from ..raw_peer import RawPeer
-from ..tokens import TokensFile, bearer, peer_with
-from ..waiting import wait_until
+from ..helpers.certificates import PrivateCA
+from ..helpers.raw_peer import RawPeer
+from ..helpers.tokens import TokensFile, bearer, peer_with
+from ..helpers.waiting import wait_until
 
 SECONDS = 10.0
 SECRETS = {

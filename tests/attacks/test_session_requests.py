@@ -21,13 +21,13 @@ from gst_signalling_sync import (
     connect,
 )
 
-from ..hostile import PEER_ID, Conversation, signalling_server
+from ..helpers.hostile import PEER_ID, Conversation, signalling_server
+from ..helpers.proofs import short_and_long
+from ..helpers.raw_peer import RawPeer
+from ..helpers.strangers import attacking, connected, message
+from ..helpers.waiting import Heard, wait_until
 from ..peers.reference import run_reference_server
-from ..proofs import short_and_long
-from ..raw_peer import RawPeer
-from ..waiting import Heard, wait_until
 from .crowd import AttackedProducer, Operator, reading
-from .strangers import attacking, connected, message
 from .victim import Robot
 
 MIB = 2**20

@@ -38,7 +38,7 @@ from gst_signalling_sync.webrtc.engine.ice import IceConnection, IceSettings
 from gst_signalling_sync.webrtc.peer_channels import PeerChannels
 from gst_signalling_sync.webrtc.session import behind_session
 
-from ..waiting import Heard, wait_until
+from ..helpers.waiting import Heard, wait_until
 
 MIB = 2**20
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..raw_peer import RawPeer
+from ..helpers.raw_peer import RawPeer
 from .helper_process import Helper
 from .pace import Pace
 

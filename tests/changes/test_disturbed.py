@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,22 +22,13 @@ from gst_signalling_sync import (
 )
 from gst_signalling_sync.webrtc import renegotiation
 
-from ..filming import filming, humming
+from ..helpers.filming import filming, humming
+from ..helpers.playing import write_file
+from ..helpers.waiting import Heard, wait_until
 from ..negotiation.edited_peer import AnsweringPeer, EditedPeer
-from ..playing import write_file
-from ..waiting import Heard, wait_until
+from .tracks import names
 
 SECONDS = 20.0
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as entered:
-        yield entered
-
-
-def names(session: Session) -> list[str]:
-    return [video.name for video in session.videos]
 
 
 def test_consumer_cannot_add_tracks_with_a_producer_of_another_program(embedded_server: SignallingServer) -> None:
@@ -87,7 +77,7 @@ def test_peer_that_answers_no_more_offers_keeps_its_session(
         peer.answers = False
 
         front = producer.add_video(name="front")
-        wait_until(lambda: "said nothing to a change of tracks" in caplog.text, "the offer is withdrawn", SECONDS)
+        wait_until(lambda: "did not answer a change of tracks" in caplog.text, "the offer is withdrawn", SECONDS)
 
         channel.send("still there")
         assert peer.messages.get(timeout=SECONDS) == "still there"

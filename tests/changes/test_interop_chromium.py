@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
-from gst_signalling_sync import Producer, SignallingServer, VideoSource
+from gst_signalling_sync import Producer, SignallingServer
 
-from ..filming import filming
+from ..helpers.filming import filming
+from ..helpers.waiting import wait_until
 from ..peers.browser import Browser, BrowserPage, find_browser
 from ..peers.require import require
-from ..waiting import wait_until
+from .tracks import come_and_go, robot_with_a_camera
 
 pytestmark = pytest.mark.interop
 
@@ -24,14 +23,13 @@ SECONDS = 30.0
 def page(embedded_server: SignallingServer, producer: Producer) -> Iterator[BrowserPage]:
     require("Chromium with gstwebrtc-api", find_browser(), ".ci/peers")
     with Browser() as browser, browser.consumer(embedded_server.uri, name="robot") as opened:
-        opened.wait_for("picture")
+        opened.wait_for("frame")
         yield opened
 
 
 @pytest.fixture
 def producer(embedded_server: SignallingServer) -> Iterator[Producer]:
-    producer = Producer(embedded_server.uri, name="robot")
-    with filming(producer.add_video(name="kept")), producer:
+    with robot_with_a_camera(embedded_server.uri) as producer:
         yield producer
 
 
@@ -49,22 +47,9 @@ def wait_for(page: BrowserPage, wanted: set[str], after: str) -> None:
 
 
 def test_tracks_that_come_and_go_are_followed(producer: Producer, page: BrowserPage) -> None:
-    chance = random.Random(5)
-    there: dict[str, ExitStack] = {}
-    sources: dict[str, VideoSource] = {}
-    for number in range(20):
-        name = chance.choice(["front", "wrist", "back"])
-        if name in there:
-            sources.pop(name).remove()
-            there.pop(name).close()
-        else:
-            sources[name] = producer.add_video(name=name)
-            there[name] = ExitStack()
-            there[name].enter_context(filming(sources[name], (160, 120), fps=10))
+    for number, there in enumerate(come_and_go(producer, fps=10)):
         wait_for(page, {"kept", *there}, f"change {number}")
     assert {each["mid"] for each in page.tracks()} == {"kept", *there}
-    for stack in there.values():
-        stack.close()
 
 
 def test_more_tracks_than_sections_are_followed(producer: Producer, page: BrowserPage) -> None:

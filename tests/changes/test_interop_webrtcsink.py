@@ -8,11 +8,11 @@ import pytest
 
 from gst_signalling_sync import SignallingServer, connect
 
+from ..helpers.waiting import wait_until
+from ..peers.colour_bars import has_smpte_bars
 from ..peers.gst_pipelines import SentMedia
-from ..peers.pictures import has_smpte_bars
 from ..peers.require import require
 from ..peers.rust_peer import find_media_peer, run_webrtcsink
-from ..waiting import wait_until
 
 pytestmark = pytest.mark.interop
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
-from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from gst_signalling_sync import Producer, SignallingServer, VideoSource
+from gst_signalling_sync import Producer, SignallingServer
 
-from ..filming import filming
+from ..helpers.filming import filming
+from ..helpers.waiting import wait_until
 from ..peers.require import require
 from ..peers.rust_peer import WebRTCSrc, find_media_peer, run_webrtcsrc
-from ..waiting import wait_until
+from .tracks import come_and_go, robot_with_a_camera
 
 pytestmark = pytest.mark.interop
 
@@ -23,8 +23,7 @@ SECONDS = 30.0
 
 @pytest.fixture
 def producer(embedded_server: SignallingServer) -> Iterator[Producer]:
-    producer = Producer(embedded_server.uri, name="robot")
-    with filming(producer.add_video(name="kept")), producer:
+    with robot_with_a_camera(embedded_server.uri) as producer:
         yield producer
 
 
@@ -45,21 +44,8 @@ def grows(receiver: WebRTCSrc, number: int) -> bool:
 
 
 def test_tracks_that_come_and_go_are_followed(producer: Producer, receiver: WebRTCSrc) -> None:
-    chance = random.Random(5)
-    there: dict[str, ExitStack] = {}
-    sources: dict[str, VideoSource] = {}
-    for number in range(20):
-        name = chance.choice(["front", "wrist", "back"])
-        if name in there:
-            sources.pop(name).remove()
-            there.pop(name).close()
-        else:
-            sources[name] = producer.add_video(name=name)
-            there[name] = ExitStack()
-            there[name].enter_context(filming(sources[name], (160, 120), fps=20))
-        wait_until(lambda: grows(receiver, 1 + len(there)), f"{number}: kept and {sorted(there)}", SECONDS)
-    for stack in there.values():
-        stack.close()
+    for number, there in enumerate(come_and_go(producer, fps=20)):
+        wait_until(partial(grows, receiver, 1 + len(there)), f"{number}: kept and {sorted(there)}", SECONDS)
 
 
 def test_paused_track_goes_on(producer: Producer, receiver: WebRTCSrc) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -16,13 +17,14 @@ import pytest
 from gst_signalling_sync import AudioSource, Consumer, Producer, Session, SignallingServer, VideoSource
 
 from ..figures import Figures
-from ..filming import Camera, filming
-from ..proofs import short_and_long
-from ..waiting import wait_until
+from ..helpers.background import running_beside
+from ..helpers.filming import Camera, filming
+from ..helpers.proofs import short_and_long
+from ..helpers.waiting import wait_until
 
 Source = VideoSource | AudioSource
 
-MOST_LOST_SECONDS = 0.2
+MAX_LOST_SECONDS = 0.2
 """Maximum of the seconds for which frames of a track that stays are lost."""
 
 SETTLED_SECONDS = 60.0
@@ -152,14 +154,8 @@ def watching(session: Session, name: str, camera: Camera, lost: list[float]) -> 
                     lost.append((end - begin - heartbeat.stalled(begin, end)) / (frame.number - before.number))
             before = frame
 
-    with Heartbeat() as heartbeat:
-        thread = threading.Thread(target=watch, args=[heartbeat])
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
+    with Heartbeat() as heartbeat, running_beside(partial(watch, heartbeat), stop):
+        yield
 
 
 def at_random(changer: Changer, number: int, seconds: float) -> Callable[[], None]:
@@ -201,4 +197,4 @@ def test_both_ends_agree_after_random_changes_at_once(
         for video in (*session.videos, *there.videos):
             if not video.is_paused:
                 wait_until(lambda video=video: video.latest() is not None, f"{video.name} is seen", 20)  # type: ignore[misc]
-    figures.add(f"{changes} changes: frames of the track that stays lost for", max(lost), MOST_LOST_SECONDS)
+    figures.add(f"{changes} changes: frames of the track that stays lost for", max(lost), MAX_LOST_SECONDS)

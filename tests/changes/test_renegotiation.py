@@ -12,7 +12,7 @@ import pytest
 
 from gst_signalling_sync.webrtc.renegotiation import ANSWER_SECONDS, Renegotiation, Step
 
-from ..proofs import short_and_long
+from ..helpers.proofs import short_and_long
 
 OFFER, ASK, WITHDRAW, GIVE_UP = Step.OFFER, Step.ASK, Step.WITHDRAW, Step.GIVE_UP
 

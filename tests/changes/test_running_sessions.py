@@ -25,18 +25,13 @@ from gst_signalling_sync import (
     connect,
 )
 
-from ..filming import filming, humming
-from ..media import frequency_of
-from ..playing import write_file
-from ..waiting import Heard, wait_until
+from ..helpers.filming import filming, humming
+from ..helpers.media import frequency_of
+from ..helpers.playing import write_file
+from ..helpers.waiting import Heard, wait_until
+from .tracks import names
 
 SECONDS = 20.0
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as entered:
-        yield entered
 
 
 @contextmanager
@@ -69,10 +64,6 @@ def session(producer: Producer, embedded_server: SignallingServer) -> Iterator[S
     with connect(embedded_server.uri, name="robot") as connected:
         connected.video.read(timeout=SECONDS)
         yield connected
-
-
-def names(session: Session) -> list[str]:
-    return [video.name for video in session.videos]
 
 
 def size_of(video: VideoReceiver) -> tuple[int, int]:

@@ -95,7 +95,7 @@ def test_with_a_peer_that_does_not_follow_every_track_gets_a_section_of_its_own(
 
 
 def test_a_description_has_no_more_sections_than_a_peer_takes() -> None:
-    plan = plan_offer([], [track(number) for number in range(20)], FRUGAL.most - 2, 1, {"audio": 1})
+    plan = plan_offer([], [track(number) for number in range(20)], FRUGAL.maximum - 2, 1, {"audio": 1})
     assert len(plan.added) == 3
     assert len(plan.unplaced) == 17
     assert plan.asked == []
@@ -139,7 +139,7 @@ def test_every_track_has_one_place(
 
     placed = [*plan.tracks.values(), *(each.number for each in (*plan.added, *plan.unplaced))]
     assert sorted(placed) == sorted(each.number for each in tracks)
-    assert len(plan.added) + len(plan.asked) <= max(0, FRUGAL.most - described + free)
+    assert len(plan.added) + len(plan.asked) <= max(0, FRUGAL.maximum - described + free)
     assert not set(plan.given_up) & set(plan.tracks)
     for place, number in plan.tracks.items():
         assert sections[place].track == number or sections[place].is_idle

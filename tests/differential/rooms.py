@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
-from ..attacks.strangers import Stranger, masked, message
-from ..hostile import PING, TEXT
+from ..helpers.hostile import PING, TEXT
+from ..helpers.strangers import Stranger, masked, message
 from .conversation import PEERS, Say
 
 __all__ = ["Heard", "Hotel"]

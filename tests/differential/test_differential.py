@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from ..proofs import short_and_long
+from ..helpers.proofs import short_and_long
 from .comparison import first_difference
 from .conversation import conversation
 

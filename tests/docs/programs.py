@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gst_signalling_sync import SignallingServer
 
-from ..test_examples import ROOT, Program, running
+from ..examples.test_programs import ROOT, Program, running
 
 DOCS = ROOT / "docs"
 PAGES = sorted(path for path in DOCS.rglob("*.rst") if "_build" not in path.parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..layers import LAYERS, PACKAGE, layers_of_imports
+from ..project.layers import LAYERS, PACKAGE, layers_of_imports
 
 
 def test_no_layer_imports_from_one_above_it() -> None:

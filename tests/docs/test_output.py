@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from gst_signalling_sync import Producer, SignallingServer
 from gst_signalling_sync.cli.commands import main
 
-from ..filming import filming
-from ..ports import reserved_port
+from ..helpers.filming import filming
+from ..helpers.ports import reserved_port
 from .programs import DOCS
 
 

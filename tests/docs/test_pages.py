@@ -10,7 +10,7 @@ import pytest
 
 import gst_signalling_sync
 
-from ..test_examples import EXAMPLES, ROOT
+from ..examples.test_programs import EXAMPLES, ROOT
 from .programs import DOCS, PAGES
 
 PUBLIC = sorted(set(gst_signalling_sync.__all__) - {"__version__"})

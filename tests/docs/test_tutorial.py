@@ -20,8 +20,8 @@ import pytest
 
 from gst_signalling_sync import SignallingServer, connect
 
-from ..processes import interruptible_environment
-from ..test_examples import PLAIN_PYTHON, SECONDS, Program, running
+from ..examples.test_programs import PLAIN_PYTHON, SECONDS, Program, running
+from ..helpers.processes import interruptible_environment
 from .programs import DOCS, program_of_a_page
 
 

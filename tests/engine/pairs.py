@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gst_signalling_sync.protocol.messages import SdpType
 from gst_signalling_sync.webrtc.channel_options import ChannelOptions
 from gst_signalling_sync.webrtc.engine.data import WireChannel
-from gst_signalling_sync.webrtc.engine.peer_connection import PeerConnection, SctpKind
+from gst_signalling_sync.webrtc.engine.peer_connection import PeerConnection
 from gst_signalling_sync.webrtc.media.codecs import CAPABILITIES
 from gst_signalling_sync.webrtc.message import Message
 
@@ -88,16 +88,14 @@ async def connect(offerer: PeerConnection, answerer: PeerConnection) -> None:
 async def connected_pair(
     options: ChannelOptions | None = None,
     prepare: Callable[[PeerConnection, PeerConnection], None] | None = None,
-    sctp: tuple[SctpKind | None, SctpKind | None] = (None, None),
 ) -> AsyncIterator[Pair]:
     """Connect two ends with a data channel between them. Closes both when the block ends.
 
     Args:
         options: The channel's options.
         prepare: Called with both ends before the offer is made.
-        sctp: SCTP implementation of the offerer and of the answerer; None: the default.
     """
-    offerer, answerer = (PeerConnection(CAPABILITIES, sctp=kind) for kind in sctp)
+    offerer, answerer = PeerConnection(CAPABILITIES), PeerConnection(CAPABILITIES)
     try:
         accepted: asyncio.Queue[Observer] = asyncio.Queue()
         answerer.on_channel(lambda wire: accepted.put_nowait(Observer(wire)))

@@ -3,14 +3,10 @@ from __future__ import annotations
 import asyncio
 import random
 
-import pytest
-
 from gst_signalling_sync.webrtc.channel_options import ChannelOptions
 from gst_signalling_sync.webrtc.message import Message
 
 from .pairs import SECONDS, connected_pair, until
-
-pytestmark = pytest.mark.usefixtures("either_sctp")
 
 
 def test_messages_arrive_in_order_and_with_their_type() -> None:

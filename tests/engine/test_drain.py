@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.channel_options import ChannelOptions
 from gst_signalling_sync.webrtc.drain import Drain
@@ -13,8 +11,6 @@ from gst_signalling_sync.webrtc.engine.peer_connection import PeerConnection
 from gst_signalling_sync.webrtc.media.codecs import CAPABILITIES
 
 from .pairs import SECONDS, connected_pair
-
-pytestmark = pytest.mark.usefixtures("either_sctp")
 
 MESSAGES = [b"x" * 1000] * 500
 

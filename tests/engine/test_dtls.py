@@ -6,7 +6,7 @@ from typing import cast
 from aiortc import RTCRtpReceiver
 from aiortc.rtcdtlstransport import RtpRouter
 
-from gst_signalling_sync.webrtc.engine.dtls import RobustDtlsTransport
+from gst_signalling_sync.webrtc.engine.dtls import receiver_of
 from gst_signalling_sync.webrtc.engine.rtp import RtpPacket
 
 from .pairs import connected_pair, until
@@ -45,16 +45,15 @@ def packet(ssrc: int, mid: str | None) -> RtpPacket:
 
 
 def test_packets_go_to_the_section_that_they_name() -> None:
-    transport = RobustDtlsTransport.__new__(RobustDtlsTransport)
-    router = transport._rtp_router = RtpRouter()
+    router = RtpRouter()
     front, wrist = (cast(RTCRtpReceiver, object()) for _ in range(2))
     router.register_receiver(front, ssrcs=[1], payload_types=[97], mid="front")
 
     # The track's section is not described yet; aiortc would give the packet to the only other receiver.
-    assert transport._receiver_of(packet(2, "wrist")) is None
-    assert transport._receiver_of(packet(1, "front")) is front
-    assert transport._receiver_of(packet(1, None)) is front
+    assert receiver_of(packet(2, "wrist"), router) is None
+    assert receiver_of(packet(1, "front"), router) is front
+    assert receiver_of(packet(1, None), router) is front
 
     router.register_receiver(wrist, ssrcs=[], payload_types=[97], mid="wrist")
-    assert transport._receiver_of(packet(2, "wrist")) is wrist
-    assert transport._receiver_of(packet(2, None)) is wrist
+    assert receiver_of(packet(2, "wrist"), router) is wrist
+    assert receiver_of(packet(2, None), router) is wrist

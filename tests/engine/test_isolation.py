@@ -14,7 +14,7 @@ from gst_signalling_sync import Producer, connect
 from gst_signalling_sync.server import SignallingServer
 from gst_signalling_sync.testing import connected_peers
 
-from ..media import numbered_picture
+from ..helpers.media import numbered_frame
 from .pairs import SECONDS, until
 
 
@@ -74,7 +74,7 @@ def test_bare_peer_connections_are_what_they_were(embedded_server: SignallingSer
     filming = Producer(embedded_server.uri, name="camera")
     camera = filming.add_video(codecs=["H264"])
     with filming, connect(embedded_server.uri, name="camera") as session, connected_peers(embedded_server) as pair:
-        camera.write(numbered_picture(7))
+        camera.write(numbered_frame(7))
         assert session.video.read_frame().repeated is False
         pair.consumer_channel.send("ours")
         assert pair.producer_channel.recv() == "ours"

@@ -123,7 +123,7 @@ class Ends:
 @asynccontextmanager
 async def connected(theirs: DataPeer, we_offer: bool) -> AsyncIterator[Ends]:
     """Connect both ends, and close our end when the block ends."""
-    ours = PeerConnection(CAPABILITIES, sctp="own")
+    ours = PeerConnection(CAPABILITIES)
     ends = Ends(ours, theirs)
     try:
         await ends.connect(we_offer)

@@ -50,7 +50,6 @@ def test_reset_waits_for_the_last_of_several_channels() -> None:
     assert resets.seconds_until(closing, [], 10.1) == pytest.approx(HANDING_ON_SECONDS - 0.1)
 
 
-@pytest.mark.usefixtures("either_sctp")
 def test_channel_of_a_foreign_peer_is_closed_after_it_had_time_to_hand_its_messages_on() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -66,7 +65,6 @@ def test_channel_of_a_foreign_peer_is_closed_after_it_had_time_to_hand_its_messa
     asyncio.run(main())
 
 
-@pytest.mark.usefixtures("either_sctp")
 def test_channel_that_is_closed_while_another_waits_is_closed_too() -> None:
     async def main() -> None:
         async with connected_pair() as pair:
@@ -84,7 +82,6 @@ def test_channel_that_is_closed_while_another_waits_is_closed_too() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.usefixtures("either_sctp")
 def test_connection_that_closes_while_a_reset_waits_closes_the_channel() -> None:
     async def main() -> None:
         async with connected_pair() as pair:

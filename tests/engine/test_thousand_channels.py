@@ -15,7 +15,7 @@ COUNT = 1000
 
 def test_thousand_channels_are_opened_used_and_closed(figures: Figures) -> None:
     async def main() -> float:
-        async with connected_pair(sctp=("own", "own")) as pair:
+        async with connected_pair() as pair:
             accepted: dict[str, Observer] = {}
             pair.answerer.on_channel(lambda wire: accepted.__setitem__(wire.label, Observer(wire)))
             began = time.process_time()

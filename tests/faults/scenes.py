@@ -12,7 +12,8 @@ import pytest
 
 from gst_signalling_sync import Consumer, Producer, Session
 
-from ..filming import filming
+from ..helpers.filming import filming
+from ..helpers.waiting import Heard
 from ..peers.browser import Browser, BrowserPage, find_browser
 from ..peers.gst_pipelines import SentMedia
 from ..peers.gst_signalling import find_gst_signalling, gst_consumer, gst_producer
@@ -20,7 +21,6 @@ from ..peers.library import find_first_version, library_consumer, library_produc
 from ..peers.peer_process import PeerProcess
 from ..peers.require import require
 from ..peers.rust_peer import find_media_peer, run_webrtcsink, run_webrtcsrc
-from ..waiting import Heard
 
 __all__ = ["PEERS", "Scene", "scene_with"]
 

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from ..helpers.ports import reserved_port
 from ..peers.peer_process import ROOT
 from ..peers.reference import PROGRAM
 from ..peers.require import require
-from ..ports import reserved_port
 
 __all__ = ["SERVERS", "ServerProcess", "server_process"]
 

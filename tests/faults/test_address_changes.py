@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import pytest
 
 from ..figures import Figures
+from ..helpers.proofs import short_and_long
 from ..peers.library import library_consumer, library_producer, library_server
 from ..peers.peer_process import PeerProcess
-from ..proofs import short_and_long
 from .network import Machine, Network, require_namespaces
 
 # Four programs are started, possibly on a busy machine.

@@ -13,8 +13,8 @@ from benchmarks.tcp_relay import TcpRelay
 from gst_signalling_sync import Consumer, Listener, Producer, Retry, Session, SignallingServer
 
 from ..figures import Figures, Stopwatch
+from ..helpers.waiting import Heard, wait_until
 from ..negotiation.edited_peer import EditedPeer
-from ..waiting import Heard, wait_until
 
 LABEL = "state"
 SECONDS = 20.0

@@ -13,8 +13,8 @@ import pytest
 from gst_signalling_sync import Consumer, Producer, SessionClosed, connect
 
 from ..figures import Figures, Stopwatch
+from ..helpers.waiting import wait_until
 from ..peers.peer_process import ROOT
-from ..waiting import wait_until
 from .mortal_peer import POINTS
 
 KNOWS_SECONDS = 10.0

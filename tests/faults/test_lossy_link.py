@@ -11,8 +11,8 @@ from gst_signalling_sync.testing import LinkProfile
 from gst_signalling_sync.testing.network import SimulatedNetwork
 
 from ..figures import Stopwatch
-from ..filming import filming
-from ..waiting import Heard, wait_until
+from ..helpers.filming import filming
+from ..helpers.waiting import Heard, wait_until
 
 pytestmark = pytest.mark.slow
 

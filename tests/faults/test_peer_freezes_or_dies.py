@@ -16,7 +16,7 @@ import pytest
 from gst_signalling_sync import Session, SessionClosed, SignallingServer
 
 from ..figures import Figures, Stopwatch
-from ..waiting import Heard, wait_until
+from ..helpers.waiting import Heard, wait_until
 from . import scenes
 from .scenes import Scene
 

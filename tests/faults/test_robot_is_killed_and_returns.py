@@ -24,10 +24,10 @@ from gst_signalling_sync import (
 )
 
 from ..figures import Figures
-from ..life.servers import mortal_server
-from ..processes import exit_of, start_script
-from ..proofs import short_and_long
-from ..waiting import Heard, wait_until
+from ..helpers.mortal_server import mortal_server
+from ..helpers.processes import exit_of, start_script
+from ..helpers.proofs import short_and_long
+from ..helpers.waiting import Heard, wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -15,9 +15,9 @@ import pytest
 from gst_signalling_sync import Consumer, Listener, Producer, Retry, Session
 
 from ..figures import Figures
-from ..filming import filming
-from ..proofs import short_and_long
-from ..waiting import Heard, wait_until
+from ..helpers.filming import filming
+from ..helpers.proofs import short_and_long
+from ..helpers.waiting import Heard, wait_until
 from .flow import Flow
 from .server_process import SERVERS, ServerProcess, server_process
 

@@ -11,7 +11,7 @@ from gst_signalling_sync import ConnectionLost, Consumer, Producer, Session
 from gst_signalling_sync.webrtc.liveness import DOUBT_SECONDS
 
 from ..figures import Figures, Stopwatch
-from ..waiting import Heard, wait_until
+from ..helpers.waiting import Heard, wait_until
 
 LABEL = "state"
 

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.soak.messages import account
 from benchmarks.soak.run import run
 
-from ..proofs import short_and_long
+from ..helpers.proofs import short_and_long
 
 pytestmark = pytest.mark.slow
 

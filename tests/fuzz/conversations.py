@@ -109,7 +109,7 @@ class Conversation:
         assert self._registry.peers == {}
         assert self._registry.sessions == {}
         assert not any(self._registry.count_peers().values())
-        assert self._registry.over(self._now + 10 * _LEASE) == []
+        assert self._registry.presence.over(self._now + 10 * _LEASE) == []
         assert len(self._registry.permissions) == 0
 
     def _next(self) -> int:
@@ -138,7 +138,7 @@ class Conversation:
             case 4:
                 self._take(registry.expel(self._peer(), "expired"))
             case 5:
-                registry.heard(self._peer(), self._now)
+                registry.presence.heard(self._peer(), self._now)
             case 6:
                 self._pass_time()
             case 7:
@@ -155,7 +155,7 @@ class Conversation:
             resumption = Resumption(key, issued)
             self._keys.append(issued)
         before = self._registry.peers
-        expected = None if resumption is None else self._registry.objection_to_return(key, grant)
+        expected = None if resumption is None else self._registry.presence.objection_to_return(key, grant)
         peer_id, outgoing = self._registry.add_peer(self._now, f"address {self._number(2)}", resumption, grant)
         (addressee, welcome), *others = outgoing
         assert addressee == peer_id
@@ -168,9 +168,9 @@ class Conversation:
 
     def _pass_time(self) -> None:
         self._now += self._number(8)
-        for peer_id in self._registry.to_ping(self._now, 2):
+        for peer_id in self._registry.presence.to_ping(self._now, 2):
             assert peer_id in self._registry.peers
-        for peer_id in self._registry.over(self._now):
+        for peer_id in self._registry.presence.over(self._now):
             assert peer_id in self._registry.peers
             self._take(self._registry.remove_peer(peer_id))
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from gst_signalling_sync.ice_options import IceServer
+from gst_signalling_sync.ice_servers import IceServer
 from gst_signalling_sync.webrtc.ice.links import Link, LinkError, open_link
 
-from ..certificates import PrivateCA
+from ..helpers.certificates import PrivateCA
 
 
 class Nobody:

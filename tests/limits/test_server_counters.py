@@ -13,9 +13,9 @@ import pytest
 
 from gst_signalling_sync import Grant, Rate, ServerLimits, SignallingServer
 
-from ..attacks.strangers import HANDSHAKE, Stranger, message
-from ..raw_peer import RawPeer
-from ..waiting import wait_until
+from ..helpers.raw_peer import RawPeer
+from ..helpers.strangers import HANDSHAKE, Stranger, message
+from ..helpers.waiting import wait_until
 
 ONCE: Final = Rate(0.001, burst=1)
 FORWARDED: Final = ["X-Forwarded-For: 203.0.113.9"]

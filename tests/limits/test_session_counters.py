@@ -23,9 +23,9 @@ from gst_signalling_sync import (
 from gst_signalling_sync.echo import ECHO_PROTOCOL
 from gst_signalling_sync.webrtc.session import behind_session
 
-from ..hostile import Conversation, signalling_server
-from ..raw_peer import RawPeer
-from ..waiting import wait_until
+from ..helpers.hostile import Conversation, signalling_server
+from ..helpers.raw_peer import RawPeer
+from ..helpers.waiting import wait_until
 
 ONCE: Final = Rate(0.001, burst=1)
 SECTION: Final = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\na=sctp-port:5000\r\n"

@@ -54,7 +54,7 @@ class FilmedFlow(Flow):
         self._pixels = np.random.default_rng(self.seed)
         width, height = SIZE
         bars = np.repeat(self._pixels.integers(0, 255, (1, _BARS, 3), dtype=np.uint8), width // _BARS, axis=1)
-        self._picture = np.ascontiguousarray(np.broadcast_to(bars, (height, width, 3)))
+        self._frame = np.ascontiguousarray(np.broadcast_to(bars, (height, width, 3)))
         # Number of packets of each frame that have not arrived, by its capture time.
         self._missing: dict[float, int] = {}
         self._follow_estimate()
@@ -71,12 +71,12 @@ class FilmedFlow(Flow):
 
     def _on_frame(self, _: object) -> None:
         self._at(self._now + 1 / self.fps, "frame", None)
-        picture = self._next_picture()
+        array = self._next_frame()
         waiting = len({owner for _, owner in self._queue})
         order = self.encoding.order(SIZE, self.fps, None, self._now) if waiting <= _WAITING else None
         if order is None:
             return
-        frame = av.VideoFrame.from_ndarray(picture, "bgr24").reformat(format="yuv420p")
+        frame = av.VideoFrame.from_ndarray(array, "bgr24").reformat(format="yuv420p")
         (encoded,) = self.encoding.encode(frame, order, round(self._now * VIDEO_CLOCK_RATE), self._now)
         self.encoding.made(encoded, self._now)
         if encoded.keyframe:
@@ -101,9 +101,9 @@ class FilmedFlow(Flow):
         bitrate = round(self.estimator.bitrate * _PAYLOAD_SHARE)
         self.encoding.bitrate.report("viewer", bitrate, self.estimator.is_confirmed)
 
-    def _next_picture(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    def _next_frame(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         """Moving colour bars with a corner of noise."""
-        self._picture = np.roll(self._picture, 2, axis=1)
+        self._frame = np.roll(self._frame, 2, axis=1)
         width, height = (side // _NOISE for side in SIZE)
-        self._picture[:height, :width] = self._pixels.integers(0, 255, (height, width, 3), dtype=np.uint8)
-        return self._picture
+        self._frame[:height, :width] = self._pixels.integers(0, 255, (height, width, 3), dtype=np.uint8)
+        return self._frame

@@ -16,9 +16,9 @@ from gst_signalling_sync import DataChannel, Session, SignallingServer, connect
 from gst_signalling_sync.testing.network import SimulatedNetwork
 
 from ..figures import Figures
+from ..helpers.waiting import wait_until
 from ..peers.gst_signalling import find_gst_signalling, gst_producer
 from ..peers.require import require
-from ..waiting import wait_until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
 
@@ -31,15 +31,8 @@ def _gst_signalling() -> None:
     require("gst-signalling 1.1.2", find_gst_signalling(), ".ci/peers")
 
 
-@pytest.fixture
-def _own_sctp(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GST_SIGNALLING_SCTP", "own")
-
-
 @pytest.fixture(params=BAD_LINKS)
-def bad_link(
-    request: pytest.FixtureRequest, embedded_server: SignallingServer, _own_sctp: None
-) -> Iterator[Callable[[], Session]]:
+def bad_link(request: pytest.FixtureRequest, embedded_server: SignallingServer) -> Iterator[Callable[[], Session]]:
     """Start sessions, over a bad link, with a producer on webrtcbin that echoes."""
     with (
         gst_producer(embedded_server.uri, "theirs", ("data",), "--no-report") as process,

@@ -11,7 +11,7 @@ from gst_signalling_sync.testing import LinkProfile
 from gst_signalling_sync.webrtc.bwe.estimator import START_RATE, SendSideEstimator
 from gst_signalling_sync.webrtc.bwe.pacer import Pacer
 
-from ..proofs import short_and_long
+from ..helpers.proofs import short_and_long
 from .flow import Flow
 
 

@@ -8,7 +8,7 @@ from benchmarks.links.profiles import PROFILES
 from gst_signalling_sync.webrtc.media.codecs import VIDEO, sent_video
 from gst_signalling_sync.webrtc.media.sending.video_encoder import VideoEncoder
 
-from ..proofs import short_and_long
+from ..helpers.proofs import short_and_long
 from .filmed_flow import FilmedFlow
 
 pytestmark = pytest.mark.slow

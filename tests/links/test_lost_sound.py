@@ -15,12 +15,12 @@ from gst_signalling_sync.testing import LinkProfile
 from gst_signalling_sync.testing.network import SimulatedNetwork
 
 from ..figures import Figures
-from ..filming import humming
+from ..helpers.filming import humming
+from ..helpers.waiting import wait_until
 from ..peers.browser import Browser, BrowserMedia, find_browser
 from ..peers.gst_signalling import find_gst_signalling, gst_consumer
 from ..peers.require import require
 from ..peers.rust_peer import find_media_peer, run_webrtcsrc
-from ..waiting import wait_until
 
 LOSSY = LinkProfile(loss=0.1, delay=0.01)
 SECONDS = 10.0

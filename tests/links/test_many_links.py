@@ -10,7 +10,7 @@ from benchmarks.links.profiles import PROFILES
 from gst_signalling_sync import Producer, SignallingServer, VideoSource, connect
 from gst_signalling_sync.testing.network import SimulatedNetwork
 
-from ..filming import filming
+from ..helpers.filming import filming
 from .watching import Watched
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(180), pytest.mark.usefixtures("_ahead_of_other_programs")]

@@ -8,7 +8,7 @@ from gst_signalling_sync import Producer, SignallingServer, connect
 from gst_signalling_sync.testing import LinkProfile
 from gst_signalling_sync.testing.network import SimulatedNetwork
 
-from ..filming import filming
+from ..helpers.filming import filming
 from .watching import Watched
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(90)]

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from gst_signalling_sync import VideoReceiver
 
-from ..waiting import wait_until
+from ..helpers.waiting import wait_until
 
 __all__ = ["Watched"]
 

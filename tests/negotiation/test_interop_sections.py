@@ -11,10 +11,10 @@ from gst_signalling_sync.webrtc import session_connection
 from gst_signalling_sync.webrtc.engine.capabilities import Capabilities
 from gst_signalling_sync.webrtc.media.codecs import CAPABILITIES, CODECS
 
-from ..media import frequency_of
+from ..helpers.media import frequency_of
+from ..helpers.waiting import wait_until
 from ..peers.browser import Browser, BrowserMedia, find_browser
 from ..peers.require import require
-from ..waiting import wait_until
 
 pytestmark = pytest.mark.interop
 

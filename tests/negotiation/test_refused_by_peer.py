@@ -9,9 +9,10 @@ import pytest
 
 from gst_signalling_sync import Producer, SignallingServer, connect
 
-from ..filming import filming
-from ..media import has_colour_bars
-from ..waiting import Heard, wait_until
+from ..helpers.filming import filming
+from ..helpers.media import has_colour_bars
+from ..helpers.peer_ids import id_of
+from ..helpers.waiting import Heard, wait_until
 from .edited_peer import AnsweringPeer
 
 Edit = Callable[[list[str]], list[str]]
@@ -52,16 +53,11 @@ def producer(embedded_server: SignallingServer) -> Iterator[Producer]:
         yield producer
 
 
-def peer_id(producer: Producer) -> str:
-    assert producer.peer_id is not None
-    return producer.peer_id
-
-
 @pytest.mark.parametrize("kind", WITHOUT_VIDEO)
 def test_answer_without_video_has_the_data_channels(producer: Producer, kind: str) -> None:
     with filming(producer.add_video()), AnsweringPeer(producer.uri, WITHOUT_VIDEO[kind]) as peer:
         started = Heard(producer.session_started)
-        peer.client.start_session(peer_id(producer))
+        peer.client.start_session(id_of(producer))
         session = started.next()["session"]
 
         session.channel("data").send("the rest goes on")
@@ -74,7 +70,7 @@ def test_other_sessions_see_on_where_one_refuses_the_video(producer: Producer) -
     with filming(producer.add_video()), connect(producer.uri, name="robot") as session:
         with AnsweringPeer(producer.uri, WITHOUT_VIDEO["refuses it"]) as peer:
             started = Heard(producer.session_started)
-            peer.client.start_session(peer_id(producer))
+            peer.client.start_session(id_of(producer))
             started.next()
 
         assert has_colour_bars(session.video.read())
@@ -84,7 +80,7 @@ def test_answer_without_data_closes_the_data_channels(producer: Producer) -> Non
     video = producer.add_video()
     with filming(video), AnsweringPeer(producer.uri, lambda sections: [sections[0], refused(sections[1])]) as peer:
         started = Heard(producer.session_started)
-        peer.client.start_session(peer_id(producer))
+        peer.client.start_session(id_of(producer))
         session = started.next()["session"]
 
         wait_until(lambda: not session.channels, "the channel is closed")
@@ -95,6 +91,6 @@ def test_answer_without_data_closes_the_data_channels(producer: Producer) -> Non
 def test_answer_that_refuses_everything_ends_the_session(producer: Producer) -> None:
     with AnsweringPeer(producer.uri, lambda sections: [refused(section) for section in sections]) as peer:
         ended = Heard(producer.session_ended)
-        peer.client.start_session(peer_id(producer))
+        peer.client.start_session(id_of(producer))
 
         assert "unusable answer from the peer: the peer refuses it" in str(ended.next()["error"])

@@ -19,7 +19,7 @@ from gst_signalling_sync import (
     connect,
 )
 
-from ..waiting import Heard, wait_until
+from ..helpers.waiting import Heard, wait_until
 from .edited_peer import EditedPeer, sections_of
 
 Extra = Callable[[str], str]

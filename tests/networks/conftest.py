@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ..certificates import PrivateCA
+from ..helpers.certificates import PrivateCA
+from ..helpers.ports import reserved_port
 from ..peers.coturn import Coturn, run_coturn
-from ..ports import reserved_port
 
 
 @pytest.fixture

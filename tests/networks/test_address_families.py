@@ -11,9 +11,9 @@ from contextlib import ExitStack
 import pytest
 
 from ..faults.network import Machine, Network, require_namespaces
-from ..peers.library import library_consumer, library_producer, library_server
 from ..peers.peer_process import PeerProcess
 from .machines import add_bridges, inside
+from .sessions import robot_and_operator
 
 pytestmark = pytest.mark.slow
 
@@ -42,15 +42,7 @@ def use_ipv4_only(machine: Machine) -> None:
 
 def session_between(robot_machine: Machine, desk: Machine, host: str, stack: ExitStack) -> tuple[PeerProcess, float]:
     """Connect a session. Returns its consumer, and the seconds from the request to the first message."""
-    with desk.processes():
-        server = stack.enter_context(library_server(host))
-    uri = server.wait_for("ready")["uri"]
-    with robot_machine.processes():
-        robot = stack.enter_context(library_producer(uri, "robot"))
-    robot.wait_for("ready")
-    with desk.processes():
-        operator = stack.enter_context(library_consumer(uri, "robot"))
-    operator.wait_for("ready")
+    _, operator = robot_and_operator(robot_machine, desk, host, stack)
     began = time.monotonic()
     operator.wait_for("session")
     seconds = time.monotonic() - began

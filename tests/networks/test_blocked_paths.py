@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ..certificates import PrivateCA
 from ..faults.network import Machine, Network, require_namespaces
+from ..helpers.certificates import PrivateCA
 from ..peers.browser import Browser, BrowserMedia, find_browser
 from ..peers.coturn import PASSWORD, USER, Coturn, run_coturn
 from ..peers.gst_pipelines import SentMedia
@@ -168,7 +168,7 @@ def test_webrtcsrc_sees(tmp_path: Path, transport: str) -> None:
         with here.operator.processes():
             operator = here.stack.enter_context(run_webrtcsrc(here.uri, peer_id, save_to, audio=False))
         robot.wait_for("session")
-        operator.received.wait_for_picture()
+        operator.received.wait_for_frame()
 
 
 def browser(here: Site, transport: str) -> Browser:
@@ -188,7 +188,7 @@ def test_chromium_sees(tmp_path: Path, transport: str, ends: str) -> None:
         )
         with here.operator.processes():
             page = browser(here, transport if ends != "robot" else "").consumer(here.uri, "robot")
-            page.wait_for("picture")
+            page.wait_for("frame")
         robot.wait_for("session")
 
         assert here.turn.allocations >= 1

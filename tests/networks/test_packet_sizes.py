@@ -11,14 +11,15 @@ import pytest
 from gst_signalling_sync import SignallingServer, connect
 
 from ..faults.network import Machine, Network, require_namespaces
+from ..helpers.waiting import wait_until
 from ..peers.browser import Browser, find_browser
 from ..peers.gst_pipelines import SentMedia
 from ..peers.gst_signalling import find_gst_signalling, gst_producer
-from ..peers.library import LibraryProcess, library_consumer, library_producer, library_server
+from ..peers.library import LibraryProcess
 from ..peers.require import require
 from ..peers.rust_peer import find_media_peer, run_webrtcsink
-from ..waiting import wait_until
 from .machines import Firewall, inside
+from .sessions import robot_and_operator
 
 pytestmark = pytest.mark.slow
 
@@ -33,14 +34,7 @@ def network() -> Iterator[Network]:
 
 def talk(stack: ExitStack, robot_machine: Machine, desk: Machine, codec: str) -> LibraryProcess:
     """Connect a session with video in large frames and large messages in both directions, and return the consumer."""
-    with desk.processes():
-        server = stack.enter_context(library_server(desk.address))
-    uri = server.wait_for("ready")["uri"]
-    with robot_machine.processes():
-        robot = stack.enter_context(library_producer(uri, "robot", "--noise", codec))
-    robot.wait_for("ready")
-    with desk.processes():
-        operator = stack.enter_context(library_consumer(uri, "robot"))
+    robot, operator = robot_and_operator(robot_machine, desk, desk.address, stack, "--noise", codec)
     operator.wait_for("session")
     robot.wait_for("session")
     operator.wait_for("frame")
@@ -81,14 +75,7 @@ def test_path_that_takes_less_is_named(network: Network) -> None:
     robot_machine, desk = network.machine(), network.machine()
     Firewall(robot_machine).drop_big_payloads(950)
     with ExitStack() as stack:
-        with desk.processes():
-            server = stack.enter_context(library_server(desk.address))
-        uri = server.wait_for("ready")["uri"]
-        with robot_machine.processes():
-            robot = stack.enter_context(library_producer(uri, "robot"))
-        robot.wait_for("ready")
-        with desk.processes():
-            operator = stack.enter_context(library_consumer(uri, "robot"))
+        robot, operator = robot_and_operator(robot_machine, desk, desk.address, stack)
         operator.wait_for("session")
         deadline = time.monotonic() + 30
         while "loses UDP payloads over 900 bytes" not in robot.describe():

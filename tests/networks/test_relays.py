@@ -23,9 +23,9 @@ from gst_signalling_sync import (
     connect,
 )
 
-from ..certificates import PrivateCA
+from ..helpers.certificates import PrivateCA
+from ..helpers.ports import reserved_port
 from ..peers.coturn import SECRET, Coturn, run_coturn
-from ..ports import reserved_port
 
 pytestmark = pytest.mark.interop
 

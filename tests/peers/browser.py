@@ -21,7 +21,7 @@ import numpy as np
 
 from .gst_pipelines import RATE
 from .peer_process import PeerProcess, peers_directory
-from .received import Picture, Received, Samples
+from .received import Frame, Received, Samples
 
 __all__ = ["Browser", "BrowserMedia", "BrowserPage", "find_browser"]
 
@@ -99,7 +99,7 @@ class Browser(PeerProcess):
 
         Returns:
             The page, connecting. Its events are ``ready`` (peer_id), ``session`` (session, peer_id), ``connection``
-            (session, state), ``picture`` (width, height) when the first frame is shown, ``session_closed`` (session),
+            (session, state), ``frame`` (width, height) when the first frame is shown, ``session_closed`` (session),
             ``error`` (details), ``disconnected``.
         """
         return self._open("consumer", uri, name, media)
@@ -156,8 +156,8 @@ class BrowserPage(Received):
         """Wait for an event of this page; see `PeerProcess.wait_for`."""
         return self._browser.wait_for(event, timeout, page=self._number, **fields)
 
-    def picture(self) -> Picture | None:
-        found = self._call("picture")
+    def frame(self) -> Frame | None:
+        found = self._call("frame")
         if found is None:
             return None
         rgba = np.frombuffer(base64.b64decode(found["base64"]), np.uint8)

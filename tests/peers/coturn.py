@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ..certificates import PrivateCA
+from ..helpers.certificates import PrivateCA
 from .peer_process import launcher
 from .require import require
 

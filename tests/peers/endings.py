@@ -22,7 +22,7 @@ from OpenSSL import SSL
 from gst_signalling_sync import SignallingServer
 
 from ..faults.scenes import PEERS, Scene, scene_with
-from ..waiting import wait_until
+from ..helpers.waiting import wait_until
 
 SETTLE_SECONDS: Final = 1.0
 """Seconds from connecting to the end, after which the messages of the beginning have passed."""

@@ -8,8 +8,8 @@ from typing import Final
 
 __all__ = [
     "AUDIO_FILE",
+    "FRAME_FILES",
     "PAYLOAD",
-    "PICTURE_FILES",
     "RATE",
     "SentMedia",
     "raw_audio",
@@ -22,7 +22,7 @@ __all__ = [
 RATE: Final = 48_000
 """Samples per second of all audio."""
 
-PICTURE_FILES: Final = "picture-*.png"
+FRAME_FILES: Final = "frame-*.png"
 """The pattern of the names of the frames of `saving_branches`; the names sort by time."""
 
 AUDIO_FILE: Final = "audio.s16le"
@@ -31,7 +31,7 @@ AUDIO_FILE: Final = "audio.s16le"
 PAYLOAD: Final = "@payload@"
 """Placeholder in `rtp_branches` for the RTP payload type, which the end that makes the offer chooses."""
 
-_KEPT_PICTURES: Final = 100
+_KEPT_FRAMES: Final = 100
 _ENCODERS: Final = {
     "VP8": "vp8enc deadline=1 cpu-used=8 keyframe-max-dist=60 target-bitrate=1000000 ! rtpvp8pay picture-id-mode=15-bit",
     "VP9": (
@@ -58,7 +58,7 @@ _ENCODED_FOR_WEBRTCSINK: Final = {
 
 @dataclass(frozen=True)
 class SentMedia:
-    """The media that a peer sends: colour bars, which `pictures.has_smpte_bars` recognises, and a tone."""
+    """The media that a peer sends: colour bars, which `colour_bars.has_smpte_bars` recognises, and a tone."""
 
     video: str | None = "VP8"
     """The codec, ``VP8``, ``H264``, ``VP9`` or ``H265``, for webrtcsink also ``AV1``; None: no video."""
@@ -115,8 +115,8 @@ def saving_branches(directory: Path) -> tuple[str, str]:
     Returns:
         The pipeline of video and that of audio.
     """
-    pictures = directory / PICTURE_FILES.replace("*", "%06d")
-    sink = f'multifilesink location="{pictures}" max-files={_KEPT_PICTURES} async=false sync=false'
+    frames = directory / FRAME_FILES.replace("*", "%06d")
+    sink = f'multifilesink location="{frames}" max-files={_KEPT_FRAMES} async=false sync=false'
     video = f"queue ! videoconvert ! video/x-raw,format=RGB ! pngenc snapshot=false compression-level=1 ! {sink}"
     sink = f'filesink location="{directory / AUDIO_FILE}" buffer-mode=unbuffered async=false sync=false'
     samples = f"audio/x-raw,format=S16LE,rate={RATE},channels=1,layout=interleaved"

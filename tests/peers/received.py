@@ -13,13 +13,13 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ..media import frequency_of
-from .gst_pipelines import AUDIO_FILE, PICTURE_FILES, RATE
+from ..helpers.media import frequency_of
+from .gst_pipelines import AUDIO_FILE, FRAME_FILES, RATE
 from .peer_process import PeerProcess
 
-__all__ = ["Picture", "Received", "Samples", "SavedMedia"]
+__all__ = ["Frame", "Received", "Samples", "SavedMedia"]
 
-Picture = NDArray[np.uint8]
+Frame = NDArray[np.uint8]
 Samples = NDArray[np.int16]
 
 _END_OF_PNG: Final = b"IEND\xae\x42\x60\x82"
@@ -31,7 +31,7 @@ class Received(ABC):
     """The frames and the sound that have arrived at a peer, with the same interface for each kind of peer."""
 
     @abstractmethod
-    def picture(self) -> Picture | None:
+    def frame(self) -> Frame | None:
         """The newest frame: ``(height, width, 3) uint8`` BGR; None: no frame has arrived yet."""
 
     @abstractmethod
@@ -54,9 +54,7 @@ class Received(ABC):
     def describe(self) -> str:
         """What helps to understand why nothing came, for error messages."""
 
-    def wait_for_picture(
-        self, recognise: Callable[[Picture], Any] = lambda picture: True, timeout: float = 45.0
-    ) -> Picture:
+    def wait_for_frame(self, recognise: Callable[[Frame], Any] = lambda frame: True, timeout: float = 45.0) -> Frame:
         """Wait until the newest frame meets a condition.
 
         Args:
@@ -69,16 +67,16 @@ class Received(ABC):
         Raises:
             TimeoutError: No frame met the condition in time.
         """
-        last: Picture | None = None
+        last: Frame | None = None
         end = time.monotonic() + timeout
         while time.monotonic() < end:
-            picture = self.picture()
-            if picture is not None and recognise(picture):
-                return picture
-            last = last if picture is None else picture
+            frame = self.frame()
+            if frame is not None and recognise(frame):
+                return frame
+            last = last if frame is None else frame
             time.sleep(_POLL_SECONDS)
-        seen = "no picture at all" if last is None else f"the last is {last.shape}, on average {last.mean((0, 1))}"
-        raise TimeoutError(f"not the picture within {timeout:g} s; {seen}; {self.describe()}")
+        seen = "no frame at all" if last is None else f"the last is {last.shape}, on average {last.mean((0, 1))}"
+        raise TimeoutError(f"not the expected frame within {timeout:g} s; {seen}; {self.describe()}")
 
     def wait_for_tone(self, frequency: float, tolerance: float = 5.0, timeout: float = 45.0) -> float:
         """Wait until the newest sound is a tone.
@@ -120,8 +118,8 @@ class SavedMedia(Received):
         self._process = process
         self._codecs: dict[str, str] = {}
 
-    def picture(self) -> Picture | None:
-        for path in sorted(self._directory.glob(PICTURE_FILES), reverse=True):
+    def frame(self) -> Frame | None:
+        for path in sorted(self._directory.glob(FRAME_FILES), reverse=True):
             try:
                 content = path.read_bytes()
             except FileNotFoundError:
@@ -155,6 +153,6 @@ class SavedMedia(Received):
         return f"{files} files; {self._process.describe()}"
 
 
-def _decode_png(content: bytes) -> Picture:
+def _decode_png(content: bytes) -> Frame:
     with av.open(io.BytesIO(content), "r", format="png_pipe") as container:
         return np.asarray(next(container.decode(video=0)).to_ndarray(format="bgr24"), np.uint8)

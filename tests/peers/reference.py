@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..ports import reserved_port
+from ..helpers.ports import reserved_port
 from .require import require
 
 __all__ = ["ReferenceServer", "run_reference_server"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gst_signalling_sync import Listener
 
-from ..waiting import wait_until
+from ..helpers.waiting import wait_until
 from .gst_pipelines import SentMedia, raw_audio, saving_branches, video_for_webrtcsink
 from .peer_process import PeerProcess, peers_directory
 from .received import SavedMedia
@@ -60,12 +60,12 @@ def run_webrtcsrc(uri: str, producer_id: str, save_to: Path, video: bool = True,
     Returns:
         The process, starting.
     """
-    pictures, sound = saving_branches(save_to)
+    video_branch, audio_branch = saving_branches(save_to)
     branches = [f"webrtcsrc name=source signaller::uri={uri} signaller::producer-peer-id={producer_id}"]
     if video:
-        branches.append(f"source.video_0 ! {pictures}")
+        branches.append(f"source.video_0 ! {video_branch}")
     if audio:
-        branches.append(f"source.audio_0 ! {sound}")
+        branches.append(f"source.audio_0 ! {audio_branch}")
     return WebRTCSrc(" ".join(branches), save_to)
 
 

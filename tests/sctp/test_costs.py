@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from gst_signalling_sync.webrtc.sctp import Association, MalformedPacket, State, chunks
 from gst_signalling_sync.webrtc.sctp.chunks import ForwardTsn, Sack
 
-from ..proofs import short_and_long
+from ..helpers.proofs import short_and_long
 from .simulation import drawing
 
 _PORT = 5000

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from gst_signalling_sync.testing.link import LinkProfile
 from gst_signalling_sync.webrtc.sctp import Event, IncomingReset, OutgoingReset, Received, Settings
 
-from ..proofs import short_and_long
+from ..helpers.proofs import short_and_long
 from .simulation import End, Simulation
 
 _HERTZ = 10

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
-from ..hostile import tcp_server
+from ..helpers.hostile import tcp_server
 
 __all__ = ["HttpProxy", "head_of", "http_proxy", "pump", "socks_proxy", "tls_server", "tls_terminator"]
 

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from gst_signalling_sync import SignallingServer
 from gst_signalling_sync.cli import main
 
-from ..certificates import PrivateCA
-from ..hostile import tcp_server
+from ..helpers.certificates import PrivateCA
+from ..helpers.hostile import tcp_server
 from .relays import head_of, tls_terminator
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import pytest
 import websocket
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websocket import ABNF
 
+from gst_signalling_sync import list_producers
 from gst_signalling_sync.signalling.frames import (
     MAX_FRAGMENTS,
     MAX_MESSAGE_BYTES,
@@ -21,7 +23,7 @@ from gst_signalling_sync.signalling.frames import (
     frame_of,
 )
 
-from ..hostile import BINARY, CLOSE, CONTINUATION, FIN, PING, TEXT, frame
+from ..helpers.hostile import BINARY, CLOSE, CONTINUATION, FIN, PING, TEXT, Conversation, frame, signalling_server
 
 
 class Wire:
@@ -91,7 +93,7 @@ def test_frame_that_is_interrupted_by_timeouts_goes_on_where_it_was() -> None:
         (b"\x81\x80", "must not mask its frames"),
         (frame(FIN | 0x3, b""), "unknown opcode"),
         (frame(FIN | 0x40 | TEXT, b""), "reserved bits"),
-        (frame(FIN | CONTINUATION, b""), "continues no message"),
+        (frame(FIN | CONTINUATION, b""), "must continue a message"),
         (frame(TEXT, b"") + frame(FIN | TEXT, b""), "before the previous one was complete"),
         (frame(PING, b""), "control frame"),
         (frame(FIN | PING, b"x" * 126), "control frame"),
@@ -174,3 +176,27 @@ def test_closing_frame_whose_reason_is_no_text() -> None:
         closing_words(b"\x03\xe8\xff")
 
     assert caught.value.code == websocket.STATUS_INVALID_PAYLOAD
+
+
+def test_fragments_are_joined() -> None:
+    text = json.dumps(
+        {"type": "list", "producers": [{"id": "robot", "meta": {"name": "ä" * 1000}}]}, ensure_ascii=False
+    )
+
+    def list_in_pieces(server: Conversation) -> None:
+        from ..helpers.hostile import CONTINUATION, FIN, TEXT, frame
+
+        server.welcome()
+        server.expect("list")
+        data = text.encode()
+        pieces = [data[start : start + 7] for start in range(0, len(data), 7)]
+        server.send_raw(frame(TEXT, pieces[0]))
+        for piece in pieces[1:-1]:
+            server.send_raw(frame(CONTINUATION, piece))
+        server.send_raw(frame(FIN | CONTINUATION, pieces[-1]))
+        server.hold()
+
+    with signalling_server(list_in_pieces) as uri:
+        [peer] = list_producers(uri)
+
+    assert peer.name == "ä" * 1000

@@ -15,12 +15,12 @@ import pytest
 
 from gst_signalling_sync import ConnectError, Endpoint, Producer, SignallingServer, connect, list_producers
 
-from ..certificates import PrivateCA
 from ..faults.network import Network, require_namespaces
+from ..helpers.certificates import PrivateCA
+from ..helpers.ports import reserved_port
 from ..networks.machines import Firewall, inside
 from ..peers.library import library_producer, library_server
 from ..peers.require import require
-from ..ports import reserved_port
 
 START_SECONDS = 10.0
 

@@ -11,9 +11,9 @@ import pytest
 
 from gst_signalling_sync import SignallingClient, WaitTimeout
 
-from ..hostile import CONTINUATION, FIN, PING, TEXT, Conversation, frame, signalling_server
-from ..processes import start_script
-from ..waiting import Heard
+from ..helpers.hostile import CONTINUATION, FIN, PING, TEXT, Conversation, frame, signalling_server
+from ..helpers.processes import start_script
+from ..helpers.waiting import Heard
 
 SECONDS = 10.0
 

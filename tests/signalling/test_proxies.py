@@ -8,26 +8,13 @@ from collections.abc import Mapping
 
 import pytest
 
-from gst_signalling_sync import ConnectError, Endpoint, SignallingClient, SignallingServer, list_producers
+from gst_signalling_sync import Endpoint, SignallingServer, list_producers
 from gst_signalling_sync.signalling.proxies import proxy_of
 
-from ..certificates import PrivateCA
-from ..ports import reserved_port
+from ..helpers.certificates import PrivateCA
+from ..helpers.ports import reserved_port
+from .problems import problem_of
 from .relays import http_proxy, socks_proxy, tls_terminator
-
-
-@pytest.fixture(autouse=True)
-def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-def problem_of(endpoint: Endpoint) -> ConnectError:
-    with pytest.raises(ConnectError) as caught:
-        SignallingClient(endpoint).connect()
-    return caught.value
-
 
 # Choice of the proxy
 

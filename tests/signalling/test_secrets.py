@@ -15,7 +15,7 @@ import pytest
 
 from gst_signalling_sync import ConnectError, Endpoint, Listener, SignallingClient, SignallingServer, list_producers
 
-from ..hostile import tcp_server
+from ..helpers.hostile import tcp_server
 from .relays import head_of, http_proxy
 
 PASSWORD = "s3cr3t/p@ss"

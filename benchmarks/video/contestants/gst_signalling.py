@@ -17,7 +17,7 @@ from gst_signalling import GstSignallingProducer
 from gst_signalling.utils import async_find_producer_peer_id_by_name
 
 from benchmarks.video.control_loop import answer_windows
-from benchmarks.video.scene import live_pictures
+from benchmarks.video.scene import live_frames
 from benchmarks.video.workload import PRODUCER, VideoWorkload
 
 BRANCH: Final = (
@@ -58,9 +58,9 @@ class VideoProducer(GstSignallingProducer):  # type: ignore[misc]
         self._sources = (*self._sources, branch.get_by_name("source"))
         return webrtc
 
-    def write(self, picture: bytes) -> None:
+    def write(self, frame: bytes) -> None:
         """Give a frame to all sessions."""
-        buffer = Gst.Buffer.new_wrapped(picture)
+        buffer = Gst.Buffer.new_wrapped(frame)
         for source in self._sources:
             # The signal takes a reference of its own, so that all sessions share one buffer.
             source.emit("push-buffer", buffer)
@@ -79,8 +79,8 @@ async def produce(uri: str, workload: VideoWorkload) -> None:
 
 
 def _stream(producer: VideoProducer, workload: VideoWorkload) -> None:
-    for picture in live_pictures(workload, "yuv420p"):
-        producer.write(picture.tobytes())
+    for frame in live_frames(workload, "yuv420p"):
+        producer.write(frame.tobytes())
 
 
 async def _registered(host: str | None, port: int | None) -> None:

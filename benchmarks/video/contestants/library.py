@@ -6,7 +6,7 @@ import sys
 import threading
 
 from benchmarks.video.control_loop import answer_windows
-from benchmarks.video.scene import live_pictures
+from benchmarks.video.scene import live_frames
 from benchmarks.video.workload import PRODUCER, VideoWorkload
 from gst_signalling_sync import Producer
 
@@ -17,8 +17,8 @@ def produce(uri: str, workload: VideoWorkload) -> None:
     video = producer.add_video(fps=workload.fps, codecs=("VP8",), bitrate=workload.bitrate)
 
     def stream() -> None:
-        for picture in live_pictures(workload, "bgr24"):
-            video.write(picture)
+        for frame in live_frames(workload, "bgr24"):
+            video.write(frame)
 
     with producer:
         threading.Thread(target=stream, daemon=True).start()

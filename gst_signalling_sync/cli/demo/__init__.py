@@ -119,7 +119,7 @@ def _measure(family: Family, measurement: Measurement, screen: Screen, seconds: 
     must_connect = time.monotonic() + _START_SECONDS
     try:
         while measurement.remaining(seconds):
-            _take_reports(family, measurement, min(_REFRESH_SECONDS, measurement.remaining(seconds)))
+            _read_reports(family, measurement, min(_REFRESH_SECONDS, measurement.remaining(seconds)))
             screen.update(measurement, seconds)
             if not measurement.is_running and time.monotonic() > must_connect:
                 raise gst_signalling_sync.WaitTimeout(
@@ -132,21 +132,21 @@ def _measure(family: Family, measurement: Measurement, screen: Screen, seconds: 
     measurement.finish()
 
 
-def _take_reports(family: Family, measurement: Measurement, seconds: float) -> None:
+def _read_reports(family: Family, measurement: Measurement, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while (remaining := deadline - time.monotonic()) > 0:
         for child, report in family.reports(remaining):
-            _take(measurement, child, report)
+            _add(measurement, child, report)
 
 
-def _take(measurement: Measurement, child: Child, report: dict[str, Any] | None) -> None:
+def _add(measurement: Measurement, child: Child, report: dict[str, Any] | None) -> None:
     if report is None:
         if child.exit_code() != 0:
             raise SessionClosed(f"{child.name} ended, with exit code {child.exit_code()}")
     elif "error" in report:
         raise SessionClosed(f"{child.name} failed: {report['error']}")
     else:
-        measurement.take(child, report)
+        measurement.add(child, report)
 
 
 def _stop(family: Family, measurement: Measurement) -> None:
@@ -155,7 +155,7 @@ def _stop(family: Family, measurement: Measurement) -> None:
         consumers = [consumer.child for consumer in measurement.consumers if consumer.child is not None]
         for children in (consumers, [measurement.producer.child]):
             for child, report in family.stop([child for child in children if child is not None]):
-                _take(measurement, child, report)
+                _add(measurement, child, report)
 
 
 def _print_end(measurement: Measurement, save: Path | None) -> None:

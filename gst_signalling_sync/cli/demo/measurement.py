@@ -41,8 +41,8 @@ class ProducerMeasurement:
     child: Child | None = None
     sessions: int = 0
 
-    def take(self, report: dict[str, Any]) -> None:
-        """Take a report of its process."""
+    def add(self, report: dict[str, Any]) -> None:
+        """Add a report of its process."""
         self.sessions = report["sessions"]
 
 
@@ -78,8 +78,8 @@ class ConsumerMeasurement:
     _before: tuple[int, int, int] = (0, 0, 0)
     _history: deque[tuple[float, int, int, int]] = field(default_factory=deque)
 
-    def take(self, report: dict[str, Any]) -> None:
-        """Take a report of its process."""
+    def add(self, report: dict[str, Any]) -> None:
+        """Add a report of its process."""
         if "connected_seconds" in report:
             self.connected_seconds = report["connected_seconds"]
             return
@@ -175,15 +175,15 @@ class Measurement:
         self._started: float | None = None
         self._finished: float | None = None
 
-    def take(self, child: Child, report: dict[str, Any]) -> None:
-        """Take a report of a process."""
+    def add(self, child: Child, report: dict[str, Any]) -> None:
+        """Add a report of a process."""
         everyone: list[ProducerMeasurement | ConsumerMeasurement] = [self.producer, *self.consumers]
         for measured in everyone:
             # The sessions end together with the consumers, which must not change the figures.
             if measured.child is child and not (measured is self.producer and self._finished):
-                measured.take(report)
+                measured.add(report)
         if "cpu_seconds" in report and not self._finished:
-            self.processors.take(child.process_id, report["cpu_seconds"])
+            self.processors.add(child.process_id, report["cpu_seconds"])
         now = time.monotonic()
         if self._connected is None and self.connected == len(self.consumers):
             self._connected = now

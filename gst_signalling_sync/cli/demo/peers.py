@@ -125,7 +125,7 @@ def _send_and_report(pinger: Pinger, received: _Received, viewer: Viewer, stop: 
     def report() -> None:
         counts = {"sent": pinger.transmitted, "received": received.count, "lost": unanswered + received.missing}
         used = {"cpu_seconds": time.process_time()}
-        print_json({**counts, **used, "round_trips": round_trips, **viewer.take()})
+        print_json({**counts, **used, "round_trips": round_trips, **viewer.figures()})
         round_trips.clear()
 
     for ping in pinger.run():

@@ -28,7 +28,7 @@ class ProcessorUse:
         """Number of processes that have reported."""
         return len(self._latest)
 
-    def take(self, process_id: int, seconds: float) -> None:
+    def add(self, process_id: int, seconds: float) -> None:
         """Record the processor time of a process since its start."""
         self._latest[process_id] = seconds
 

@@ -1,4 +1,4 @@
-"""`Tone`: the demo's tone; `frequency_of`: the frequency of received sound."""
+"""`Tone`: the demo's tone; `frequency_of`: the frequency of received audio."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ class Tone:
         numbers = (self._position + np.arange(samples)) % RATE
         self._position = (self._position + samples) % RATE
         wave = np.sin(2 * np.pi * self._frequency / RATE * numbers)
-        sound: NDArray[np.int16] = (_AMPLITUDE * wave).astype(np.int16)
-        return sound
+        tone: NDArray[np.int16] = (_AMPLITUDE * wave).astype(np.int16)
+        return tone
 
 
-def frequency_of(sound: NDArray[np.int16]) -> float | None:
-    """The strongest frequency in a sound.
+def frequency_of(samples: NDArray[np.int16]) -> float | None:
+    """The strongest frequency in received audio.
 
     Args:
-        sound: ``(samples, channels)`` at `RATE`; a quarter of a second has a resolution of a few hertz.
+        samples: ``(samples, channels)`` at `RATE`; a quarter of a second has a resolution of a few hertz.
 
     Returns:
         The frequency in hertz; None for silence.
     """
-    mono = sound.mean(axis=1)
+    mono = samples.mean(axis=1)
     mono -= mono.mean()
     if np.sqrt(np.mean(mono**2)) < _SILENCE:
         return None

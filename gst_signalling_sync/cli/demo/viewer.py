@@ -36,7 +36,7 @@ class Viewer:
         self._audio = session.audio
         self._timeout = timeout
         self._has_seen = threading.Event()
-        # Guards the following, which the threads write and `take` reads.
+        # Guards the following, which the threads write and `figures` reads.
         self._lock = threading.Lock()
         self._latencies: list[float] = []
         self._frames = 0
@@ -48,7 +48,7 @@ class Viewer:
         for name, work in (("eyes", self._watch), ("ears", self._listen)):
             threading.Thread(target=self._run, args=(work,), name=f"demo-{name}", daemon=True).start()
 
-    def take(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, Any]:
         """The figures since the last call.
 
         Returns:
@@ -77,7 +77,7 @@ class Viewer:
         self._has_seen.wait(_SAVE_SECONDS)
         frame = self._video.latest()
         if frame is None:
-            raise WaitTimeout(f"cannot save a frame as {file}: none came within {_SAVE_SECONDS:g} s")
+            raise WaitTimeout(f"cannot save a frame as {file}: no frame came within {_SAVE_SECONDS:g} s")
         gst_signalling_sync.save_still(file, frame)
 
     def _watch(self) -> None:

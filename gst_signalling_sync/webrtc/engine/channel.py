@@ -12,7 +12,6 @@ from ..message import Message
 from ..message_dates import DatedPayload, Dating
 from .association_transport import AssociationTransport
 from .data import ChannelObserver, ChannelState, SentMessage
-from .sctp import BundlingSctpTransport
 
 __all__ = ["AiortcChannel"]
 
@@ -26,8 +25,7 @@ class AiortcChannel:
 
     def __init__(self, channel: RTCDataChannel) -> None:
         self._channel = channel
-        self._transport = cast(BundlingSctpTransport | AssociationTransport, channel.transport)
-        self._observer: ChannelObserver | None = None
+        self._transport = cast(AssociationTransport, channel.transport)
         self.on_message: Callable[[Message], None] = _ignore
         self._is_ours = False
         self._max_age: float | None = None
@@ -86,28 +84,20 @@ class AiortcChannel:
 
     def observe(self, observer: ChannelObserver, room_below: int) -> None:
         """Set the observer."""
-        self._observer = observer
         self._transport.users[self._channel] = self
         self._channel.on("close", lambda: self._transport.users.pop(self._channel, None))
         self._channel.bufferedAmountLowThreshold = room_below
         self._channel.on("open", observer.on_open)
-        if isinstance(self._transport, AssociationTransport):
-            self.on_message = observer.on_message
-        else:
-            self._channel.on("message", observer.on_message)
+        self.on_message = observer.on_message
         self._channel.on("bufferedamountlow", observer.on_room)
         self._channel.on("close", observer.on_close)
 
     def stop_receiving(self) -> None:
         """Drop the messages that arrive from now on."""
-        if isinstance(self._transport, AssociationTransport):
-            self.on_message = _ignore
-        elif self._observer is not None:
-            self._channel.remove_listener("message", self._observer.on_message)
+        self.on_message = _ignore
 
     def release(self) -> None:
         """Call the observer no more."""
-        self._observer = None
         self.on_message = _ignore
         self._channel.remove_all_listeners()
 

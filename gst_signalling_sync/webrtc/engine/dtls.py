@@ -1,45 +1,33 @@
 """DTLS (RFC 6347) that tolerates lost and malformed packets, and reports a peer's close_notify (RFC 5246 section 7.2.1).
 
-OpenSSL sends a flight again after one second, then after two (RFC 6347 section 4.2.4.1), which is long for a session that takes
-a tenth of a second to connect. Browsers begin with 50 ms. This does so too, in addition to OpenSSL: it sends the same datagrams
-again, and the other end drops those that it has. This matters most for the last flight, which has no answer: without it, one
-end is connected and the other is not.
-
 In aiortc, a packet for which one of its parsers raises an unexpected error ends the session, such as an empty datagram of a
 port scan. Here such a packet is dropped.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import struct
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Self, cast
 
 from aiortc import RTCDtlsTransport
-from aiortc.rtcdtlstransport import State
+from aiortc.rtcdtlstransport import RtpRouter, State
 from OpenSSL import SSL
 
 from .data import Goodbye
-from .eager import run_eagerly
+from .datagrams import MAX_DATAGRAM, datagrams_of, record_bytes, runs_of
+from .flights import Flights
 from .header_extensions import ExtensionsMap
 from .ice import IceConnection
 from .rtp import RtpPacket
 from .transport_arrivals import TransportArrivals
 from .transport_departures import TransportDepartures, split_feedback
 
-__all__ = ["RobustDtlsTransport"]
+__all__ = ["RobustDtlsTransport", "receiver_of"]
 
 logger = logging.getLogger(__name__)
-
-_REPEAT_SECONDS: Final = (0.05, 0.1, 0.2, 0.4)
-"""Seconds between the repetitions of a flight, which end with the next flight. The server's last flight has no next one, and is
-sent five times.
-
-A received datagram does not end them, since it may be a repetition of the other end's, which OpenSSL drops silently.
-"""
 
 _HANDSHAKE_RECORDS: Final = (20, 22)
 """Types of records (RFC 5246 section 6.2.1): change_cipher_spec, with which a last flight begins, and handshake."""
@@ -47,15 +35,7 @@ _HANDSHAKE_RECORDS: Final = (20, 22)
 _APPLICATION_DATA: Final = 23
 """The type of records with application data, to which OpenSSL never sends an answer."""
 
-MAX_DATAGRAM: Final = 1196
-"""Maximum of a datagram, in bytes: the UDP payload of 1200 bytes that every path takes, less the header of a TURN channel."""
-
-_MAX_RUN: Final = 32
-"""Maximum number of packets that are sent at once. Linux takes 64, of some 64 KiB in all."""
-
 _READ_BYTES: Final = 1500
-_RECORD_HEADER: Final = struct.Struct("!11xH")
-"""The length field in the record header of 13 bytes (RFC 6347 section 4.1)."""
 
 _PARSER_ERRORS: Final = (ValueError, IndexError, KeyError, AssertionError, struct.error)
 
@@ -72,9 +52,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
     on_goodbye: Callable[[Goodbye], None] | None = None
     """Called when the peer sends a close_notify."""
 
-    _alarm: asyncio.TimerHandle | None = None
-    # Held here, since asyncio holds tasks only weakly.
-    _repetition: asyncio.Task[None] | None = None
+    _flights: Flights
     _has_complained = False
     # The ICE connection, once DTLS is connected.
     _connection: IceConnection | None = None
@@ -96,15 +74,17 @@ class RobustDtlsTransport(RTCDtlsTransport):
     """Called after the last of several datagrams that came together."""
 
     @classmethod
-    def adopt(cls, transport: RTCDtlsTransport) -> None:
+    def adopt(cls, transport: RTCDtlsTransport) -> Self:
         """Give one of aiortc's transports this class, before it is started."""
         transport.__class__ = cls
-        transport._rtp_header_extensions_map = ExtensionsMap()
-        assert isinstance(transport, cls)
-        transport.arrivals = TransportArrivals(transport._send_rtp)
-        transport.departures = TransportDepartures()
+        adopted = cast(Self, transport)
+        adopted._rtp_header_extensions_map = ExtensionsMap()
+        adopted._flights = Flights(adopted.transport._send, adopted._is_answered)
+        adopted.arrivals = TransportArrivals(adopted._send_rtp)
+        adopted.departures = TransportDepartures()
+        return adopted
 
-    def _take_datagram(self, datagram: bytes) -> bool:
+    def _handle_datagram(self, datagram: bytes) -> bool:
         """Handle an arriving datagram, if it is application data and `on_data` is set.
 
         Returns:
@@ -143,12 +123,12 @@ class RobustDtlsTransport(RTCDtlsTransport):
                 self._ssl.send(packets[0])
                 self._connection.send_now(self._ssl.bio_read(_READ_BYTES))
                 return
-            for run in _runs(packets):
+            for run in runs_of(packets):
                 for packet in run:
                     self._ssl.send(packet)
                 records = self._ssl.bio_read(_READ_BYTES * len(run))
                 # Packets of the same size have the same size when they are encrypted.
-                self._connection.send_segments_now(records, _record_bytes(records))
+                self._connection.send_segments_now(records, record_bytes(records))
         except SSL.Error as error:
             raise ConnectionError("cannot send application data: DTLS has been shut down") from error
 
@@ -161,24 +141,9 @@ class RobustDtlsTransport(RTCDtlsTransport):
         number = packet.extensions.transport_sequence_number
         if number is not None:
             self.arrivals.add(number, packet.ssrc, time.monotonic())
-        receiver = self._receiver_of(packet)
+        receiver = receiver_of(packet, self._rtp_router)
         if receiver is not None:
             await receiver._handle_rtp_packet(packet, arrival_time_ms=arrival_time_ms)
-
-    def _receiver_of(self, packet: RtpPacket) -> Any:
-        """The receiver of a packet, by the section that it names (RFC 9143 section 9.2), or as aiortc finds it.
-
-        A packet that comes before its section is described has no receiver. aiortc would give it to another track that is the
-        only one with that codec.
-        """
-        router, mid = self._rtp_router, packet.extensions.mid
-        if mid is None:
-            return router.route_rtp(packet)
-        receiver = router.mid_table.get(mid)
-        if receiver is not None:
-            # For later packets that do not name their section.
-            router.ssrc_table.setdefault(packet.ssrc, receiver)
-        return receiver
 
     async def _handle_rtcp_data(self, data: bytes) -> None:
         rest, feedback = split_feedback(data)
@@ -193,7 +158,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
         except ConnectionError:
             # aiortc raises this for the end of ICE too. OpenSSL knows whether the peer sent a close_notify.
             if self._ssl is not None and self._ssl.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
-                self._take_goodbye()
+                self._note_goodbye()
             raise
         except _PARSER_ERRORS as error:
             self._complain(error)
@@ -205,7 +170,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
         has_traceback = logger.isEnabledFor(logging.DEBUG) or not isinstance(error, _PARSER_ERRORS)
         logger.log(level, "dropped a malformed packet: %r", error, exc_info=has_traceback)
 
-    def _take_goodbye(self) -> None:
+    def _note_goodbye(self) -> None:
         if self.goodbye is None:
             self.goodbye = "close_notify"
             if self.on_goodbye is not None:
@@ -220,11 +185,11 @@ class RobustDtlsTransport(RTCDtlsTransport):
             return
         if not data:
             return
-        datagrams = [data] if len(data) <= MAX_DATAGRAM else _datagrams(data + self._rest())
+        datagrams = [data] if len(data) <= MAX_DATAGRAM else datagrams_of(data + self._rest())
         for datagram in datagrams:
             await self.transport._send(datagram)
         if data[0] in _HANDSHAKE_RECORDS:
-            self._repeat_later(datagrams, 0)
+            self._flights.repeat(datagrams)
 
     def _rest(self) -> bytes:
         """Read everything else that OpenSSL has to send."""
@@ -236,26 +201,9 @@ class RobustDtlsTransport(RTCDtlsTransport):
             except SSL.Error:
                 return rest
 
-    def _repeat_later(self, flight: list[bytes], times: int) -> None:
-        self._cancel()
-        loop = asyncio.get_running_loop()
-        self._alarm = loop.call_later(_REPEAT_SECONDS[times], self._repeat, flight, times)
-
-    def _repeat(self, flight: list[bytes], times: int) -> None:
-        self._alarm = None
+    def _is_answered(self) -> bool:
         # A client is connected once its last flight has been answered.
-        if self._role == "client" and self._state == State.CONNECTED:
-            return
-        self._repetition = run_eagerly(self._send_again(flight))
-        if times + 1 < len(_REPEAT_SECONDS):
-            self._repeat_later(flight, times + 1)
-
-    async def _send_again(self, flight: list[bytes]) -> None:
-        try:
-            for datagram in flight:
-                await self.transport._send(datagram)
-        except ConnectionError:
-            self._cancel()
+        return self._role == "client" and self._state == State.CONNECTED
 
     def _set_state(self, state: State) -> None:
         super()._set_state(state)
@@ -264,43 +212,26 @@ class RobustDtlsTransport(RTCDtlsTransport):
             self._ssl.set_ciphertext_mtu(MAX_DATAGRAM)
         elif state == State.CONNECTED:
             self._connection = cast(IceConnection, self.transport.iceGatherer._connection)
-            self._connection.on_datagram = self._take_datagram
+            self._connection.on_datagram = self._handle_datagram
             self._connection.on_batch_end = self._end_batch
         elif state in (State.CLOSED, State.FAILED):
             if self._connection is not None:
                 self._connection.on_datagram = self._connection.on_batch_end = None
-            self._cancel()
+            self._flights.stop()
             self.arrivals.close()
 
-    def _cancel(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
 
+def receiver_of(packet: RtpPacket, router: RtpRouter) -> Any:
+    """The receiver of a packet, by the section that it names (RFC 9143 section 9.2), or as aiortc finds it.
 
-def _runs(packets: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    """Split packets into runs of the same size, of which the last packet may be smaller, as segmentation offload needs it."""
-    start = 0
-    for position in range(1, len(packets) + 1):
-        size = len(packets[start])
-        is_over = position == len(packets) or position - start == _MAX_RUN
-        if is_over or len(packets[position]) > size or len(packets[position - 1]) < size:
-            yield packets[start:position]
-            start = position
-
-
-def _record_bytes(records: bytes) -> int:
-    """The size of the first record, in bytes."""
-    return _RECORD_HEADER.size + int(_RECORD_HEADER.unpack_from(records)[0])
-
-
-def _datagrams(records: bytes) -> list[bytes]:
-    """Put records into datagrams of at most `MAX_DATAGRAM` bytes."""
-    datagrams = [b""]
-    while records:
-        length = _record_bytes(records)
-        record, records = records[:length], records[length:]
-        if len(datagrams[-1]) + len(record) > MAX_DATAGRAM and datagrams[-1]:
-            datagrams.append(b"")
-        datagrams[-1] += record
-    return datagrams
+    A packet that comes before its section is described has no receiver. aiortc would give it to another track that is the only
+    one with that codec.
+    """
+    mid = packet.extensions.mid
+    if mid is None:
+        return router.route_rtp(packet)
+    receiver = router.mid_table.get(mid)
+    if receiver is not None:
+        # For later packets that do not name their section.
+        router.ssrc_table.setdefault(packet.ssrc, receiver)
+    return receiver

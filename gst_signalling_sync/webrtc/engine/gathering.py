@@ -19,18 +19,22 @@ from aioice import Candidate, stun
 from aioice.candidate import candidate_foundation, candidate_priority
 from aioice.ice import StunProtocol
 
-from ...ice_options import IceOptions, IceServer
+from ...ice_options import IceOptions
+from ...ice_servers import IceServer
 from ...threads import clock
 from ..ice.links import LinkError, bound_socket, resolve
 from ..ice.relay import Relay, RelayTransport
 from ..ice.turn import ANSWER_SECONDS, TurnError
 from .addresses import LocalAddress, local_addresses
+from .candidate import shown
 
-__all__ = ["Gathering", "ServerReport"]
+__all__ = ["COMPONENT", "Gathering", "ServerReport"]
 
 logger = logging.getLogger(__name__)
 
-_COMPONENT: Final = 1
+COMPONENT: Final = 1
+"""The only component of WebRTC, since RTCP and RTP share it."""
+
 _STUN_RETRANSMISSIONS: Final = 4
 """Retransmissions of a STUN request, after 0.5, 1.5, 3.5 and 7.5 s, unless `ANSWER_SECONDS` have passed."""
 
@@ -180,7 +184,7 @@ class Gathering:
         if report is not None:
             if report.seconds is None:
                 report.seconds = clock.now() - report.began
-            told = f"{candidate.type} {_shown(candidate.host, candidate.port)}"
+            told = shown(candidate)
             if told not in report.candidates:
                 report.candidates.append(told)
         self._owner.add_candidate(candidate)
@@ -201,9 +205,9 @@ class Gathering:
         host, port = sock.getsockname()[:2]
         protocol.local_candidate = Candidate(
             foundation=candidate_foundation("host", "udp", host),
-            component=_COMPONENT,
+            component=COMPONENT,
             transport="udp",
-            priority=candidate_priority(_COMPONENT, "host", address.preference),
+            priority=candidate_priority(COMPONENT, "host", address.preference),
             host=host,
             port=port,
             type="host",
@@ -247,9 +251,9 @@ class Gathering:
         host = protocol.local_candidate.host
         candidate = Candidate(
             foundation=candidate_foundation("srflx", "udp", host),
-            component=_COMPONENT,
+            component=COMPONENT,
             transport="udp",
-            priority=candidate_priority(_COMPONENT, "srflx", address.preference),
+            priority=candidate_priority(COMPONENT, "srflx", address.preference),
             host=mapped[0],
             port=mapped[1],
             type="srflx",
@@ -313,9 +317,9 @@ class Gathering:
         preference = 65535 - number - 1000 * (server.transport == "tcp") - 1000 * server.is_secure
         protocol.local_candidate = Candidate(
             foundation=candidate_foundation("relay", f"udp{number}", host),
-            component=_COMPONENT,
+            component=COMPONENT,
             transport="udp",
-            priority=candidate_priority(_COMPONENT, "relay", max(preference, 0)),
+            priority=candidate_priority(COMPONENT, "relay", max(preference, 0)),
             host=host,
             port=port,
             type="relay",
@@ -334,7 +338,3 @@ def _first_of_each(resolved: list[tuple[int, tuple[Any, ...]]]) -> list[tuple[in
     for family, address in resolved:
         firsts.setdefault(family, address)
     return list(firsts.items())
-
-
-def _shown(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -19,9 +19,10 @@ __all__ = [
     "as_sent",
     "channel_of",
     "count_buffered",
+    "decoded",
     "has_expired",
     "outgoing",
-    "put_date",
+    "set_date",
     "uncount_buffered",
 ]
 
@@ -68,7 +69,7 @@ def outgoing(channel: RTCDataChannel, message: str | bytes, date: float | None, 
     return SctpMessage(-1, kind, data, channel.ordered, None, channel.maxRetransmits, context, tells_when_sent=False)
 
 
-def put_date(message: SctpMessage, context: Dated, is_told: bool) -> None:
+def set_date(message: SctpMessage, context: Dated, is_told: bool) -> None:
     """Set when a message expires, and put its date into the payload if the peer reads dates.
 
     Args:
@@ -103,11 +104,12 @@ def as_sent(message: SctpMessage) -> SentMessage:
     """The program's message, with its date."""
     context = message.context
     if isinstance(context, Dated):
-        return SentMessage(_decoded(context.kind, context.data), context.date)
-    return SentMessage(_decoded(message.identifier, message.data), None)
+        return SentMessage(decoded(context.kind, context.data), context.date)
+    return SentMessage(decoded(message.identifier, message.data), None)
 
 
-def _decoded(kind: int, data: bytes) -> Message:
+def decoded(kind: int, data: bytes) -> Message:
+    """The program's message, from its payload protocol identifier and its payload without a date."""
     if kind in (STRING, STRING_EMPTY):
         return data.decode() if kind == STRING else ""
     return data if kind == BINARY else b""

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final, Literal, cast
+from typing import Any, Final
 
 from aioice import Candidate
-from aiortc import (
-    RTCConfiguration,
-    RTCDataChannel,
-    RTCIceTransportPolicy,
-    RTCPeerConnection,
-    RTCSessionDescription,
-)
+from aiortc import RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.rtcconfiguration import RTCBundlePolicy
-from aiortc.rtcpeerconnection import allocate_mid
 
-from ...ice_options import IceOptions, IceServer
+from ...ice_options import IceOptions
+from ...ice_servers import IceServer
 from ...protocol.control import CONTROL_STREAM
 from ...protocol.messages import SdpType
 from ..channel_options import ChannelOptions
+from .adopting_connection import AdoptingConnection
 from .association_transport import AssociationTransport
 from .bundle import bundled_mids, forget, keep_transport
-from .capabilities import Capabilities, rebound
+from .candidate import shown
+from .capabilities import Capabilities
 from .channel import AiortcChannel
 from .data import DataTransport, Goodbye, WireChannel
 from .dtls import RobustDtlsTransport
@@ -31,7 +26,6 @@ from .gathering import ServerReport
 from .ice import IceConnection, IceSettings
 from .rollback import Snapshot
 from .rtp_transport import transport_id, transport_stats
-from .sctp import BundlingSctpTransport
 from .section import why_unusable
 from .stats import RTCStats
 from .transceiver import Transceiver
@@ -39,97 +33,6 @@ from .transceiver import Transceiver
 __all__ = ["PeerConnection"]
 
 _END_OF_CANDIDATES: Final = "a=end-of-candidates\r\n"
-
-SCTP_VARIABLE: Final = "GST_SIGNALLING_SCTP"
-"""Name of the environment variable that chooses the SCTP of data channels, for tests and benchmarks. Its values are the keys of
-`_SCTP`."""
-
-SctpKind = Literal["own", "aiortc"]
-
-_SCTP: Final[dict[str, type[BundlingSctpTransport] | type[AssociationTransport]]] = {
-    "own": AssociationTransport,
-    "aiortc": BundlingSctpTransport,
-}
-
-
-class _Connection(RTCPeerConnection):
-    """A peer connection of aiortc's whose transports get this library's classes.
-
-    Args:
-        capabilities: What it offers and accepts, in the place of aiortc's tables.
-        settings: The settings of its ICE connections.
-        adopt: Called with each ICE connection.
-        sctp: The SCTP of its data channels.
-    """
-
-    def __init__(
-        self,
-        capabilities: Capabilities,
-        settings: IceSettings,
-        adopt: Callable[[IceConnection], None],
-        sctp: SctpKind,
-    ) -> None:
-        # Without a configuration aiortc would ask a public STUN server.
-        policy = RTCIceTransportPolicy.RELAY if settings.options.relay_only else RTCIceTransportPolicy.ALL
-        self.configuration = RTCConfiguration(iceServers=[], iceTransportPolicy=policy)
-        super().__init__(self.configuration)
-        self.mids: dict[object, str] = {}
-        self.settings = settings
-        self.adopt_path = adopt
-        self.sctp_kind = sctp
-        self._tables = {
-            "CODECS": capabilities.codecs,
-            "HEADER_EXTENSIONS": capabilities.extensions,
-            "find_common_codecs": capabilities.common_codecs,
-            "find_common_header_extensions": capabilities.common_extensions,
-            "filter_preferred_codecs": capabilities.preferred_codecs,
-        }
-
-    async def createOffer(self) -> RTCSessionDescription:
-        # aiortc calls `allocate_mid` for each new transceiver, and then for data channels.
-        new = iter([each for each in self.getTransceivers() if each.mid is None and not each.stopped])
-
-        def allocate(taken: set[str]) -> str:
-            wish = self.mids.get(next(new, None))
-            if wish is None or wish in taken:
-                return allocate_mid(taken)
-            taken.add(wish)
-            return wish
-
-        create = rebound(RTCPeerConnection.createOffer, self, allocate_mid=allocate, **self._tables)
-        offer: RTCSessionDescription = await create()
-        return offer
-
-    async def setRemoteDescription(self, sessionDescription: RTCSessionDescription) -> None:
-        await rebound(RTCPeerConnection.setRemoteDescription, self, **self._tables)(sessionDescription)
-
-    goodbye_function: Callable[[Goodbye], None] | None = None
-    """Called when the peer leaves in-band."""
-
-    def _RTCPeerConnection__createDtlsTransport(self) -> RobustDtlsTransport:
-        transport = super()._RTCPeerConnection__createDtlsTransport()  # type: ignore[misc]
-        RobustDtlsTransport.adopt(transport)
-        path = IceConnection.adopt(transport.transport, self.settings)
-        path.consent = _judged_elsewhere
-        self.adopt_path(path)
-        assert isinstance(transport, RobustDtlsTransport)
-        transport.on_goodbye = self._on_goodbye
-        return transport
-
-    def _RTCPeerConnection__createSctpTransport(self) -> None:
-        super()._RTCPeerConnection__createSctpTransport()  # type: ignore[misc]
-        assert self.sctp is not None
-        _SCTP[self.sctp_kind].adopt(self.sctp)
-        assert isinstance(self.sctp, BundlingSctpTransport | AssociationTransport)
-        self.sctp.on_goodbye = self._on_goodbye
-
-    def _on_goodbye(self, goodbye: Goodbye) -> None:
-        if self.goodbye_function is not None:
-            self.goodbye_function(goodbye)
-
-
-async def _judged_elsewhere(path: IceConnection) -> None:
-    """Take the place of aioice's consent checks, and do nothing: `Watch` checks by `IceConnection.check`."""
 
 
 class PeerConnection:
@@ -140,11 +43,6 @@ class PeerConnection:
         ice: Addresses, ports and servers to use. Defaults to ``IceOptions()``.
         ask_servers: Returns the STUN and TURN servers. Defaults to None: those of `ice` are used.
         candidates: Maximum number of the peer's candidates. Defaults to no maximum.
-        sctp: The SCTP of data channels: this library's ``"own"`` or ``"aiortc"``. Defaults to the value of `SCTP_VARIABLE`,
-            else to ``"own"``.
-
-    Raises:
-        ValueError: There is no such SCTP.
     """
 
     def __init__(
@@ -153,13 +51,12 @@ class PeerConnection:
         ice: IceOptions | None = None,
         ask_servers: Callable[[], Awaitable[tuple[IceServer, ...]]] | None = None,
         candidates: int | None = None,
-        sctp: SctpKind | None = None,
     ) -> None:
         self._capabilities = capabilities
         options = IceOptions() if ice is None else ice
         self._settings = IceSettings(options, () if options.asks_for_servers else options.ask_servers(), candidates)
         self._ask_servers = ask_servers
-        self._connection = _Connection(capabilities, self._settings, self._adopt, _sctp_kind(sctp))
+        self._connection = AdoptingConnection(capabilities, self._settings, self._adopt)
         self._transceivers: dict[object, Transceiver] = {}
         self._candidate_function: Callable[[str, str], None] | None = None
         self._gathered_function: Callable[[], None] | None = None
@@ -220,7 +117,7 @@ class PeerConnection:
     def data(self) -> DataTransport | None:
         """The SCTP association; None: the session has no data section."""
         sctp = self._connection.sctp
-        return sctp if isinstance(sctp, BundlingSctpTransport | AssociationTransport) else None
+        return sctp if isinstance(sctp, AssociationTransport) else None
 
     def create_channel(self, options: ChannelOptions) -> WireChannel:
         """Create a data channel."""
@@ -413,7 +310,7 @@ class PeerConnection:
             The reason; None: it can be used.
         """
         sctp = self._connection.sctp
-        if isinstance(sctp, BundlingSctpTransport | AssociationTransport) and sctp.has_ended and sctp.mid == mid:
+        if isinstance(sctp, AssociationTransport) and sctp.has_ended and sctp.mid == mid:
             return "its data channels were closed"
         known = (each for each in self._connection.getTransceivers() if each.mid == mid)
         transceiver = next(known, None)
@@ -440,7 +337,7 @@ class PeerConnection:
     async def refuse_data(self) -> None:
         """Close all data channels and have none from now on, since the peer accepts none."""
         sctp = self._connection.sctp
-        if not isinstance(sctp, BundlingSctpTransport | AssociationTransport):
+        if not isinstance(sctp, AssociationTransport):
             return
         await sctp.refuse()
         private: Any = self._connection
@@ -472,17 +369,6 @@ class PeerConnection:
         await self._connection.close()
 
 
-def _sctp_kind(given: SctpKind | None) -> SctpKind:
-    kind = given or os.environ.get(SCTP_VARIABLE) or "own"
-    if kind not in _SCTP:
-        raise ValueError(f"the SCTP must be one of {', '.join(_SCTP)}, not {kind!r}: see ${SCTP_VARIABLE}")
-    return cast(SctpKind, kind)
-
-
 def _told(candidates: Iterable[Candidate]) -> list[str]:
     """Candidates without duplicates, as in error messages."""
-    told = (
-        f"{each.type} [{each.host}]:{each.port}" if ":" in each.host else f"{each.type} {each.host}:{each.port}"
-        for each in candidates
-    )
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(map(shown, candidates)))

@@ -47,7 +47,7 @@ class RtpReceiver(RTCRtpReceiver):
         """Receive packets from now on, by `on_rtp` and `on_rtcp`."""
         self.transport._register_rtp_receiver(self, parameters)
         if isinstance(self.transport, RobustDtlsTransport):
-            self.transport.arrivals.take(parameters, self.feedback_ssrc)
+            self.transport.arrivals.begin(parameters, self.feedback_ssrc)
 
     def unregister(self) -> None:
         """Receive no more packets."""

@@ -39,7 +39,7 @@ class TransportArrivals:
         # Held here, since asyncio holds tasks only weakly.
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def take(self, parameters: RTCRtpReceiveParameters, ssrc: int) -> None:
+    def begin(self, parameters: RTCRtpReceiveParameters, ssrc: int) -> None:
         """Begin to report if transport-wide feedback was negotiated for a track of the transport.
 
         Args:

@@ -91,7 +91,7 @@ class TransportDepartures:
             each.type == "transport-cc" for codec in parameters.codecs for each in codec.rtcpFeedback
         )
 
-    def take(self, sender: Departing) -> None:
+    def add(self, sender: Departing) -> None:
         """Give a sender, whose packets are counted, a share of the link.
 
         Args:
@@ -99,7 +99,7 @@ class TransportDepartures:
         """
         self._senders[sender] = None
 
-    def leave(self, sender: Departing) -> None:
+    def remove(self, sender: Departing) -> None:
         """Remove a sender."""
         self._senders.pop(sender, None)
         self._share()

@@ -9,7 +9,7 @@ import socket
 import ssl
 from typing import Any, Final, Protocol
 
-from ...ice_options import IceServer
+from ...ice_servers import IceServer
 from ...threads.fork import new_socket
 from ...tls_trust import explain, trusting_context
 from .stun import message_length

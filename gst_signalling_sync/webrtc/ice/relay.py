@@ -6,7 +6,7 @@ import asyncio
 import math
 from typing import Any, Final, Protocol
 
-from ...ice_options import IceServer
+from ...ice_servers import IceServer
 from ...threads import clock
 from .links import Link, LinkError, open_link
 from .stun import Address

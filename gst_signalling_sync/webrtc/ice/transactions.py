@@ -149,7 +149,7 @@ class Transactions:
         if message.kind is Kind.ERROR and code in (_UNAUTHORIZED, _STALE_NONCE):
             # These responses need no MESSAGE-INTEGRITY (RFC 8489 section 9.2.5).
             del self._requests[request.message.transaction]
-            if not self._take_challenge(request, message, code):
+            if not self._use_challenge(request, message, code):
                 request.on_error(TurnError(_told(code, phrase), code), now)
                 return
             fresh = Message.request(Method(request.message.method)).transaction
@@ -167,7 +167,7 @@ class Transactions:
             alternate = next(iter(message.addresses(Attribute.ALTERNATE_SERVER)), None)
             request.on_error(TurnError(_told(code, phrase), code, alternate), now)
 
-    def _take_challenge(self, request: _Request, message: Message, code: int) -> bool:
+    def _use_challenge(self, request: _Request, message: Message, code: int) -> bool:
         """Use the realm and the nonce of a response.
 
         Returns:

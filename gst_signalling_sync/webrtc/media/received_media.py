@@ -165,7 +165,7 @@ class ReceivedMedia:
         recorder = Recorder(path, feeds, named, self._timeout, self._callbacks, self._loop, segment_seconds)
         with self._lock:
             if self._has_ended:
-                raise SessionClosed(f"recording {os.fspath(path)}: {named} is closed")
+                raise SessionClosed(f"recording {named} to {os.fspath(path)}: the session is closed")
             self._recorders = [each for each in self._recorders if each.state != "closed"]
             self._recorders.append(recorder)
             self.message_recorders = tuple(each for each in self._recorders if each.takes_messages)

@@ -23,12 +23,12 @@ class Frugality:
     Attributes:
         reuses: Whether an inactive section carries the next track of its kind and name.
         many: Number of sections above which idle ones are given up.
-        most: Maximum number of sections.
+        maximum: Maximum number of sections.
     """
 
     reuses: bool
     many: int
-    most: int
+    maximum: int
 
 
 FRUGAL: Final = Frugality(True, 8, 16)
@@ -110,7 +110,7 @@ def plan_offer(
             to yes.
     """
     plan, waiting = _kept(sections, tracks)
-    room = max(0, frugality.most - described + free)
+    room = max(0, frugality.maximum - described + free)
     taken = set(plan.tracks)
     for track in waiting:
         place = _idle_place(sections, track, taken, may_carry) if frugality.reuses else None

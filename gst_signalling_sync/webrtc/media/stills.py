@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import av
 
-from .pictures import to_frame
+from .frame_conversion import to_frame
 
 __all__ = ["STILL_SUFFIXES", "encode_still", "save_still"]
 
@@ -25,14 +25,14 @@ _JPEG_QUALITY: Final = 3
 """Quality on FFmpeg's scale, from 1, the best, to 31; the difference from the frame is invisible."""
 
 
-def encode_still(picture: Any, kind: str = "png", format: str = "bgr24") -> bytes:
+def encode_still(array: Any, kind: str = "png", format: str = "bgr24") -> bytes:
     """Encode a frame as an image.
 
     Example:
         jpeg = encode_still(session.video.read(), "jpeg")
 
     Args:
-        picture: An array as in `VideoSource.write`, or an `av.VideoFrame`.
+        array: An array as in `VideoSource.write`, or an `av.VideoFrame`.
         kind: ``"png"`` or ``"jpeg"``. Defaults to ``"png"``.
         format: ``"bgr24"``, ``"rgb24"``, ``"gray8"`` or ``"yuv420p"``; ignored for an `av.VideoFrame`. Defaults to ``"bgr24"``.
 
@@ -40,12 +40,12 @@ def encode_still(picture: Any, kind: str = "png", format: str = "bgr24") -> byte
         The content of the image file.
 
     Raises:
-        TypeError: `picture` is neither an array of uint8 nor an `av.VideoFrame`.
+        TypeError: `array` is neither an array of uint8 nor an `av.VideoFrame`.
         ValueError: The kind or format is unknown, or the shape is not the format's.
     """
     if kind not in _ENCODERS:
-        raise ValueError(f"unknown kind of picture file {kind!r}; it may be {' or '.join(_ENCODERS)}")
-    frame = to_frame(picture, format)
+        raise ValueError(f"kind must be {' or '.join(map(repr, _ENCODERS))}, not {kind!r}")
+    frame = to_frame(array, format)
     name, pixel_format = _ENCODERS[kind]
     encoder = av.CodecContext.create(name, "w")
     assert isinstance(encoder, av.VideoCodecContext)
@@ -58,7 +58,7 @@ def encode_still(picture: Any, kind: str = "png", format: str = "bgr24") -> byte
     return b"".join(bytes(packet) for packet in (*encoder.encode(converted), *encoder.encode(None)))
 
 
-def save_still(path: str | os.PathLike[str], picture: Any, format: str = "bgr24") -> int:
+def save_still(path: str | os.PathLike[str], array: Any, format: str = "bgr24") -> int:
     """Write a frame to an image file. An existing file is overwritten.
 
     Example:
@@ -66,19 +66,19 @@ def save_still(path: str | os.PathLike[str], picture: Any, format: str = "bgr24"
 
     Args:
         path: A path that ends in ``.png``, ``.jpg`` or ``.jpeg``.
-        picture: As in `encode_still`.
+        array: As in `encode_still`.
         format: As in `encode_still`.
 
     Returns:
         The file's size in bytes.
 
     Raises:
-        TypeError: `picture` is neither an array of uint8 nor an `av.VideoFrame`.
+        TypeError: `array` is neither an array of uint8 nor an `av.VideoFrame`.
         ValueError: The path has another suffix, the format is unknown, or the shape is not the format's.
         OSError: The file cannot be written.
     """
     file = Path(path)
     kind = _FORMATS.get(file.suffix.lower())
     if kind is None:
-        raise ValueError(f"{file}: the name of a picture's file ends in {', '.join(STILL_SUFFIXES)}")
-    return file.write_bytes(encode_still(picture, kind, format))
+        raise ValueError(f"path must end in one of {', '.join(STILL_SUFFIXES)}, not {str(file)!r}")
+    return file.write_bytes(encode_still(array, kind, format))

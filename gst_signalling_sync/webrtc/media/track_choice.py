@@ -63,5 +63,5 @@ def _checked(wanted: Wanted, what: str) -> bool | frozenset[str]:
     if isinstance(wanted, bool):
         return wanted
     if isinstance(wanted, str) or not all(isinstance(each, str) for each in wanted):
-        raise TypeError(f"{what}={wanted!r}: give True, False or a list of names of tracks")
+        raise TypeError(f"{what} must be True, False or a list of names of tracks, not {wanted!r}")
     return frozenset(wanted)

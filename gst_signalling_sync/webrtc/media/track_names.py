@@ -43,11 +43,11 @@ def checked_name(name: str | None, kind: MediaKind, taken: Iterable[str | None] 
         return None
     if not _NAME.fullmatch(name):
         raise ValueError(
-            f"name={name!r}: the name of a track has 1 to 64 letters, digits and characters of !#$%&'*+-.^_`{{|}}~, and no"
-            " space (RFC 8830)"
+            "name must be 1 to 64 letters, digits and characters of !#$%&'*+-.^_`{|}~, without spaces"
+            f" (RFC 8830), not {name!r}"
         )
     if name in taken:
-        raise ValueError(f"name={name!r}: there is a track of {kind} of that name already")
+        raise ValueError(f"name must be that of no other {kind} track, not {name!r} again")
     return name
 
 

@@ -170,9 +170,9 @@ class Tracks:
             mid = mid_for(track.source.name)
             transceiver = self._connection.add_transceiver(track.kind, direction, mid, is_bundled)
             transceiver.prefer_codecs(track.source.codecs, isinstance(track.source, StreamSource))
-            self._carry(self._take(transceiver), track)
+            self._carry(self._add_section(transceiver), track)
         for kind in plan.asked:
-            self._take(self._connection.add_transceiver(kind, "recvonly", is_bundled=is_bundled))
+            self._add_section(self._connection.add_transceiver(kind, "recvonly", is_bundled=is_bundled))
         mids = (sections[place].transceiver.mid for place in plan.given_up)
         return [mid for mid in mids if mid is not None]
 
@@ -195,7 +195,7 @@ class Tracks:
                 section.track, section.name, section.is_used = track, name, is_used
             self.follow()
 
-        self._take_all()
+        self._add_sections()
         sections = list(self._sections.values())
         unused = frozenset(mid for each in sections if (mid := each.transceiver.mid) is not None and mid not in used)
         for section in sections:
@@ -220,7 +220,7 @@ class Tracks:
 
     def on_remote_answer(self) -> None:
         """Apply the peer's answer, before anything is awaited."""
-        self._take_all()
+        self._add_sections()
 
     async def settle(self, track_ids: Mapping[str, str]) -> None:
         """Begin and end sending, and report new and removed tracks, once an offer is answered by either end.
@@ -295,10 +295,10 @@ class Tracks:
         for track in self._wanted():
             if track.number not in placed:
                 logger.warning(
-                    "%s: the peer's offer has no %s section that %s could be sent on, as %s",
+                    "%s: %s is not sent: the peer's offer has no %s section for it in %s",
                     self._named,
-                    track.kind,
                     track.source,
+                    track.kind,
                     " or ".join(track.source.codecs),
                 )
 
@@ -342,13 +342,13 @@ class Tracks:
     def _is_wanted(self, transceiver: Transceiver, track_ids: Mapping[str, str]) -> bool:
         return self._choice.takes(transceiver.kind, self._name(transceiver, track_ids))
 
-    def _take_all(self) -> None:
-        """Take the transceivers that the peer's description made."""
+    def _add_sections(self) -> None:
+        """Add a section for each transceiver that the peer's description made."""
         for transceiver in self._connection.transceivers:
             if transceiver not in self._sections:
-                self._take(transceiver)
+                self._add_section(transceiver)
 
-    def _take(self, transceiver: Transceiver) -> _Section:
+    def _add_section(self, transceiver: Transceiver) -> _Section:
         sender = MediaSender(transceiver.kind, transceiver.transport, self._loop, None)
         transceiver.replace(sender, MediaReceiver(transceiver.kind, transceiver.transport))
         section = self._sections[transceiver] = _Section(transceiver, sender)

@@ -6,7 +6,7 @@ timeout from it.
 
 from __future__ import annotations
 
-from .association import Association, State
+from .association import Association
 from .chunks import MalformedPacket
 from .events import (
     Acknowledged,
@@ -23,6 +23,7 @@ from .events import (
 )
 from .message import Message
 from .settings import Settings
+from .state import State
 
 __all__ = [
     "Acknowledged",

@@ -124,11 +124,11 @@ class Init(NamedTuple):
             MalformedPacket: It is too short, or has no tag or no streams (RFC 9260 section 3.3.2).
         """
         if len(value) < _INIT.size:
-            raise MalformedPacket("an INIT is too short")
+            raise MalformedPacket(f"an INIT must have at least {_INIT.size} bytes, not {len(value)}")
         tag, window, outgoing_streams, incoming_streams, first_tsn = _INIT.unpack_from(value)
         parsed = cls(tag, window, outgoing_streams, incoming_streams, first_tsn, value[_INIT.size :])
         if not (parsed.tag and parsed.outgoing_streams and parsed.incoming_streams):
-            raise MalformedPacket("an INIT has no tag or no streams")
+            raise MalformedPacket("an INIT must have a tag, and streams in both directions (RFC 9260 section 3.3.2)")
         return parsed
 
     def serialize(self, kind: int) -> bytes:
@@ -153,10 +153,11 @@ class Sack(NamedTuple):
             MalformedPacket: It is shorter than its counts say.
         """
         if len(value) < _SACK_VALUE.size:
-            raise MalformedPacket("a SACK is too short")
+            raise MalformedPacket(f"a SACK must have at least {_SACK_VALUE.size} bytes, not {len(value)}")
         cumulative_tsn, window, gap_count, duplicate_count = _SACK_VALUE.unpack_from(value)
-        if len(value) < _SACK_VALUE.size + 4 * (gap_count + duplicate_count):
-            raise MalformedPacket("a SACK has fewer blocks than it says")
+        size = _SACK_VALUE.size + 4 * (gap_count + duplicate_count)
+        if len(value) < size:
+            raise MalformedPacket(f"a SACK with this number of blocks must have {size} bytes, not {len(value)}")
         if not (gap_count or duplicate_count):
             return cls(cumulative_tsn, window, (), ())
         bounds = struct.unpack_from(f"!{2 * gap_count}H", value, _SACK_VALUE.size)
@@ -187,7 +188,7 @@ class ForwardTsn(NamedTuple):
             MalformedPacket: Its length is wrong.
         """
         if len(value) < _TSN.size or len(value) % 4:
-            raise MalformedPacket("a FORWARD TSN has a wrong length")
+            raise MalformedPacket(f"the length of a FORWARD TSN must be 4 or another multiple of it, not {len(value)}")
         numbers = struct.unpack_from(f"!{(len(value) - _TSN.size) // 2}H", value, _TSN.size)
         return cls(_TSN.unpack_from(value)[0], list(zip(numbers[::2], numbers[1::2], strict=True)))
 
@@ -249,19 +250,25 @@ def parse_packet(datagram: bytes, source: int, destination: int) -> tuple[int, l
     """
     size = len(datagram)
     if size < PACKET_HEADER_BYTES + CHUNK_HEADER_BYTES:
-        raise MalformedPacket("a packet is too short")
+        raise MalformedPacket(
+            f"a packet must have at least {PACKET_HEADER_BYTES + CHUNK_HEADER_BYTES} bytes, not {size}"
+        )
     from_port, to_port, tag = _PACKET_HEADER.unpack_from(datagram)
     if (from_port, to_port) != (source, destination):
-        raise MalformedPacket("a packet is for another port")
+        raise MalformedPacket(
+            f"the ports of a packet must be {source} and {destination}, not {from_port} and {to_port}"
+        )
     if crc32c(datagram[:8] + _NO_CHECKSUM + datagram[12:]) != _CHECKSUM.unpack_from(datagram, 8)[0]:
-        raise MalformedPacket("a packet has a wrong checksum")
+        raise MalformedPacket("the checksum of a packet must be its CRC32c (RFC 9260 section 6.8)")
     chunks = []
     position = PACKET_HEADER_BYTES
     while position <= size - CHUNK_HEADER_BYTES:
         kind, flags, length = _CHUNK_HEADER.unpack_from(datagram, position)
         end = position + length
         if length < CHUNK_HEADER_BYTES or end > size:
-            raise MalformedPacket("a chunk has a wrong length")
+            raise MalformedPacket(
+                f"the length of a chunk must be {CHUNK_HEADER_BYTES} to {size - position}, not {length}"
+            )
         chunks.append((kind, flags, position + CHUNK_HEADER_BYTES, end))
         position = end + (-length & 3)
     return tag, chunks
@@ -274,6 +281,6 @@ def parse_cumulative_tsn(value: bytes) -> int:
         MalformedPacket: It is too short.
     """
     if len(value) < _TSN.size:
-        raise MalformedPacket("a SHUTDOWN is too short")
+        raise MalformedPacket(f"a SHUTDOWN must have at least {_TSN.size} bytes, not {len(value)}")
     tsn: int = _TSN.unpack_from(value)[0]
     return tsn

@@ -24,8 +24,8 @@ class Cookie(NamedTuple):
         peer_window: The peer's receive window, in bytes.
         outgoing_streams: Number of streams that the peer sends on.
         incoming_streams: Number of streams that the peer accepts.
-        takes_forward_tsn: Whether the peer supports FORWARD TSN.
-        takes_re_config: Whether the peer supports RE-CONFIG.
+        supports_forward_tsn: Whether the peer supports FORWARD TSN.
+        supports_re_config: Whether the peer supports RE-CONFIG.
         tie_tag: This end's tag of the association that existed when the INIT came; 0: there was none.
         peer_tie_tag: The peer's tag of that association; 0: there was none.
     """
@@ -38,8 +38,8 @@ class Cookie(NamedTuple):
     peer_window: int
     outgoing_streams: int
     incoming_streams: int
-    takes_forward_tsn: bool
-    takes_re_config: bool
+    supports_forward_tsn: bool
+    supports_re_config: bool
     tie_tag: int
     peer_tie_tag: int
 

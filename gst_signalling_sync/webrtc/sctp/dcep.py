@@ -68,19 +68,22 @@ class Open:
             MalformedOpen: It is shorter than its lengths say, has an unknown channel type, or is not UTF-8.
         """
         if len(data) < _HEADER.size:
-            raise MalformedOpen("a DATA_CHANNEL_OPEN is too short")
+            raise MalformedOpen(f"a DATA_CHANNEL_OPEN must have at least {_HEADER.size} bytes, not {len(data)}")
         kind, channel_type, priority, reliability, label_size, protocol_size = _HEADER.unpack_from(data)
         reliability_type = channel_type & ~_IS_UNORDERED
         if kind != _OPEN or reliability_type > _LIFE_TIME:
-            raise MalformedOpen(f"a DATA_CHANNEL_OPEN has the unknown channel type {channel_type:#04x}")
+            raise MalformedOpen(f"the type of a channel must be one of RFC 8832 section 5.1, not {channel_type:#04x}")
         label_end = _HEADER.size + label_size
         if len(data) < label_end + protocol_size:
-            raise MalformedOpen("a DATA_CHANNEL_OPEN is shorter than its label and protocol")
+            size = label_end + protocol_size
+            raise MalformedOpen(
+                f"a DATA_CHANNEL_OPEN with this label and protocol must have {size} bytes, not {len(data)}"
+            )
         try:
             label = data[_HEADER.size : label_end].decode()
             protocol = data[label_end : label_end + protocol_size].decode()
         except UnicodeDecodeError as error:
-            raise MalformedOpen("a label is not UTF-8") from error
+            raise MalformedOpen("label and protocol must be UTF-8") from error
         return cls(
             label,
             protocol,
@@ -107,8 +110,9 @@ class Open:
             channel_type |= _LIFE_TIME
             reliability = self.life_time
         label, protocol = self.label.encode(), self.protocol.encode()
-        if max(len(label), len(protocol)) > 0xFFFF:
-            raise ValueError("label and protocol must have at most 65,535 bytes each")
+        longest = max(len(label), len(protocol))
+        if longest > 0xFFFF:
+            raise ValueError(f"label and protocol must have at most 65,535 bytes each, not {longest:,}")
         header = _HEADER.pack(_OPEN, channel_type, self.priority, reliability, len(label), len(protocol))
         return header + label + protocol
 

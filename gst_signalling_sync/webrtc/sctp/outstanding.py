@@ -11,16 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from .chunks import IMMEDIATE
 from .message import Message
+from .sent_chunk import ABANDONED, ACKNOWLEDGED, IN_FLIGHT, LOST, SentChunk
 
-__all__ = ["ABANDONED", "ACKNOWLEDGED", "IN_FLIGHT", "LOST", "Outcome", "Outstanding", "SentChunk"]
-
-IN_FLIGHT: Final = 0
-ACKNOWLEDGED: Final = 1
-"""The chunk is acknowledged by a gap block, and not by the cumulative TSN."""
-LOST: Final = 2
-ABANDONED: Final = 3
+__all__ = ["Outcome", "Outstanding"]
 
 _MISSING_REPORTS: Final = 3
 """Acknowledgements of later chunks that show a loss (RFC 9260 section 7.2.4)."""
@@ -31,40 +25,6 @@ _MIN_REORDERING: Final = 0.002
 _MAX_REORDERING_STEPS: Final = 16
 _RECOVERIES_PER_STEP: Final = 16
 """Recoveries after which the reordering window shrinks by a step (RFC 8985 section 6.2, step 4)."""
-
-
-class SentChunk:
-    """A DATA chunk that was sent at least once.
-
-    Attributes:
-        tsn: Its TSN, which does not wrap.
-        message: The message of which it is a fragment.
-        is_last: Whether it is the last fragment of its message.
-        wire: The padded chunk.
-        state: `IN_FLIGHT`, `ACKNOWLEDGED`, `LOST` or `ABANDONED`.
-        transmissions: Number of transmissions.
-        sent_at: Time of its last transmission.
-        packet: Number of the packet of its last transmission.
-        missing: Number of acknowledgements since then of chunks that were sent later.
-    """
-
-    __slots__ = ("is_last", "message", "missing", "packet", "sent_at", "state", "transmissions", "tsn", "wire")
-
-    def __init__(self, tsn: int, message: Message, is_last: bool, wire: bytes, now: float, packet: int) -> None:
-        self.tsn = tsn
-        self.message = message
-        self.is_last = is_last
-        self.wire = wire
-        self.state = IN_FLIGHT
-        self.transmissions = 1
-        self.sent_at = now
-        self.packet = packet
-        self.missing = 0
-
-    def with_flag_immediate(self) -> bytes:
-        """The padded chunk with the flag I, which asks for an acknowledgement at once (RFC 9260 section 6.2)."""
-        wire = self.wire
-        return wire[:1] + bytes((wire[1] | IMMEDIATE,)) + wire[2:]
 
 
 class Outcome:

@@ -66,6 +66,8 @@ def parse_parameters(value: bytes) -> Iterator[tuple[int, bytes]]:
     while position <= size - _HEADER.size:
         kind, length = _HEADER.unpack_from(value, position)
         if length < _HEADER.size or position + length > size:
-            raise MalformedPacket("a parameter has a wrong length")
+            raise MalformedPacket(
+                f"the length of a parameter must be {_HEADER.size} to {size - position}, not {length}"
+            )
         yield kind, value[position + _HEADER.size : position + length]
         position += length + (-length & 3)

@@ -6,7 +6,8 @@ from typing import Final
 
 from .chunks import ForwardTsn
 from .message import Message
-from .outstanding import ABANDONED, Outstanding
+from .outstanding import Outstanding
+from .sent_chunk import ABANDONED
 from .serial import SSN_MASK, TSN_MASK
 
 __all__ = ["PartialReliability", "has_expired"]

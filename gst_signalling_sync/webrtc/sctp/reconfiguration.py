@@ -157,13 +157,13 @@ class Reconfiguration:
         for kind, content in parse_parameters(value):
             if kind == _RESPONSE:
                 if len(content) < _TWO_NUMBERS.size:
-                    raise MalformedPacket("a response to a reconfiguration is too short")
+                    raise _too_short("a response to a reconfiguration", _TWO_NUMBERS.size, content)
                 reset = self._on_response(*_TWO_NUMBERS.unpack_from(content))
                 if reset is not None:
                     yield reset
             elif _RESET_OUTGOING <= kind <= _ADD_INCOMING:
                 if len(content) < _NUMBER.size:
-                    raise MalformedPacket("a reconfiguration is too short")
+                    raise _too_short("a reconfiguration", _NUMBER.size, content)
                 yield from self._on_request(kind, content, cumulative_tsn)
 
     def _on_request(self, kind: int, content: bytes, cumulative_tsn: int) -> Iterator[ResetRequest | bytes]:
@@ -177,7 +177,7 @@ class Reconfiguration:
             yield _response(number, _ALREADY_IN_PROGRESS)
         elif kind == _RESET_OUTGOING:
             if len(content) < _OUTGOING_REQUEST.size:
-                raise MalformedPacket("a reset of streams is too short")
+                raise _too_short("a reset of streams", _OUTGOING_REQUEST.size, content)
             self._expect_next()
             last_tsn = _OUTGOING_REQUEST.unpack_from(content)[2]
             count = (len(content) - _OUTGOING_REQUEST.size) // 2
@@ -215,3 +215,7 @@ class Reconfiguration:
 
 def _response(number: int, result: int) -> bytes:
     return chunk(RE_CONFIG, 0, parameter(_RESPONSE, _TWO_NUMBERS.pack(number, result)))
+
+
+def _too_short(what: str, minimum: int, content: bytes) -> MalformedPacket:
+    return MalformedPacket(f"{what} must have at least {minimum} bytes, not {len(content)}")

@@ -34,7 +34,7 @@ class SendQueue:
         for held in self._held.values():
             yield from held
 
-    def push(self, message: Message) -> None:
+    def put(self, message: Message) -> None:
         """Add a message after those of its stream."""
         held = self._held.get(message.stream)
         if held is not None:
@@ -52,7 +52,7 @@ class SendQueue:
         """The message whose turn it is. The queue must not be empty."""
         return self._streams[self._turns[0]][0]
 
-    def took(self, message: Message, size: int, is_last: bool) -> None:
+    def mark_sent(self, message: Message, size: int, is_last: bool) -> None:
         """Record that bytes of the head were sent.
 
         Args:
@@ -117,10 +117,10 @@ class SendQueue:
         return stream in self._streams
 
     def hold(self, stream: int) -> None:
-        """Hold back messages that are pushed on a stream until `release`, since it is being reset."""
+        """Hold back messages that are put on a stream until `release`, since it is being reset."""
         self._held.setdefault(stream, [])
 
     def release(self, stream: int) -> None:
         """Queue the messages that were held back."""
         for message in self._held.pop(stream, ()):
-            self.push(message)
+            self.put(message)

@@ -9,11 +9,12 @@ from typing import Final
 from .chunks import DATA_HEADER_BYTES, FIRST, LAST, PACKET_HEADER_BYTES, UNORDERED, Sack, data_chunk
 from .congestion import Congestion
 from .message import Message
-from .outstanding import ABANDONED, LOST, Outstanding, SentChunk
+from .outstanding import Outstanding
 from .partial_reliability import PartialReliability, has_expired
 from .redundancy import Redundancy
 from .round_trips import RoundTrips
 from .send_queue import SendQueue
+from .sent_chunk import ABANDONED, LOST, SentChunk
 from .serial import SSN_MASK, TSN_MASK, nearest_tsn
 from .settings import Settings
 
@@ -232,7 +233,7 @@ class Sending:
             )
             message.offset = offset + size
             outstanding.add(message, is_last, wire, now, packet)
-            queue.took(message, size, is_last)
+            queue.mark_sent(message, size, is_last)
             chunks.append(wire)
             room -= len(wire)
             self._burst -= len(wire)

@@ -1,7 +1,7 @@
 // A producer or a consumer on gstwebrtc-api. The driver calls the functions of `window.peer` and provides `window.tell`.
 
 import * as data from "./data.js";
-import { pictureTrack, toneTrack } from "./pattern.js";
+import { frameTrack, toneTrack } from "./pattern.js";
 
 const RATE = 48000;
 const SOUND_SAMPLES = 32768;
@@ -45,7 +45,7 @@ async function mediaToSend({ video: size, frequency }) {
   const tracks = [];
   if (size) {
     canvas.hidden = false;
-    tracks.push(pictureTrack(canvas, size));
+    tracks.push(frameTrack(canvas, size));
   }
   if (frequency) {
     tracks.push(toneTrack(audio, frequency));
@@ -128,7 +128,7 @@ function receive(stream) {
   if (video.srcObject !== stream) {
     video.srcObject = stream;
     video.requestVideoFrameCallback(() => {
-      window.tell("picture", { width: video.videoWidth, height: video.videoHeight });
+      window.tell("frame", { width: video.videoWidth, height: video.videoHeight });
       noteFrames();
     });
   }
@@ -246,7 +246,7 @@ window.peer = {
   },
 
   // The newest frame: RGBA, row by row.
-  picture() {
+  frame() {
     const { videoWidth: width, videoHeight: height } = video;
     if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA || width === 0) {
       return null;

@@ -1,4 +1,4 @@
-// The media that the browser sends: a frame like `numbered_picture` of `tests/media.py`, and a tone.
+// The media that the browser sends: a frame like `numbered_frame` of `tests/helpers/media.py`, and a tone.
 
 const BARS = ["rgb(255, 0, 0)", "rgb(0, 255, 0)", "rgb(0, 0, 255)", "rgb(255, 255, 0)"];
 const COLUMNS = 8;
@@ -29,7 +29,7 @@ function draw(context, number) {
 }
 
 // The frame's number is the time at which it was drawn, in milliseconds of the wall clock modulo 2^24.
-export function pictureTrack(canvas, { width, height, fps }) {
+export function frameTrack(canvas, { width, height, fps }) {
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
   const drawNow = () => draw(context, Date.now() % NUMBERS);

@@ -85,11 +85,11 @@ def film(video: Any, audio: Any) -> None:
 
     def write() -> None:
         frame = np.zeros(SHAPE, np.uint8)
-        sound = (np.sin(np.arange(RATE // 15) / 20) * 8000).astype(np.int16)
+        samples = (np.sin(np.arange(RATE // 15) / 20) * 8000).astype(np.int16)
         while True:
             frame += 7
             video.write(frame)
-            audio.write(sound)
+            audio.write(samples)
             time.sleep(1 / 15)
 
     threading.Thread(target=write, daemon=True).start()

@@ -11,7 +11,7 @@ import av
 
 from ...engine.capabilities import CodecForm, Parameters
 from ..encoded_frame import VIDEO_CLOCK_RATE
-from ..pictures import with_even_sides
+from ..frame_conversion import with_even_sides
 from .av1_sequence import configuration_record
 from .av1_units import (
     SEQUENCE_HEADER,

@@ -55,69 +55,69 @@ def _read(bits: Bits) -> _Sequence:
     Raises:
         IndexError: It is cut off.
     """
-    profile = bits.take(3)
-    bits.take(1)
-    is_reduced = bits.take(1)
-    level, tier = (bits.take(5), 0) if is_reduced else _operating_point(bits)
-    width_bits, height_bits = bits.take(4) + 1, bits.take(4) + 1
-    bits.take(width_bits + height_bits)
-    if not is_reduced and bits.take(1):
-        bits.take(4 + 3)
-    bits.take(3)
+    profile = bits.read(3)
+    bits.read(1)
+    is_reduced = bits.read(1)
+    level, tier = (bits.read(5), 0) if is_reduced else _operating_point(bits)
+    width_bits, height_bits = bits.read(4) + 1, bits.read(4) + 1
+    bits.read(width_bits + height_bits)
+    if not is_reduced and bits.read(1):
+        bits.read(4 + 3)
+    bits.read(3)
     if not is_reduced:
         _skip_tools(bits)
-    bits.take(3)
+    bits.read(3)
     return _Sequence(profile, level, tier, *_colours(bits, profile))
 
 
 def _operating_point(bits: Bits) -> tuple[int, int]:
     """Level and tier of the first operating point."""
     delay_bits = 0
-    if bits.take(1):
-        bits.take(32 + 32)
-        if bits.take(1):
+    if bits.read(1):
+        bits.read(32 + 32)
+        if bits.read(1):
             bits.exp_golomb()
-        if bits.take(1):
-            delay_bits = bits.take(5) + 1
-            bits.take(32 + 5 + 5)
-    has_delays = bits.take(1)
+        if bits.read(1):
+            delay_bits = bits.read(5) + 1
+            bits.read(32 + 5 + 5)
+    has_delays = bits.read(1)
     found: list[tuple[int, int]] = []
-    for _ in range(bits.take(5) + 1):
-        bits.take(12)
-        level = bits.take(5)
-        found.append((level, bits.take(1) if level > _LEVEL_WITH_TIERS else 0))
-        if delay_bits and bits.take(1):
-            bits.take(2 * delay_bits + 1)
-        if has_delays and bits.take(1):
-            bits.take(4)
+    for _ in range(bits.read(5) + 1):
+        bits.read(12)
+        level = bits.read(5)
+        found.append((level, bits.read(1) if level > _LEVEL_WITH_TIERS else 0))
+        if delay_bits and bits.read(1):
+            bits.read(2 * delay_bits + 1)
+        if has_delays and bits.read(1):
+            bits.read(4)
     return found[0]
 
 
 def _skip_tools(bits: Bits) -> None:
-    bits.take(4)
-    has_order = bits.take(1)
+    bits.read(4)
+    has_order = bits.read(1)
     if has_order:
-        bits.take(2)
-    chooses_screen_content = bits.take(1)
-    if (chooses_screen_content or bits.take(1)) and not bits.take(1):
-        bits.take(1)
+        bits.read(2)
+    chooses_screen_content = bits.read(1)
+    if (chooses_screen_content or bits.read(1)) and not bits.read(1):
+        bits.read(1)
     if has_order:
-        bits.take(3)
+        bits.read(3)
 
 
 def _colours(bits: Bits, profile: int) -> tuple[int, int, int, int, int, int]:
     """High bit depth, 12 bits, monochrome, horizontal and vertical subsampling, and sample position (section 5.5.2)."""
-    high_depth = bits.take(1)
-    twelve_bits = bits.take(1) if profile == 2 and high_depth else 0
-    monochrome = bits.take(1) if profile != 1 else 0
-    description = (bits.take(8), bits.take(8), bits.take(8)) if bits.take(1) else None
+    high_depth = bits.read(1)
+    twelve_bits = bits.read(1) if profile == 2 and high_depth else 0
+    monochrome = bits.read(1) if profile != 1 else 0
+    description = (bits.read(8), bits.read(8), bits.read(8)) if bits.read(1) else None
     if monochrome:
         return high_depth, twelve_bits, 1, 1, 1, 0
     if description == _SRGB:
         return high_depth, twelve_bits, 0, 0, 0, 0
-    bits.take(1)
+    bits.read(1)
     x, y = {0: (1, 1), 1: (0, 0)}.get(profile, (1, 0))
     if profile == 2 and twelve_bits:
-        x = bits.take(1)
-        y = bits.take(1) if x else 0
-    return high_depth, twelve_bits, 0, x, y, bits.take(2) if x and y else 0
+        x = bits.read(1)
+        y = bits.read(1) if x else 0
+    return high_depth, twelve_bits, 0, x, y, bits.read(2) if x and y else 0

@@ -108,10 +108,10 @@ def read_elements(payload: bytes) -> Elements:
             position = begin + size
         element = payload[begin:position]
         if not element or position > len(payload) or len(elements) == _MAX_ELEMENTS:
-            raise ValueError("elements do not fit into their packet")
+            raise ValueError("the OBU elements do not fit into their packet")
         elements.append(element)
     if not elements or (count and len(elements) != count):
-        raise ValueError("an element is missing")
+        raise ValueError("an OBU element is missing")
     continues, begins_sequence = bool(flags & _CONTINUES), bool(flags & _BEGINS_SEQUENCE)
     if continues and begins_sequence:
         raise ValueError("a sequence cannot begin in the middle of an OBU")

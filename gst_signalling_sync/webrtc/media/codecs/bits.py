@@ -18,7 +18,7 @@ class Bits:
         self._value = int.from_bytes(data, "big")
         self._left = 8 * len(data)
 
-    def take(self, count: int) -> int:
+    def read(self, count: int) -> int:
         """Read bits as an unsigned number.
 
         Raises:
@@ -36,11 +36,11 @@ class Bits:
             IndexError: The number is cut off, or has more than 32 bits.
         """
         zeros = 0
-        while not self.take(1):
+        while not self.read(1):
             zeros += 1
             if zeros > _MAX_PREFIX:
                 raise IndexError("the number is too long")
-        return (1 << zeros | self.take(zeros)) - 1
+        return (1 << zeros | self.read(zeros)) - 1
 
     def signed_exp_golomb(self) -> int:
         """Read a signed Exp-Golomb number, ``se(v)`` of H.264 and H.265.

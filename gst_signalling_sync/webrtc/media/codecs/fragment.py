@@ -16,7 +16,7 @@ class Fragment(NamedTuple):
         leads: Whether a keyframe may begin with it, as far as known: of H264, it has a parameter set, which another frame may
             have too.
         keyframe: Whether its frame is certainly a keyframe.
-        picture: Whether it is part of the encoded picture, not only of what precedes it, such as parameter sets.
+        has_frame_data: Whether it has a part of the encoded frame itself, not only what precedes it, such as parameter sets.
         begins_layer: Whether it is the first of a spatial layer, of which the frame may have several.
     """
 
@@ -24,7 +24,7 @@ class Fragment(NamedTuple):
     begins: bool = False
     leads: bool = False
     keyframe: bool = False
-    picture: bool = True
+    has_frame_data: bool = True
     begins_layer: bool = False
 
 

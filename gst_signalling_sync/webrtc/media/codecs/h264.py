@@ -11,7 +11,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 
 from ...engine.capabilities import CodecForm, Parameters
-from ..pictures import with_even_sides
+from ..frame_conversion import with_even_sides
 from .access_unit import VideoFormat
 from .codec import MAX_PAYLOAD, VIDEO_FEEDBACK, Packer, Recorded, SendForm, VideoCodec
 from .fragment import UNUSABLE, Fragment
@@ -223,7 +223,7 @@ def _aggregate(payload: bytes) -> Fragment:
         any(part.begins for part in parts),
         any(part.leads for part in parts),
         any(part.keyframe for part in parts),
-        any(part.picture for part in parts),
+        any(part.has_frame_data for part in parts),
     )
 
 

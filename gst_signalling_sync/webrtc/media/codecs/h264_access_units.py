@@ -46,16 +46,16 @@ class H264UnitReader:
         """Read an access unit; see `UnitReader`."""
         units = nal_units(data)
         if not units or len(units) > _MAX_UNITS or any(_is_foreign(unit) for unit in units):
-            raise MediaError(f"no access unit of H264: {_why_foreign(data, units)}")
+            raise MediaError(f"not an H264 access unit: {_why_foreign(data, units)}")
         try:
             own = self._keep_parameters(units)
             slices = [unit for unit in units if unit[0] & _NAL_TYPE_MASK in (_NAL_SLICE, _NAL_IDR)]
             headers = [SliceHeader.parse(unit) for unit in slices]
         except (ValueError, IndexError) as error:
-            raise MediaError(f"no access unit of H264: {error}") from None
+            raise MediaError(f"not an H264 access unit: {error}") from None
         if any(header.is_bidirectional for header in headers):
             raise MediaError(
-                "the access unit is a B-frame, which real time does not allow: switch B-frames off in the encoder"
+                "an H264 access unit must not be a B-frame, which would delay the video; switch B-frames off in the encoder"
             )
         if not headers:
             return None
@@ -96,7 +96,7 @@ class H264UnitReader:
             sequence = None if picture is None else self._sequences.get(picture[0].sequence)
             if picture is None or sequence is None:
                 raise MediaError(
-                    "the keyframe refers to parameter sets that have not come: write SPS and PPS before or with it"
+                    "an H264 keyframe refers to missing parameter sets; write SPS and PPS before or with it"
                 )
             found = sequence[0]
             needed[sequence[1]] = None
@@ -112,14 +112,14 @@ def _is_foreign(unit: bytes) -> bool:
 def _why_foreign(data: bytes, units: list[bytes]) -> str:
     if _has_lengths(data):
         return (
-            "its NAL units are behind their lengths, not start codes (Annex B): convert it, as FFmpeg's filter"
-            " h264_mp4toannexb does"
+            "its NAL units follow their lengths, not start codes (Annex B); convert it, as FFmpeg's filter h264_mp4toannexb"
+            " does"
         )
     if not units:
-        return f"{len(data)} bytes without a start code (Annex B)"
+        return f"its {len(data)} bytes have no start code (Annex B)"
     if len(units) > _MAX_UNITS:
-        return f"{len(units)} NAL units in one"
-    return "it has a NAL unit of no kind that there is"
+        return f"it has {len(units)} NAL units, more than {_MAX_UNITS}"
+    return "it has a NAL unit of an unknown type"
 
 
 def _has_lengths(data: bytes) -> bool:

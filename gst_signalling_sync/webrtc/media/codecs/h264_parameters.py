@@ -52,20 +52,20 @@ class SequenceParameters:
             IndexError: It is cut off.
         """
         bits = Bits(_payload(unit))
-        profile = bits.take(24)
+        profile = bits.read(24)
         identifier = bits.exp_golomb()
         chroma = _read_chroma(bits) if profile >> 16 in _CHROMA_PROFILES else _CHROMA_4_2_0
         bits.exp_golomb()
         _skip_order_count(bits)
         bits.exp_golomb()
-        bits.take(1)
+        bits.read(1)
         width, height = bits.exp_golomb() + 1, bits.exp_golomb() + 1
-        fields = 2 - bits.take(1)
+        fields = 2 - bits.read(1)
         if fields == 2:
-            bits.take(1)
-        bits.take(1)
+            bits.read(1)
+        bits.read(1)
         width, height = width * _MACROBLOCK, height * fields * _MACROBLOCK
-        if bits.take(1):
+        if bits.read(1):
             across = 1 if chroma in (0, _CHROMA_4_4_4) else 2
             down = (2 if chroma == _CHROMA_4_2_0 else 1) * fields
             left, right, top, bottom = (bits.exp_golomb() for _ in range(4))
@@ -99,7 +99,7 @@ class PictureParameters:
         bits = Bits(_payload(unit[:_SLICE_HEADER_BYTES]))
         identifier, sequence = bits.exp_golomb(), bits.exp_golomb()
         if identifier > 255 or sequence > 31:
-            raise ValueError("it has an identifier that there is not")
+            raise ValueError("the identifier of a parameter set is out of range")
         return cls(identifier, sequence)
 
 
@@ -127,20 +127,20 @@ class SliceHeader:
         bits.exp_golomb()
         kind, parameters = bits.exp_golomb(), bits.exp_golomb()
         if kind >= _SLICE_TYPES or parameters > 255:
-            raise ValueError("its slice is of no kind that there is")
+            raise ValueError("the slice is of an unknown type")
         return cls(kind % 5 == _B_SLICE, parameters)
 
 
 def _read_chroma(bits: Bits) -> int:
     chroma = bits.exp_golomb()
     if chroma == _CHROMA_4_4_4:
-        bits.take(1)
+        bits.read(1)
     bits.exp_golomb()
     bits.exp_golomb()
-    bits.take(1)
-    if bits.take(1):
+    bits.read(1)
+    if bits.read(1):
         for index in range(12 if chroma == _CHROMA_4_4_4 else 8):
-            if bits.take(1):
+            if bits.read(1):
                 _skip_scaling_list(bits, 16 if index < 6 else 64)
     return chroma
 
@@ -158,7 +158,7 @@ def _skip_order_count(bits: Bits) -> None:
     if kind == 0:
         bits.exp_golomb()
     elif kind == 1:
-        bits.take(1)
+        bits.read(1)
         bits.signed_exp_golomb()
         bits.signed_exp_golomb()
         for _ in range(min(bits.exp_golomb(), 256)):

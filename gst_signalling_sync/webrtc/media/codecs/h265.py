@@ -142,17 +142,17 @@ class H265(VideoCodec):
             ValueError: It is not a payload of this codec.
         """
         if len(payload) <= _HEADER_BYTES:
-            raise ValueError("no content")
+            raise ValueError("the payload has no content")
         kind = kind_of(payload)
         if kind == _AGGREGATION:
             return self._aggregated(payload)
         if kind == _FRAGMENTATION:
             return [self._fragmented(payload)]
         if kind not in _SINGLE:
-            raise ValueError(f"payloads of type {kind} are not known")
+            raise ValueError(f"the payload is of the unknown type {kind}")
         order, content = self._order_at(payload, _HEADER_BYTES)
         if content >= len(payload):
-            raise ValueError("no content")
+            raise ValueError("the payload has no content")
         return [_Part(kind, b"".join((_START_CODE, payload[:_HEADER_BYTES], payload[content:])), order=order)]
 
     def _order_at(self, payload: bytes, position: int) -> tuple[int, int]:
@@ -174,16 +174,16 @@ class H265(VideoCodec):
             position = begin + int.from_bytes(payload[begin - _LENGTH_BYTES : begin], "big")
             unit = payload[begin:position]
             if len(unit) <= _HEADER_BYTES or position > len(payload) or len(parts) == _MAX_UNITS:
-                raise ValueError("units do not fit into their packet")
+                raise ValueError("the NAL units do not fit into their packet")
             parts.append(_Part(kind_of(unit), _START_CODE + unit, order=order))
         if not parts:
-            raise ValueError("no unit")
+            raise ValueError("the packet has no NAL unit")
         return parts
 
     def _fragmented(self, payload: bytes) -> _Part:
         """Parse a fragmentation unit (RFC 7798 section 4.4.3)."""
         if len(payload) <= _FU_BYTES:
-            raise ValueError("no content")
+            raise ValueError("the payload has no content")
         header = payload[_FU_BYTES - 1]
         kind = header & _FU_TYPE_MASK
         if not header & _FU_START:

@@ -73,22 +73,22 @@ def _colours(sequence: bytes) -> tuple[int, int, int]:
         IndexError: It is cut off.
     """
     bits = Bits(sequence[_HEADER_BYTES:])
-    bits.take(4)
-    sub_layers = bits.take(3)
-    bits.take(1 + 8 * _PROFILE_BYTES)
-    present = [(bits.take(1), bits.take(1)) for _ in range(sub_layers)]
+    bits.read(4)
+    sub_layers = bits.read(3)
+    bits.read(1 + 8 * _PROFILE_BYTES)
+    present = [(bits.read(1), bits.read(1)) for _ in range(sub_layers)]
     if sub_layers:
-        bits.take(2 * (8 - sub_layers))
+        bits.read(2 * (8 - sub_layers))
     for has_profile, has_level in present:
-        bits.take(88 * has_profile + 8 * has_level)
+        bits.read(88 * has_profile + 8 * has_level)
     bits.exp_golomb()
     chroma = bits.exp_golomb()
     if chroma == _COLOURS_APART:
-        bits.take(1)
+        bits.read(1)
     # Width and height, and the conformance window.
     for _ in range(2):
         bits.exp_golomb()
-    if bits.take(1):
+    if bits.read(1):
         for _ in range(4):
             bits.exp_golomb()
     return chroma, bits.exp_golomb(), bits.exp_golomb()

@@ -35,15 +35,15 @@ def samples_of(packet: bytes) -> int:
         ValueError: It is not an Opus packet.
     """
     if not packet:
-        raise ValueError("no packet of Opus: it is empty")
+        raise ValueError("not an Opus packet: it is empty")
     configuration, code = packet[0] >> 3, packet[0] & 3
     if configuration < 12:
         samples = _SILK[configuration & 3]
     else:
         samples = _HYBRID[configuration & 1] if configuration < 16 else _CELT[configuration & 3]
     if code == 3 and len(packet) < 2:
-        raise ValueError("no packet of Opus: it is cut off")
+        raise ValueError("not an Opus packet: it is cut off")
     frames = packet[1] & 0x3F if code == 3 else min(code + 1, 2)
     if not 0 < samples * frames <= _MAX_SAMPLES:
-        raise ValueError(f"no packet of Opus: it has {frames} frames")
+        raise ValueError(f"not an Opus packet: it has {frames} frames")
     return samples * frames

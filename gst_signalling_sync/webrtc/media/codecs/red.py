@@ -70,12 +70,12 @@ def unpack(payload: bytes) -> tuple[list[RedundantBlock], int, bytes]:
     position = 0
     while position < len(payload) and payload[position] & _FOLLOWED:
         if len(headers) == MAX_BLOCKS - 1 or position + _HEADER_BYTES > len(payload):
-            raise ValueError("no payload of RED: its headers are cut off or too many")
+            raise ValueError("not a RED payload: its headers are cut off or too many")
         (fields,) = struct.unpack_from("!L", payload, position)
         headers.append((fields >> 24 & 0x7F, fields >> 10 & MAX_OFFSET, fields & MAX_BLOCK_BYTES))
         position += _HEADER_BYTES
     if position + 1 + sum(length for _, _, length in headers) > len(payload):
-        raise ValueError("no payload of RED: its blocks are cut off")
+        raise ValueError("not a RED payload: its blocks are cut off")
     primary_type = payload[position]
     position += 1
     blocks = []

@@ -25,17 +25,17 @@ class Vp8UnitReader:
     def read(self, data: bytes) -> AccessUnit | None:
         """Read a frame; see `UnitReader`."""
         if len(data) <= _TAG_BYTES:
-            raise MediaError(f"no frame of VP8: it has {len(data)} bytes")
+            raise MediaError(f"not a VP8 frame: it has {len(data)} bytes")
         tag = int.from_bytes(data[:_TAG_BYTES], "little")
         keyframe = not tag & 1
         header = _KEYFRAME_BYTES if keyframe else _TAG_BYTES
         if tag >> 1 & 7 > _MAX_VERSION or header + (tag >> 5) > len(data):
-            raise MediaError("no frame of VP8: its header does not fit the rest")
+            raise MediaError("not a VP8 frame: its header does not fit its length")
         if keyframe:
             if data[_TAG_BYTES : _TAG_BYTES + len(_START_CODE)] != _START_CODE:
-                raise MediaError("no frame of VP8: the keyframe has no start code")
+                raise MediaError("not a VP8 frame: the keyframe has no start code")
             width, height = (int.from_bytes(data[begin : begin + 2], "little") & _SIDE_MASK for begin in (6, 8))
             if not width or not height:
-                raise MediaError(f"no frame of VP8: the keyframe has {width}x{height} pixels")
+                raise MediaError(f"not a VP8 frame: the keyframe has {width}x{height} pixels")
             self._format = VideoFormat("VP8", "", (width, height))
         return None if self._format is None else AccessUnit(data, keyframe, self._format)

@@ -30,17 +30,17 @@ def frame_size(frame: bytes) -> tuple[int, int] | None:
     profile = _profile_of(bits)
     if profile is None:
         return None
-    bits.take(2)
-    if bits.take(24) != _SYNC_CODE:
+    bits.read(2)
+    if bits.read(24) != _SYNC_CODE:
         return None
     if profile >= 2:
-        bits.take(1)
+        bits.read(1)
     has_subsampling = profile in (1, 3)
-    if bits.take(3) != _SRGB:
-        bits.take(1 + (3 if has_subsampling else 0))
+    if bits.read(3) != _SRGB:
+        bits.read(1 + (3 if has_subsampling else 0))
     elif has_subsampling:
-        bits.take(1)
-    return bits.take(16) + 1, bits.take(16) + 1
+        bits.read(1)
+    return bits.read(16) + 1, bits.read(16) + 1
 
 
 def superframe(frames: Sequence[bytes]) -> bytes | None:
@@ -68,9 +68,9 @@ def _bits_of(frame: bytes) -> Bits:
 
 def _profile_of(bits: Bits) -> int | None:
     """Read up to the frame type; return the profile, None if it is not a keyframe."""
-    marker, low, high = bits.take(2), bits.take(1), bits.take(1)
+    marker, low, high = bits.read(2), bits.read(1), bits.read(1)
     profile = high << 1 | low
     if profile == 3:
-        bits.take(1)
-    shows_existing, is_not_key = bits.take(1), bits.take(1)
+        bits.read(1)
+    shows_existing, is_not_key = bits.read(1), bits.read(1)
     return profile if marker == _FRAME_MARKER and not shows_existing and not is_not_key else None

@@ -120,9 +120,9 @@ class EncoderCheck:
         if self._fault is not None:
             return self._fault
         if self._silent > _MAX_HELD_BACK:
-            return f"it gave nothing out for {self._silent} frames"
+            return f"it returned nothing for {self._silent} frames"
         if len(self._held) > _MIN_FOLLOWING and now - self._held[0].at > _MAX_SILENCE_SECONDS:
-            return f"it gave nothing out for {now - self._held[0].at:.1f} s"
+            return f"it returned nothing for {now - self._held[0].at:.1f} s"
         return None
 
 

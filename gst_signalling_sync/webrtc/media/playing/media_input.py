@@ -130,10 +130,10 @@ class Location:
         """
         text = os.fspath(path)
         if not isinstance(text, str):
-            raise TypeError(f"a path is a str, not {type(text).__name__}")
+            raise TypeError(f"path must be a str or an os.PathLike of one, not {type(text).__name__}")
         given = dict(options or {})
         if not all(isinstance(each, str) for pair in given.items() for each in pair):
-            raise TypeError(f"options={options!r}: names and values must be strings, as FFmpeg takes them")
+            raise TypeError(f"options must have strings as names and values, as FFmpeg takes them, not {options!r}")
         # Packets lost over UDP would be missing in a stream that is passed on, so UDP must be asked for.
         if text.startswith(("rtsp:", "rtsps:")) and given.keys().isdisjoint(_RTSP_CHOICES):
             given = {**_RTSP_DEFAULTS, **given}
@@ -242,7 +242,7 @@ class MediaInput:
                 errors += 1
                 if not isinstance(error, av.InvalidDataError) or errors > _MAX_ERRORS:
                     raise MediaError(f"{self._location.name} broke off: {_reason(error)}") from None
-                logger.warning("%s: skipped what cannot be read: %s", self._location.name, error.strerror)
+                logger.warning("%s: skipped data that cannot be read: %s", self._location.name, error.strerror)
 
     def close(self) -> None:
         """Release the file, the device or the pipe; idempotent."""

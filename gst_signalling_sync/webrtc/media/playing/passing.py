@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 from ..codecs import AUDIO, VIDEO
 from ..codecs.codec import VideoCodec
 
-__all__ = ["AccessUnits", "codec_passed", "is_sound_passed"]
+__all__ = ["AccessUnits", "codec_passed", "is_audio_passed"]
 
 _START_CODES: Final = (b"\0\0\1", b"\0\0\0\1")
 
@@ -31,7 +31,7 @@ def codec_passed(stream: VideoStream) -> VideoCodec | None:
     return codec if codec is not None and codec.unit_reader() is not None else None
 
 
-def is_sound_passed(stream: AudioStream) -> bool:
+def is_audio_passed(stream: AudioStream) -> bool:
     """Whether the packets of a stream are sent unchanged: those of a codec that is also recorded, in mono or stereo."""
     name = stream.codec_context.codec.canonical_name
     return name in AUDIO and AUDIO[name].is_recorded and stream.codec_context.channels <= 2

@@ -16,7 +16,7 @@ from ..sending.encoded_audio_source import EncodedAudioSource
 from ..sending.encoded_video_source import EncodedVideoSource
 from ..sending.video_source import VideoSource
 from .media_input import MediaInput, Span
-from .passing import is_sound_passed
+from .passing import is_audio_passed
 from .played_track import PassedAudio, PassedVideo, PlayedAudio, PlayedTrack, PlayedVideo
 
 __all__ = ["Playback"]
@@ -106,7 +106,7 @@ class Playback:
         Raises:
             MediaError: The input broke off, or nothing in it could be decoded.
         """
-        sound_until = 0.0
+        audio_until = 0.0
         for packet in self._packets:
             if not goes_on():
                 return
@@ -117,11 +117,11 @@ class Playback:
             now = time.monotonic()
             while track.items:
                 item = track.items[0]
-                if track.is_sound:
-                    if sound_until - now > _AHEAD_SECONDS:
+                if track.is_audio:
+                    if audio_until - now > _AHEAD_SECONDS:
                         track.items.popleft()
                         continue
-                    sound_until = max(sound_until, now) + item.end - item.start
+                    audio_until = max(audio_until, now) + item.end - item.start
                 track.write()
         self._check_written()
 
@@ -156,7 +156,7 @@ class Playback:
 
     def _report_late(self, late: float) -> None:
         level = logging.DEBUG if self._was_late else logging.WARNING
-        logger.log(level, "%s: playing was %.1f s behind, and goes on from there", self._name, late)
+        logger.log(level, "%s: playback was %.1f s late, and continues without catching up", self._name, late)
         self._was_late = True
 
 
@@ -173,6 +173,8 @@ def _played_audio(
 ) -> PlayedAudio | PassedAudio:
     if isinstance(source, AudioSource):
         return PlayedAudio(name, stream, source, span)
-    if not is_sound_passed(stream):
-        raise MediaError(f"cannot play {name}: its sound was Opus when it was opened first, and now is another codec")
+    if not is_audio_passed(stream):
+        raise MediaError(
+            f"cannot play {name}: its audio was Opus when the player was made, and now is in another codec"
+        )
     return PassedAudio(name, stream, source, span)

@@ -80,7 +80,7 @@ class PlayedTrack(ABC):
         span: The range of the input's timestamps.
     """
 
-    is_sound: ClassVar[bool] = False
+    is_audio: ClassVar[bool] = False
 
     def __init__(self, name: str, stream: Stream, source: PlayedInto, span: Span) -> None:
         keep_in_child(self)
@@ -181,13 +181,13 @@ class PassedVideo(PlayedTrack):
         if codec is None or codec.name != source.codec:
             context = stream.codec_context
             raise MediaError(
-                f"cannot play {name}: its video was {source.codec} without B-frames when it was opened first, and now is"
+                f"cannot play {name}: its video was {source.codec} without B-frames when the player was made, and now is"
                 f" {context.name}{' with B-frames' if context.has_b_frames else ''}"
             )
         self._units = AccessUnits(stream, codec)
         self._interval = 1 / source.fps
         if self._units.parameter_sets:
-            source.take_parameters(self._units.parameter_sets)
+            source.use_parameters(self._units.parameter_sets)
 
     def _decode(self, packet: av.Packet[Stream]) -> Iterator[Item]:
         for unit in self._units.of(packet):
@@ -200,7 +200,7 @@ class PassedVideo(PlayedTrack):
 class PassedAudio(PlayedTrack):
     """An audio stream of Opus that is passed on unchanged."""
 
-    is_sound = True
+    is_audio = True
 
     def _decode(self, packet: av.Packet[Stream]) -> Iterator[Item]:
         if not packet.size:
@@ -223,7 +223,7 @@ class PlayedAudio(PlayedTrack):
         span: The range of the input's timestamps.
     """
 
-    is_sound = True
+    is_audio = True
 
     def __init__(self, name: str, stream: AudioStream, source: AudioSource, span: Span) -> None:
         super().__init__(name, stream, source, span)

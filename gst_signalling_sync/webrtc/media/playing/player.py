@@ -15,13 +15,13 @@ from ....threads.interruptible import Condition, Future
 from ....threads.owner import Owner
 from ....threads.waiting import Deadline, result_of, wait_for
 from ..encoded_frame import AUDIO_CLOCK_RATE
-from ..pictures import check_size
+from ..frame_conversion import check_size
 from ..sending.audio_source import AudioSource
 from ..sending.encoded_audio_source import EncodedAudioSource
 from ..sending.encoded_video_source import EncodedVideoSource
 from ..sending.video_source import VideoSource, check_fps
 from .media_input import OPEN_SECONDS, READ_SECONDS, Location, MediaInput, Wish
-from .passing import codec_passed, is_sound_passed
+from .passing import codec_passed, is_audio_passed
 from .playback import Playback
 
 __all__ = ["Player"]
@@ -374,6 +374,6 @@ def _video_source(
 def _audio_source(media: MediaInput, name: str | None, pass_through: bool) -> AudioSource | EncodedAudioSource | None:
     if media.audio is None:
         return None
-    if pass_through and is_sound_passed(media.audio):
+    if pass_through and is_audio_passed(media.audio):
         return EncodedAudioSource(name=name)
     return AudioSource(AUDIO_CLOCK_RATE, 1 if media.audio.codec_context.channels == 1 else 2, name=name)

@@ -19,7 +19,7 @@ from .audio_decoder import CHANNELS, RATE, AudioDecoder
 from .media_receiver import MediaReceiver
 from .sample_buffer import SampleBuffer
 from .sample_converter import SampleConverter, SampleForm
-from .track_receiver import FOR_EVER, TrackReceiver
+from .track_receiver import FOREVER, TrackReceiver
 
 __all__ = ["AudioReceiver"]
 
@@ -142,7 +142,7 @@ class AudioReceiver(TrackReceiver):
         """
         self._owner.check()
         if samples < 0:
-            raise ValueError(f"cannot read {samples} samples")
+            raise ValueError(f"samples must be 0 or more, not {samples!r}")
         form = SampleForm(rate, channels, dtype)
         wanted = form.decoded(samples)
         with self._changed:
@@ -198,7 +198,7 @@ class AudioReceiver(TrackReceiver):
         """Yield blocks of 960 samples until the session is closed."""
         while True:
             try:
-                yield self.read(_BLOCK_SAMPLES, timeout=FOR_EVER)
+                yield self.read(_BLOCK_SAMPLES, timeout=FOREVER)
             except SessionClosed:
                 return
 

@@ -77,6 +77,6 @@ class KeyframeSearch:
         self._timestamp = None
 
     def _add_part(self, part: WaitingPacket) -> None:
-        if part.fragment is not None and part.fragment.picture:
+        if part.fragment is not None and part.fragment.has_frame_data:
             self._timestamp = part.timestamp
             self._is_keyframe = self._is_keyframe or part.fragment.keyframe

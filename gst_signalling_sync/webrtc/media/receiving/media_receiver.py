@@ -134,7 +134,7 @@ class MediaReceiver(RtpReceiver):
         self._timeline.go_on_from(before._timeline)
         self.clock = before.clock
         if self.clock.clock_rate != rate:
-            self.clock.begin_anew(rate)
+            self.clock.restart(rate)
 
     # The following methods are called by the engine.
 
@@ -310,15 +310,15 @@ class MediaReceiver(RtpReceiver):
             return False
         if before is not None:
             self._reception.forget(before)
-            self._frames.begin_anew()
-            self._timeline.begin_anew(self._timeline.clock_rate)
+            self._frames.restart()
+            self._timeline.restart(self._timeline.clock_rate)
         return True
 
     def _switch_format(self, form: PayloadFormat) -> None:
         self._format = form
         if form.clock_rate != self.clock.clock_rate:
-            self.clock.begin_anew(form.clock_rate)
-            self._timeline.begin_anew(form.clock_rate)
+            self.clock.restart(form.clock_rate)
+            self._timeline.restart(form.clock_rate)
 
     def _add_to_clock(self, report: RtcpSrPacket) -> None:
         if not self._timeline.has_begun:
@@ -345,6 +345,6 @@ class MediaReceiver(RtpReceiver):
         for alarm in (self._alarm, self._report_alarm):
             if alarm is not None:
                 alarm.cancel()
-        self._frames.begin_anew()
+        self._frames.restart()
         self._bandwidth = Bandwidth()
         self.end_track()

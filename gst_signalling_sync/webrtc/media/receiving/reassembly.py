@@ -72,7 +72,7 @@ class VideoReassembly:
         self._in_frame = False
         self._frame_is_broken = False
         self._frame_is_keyframe = False
-        self._frame_has_picture = False
+        self._frame_has_data = False
         self._timestamp = 0
         self._parts: list[Fragment] = []
         self._size = 0
@@ -97,7 +97,7 @@ class VideoReassembly:
         """Total length of all payloads that are held, in bytes."""
         return self._waiting_bytes + self._size
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """Drop everything; the next packet belongs to another stream."""
         self._next = None
         self._needs_keyframe = True
@@ -134,7 +134,7 @@ class VideoReassembly:
             The frames that are complete, in decoding order.
         """
         if self._codec is None or codec != self._codec.name:
-            self.begin_anew()
+            self.restart()
             self._codec = self._codecs[codec]
         if self._next is None:
             self._next = sequence_number
@@ -143,7 +143,7 @@ class VideoReassembly:
         if not 0 <= ahead <= MAX_AHEAD:
             if retransmitted or not self._strays.have_moved(sequence_number, ahead, now):
                 return frames
-            self.begin_anew()
+            self.restart()
             self._next, ahead = sequence_number, 0
         elif self._strays.run:
             self._strays.run = 0
@@ -242,13 +242,13 @@ class VideoReassembly:
 
     def _end_frame(self, now: float, frames: list[EncodedFrame]) -> None:
         # webrtcsink marks new parameter sets of H264 as a frame of their own. They belong to the next one.
-        if self._in_frame and (self._frame_has_picture or self._frame_is_broken):
+        if self._in_frame and (self._frame_has_data or self._frame_is_broken):
             self._finish(now, frames)
 
     def _begin(self, fragment: Fragment) -> None:
         self._in_frame = True
         self._frame_is_keyframe = False
-        self._frame_has_picture = False
+        self._frame_has_data = False
         assert self._codec is not None
         marks_begin = self._codec.marks_begin
         # If packets do not mark their frame's beginning, the packet after a frame's end begins the next one.
@@ -270,7 +270,7 @@ class VideoReassembly:
         self._parts.append(fragment)
         self._size += len(fragment.data)
         self._frame_is_keyframe = self._frame_is_keyframe or fragment.keyframe
-        self._frame_has_picture = self._frame_has_picture or fragment.picture
+        self._frame_has_data = self._frame_has_data or fragment.has_frame_data
 
     def _finish(self, now: float, frames: list[EncodedFrame]) -> None:
         assert self._codec is not None

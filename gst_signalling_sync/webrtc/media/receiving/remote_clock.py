@@ -61,7 +61,7 @@ class RemoteClock:
             self._doubted = report
             self._report = self._report or report
 
-    def begin_anew(self, clock_rate: int) -> None:
+    def restart(self, clock_rate: int) -> None:
         """Forget all reports, because the clock rate of the track has changed."""
         self.clock_rate = clock_rate
         self._report = self._doubted = None

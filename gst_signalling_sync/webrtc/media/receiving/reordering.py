@@ -74,7 +74,7 @@ class AudioReordering:
         arrival = next(iter(self._waiting.values())).arrival
         return arrival + self._patience.seconds(arrival)
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """Drop everything; the next packet belongs to another stream."""
         self._next = self._timestamp = None
         self._waiting.clear()
@@ -114,7 +114,7 @@ class AudioReordering:
         if not 0 <= ahead <= MAX_AHEAD:
             if retransmitted or not self._strays.have_moved(sequence_number, ahead, now):
                 return frames
-            self.begin_anew()
+            self.restart()
             self._next, ahead = sequence_number, 0
         elif self._strays.run:
             self._strays.run = 0

@@ -34,13 +34,13 @@ class SampleBuffer:
         self.dropped = 0
         """Number of samples dropped because nobody read them."""
 
-    def add(self, samples: NDArray[np.int16], position: int, most: int) -> None:
+    def add(self, samples: NDArray[np.int16], position: int, maximum: int) -> None:
         """Add samples, preceded by silence for missing ones.
 
         Args:
             samples: int16 samples of shape ``(samples, channels)``.
             position: Position of the first sample, in samples from any origin.
-            most: Maximum number of samples that wait; the oldest ones beyond it are dropped.
+            maximum: Maximum number of samples that wait; the oldest ones beyond it are dropped.
         """
         if self._end is not None:
             missing = position - self._end
@@ -48,9 +48,9 @@ class SampleBuffer:
                 self._append(np.zeros((missing, self._channels), np.int16))
         self._append(samples)
         self._end = position + len(samples)
-        if self.samples > most:
-            self.dropped += self.samples - most
-            self._discard(self.samples - most)
+        if self.samples > maximum:
+            self.dropped += self.samples - maximum
+            self._discard(self.samples - maximum)
 
     def take(self, samples: int) -> NDArray[np.int16]:
         """Take the oldest samples; at least that many must wait.

@@ -45,11 +45,11 @@ class SampleForm:
 
     def __post_init__(self) -> None:
         if not _RATES[0] <= self.rate <= _RATES[1]:
-            raise ValueError(f"rate={self.rate!r}: samples per second are {_RATES[0]} to {_RATES[1]}")
+            raise ValueError(f"rate must be {_RATES[0]} to {_RATES[1]} samples per second, not {self.rate!r}")
         if self.channels not in _LAYOUTS:
-            raise ValueError(f"channels={self.channels!r}: there are 1 or 2")
+            raise ValueError(f"channels must be 1 or 2, not {self.channels!r}")
         if self.dtype not in _TYPES:
-            raise ValueError(f"dtype={self.dtype!r}: samples are of {' or '.join(_TYPES)}")
+            raise ValueError(f"dtype must be one of {', '.join(map(repr, _TYPES))}, not {self.dtype!r}")
 
     def decoded(self, samples: int) -> int:
         """Number of decoded samples from which a number of samples of this form is made."""

@@ -47,5 +47,5 @@ class Taps:
                 tap(frame)
             except Exception:
                 # A tap that fails would fail for every frame, and must not end the connection.
-                logger.exception("%r gets no more frames", tap)
+                logger.exception("%r failed, and gets no more frames", tap)
                 self.remove(tap)

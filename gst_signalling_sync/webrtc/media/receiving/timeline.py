@@ -28,7 +28,7 @@ class Timeline:
         self._position = 0
         self._last = 0
         self._time = 0.0
-        self._begins_anew = False
+        self._restarts = False
 
     @property
     def has_begun(self) -> bool:
@@ -50,13 +50,13 @@ class Timeline:
         else:
             moved = step(self._timestamp, timestamp, _TIMESTAMP_BITS)
             elapsed = int((now - self._time) * self.clock_rate)
-            if self._begins_anew or abs(moved - elapsed) > _IMPLAUSIBLE_SECONDS * self.clock_rate:
+            if self._restarts or abs(moved - elapsed) > _IMPLAUSIBLE_SECONDS * self.clock_rate:
                 moved = max(elapsed, 1)
             self._position += moved
             self._last = max(self._position, self._last + 1)
         self._timestamp = timestamp
         self._time = now
-        self._begins_anew = False
+        self._restarts = False
         return self._last
 
     def place(self, timestamp: int) -> int:
@@ -69,13 +69,13 @@ class Timeline:
         assert self._timestamp is not None
         return (placed - self._position + self._timestamp) & _TIMESTAMP_MASK
 
-    def begin_anew(self, clock_rate: int) -> None:
+    def restart(self, clock_rate: int) -> None:
         """Let the next timestamp, of another stream, follow the last one by the time that passed."""
         self.clock_rate = clock_rate
-        self._begins_anew = True
+        self._restarts = True
 
     def go_on_from(self, before: Timeline) -> None:
         """Let the next timestamp follow the last one of another timeline by the time that passed."""
         self._timestamp, self._time = before._timestamp, before._time
         self._position, self._last = before._position, before._last
-        self._begins_anew = True
+        self._restarts = True

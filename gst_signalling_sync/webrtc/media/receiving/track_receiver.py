@@ -17,9 +17,9 @@ from .decoder_thread import DecoderThread
 from .media_receiver import MediaReceiver
 from .track_feed import TrackFeed
 
-__all__ = ["FOR_EVER", "TrackReceiver"]
+__all__ = ["FOREVER", "TrackReceiver"]
 
-FOR_EVER: Final = threading.TIMEOUT_MAX
+FOREVER: Final = threading.TIMEOUT_MAX
 """Seconds of a wait without a timeout."""
 
 
@@ -52,7 +52,7 @@ class TrackReceiver:
         self._error: Exception | None = None
 
         self._decoder = DecoderThread(f"{rtp.kind}-decoder", self._decode, self.feed.request_keyframe)
-        self.feed.add_tap(self._take)
+        self.feed.add_tap(self._on_frame)
 
     def __repr__(self) -> str:
         state = (
@@ -113,8 +113,8 @@ class TrackReceiver:
 
     # The following three methods are called on the loop.
 
-    def _take(self, frame: EncodedFrame) -> None:
-        """Take the next frame of the feed."""
+    def _on_frame(self, frame: EncodedFrame) -> None:
+        """Have the next frame of the feed decoded."""
         self._decoder.put(frame)
 
     def end(self, error: Exception | None) -> None:
@@ -128,7 +128,7 @@ class TrackReceiver:
                 self._has_ended = True
                 self._error = error
             self._changed.notify_all()
-        self.feed.remove_tap(self._take)
+        self.feed.remove_tap(self._on_frame)
         self._decoder.end()
 
     async def wait_ended(self, seconds: float) -> None:

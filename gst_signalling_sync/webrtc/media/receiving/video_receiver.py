@@ -19,10 +19,10 @@ from ....threads.callbacks import Callbacks
 from ....threads.loop_thread import LoopThread
 from ..encoded_frame import EncodedFrame
 from ..frame import Frame
-from ..pictures import check_format, check_size, to_array
+from ..frame_conversion import check_format, check_size, to_array
 from .frame_rate import FrameRate
 from .media_receiver import MediaReceiver
-from .track_receiver import FOR_EVER, TrackReceiver
+from .track_receiver import FOREVER, TrackReceiver
 from .video_decoder import VideoDecoder
 
 __all__ = ["VideoReceiver"]
@@ -238,7 +238,7 @@ class VideoReceiver(TrackReceiver):
         """Yield the newest frame repeatedly, each frame once, until the session is closed."""
         while True:
             try:
-                yield self.read(timeout=FOR_EVER)
+                yield self.read(timeout=FOREVER)
             except SessionClosed:
                 return
 
@@ -251,15 +251,15 @@ class VideoReceiver(TrackReceiver):
             # The next frame would request it too, but a paused source sends only one a second.
             self.feed.request_keyframe()
 
-    def _take(self, frame: EncodedFrame) -> None:
+    def _on_frame(self, frame: EncodedFrame) -> None:
         if self._is_wanted:
             self._is_asleep = False
-            super()._take(frame)
+            super()._on_frame(frame)
             return
         if self._first_time is None:
             self._first_time = frame.time
         if frame.time - self._first_time <= _UNREAD_SECONDS:
-            super()._take(frame)
+            super()._on_frame(frame)
             return
         if not self._is_asleep:
             self._is_asleep = True

@@ -78,7 +78,7 @@ def container_of(path: str | os.PathLike[str]) -> Container:
     """
     suffix = PurePath(path).suffix.lower()
     if suffix not in _BY_SUFFIX:
-        raise ValueError(f"cannot record to {os.fspath(path)!r}: the name must end in .mp4, .mkv, .webm or .mcap")
+        raise ValueError(f"path must end in .mp4, .mkv, .webm or .mcap, not {os.fspath(path)!r}")
     if suffix == ".mcap" and not all(map(find_spec, _MCAP_PACKAGES)):
         raise ValueError(f"cannot record to {os.fspath(path)!r}: MCAP needs `pip install 'gst-signalling-sync[mcap]'`")
     return _BY_SUFFIX[suffix]

@@ -26,7 +26,7 @@ _CLUSTER_TICKS: Final = round(LOST_SECONDS * _TICKS_PER_SECOND)
 _MAX_DISTANT_TICKS: Final = 10_000
 """Maximum distance between audio and video in one cluster, whose relative times have 16 bits."""
 
-_SOUND_CUE_TICKS: Final = 5000
+_AUDIO_CUE_TICKS: Final = 5000
 """Distance between cue points in a file without video."""
 
 _CONVERGENCE_NANOSECONDS: Final = 80_000_000
@@ -210,7 +210,7 @@ class MatroskaMuxer(Muxer):
     def _note_cue(self, blocks: list[_Block]) -> None:
         if self._videos:
             seekable = [block for block in blocks if block.track in self._videos and block.keyframe]
-        elif not self._cues or blocks[0].ticks - self._cues[-1][0] >= _SOUND_CUE_TICKS:
+        elif not self._cues or blocks[0].ticks - self._cues[-1][0] >= _AUDIO_CUE_TICKS:
             seekable = blocks[:1]
         else:
             seekable = []
@@ -249,9 +249,9 @@ def _video_details(video: Template) -> bytes:
 
 
 def _audio_details() -> bytes:
-    sound = element(_AUDIO, real(_SAMPLING_FREQUENCY, AUDIO_CLOCK_RATE) + number(_CHANNELS, 2))
+    audio = element(_AUDIO, real(_SAMPLING_FREQUENCY, AUDIO_CLOCK_RATE) + number(_CHANNELS, 2))
     delays = number(_CODEC_DELAY, 0) + number(_SEEK_PRE_ROLL, _CONVERGENCE_NANOSECONDS)
-    return text(_CODEC_ID, "A_OPUS") + element(_CODEC_PRIVATE, OPUS_HEAD) + delays + sound
+    return text(_CODEC_ID, "A_OPUS") + element(_CODEC_PRIVATE, OPUS_HEAD) + delays + audio
 
 
 def _seek(target: int, position: int) -> bytes:

@@ -211,5 +211,5 @@ def audio_packets(path: Path) -> Iterator[tuple[int, Packet]]:
         for packet in source.demux():
             if packet.pts is not None and packet.duration is not None:
                 base = float(packet.time_base)
-                sound = Packet(bytes(packet), packet.pts * base, packet.duration * base, True)
-                yield packet.stream.index, sound
+                audio = Packet(bytes(packet), packet.pts * base, packet.duration * base, True)
+                yield packet.stream.index, audio

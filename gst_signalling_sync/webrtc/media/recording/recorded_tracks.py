@@ -112,7 +112,7 @@ class RecordedVideo(RecordedTrack):
             self._request_keyframe()
             return []
         if frame.keyframe and frame.codec != self._source:
-            self._take_on(frame.codec)
+            self._set_codec(frame.codec)
         if frame.codec != self._source:
             self._request_keyframe()
             return []
@@ -128,7 +128,7 @@ class RecordedVideo(RecordedTrack):
     def _is_reencoded(self, codec: str) -> bool:
         return codec != self.codec if self.codec else codec not in self._codecs
 
-    def _take_on(self, codec: str) -> None:
+    def _set_codec(self, codec: str) -> None:
         self.codec = self.codec or (codec if codec in self._codecs else self._codecs[0])
         self._source = codec
         self._transcoder = None

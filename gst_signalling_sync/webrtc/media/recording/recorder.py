@@ -113,7 +113,7 @@ class Recorder:
     ) -> None:
         if segment_seconds is not None and not segment_seconds >= MIN_SEGMENT_SECONDS:
             raise ValueError(
-                f"segment_seconds={segment_seconds!r}: {MIN_SEGMENT_SECONDS:g} or more, or None for one file"
+                f"segment_seconds must be at least {MIN_SEGMENT_SECONDS:g}, or None for one file, not {segment_seconds!r}"
             )
         self._path = Path(path)
         self._segment_seconds = segment_seconds
@@ -123,8 +123,8 @@ class Recorder:
             names = [track.name for track in self._tracks if track.kind == kind]
             if len(names) > 1 and not self._container.has_all_tracks:
                 raise ValueError(
-                    f"recording {self._path}: {kind} {', '.join(map(repr, names))}: such a file holds one track of {kind};"
-                    " record to .mkv or .mcap, or each to a file of its own"
+                    f"cannot record the {kind} tracks {', '.join(map(repr, names))} to {self._path}: such a file holds one"
+                    f" track of {kind}; record to .mkv or .mcap, or each track to a file of its own"
                 )
         self._doing = f"recording {named} to {self._path}"
         self._timeout = timeout
@@ -364,7 +364,7 @@ class Recorder:
                 raise SessionClosed(f"{self._doing}: the session is closed")
             raise RuntimeError(f"{self._doing}: the recorder is closed; make another one")
         if not self._tracks:
-            raise TrackNotFound(f"{self._doing}: it has neither video nor audio")
+            raise TrackNotFound(f"{self._doing}: there is neither a video nor an audio track to record")
         return self._state == "new"
 
     def _set_paused(self, is_paused: bool) -> bool:
@@ -372,7 +372,7 @@ class Recorder:
         self._owner.check()
         with self._changed:
             if self._state == "new":
-                raise RuntimeError(f"{self._doing}: it has not been started")
+                raise RuntimeError(f"{self._doing}: the recorder has not been started; call start() first")
             if self._state != "recording" or self._is_paused is is_paused:
                 return False
             self._is_paused = is_paused
@@ -424,7 +424,7 @@ class Recorder:
             dropped = queue.dropped
             queue.put(number, frame)
             if not dropped and queue.dropped:
-                logger.warning("%s: the disk is too slow; sound and frames are dropped", self._doing)
+                logger.warning("%s: the disk is too slow; video and audio frames are dropped", self._doing)
             if track.kind == "video" and queue.needs_keyframe(number):
                 track.request_keyframe()
 
@@ -465,7 +465,7 @@ class Recorder:
             ended_by = self._error = failure or self._error
             self._state = "closed"
             self._changed.notify_all()
-        logger.info("%s: ended, %.1f s in %d bytes", self._doing, recording.seconds, recording.size)
+        logger.info("%s: ended after %.1f s of media, %d bytes", self._doing, recording.seconds, recording.size)
         if self._callbacks is not None:
             self._callbacks.emit(self.ended, self, error=ended_by)
 
@@ -474,7 +474,7 @@ class Recorder:
             recording.abandon()
         except Exception:
             # Threads that wait for the end must still hear of the first failure.
-            logger.exception("%s: the file may be left in disorder", self._doing)
+            logger.exception("%s: cannot close the file, which may not play to its end", self._doing)
 
     def _write(self, recording: Recording | Segments) -> None:
         now = time.monotonic()

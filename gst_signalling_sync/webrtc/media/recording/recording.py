@@ -223,9 +223,9 @@ class Recording:
         packets.sort(key=lambda each: each[1].time)
         self._muxer = self._container.muxer(self._file, templates, self._about)
         self._is_holding = False
-        begin_with_sound = {track for track, packet in packets if packet.time < _HALF_SILENT}
+        with_audio_at_once = {track for track, packet in packets if packet.time < _HALF_SILENT}
         for track in self._about.numbers("audio"):
-            if track not in begin_with_sound:
+            if track not in with_audio_at_once:
                 self._muxer.write(track, _SILENCE)
         for track, packet in packets:
             self._mux(track, packet)
@@ -284,24 +284,26 @@ class Recording:
         if any(map(self._muxer.has, self._videos)):
             self._left_out.add(track)
             logger.warning(
-                "%s: video %r is left out, whose parameters are too large", self._file.path, self._tracks[track].name
+                "%s: video %r is left out: its parameter sets do not fit into the file",
+                self._file.path,
+                self._tracks[track].name,
             )
             return False
-        self._begin_anew(track, template)
+        self._replace_file(track, template)
         return True
 
-    def _begin_anew(self, track: int, template: Template) -> None:
+    def _replace_file(self, track: int, template: Template) -> None:
         """Replace a file that has only audio by one with a video track."""
         assert self._muxer is not None
         self._muxer.close()
         self._file.close()
         path = self._file.path
         file = RecordingFile(path.with_name(f".{path.name}.part"))
-        sounds = self._about.numbers("audio")
+        audios = self._about.numbers("audio")
         try:
             muxer = self._container.muxer(file, {track: template}, self._about)
             for stream, packet in audio_packets(path):
-                muxer.write(sounds[stream], packet)
+                muxer.write(audios[stream], packet)
             file.rename(path)
         except BaseException:
             file.discard()

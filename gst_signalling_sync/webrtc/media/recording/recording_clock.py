@@ -102,8 +102,8 @@ def _correction(deviation: float, elapsed: float) -> float:
     if deviation > _JUMP_SECONDS:
         return deviation
     wanted = deviation * min(1.0, elapsed / _SETTLING_SECONDS)
-    most = _MAX_SLOWING * elapsed
-    return max(-most, min(most, wanted))
+    maximum = _MAX_SLOWING * elapsed
+    return max(-maximum, min(maximum, wanted))
 
 
 def _is_plausible(position: float, arrival: float) -> bool:

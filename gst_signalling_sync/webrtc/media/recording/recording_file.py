@@ -183,7 +183,7 @@ def _open_empty(path: Path) -> int:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _OPTIONAL_FLAGS, 0o666)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file")
+            raise OSError(errno.EINVAL, "it is not a regular file")
         os.ftruncate(descriptor, 0)
     except OSError:
         os.close(descriptor)

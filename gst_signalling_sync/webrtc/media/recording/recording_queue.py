@@ -28,11 +28,11 @@ class RecordingQueue:
     its next keyframe.
 
     Args:
-        most_bytes: Size in bytes above which it is full.
+        max_bytes: Size in bytes above which it is full.
     """
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         # Guards all attributes: the loop puts, the writing thread takes, any thread ends the queue.
         self._changed = Condition()
         self._waiting: list[Entry] = []
@@ -69,7 +69,7 @@ class RecordingQueue:
         with self._changed:
             if self._has_ended:
                 return
-            if self._size > self._most_bytes:
+            if self._size > self._max_bytes:
                 self.dropped += 1
                 return
             self._waiting.append(message)
@@ -118,7 +118,7 @@ class RecordingQueue:
             self._changed.notify()
 
     def _must_drop(self, track: int, frame: EncodedFrame) -> bool:
-        self._is_full = self._size > (self._most_bytes // 2 if self._is_full else self._most_bytes)
+        self._is_full = self._size > (self._max_bytes // 2 if self._is_full else self._max_bytes)
         if self._is_full:
             self._need_keyframe.add(track)
             return True

@@ -13,7 +13,7 @@ from av.video.reformatter import VideoReformatter
 from ..codecs import VIDEO
 from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
 from ..ffmpeg_in_children import keep_in_child
-from ..pictures import to_yuv420p
+from ..frame_conversion import to_yuv420p
 from ..receiving.audio_decoder import RATE, AudioDecoder
 from ..receiving.video_decoder import VideoDecoder
 from .muxer import Packet
@@ -64,18 +64,18 @@ class VideoTranscoder:
             DecodingError: The frame is damaged.
         """
         packets = []
-        for picture in self._decoder.decode(frame):
-            encoder = self._encoder_for(picture)
+        for decoded in self._decoder.decode(frame):
+            encoder = self._encoder_for(decoded)
             # H264 in 4:2:0 has no odd sizes.
-            even = to_yuv420p(picture, self._reformatter, (encoder.width, encoder.height))
+            even = to_yuv420p(decoded, self._reformatter, (encoder.width, encoder.height))
             even.pts = round(time * VIDEO_CLOCK_RATE)
             even.time_base = _TIME_BASE
             even.pict_type = 0
             packets += [Packet(bytes(each), time, duration, each.is_keyframe) for each in encoder.encode(even)]
         return packets
 
-    def _encoder_for(self, picture: av.VideoFrame) -> VideoCodecContext:
-        size = max(2, picture.width & ~1), max(2, picture.height & ~1)
+    def _encoder_for(self, frame: av.VideoFrame) -> VideoCodecContext:
+        size = max(2, frame.width & ~1), max(2, frame.height & ~1)
         encoder = self._encoder
         if encoder is None or (encoder.width, encoder.height) != size:
             encoder = self._encoder = _new_encoder(self._target, *size)

@@ -25,10 +25,10 @@ from ..encoded_frame import AUDIO_CLOCK_RATE
 from ..failures import Failures
 from ..track_names import checked_name
 from .audio_encoder import OPUS, AudioEncoder
+from .audio_timeline import AudioTimeline
 from .controlled_track import ControlledTrack
 from .fan_out import FanOut, Sink
 from .samples import to_int16
-from .sound_timeline import SoundTimeline
 from .source_thread import SourceThread
 
 __all__ = ["AudioSource"]
@@ -75,9 +75,9 @@ class AudioSource(ControlledTrack):
         fec: bool | None = None,
     ) -> None:
         if not _RATES[0] <= rate <= _RATES[1]:
-            raise ValueError(f"rate={rate!r}: samples per second are {_RATES[0]} to {_RATES[1]}")
+            raise ValueError(f"rate must be {_RATES[0]} to {_RATES[1]} samples per second, not {rate!r}")
         if channels not in (1, 2):
-            raise ValueError(f"channels={channels!r}: there are 1 or 2")
+            raise ValueError(f"channels must be 1 or 2, not {channels!r}")
         self.name: Final = checked_name(name, self.kind)
         """The name by which the peer knows the track; None: no name."""
         self.rate = rate
@@ -89,7 +89,7 @@ class AudioSource(ControlledTrack):
 
         # Guards the attributes below; notified when the thread may have something to do.
         self._changed = Condition()
-        self._timeline = SoundTimeline(rate)
+        self._timeline = AudioTimeline(rate)
         self._written = 0
         self._thread = SourceThread("audio-source")
         self._failures = Failures(logger, lambda: repr(self), (av.FFmpegError, ValueError))
@@ -158,7 +158,7 @@ class AudioSource(ControlledTrack):
         with self._changed:
             while queued := self._queued():
                 if not deadline.remaining():
-                    raise WaitTimeout(f"draining {self!r}: {queued:.1f} s of sound are not sent within {deadline}")
+                    raise WaitTimeout(f"draining {self!r}: after {deadline}, {queued:.1f} s of audio are not sent yet")
                 # While no session takes the track, nothing notifies of expired audio.
                 self._changed.wait(min(queued, deadline.remaining()))
 
@@ -167,7 +167,7 @@ class AudioSource(ControlledTrack):
             self._timeline.discard(time.monotonic())
         return self._timeline.waiting
 
-    def write(self, sound: Any, *, captured: float | None = None) -> None:
+    def write(self, array: Any, *, captured: float | None = None) -> None:
         """Send audio to every session; returns at once. The samples are copied, so the array may be used again.
 
         Audio that is written in real time is sent at once. Audio that is written ahead waits, up to a minute, and is sent in
@@ -175,21 +175,21 @@ class AudioSource(ControlledTrack):
         then continues in sync with the video.
 
         Args:
-            sound: Samples of shape ``(samples,)`` or ``(samples, channels)``, int16, or float32 or float64 from -1 to 1; any
+            array: Samples of shape ``(samples,)`` or ``(samples, channels)``, int16, or float32 or float64 from -1 to 1; any
                 number of samples.
             captured: Capture time of the first sample in seconds, from `time.monotonic`. The gap between the end of the last
                 audio and it becomes silence at once. Defaults to None: the samples join the last ones, or, after a pause, end
                 now.
 
         Raises:
-            TypeError: `sound` is not an array, or its elements are of another type.
+            TypeError: `array` is not an array, or its elements are of another type.
             ValueError: The shape is another, a sample is not a number, or `captured` is more than a minute from now.
             RuntimeError: The source was inherited by `fork`.
         """
         self._owner.check()
         now = time.monotonic()
         begin = None if captured is None else capture_time(captured, now)
-        samples = to_int16(sound, self.channels)
+        samples = to_int16(array, self.channels)
         with self._changed:
             self._written += len(samples)
             self._timeline.write(samples, now, begin)
@@ -246,7 +246,7 @@ class AudioSource(ControlledTrack):
     def join(self, deadline: Deadline) -> None:
         """Wait until the thread has ended, if no session takes the track any more; on a caller's thread."""
         if not self._fan_out.forms and not self._thread.join(deadline):
-            logger.warning("%r: sound is still being encoded %g s after close()", self, deadline.seconds)
+            logger.warning("%r: audio is still being encoded %g s after close()", self, deadline.seconds)
 
     # The following methods run on the source's thread.
 
@@ -262,7 +262,7 @@ class AudioSource(ControlledTrack):
                     for form in self._fan_out.forms:
                         self._fan_out.post(form, packet)
             except Exception as error:  # noqa: BLE001 - reported; the next samples may be better
-                self._failures.add("encode sound", error, time.monotonic())
+                self._failures.add("encode audio", error, time.monotonic())
                 encoder.restart()
             else:
                 self._failures.passed()

@@ -148,10 +148,10 @@ class ChosenEncoder:
         now = time.monotonic()
         if self._check.is_clogged:
             if now - self._cleared_at < _CLOGGED_AGAIN_SECONDS:
-                raise _Fault(f"it is too slow, and has {self._check.holds_back} frames in it again")
+                raise _Fault(f"it is too slow: it holds back {self._check.holds_back} frames again")
             self._cleared_at = now
             thread.call(encoder.restart, _CALL_SECONDS)
-            logger.debug("%s is opened again, because it had too many frames in it", self.in_use.name)
+            logger.debug("%s is opened again, because it held back too many frames", self.in_use.name)
             return made
         fault = self._check.fault(now)
         if fault is not None:

@@ -61,7 +61,9 @@ class ControlledTrack:
 
     def _controlled(self, doing: str) -> TrackControl:
         if self._control is None:
-            raise RuntimeError(f"{doing} {self!r}: it was not added to a producer or consumer")
+            raise RuntimeError(
+                f"{doing} {self!r}: it must belong to a producer or consumer; make it by their add_video()"
+            )
         return self._control
 
 

@@ -95,7 +95,7 @@ class Degradation:
         self._preference = preference
         self._scale = 1.0
         # Minimum bits per pixel, by scale.
-        self._least = {1.0: _MIN_BITS_PER_PIXEL}
+        self._minimums = {1.0: _MIN_BITS_PER_PIXEL}
         # Weighted sums over recent frames: bits, bits allowed, bits per pixel, and weights.
         self._bits = self._budget = self._density = self._weight = 0.0
         self._easy_seconds = 0.0
@@ -158,31 +158,31 @@ class Degradation:
 
     def _learn(self, share: float, spent: float, elapsed: float) -> None:
         """Adapt the minimum by the share of their bits that frames took, and their bits per pixel."""
-        least = self._needed(self._scale)
+        minimum = self._needed(self._scale)
         if share >= _EASY:
             self._easy_seconds = 0.0
         if share > _MISSED and self._excess > _EXCESS_SECONDS:
-            least = max(least, spent)
+            minimum = max(minimum, spent)
         elif share < _EASY:
-            least = min(least, spent)
+            minimum = min(minimum, spent)
             self._easy_seconds += elapsed
             if self._easy_seconds > _EASY_SECONDS:
                 # A scene that is easy at this size is easy at all sizes.
-                self._least.clear()
+                self._minimums.clear()
         elif share < _KEPT:
-            least *= _FORGETTING_PER_SECOND**elapsed
-        self._least[self._scale] = max(least, _MIN_BITS_PER_PIXEL)
+            minimum *= _FORGETTING_PER_SECOND**elapsed
+        self._minimums[self._scale] = max(minimum, _MIN_BITS_PER_PIXEL)
 
     def _forget_others(self, elapsed: float) -> None:
-        for scale in self._least:
+        for scale in self._minimums:
             if scale != self._scale:
-                self._least[scale] = max(
-                    self._least[scale] * _FORGETTING_OTHERS_PER_SECOND**elapsed, _MIN_BITS_PER_PIXEL
+                self._minimums[scale] = max(
+                    self._minimums[scale] * _FORGETTING_OTHERS_PER_SECOND**elapsed, _MIN_BITS_PER_PIXEL
                 )
 
     def _needed(self, scale: float) -> float:
         """Minimum bits per pixel of a size; of one that was never sent, that of the present size."""
-        return self._least.get(scale, self._least.get(self._scale, _MIN_BITS_PER_PIXEL))
+        return self._minimums.get(scale, self._minimums.get(self._scale, _MIN_BITS_PER_PIXEL))
 
     def _change_to(self, scale: float, now: float) -> None:
         if scale <= self._scale:
@@ -202,7 +202,7 @@ class Degradation:
             self._set(scale)
 
     def _set(self, scale: float) -> None:
-        self._least.setdefault(scale, self._needed(scale))
+        self._minimums.setdefault(scale, self._needed(scale))
         self._scale, self._fitting = scale, None
 
     def _lowest_fps(self, fps: float) -> float:

@@ -102,9 +102,9 @@ class EncodedVideoSource(ControlledTrack):
         reader = VIDEO[codec].unit_reader() if codec in VIDEO else None
         if reader is None:
             readable = [each for each, known in VIDEO.items() if known.unit_reader() is not None]
-            raise ValueError(f"codec={codec!r}: what is encoded already can be sent as {' or '.join(readable)}")
+            raise ValueError(f"codec must be one of {', '.join(map(repr, readable))} for encoded video, not {codec!r}")
         if not 0 < fps <= _MAX_FPS:
-            raise ValueError(f"fps={fps!r}: frames per second must be more than 0 and at most {_MAX_FPS}")
+            raise ValueError(f"fps must be more than 0 and at most {_MAX_FPS} frames per second, not {fps!r}")
         self.name: Final = checked_name(name, self.kind)
         """The name by which the peer knows the track; None: no name."""
         self.codec: Final = codec
@@ -202,10 +202,10 @@ class EncodedVideoSource(ControlledTrack):
             self._follow_format(unit.format)
             self._passed.write(self._form, frame)
             self._transcoder.decode(frame)
-            self._take_note(frame, now)
+            self._count(frame, now)
 
-    def take_parameters(self, parameter_sets: bytes) -> None:
-        """Take parameter sets from outside the stream, such as those in the description of an RTSP camera.
+    def use_parameters(self, parameter_sets: bytes) -> None:
+        """Use parameter sets from outside the stream, such as those in the description of an RTSP camera.
 
         Args:
             parameter_sets: Parameter sets in the Annex B format. If they cannot be read, they are left out.
@@ -227,7 +227,7 @@ class EncodedVideoSource(ControlledTrack):
         for sender, loop in senders:
             loop.call(sender.choose_again)
 
-    def _take_note(self, frame: EncodedFrame, now: float) -> None:
+    def _count(self, frame: EncodedFrame, now: float) -> None:
         with self._lock:
             self._octets += len(frame.data)
             self._measured = max(self._measured, round(self._rate.rate(self._octets, now)))
@@ -248,10 +248,10 @@ class EncodedVideoSource(ControlledTrack):
             self._ask_program()
         if overdue is not None:
             error = MediaError(
-                f"no keyframe came within {overdue:.0f} s, and receivers cannot begin without one: have the encoder make one"
-                " when keyframe_wanted tells, or every few seconds"
+                f"no keyframe came within {overdue:.0f} s, and receivers cannot begin without one; have the encoder make one"
+                " when keyframe_wanted is emitted, or every few seconds"
             )
-            self._failures.add("be seen", error, now)
+            self._failures.add("be decoded by new receivers", error, now)
 
     def _is_asked(self) -> bool:
         """Whether the program hears of keyframe requests, so that the frames since the last keyframe need not be kept."""

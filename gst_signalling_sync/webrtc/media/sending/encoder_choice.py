@@ -21,7 +21,7 @@ from ....threads.waiting import Deadline
 from ..codecs import VIDEO
 from ..encoded_frame import VIDEO_CLOCK_RATE, EncodedFrame
 from ..encoders import HardwareKind, listed_encoders
-from ..pictures import to_yuv420p
+from ..frame_conversion import to_yuv420p
 from ..receiving.video_decoder import VideoDecoder
 from .encoder_thread import EncoderStuck, EncoderThread
 from .video_encoder import VideoEncoder, default_bitrate
@@ -118,10 +118,12 @@ def _named(
 ) -> tuple[str, HardwareKind]:
     if encoder not in listed:
         names = ", ".join(map(repr, (_SOFTWARE_NAME, _AUTO, *listed)))
-        raise ValueError(f"encoder must be one that this PyAV has for what is sent, which are {names}, not {encoder!r}")
+        raise ValueError(f"encoder must be one of {names}, which this PyAV has, not {encoder!r}")
     codec, kind = listed[encoder]
     if codec not in codecs:
-        raise ValueError(f"encoder={encoder!r} encodes in {codec}, which must be among codecs={tuple(codecs)!r}")
+        raise ValueError(
+            f"codecs must contain {codec!r} for encoder={encoder!r}, not only {', '.join(map(repr, codecs))}"
+        )
     return codec, kind
 
 
@@ -162,10 +164,10 @@ def prove(codec: str, kind: HardwareKind) -> None:
     def encode() -> None:
         encoder = VideoEncoder(VIDEO[codec].send_form({"packetization-mode": "1"}), kind)
         encoders.append(encoder)
-        picture = _picture()
+        frame = _frame_with_edges()
         for number in range(_PROOF_FRAMES):
             made = encoder.encode(
-                to_yuv420p(picture, VideoReformatter()),
+                to_yuv420p(frame, VideoReformatter()),
                 number * VIDEO_CLOCK_RATE // _PROOF_FPS,
                 time.monotonic(),
                 default_bitrate(*_PROOF_SIZE, _PROOF_FPS),
@@ -173,9 +175,9 @@ def prove(codec: str, kind: HardwareKind) -> None:
                 number == 0,
             )
             if made:
-                _compare(made[0], picture)
+                _compare(made[0], frame)
                 return
-        raise ValueError(f"it gave nothing out for {_PROOF_FRAMES} frames")
+        raise ValueError(f"it returned nothing for {_PROOF_FRAMES} frames")
 
     def close() -> None:
         for each in encoders:
@@ -193,8 +195,8 @@ def prove(codec: str, kind: HardwareKind) -> None:
             thread.join(Deadline(_CLOSE_SECONDS))
 
 
-def _picture() -> av.VideoFrame:
-    """A frame with edges, so that one whose rows are shifted differs."""
+def _frame_with_edges() -> av.VideoFrame:
+    """A frame that differs from itself if its rows are shifted."""
     width, height = _PROOF_SIZE
     rows, columns = np.mgrid[0:height, 0:width]
     luma = 64 + 128 * ((rows // 120 + columns // 160) % 2)
@@ -203,13 +205,13 @@ def _picture() -> av.VideoFrame:
 
 def _compare(made: EncodedFrame, given: av.VideoFrame) -> None:
     if not made.keyframe:
-        raise ValueError("its first frame is no keyframe")
+        raise ValueError("its first frame is not a keyframe")
     frames = VideoDecoder().decode(made)
     if not frames:
         return
     difference = float(np.mean(np.abs(_means(frames[-1]) - _means(given))))
     if difference > _MAX_DIFFERENCE:
-        raise ValueError("its first frame is not what it was given")
+        raise ValueError("its first frame does not show what it was given")
 
 
 def _means(frame: av.VideoFrame) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

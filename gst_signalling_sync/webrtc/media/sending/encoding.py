@@ -9,7 +9,7 @@ import av
 from av.video.reformatter import VideoReformatter
 
 from ..encoded_frame import EncodedFrame
-from ..pictures import to_yuv420p
+from ..frame_conversion import to_yuv420p
 from .bitrate import BitrateSteps, SharedBitrate
 from .cadence import Cadence
 from .chosen_encoder import ChosenEncoder

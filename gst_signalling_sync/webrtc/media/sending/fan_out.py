@@ -88,5 +88,5 @@ class FanOut:
                 sink.deliver(frame, payloads)
             except Exception:
                 # A sink that fails would fail for every frame, and must not take the video from the others.
-                logger.exception("%r gets no more frames", sink)
+                logger.exception("%r failed, and gets no more frames", sink)
                 self.remove(sink)

@@ -230,7 +230,7 @@ class PassedFrames:
                 sink.deliver(frame, passed.payloads)
             except Exception:
                 # A sender that fails would fail for every frame, and must not take the video from the others.
-                logger.exception("%r gets no more frames", sink)
+                logger.exception("%r failed, and gets no more frames", sink)
                 self.detach(sink)
 
     def _replay(

@@ -141,7 +141,7 @@ class MediaSender(RtpSender):
             return
         self._has_started = True
         if not self._negotiated:
-            self._take_codecs(parameters.codecs)
+            self._set_codecs(parameters.codecs)
         self._use(self._negotiated[0])
         self._cname = parameters.rtcp.cname or ""
         self._extensions = HeaderExtensions.of(parameters)
@@ -176,12 +176,12 @@ class MediaSender(RtpSender):
             codecs: The section's codecs, the preferred one first.
         """
         before = self._negotiated
-        self._take_codecs(codecs)
+        self._set_codecs(codecs)
         if self._choice is not None and self._negotiated != before:
             self._cease()
         self._sync()
 
-    def _take_codecs(self, codecs: Sequence[RTCRtpCodecParameters]) -> None:
+    def _set_codecs(self, codecs: Sequence[RTCRtpCodecParameters]) -> None:
         self._negotiated = []
         self._resent_as.clear()
         self._carried_as.clear()
@@ -202,8 +202,8 @@ class MediaSender(RtpSender):
         sends = is_there and not self._is_paused and self.is_enabled
         if sends and self._choice is None and self.source is not None and self._can_send(self.source):
             if self._is_counted:
-                self.departures.take(self)
-            self._take(self._choose(self.source))
+                self.departures.add(self)
+            self._attach(self._choose(self.source))
             if self._is_counted:
                 self.departures.start_rate()
         elif not sends:
@@ -222,7 +222,7 @@ class MediaSender(RtpSender):
             return
         choice.feed.detach(self)
         if self._is_counted:
-            self.departures.leave(self)
+            self.departures.remove(self)
         self._queue.clear()
         self._is_behind = False
         self._awaits_keyframe = self.kind == "video"
@@ -256,7 +256,7 @@ class MediaSender(RtpSender):
             self._queue.clear()
             self._is_behind = False
             self._awaits_keyframe = self.kind == "video"
-            self._take(choice)
+            self._attach(choice)
 
     def replay(self, frames: list[tuple[EncodedFrame, list[bytes]]]) -> None:
         """Send frames that others already had. They may be many: they wait until the link has taken them."""
@@ -310,7 +310,7 @@ class MediaSender(RtpSender):
             next(place for place, codec in enumerate(self._negotiated) if codec.name in source.codecs), source
         )
 
-    def _take(self, choice: Choice) -> None:
+    def _attach(self, choice: Choice) -> None:
         codec = self._negotiated[choice.place]
         self._choice = choice
         self._use(codec)

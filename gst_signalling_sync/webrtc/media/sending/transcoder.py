@@ -93,7 +93,7 @@ class Transcoder(VideoSource):
         """Begin to deliver frames to a session's sender; see `VideoSource.attach`."""
         with self._units_changed:
             if not self._watching:
-                logger.info("%s: it is decoded and encoded again for who cannot take it as it is", self._named())
+                logger.info("%s: frames are re-encoded for peers that cannot take the stream as it is", self._named())
                 self._units = deque(self._joinable())
                 self._awaits_keyframe = not self._units
                 # A writer may be about to put the last one, which is among these.
@@ -132,7 +132,7 @@ class Transcoder(VideoSource):
                 if frames and (not others_wait or now - unit.time < _CURRENT_SECONDS):
                     self.write(frames[-1], captured=unit.time if now - unit.time < _DATED_SECONDS else None)
             except Exception as error:  # noqa: BLE001 - reported; the next keyframe may be better
-                self._decoding_failures.add("decode a frame for who cannot take it as it is", error, now)
+                self._decoding_failures.add("decode a frame to re-encode it", error, now)
                 is_damaged = True
                 self._ask()
             else:

@@ -96,7 +96,7 @@ class VideoEncoder:
         """Encode a frame.
 
         Args:
-            frame: A frame in yuv420p; its picture type is overwritten.
+            frame: A frame in yuv420p; its `pict_type` is overwritten.
             timestamp: RTP timestamp in ticks of `VIDEO_CLOCK_RATE`, higher than the last one.
             time: Capture time, for the result.
             bitrate: Bitrate from here on, in bit/s.

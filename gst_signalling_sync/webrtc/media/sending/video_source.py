@@ -25,7 +25,7 @@ from ..codecs import DEFAULT_VIDEO, sent_video
 from ..codecs.codec import SendForm
 from ..encoded_frame import VIDEO_CLOCK_RATE
 from ..failures import Failures
-from ..pictures import to_frame, to_yuv420p
+from ..frame_conversion import to_frame, to_yuv420p
 from ..track_names import checked_name
 from .chosen_encoder import ChosenEncoder, EncoderInUse
 from .controlled_track import ControlledTrack
@@ -67,7 +67,7 @@ def check_fps(fps: float) -> None:
         ValueError: `fps` is 0 or less, or more than 240.
     """
     if not 0 < fps <= _MAX_FPS:
-        raise ValueError(f"fps={fps!r}: frames per second are more than 0 and at most {_MAX_FPS}")
+        raise ValueError(f"fps must be more than 0 and at most {_MAX_FPS} frames per second, not {fps!r}")
 
 
 class _Written:
@@ -195,14 +195,14 @@ class VideoSource(ControlledTrack):
             rates = [each.bitrate.target() for each in self._encodings.values() if each.has_limits]
         return max(rates, default=None)
 
-    def write(self, picture: Any, format: str = "bgr24", *, captured: float | None = None) -> None:
+    def write(self, array: Any, format: str = "bgr24", *, captured: float | None = None) -> None:
         """Send a frame to every session; returns at once. The frame is copied, so the array may be used again.
 
         Nothing is queued: if frames come faster than they are encoded, or than `fps`, the newest one is sent. If no frame is
         written, the last one is repeated every second, and whenever a receiver needs a keyframe.
 
         Args:
-            picture: uint8 of shape ``(height, width, 3)`` for bgr24 and rgb24, ``(height, width)`` for gray8,
+            array: uint8 of shape ``(height, width, 3)`` for bgr24 and rgb24, ``(height, width)`` for gray8,
                 ``(height * 3 / 2, width)`` for yuv420p; or an `av.VideoFrame`, whose ``pts`` is ignored. The size may change
                 at any time. H264 has even sides: an odd last row or column is left out.
             format: ``"bgr24"``, ``"rgb24"``, ``"gray8"`` or ``"yuv420p"``; ignored for an `av.VideoFrame`. Defaults to
@@ -211,14 +211,14 @@ class VideoSource(ControlledTrack):
                 now.
 
         Raises:
-            TypeError: `picture` is neither an array of uint8 nor an `av.VideoFrame`.
+            TypeError: `array` is neither an array of uint8 nor an `av.VideoFrame`.
             ValueError: The format is unknown, the shape is not the format's, or `captured` is more than a minute from now.
             RuntimeError: The source was inherited by `fork`.
         """
         self._owner.check()
         now = time.monotonic()
         moment = now if captured is None else capture_time(captured, now)
-        frame = to_frame(picture, format)
+        frame = to_frame(array, format)
         with self._changed:
             self._newest = _Written(frame, moment)
             self._written += 1
@@ -339,7 +339,10 @@ class VideoSource(ControlledTrack):
         for form, thread in list(self._encoder_threads.items()):
             if not thread.join(deadline):
                 logger.warning(
-                    "%r: the driver of its %s encoder has not returned; its thread is left behind", self, form.codec
+                    "%r: the driver of its %s encoder has not returned %g s after close(); its thread is left behind",
+                    self,
+                    form.codec,
+                    deadline.seconds,
                 )
 
     # The following methods run on the source's thread.
@@ -436,7 +439,7 @@ def _checked_codecs(codecs: Sequence[str]) -> tuple[str, ...]:
     names = (codecs,) if isinstance(codecs, str) else tuple(codecs)
     known = sent_video()
     if not names or any(name not in known for name in names):
-        raise ValueError(f"codecs={codecs!r}: video can be sent as {', '.join(known)}")
+        raise ValueError(f"codecs must be some of {', '.join(map(repr, known))}, not {codecs!r}")
     return tuple(dict.fromkeys(names))
 
 
@@ -446,6 +449,6 @@ def _checked_limits(bitrate: Bitrate) -> tuple[int, int] | None:
     limits = bitrate if isinstance(bitrate, tuple) else (lowest_bitrate(bitrate), bitrate)
     if len(limits) != 2 or not MIN_BITRATE <= limits[0] <= limits[1]:
         raise ValueError(
-            f"bitrate={bitrate!r}: bits per second, the highest or (lowest, highest), each at least {MIN_BITRATE}"
+            f"bitrate must be a maximum or (minimum, maximum) in bit/s, each at least {MIN_BITRATE}, not {bitrate!r}"
         )
     return limits

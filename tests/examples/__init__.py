@@ -1,0 +1,1 @@
+"""The programs in `examples/`, run as users run them, and under the servers that they are deployed with."""

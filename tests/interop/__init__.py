@@ -1,0 +1,1 @@
+"""Sessions with the real peers: GStreamer, Chromium, and earlier versions of this library."""

@@ -1,0 +1,1 @@
+"""Video and audio in sessions, and the parts that they are made of."""

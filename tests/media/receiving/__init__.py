@@ -1,0 +1,1 @@
+"""A track from its RTP packets to frames and samples."""

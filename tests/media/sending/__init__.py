@@ -1,0 +1,1 @@
+"""A source from written frames and samples to RTP packets."""

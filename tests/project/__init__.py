@@ -1,0 +1,1 @@
+"""The repository: its public API, imports, words, metadata, and the way its tests run."""

@@ -1,0 +1,186 @@
+"""How a session begins: who asks whom, and what is waited for."""
+
+from __future__ import annotations
+
+import threading
+from queue import SimpleQueue
+
+import pytest
+
+from gst_signalling_sync import (
+    Consumer,
+    PeerNotFound,
+    PeerWaitTimeout,
+    Producer,
+    ServerError,
+    Session,
+    SignallingClient,
+    SignallingServer,
+    WaitTimeout,
+)
+
+from ..helpers.waiting import Heard, wait_until
+
+
+def test_session_by_peer_id(producer: Producer, consumer: Consumer) -> None:
+    session = consumer.start_session(peer_id=producer.peer_id)
+    assert session.state == "connected"
+    assert session.peer_id == producer.peer_id
+
+
+def test_session_by_name(producer: Producer, consumer: Consumer) -> None:
+    assert consumer.start_session(name="robot").peer_id == producer.peer_id
+
+
+def test_session_with_the_first_producer_there_is(producer: Producer, consumer: Consumer) -> None:
+    assert consumer.start_session().peer_id == producer.peer_id
+
+
+def test_session_with_a_producer_that_is_still_to_come(signalling_uri: str, consumer: Consumer) -> None:
+    late = Producer(signalling_uri, name="late")
+    timer = threading.Timer(0.3, late.start)
+    timer.start()
+    try:
+        assert consumer.start_session(name="late").state == "connected"
+    finally:
+        timer.join()
+        late.close()
+
+
+def test_unknown_peer_id(consumer: Consumer) -> None:
+    with pytest.raises(PeerNotFound, match="nobody"):
+        consumer.start_session(peer_id="nobody")
+
+
+def test_unknown_name_names_those_that_there_are(producer: Producer, consumer: Consumer) -> None:
+    with pytest.raises(PeerWaitTimeout, match=r"'other'.*within 1 s.*'robot'"):
+        consumer.start_session(name="other", timeout=1)
+
+
+def test_peer_that_is_no_producer(consumer: Consumer, signalling_uri: str) -> None:
+    with SignallingClient(signalling_uri) as idle, pytest.raises(ServerError, match="Missing a producer"):
+        consumer.start_session(peer_id=idle.peer_id)
+
+
+def test_both_ends_know_the_session_by_the_same_id(producer: Producer, consumer: Consumer) -> None:
+    started = Heard(producer.session_started)
+    session = consumer.start_session()
+    assert started.next()["session"].id == session.id
+
+
+def test_several_sessions_of_one_consumer(signalling_uri: str, producer: Producer, consumer: Consumer) -> None:
+    with Producer(signalling_uri, name="second") as second:
+        second.add_channel("data")
+        sessions = [consumer.start_session(name="robot"), consumer.start_session(name="second")]
+        assert consumer.sessions == sessions
+        assert [session.peer_id for session in sessions] == [producer.peer_id, second.peer_id]
+
+
+def test_sessions_started_from_several_threads_at_once(producer: Producer, consumer: Consumer) -> None:
+    sessions: list[Session] = []
+    threads = [threading.Thread(target=lambda: sessions.append(consumer.start_session())) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({session.id for session in sessions}) == 6
+    wait_until(lambda: len(producer.sessions) == 6, "the producer has all six")
+
+
+def test_consumer_that_makes_the_offer(producer: Producer, consumer: Consumer) -> None:
+    session = consumer.start_session(name="robot", offer=True)
+    channel = session.channel("data")
+    channel.send("hello")
+    wait_until(lambda: producer.sessions, "the producer is connected")
+    assert producer.sessions[0].channel("data").recv() == "hello"
+
+
+def test_passive_consumer(signalling_uri: str) -> None:
+    with Producer(signalling_uri, name="robot") as producer, Consumer(signalling_uri, passive=True) as passive:
+        producer.add_channel("data")
+        assert passive.peer_id is not None
+        ours = producer.start_session(passive.peer_id)
+        theirs = passive.wait_for_session()
+        assert theirs.id == ours.id
+        ours.channel("data").send("hello")
+        assert theirs.channel("data").recv() == "hello"
+
+
+def test_waiting_for_a_session_that_nobody_starts(signalling_uri: str) -> None:
+    with Consumer(signalling_uri, passive=True) as passive, pytest.raises(WaitTimeout, match=r"0\.2 s"):
+        passive.wait_for_session(timeout=0.2)
+
+
+def test_only_a_passive_consumer_can_wait_for_sessions(consumer: Consumer) -> None:
+    with pytest.raises(RuntimeError, match="passive=True"):
+        consumer.wait_for_session(timeout=0.1)
+
+
+def test_producer_cannot_start_a_session_with_an_ordinary_consumer(producer: Producer, consumer: Consumer) -> None:
+    assert consumer.peer_id is not None
+    with pytest.raises(ServerError, match="Missing a producer or a consumer"):
+        producer.start_session(consumer.peer_id)
+
+
+def test_the_offer_waits_for_channels_added_on_request(producer: Producer, consumer: Consumer) -> None:
+    @producer.session_requested.connect
+    def on_request(_: Producer, session: Session) -> None:
+        session.create_channel("only for you").send("welcome")
+
+    assert consumer.start_session().channel("only for you").recv() == "welcome"
+
+
+def test_producer_starts_a_session_in_a_callback(signalling_uri: str) -> None:
+    with Producer(signalling_uri, name="robot") as producer, Consumer(signalling_uri, passive=True) as passive:
+        requested, ended = Heard(producer.session_requested), Heard(producer.session_ended)
+
+        def call_the_other(producer: Producer, session: Session) -> None:
+            if session.peer_id != passive.peer_id:
+                producer.start_session(passive.peer_id or "", timeout=5).close()
+
+        producer.session_started.connect(call_the_other)
+        with Consumer(signalling_uri) as consumer, consumer.start_session(name="robot"):
+            assert ended.next()["session"].peer_id == passive.peer_id
+            assert [requested.next()["session"].peer_id for _ in range(2)] == [consumer.peer_id, passive.peer_id]
+
+
+def test_candidates_that_come_while_the_request_is_considered_are_used(embedded_server: SignallingServer) -> None:
+    offers: SimpleQueue[str] = SimpleQueue()
+    release = threading.Event()
+    producer = Producer(embedded_server.uri, name="robot")
+    requested = Heard(producer.session_requested)
+    producer.session_requested.connect(lambda _, session: release.wait(10))
+    with producer, SignallingClient(embedded_server.uri) as client, Consumer(embedded_server.uri) as consumer:
+        client.session_requested.connect(lambda _, peer_id, session_id, offer: offers.put(offer))
+        client.set_status(["producer"])
+        with pytest.raises(WaitTimeout):
+            consumer.start_session(client.peer_id, offer=True, timeout=3)
+        offer = offers.get(timeout=10).replace("a=end-of-candidates\r\n", "")
+        session_id = client.start_session(producer.peer_id or "", offer)
+        client.send_ice(session_id, "candidate:1 1 udp 1 192.0.2.77 9 typ host", 0)
+        session = requested.next()["session"]
+        wait_until(lambda: session.link._early_candidates, "the candidate is kept")
+        release.set()
+        wait_until(lambda: getattr(session.peer_connection, "sctp", None), "the offer is applied")
+
+        def remote_hosts() -> list[str]:
+            # Looked up each time, because bundling replaces the transport while the offer is applied.
+            ice = session.peer_connection.sctp.transport.transport
+            return [candidate.host for candidate in ice._connection.remote_candidates]
+
+        wait_until(lambda: "192.0.2.77" in remote_hosts(), "the candidate is given to ICE")
+
+
+def test_producer_waits_for_a_session(producer: Producer, consumer: Consumer) -> None:
+    theirs = consumer.start_session()
+    assert producer.wait_for_session().id == theirs.id
+    with pytest.raises(WaitTimeout, match=r"a consumer .* none within 0\.1 s"):
+        producer.wait_for_session(timeout=0.1)
+
+
+def test_session_that_a_role_starts_itself_is_not_waited_for(signalling_uri: str) -> None:
+    with Producer(signalling_uri) as producer, Consumer(signalling_uri, passive=True) as passive:
+        assert passive.peer_id is not None
+        producer.start_session(passive.peer_id)
+        with pytest.raises(WaitTimeout):
+            producer.wait_for_session(timeout=0.1)

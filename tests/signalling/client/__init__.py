@@ -1,0 +1,1 @@
+"""`SignallingClient`: every method and every signal, on both signalling servers."""

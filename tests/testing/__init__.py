@@ -1,0 +1,1 @@
+"""`gst_signalling_sync.testing`, which users' tests import."""

@@ -1,0 +1,1 @@
+"""Event loops, callbacks, forks, exits and interrupts."""
