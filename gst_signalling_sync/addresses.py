@@ -120,6 +120,6 @@ def _credentials(parts: SplitResult, problem: str) -> tuple[str, str] | None:
     user, password = unquote(parts.username), unquote(parts.password or "")
     if ":" in user or any(not char.isprintable() for char in user + password):
         raise ValueError(
-            f"{problem}: a user must have no colon, and a password no control character (RFC 7617 section 2)"
+            f"{problem}: its user must have no colon, and user and password printable characters only (RFC 7617 section 2)"
         )
     return (user, password) if user or password else None

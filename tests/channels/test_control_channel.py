@@ -111,7 +111,7 @@ def test_nothing_is_said_on_a_closed_channel(channel: ControlChannel, wire: Wire
 
 
 def test_a_description_that_is_too_large_is_an_error(channel: ControlChannel) -> None:
-    with pytest.raises(ProtocolError, match="too large"):
+    with pytest.raises(ProtocolError, match="must have at most"):
         channel.say(InBandDescription(SdpType.OFFER, "x" * MAX_CONTROL_BYTES))
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import queue
+import sys
+import threading
 import time
 from collections.abc import Callable
+from types import FrameType, MethodType
 from typing import Any
 
 from gst_signalling_sync.signals import Signal
 
-__all__ = ["Heard", "wait_until"]
+__all__ = ["Heard", "wait_until", "wait_until_waiting"]
 
 SECONDS = 10.0
 
@@ -45,3 +48,21 @@ def wait_until(condition: Callable[[], object], what: str | Callable[[], str], t
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout:g} s: {what if isinstance(what, str) else what()}"
         time.sleep(0.005)
+
+
+def wait_until_waiting(method: Callable[..., object], threads: int = 1) -> None:
+    """Wait until so many threads have called a method and wait in it for another thread."""
+    assert isinstance(method, MethodType)
+    code = method.__func__.__code__
+
+    def waits(frame: FrameType | None) -> bool:
+        if frame is None or frame.f_code is not threading.Condition.wait.__code__:
+            return False
+        while frame is not None and frame.f_code is not code:
+            frame = frame.f_back
+        return frame is not None
+
+    wait_until(
+        lambda: sum(map(waits, sys._current_frames().values())) == threads,
+        f"{threads} threads wait in {method.__name__}",
+    )

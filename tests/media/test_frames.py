@@ -159,7 +159,7 @@ def test_capture_time_belongs_to_the_frame_of_its_packet() -> None:
     times.note(6000, (2_208_988_800 + 6 << 32) + (1 << 31))
     times.note(9000, 0)
 
-    assert [times.take(timestamp) for timestamp in (6000, 3000, 3000, 9000)] == [6.5, 5.0, None, None]
+    assert [times.pop(timestamp) for timestamp in (6000, 3000, 3000, 9000)] == [6.5, 5.0, None, None]
 
 
 def test_times_of_frames_that_never_come_are_forgotten() -> None:
@@ -167,5 +167,5 @@ def test_times_of_frames_that_never_come_are_forgotten() -> None:
     for number in range(100_000):
         times.note(number, (2_208_988_800 + number) << 32)
 
-    assert times.take(0) is None
-    assert times.take(99_999) == 99_999.0
+    assert times.pop(0) is None
+    assert times.pop(99_999) == 99_999.0

@@ -22,26 +22,23 @@ COVERED = (
     "CONTRIBUTING.rst",
     "README.rst",
     "SECURITY.rst",
+    "benchmarks",
     "docs",
+    "examples",
     "gst_signalling_sync",
     "tests",
 )
 """Directories, with all Python files and documents below them, and single files."""
 
-PICTURE_IS_A_TERM = (
-    # Standards of codecs say "picture" for what is a frame elsewhere: H.264's picture parameter set, VP9's Picture ID.
-    "gst_signalling_sync/webrtc/media/codecs",
-    "tests/media/codecs",
-    # An option of GStreamer's payloaders.
-    "tests/peers/gst_pipelines.py",
-)
-"""Directories and files in which a picture may be something else than a frame."""
+PICTURE_IS_A_TERM = ("gst_signalling_sync/webrtc/media/codecs", "tests/media/codecs")
+"""Standards of codecs say "picture" for what is a frame elsewhere: H.264's picture parameter set, VP9's Picture ID."""
 
 THESE_WORDS = "tests/project/test_words.py"
 """This file, which has the words that are looked for."""
 
 PICTURES = {
-    r"\b[Pp]ictures?\b(?! [Ll]oss)": "frame (av.VideoFrame), or image where it is a file",
+    # GStreamer's payloaders have the option picture-id-mode.
+    r"\b[Pp]ictures?\b(?! [Ll]oss|-id-mode)": "frame (av.VideoFrame), or image where it is a file",
 }
 
 WORDS = {

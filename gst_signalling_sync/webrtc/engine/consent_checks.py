@@ -10,7 +10,7 @@ from aioice import Connection, stun
 
 from ...threads import clock
 from ..ice.stun import Attribute, Kind, Message, Method
-from .gathering import COMPONENT
+from .candidate import COMPONENT
 
 __all__ = ["ConsentChecks"]
 

@@ -58,9 +58,10 @@ class Flights:
         self._alarm = None
         if self._is_answered():
             return
-        self._repetition = run_eagerly(self._send_again(flight))
+        # The alarm comes first, since sending may stop it.
         if times + 1 < len(REPEAT_SECONDS):
             self._repeat_later(flight, times + 1)
+        self._repetition = run_eagerly(self._send_again(flight))
 
     async def _send_again(self, flight: Sequence[bytes]) -> None:
         try:

@@ -12,11 +12,9 @@ import errno
 import logging
 import socket
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from aioice import Candidate, stun
-from aioice.candidate import candidate_foundation, candidate_priority
 from aioice.ice import StunProtocol
 
 from ...ice_options import IceOptions
@@ -26,14 +24,12 @@ from ..ice.links import LinkError, bound_socket, resolve
 from ..ice.relay import Relay, RelayTransport
 from ..ice.turn import ANSWER_SECONDS, TurnError
 from .addresses import LocalAddress, local_addresses
-from .candidate import shown
+from .candidate import gathered, shown
+from .server_report import ServerReport
 
-__all__ = ["COMPONENT", "Gathering", "ServerReport"]
+__all__ = ["Gathering"]
 
 logger = logging.getLogger(__name__)
-
-COMPONENT: Final = 1
-"""The only component of WebRTC, since RTCP and RTP share it."""
 
 _STUN_RETRANSMISSIONS: Final = 4
 """Retransmissions of a STUN request, after 0.5, 1.5, 3.5 and 7.5 s, unless `ANSWER_SECONDS` have passed."""
@@ -41,38 +37,6 @@ _STUN_RETRANSMISSIONS: Final = 4
 _MISMATCH: Final = 437
 _TRY_ALTERNATE: Final = 300
 _REDIRECTIONS: Final = 2
-
-
-@dataclass(slots=True)
-class ServerReport:
-    """The result of asking one server.
-
-    Attributes:
-        server: The server, without its credentials.
-        began: When it was asked, on `clock`.
-        candidates: The candidates that it gave, such as ``"relay 192.0.2.1:40000"``.
-        problems: What failed.
-        seconds: Seconds until its first answer; None: it has not answered.
-        is_done: Whether no more is expected of the server.
-    """
-
-    server: str
-    began: float
-    candidates: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    seconds: float | None = None
-    is_done: bool = False
-
-    @property
-    def outcome(self) -> str:
-        """The result in one line."""
-        if self.candidates:
-            return ", ".join(self.candidates)
-        if self.problems:
-            return "; ".join(dict.fromkeys(self.problems))
-        if self.is_done:
-            return "not asked: this machine has no address that leads there"
-        return f"no answer for {clock.now() - self.began:.1f} s"
 
 
 class _Owner(Protocol):
@@ -203,15 +167,7 @@ class Gathering:
             return
         _, protocol = await loop.create_datagram_endpoint(self._owner.new_protocol, sock=sock)
         host, port = sock.getsockname()[:2]
-        protocol.local_candidate = Candidate(
-            foundation=candidate_foundation("host", "udp", host),
-            component=COMPONENT,
-            transport="udp",
-            priority=candidate_priority(COMPONENT, "host", address.preference),
-            host=host,
-            port=port,
-            type="host",
-        )
+        protocol.local_candidate = gathered("host", (host, port), host, address.preference)
         self._hosts.append((address, protocol))
         self._owner.add_host(protocol)
         self._tell(protocol.local_candidate)
@@ -249,17 +205,8 @@ class Gathering:
             report.problems.append("its answer has no address")
             return
         host = protocol.local_candidate.host
-        candidate = Candidate(
-            foundation=candidate_foundation("srflx", "udp", host),
-            component=COMPONENT,
-            transport="udp",
-            priority=candidate_priority(COMPONENT, "srflx", address.preference),
-            host=mapped[0],
-            port=mapped[1],
-            type="srflx",
-            related_address=host,
-            related_port=protocol.local_candidate.port,
-        )
+        related = (host, protocol.local_candidate.port)
+        candidate = gathered("srflx", mapped, host, address.preference, related=related)
         self._tell(candidate, report)
 
     async def _ask_turn(self, server: IceServer, report: ServerReport, number: int) -> None:
@@ -315,16 +262,8 @@ class Gathering:
             related = ("::" if ":" in host else "0.0.0.0", 9)
         server = relay.server
         preference = 65535 - number - 1000 * (server.transport == "tcp") - 1000 * server.is_secure
-        protocol.local_candidate = Candidate(
-            foundation=candidate_foundation("relay", f"udp{number}", host),
-            component=COMPONENT,
-            transport="udp",
-            priority=candidate_priority(COMPONENT, "relay", max(preference, 0)),
-            host=host,
-            port=port,
-            type="relay",
-            related_address=related[0],
-            related_port=related[1],
+        protocol.local_candidate = gathered(
+            "relay", (host, port), host, max(preference, 0), through=f"udp{number}", related=related
         )
         transport.attach(protocol)
         protocol.connection_made(transport)  # type: ignore[arg-type]

@@ -17,10 +17,12 @@ from ...ice_servers import IceServer
 from ...threads.datagram_socket import DatagramSocket
 from ..ice.relay import RelayTransport
 from .addresses import local_addresses
+from .candidate import COMPONENT
 from .connectivity_checks import ConnectivityChecks
 from .consent_checks import ConsentChecks
 from .destinations import is_loopback, may_be_peer
-from .gathering import COMPONENT, Gathering, ServerReport
+from .gathering import Gathering
+from .server_report import ServerReport
 
 __all__ = ["IceConnection", "IceSettings", "SelectedPair"]
 

@@ -22,11 +22,11 @@ from .capabilities import Capabilities
 from .channel import AiortcChannel
 from .data import DataTransport, Goodbye, WireChannel
 from .dtls import RobustDtlsTransport
-from .gathering import ServerReport
 from .ice import IceConnection, IceSettings
 from .rollback import Snapshot
 from .rtp_transport import transport_id, transport_stats
 from .section import why_unusable
+from .server_report import ServerReport
 from .stats import RTCStats
 from .transceiver import Transceiver
 

@@ -7,8 +7,8 @@ import asyncio
 from ...ice_options import IceOptions
 from ...ice_servers import IceServer
 from .candidate import shown
-from .gathering import ServerReport
 from .ice import IceConnection, IceSettings
+from .server_report import ServerReport
 
 __all__ = ["probe"]
 

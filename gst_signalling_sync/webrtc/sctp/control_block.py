@@ -101,7 +101,7 @@ class ControlBlock:
 
     # Time.
 
-    def start_timer(self, repeated: bytes, now: float, count: int = 0) -> None:
+    def start_timer(self, repeated: bytes, now: float, repetitions: int = 0) -> None:
         """Start the timer for a chunk that is sent now.
 
         Args:
@@ -109,7 +109,7 @@ class ControlBlock:
             now: The time, in seconds.
             repetitions: Number of its repetitions. Defaults to 0.
         """
-        self.timer = Timer(repeated, now, now + self.round_trips.backed_off(count), count)
+        self.timer = Timer(repeated, now, now + self.round_trips.backed_off(repetitions), repetitions)
 
     def on_answer(self, now: float) -> None:
         """Measure the round trip of the timer's chunk, unless it was repeated (Karn's algorithm)."""

@@ -23,7 +23,7 @@ from ...helpers.media import frequency_of, loudness, tone
 from ...helpers.processes import in_child
 from ...helpers.receiving import Received
 from ...helpers.rtp_streams import Packet, Stream
-from ...helpers.waiting import Heard, wait_until
+from ...helpers.waiting import Heard, wait_until, wait_until_waiting
 
 SECONDS = 10.0
 RATE = 48_000
@@ -215,7 +215,7 @@ def test_one_second_is_kept_for_nobody(robot: Robot) -> None:
 
 def test_more_than_a_second_can_be_read_at_once(robot: Robot, pool: ThreadPoolExecutor) -> None:
     waiting = pool.submit(robot.audio.read, 2 * RATE)
-    wait_until(lambda: robot.audio._wanted, "it waits")
+    wait_until_waiting(robot.audio.read)
     robot.send(100)
 
     assert len(waiting.result(SECONDS)) == 2 * RATE
@@ -268,7 +268,7 @@ def test_what_was_not_read_can_be_read_after_the_end(robot: Robot) -> None:
 def test_end_wakes_readers_and_ends_the_thread(robot: Robot, pool: ThreadPoolExecutor) -> None:
     robot.send(1)
     waiting = pool.submit(robot.audio.read, RATE)
-    wait_until(lambda: robot.audio._wanted, "it waits")
+    wait_until_waiting(robot.audio.read)
     robot.end()
 
     with pytest.raises(SessionClosed, match="the session is closed"):

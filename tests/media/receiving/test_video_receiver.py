@@ -31,7 +31,7 @@ from ...helpers.processes import in_child
 from ...helpers.receiving import Received
 from ...helpers.rtp_streams import Packet, Stream
 from ...helpers.send_forms import send_form
-from ...helpers.waiting import Heard, wait_until
+from ...helpers.waiting import Heard, wait_until, wait_until_waiting
 
 SECONDS = 10.0
 FORMATS = ("bgr24", "rgb24", "gray8", "yuv420p")
@@ -188,16 +188,15 @@ def test_several_threads_may_convert_one_frame(camera: Camera, pool: ThreadPoolE
 
 
 def test_iteration_ends_with_the_session(camera: Camera, pool: ThreadPoolExecutor) -> None:
-    def numbers() -> list[int | None]:
-        return [number_in(frame) for frame in camera.video]
-
-    iterating = pool.submit(numbers)
+    numbers: list[int | None] = []
+    iterating = pool.submit(lambda: numbers.extend(number_in(frame) for frame in camera.video))
     camera.send()
-    wait_until(lambda: camera.video._is_read, "it is read")
+    wait_until(lambda: numbers == [0], "it is read")
     camera.send()
     camera.end()
 
-    assert iterating.result(SECONDS) == [0, 1]
+    iterating.result(SECONDS)
+    assert numbers == [0, 1]
 
 
 def test_timeout_tells_what_has_come(camera: Camera) -> None:
@@ -248,7 +247,7 @@ def test_frame_that_was_not_read_is_read_after_the_end(camera: Camera) -> None:
 
 def test_end_wakes_readers(camera: Camera, pool: ThreadPoolExecutor) -> None:
     waiting = [pool.submit(camera.video.read) for _ in range(3)]
-    wait_until(lambda: len(camera.video._changed._waiters) == 3, "they wait")  # type: ignore[attr-defined]
+    wait_until_waiting(camera.video.read, threads=3)
     camera.end()
 
     for each in waiting:

@@ -31,8 +31,8 @@ class CaptureTimes:
         if len(self._times) > _MAX_FRAMES:
             del self._times[next(iter(self._times))]
 
-    def take(self, timestamp: int) -> float | None:
-        """Capture time of a frame as Unix time, by the sender's clock; None: none of its packets has it.
+    def pop(self, timestamp: int) -> float | None:
+        """Remove and return the capture time of a frame as Unix time, by the sender's clock; None: none of its packets has it.
 
         Args:
             timestamp: The RTP timestamp of its packets.

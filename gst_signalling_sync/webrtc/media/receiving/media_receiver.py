@@ -243,7 +243,7 @@ class MediaReceiver(RtpReceiver):
                 self._add_to_clock(self._early_report)
             self._early_report = None
         for frame in frames:
-            captured_at = self._captures.take(self._timeline.wire(frame.timestamp))
+            captured_at = self._captures.pop(self._timeline.wire(frame.timestamp))
             if captured_at is not None:
                 frame = replace(frame, captured_at=captured_at)  # noqa: PLW2901 - the same frame
             self.frames_received += 1

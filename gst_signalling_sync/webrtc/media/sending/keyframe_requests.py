@@ -22,7 +22,7 @@ class _Allowance:
         self._tokens = _BURST
         self._since = now
 
-    def take(self, now: float) -> bool:
+    def try_spend(self, now: float) -> bool:
         self._tokens = min(_BURST, self._tokens + (now - self._since) / _SECONDS_PER_REQUEST)
         self._since = now
         if self._tokens < 1.0:
@@ -54,7 +54,7 @@ class KeyframeRequests:
             Whether one will come. False: this receiver asks too often.
         """
         allowance = self._allowances.setdefault(receiver, _Allowance(now))
-        if not self._wanted and not allowance.take(now):
+        if not self._wanted and not allowance.try_spend(now):
             return False
         self._wanted = True
         return True
