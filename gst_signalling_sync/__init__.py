@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from .protocol.session_limits import SessionLimits
     from .server import SignallingServer
     from .signalling import SignallingClient, find_producer, list_consumers, list_producers
-    from .webrtc.channel import DataChannel
     from .webrtc.clock_offset import ClockOffset
     from .webrtc.media.frame import Frame
     from .webrtc.media.playing.player import Player
@@ -56,7 +55,7 @@ if TYPE_CHECKING:
     from .webrtc.message import ReceivedMessage
     from .webrtc.probe import ServerAnswer, ask_ice_servers
     from .webrtc.quality import Quality
-    from .webrtc.session import Session
+    from .webrtc.session import DataChannel, Session
 
 _MODULES = {
     "broadcast": ("BroadcastChannel",),
@@ -92,7 +91,6 @@ _MODULES = {
     "protocol.session_limits": ("SessionLimits",),
     "server": ("SignallingServer",),
     "signalling": ("SignallingClient", "find_producer", "list_consumers", "list_producers"),
-    "webrtc.channel": ("DataChannel",),
     "webrtc.clock_offset": ("ClockOffset",),
     "webrtc.media.frame": ("Frame",),
     "webrtc.media.receiving.audio_receiver": ("AudioReceiver",),
@@ -106,7 +104,7 @@ _MODULES = {
     "webrtc.message": ("ReceivedMessage",),
     "webrtc.probe": ("ServerAnswer", "ask_ice_servers"),
     "webrtc.quality": ("Quality",),
-    "webrtc.session": ("Session",),
+    "webrtc.session": ("DataChannel", "Session"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

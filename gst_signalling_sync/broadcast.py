@@ -10,10 +10,11 @@ from typing import Final
 from .errors import ChannelClosed, ConnectionLost, MessageTooLarge, SessionClosed, WaitTimeout
 from .signals import Signal
 from .threads.waiting import Deadline
-from .webrtc.channel import DataChannel
 from .webrtc.channel_options import ChannelOptions
+from .webrtc.live_channel import LiveChannel
+from .webrtc.live_session import LiveSession
 from .webrtc.message import Message, as_message
-from .webrtc.session import Session
+from .webrtc.session import DataChannel, Session, behind_session, channel_of, session_of
 
 __all__ = ["BroadcastChannel"]
 
@@ -42,8 +43,8 @@ class BroadcastChannel:
     def __init__(
         self,
         options: ChannelOptions,
-        sessions: Callable[[], list[Session]],
-        owns: Callable[[Session], bool],
+        sessions: Callable[[], list[LiveSession]],
+        owns: Callable[[LiveSession], bool],
         timeout: float,
     ) -> None:
         self.options = options
@@ -52,7 +53,7 @@ class BroadcastChannel:
         self._timeout = timeout
         # Guards `_heard`, to which the loop adds.
         self._lock = threading.Lock()
-        self._heard: weakref.WeakSet[DataChannel] = weakref.WeakSet()
+        self._heard: weakref.WeakSet[LiveChannel] = weakref.WeakSet()
         self.message = Signal(
             "A message arrived in a session, on any channel of this label: ``(channel, session, data)``, str or bytes. Without"
             " a receiver it waits for that session's own ``session.channel(label).recv()``.",
@@ -71,8 +72,8 @@ class BroadcastChannel:
     @property
     def channels(self) -> list[DataChannel]:
         """The channel of each connected session, without closed channels."""
-        channels = (session.link.role_channel(self.options) for session in self._sessions())
-        return [channel for channel in channels if channel is not None and channel.state != "closed"]
+        channels = (session.channels.of_role(self.options) for session in self._sessions())
+        return [channel_of(channel) for channel in channels if channel is not None and channel.state != "closed"]
 
     def send(
         self,
@@ -106,36 +107,36 @@ class BroadcastChannel:
         message, size = as_message(data)
         deadline = Deadline(self._timeout if timeout is None else timeout)
         if session is not None:
-            self._send_to_one(session, message, deadline)
+            self._send_to_one(behind_session(session), message, size, deadline)
         else:
             self._send_to_all(message, size, deadline)
 
-    def adopt(self, channel: DataChannel) -> None:
+    def adopt(self, channel: LiveChannel, session: LiveSession) -> None:
         """Receive the messages of a session's channel, whenever `message` has receivers."""
         with self._lock:
             self._heard.add(channel)
-        channel.forward_messages_to(self.message, self, session=channel.session)
+        channel.inbox.forward_to(self.message, self, session=session_of(session))
 
     def _on_receivers(self) -> None:
         with self._lock:
             heard = list(self._heard)
         for channel in heard:
-            channel.refresh_receivers()
+            channel.inbox.refresh()
 
-    def _send_to_one(self, session: Session, message: Message, deadline: Deadline) -> None:
+    def _send_to_one(self, session: LiveSession, message: Message, size: int, deadline: Deadline) -> None:
         # In this order: a session is closed first, and then no longer the producer's.
         if not self._owns(session) and session.state != "closed":
             raise ValueError(f"session must be one of this producer's, not {session.named}")
         try:
             if session.state == "closed":
                 raise session.closed_error()
-            session.role_channel(self.options, deadline).send(message, timeout=deadline.remaining())
+            session.role_channel(self.options, deadline).send(message, size, deadline.remaining())
         except SessionClosed as error:
             raise SessionClosed(self._cannot_send(session, error), error.reason) from error
         except ConnectionLost as error:
             raise ChannelClosed(self._cannot_send(session, error)) from error
 
-    def _cannot_send(self, session: Session, error: Exception) -> str:
+    def _cannot_send(self, session: LiveSession, error: Exception) -> str:
         return f"cannot send on channel {self.label!r} with peer {session.peer_id}: {error}"
 
     def _send_to_all(self, message: Message, size: int, deadline: Deadline) -> None:
@@ -144,7 +145,7 @@ class BroadcastChannel:
         small = [session for session, limit in limits.items() if limit is not None and size > limit]
         # First to the sessions that have room, then to the others.
         waiting = [session for session in sessions if session not in small and not self._offer(session, message, size)]
-        late = [session for session in waiting if not self._send(session, message, deadline)]
+        late = [session for session in waiting if not self._send(session, message, size, deadline)]
         timed_out = None
         if late:
             timed_out = WaitTimeout(
@@ -160,21 +161,21 @@ class BroadcastChannel:
         if timed_out is not None:
             raise timed_out
 
-    def _offer(self, session: Session, message: Message, size: int) -> bool:
+    def _offer(self, session: LiveSession, message: Message, size: int) -> bool:
         """Queue a message if there is room; a session that has ended, or whose channel is closed, counts as served."""
-        channel = session.link.role_channel(self.options)
+        channel = session.channels.of_role(self.options)
         if channel is None:
             # The channel is about to be created.
             return False
         try:
-            return channel.offer(message, size)
+            return channel.sending.offer(message, size)
         except ChannelClosed:
             return True
 
-    def _send(self, session: Session, message: Message, deadline: Deadline) -> bool:
+    def _send(self, session: LiveSession, message: Message, size: int, deadline: Deadline) -> bool:
         """Send a message unless the queue stays full; one that has ended, or whose channel is closed, counts as served."""
         try:
-            self._send_to_one(session, message, deadline)
+            self._send_to_one(session, message, size, deadline)
         except WaitTimeout:
             return False
         except (ChannelClosed, SessionClosed):
@@ -182,7 +183,7 @@ class BroadcastChannel:
         return True
 
 
-def _names(sessions: list[Session]) -> str:
+def _names(sessions: list[LiveSession]) -> str:
     names = [f"{each.id} with peer {each.peer_id}" for each in sessions]
     more = [f"{len(names) - _MAX_NAMED} more"] if len(names) > _MAX_NAMED else []
     return ", ".join([*names[:_MAX_NAMED], *more])

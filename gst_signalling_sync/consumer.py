@@ -25,9 +25,10 @@ from .signalling.answers import SessionEvent
 from .signalling.role_client import RoleClient
 from .threads import clock
 from .threads.waiting import Deadline, wait_for
+from .webrtc.live_session import LiveSession
 from .webrtc.liveness import DEFAULT_INTERRUPTED_AFTER
 from .webrtc.media.track_choice import TrackChoice, Wanted
-from .webrtc.session import Session
+from .webrtc.session import Session, behind_session, session_of
 
 __all__ = ["Consumer", "connect"]
 
@@ -200,15 +201,15 @@ class Consumer(SessionRole):
                 name = self._name_of(peer_id, deadline)
         if resume:
             Resumption(session, name, terms, self._retry or DEFAULT_RETRY, _Reconnecting(self)).arm(resend)
-        return session
+        return session_of(session)
 
     def _name_of(self, peer_id: str, deadline: Deadline) -> str | None:
         client = self._registered_client(deadline, f"looking for the name of peer {peer_id}")
         return next((peer.name for peer in client.list_producers(deadline.remaining()) if peer.id == peer_id), None)
 
     def _request_session(
-        self, peer_id: str, terms: SessionTerms, deadline: Deadline, resumes: Session | None = None
-    ) -> Session:
+        self, peer_id: str, terms: SessionTerms, deadline: Deadline, resumes: LiveSession | None = None
+    ) -> LiveSession:
         """Request a session from the server, and begin to connect it.
 
         Args:
@@ -224,7 +225,7 @@ class Consumer(SessionRole):
         session = self._new_session(peer_id, terms.tracks)
         session.resumes = resumes
 
-        def accept(event: SessionEvent) -> Session:
+        def accept(event: SessionEvent) -> LiveSession:
             self._register(session, event.session_id, ours=True)
             if not terms.offer:
                 session.link.start_as_answerer(None)
@@ -240,8 +241,8 @@ class Consumer(SessionRole):
             raise
 
     def _start_session_with_any(
-        self, name: str | None, terms: SessionTerms, deadline: Deadline, resumes: Session | None = None
-    ) -> tuple[Session, str | None]:
+        self, name: str | None, terms: SessionTerms, deadline: Deadline, resumes: LiveSession | None = None
+    ) -> tuple[LiveSession, str | None]:
         """Start a session with the first producer of a name that connects.
 
         Returns:
@@ -278,7 +279,7 @@ class Consumer(SessionRole):
         if race.winner is None:
             self._life.wait_registered(race.deadline, race.doing)
 
-    def _go_on(self, race: Race, terms: SessionTerms, resumes: Session | None) -> Session | None:
+    def _go_on(self, race: Race, terms: SessionTerms, resumes: LiveSession | None) -> LiveSession | None:
         """Do the next step of a race, or wait for one.
 
         Returns:
@@ -333,7 +334,7 @@ class Consumer(SessionRole):
         client.register(self._roles, self.meta, self._on_registered, deadline)
         return True
 
-    def _resume_session(self, session: Session, name: str | None, terms: SessionTerms, deadline: Deadline) -> None:
+    def _resume_session(self, session: LiveSession, name: str | None, terms: SessionTerms, deadline: Deadline) -> None:
         """Have a session that is resuming go on with a new connection.
 
         Raises:
@@ -347,7 +348,7 @@ class Consumer(SessionRole):
         if session.link is not successor.link:
             successor.link.abandon(SessionClosed("the session that it was to resume has ended"), "not needed any more")
 
-    def _wait_for_successor(self, session: Session, name: str | None) -> bool:
+    def _wait_for_successor(self, session: LiveSession, name: str | None) -> bool:
         """Wait, while a session is interrupted, until its producer is registered under another id, or this end is again.
 
         An end whose address has changed may be registered again before the silence is long enough to be an interruption. So
@@ -356,7 +357,7 @@ class Consumer(SessionRole):
         Returns:
             Whether either end was registered again. False: the session is not interrupted any more.
         """
-        heard_at = clock.now() - session.silence
+        heard_at = clock.now() - session.link.silence
         was_known = session.peer_id in self._directory.producers
 
         def has_moved() -> bool:
@@ -373,7 +374,7 @@ class Consumer(SessionRole):
                     return True
         return False
 
-    def _make_offer(self, session: Session, deadline: Deadline) -> str:
+    def _make_offer(self, session: LiveSession, deadline: Deadline) -> str:
         if self._loop is None:
             raise ConnectionLost("the consumer is closed")
         return self._loop.run(session.link.make_offer(), deadline, f"making an offer for peer {session.peer_id}")
@@ -395,7 +396,7 @@ class Consumer(SessionRole):
             self._registered_again_at = clock.now()
         super()._on_change(change)
 
-    def _on_peer_back(self, session: Session) -> None:
+    def _on_peer_back(self, session: LiveSession) -> None:
         # The peer may have another address now. The server does not tell listeners that it was away.
         with self._sessions_changed:
             self._came_at[session.peer_id] = clock.now()
@@ -426,7 +427,7 @@ class Consumer(SessionRole):
             return
         session.is_asked_for_by_peer = True
         for message in early:
-            session.link.on_candidate(message.candidate, message.sdp_m_line_index)
+            session.link.server.on_candidate(message.candidate, message.sdp_m_line_index)
         session.link.give_up_after(self._timeout)
         session.link.start_as_answerer(None)
 
@@ -510,7 +511,7 @@ def connect(
     except BaseException:
         consumer.close(1.0)
         raise
-    session.close_with(consumer.close)
+    behind_session(session).close_with(consumer.close)
     return session
 
 
@@ -520,8 +521,8 @@ class _Reconnecting:
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
 
-    def resume(self, session: Session, name: str | None, terms: SessionTerms, deadline: Deadline) -> None:
+    def resume(self, session: LiveSession, name: str | None, terms: SessionTerms, deadline: Deadline) -> None:
         self._consumer._resume_session(session, name, terms, deadline)
 
-    def wait_for_successor(self, session: Session, name: str | None) -> bool:
+    def wait_for_successor(self, session: LiveSession, name: str | None) -> bool:
         return self._consumer._wait_for_successor(session, name)

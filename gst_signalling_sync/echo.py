@@ -7,12 +7,13 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from .errors import SignallingError
+from .limit_counts import LimitCounts
 from .protocol.limits import Rate
 from .protocol.quota import TokenBucket
 from .threads import clock
 
 if TYPE_CHECKING:
-    from .webrtc.channel import DataChannel
+    from .webrtc.session import DataChannel
 
 __all__ = ["ECHO_LABEL", "ECHO_PROTOCOL", "ECHO_REFUSAL", "ECHO_THREAD", "Echo", "is_echo", "refuse_echo"]
 
@@ -50,9 +51,11 @@ class Echo:
 
     Args:
         rate: Maximum rate, in bytes; None: no maximum.
+        met: Counts the limits that the peer meets.
     """
 
-    def __init__(self, rate: Rate | None) -> None:
+    def __init__(self, rate: Rate | None, met: LimitCounts) -> None:
+        self._met = met
         self._bucket = None if rate is None else TokenBucket(rate)
 
     def on(self, channel: DataChannel) -> None:
@@ -65,7 +68,7 @@ class Echo:
 
     def _send_back(self, channel: DataChannel, data: str | bytes) -> None:
         if self._bucket is not None and not self._bucket.try_spend(len(data) + _MESSAGE_COST, clock.now()):
-            channel.session.link.met.note("echo_bytes")
+            self._met.note("echo_bytes")
             return
         try:
             channel.send(data, timeout=0)

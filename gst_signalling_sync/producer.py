@@ -20,10 +20,11 @@ from .protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
 from .session_requests import SessionRequest
 from .session_role import SessionRole
 from .signals import Signal
-from .webrtc.channel import DataChannel
 from .webrtc.channel_options import ChannelOptions
+from .webrtc.live_channel import LiveChannel
+from .webrtc.live_session import LiveSession
 from .webrtc.liveness import DEFAULT_INTERRUPTED_AFTER
-from .webrtc.session import Session
+from .webrtc.session import Session, channel_of, session_of
 
 __all__ = ["Producer"]
 
@@ -112,7 +113,7 @@ class Producer(SessionRole):
         self.name = name
         self.echo = echo
         # One per session, however many echo channels it has. Used on the loop only.
-        self._echoes: WeakKeyDictionary[Session, Echo] = WeakKeyDictionary()
+        self._echoes: WeakKeyDictionary[LiveSession, Echo] = WeakKeyDictionary()
         self._channels: list[BroadcastChannel] = []
         self.session_requested = Signal(
             "A consumer asked for a session: ``(producer, session)``. The offer waits for the receivers: add channels for"
@@ -157,9 +158,9 @@ class Producer(SessionRole):
         options = ChannelOptions(label, ordered, max_retransmits, max_packet_life_time, protocol, max_age, dated)
         if any(channel.label == label for channel in self._channels):
             raise ValueError(f"label must be that of no other channel of this producer, not {label!r} again")
-        channel = BroadcastChannel(options, lambda: self.sessions, self._owns, self._timeout)
+        channel = BroadcastChannel(options, self._open_sessions, self._owns, self._timeout)
         self._channels.append(channel)
-        for session in self.sessions:
+        for session in self._open_sessions():
             session.link.call(self._complete, session)
         return channel
 
@@ -202,7 +203,7 @@ class Producer(SessionRole):
         session = client.start_session_with(
             consumer_id, None, lambda event: self._add_session(consumer_id, event.session_id, ours=True), deadline
         )
-        return self._await_connected(session, deadline, lambda: self._begin(session))
+        return session_of(self._await_connected(session, deadline, lambda: self._begin(session)))
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, SessionRequested):
@@ -219,27 +220,30 @@ class Producer(SessionRole):
             return
         session.is_asked_for_by_peer = True
         for message in early:
-            session.link.on_candidate(message.candidate, message.sdp_m_line_index)
+            session.link.server.on_candidate(message.candidate, message.sdp_m_line_index)
         offer = request.offer if isinstance(request, SessionRequested) else None
         self._begin(session, offer, self._timeout)
 
-    def _add_session(self, peer_id: str, session_id: str, ours: bool = False) -> Session:
+    def _add_session(self, peer_id: str, session_id: str, ours: bool = False) -> LiveSession:
         """Make a session, and register it before any later message for it is handled."""
         session = self._new_session(peer_id)
         self._register(session, session_id, ours)
         session.adopted = self._on_channel
         return session
 
-    def _begin(self, session: Session, offer: str | None = None, seconds: float | None = None) -> None:
+    def _begin(self, session: LiveSession, offer: str | None = None, seconds: float | None = None) -> None:
         """Negotiate after the receivers of `session_requested` have returned; does not wait."""
         if self.session_requested.receivers:
             self._callbacks.emit_then(
-                lambda: self._negotiate(session, offer, seconds), self.session_requested, self, session=session
+                lambda: self._negotiate(session, offer, seconds),
+                self.session_requested,
+                self,
+                session=session_of(session),
             )
         else:
             self._negotiate(session, offer, seconds)
 
-    def _negotiate(self, session: Session, offer: str | None, seconds: float | None) -> None:
+    def _negotiate(self, session: LiveSession, offer: str | None, seconds: float | None) -> None:
         """Begin the negotiation; does not wait.
 
         Args:
@@ -255,40 +259,41 @@ class Producer(SessionRole):
         else:
             session.link.start_as_answerer(offer, channels)
 
-    def _complete(self, session: Session) -> None:
+    def _complete(self, session: LiveSession) -> None:
         """Create the channels that were added after the session's offer; on the loop."""
         for broadcast in self._channels:
-            for channel in session.channels:
+            for channel in session.channels.all:
                 if channel.label == broadcast.label:
-                    broadcast.adopt(channel)
+                    broadcast.adopt(channel, session)
             if session.is_open and session.link.takes_data:
                 # The session may be about to end.
                 with contextlib.suppress(SessionClosed):
                     session.link.ensure_channel(broadcast.options)
 
-    def _on_channel(self, channel: DataChannel) -> None:
+    def _on_channel(self, session: LiveSession, channel: LiveChannel) -> None:
         """Handle a channel that either end has created; on the loop."""
-        if is_echo(channel):
+        held = channel_of(channel)
+        if is_echo(held):
             if self.echo:
-                self._echoes.setdefault(channel.session, Echo(self._limits.echo_bytes)).on(channel)
+                self._echoes.setdefault(session, Echo(self._limits.echo_bytes, session.link.met)).on(held)
             else:
-                self._callbacks.post_to(ECHO_THREAD, refuse_echo, channel)
+                self._callbacks.post_to(ECHO_THREAD, refuse_echo, held)
             return
         for broadcast in self._channels:
             if broadcast.label == channel.label:
-                broadcast.adopt(channel)
+                broadcast.adopt(channel, session)
 
-    def _owns(self, session: Session) -> bool:
+    def _owns(self, session: LiveSession) -> bool:
         with self._sessions_changed:
             return self._sessions.get(session.id) is session
 
-    def _on_settled(self, session: Session) -> None:
+    def _on_settled(self, session: LiveSession) -> None:
         super()._on_settled(session)
         if session.state == "connected":
             self._complete(session)
-            self._emit(self.session_started, session=session)
+            self._emit(self.session_started, session=session_of(session))
         else:
-            self._emit(self.session_ended, session=session, error=session.error)
+            self._emit(self.session_ended, session=session_of(session), error=session.error)
 
 
 def _named_meta(name: str | None, meta: Any) -> Any:

@@ -10,7 +10,7 @@ from .errors import PeerNotFound, PeerWaitTimeout
 from .protocol.messages import Peer
 from .signalling.lookup import describe_producers
 from .threads.waiting import Deadline
-from .webrtc.session import Session
+from .webrtc.live_session import LiveSession
 
 __all__ = ["Race"]
 
@@ -29,7 +29,7 @@ class Race:
         self.doing = f"waiting for {wanted} at {uri}"
         self.deadline = deadline
         self.candidates = Candidates(newest_first=name is not None)
-        self.sessions: dict[str, Session] = {}
+        self.sessions: dict[str, LiveSession] = {}
         """The sessions that are not known to have failed, by the producer's peer id."""
         self._registrations: dict[str, int] = {}
         self._name = name
@@ -41,7 +41,7 @@ class Race:
         return any(session.state != "connecting" for session in self.sessions.values())
 
     @property
-    def winner(self) -> Session | None:
+    def winner(self) -> LiveSession | None:
         """The session that is connected; None: none is yet. Callable from any thread."""
         return next((session for session in list(self.sessions.values()) if session.state == "connected"), None)
 
@@ -54,7 +54,7 @@ class Race:
         self._others = producers
         self.candidates.see([peer for peer in producers if self._name is None or peer.name == self._name])
 
-    def begin(self, peer_id: str, session: Session, registrations: int) -> None:
+    def begin(self, peer_id: str, session: LiveSession, registrations: int) -> None:
         """Add a session that was requested.
 
         Args:
@@ -65,7 +65,7 @@ class Race:
         self.sessions[peer_id] = session
         self._registrations[peer_id] = registrations
 
-    def settle(self, registrations: int) -> Session | None:
+    def settle(self, registrations: int) -> LiveSession | None:
         """Evaluate the states of the sessions.
 
         Args:
@@ -115,5 +115,5 @@ class Race:
         if self.deadline.remaining():
             return
         for session in reversed(self.sessions.values()):
-            raise session.not_connected_error(self.deadline.seconds)
+            raise session.link.not_connected_error(self.deadline.seconds)
         raise PeerWaitTimeout(f"{self.doing}: none within {self.deadline}; {describe_producers(list(self._others))}")

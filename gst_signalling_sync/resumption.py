@@ -17,7 +17,7 @@ from .protocol.backoff import Backoff, Retry
 from .session_terms import SessionTerms
 from .threads import clock
 from .threads.waiting import Deadline
-from .webrtc.session import Session
+from .webrtc.live_session import LiveSession
 from .webrtc.session_state import SessionState
 
 __all__ = ["Resumption"]
@@ -39,14 +39,14 @@ _ATTEMPT_SECONDS: Final = 10.0
 class Reconnecting(Protocol):
     """The role's side of resumptions. Its methods block, on the resumption's thread."""
 
-    def resume(self, session: Session, name: str | None, terms: SessionTerms, deadline: Deadline) -> None:
+    def resume(self, session: LiveSession, name: str | None, terms: SessionTerms, deadline: Deadline) -> None:
         """Have a session that is resuming go on with a new connection to a producer of that name.
 
         Raises:
             SignallingError: No new connection was made.
         """
 
-    def wait_for_successor(self, session: Session, name: str | None) -> bool:
+    def wait_for_successor(self, session: LiveSession, name: str | None) -> bool:
         """Wait, while a session is interrupted, for a sign that its peer or this end has another address now.
 
         Returns:
@@ -66,7 +66,7 @@ class Resumption:
     """
 
     def __init__(
-        self, session: Session, name: str | None, terms: SessionTerms, retry: Retry, role: Reconnecting
+        self, session: LiveSession, name: str | None, terms: SessionTerms, retry: Retry, role: Reconnecting
     ) -> None:
         self._session = session
         self._name = name
@@ -86,10 +86,10 @@ class Resumption:
 
     # What follows is called on the loop.
 
-    def _on_interrupted(self, session: Session) -> None:
+    def _on_interrupted(self, session: LiveSession) -> None:
         self._begin(self._watch)
 
-    def _on_broken(self, session: Session, error: SessionClosed) -> bool:
+    def _on_broken(self, session: LiveSession, error: SessionClosed) -> bool:
         """Handle that the connection broke, and return whether the session waits for another one."""
         return error.reason in _BREAKS and self._begin(self._bring_back, error)
 

@@ -40,14 +40,16 @@ from .threads.loop_thread import LoopThread
 from .threads.shared_loop import acquire_shared_loop, release_shared_loop
 from .threads.waiting import Deadline, wait_for
 from .webrtc.description import MAX_DESCRIPTION_CHARACTERS
-from .webrtc.link import ENDING_SECONDS
+from .webrtc.live_session import LiveSession
 from .webrtc.liveness import check_interrupted_after
 from .webrtc.media.encoded_frame import MEDIA_KINDS, MediaKind
 from .webrtc.media.sending.controlled_track import give_control
 from .webrtc.media.sending.sent_tracks import SentTracks
 from .webrtc.media.track_choice import EVERYTHING, TrackChoice
 from .webrtc.media.track_names import checked_name
-from .webrtc.session import Session
+from .webrtc.session import Session, behind_session, session_of
+from .webrtc.session_settings import SessionSettings
+from .webrtc.termination import ENDING_SECONDS
 
 if TYPE_CHECKING:
     from .webrtc.media.playing.player import Player
@@ -116,9 +118,9 @@ class SessionRole(RoleObject):
         self._loop: LoopThread | None = None
         # Guards the sessions, which the reader adds and the loop removes; notified when one changes its state.
         self._sessions_changed = Condition()
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, LiveSession] = {}
         # Sessions that other peers started and that `wait_for_session` has not returned.
-        self._arrived: deque[Session] = deque()
+        self._arrived: deque[LiveSession] = deque()
         self._own_ids: set[str] = set()
         self._is_closing = False
         # After a reconnection: the sessions that the server knows, until they are compared with those of the role. Used on the
@@ -138,6 +140,9 @@ class SessionRole(RoleObject):
     @property
     def sessions(self) -> list[Session]:
         """The open sessions, in the order in which they were requested. Empty in a forked child."""
+        return [session_of(session) for session in self._open_sessions()]
+
+    def _open_sessions(self) -> list[LiveSession]:
         if not self._owner.is_here:
             return []
         with self._sessions_changed:
@@ -357,7 +362,7 @@ class SessionRole(RoleObject):
             session.link.tracks_changed()
 
     def _check_may_add(self, doing: str) -> None:
-        for session in self.sessions:
+        for session in self._open_sessions():
             why = session.link.why_fixed
             if why is not None:
                 raise TracksFixed(
@@ -420,7 +425,7 @@ class SessionRole(RoleObject):
 
         async def end_all() -> None:
             seconds = deadline.remaining()
-            await asyncio.gather(*(session.link.terminate(drain_seconds=seconds) for session in sessions))
+            await asyncio.gather(*(session.link.termination.run(drain_seconds=seconds) for session in sessions))
 
         ending = Deadline(deadline.remaining() + ENDING_SECONDS)
         try:
@@ -432,8 +437,8 @@ class SessionRole(RoleObject):
             session.media.finish_recordings(deadline)
 
     def _await_connected(
-        self, session: Session, deadline: Deadline, begin: Callable[[], None] = lambda: None
-    ) -> Session:
+        self, session: LiveSession, deadline: Deadline, begin: Callable[[], None] = lambda: None
+    ) -> LiveSession:
         """Begin the negotiation of a session, and wait until it is connected; end the session if the caller gives up."""
         try:
             begin()
@@ -446,7 +451,7 @@ class SessionRole(RoleObject):
             raise
         return session
 
-    def _new_session(self, peer_id: str, tracks: TrackChoice = EVERYTHING) -> Session:
+    def _new_session(self, peer_id: str, tracks: TrackChoice = EVERYTHING) -> LiveSession:
         """Make a session, which has no id and is not registered yet.
 
         Args:
@@ -455,25 +460,16 @@ class SessionRole(RoleObject):
         """
         if self._loop is None:
             raise ConnectionLost(f"the {self._kind} is closed")
-        session = Session(
-            peer_id,
-            self._client(),
-            self._loop,
-            self._callbacks,
-            self._timeout,
-            self._ice,
-            self._interrupted_after,
-            self._limits,
-            tracks,
-            LimitCounts(self._met),
-            sent=self._sent,
-            offers=self._offers,
+        settings = SessionSettings(
+            self._timeout, self._ice, self._interrupted_after, self._limits, tracks, self._sent, self._offers
         )
+        client, met = self._client(), LimitCounts(self._met)
+        session = behind_session(Session(peer_id, client, self._loop, self._callbacks, settings, met))
         session.settled = self._on_settled
         session.finished = self._on_finished
         return session
 
-    def _register(self, session: Session, session_id: str, ours: bool = False) -> None:
+    def _register(self, session: LiveSession, session_id: str, ours: bool = False) -> None:
         """Give a session its id, by which messages reach it from now on; on the reader.
 
         Args:
@@ -500,7 +496,7 @@ class SessionRole(RoleObject):
         with self._sessions_changed:
             wait_for(self._sessions_changed, lambda: self._arrived or self.state in _ENDED, deadline)
             if self._arrived:
-                return self._arrived.popleft()
+                return session_of(self._arrived.popleft())
         if self.state is not RoleState.REGISTERED:
             self._life.wait_registered(Deadline(0.0), doing)
         raise WaitTimeout(f"{doing}: none within {deadline}")
@@ -535,7 +531,7 @@ class SessionRole(RoleObject):
         self._kept_ids = kept
         self._requests.drop(kept)
         for session in self._known(kept).values():
-            session.link.on_signalling_back(self._client())
+            session.link.server.on_signalling_back(self._client())
 
     def _on_registered(self, producers: tuple[Peer, ...]) -> None:
         super()._on_registered(producers)
@@ -546,7 +542,7 @@ class SessionRole(RoleObject):
             if session_id not in self._requests:
                 self._refuse(session_id, None)
 
-    def _known(self, session_ids: frozenset[str]) -> dict[str, Session]:
+    def _known(self, session_ids: frozenset[str]) -> dict[str, LiveSession]:
         with self._sessions_changed:
             return {session_id: self._sessions[session_id] for session_id in session_ids & self._sessions.keys()}
 
@@ -563,26 +559,26 @@ class SessionRole(RoleObject):
                 self._on_sdp(session_id, kind, sdp)
             case IceMessage(session_id, candidate, index):
                 if session := self._session(session_id):
-                    session.link.on_candidate(candidate, index)
+                    session.link.server.on_candidate(candidate, index)
             case PeerAway(session_id):
                 if session := self._session(session_id):
-                    session.link.on_peer_away()
+                    session.link.server.on_peer_away()
             case PeerBack(session_id):
                 if session := self._session(session_id):
                     self._on_peer_back(session)
             case EndSession(session_id, mark):
                 if session := self._session(session_id):
-                    session.link.on_end(None, mark)
+                    session.link.server.on_end(None, mark)
             case EndSessionV1_1(session_id, error, mark):
                 if session := self._session(session_id):
-                    session.link.on_end(error, mark)
+                    session.link.server.on_end(error, mark)
 
-    def _on_peer_back(self, session: Session) -> None:
+    def _on_peer_back(self, session: LiveSession) -> None:
         """Handle the return of a session's peer that was away from the server; on the reader."""
 
     def _on_sdp(self, session_id: str, kind: SdpType, sdp: str) -> None:
         if session := self._session(session_id):
-            session.link.on_description(kind, sdp)
+            session.link.server.on_description(kind, sdp)
 
     def _on_change(self, change: StateChange) -> None:
         super()._on_change(change)
@@ -594,9 +590,9 @@ class SessionRole(RoleObject):
         with self._sessions_changed:
             sessions = list(self._sessions.values())
         for session in sessions:
-            session.link.on_signalling_lost(error)
+            session.link.server.on_signalling_lost(error)
 
-    def _session(self, session_id: str) -> Session | None:
+    def _session(self, session_id: str) -> LiveSession | None:
         with self._sessions_changed:
             session = self._sessions.get(session_id)
         if session is None:
@@ -604,7 +600,7 @@ class SessionRole(RoleObject):
             logger.debug("dropped a message for session %s, which is not ours or is closed", session_id)
         return session
 
-    def _on_settled(self, session: Session) -> None:
+    def _on_settled(self, session: LiveSession) -> None:
         """Handle that a session is connected or closed; on the loop."""
         if session.state == "connected":
             self._requests.connected(session.id)
@@ -620,7 +616,7 @@ class SessionRole(RoleObject):
                 self._arrived.append(session)
             self._sessions_changed.notify_all()
 
-    def _hand_over(self, session: Session, successor: Session) -> None:
+    def _hand_over(self, session: LiveSession, successor: LiveSession) -> None:
         """Have a session go on with the connection of another one, which was made for this; on the loop."""
         with self._sessions_changed:
             if session.state == "resuming" and not self._is_closing:
@@ -629,7 +625,7 @@ class SessionRole(RoleObject):
                 session.go_on_with(successor)
             self._sessions_changed.notify_all()
 
-    def _on_finished(self, session: Session) -> None:
+    def _on_finished(self, session: LiveSession) -> None:
         """Forget a closed session that has no thread left for `close` to wait for; on the loop."""
         with self._sessions_changed:
             self._sessions.pop(session.id, None)

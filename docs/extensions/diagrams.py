@@ -1,4 +1,4 @@
-"""``.. diagram:: roles``: the states of a role or a session and what joins them, or the layers, drawn from the code.
+"""``.. diagram:: roles``: the states of a role or a session and what joins them, or what imports what, drawn from the code.
 
 A transition of the code that has no place in the drawing is an error, and so is one that only the drawing has.
 """
@@ -17,7 +17,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from gst_signalling_sync.lifecycle import TRANSITIONS as OF_ROLES
 from gst_signalling_sync.webrtc.session_state import TRANSITIONS as OF_SESSIONS
-from tests.project.layers import layers_of_imports
+from tests.project.layers import imports_within, layers_of_imports
 
 WIDTH: Final = 112
 HEIGHT: Final = 34
@@ -53,6 +53,8 @@ class Drawing:
     states: Mapping[str, Point]
     arrows: Mapping[tuple[str, str], Arrow]
     joined: frozenset[tuple[str, str]]
+    width: float = WIDTH
+    """Of a box, in pixels."""
 
 
 def pairs(transitions: Mapping[Any, frozenset[Any]]) -> frozenset[tuple[str, str]]:
@@ -70,6 +72,36 @@ def essential(joined: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]
 
 
 IMPORTS: Final = essential(layers_of_imports())
+
+SESSION: Final = {
+    "session": (430, 40),
+    "live_session": (470, 110),
+    "link": (470, 180),
+    "server_messages": (470, 250),
+    "termination": (470, 320),
+    "farewell": (470, 390),
+    "session_connection": (730, 390),
+    "linked_session": (270, 470),
+    "drain": (470, 470),
+    "changes": (730, 470),
+    "channels": (270, 560),
+    "signalling_path": (730, 560),
+    "channel": (90, 610),
+    "live_channel": (470, 650),
+    "session_status": (730, 650),
+    "inbox": (370, 730),
+    "outbox": (570, 730),
+}
+"""Modules of ``webrtc/``, and where they are in the drawing."""
+
+OF_SESSION: Final = essential(
+    {
+        (name, other)
+        for name, others in imports_within("webrtc").items()
+        for other in others
+        if {name, other} <= set(SESSION)
+    }
+)
 
 DRAWINGS: Final = {
     "roles": Drawing(
@@ -139,15 +171,22 @@ DRAWINGS: Final = {
         {pair: Arrow("") for pair in IMPORTS},
         IMPORTS,
     ),
+    "session": Drawing(
+        (820, 770),
+        SESSION,
+        {pair: Arrow("", bend={("session", "channel"): 90}.get(pair, 0)) for pair in OF_SESSION},
+        OF_SESSION,
+        164,
+    ),
 }
 
 
-def is_inside(point: Point, state: Point) -> bool:
+def is_inside(point: Point, state: Point, width: float) -> bool:
     """Whether a point is in the box of a state."""
-    return abs(point[0] - state[0]) <= WIDTH / 2 + 2 and abs(point[1] - state[1]) <= HEIGHT / 2 + 2
+    return abs(point[0] - state[0]) <= width / 2 + 2 and abs(point[1] - state[1]) <= HEIGHT / 2 + 2
 
 
-def curve(begin: Point, end: Point, bend: float) -> list[Point]:
+def curve(begin: Point, end: Point, bend: float, width: float) -> list[Point]:
     """Points of a quadratic curve between two boxes, which begins and ends at their edges."""
     length = math.dist(begin, end)
     aside = ((begin[1] - end[1]) / length, (end[0] - begin[0]) / length)
@@ -156,7 +195,7 @@ def curve(begin: Point, end: Point, bend: float) -> list[Point]:
     for sample in range(SAMPLES + 1):
         t = sample / SAMPLES
         x, y = ((1 - t) ** 2 * begin[axis] + 2 * t * (1 - t) * control[axis] + t**2 * end[axis] for axis in (0, 1))
-        if not is_inside((x, y), begin) and not is_inside((x, y), end):
+        if not is_inside((x, y), begin, width) and not is_inside((x, y), end, width):
             points.append((x, y))
     return points
 
@@ -168,13 +207,13 @@ def svg(name: str) -> str:
         raise ValueError(f"the drawing of {name} and the code differ in {sorted(drawing.joined ^ set(drawing.arrows))}")
     arrows, labels = [], []
     for (state, after), arrow in drawing.arrows.items():
-        points = curve(drawing.states[state], drawing.states[after], arrow.bend)
+        points = curve(drawing.states[state], drawing.states[after], arrow.bend, drawing.width)
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         arrows.append(f'<polyline points="{path}" marker-end="url(#{name}-arrow)"/>')
         x, y = points[round(arrow.at * (len(points) - 1))]
         labels.append(f'<text x="{x + arrow.aside:.1f}" y="{y + 4:.1f}">{html.escape(arrow.text)}</text>')
     boxes = [
-        f'<rect x="{x - WIDTH / 2}" y="{y - HEIGHT / 2}" width="{WIDTH}" height="{HEIGHT}" rx="6"/>'
+        f'<rect x="{x - drawing.width / 2}" y="{y - HEIGHT / 2}" width="{drawing.width}" height="{HEIGHT}" rx="6"/>'
         f'<text class="state" x="{x}" y="{y + 5}">{state}</text>'
         for state, (x, y) in drawing.states.items()
     ]

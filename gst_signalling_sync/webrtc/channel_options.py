@@ -46,14 +46,18 @@ class ChannelOptions:
         for name in ("max_retransmits", "max_packet_life_time"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int) and 0 <= value <= 65535):
-                raise ValueError(f"{name} must be an integer from 0 to 65535, not {value!r}")
+                raise ValueError(f"{name} must be an integer from 0 to 65535, not {value!r:.100}")
         age = self.max_age
         if age is not None and not (isinstance(age, Real) and 0 < age <= _MAX_LIFE_TIME / 1000):
-            raise ValueError(f"max_age must be more than 0 and at most {_MAX_LIFE_TIME / 1000:g} seconds, not {age!r}")
+            raise ValueError(
+                f"max_age must be more than 0 and at most {_MAX_LIFE_TIME / 1000:g} seconds, not {age!r:.100}"
+            )
         for name in ("label", "protocol"):
-            text = getattr(self, name)
-            if not isinstance(text, str) or len(text.encode()) > 65535:
-                raise ValueError(f"{name} must be a string of at most 65535 bytes in UTF-8, not {text!r:.100}")
+            value = getattr(self, name)
+            if not isinstance(value, str):
+                raise ValueError(f"{name} must be a string, not {value!r:.100}")
+            if (size := len(value.encode())) > 65535:
+                raise ValueError(f"{name} must have at most 65535 bytes in UTF-8, not {size}")
 
     @property
     def life_time(self) -> int | None:

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..errors import ConnectionLost, SessionClosed, SessionClosedReason
 from ..protocol.control import Goodbye
-from ..signalling import SignallingClient
 from ..threads.waiting import Deadline
-from .control_channel import ControlChannel
+from .channels import Channels
 from .drain import Drain
 from .endings import with_reason
 from .engine.peer_connection import PeerConnection
 from .negotiation import Negotiation
 from .session_state import SessionState
-
-if TYPE_CHECKING:
-    from .session import Session
+from .session_status import SessionStatus
+from .signalling_path import SignallingPath
 
 __all__ = ["FAREWELL_SECONDS", "Farewell"]
 
@@ -49,16 +47,23 @@ class Farewell:
 
     Args:
         session: The session that the connection belongs to.
-        signalling: The connection to the server that knows the session, or knew it.
+        channels: Its channels.
+        path: The signalling path to the other end.
         connection: The connection; None: there was none yet.
         drain: Waits for the delivery.
     """
 
     def __init__(
-        self, session: Session, signalling: SignallingClient, connection: PeerConnection | None, drain: Drain
+        self,
+        session: SessionStatus,
+        channels: Channels,
+        path: SignallingPath,
+        connection: PeerConnection | None,
+        drain: Drain,
     ) -> None:
         self._session = session
-        self._signalling = signalling
+        self._channels = channels
+        self._path = path
         self._connection = connection
         self._drain = drain
 
@@ -68,12 +73,12 @@ class Farewell:
         Args:
             seconds: Maximum time to wait; 0: do not wait.
         """
-        channels = [channel for channel in self._session.channels if not channel.is_suspended]
+        channels = [channel for channel in self._channels.all if not channel.is_suspended]
         for channel in channels:
-            channel.refuse_sends()
+            channel.sending.refuse()
         if seconds > 0 and self._connection is not None:
             await self._drain.run(self._connection, channels, Deadline(seconds))
-            if lost := sum(channel.buffered_amount for channel in channels):
+            if lost := sum(channel.sending.buffered_amount for channel in channels):
                 logger.warning("%s: closed with %d bytes not sent", self._session.named, lost)
 
     def tell_server(self, failure: SessionClosed | None, text: str | None) -> None:
@@ -90,20 +95,18 @@ class Farewell:
             # A string of the user's may not be encodable in UTF-8.
             reason = str(reason)[:_REASON_CHARACTERS].encode(errors="replace").decode()
         try:
-            self._signalling.end_session(self._session.id, reason)
+            self._path.end_session(reason)
         except ConnectionLost as error:
             logger.debug("%s: the server could not be told of its end: %s", self._session.named, error)
 
-    async def say_goodbye(
-        self, control: ControlChannel | None, failure: SessionClosed | None, text: str | None
-    ) -> None:
+    async def say_goodbye(self, failure: SessionClosed | None, text: str | None) -> None:
         """Tell the peer in-band, and wait for the acknowledgement unless the peer is silent.
 
         Args:
-            control: The control channel; None: there is none.
             failure: Why the session ends; None: it was closed on purpose.
             text: What the peer is told.
         """
+        control = self._path.control
         if control is None or self._connection is None:
             return
         goodbye = Goodbye(_reason_of(failure), text or "")

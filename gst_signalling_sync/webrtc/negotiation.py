@@ -33,6 +33,7 @@ from .media.codecs import AUDIO, VIDEO
 from .media.tracks import Places, Tracks
 from .route import why_no_candidate
 from .sections import REFUSED_BY_PEER, Applied, Description, Sections
+from .trickle import Trickle
 
 __all__ = ["Negotiation"]
 
@@ -71,12 +72,9 @@ class Negotiation:
     ) -> None:
         self._connection = connection
         self._settled = settled
-        self._send_candidate = send_candidate
-        # This end's candidates, which wait until the peer has been sent the description that they belong to.
-        self._found_candidates: list[tuple[str, str]] = []
-        self._may_trickle = False
-        connection.on_candidate(self._on_candidate)
-        connection.on_gathered(self._on_gathered)
+        self._trickle = Trickle(send_candidate, self._wire_index)
+        connection.on_candidate(self._trickle.on_candidate)
+        connection.on_gathered(self._trickle.on_gathered)
         self._tracks = tracks
         self._named = named
         self._send = send
@@ -126,7 +124,7 @@ class Negotiation:
             given_up = () if prepare is None else prepare(self._places)
             self._before_offer = (self._connection.snapshot(), self._sections)
             self._open_control()
-            self._may_trickle = False
+            self._trickle.hold()
             await self._connection.offer()
             said = self._sections.give_up(given_up)
             sdp, self._sections = said.offer(Description.parse(self._local_description()))
@@ -207,24 +205,10 @@ class Negotiation:
 
         This is called once the peer has been sent the description.
         """
-        self._may_trickle = True
-        found, self._found_candidates = self._found_candidates, []
-        for mid, candidate in found:
-            self._on_candidate(mid, candidate)
-        if found and not self._connection.is_gathering:
-            self._on_gathered()
+        self._trickle.release(is_gathering=self._connection.is_gathering)
 
-    def _on_candidate(self, mid: str, candidate: str) -> None:
-        if not self._may_trickle:
-            self._found_candidates.append((mid, candidate))
-            return
-        place = self._sections.wire_index(mid)
-        if place is not None:
-            self._send_candidate(candidate, place)
-
-    def _on_gathered(self) -> None:
-        if self._may_trickle:
-            self._send_candidate("", 0)
+    def _wire_index(self, mid: str) -> int | None:
+        return self._sections.wire_index(mid)
 
     def _check_open(self) -> None:
         if self._stopped:
@@ -341,8 +325,7 @@ class Negotiation:
         sdp = self._connection.local_sdp
         if not has_candidates(sdp):
             raise SessionClosed(f"{self._named}: {why_no_candidate(self._connection)}", "not connected")
-        # Candidates that the description has need not be sent again.
-        self._found_candidates = [each for each in self._found_candidates if each[1] not in sdp]
+        self._trickle.leave_out(sdp)
         return announce_control(with_names_of_sources(sdp))
 
 

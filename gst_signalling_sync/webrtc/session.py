@@ -1,57 +1,43 @@
-"""`Session`: a WebRTC session with one peer, as callers' threads see it. Its `Link` is the session's part on the loop.
+"""`Session` and `DataChannel`: a WebRTC session with one peer and its data channels, as callers' threads see them.
 
-The loop writes the state and the list of channels. Any thread reads them, and waits for changes on `_changed`.
+`LiveSession` is behind a session. The two classes are in one module because each names the other.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from aiortc import RTCPeerConnection
 
-from ..errors import ConnectionLost, MessageTooLarge, SessionClosed, TrackNotFound, WaitTimeout
-from ..ice_options import IceOptions
+from ..errors import SessionClosed, TrackNotFound
 from ..limit_counts import LimitCounts
-from ..protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
 from ..signalling import SignallingClient
 from ..signals import Signal
 from ..threads.callbacks import Callbacks
-from ..threads.interruptible import Condition
 from ..threads.loop_thread import LoopThread
-from ..threads.owner import Owner
-from ..threads.waiting import Deadline, wait_for
-from .channel import DataChannel
+from .channel import Channel, behind_channel
 from .channel_options import ChannelOptions
 from .clock_offset import ClockOffset
 from .engine.data import WireChannel
-from .link import ENDING_SECONDS, Link
-from .liveness import DEFAULT_INTERRUPTED_AFTER
-from .media.received_media import ReceivedMedia
-from .media.track_choice import EVERYTHING, TrackChoice
+from .live_channel import ChannelOwner, LiveChannel
+from .live_session import LiveSession
 from .media.track_names import NamedTracks
 from .quality import Quality
-from .session_state import TRANSITIONS, SessionState
-from .statistics import Statistics, current_timestamp
+from .session_settings import SessionSettings
+from .session_state import SessionState
+from .statistics import Statistics
 
 if TYPE_CHECKING:
     from .media.receiving.audio_receiver import AudioReceiver
     from .media.receiving.video_receiver import VideoReceiver
     from .media.recording.recorder import Recorder
-    from .media.sending.sent_tracks import SentTracks
 
-__all__ = ["Session", "SessionState"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["DataChannel", "Session", "SessionState", "behind_session", "channel_of", "session_of"]
 
 Receiver = TypeVar("Receiver")
-
-_MAX_UNREAD_CHANNELS: Final = 16
 
 
 class Session:
@@ -80,39 +66,9 @@ class Session:
         signalling: SignallingClient,
         loop: LoopThread,
         callbacks: Callbacks,
-        timeout: float,
-        ice: IceOptions,
-        interrupted_after: float = DEFAULT_INTERRUPTED_AFTER,
-        limits: SessionLimits = DEFAULT_SESSION_LIMITS,
-        tracks: TrackChoice = EVERYTHING,
-        met: LimitCounts | None = None,
-        *,
-        sent: SentTracks | None = None,
-        offers: bool = True,
+        settings: SessionSettings,
+        met: LimitCounts,
     ) -> None:
-        self.id = ""
-        """The id that the signalling server gave the session. It changes when the session is resumed."""
-        self.peer_id = peer_id
-        """The id of the peer at the signalling server. It changes when the session is resumed with a new peer."""
-        self._loop = loop
-        self._callbacks = callbacks
-        self._timeout = timeout
-        self._limits = limits
-        self.is_asked_for_by_peer = False
-        """Whether the other end started the session; set by the role."""
-        self._owner = Owner("session")
-        self._close_all: Callable[[float | None], None] | None = None
-
-        # Guards the state, the error and the channels; notified when any of them changes.
-        self._changed = Condition()
-        self._state = SessionState.CONNECTING
-        self._error: SessionClosed | None = None
-        self._channels: list[DataChannel] = []
-        # Counts of met limits, of connections before the present one.
-        self._met_before: Counter[str] = Counter()
-        # Channels with unread messages that the other end closed before a caller here asked for them.
-        self._unread_channels: deque[DataChannel] = deque(maxlen=_MAX_UNREAD_CHANNELS)
-
         self.channel_opened = Signal("A data channel is open, whichever end created it: ``(session, channel)``.")
         self.state_changed = Signal(
             '``(session, state)``: ``"connected"``; ``"interrupted"`` and ``"connected"`` again, as often as it happens; and'
@@ -129,27 +85,23 @@ class Session:
         self.track_removed = Signal(
             "The other end has removed a track: ``(session, track)``. What waits for a frame of it raises `TrackRemoved`."
         )
-        self.settled: Callable[[Session], None] = lambda session: None
-        """Called on the loop when the session is connected, and when it is closed; set by the role."""
-        self.adopted: Callable[[DataChannel], None] = lambda channel: None
-        """Called on the loop with each data channel before anything arrives on it; set by the role."""
-        self.broken: Callable[[Session, SessionClosed], bool] = lambda session, error: False
-        """Called on the loop when the open session breaks; returns whether it is resumed. Set by the role."""
-        self.interrupted: Callable[[Session], None] = lambda session: None
-        """Called on the loop when the session is interrupted; set by the role."""
-        self.resumes: Session | None = None
-        """The session that goes on with this one's connection; None: this is a session of its own. Set by the role."""
-        self.resends = False
-        """Whether messages that were not acknowledged are sent again when the session is resumed; set by the role."""
-        self.finished: Callable[[Session], None] = lambda session: None
-        """Called on the loop when the session is closed and has no thread left; set by the role."""
-        self.media = ReceivedMedia(loop, callbacks, timeout, self._on_track_added, self._on_track_removed)
-        """The tracks that the session receives; for its link and its role."""
-        self.link = Link(self, signalling, loop, ice, interrupted_after, limits, tracks, met, sent=sent, offers=offers)
-        """The session's part on the loop; for its role."""
+        live = LiveSession(self, peer_id, signalling, loop, callbacks, settings, self._make_channel, met)
+        self._live = live
+        self._loop = loop
+        self._callbacks = callbacks
 
     def __repr__(self) -> str:
         return f"<Session {self.id} with peer {self.peer_id}, {self.state}>"
+
+    @property
+    def id(self) -> str:
+        """The id that the signalling server gave the session. It changes when the session is resumed."""
+        return self._live.id
+
+    @property
+    def peer_id(self) -> str:
+        """The id of the peer at the signalling server. It changes when the session is resumed with a new peer."""
+        return self._live.peer_id
 
     @property
     def refusals(self) -> dict[str, int]:
@@ -157,9 +109,7 @@ class Session:
 
         Limits that were not met are absent. Empty in a forked child.
         """
-        if not self._owner.is_here:
-            return {}
-        return dict(self._met_before + Counter(self.link.met.counts))
+        return self._live.refusals
 
     @property
     def state(self) -> SessionState:
@@ -169,7 +119,7 @@ class Session:
         process has stopped, or the network is gone. The session goes on by itself when the peer is heard again. It is closed
         when the peer is not heard for 30 s. In a child that inherited the session by `fork`, it is always closed.
         """
-        return self._state if self._owner.is_here else SessionState.CLOSED
+        return self._live.state
 
     @property
     def is_open(self) -> bool:
@@ -177,17 +127,12 @@ class Session:
         return self.state.is_open
 
     @property
-    def is_overwhelmed(self) -> bool:
-        """Whether the queue of callbacks is full, so that the peer may open no more channels; for the link."""
-        return self._callbacks.is_full
-
-    @property
     def silence(self) -> float:
         """Seconds since the last packet from the peer, of any kind. 0 before the session is connected.
 
         A peer that has nothing to send is asked for packets.
         """
-        return self.link.silence
+        return self._live.link.silence
 
     @property
     def clock_offset(self) -> ClockOffset | None:
@@ -196,7 +141,8 @@ class Session:
         It converts the capture times of several robots to one clock. It is measured repeatedly, from the first second of a
         session on. None before that, with peers of other programs, and in a forked child.
         """
-        return self.link.clock_offset if self._owner.is_here else None
+        live = self._live
+        return live.clock_offset if live.process.is_here else None
 
     @property
     def error(self) -> SessionClosed | RuntimeError | None:
@@ -204,15 +150,13 @@ class Session:
 
         A `RuntimeError` in a child that inherited the session by `fork`.
         """
-        return self._error if self._owner.is_here else self._owner.error()
+        return self._live.error
 
     @property
     def channels(self) -> list[DataChannel]:
         """The data channels that are not closed, in the order in which they were created. Empty in a forked child."""
-        if not self._owner.is_here:
-            return []
-        with self._changed:
-            return list(self._channels)
+        live = self._live
+        return [channel_of(channel) for channel in live.channels.all] if live.process.is_here else []
 
     @property
     def videos(self) -> NamedTracks[VideoReceiver]:
@@ -221,12 +165,12 @@ class Session:
         ``session.videos["wrist"]`` is the track with that name, or, if it has no name, with that ``mid``. Without such a track
         it raises `TrackNotFound`.
         """
-        return NamedTracks(self.media.videos, self._no_track("video"))
+        return NamedTracks(self._live.media.videos, self._live.no_track_error("video"))
 
     @property
     def audios(self) -> NamedTracks[AudioReceiver]:
         """The audio tracks that the other end sends, in the order of its description: a list that also takes a name."""
-        return NamedTracks(self.media.audios, self._no_track("audio"))
+        return NamedTracks(self._live.media.audios, self._live.no_track_error("audio"))
 
     @property
     def video(self) -> VideoReceiver:
@@ -235,7 +179,7 @@ class Session:
         Raises:
             TrackNotFound: The other end sends no video, or the session is not connected yet.
         """
-        return _first(self.videos, self._no_track("video"))
+        return _first(self.videos, self._live.no_track_error("video"))
 
     @property
     def audio(self) -> AudioReceiver:
@@ -244,12 +188,12 @@ class Session:
         Raises:
             TrackNotFound: The other end sends no audio, or the session is not connected yet.
         """
-        return _first(self.audios, self._no_track("audio"))
+        return _first(self.audios, self._live.no_track_error("audio"))
 
     @property
     def peer_connection(self) -> RTCPeerConnection | None:
         """The `RTCPeerConnection` of aiortc, for experts, which may be used on its loop only. None before the negotiation."""
-        connection = self.link.connection
+        connection = self._live.link.connection
         return None if connection is None else connection.aiortc
 
     def channel(self, label: str | None = None, timeout: float | None = None) -> DataChannel:
@@ -267,31 +211,8 @@ class Session:
             SessionClosed: The session is closed, or was closed meanwhile.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
-        self._owner.check()
-        deadline = self._deadline(timeout)
-
-        def found() -> DataChannel | None:
-            candidates = (*self._unread_channels, *(channel for channel in self._channels if channel.state == "open"))
-            return next((channel for channel in candidates if label is None or channel.label == label), None)
-
-        def done() -> bool:
-            return self._state is SessionState.CLOSED or found() is not None
-
-        with self._changed:
-            self._wait_for(done, deadline)
-            channel = found()
-            if channel is not None:
-                channel.is_given_out = True
-                if channel in self._unread_channels:
-                    self._unread_channels.remove(channel)
-                return channel
-            named = "a data channel" if label is None else f"data channel {label!r}"
-            if self._state is SessionState.CLOSED:
-                raise self.closed_error(f"waiting for {named}")
-            known = ", ".join(f"{channel.label!r} ({channel.state})" for channel in self._channels) or "none"
-        raise WaitTimeout(
-            f"waiting for {named} with peer {self.peer_id}: not open within {deadline}; channels: {known}"
-        )
+        self._live.process.check()
+        return channel_of(self._live.channels.wait_for(label, self._live.deadline(timeout)))
 
     def create_channel(
         self,
@@ -329,17 +250,9 @@ class Session:
             WaitTimeout: The event loop was too busy.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
-        self._owner.check()
+        self._live.process.check()
         options = ChannelOptions(label, ordered, max_retransmits, max_packet_life_time, protocol, max_age, dated)
-        if self._state is SessionState.CLOSED:
-            raise self.closed_error(f"creating data channel {label!r}")
-
-        async def create() -> DataChannel:
-            channel = self.link.add_channel(options)
-            channel.is_given_out = True
-            return channel
-
-        return self._loop.run(create(), self._deadline(timeout), f"creating data channel {label!r} on {self.named}")
+        return channel_of(self._live.create_channel(options, self._live.deadline(timeout)))
 
     def record(
         self,
@@ -379,19 +292,20 @@ class Session:
             SessionClosed: The session is closed.
             RuntimeError: The session was inherited by `fork`.
         """
-        self._owner.check()
-        if self._state is SessionState.CLOSED:
-            raise self.closed_error(f"recording {os.fspath(path)}")
+        self._live.process.check()
+        live = self._live
+        if live.state is SessionState.CLOSED:
+            raise live.closed_error(f"recording {os.fspath(path)}")
         if not video and not audio:
             raise ValueError(f"video={video!r}, audio={audio!r}: there is nothing to record")
         # Imported here, so that sessions without media do not load PyAV.
         from .media.recording.container import container_of
 
-        most = None if container_of(path).has_all_tracks else 1
-        tracks = [*_chosen(self.videos, video, most), *_chosen(self.audios, audio, most)]
+        maximum = None if container_of(path).has_all_tracks else 1
+        tracks = [*_chosen(self.videos, video, maximum), *_chosen(self.audios, audio, maximum)]
         if not tracks:
-            raise self._no_track("video or audio")
-        return self.media.record(path, tracks, self.named, segment_seconds)
+            raise self._live.no_track_error("video or audio")
+        return live.media.record(path, tracks, live.named, segment_seconds)
 
     def stats(self, timeout: float | None = None) -> Statistics:
         """The statistics of this end, as the W3C's ``getStats``: streams, transports, candidate pairs and data channels.
@@ -415,18 +329,9 @@ class Session:
             ConnectionLost: The role object is closed.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
-        self._owner.check()
-
-        async def read() -> Statistics:
-            now = current_timestamp()
-            named = {f"data-channel-{number}": channel.stats() for number, channel in enumerate(self.channels)}
-            channels = {
-                key: {"id": key, "timestamp": now, **{name: each for name, each in members.items() if each is not None}}
-                for key, members in named.items()
-            }
-            return {**await self.link.stats(), **channels}
-
-        return self._loop.run(read(), self._deadline(timeout), f"reading the statistics of {self.named}")
+        self._live.process.check()
+        live = self._live
+        return live.run(live.stats(), live.deadline(timeout), "reading the statistics of")
 
     def quality(self, timeout: float | None = None) -> Quality:
         """Measure the quality of the link: round trip, loss, bitrates and frame rates both ways, and the route.
@@ -450,8 +355,9 @@ class Session:
             ConnectionLost: The role object is closed.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
-        self._owner.check()
-        return self._loop.run(self.link.quality(), self._deadline(timeout), f"measuring the quality of {self.named}")
+        self._live.process.check()
+        live = self._live
+        return live.run(live.link.quality(), live.deadline(timeout), "measuring the quality of")
 
     def reject(self, reason: str = "rejected") -> None:
         """Refuse a session that was requested. The other end's call raises `SessionClosed`.
@@ -462,8 +368,9 @@ class Session:
         Raises:
             RuntimeError: The session was inherited by `fork`.
         """
-        self._owner.check()
-        self.link.abandon(SessionClosed(f"{self.named}: rejected: {reason}", "rejected"), reason)
+        self._live.process.check()
+        live = self._live
+        live.link.abandon(SessionClosed(f"{live.named}: rejected: {reason}", "rejected"), reason)
 
     def close(self, timeout: float | None = None) -> None:
         """Deliver what was sent on the channels, then end the session at both ends; idempotent.
@@ -475,78 +382,8 @@ class Session:
         Raises:
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
-        self._owner.check()
-        if self._close_all is not None:
-            self._close_all(timeout)
-            return
-        if self._state is SessionState.CLOSED and self._loop.is_current:
-            return
-        # A session that the other end has ended may still have work to finish here.
-        deadline = self._deadline(timeout)
-        doing = f"closing {self.named}"
-        ending = Deadline(deadline.seconds + ENDING_SECONDS)
-        try:
-            self._loop.run(self.link.terminate(drain_seconds=deadline.seconds), ending, doing)
-        except ConnectionLost:
-            logger.debug("%s: its role object was closed at the same time", doing)
-        self.media.finish_recordings(deadline)
-
-    def close_with(self, close_all: Callable[[float | None], None]) -> None:
-        """Call a function when this session is closed by either end; for objects that exist for this session alone."""
-        self._close_all = close_all
-        self.closed.connect(lambda session, error: close_all(None))
-        if self._state is SessionState.CLOSED:
-            # The signal may have been emitted before the receiver was connected.
-            close_all(None)
-
-    def role_channel(self, options: ChannelOptions, deadline: Deadline) -> DataChannel:
-        """The session's channel for one of the role's, which is created if the session has not had it. It may be closed.
-
-        Raises:
-            SessionClosed: The session is closed.
-            ConnectionLost: The role is closed.
-            WaitTimeout: The event loop was too busy.
-            RuntimeError: The session was inherited by `fork`, or this would block the event loop.
-        """
-        channel = self.link.role_channel(options)
-        if channel is not None:
-            return channel
-        self._owner.check()
-        if self._state == "closed":
-            raise self.closed_error()
-
-        async def ensure() -> DataChannel:
-            return self.link.ensure_channel(options)
-
-        return self._loop.run(ensure(), deadline, f"creating data channel {options.label!r} on {self.named}")
-
-    def wait_connected(self, deadline: Deadline) -> None:
-        """Wait until the session is connected.
-
-        Raises:
-            WaitTimeout: The session did not connect in time.
-            SessionClosed: The session ended before it was connected.
-            RuntimeError: This would block the event loop.
-        """
-        with self._changed:
-            self._wait_for(lambda: self._state is not SessionState.CONNECTING, deadline)
-            if self._state is SessionState.CONNECTING:
-                raise self.not_connected_error(deadline.seconds)
-            if self._state is SessionState.CLOSED:
-                raise self.closed_error()
-
-    def wait_state(self, is_wanted: Callable[[SessionState], bool], deadline: Deadline) -> bool:
-        """Wait for a state; for the session's role.
-
-        Args:
-            is_wanted: Returns whether a state is the one that is waited for.
-            deadline: For the state.
-
-        Returns:
-            Whether the session has such a state.
-        """
-        with self._changed:
-            return wait_for(self._changed, lambda: is_wanted(self._state), deadline)
+        self._live.process.check()
+        self._live.close(timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -555,189 +392,80 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # A forked child leaves the block that it inherited too.
-        if self._owner.is_here:
+        if self._live.process.is_here:
             self.close()
 
+    def _make_channel(self, wire: WireChannel, options: ChannelOptions | None) -> LiveChannel:
+        live = self._live
+        channel = DataChannel(self, live.channels, wire, self._loop, self._callbacks, live.timeout, options)
+        return behind_channel(channel)
+
+
+class DataChannel(Channel):
+    """A data channel of a session. Every method may be called from any thread and from callbacks.
+
+    Iterating over it yields messages until the channel is closed.
+
+    Example:
+        channel = session.channel("commands")
+        channel.send("home")
+        print(channel.recv(timeout=2))
+
+        channel.message.connect(lambda channel, data: print(data))  # instead of recv()
+
+    Signals:
+        message(channel, data): A message arrived, str or bytes.
+        received(channel, message): A message arrived; a `ReceivedMessage`, which has the time at which it was sent. Both
+            signals are emitted for each message.
+        resumed(channel, unconfirmed): The session was resumed and the channel is open again; see `resumed`.
+        closed(channel): The channel is closed. This is the last signal.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        owner: ChannelOwner,
+        wire: WireChannel,
+        loop: LoopThread,
+        callbacks: Callbacks,
+        timeout: float,
+        options: ChannelOptions | None,
+    ) -> None:
+        self._session = session
+        super().__init__(owner, wire, loop, callbacks, timeout, options)
+
+    def __repr__(self) -> str:
+        return f"<DataChannel {self.label!r} {self.state} of session {self._session.id}>"
+
     @property
-    def named(self) -> str:
-        """The name of the session in errors and log lines."""
-        return f"session {self.id or '(requested)'} with peer {self.peer_id}"
-
-    def sent_at(self, told: float | None) -> float:
-        """When a message that has just arrived was sent, as Unix time by the peer's clock; for the session's channels.
-
-        Args:
-            told: The time that the peer says; None: it says none, and the time of arrival is taken.
-        """
-        if told is not None:
-            return told
-        offset = self.clock_offset
-        return time.time() + (0.0 if offset is None else offset.seconds)
-
-    def check_message_size(self, size: int) -> None:
-        """Raise `MessageTooLarge` if a message has more bytes than the other end accepts."""
-        limit = self.link.max_message_size
-        if limit is not None and size > limit:
-            raise MessageTooLarge(
-                f"a message of {size} bytes is too large for peer {self.peer_id}, which accepts up to {limit} bytes."
-                " Send it in parts."
-            )
-
-    def not_connected_error(self, seconds: float) -> WaitTimeout:
-        """The error of a session that did not connect in time."""
-        return WaitTimeout(f"starting {self.named}: not connected within {seconds:g} s ({self.link.progress})")
-
-    def closed_error(self, doing: str = "") -> SessionClosed:
-        """The error of a call that the end of the session made impossible."""
-        error = self._error or SessionClosed(f"{self.named} is closed")
-        return SessionClosed(f"{doing}: {error}" if doing else str(error), error.reason)
-
-    # What follows is called on the loop, by the link and by channels.
-
-    def announce_channel(self, channel: DataChannel) -> None:
-        """Tell waiting threads and receivers that a channel is open."""
-        with self._changed:
-            self._changed.notify_all()
-        self._callbacks.emit(self.channel_opened, self, channel=channel)
-
-    def forget_channel(self, channel: DataChannel) -> None:
-        """Remove a closed channel from the list."""
-        with self._changed:
-            if channel in self._channels:
-                self._channels.remove(channel)
-                if channel.has_unread_messages and not channel.is_given_out:
-                    self._unread_channels.append(channel)
-            self._changed.notify_all()
-
-    def _on_track_added(self, track: VideoReceiver | AudioReceiver) -> None:
-        self._callbacks.emit(self.track_added, self, track=track)
-
-    def _on_track_removed(self, track: VideoReceiver | AudioReceiver) -> None:
-        self._callbacks.emit(self.track_removed, self, track=track)
-
-    def adopt(self, channel: WireChannel, options: ChannelOptions | None = None) -> DataChannel:
-        """Add a data channel that either end created.
-
-        In a resumed session, a suspended channel goes on with a channel of the same label that the other end created.
-
-        Args:
-            channel: The channel on the wire.
-            options: Options with which this end created it; None: the other end created it.
-        """
-        for waiting in self.channels if options is None else ():
-            if waiting.is_suspended and waiting.label == channel.label:
-                waiting.resume(channel)
-                return waiting
-        adopted = DataChannel(self, channel, self._loop, self._callbacks, self._timeout, options)
-        with self._changed:
-            self._channels.append(adopted)
-        self.adopted(adopted)
-        return adopted
-
-    def look_at_unread(self) -> None:
-        """Close channels on which more unread bytes wait than the limits allow; on the loop."""
-        limits = self._limits
-        channels = [*self._unread_channels, *self._channels]
-        unread = {channel: channel.unread for channel in channels}
-        # Channels in a session that the peer started, on which nobody here receives.
-        unasked = [each for each in channels if self.is_asked_for_by_peer and not each.is_asked_for]
-        if self.channel_opened.receivers:
-            unasked = []
-        bounds = (
-            ("unasked_bytes", unasked, limits.unasked_bytes),
-            ("unread_bytes", channels, limits.unread_bytes),
-        )
-        for name, those, limit in bounds:
-            total = sum(unread[each] for each in those)
-            for channel in sorted(those, key=unread.__getitem__, reverse=True):
-                if limit is None or total <= limit:
-                    break
-                total -= unread[channel]
-                self.link.met.note(name)
-                self._drop_unread(channel, limit)
-
-    def _drop_unread(self, channel: DataChannel, limit: int) -> None:
-        if channel in self._unread_channels:
-            self._unread_channels.remove(channel)
-            return
-        channel.overflow(f"more than {limit} bytes had arrived that nobody received")
-
-    def break_off(self, error: SessionClosed) -> bool:
-        """Suspend the channels until there is another connection, if the session is resumed.
-
-        Args:
-            error: Why the connection ended.
-
-        Returns:
-            Whether the session is resumed. If not, the caller closes it.
-        """
-        if not self._state.is_open or not self.broken(self, error):
-            return False
-        for channel in self.channels:
-            channel.suspend(self.resends)
-        logger.info("%s: %s", self.named, error)
-        self.enter(SessionState.RESUMING)
-        return True
-
-    def go_on_with(self, successor: Session) -> None:
-        """Go on with the connection of another session, which was made for this.
-
-        Args:
-            successor: The other session, which is connected. What it has received is taken over.
-        """
-        self.id, self.peer_id = successor.id, successor.peer_id
-        self._met_before.update(self.link.met.counts)
-        self.link = successor.link
-        self.media.go_on_with(successor.media, self.named)
-        self.link.go_on_for(self)
-        self.enter(SessionState.CONNECTED)
-
-    def enter(self, state: SessionState, error: SessionClosed | None = None) -> None:
-        """Change the state, and tell waiting threads, receivers and the role."""
-        before = self._state
-        assert state in TRANSITIONS[before], f"{self.named}: {before} -> {state}"
-        with self._changed:
-            self._error = error
-            self._state = state
-            self._changed.notify_all()
-        logger.info("%s: %s", self.named, state if error is None else f"{state}: {error}")
-        if state is SessionState.INTERRUPTED:
-            self.interrupted(self)
-        if SessionState.INTERRUPTED in (before, state) and state in (SessionState.INTERRUPTED, SessionState.CONNECTED):
-            for channel in self.channels:
-                channel.drop_queued()
-        self._callbacks.emit(self.state_changed, self, state=state)
-        if state is SessionState.CLOSED:
-            self._callbacks.emit(self.closed, self, error=error)
-        if state is SessionState.CLOSED or before is SessionState.CONNECTING:
-            self.settled(self)
-
-    def _no_track(self, kind: str) -> TrackNotFound:
-        if self._state is SessionState.CONNECTING:
-            return TrackNotFound(f"{self.named} is not connected yet: its tracks are not known")
-        tracks = [
-            *(f"video {video.name!r}" for video in self.media.videos),
-            *(f"audio {audio.name!r}" for audio in self.media.audios),
-        ]
-        refused = self.link.refused.get(kind, [])
-        because = f" ({'; '.join(refused)})" if refused else ""
-        return TrackNotFound(
-            f"{self.named}: the peer sends no such {kind}{because}; its tracks: {', '.join(tracks) or 'none'}"
-        )
-
-    def _deadline(self, timeout: float | None) -> Deadline:
-        return Deadline(self._timeout if timeout is None else timeout)
-
-    def _wait_for(self, predicate: Callable[[], bool], deadline: Deadline) -> None:
-        if self._loop.is_current and not predicate():
-            raise RuntimeError(f"{self.named}: a blocking call on the event loop thread would wait for itself forever")
-        wait_for(self._changed, predicate, deadline)
+    def session(self) -> Session:
+        """The session that the channel belongs to."""
+        return self._session
 
 
-def _chosen(receivers: NamedTracks[Receiver], wanted: str | bool | Iterable[str], most: int | None) -> list[Receiver]:
-    """The tracks with the wanted names; for True, all up to the maximum `most`; for False, no tracks."""
+def behind_session(session: Session) -> LiveSession:
+    """What is behind a session that users hold."""
+    return session._live
+
+
+def session_of(live: LiveSession) -> Session:
+    """The session that users hold."""
+    assert isinstance(live.face, Session)
+    return live.face
+
+
+def channel_of(live: LiveChannel) -> DataChannel:
+    """The data channel that users hold."""
+    assert isinstance(live.face, DataChannel)
+    return live.face
+
+
+def _chosen(
+    receivers: NamedTracks[Receiver], wanted: str | bool | Iterable[str], maximum: int | None
+) -> list[Receiver]:
+    """The tracks with the wanted names; for True, all up to the maximum; for False, no tracks."""
     if isinstance(wanted, bool):
-        return list(receivers[:most]) if wanted else []
+        return list(receivers[:maximum]) if wanted else []
     names = [wanted] if isinstance(wanted, str) else dict.fromkeys(wanted)
     return [receivers[name] for name in names]
 

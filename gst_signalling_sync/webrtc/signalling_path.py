@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..errors import ConnectionLost, SessionClosed
 from ..protocol.control import ControlMessage, InBandCandidate, InBandDescription
@@ -13,9 +12,7 @@ from ..protocol.messages import SdpType
 from ..signalling import SignallingClient
 from .control_channel import ControlChannel
 from .engine.peer_connection import PeerConnection
-
-if TYPE_CHECKING:
-    from .session import Session
+from .session_status import SessionStatus
 
 __all__ = ["SignallingPath"]
 
@@ -35,7 +32,7 @@ class SignallingPath:
         control: The control channel; None: it was not created yet.
     """
 
-    def __init__(self, session: Session, signalling: SignallingClient) -> None:
+    def __init__(self, session: SessionStatus, signalling: SignallingClient) -> None:
         self.session = session
         self._signalling = signalling
         self.is_relayed = True
@@ -46,11 +43,22 @@ class SignallingPath:
         self._signalling = signalling
         self.is_relayed = True
 
+    def end_session(self, reason: str | None) -> None:
+        """Have the server end the session; returns at once.
+
+        Args:
+            reason: What the other end is told; None: it is told no reason.
+
+        Raises:
+            ConnectionLost: There is no connection to the server.
+        """
+        self._signalling.end_session(self.session.id, reason)
+
     def tell_end(self) -> None:
         """Have the server end the session, if it knows it; returns at once."""
         if self.is_relayed:
             with contextlib.suppress(ConnectionLost):
-                self._signalling.end_session(self.session.id)
+                self.end_session(None)
 
     def open_control(
         self,

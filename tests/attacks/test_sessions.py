@@ -36,6 +36,7 @@ from gst_signalling_sync.webrtc.engine import ice
 from gst_signalling_sync.webrtc.engine.addresses import LocalAddress
 from gst_signalling_sync.webrtc.engine.ice import IceConnection, IceSettings
 from gst_signalling_sync.webrtc.peer_channels import PeerChannels
+from gst_signalling_sync.webrtc.session import behind_session
 
 from ..helpers.waiting import Heard, wait_until
 
@@ -142,7 +143,7 @@ def test_empty_messages_fill_the_queue_too(embedded_server: SignallingServer) ->
             channel = session.create_channel("data of its own")
             # The loop sends nothing meanwhile.
             is_over = threading.Event()
-            session.link.call(is_over.wait, 60.0)
+            behind_session(session).link.call(is_over.wait, 60.0)
 
             with pytest.raises(WaitTimeout):
                 repeat(20_000, lambda: channel.send("", timeout=0))
@@ -198,7 +199,7 @@ def test_descriptions_that_follow_each_other_wait_and_the_session_goes_on(
         with connect(embedded_server.uri, name="robot") as session:
             wait_until(lambda: producer.sessions, "the producer has it")
             for _ in range(100):
-                producer.sessions[0].link.on_description("offer", "v=0\r\n" * 1000)  # type: ignore[arg-type]
+                behind_session(producer.sessions[0]).link.server.on_description("offer", "v=0\r\n" * 1000)  # type: ignore[arg-type]
             channel = session.channel("data")
             channel.send("still there")
 
@@ -255,7 +256,9 @@ def test_candidates_without_end_are_one_line_and_a_count(
 ) -> None:
     with producer_with(embedded_server), connect(embedded_server.uri, name="robot") as session:
         for number in range(1000):
-            session.link.on_candidate(f"candidate:1 1 udp 1 192.0.2.{number % 250} {1000 + number} typ host", 0)
+            behind_session(session).link.server.on_candidate(
+                f"candidate:1 1 udp 1 192.0.2.{number % 250} {1000 + number} typ host", 0
+            )
         wait_until(lambda: "dropped a candidate" in caplog.text, "they are dropped")
 
     assert sum("dropped a candidate: the peer" in line for line in caplog.messages) == 1

@@ -23,6 +23,7 @@ from gst_signalling_sync import (
 )
 from gst_signalling_sync.protocol.messages import SdpType
 from gst_signalling_sync.signalling import SignallingClient
+from gst_signalling_sync.webrtc.channel import behind_channel
 
 from ..helpers.waiting import Heard, wait_until
 
@@ -124,10 +125,10 @@ def test_session_without_room_is_named_and_the_others_get_it(
     channel: BroadcastChannel, sessions: list[Session]
 ) -> None:
     full = channel.channels[0]
-    full._outgoing_bytes += 2**21
+    behind_channel(full).sending.outbox.size += 2**21
     with pytest.raises(WaitTimeout, match=f"1 of 3 sessions .*{full.session.id}"):
         channel.send("hello", timeout=0)
-    full._outgoing_bytes -= 2**21
+    behind_channel(full).sending.outbox.size -= 2**21
     others = [session for session in sessions if session.id != full.session.id]
     assert [session.channel("data").recv() for session in others] == ["hello", "hello"]
 

@@ -20,6 +20,7 @@ from gst_signalling_sync.protocol.messages import SdpType
 from gst_signalling_sync.webrtc.control_channel import ControlChannel
 from gst_signalling_sync.webrtc.engine.data import ChannelObserver, ChannelState, SentMessage
 from gst_signalling_sync.webrtc.message import Message
+from gst_signalling_sync.webrtc.session import behind_session
 
 from ..helpers.waiting import Heard
 
@@ -152,7 +153,7 @@ def test_both_ends_get_the_reason_whatever_the_server_speaks(signalling_uri: str
         session = consumer.start_session(name="robot")
         closed = Heard(session.closed)
         robots = started.next()["session"]
-        robots.link.abandon(SessionClosed("the robot has its reasons", reason), "it has its reasons")
+        behind_session(robots).link.abandon(SessionClosed("the robot has its reasons", reason), "it has its reasons")
 
         ours, theirs = closed.next()["error"], ended.next()["error"]
     assert (ours.reason, theirs.reason) == (reason, reason)

@@ -22,7 +22,7 @@ from gst_signalling_sync import (
     WaitTimeout,
     connect,
 )
-from gst_signalling_sync.webrtc.channel import SEND_LIMIT
+from gst_signalling_sync.webrtc.outbox import MAX_BYTES
 
 from ..helpers.waiting import Heard, wait_until
 
@@ -122,7 +122,7 @@ def test_both_reliability_limits_at_once_are_refused(ends: Ends) -> None:
 
 @pytest.mark.parametrize("value", [-1, 65536, 1.5])
 def test_reliability_limit_out_of_range(ends: Ends, value: int) -> None:
-    with pytest.raises(ValueError, match="from 0 to 65535"):
+    with pytest.raises(ValueError, match="from 0 to 65535, not"):
         ends[0].create_channel("data", max_retransmits=value)
 
 
@@ -361,14 +361,14 @@ def test_send_blocks_at_the_limit_and_loses_nothing(channels: Channels) -> None:
     message = bytes(65536)
     sent = 0
     try:
-        while sender.buffered_amount <= SEND_LIMIT:
+        while sender.buffered_amount <= MAX_BYTES:
             sender.send(message, timeout=0.2)
             sent += 1
         with pytest.raises(WaitTimeout, match="was not sent"):
             sender.send(message, timeout=0.2)
     finally:
         released.set()
-    assert sent == SEND_LIMIT // len(message) + 1
+    assert sent == MAX_BYTES // len(message) + 1
     for _ in range(sent):
         assert receiver.recv() == message
     with pytest.raises(WaitTimeout):

@@ -35,6 +35,7 @@ from ..engine.pairs import connected_pair
 from ..figures import Figures
 from ..helpers.media import number_in, numbered_frame
 from ..helpers.waiting import Heard, wait_until
+from .statistics import count_of
 
 seconds = st.floats(0, 4e9)
 
@@ -198,7 +199,7 @@ def test_receivers_are_told(signalling_uri: str) -> None:
 
         assert plain.next()["data"] == "text"
         message = timed.next()["message"]
-        assert (message.data, theirs.stats()["messagesReceived"]) == ("text", 1)
+        assert (message.data, count_of(theirs, "messagesReceived")) == ("text", 1)
         assert message.sent_at == pytest.approx(time.time(), abs=0.5)
         with pytest.raises(WaitTimeout):
             theirs.recv(timeout=0)
@@ -207,7 +208,7 @@ def test_receivers_are_told(signalling_uri: str) -> None:
 def test_receiver_of_times_takes_messages_from_recv_until_it_is_disconnected(signalling_uri: str) -> None:
     with session_of(signalling_uri, dated=True) as (state, theirs):
         state.send("before")
-        wait_until(lambda: theirs.stats()["messagesReceived"], "it has arrived")
+        wait_until(lambda: count_of(theirs, "messagesReceived"), "it has arrived")
         heard = Heard(theirs.received)
         assert heard.next()["message"].data == "before"
         theirs.received.disconnect(heard.on_signal)

@@ -26,6 +26,7 @@ from gst_signalling_sync.webrtc.message_age import MessageAges
 from ..engine.pairs import connected_pair
 from ..helpers.processes import exit_of, start_script
 from ..helpers.waiting import Heard, wait_until
+from .statistics import count_of
 
 MAX_AGE = 0.3
 FROZEN_SECONDS = 6.0
@@ -163,7 +164,7 @@ def test_age_is_known_at_both_ends(embedded_server: SignallingServer) -> None:
 def test_lifetime_of_the_w3c_lets_what_has_arrived_wait(embedded_server: SignallingServer) -> None:
     with session_of(embedded_server, max_packet_life_time=50) as (ours, theirs, _):
         ours.send("hello")
-        wait_until(lambda: theirs.stats()["messagesReceived"], "it has arrived")
+        wait_until(lambda: count_of(theirs, "messagesReceived"), "it has arrived")
         threading.Event().wait(0.1)
         assert theirs.recv() == "hello"
         assert (theirs.max_age, theirs.expired) == (None, 0)
@@ -172,7 +173,7 @@ def test_lifetime_of_the_w3c_lets_what_has_arrived_wait(embedded_server: Signall
 def test_message_that_recv_is_late_for_is_dropped(embedded_server: SignallingServer) -> None:
     with session_of(embedded_server, max_age=0.05) as (ours, theirs, _):
         ours.send("hello")
-        wait_until(lambda: theirs.stats()["messagesReceived"], "it has arrived")
+        wait_until(lambda: count_of(theirs, "messagesReceived"), "it has arrived")
         threading.Event().wait(0.1)
         with pytest.raises(WaitTimeout):
             theirs.recv(timeout=0)
@@ -281,7 +282,7 @@ def test_peer_that_was_frozen_is_given_nothing_older(embedded_server: Signalling
 def replay(peer: Frozen, channel: DataChannel) -> None:
     send_states(channel, 1.0)
     # A freeze between the check of a message's age and the receiver's first line is like one in the receiver itself.
-    wait_until(lambda: len(peer.ages) == channel.stats()["messagesSent"], "all messages are told")
+    wait_until(lambda: len(peer.ages) == count_of(channel, "messagesSent"), "all messages are told")
     peer.freeze()
     send_states(channel, FROZEN_SECONDS)
     woken = time.monotonic()

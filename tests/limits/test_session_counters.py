@@ -21,6 +21,7 @@ from gst_signalling_sync import (
     connect,
 )
 from gst_signalling_sync.echo import ECHO_PROTOCOL
+from gst_signalling_sync.webrtc.session import behind_session
 
 from ..helpers.hostile import Conversation, signalling_server
 from ..helpers.raw_peer import RawPeer
@@ -83,7 +84,7 @@ class Strangers(contextlib.ExitStack):
         self.session()
         wait_until(lambda: self.robot.sessions, "the robot has the session")
         for _ in range(2):
-            self.robot.sessions[0].link.on_description("offer", "v=0\r\n")  # type: ignore[arg-type]
+            behind_session(self.robot.sessions[0]).link.server.on_description("offer", "v=0\r\n")  # type: ignore[arg-type]
 
     def ask_until_callbacks_wait(self) -> None:
         """Ask for sessions while the robot's receiver is still called for the first one."""

@@ -131,7 +131,9 @@ def test_times_are_told_where_the_consumer_makes_the_offer(
 def _untold(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have neither end offer the extension."""
     forms = [form for codec in CODECS.values() for form in codec.forms]
-    monkeypatch.setattr("gst_signalling_sync.webrtc.link.CAPABILITIES", Capabilities(forms, {"audio": {}, "video": {}}))
+    monkeypatch.setattr(
+        "gst_signalling_sync.webrtc.session_connection.CAPABILITIES", Capabilities(forms, {"audio": {}, "video": {}})
+    )
 
 
 @pytest.mark.usefixtures("_untold")

@@ -12,6 +12,7 @@ from gst_signalling_sync import Consumer, Producer, Session, SessionClosed, Sign
 from gst_signalling_sync.webrtc.media.track_choice import TrackChoice
 from gst_signalling_sync.webrtc.media.track_names import given_name
 from gst_signalling_sync.webrtc.sections import Section
+from gst_signalling_sync.webrtc.session import behind_session
 
 from ..helpers.filming import filming, humming
 from ..helpers.media import frequency_of
@@ -123,7 +124,7 @@ def test_a_resumed_session_goes_on_with_the_tracks_of_the_same_names(uri: str) -
         for name in reversed(SIZES):
             stack.enter_context(filming(producer.add_video(name=name), SIZES[name]))
         stack.enter_context(producer)
-        session.link.abandon(SessionClosed("the network is gone", "lost"))
+        behind_session(session).link.abandon(SessionClosed("the network is gone", "lost"))
         wait_until(lambda: session.state == "connected" and session.peer_id != first, "it goes on", SECONDS)
 
         came = wrist.frames_received

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from gst_signalling_sync import SignallingServer, TrackNotFound, connect
-from gst_signalling_sync.webrtc import link
+from gst_signalling_sync.webrtc import session_connection
 from gst_signalling_sync.webrtc.engine.capabilities import Capabilities
 from gst_signalling_sync.webrtc.media.codecs import CAPABILITIES, CODECS
 
@@ -41,7 +41,7 @@ def test_browser_that_sends_a_codec_that_is_not_taken_is_heard(
     embedded_server: SignallingServer, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # This library has every codec that Chromium has.
-    monkeypatch.setattr(link, "CAPABILITIES", without("VP9"))
+    monkeypatch.setattr(session_connection, "CAPABILITIES", without("VP9"))
     with browser.producer(embedded_server.uri, "page", BrowserMedia(codec="VP9", frequency=550)) as page:
         page.wait_for("registered")
         with connect(embedded_server.uri, name="page", timeout=SECONDS) as session:

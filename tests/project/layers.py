@@ -1,12 +1,12 @@
-"""The layers of the package from top to bottom, and which layer imports which."""
+"""The layers of the package from top to bottom, which layer imports which, and which modules of one package import which."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
-__all__ = ["LAYERS", "layer_of", "layers_of_imports"]
+__all__ = ["LAYERS", "imports_within", "layer_of", "layers_of_imports"]
 
 PACKAGE = Path(__file__).parents[2] / "gst_signalling_sync"
 
@@ -74,6 +74,30 @@ def imports_of(path: Path) -> Iterator[str]:
             case ast.ImportFrom(level=level, module=module, names=names) if level:
                 base = [*package[: len(package) - level + 1], *([module] if module else [])]
                 yield from [".".join(base)] if base else [alias.name for alias in names]
+
+
+def imports_within(package: str) -> dict[str, set[str]]:
+    """The modules of a package that each of its modules imports, those for types alone too; all by their names within it."""
+    root = PACKAGE / package
+    paths = {_name_within(root, path): path for path in sorted(root.rglob("*.py"))}
+    return {name: set(_imported(root, path, paths)) - {name} for name, path in paths.items()}
+
+
+def _name_within(root: Path, path: Path) -> str:
+    inner = path.relative_to(root).with_suffix("")
+    return ".".join(inner.parts[:-1] if inner.name == "__init__" else inner.parts)
+
+
+def _imported(root: Path, path: Path, modules: Container[str]) -> Iterator[str]:
+    package = path.relative_to(root).parent.parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        # Imports from above the package have more dots than it has folders.
+        if not isinstance(node, ast.ImportFrom) or not 0 < node.level <= len(package) + 1:
+            continue
+        base = [*package[: len(package) - node.level + 1], *([node.module] if node.module else [])]
+        for alias in node.names:
+            inner = ".".join([*base, alias.name])
+            yield inner if inner in modules else ".".join(base)
 
 
 def layers_of_imports() -> dict[tuple[str, str], list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import aiortc
 import pytest
 
 from ..helpers.private_names import private_names
+from .layers import imports_within
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "gst_signalling_sync"
@@ -125,6 +127,15 @@ def test_threads_know_nothing_of_the_project(path: Path) -> None:
     threads = f"{PACKAGE.name}.threads"
     for module, name in own_imports(path):
         assert module == threads or module.startswith(f"{threads}."), f"{module}.{name} is of the project"
+
+
+def test_modules_of_webrtc_do_not_import_each_other_in_a_circle() -> None:
+    imported = imports_within("webrtc")
+    assert {"live_session", "channel"} <= imported["session"], "imports are found"
+    try:
+        TopologicalSorter(imported).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle, in which each is imported by the next: {', '.join(error.args[1])}")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ import pytest
 from gst_signalling_sync import ChannelClosed, Consumer, DataChannel, Producer, Session, SignallingServer
 from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
+from gst_signalling_sync.webrtc.channel import behind_channel
+from gst_signalling_sync.webrtc.session import behind_session
 
 CANDIDATE = re.compile(r"^a=candidate:\S+ 1 udp \d+ (\d+\.\d+\.\d+\.\d+) (\d+) ", re.MULTILINE)
 
@@ -73,9 +75,9 @@ def test_message_without_an_end_costs_its_sender_the_channel(embedded_server: Si
 
             def send() -> None:
                 # This bypasses our own check of the size that the other end accepts.
-                endless._wire.transmit([bytes(4 * 2**20)])
+                behind_channel(endless).wire.transmit([bytes(4 * 2**20)])
 
-            theirs._loop.call(send)
+            behind_session(theirs).link.call(send)
 
             with pytest.raises(ChannelClosed):
                 heard.recv(timeout=30)
