@@ -50,6 +50,21 @@ def test_reset_waits_for_the_last_of_several_channels() -> None:
     assert resets.seconds_until(closing, [], 10.1) == pytest.approx(HANDING_ON_SECONDS - 0.1)
 
 
+def test_channel_whose_last_message_is_given_up_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with connected_pair(ChannelOptions("data", max_retransmits=0)) as pair:
+            (path,) = pair.offerer.paths
+            with monkeypatch.context() as link:
+                link.setattr(path, "send_now", lambda data: None)
+                pair.sending.wire.transmit([b"lost"])
+            pair.sending.wire.close()
+
+            await asyncio.wait_for(pair.sending.closed.wait(), SECONDS)
+            assert pair.sending.wire.expired == 1
+
+    asyncio.run(main())
+
+
 def test_channel_of_a_foreign_peer_is_closed_after_it_had_time_to_hand_its_messages_on() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()

@@ -13,7 +13,7 @@ OURS, THEIRS = 100, 200
 """The first numbers of requests."""
 
 RESET_OUTGOING, RESPONSE, ADD_OUTGOING, RESET_TSNS = 13, 16, 17, 15
-PERFORMED, DENIED, BAD_NUMBER, IN_PROGRESS = 1, 2, 5, 6
+PERFORMED, DENIED, ALREADY_IN_PROGRESS, BAD_NUMBER, IN_PROGRESS = 1, 2, 4, 5, 6
 
 
 def reconfiguration() -> Reconfiguration:
@@ -58,7 +58,7 @@ def test_streams_are_reset_by_one_request() -> None:
     ours.want([1])
     ours.want([3, 1])
 
-    chunk = ours.take_request(50, never, 0.0)
+    chunk = ours.take_request(50, 50, never, 0.0)
 
     assert chunk is not None
     assert streams_of(chunk) == [1, 3]
@@ -69,7 +69,20 @@ def test_stream_with_waiting_messages_is_reset_later() -> None:
     ours = reconfiguration()
     ours.want([1, 3])
 
-    chunk = ours.take_request(50, lambda stream: stream == 3, 0.0)
+    chunk = ours.take_request(50, 50, lambda stream: stream == 3, 0.0)
+
+    assert chunk is not None
+    assert streams_of(chunk) == [1]
+    assert ours.wanted == [3]
+
+
+def test_request_waits_until_the_peer_has_what_precedes_the_reset() -> None:
+    ours = reconfiguration()
+    ours.want([1])
+    assert ours.take_request(50, 49, never, 0.0) is None
+    ours.want([3])
+
+    chunk = ours.take_request(60, 50, never, 0.0)
 
     assert chunk is not None
     assert streams_of(chunk) == [1]
@@ -79,13 +92,13 @@ def test_stream_with_waiting_messages_is_reset_later() -> None:
 def test_one_request_is_outstanding_at_a_time() -> None:
     ours = reconfiguration()
     ours.want([1])
-    ours.take_request(50, never, 0.0)
+    ours.take_request(50, 50, never, 0.0)
     ours.want([3])
 
-    assert ours.take_request(50, never, 0.0) is None
+    assert ours.take_request(50, 50, never, 0.0) is None
     assert list(ours.on_chunk(response(OURS, PERFORMED), 0)) == [OutgoingReset((1,), True)]
 
-    following = ours.take_request(50, never, 0.0)
+    following = ours.take_request(50, 50, never, 0.0)
     assert following is not None
     assert streams_of(following) == [3]
 
@@ -93,20 +106,20 @@ def test_one_request_is_outstanding_at_a_time() -> None:
 def test_request_without_an_answer_is_repeated_unchanged() -> None:
     ours = reconfiguration()
     ours.want([1])
-    first = ours.take_request(50, never, 0.0)
+    first = ours.take_request(50, 50, never, 0.0)
     assert ours.resend_at == 0.5
 
     ours.on_time(0.5)
 
     assert ours.is_due
-    assert ours.take_request(60, never, 0.5) == first
+    assert ours.take_request(60, 60, never, 0.5) == first
     assert ours.timeouts == 1
 
 
 def test_request_in_progress_is_asked_for_again() -> None:
     ours = reconfiguration()
     ours.want([1])
-    ours.take_request(50, never, 0.0)
+    ours.take_request(50, 50, never, 0.0)
 
     assert list(ours.on_chunk(response(OURS, IN_PROGRESS), 0)) == []
     assert ours.resend_at is not None
@@ -115,7 +128,7 @@ def test_request_in_progress_is_asked_for_again() -> None:
 def test_denied_request_is_not_performed() -> None:
     ours = reconfiguration()
     ours.want([1])
-    ours.take_request(50, never, 0.0)
+    ours.take_request(50, 50, never, 0.0)
 
     assert list(ours.on_chunk(response(OURS, DENIED), 0)) == [OutgoingReset((1,), False)]
 
@@ -123,7 +136,7 @@ def test_denied_request_is_not_performed() -> None:
 def test_answer_to_another_request_is_ignored() -> None:
     ours = reconfiguration()
     ours.want([1])
-    ours.take_request(50, never, 0.0)
+    ours.take_request(50, 50, never, 0.0)
 
     assert list(ours.on_chunk(response(OURS + 1, PERFORMED), 0)) == []
 
@@ -154,6 +167,26 @@ def test_request_that_waits_is_in_progress_until_it_is_performed() -> None:
     assert ours.deferred is told
     assert result_of(ours.perform(told)) == PERFORMED
     assert ours.deferred is None
+
+
+def test_waiting_request_may_be_repeated_with_another_number() -> None:
+    ours = reconfiguration()
+    (told,) = ours.on_chunk(request(THEIRS, 33, 2), 30)
+    assert isinstance(told, ResetRequest)
+    ours.defer(told)
+
+    assert list(ours.on_chunk(request(THEIRS + 1, 33, 2), 30)) == [ResetRequest(THEIRS + 1, 33, (2,))]
+
+
+def test_request_for_other_streams_is_refused_while_one_waits() -> None:
+    ours = reconfiguration()
+    (told,) = ours.on_chunk(request(THEIRS, 33, 2), 30)
+    assert isinstance(told, ResetRequest)
+    ours.defer(told)
+
+    (answer,) = ours.on_chunk(request(THEIRS + 1, 33, 4), 30)
+
+    assert result_of(answer) == ALREADY_IN_PROGRESS
 
 
 def test_request_out_of_sequence_is_refused() -> None:

@@ -221,6 +221,9 @@ class AssociationTransport(IncomingMessages, ChannelStreams):
                     self._count_expired(channel_of(message))
                     if message.offset < len(message.data):
                         uncount_buffered(message)
+                # A reset may have waited for one of them, whose acknowledgement does not come.
+                if self._closing:
+                    self._reset_streams()
             case Established():
                 self._on_established()
             case IncomingReset():

@@ -166,7 +166,7 @@ class IceConnection(ConsentChecks, ConnectivityChecks):
         """
         pair = self._nominated.get(COMPONENT)
         if pair is None:
-            raise ConnectionError("cannot send a packet: ICE must be connected first")
+            raise ConnectionError("cannot send a packet: ICE is not connected")
         self.bytes_out += len(data)
         pair.protocol.transport.sendto(data, pair.remote_addr)
 
@@ -182,7 +182,7 @@ class IceConnection(ConsentChecks, ConnectivityChecks):
         """
         pair = self._nominated.get(COMPONENT)
         if pair is None:
-            raise ConnectionError("cannot send packets: ICE must be connected first")
+            raise ConnectionError("cannot send packets: ICE is not connected")
         self.bytes_out += len(data)
         transport = pair.protocol.transport
         if isinstance(transport, DatagramSocket):

@@ -10,6 +10,7 @@ from typing import Any, Final
 from ..bwe.arrival_recorder import ArrivalRecorder
 from .codecs import RTCRtpReceiveParameters
 from .eager import run_eagerly
+from .rtp import TRANSPORT_LAYER_FEEDBACK, TRANSPORT_WIDE
 
 __all__ = ["TransportArrivals"]
 
@@ -17,8 +18,6 @@ _INTERVAL_SECONDS: Final = 0.05
 """Seconds between two messages while packets arrive. Senders that estimate by delay expect 50 to 250 ms. The messages take some
 15 kbit/s."""
 
-_TRANSPORT_LAYER_FEEDBACK: Final = 205
-_FORMAT: Final = 15
 _VERSION: Final = 2 << 6
 
 
@@ -76,7 +75,7 @@ class TransportArrivals:
         self._alarm = None
         for message in self._recorder.messages():
             body = struct.pack("!LL", self._ssrc, self._media_ssrc) + message.pack()
-            head = struct.pack("!BBH", _VERSION | _FORMAT, _TRANSPORT_LAYER_FEEDBACK, len(body) // 4)
+            head = struct.pack("!BBH", _VERSION | TRANSPORT_WIDE, TRANSPORT_LAYER_FEEDBACK, len(body) // 4)
             task = run_eagerly(self._send_message(head + body))
             if task is not None:
                 self._tasks.add(task)

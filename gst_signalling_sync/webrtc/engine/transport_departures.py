@@ -16,6 +16,7 @@ from ..bwe.repair_rate import RepairRate
 from ..bwe.transport_feedback import TransportFeedback
 from .codecs import RTCRtpSendParameters
 from .header_extensions import TRANSPORT_SEQUENCE_NUMBER
+from .rtp import TRANSPORT_LAYER_FEEDBACK, TRANSPORT_WIDE
 
 __all__ = ["Departing", "TransportDepartures", "split_feedback"]
 
@@ -37,8 +38,6 @@ _HEADROOM: Final = 1.3
 _PATIENCE_SECONDS: Final = 2.0
 """Seconds after which a peer that negotiated feedback and sent none counts as a peer without feedback."""
 
-_TRANSPORT_LAYER_FEEDBACK: Final = 205
-_FORMAT: Final = 15
 _RTCP_HEADER_BYTES: Final = 4
 _SSRC_BYTES: Final = 8
 
@@ -201,7 +200,7 @@ def split_feedback(data: bytes) -> tuple[bytes, list[bytes]]:
     while position + _RTCP_HEADER_BYTES <= len(data):
         first, kind, words = struct.unpack_from("!BBH", data, position)
         end = position + _RTCP_HEADER_BYTES + 4 * words
-        if kind == _TRANSPORT_LAYER_FEEDBACK and first & 0x1F == _FORMAT and end <= len(data):
+        if kind == TRANSPORT_LAYER_FEEDBACK and first & 0x1F == TRANSPORT_WIDE and end <= len(data):
             feedback.append(data[position + _RTCP_HEADER_BYTES + _SSRC_BYTES : end])
         else:
             rest.append(data[position:end])

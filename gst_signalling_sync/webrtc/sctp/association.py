@@ -282,7 +282,10 @@ class Association(ControlBlock):
 
     def _add_reset_request(self, now: float) -> None:
         if self.state is State.ESTABLISHED:
-            request = self.reconfiguration.take_request(self.sending.last_tsn, self.sending.queue.waits, now)
+            sending = self.sending
+            request = self.reconfiguration.take_request(
+                sending.last_tsn, sending.cumulative_tsn, sending.queue.waits, now
+            )
             if request is not None:
                 self.control.append(request)
 

@@ -48,6 +48,18 @@ class ResetRequest(NamedTuple):
     """The streams; empty: all streams."""
 
 
+class _Chosen(NamedTuple):
+    """The streams that the next request of this end is for.
+
+    Attributes:
+        last_tsn: The last TSN before their reset.
+        streams: The streams.
+    """
+
+    last_tsn: int
+    streams: tuple[int, ...]
+
+
 class _Pending(NamedTuple):
     """A request of this end without an answer."""
 
@@ -72,6 +84,7 @@ class Reconfiguration:
         self.wanted: list[int] = []
         """Outgoing streams to reset for which no request was sent yet."""
 
+        self._chosen: _Chosen | None = None
         self._pending: _Pending | None = None
         self.is_due = False
         """Whether the outstanding request has to be repeated."""
@@ -92,11 +105,18 @@ class Reconfiguration:
         """Request a reset of outgoing streams."""
         self.wanted += [stream for stream in streams if stream not in self.wanted]
 
-    def take_request(self, last_tsn: int, waits: Callable[[int], bool], now: float) -> bytes | None:
+    def take_request(
+        self, last_tsn: int, cumulative_tsn: int, waits: Callable[[int], bool], now: float
+    ) -> bytes | None:
         """Take the request to send now.
+
+        A request is sent once the peer has all chunks before the reset, so that it need not answer "In progress". This is for
+        dcsctp, whose versions of some years repeat that answer forever when the request is repeated as in RFC 6525 section
+        5.2.7.
 
         Args:
             last_tsn: The last TSN that was sent.
+            cumulative_tsn: The peer's cumulative TSN.
             waits: Returns whether a stream has queued messages, which must precede its reset.
             now: The time, in seconds.
 
@@ -104,20 +124,29 @@ class Reconfiguration:
             The chunk; None: there is nothing to send.
         """
         if self._pending is None:
-            ready = tuple(stream for stream in self.wanted if not waits(stream))[:_MAX_STREAMS]
-            if not ready:
+            if self._chosen is None:
+                ready = tuple(stream for stream in self.wanted if not waits(stream))[:_MAX_STREAMS]
+                if not ready:
+                    return None
+                self._chosen = _Chosen(last_tsn, ready)
+            if cumulative_tsn < self._chosen.last_tsn:
                 return None
-            self.wanted = [stream for stream in self.wanted if stream not in ready]
-            numbers = _OUTGOING_REQUEST.pack(self._next_number, (self._expected - 1) & TSN_MASK, last_tsn & TSN_MASK)
-            wire = chunk(RE_CONFIG, 0, parameter(_RESET_OUTGOING, numbers + struct.pack(f"!{len(ready)}H", *ready)))
-            self._pending = _Pending(self._next_number, ready, wire)
-            self._next_number = (self._next_number + 1) & TSN_MASK
+            chosen, self._chosen = self._chosen, None
+            self._pending = self._request(chosen)
+            self.wanted = [stream for stream in self.wanted if stream not in chosen.streams]
             self.timeouts = 0
         elif not self.is_due:
             return None
         self.is_due = False
         self.resend_at = now + self._round_trips.backed_off(self.timeouts)
         return self._pending.wire
+
+    def _request(self, chosen: _Chosen) -> _Pending:
+        number, streams = self._next_number, chosen.streams
+        self._next_number = (number + 1) & TSN_MASK
+        numbers = _OUTGOING_REQUEST.pack(number, (self._expected - 1) & TSN_MASK, chosen.last_tsn & TSN_MASK)
+        content = numbers + struct.pack(f"!{len(streams)}H", *streams)
+        return _Pending(number, streams, chunk(RE_CONFIG, 0, parameter(_RESET_OUTGOING, content)))
 
     def on_time(self, now: float) -> None:
         """Have the request repeated if its answer is overdue."""
@@ -173,16 +202,16 @@ class Reconfiguration:
             yield _response(number, self._last_result)
         elif number != self._expected:
             yield _response(number, _BAD_SEQUENCE_NUMBER)
+        elif kind == _RESET_OUTGOING:
+            request = _parse_reset(number, content, cumulative_tsn)
+            # dcsctp gives a request another number when it repeats it because of the answer "In progress".
+            if self.deferred is not None and request.streams != self.deferred.streams:
+                yield _response(number, _ALREADY_IN_PROGRESS)
+                return
+            self._expect_next()
+            yield request
         elif self.deferred is not None:
             yield _response(number, _ALREADY_IN_PROGRESS)
-        elif kind == _RESET_OUTGOING:
-            if len(content) < _OUTGOING_REQUEST.size:
-                raise _too_short("a reset of streams", _OUTGOING_REQUEST.size, content)
-            self._expect_next()
-            last_tsn = _OUTGOING_REQUEST.unpack_from(content)[2]
-            count = (len(content) - _OUTGOING_REQUEST.size) // 2
-            streams = struct.unpack_from(f"!{count}H", content, _OUTGOING_REQUEST.size)
-            yield ResetRequest(number, nearest_tsn(last_tsn, cumulative_tsn), streams)
         else:
             self._expect_next()
             # All possible streams are open from the beginning. Data channels need no other request.
@@ -215,6 +244,15 @@ class Reconfiguration:
 
 def _response(number: int, result: int) -> bytes:
     return chunk(RE_CONFIG, 0, parameter(_RESPONSE, _TWO_NUMBERS.pack(number, result)))
+
+
+def _parse_reset(number: int, content: bytes, cumulative_tsn: int) -> ResetRequest:
+    if len(content) < _OUTGOING_REQUEST.size:
+        raise _too_short("a reset of streams", _OUTGOING_REQUEST.size, content)
+    last_tsn = _OUTGOING_REQUEST.unpack_from(content)[2]
+    count = (len(content) - _OUTGOING_REQUEST.size) // 2
+    streams = struct.unpack_from(f"!{count}H", content, _OUTGOING_REQUEST.size)
+    return ResetRequest(number, nearest_tsn(last_tsn, cumulative_tsn), streams)
 
 
 def _too_short(what: str, minimum: int, content: bytes) -> MalformedPacket:

@@ -85,6 +85,11 @@ class Sending:
         return self._outstanding.next_tsn - 1
 
     @property
+    def cumulative_tsn(self) -> int:
+        """The peer's cumulative TSN."""
+        return self._outstanding.cumulative
+
+    @property
     def is_acknowledged(self) -> bool:
         """Whether the peer has acknowledged all messages, and knows of all abandoned ones."""
         return not (self.queue.size or self._outstanding.chunks or self.partial.is_unacknowledged)
