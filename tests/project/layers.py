@@ -16,6 +16,7 @@ LAYERS = {
     "public names": ("__init__",),
     "roles": (
         "broadcast",
+        "broadcast_channel",
         "candidates",
         "consumer",
         "directory",
@@ -27,6 +28,8 @@ LAYERS = {
         "role",
         "role_connection",
         "role_thread",
+        "sending_role",
+        "sent_media",
         "session_requests",
         "session_role",
         "session_terms",
