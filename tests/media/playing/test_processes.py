@@ -20,9 +20,10 @@ def test_interpreter_exits_while_a_player_plays(
     script = """
         import sys
         from gst_signalling_sync import Producer
+        from gst_signalling_sync.webrtc.media.playing.player import thread_of
         producer = Producer(sys.argv[1])
         player = producer.add_player(sys.argv[2], loop=True)
-        (player if sys.argv[3] == "player" else producer).start()
+        (thread_of(player) if sys.argv[3] == "player" else producer).start()
         source = player.sources[0]
         while not source.frames_written:
             pass

@@ -108,7 +108,7 @@ def test_pipe_is_shown_as_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_opening_a_silent_server_can_be_interrupted() -> None:
     script = """
         import sys
-        from gst_signalling_sync.webrtc.media.playing.player import Player, thread_of
+        from gst_signalling_sync import Player
         print("opening", flush=True)
         try:
             Player(sys.argv[1])
