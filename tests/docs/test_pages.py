@@ -11,6 +11,7 @@ import pytest
 import gst_signalling_sync
 
 from ..examples.test_programs import EXAMPLES, ROOT
+from ..project.public_api import members_of
 from .programs import DOCS, PAGES
 
 PUBLIC = sorted(set(gst_signalling_sync.__all__) - {"__version__"})
@@ -43,8 +44,16 @@ def test_public_name_has_a_docstring_with_an_example(name: str) -> None:
 
 def listed_members() -> dict[str, set[str]]:
     """The members that the reference lists of each public class."""
-    entries = re.findall(r"^\.\. autoclass:: (\w+)\S*\n   :members: (.+)$", REFERENCE, re.MULTILINE)
+    entries = re.findall(r"^\.\. autoclass:: (\w+)\S*(?:\n   :members: (.+))?$", REFERENCE, re.MULTILINE)
     return {name: set(members.split(", ")) for name, members in entries if name in PUBLIC}
+
+
+def documented_signals(value: type) -> dict[str, list[str]]:
+    """The signals in the docstring of a class, with the arguments of their receivers."""
+    _, _, section = (inspect.getdoc(value) or "").partition("Signals:\n")
+    return {
+        name: arguments.split(", ") for name, arguments in re.findall(r"^    (\w+)\((.+?)\): ", section, re.MULTILINE)
+    }
 
 
 @pytest.mark.parametrize(("name", "members"), listed_members().items())
@@ -52,9 +61,25 @@ def test_reference_lists_every_member_of_a_class(name: str, members: set[str]) -
     value = getattr(gst_signalling_sync, name)
     # The arguments of a value class are also its attributes, and are documented as arguments.
     fields = {*getattr(value, "__dataclass_fields__", ()), *inspect.signature(value).parameters}
-    public = {member for member in dir(value) if not member.startswith("_")} - fields - set(dir(str))
+    public = {*members_of(value), *(member for member in dir(value) if not member.startswith("_"))}
 
-    assert public <= members
+    assert public - fields - set(dir(str)) - documented_signals(value).keys() <= members
+
+
+@pytest.mark.parametrize("name", listed_members())
+def test_help_shows_the_signals_of_a_class_with_their_arguments(name: str) -> None:
+    value = getattr(gst_signalling_sync, name)
+    signals = {
+        member: text.partition("(")[2].rstrip(")").split(", ")
+        for member, text in members_of(value).items()
+        if f"{member}: signal " in text
+    }
+    documented = documented_signals(value)
+
+    # The sender is a role in the base of roles, and a producer in the docstring of `Producer`.
+    assert {member: documented[member][1:] for member in signals} == {
+        key: arguments[1:] for key, arguments in signals.items()
+    }
 
 
 @pytest.mark.parametrize(
