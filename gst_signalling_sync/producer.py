@@ -286,8 +286,7 @@ class Producer(SessionRole):
                 broadcast.adopt(channel, session)
 
     def _owns(self, session: LiveSession) -> bool:
-        with self._sessions_changed:
-            return self._sessions.get(session.id) is session
+        return self._sessions.has(session)
 
     def _on_settled(self, session: LiveSession) -> None:
         super()._on_settled(session)

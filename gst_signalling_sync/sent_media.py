@@ -161,4 +161,4 @@ class SentMedia:
             session.link.tracks_changed()
 
     def _not_replaceable(self, replaced: object, kind: MediaKind) -> str:
-        return f"replaces must be a source of {kind} of this {self._role}, and not removed, not {replaced!r}"
+        return f"replaces must be a source of {kind} that this {self._role} sends, not {replaced!r}"

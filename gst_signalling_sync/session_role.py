@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
@@ -31,13 +30,13 @@ from .protocol.messages import (
     Welcome,
 )
 from .protocol.session_limits import SessionLimits
+from .role_sessions import RoleSessions
 from .sending_role import SendingRole
 from .sent_media import SentMedia
 from .session_requests import SessionRequest, SessionRequests
-from .threads.interruptible import Condition
 from .threads.loop_thread import LoopThread
 from .threads.shared_loop import acquire_shared_loop, release_shared_loop
-from .threads.waiting import Deadline, wait_for
+from .threads.waiting import Deadline
 from .webrtc.description import MAX_DESCRIPTION_CHARACTERS
 from .webrtc.live_session import LiveSession
 from .webrtc.liveness import check_interrupted_after
@@ -101,17 +100,11 @@ class SessionRole(SendingRole):
         self._ice = resolve_ice(ice, ice_servers)
         self._requests = SessionRequests(f"the {self._kind} of {self.uri}", self._limits, _Admitting(self), self._met)
         self._loop: LoopThread | None = None
-        # Guards the sessions, which the reader adds and the loop removes; notified when one changes its state.
-        self._sessions_changed = Condition()
-        self._sessions: dict[str, LiveSession] = {}
-        # Sessions that other peers started and that `wait_for_session` has not returned.
-        self._arrived: deque[LiveSession] = deque()
-        self._own_ids: set[str] = set()
-        self._is_closing = False
+        self._sessions = RoleSessions()
         # After a reconnection: the sessions that the server knows, until they are compared with those of the role. Used on the
         # reader only.
         self._kept_ids: frozenset[str] = frozenset()
-        self._media = SentMedia(self._kind, self._all_sessions, self._owner.check)
+        self._media = SentMedia(self._kind, lambda: self._sessions.all, self._owner.check)
 
     _offers: ClassVar[bool]
     """Whether this role makes the offers of its sessions once they run."""
@@ -122,15 +115,7 @@ class SessionRole(SendingRole):
         return [session_of(session) for session in self._open_sessions()]
 
     def _open_sessions(self) -> list[LiveSession]:
-        if not self._owner.is_here:
-            return []
-        with self._sessions_changed:
-            return [session for session in self._sessions.values() if session.is_open]
-
-    def _all_sessions(self) -> list[LiveSession]:
-        """The sessions that have not ended, those that are not open yet included."""
-        with self._sessions_changed:
-            return list(self._sessions.values())
+        return self._sessions.open if self._owner.is_here else []
 
     def _check_may_block(self, doing: str) -> None:
         super()._check_may_block(doing)
@@ -141,8 +126,7 @@ class SessionRole(SendingRole):
     def _open(self) -> None:
         if self._loop is None:
             self._loop = acquire_shared_loop(ConnectionLost, WaitTimeout)
-            with self._sessions_changed:
-                self._is_closing = False
+            self._sessions.reopen()
             self._requests.open(self._loop)
 
     def _connect(self, attempt: Attempt) -> None:
@@ -160,9 +144,7 @@ class SessionRole(SendingRole):
 
     def _end_sessions(self, deadline: Deadline) -> None:
         self._requests.close()
-        with self._sessions_changed:
-            self._is_closing = True
-            sessions = list(self._sessions.values())
+        sessions = self._sessions.close()
         if not sessions or self._loop is None:
             return
 
@@ -230,22 +212,17 @@ class SessionRole(SendingRole):
             ConnectionLost: The role is being closed, and takes no more sessions. The other end is told.
         """
         session.id = session_id
-        with self._sessions_changed:
-            if not self._is_closing:
-                self._sessions[session_id] = session
-                if ours:
-                    self._own_ids.add(session_id)
-                return
+        if self._sessions.add(session, ours):
+            return
         self._client().end_session(session_id, f"the {self._kind} is being closed")
         raise ConnectionLost(f"the {self._kind} is being closed")
 
     def _wait_for_session(self, starter: str, deadline: Deadline) -> Session:
         self._client()
         doing = f"waiting for {starter} at {self.uri} to start a session"
-        with self._sessions_changed:
-            wait_for(self._sessions_changed, lambda: self._arrived or self.state in _ENDED, deadline)
-            if self._arrived:
-                return session_of(self._arrived.popleft())
+        session = self._sessions.wait(lambda: self.state in _ENDED, deadline)
+        if session is not None:
+            return session_of(session)
         if self.state is not RoleState.REGISTERED:
             self._life.wait_registered(Deadline(0.0), doing)
         raise WaitTimeout(f"{doing}: none within {deadline}")
@@ -279,7 +256,7 @@ class SessionRole(SendingRole):
         """Go on with the sessions that the server knows."""
         self._kept_ids = kept
         self._requests.drop(kept)
-        for session in self._known(kept).values():
+        for session in self._sessions.known(kept).values():
             session.link.server.on_signalling_back(self._client())
 
     def _on_registered(self, producers: tuple[Peer, ...]) -> None:
@@ -287,13 +264,9 @@ class SessionRole(SendingRole):
         # Messages that waited at the server have come by now. A session that is still unknown was lost with the previous
         # connection, or has ended at this end meanwhile.
         kept, self._kept_ids = self._kept_ids, frozenset()
-        for session_id in kept - self._known(kept).keys():
+        for session_id in kept - self._sessions.known(kept).keys():
             if session_id not in self._requests:
                 self._refuse(session_id, None)
-
-    def _known(self, session_ids: frozenset[str]) -> dict[str, LiveSession]:
-        with self._sessions_changed:
-            return {session_id: self._sessions[session_id] for session_id in session_ids & self._sessions.keys()}
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Welcome):
@@ -331,17 +304,15 @@ class SessionRole(SendingRole):
 
     def _on_change(self, change: StateChange) -> None:
         super()._on_change(change)
-        with self._sessions_changed:
-            self._sessions_changed.notify_all()
+        self._sessions.notify()
 
     def _on_lost(self, error: Exception) -> None:
         self._requests.hold()
-        for session in self._all_sessions():
+        for session in self._sessions.all:
             session.link.server.on_signalling_lost(error)
 
     def _session(self, session_id: str) -> LiveSession | None:
-        with self._sessions_changed:
-            session = self._sessions.get(session_id)
+        session = self._sessions.get(session_id)
         if session is None:
             # This is ordinary: a candidate was under way when the session ended.
             logger.debug("dropped a message for session %s, which is not ours or is closed", session_id)
@@ -352,30 +323,13 @@ class SessionRole(SendingRole):
         if session.state == "connected":
             self._requests.connected(session.id)
         if session.resumes is not None and session.state == "connected":
-            self._hand_over(session.resumes, session)
-            return
-        with self._sessions_changed:
-            if session.state == "closed":
-                self._own_ids.discard(session.id)
-                if session in self._arrived:
-                    self._arrived.remove(session)
-            elif session.id not in self._own_ids:
-                self._arrived.append(session)
-            self._sessions_changed.notify_all()
-
-    def _hand_over(self, session: LiveSession, successor: LiveSession) -> None:
-        """Have a session go on with the connection of another one, which was made for this; on the loop."""
-        with self._sessions_changed:
-            if session.state == "resuming" and not self._is_closing:
-                self._sessions.pop(session.id, None)
-                self._sessions[successor.id] = session
-                session.go_on_with(successor)
-            self._sessions_changed.notify_all()
+            self._sessions.hand_over(session.resumes, session)
+        else:
+            self._sessions.settled(session)
 
     def _on_finished(self, session: LiveSession) -> None:
         """Forget a closed session that has no thread left for `close` to wait for; on the loop."""
-        with self._sessions_changed:
-            self._sessions.pop(session.id, None)
+        self._sessions.forget(session)
         self._requests.ended(session.id)
 
 
@@ -386,7 +340,7 @@ class _Admitting:
         self._role = role
 
     def count_interrupted(self) -> int:
-        return sum(session.state == "interrupted" for session in self._role.sessions)
+        return sum(session.state == "interrupted" for session in self._role._sessions.open)
 
     def is_overwhelmed(self) -> bool:
         return self._role._callbacks.is_full
