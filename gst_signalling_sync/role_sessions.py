@@ -26,6 +26,11 @@ class RoleSessions:
         self._is_closing = False
 
     @property
+    def is_closing(self) -> bool:
+        """Whether no more sessions are accepted."""
+        return self._is_closing
+
+    @property
     def all(self) -> list[LiveSession]:
         """All sessions, those that are not open yet included, in the order in which they were requested."""
         with self.changed:

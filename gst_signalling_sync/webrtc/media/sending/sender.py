@@ -10,14 +10,12 @@ import asyncio
 import logging
 import struct
 import time
-from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
 from ....threads.loop_thread import LoopThread
 from ...bwe.probing import Probe
 from ...engine.codecs import RTCRtpCodecParameters, RTCRtpSendParameters
-from ...engine.eager import run_eagerly
 from ...engine.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_FIR,
@@ -38,6 +36,7 @@ from ..codecs import VIDEO
 from ..encoded_frame import EncodedFrame, MediaKind
 from ..failures import Failures
 from .bitrate import LinkEstimate, SendRate
+from .frame_queue import FrameQueue
 from .header_extensions import HeaderExtensions
 from .negotiated_codecs import NegotiatedCodecs
 from .redundancy import Redundancy
@@ -48,12 +47,6 @@ from .source import AnySource, Choice, EncodingFeed, Feed, Negotiated, Protected
 __all__ = ["MediaSender"]
 
 logger = logging.getLogger(__name__)
-
-_MAX_QUEUE: Final = 30
-"""Maximum number of frames that wait for a transport that does not take them at once, or for a link that is too thin."""
-
-_BACKLOG: Final = 2
-"""Number of waiting frames up to which the source is not told."""
 
 _INITIAL_ESTIMATE: Final = 100_000_000
 """First estimate in bit/s, beyond any limit: a link is trusted until its receiver reports less."""
@@ -91,10 +84,7 @@ class MediaSender(RtpSender):
 
         self._second_keyframe: asyncio.TimerHandle | None = None
         self._awaits_keyframe = kind == "video"
-        self._queue: deque[tuple[EncodedFrame, list[bytes]]] = deque()
-        self._longest_queue = _MAX_QUEUE
-        self._is_behind = False
-        self._sending: asyncio.Task[None] | None = None
+        self._queue = FrameQueue(self._send_frame, self._tell_backlog, self._failures)
         self._probe: asyncio.Task[None] | None = None
         self._estimate = LinkEstimate(_INITIAL_ESTIMATE)
         self._sent = SendRate()
@@ -157,9 +147,9 @@ class MediaSender(RtpSender):
             self.source.leave(self)
         if self._second_keyframe is not None:
             self._second_keyframe.cancel()
-        for task in (self._sending, self._probe):
-            if task is not None:
-                task.cancel()
+        if self._probe is not None:
+            self._probe.cancel()
+        self._queue.stop()
         if self.source is not None:
             await self._reports.send_goodbye()
 
@@ -237,8 +227,7 @@ class MediaSender(RtpSender):
 
     def _leave(self, feed: Feed) -> None:
         feed.detach(self)
-        self._queue.clear()
-        self._is_behind = False
+        self._queue.reset()
         self._awaits_keyframe = self.kind == "video"
 
     @property
@@ -262,13 +251,11 @@ class MediaSender(RtpSender):
             self._begin(choice)
 
     def replay(self, frames: list[tuple[EncodedFrame, list[bytes]]]) -> None:
-        """Send frames that others already had. They may be many: they wait until the link has taken them."""
+        """Send frames that others already had."""
         if not self._sends or frames[0][0].timestamp <= self._stream.newest_timestamp:
             return
         self._awaits_keyframe = False
-        self._longest_queue = len(self._queue) + len(frames) + _MAX_QUEUE
-        self._queue.extend(frames)
-        self._begin_sending()
+        self._queue.put_all(frames)
 
     def deliver(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
         """Send a frame."""
@@ -282,56 +269,29 @@ class MediaSender(RtpSender):
             if self._needs_second_keyframe(frame.codec):
                 loop = asyncio.get_running_loop()
                 self._second_keyframe = loop.call_later(_SECOND_KEYFRAME_SECONDS, self._ask_for_keyframe)
-        if self._sending is None or len(self._queue) < self._longest_queue:
-            self._queue.append((frame, payloads))
-            self._begin_sending()
+        if not self._queue.is_full:
+            self._queue.put(frame, payloads)
         else:
-            self._queue.clear()
             self._awaits_keyframe = self.kind == "video"
             self._ask_for_keyframe()
-            self._tell_backlog()
+            self._queue.drop()
 
     def _needs_second_keyframe(self, codec: str) -> bool:
         if self._second_keyframe is not None or self._feed is None or not self._feed.makes_keyframes:
             return False
         return codec in VIDEO and VIDEO[codec].repeats_first_keyframe
 
-    def _begin_sending(self) -> None:
-        if self._sending is None:
-            # Hardly any transport makes a datagram wait, so this usually sends all.
-            self._sending = run_eagerly(self._send_queue())
-            if self._sending is not None:
-                self._sending.add_done_callback(self._on_sent)
-        self._tell_backlog()
+    async def _send_frame(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
+        is_first = not self._stream.packets
+        await self._stream.send(frame, payloads)
+        if is_first:
+            # Receivers know the time of this track from the first report on.
+            await self._reports.send()
+        if self._stream.is_counted:
+            self.departures.poll()
 
-    async def _send_queue(self) -> None:
-        try:
-            while self._queue:
-                frame, payloads = self._queue.popleft()
-                self._tell_backlog()
-                is_first = not self._stream.packets
-                await self._stream.send(frame, payloads)
-                if is_first:
-                    # Receivers know the time of this track from the first report on.
-                    await self._reports.send()
-                if self._stream.is_counted:
-                    self.departures.poll()
-            self._longest_queue = _MAX_QUEUE
-        except ConnectionError:
-            # The transport closed first, which ends this sender too.
-            self._queue.clear()
-
-    def _on_sent(self, task: asyncio.Task[None]) -> None:
-        self._sending = None
-        if task.cancelled() or (error := task.exception()) is None:
-            return
-        if isinstance(error, Exception):
-            self._failures.add("send a frame", error, time.monotonic())
-
-    def _tell_backlog(self) -> None:
-        is_behind = len(self._queue) > _BACKLOG
-        if is_behind != self._is_behind and self._feed is not None:
-            self._is_behind = is_behind
+    def _tell_backlog(self, is_behind: bool) -> None:
+        if self._feed is not None:
             self._feed.report_backlog(self, is_behind)
 
     def _ask_for_keyframe(self) -> None:
