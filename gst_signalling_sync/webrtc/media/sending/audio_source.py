@@ -31,8 +31,6 @@ class AudioSource(ControlledTrack):
         ValueError: A number is out of range, or the name is not that of a track.
     """
 
-    _feed: AudioFeed
-
     def __init__(
         self,
         rate: int = AUDIO_CLOCK_RATE,
@@ -42,7 +40,8 @@ class AudioSource(ControlledTrack):
         low_delay: bool = False,
         fec: bool | None = None,
     ) -> None:
-        super().__init__(AudioFeed(rate, channels, name=name, low_delay=low_delay, fec=fec))
+        self._feed: AudioFeed = AudioFeed(rate, channels, name=name, low_delay=low_delay, fec=fec)
+        super().__init__(self._feed)
 
     @property
     def rate(self) -> int:

@@ -18,10 +18,9 @@ class EncodedAudioSource(ControlledTrack):
         ValueError: The name is not that of a track.
     """
 
-    _feed: EncodedAudioFeed
-
     def __init__(self, *, name: str | None = None) -> None:
-        super().__init__(EncodedAudioFeed(name))
+        self._feed: EncodedAudioFeed = EncodedAudioFeed(name)
+        super().__init__(self._feed)
 
     @property
     def packets_written(self) -> int:

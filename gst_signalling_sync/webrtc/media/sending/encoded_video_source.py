@@ -49,10 +49,9 @@ class EncodedVideoSource(ControlledTrack):
             that of a track.
     """
 
-    _feed: EncodedVideoFeed
-
     def __init__(self, codec: str, fps: float = 30, *, name: str | None = None, encoder: str | None = None) -> None:
-        super().__init__(EncodedVideoFeed(codec, fps, name=name, encoder=encoder))
+        self._feed: EncodedVideoFeed = EncodedVideoFeed(codec, fps, name=name, encoder=encoder)
+        super().__init__(self._feed)
         self.keyframe_wanted = Signal("The next frame should be a keyframe: ``(source)``.")
         self.bitrate_wanted = Signal("The links bear another bitrate: ``(source, bits_per_second)``.")
 

@@ -38,8 +38,6 @@ class VideoSource(ControlledTrack):
             track.
     """
 
-    _feed: VideoFeed
-
     def __init__(
         self,
         fps: float = 30,
@@ -50,7 +48,8 @@ class VideoSource(ControlledTrack):
         name: str | None = None,
         encoder: str | None = None,
     ) -> None:
-        super().__init__(VideoFeed(fps, codecs, bitrate, degradation=degradation, name=name, encoder=encoder))
+        self._feed: VideoFeed = VideoFeed(fps, codecs, bitrate, degradation=degradation, name=name, encoder=encoder)
+        super().__init__(self._feed)
 
     @property
     def fps(self) -> float:
