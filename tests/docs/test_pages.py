@@ -48,12 +48,10 @@ def listed_members() -> dict[str, set[str]]:
     return {name: set(members.split(", ")) for name, members in entries if name in PUBLIC}
 
 
-def documented_signals(value: type) -> dict[str, list[str]]:
-    """The signals in the docstring of a class, with the arguments of their receivers."""
+def documented_signals(value: type) -> set[str]:
+    """The signals in the docstring of a class."""
     _, _, section = (inspect.getdoc(value) or "").partition("Signals:\n")
-    return {
-        name: arguments.split(", ") for name, arguments in re.findall(r"^    (\w+)\((.+?)\): ", section, re.MULTILINE)
-    }
+    return set(re.findall(r"^    (\w+)\(.+?\): ", section, re.MULTILINE))
 
 
 @pytest.mark.parametrize(("name", "members"), listed_members().items())
@@ -63,23 +61,7 @@ def test_reference_lists_every_member_of_a_class(name: str, members: set[str]) -
     fields = {*getattr(value, "__dataclass_fields__", ()), *inspect.signature(value).parameters}
     public = {*members_of(value), *(member for member in dir(value) if not member.startswith("_"))}
 
-    assert public - fields - set(dir(str)) - documented_signals(value).keys() <= members
-
-
-@pytest.mark.parametrize("name", listed_members())
-def test_help_shows_the_signals_of_a_class_with_their_arguments(name: str) -> None:
-    value = getattr(gst_signalling_sync, name)
-    signals = {
-        member: text.partition("(")[2].rstrip(")").split(", ")
-        for member, text in members_of(value).items()
-        if f"{member}: signal " in text
-    }
-    documented = documented_signals(value)
-
-    # The sender is a role in the base of roles, and a producer in the docstring of `Producer`.
-    assert {member: documented[member][1:] for member in signals} == {
-        key: arguments[1:] for key, arguments in signals.items()
-    }
+    assert public - fields - set(dir(str)) - documented_signals(value) <= members
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ class Camera:
 
     def __init__(self, loop: LoopThread, callbacks: Callbacks, codec: str = "VP8") -> None:
         self.received = Received(loop, "video", ["VP8", "H264"])
-        self._track = ReceivedTrack("session s1 with peer p1", self.received.receiver, loop, callbacks, SECONDS)
-        self.video = VideoReceiver(self._track)
+        self.track = ReceivedTrack("session s1 with peer p1", self.received.receiver, loop, callbacks, SECONDS)
+        self.video = VideoReceiver(self.track)
         self.stream = Stream(codec)
         self._encoder = VideoEncoder(send_form(codec))
         self._number = 0
@@ -70,8 +70,8 @@ class Camera:
         """End the track, as its session does, and wait for its thread to end."""
 
         async def end() -> None:
-            self._track.end(error)
-            await self._track.wait_ended(SECONDS)
+            self.track.end(error)
+            await self.track.wait_ended(SECONDS)
 
         self.received.loop.run(end(), Deadline(SECONDS), "ending")
 
@@ -250,7 +250,7 @@ def test_frame_that_was_not_read_is_read_after_the_end(camera: Camera) -> None:
 
 def test_end_wakes_readers(camera: Camera, pool: ThreadPoolExecutor) -> None:
     waiting = [pool.submit(camera.video.read) for _ in range(3)]
-    wait_until(lambda: len(camera.video._changed._waiters) == 3, "they wait")  # type: ignore[attr-defined]
+    wait_until(lambda: len(camera.track.changed._waiters) == 3, "they wait")  # type: ignore[attr-defined]
     camera.end()
 
     for each in waiting:

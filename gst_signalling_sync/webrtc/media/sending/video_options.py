@@ -30,7 +30,7 @@ def checked_codecs(codecs: Sequence[str]) -> tuple[str, ...]:
     """The codecs of a source, each once.
 
     Raises:
-        ValueError: There are none, or one cannot be sent.
+        ValueError: One cannot be sent, or `codecs` is empty.
     """
     names = (codecs,) if isinstance(codecs, str) else tuple(codecs)
     known = sent_video()
