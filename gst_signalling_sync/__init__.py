@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .broadcast import BroadcastChannel
+    from .broadcast_channel import BroadcastChannel
     from .consumer import Consumer, connect
     from .endpoint import Endpoint
     from .errors import (
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from .webrtc.session import DataChannel, Session
 
 _MODULES = {
-    "broadcast": ("BroadcastChannel",),
+    "broadcast_channel": ("BroadcastChannel",),
     "consumer": ("Consumer", "connect"),
     "endpoint": ("Endpoint",),
     "errors": (

@@ -1,4 +1,4 @@
-"""`BroadcastChannel`: a data channel that a producer has in all of its sessions."""
+"""`Broadcast`: a data channel that a producer has in all of its sessions, behind its `BroadcastChannel`."""
 
 from __future__ import annotations
 
@@ -16,22 +16,14 @@ from .webrtc.live_session import LiveSession
 from .webrtc.message import Message, as_message
 from .webrtc.session import DataChannel, Session, behind_session, channel_of, session_of
 
-__all__ = ["BroadcastChannel"]
+__all__ = ["Broadcast"]
 
 _MAX_NAMED: Final = 10
 """Maximum number of sessions that an error names."""
 
 
-class BroadcastChannel:
-    """A data channel that a producer has in all of its sessions; made by `Producer.add_channel`.
-
-    Example:
-        state = robot.add_channel("state", ordered=False, max_retransmits=0)
-        with robot:
-            state.send("standing", timeout=0)  # to every consumer that has room for it
-
-    Signals:
-        message(channel, session, data): A message arrived in a session, on a channel with this label.
+class Broadcast:
+    """What a producer works with of a channel of all its sessions; users hold the `BroadcastChannel`.
 
     Args:
         options: Options with which each session's channel is created.
@@ -54,15 +46,19 @@ class BroadcastChannel:
         # Guards `_heard`, to which the loop adds.
         self._lock = threading.Lock()
         self._heard: weakref.WeakSet[LiveChannel] = weakref.WeakSet()
-        self.message = Signal(
-            "A message arrived in a session, on any channel of this label: ``(channel, session, data)``, str or bytes. Without"
-            " a receiver it waits for that session's own ``session.channel(label).recv()``.",
-            self._on_receivers,
-            self._on_receivers,
-        )
+        # Set by the channel that users hold, before the first session.
+        self._message: Signal
+        self._sender: object
 
-    def __repr__(self) -> str:
-        return f"<BroadcastChannel {self.label!r} in {len(self.channels)} sessions>"
+    def forward_to(self, message: Signal, sender: object) -> None:
+        """Set what emits the messages of all sessions, before the first session.
+
+        Args:
+            message: The signal.
+            sender: Emits it.
+        """
+        self._message = message
+        self._sender = sender
 
     @property
     def label(self) -> str:
@@ -75,35 +71,8 @@ class BroadcastChannel:
         channels = (session.channels.of_role(self.options) for session in self._sessions())
         return [channel_of(channel) for channel in channels if channel is not None and channel.state != "closed"]
 
-    def send(
-        self,
-        data: str | bytes | bytearray | memoryview,
-        timeout: float | None = None,
-        session: Session | None = None,
-    ) -> None:
-        """Send a message to all connected sessions, or to one of them.
-
-        Sessions that have room get the message at once. Then this blocks for sessions whose queue is full, which includes a
-        peer that vanished, until its loss is noticed. A control loop passes ``timeout=0``, so that slow sessions miss messages.
-        A session that cannot take the message does not keep it from the others. Sessions in which the channel has been closed
-        are left out. Without connected sessions, the message is dropped.
-
-        A single `session` can be sent to from `Producer.session_requested` on. Until it is connected, the message is queued.
-
-        Args:
-            data: String or bytes; the other ends receive the same type.
-            timeout: Seconds to wait for room. Defaults to the producer's timeout.
-            session: The only session to send to, for example that of a received message. Defaults to all sessions.
-
-        Raises:
-            TypeError: `data` is neither a string nor bytes.
-            MessageTooLarge: The named sessions accept no message of that size. They did not get it; all others did.
-            WaitTimeout: The queues of the named sessions stayed full. These did not get the message; all others did.
-            SessionClosed: `session` is closed; the message was not sent.
-            ChannelClosed: The channel is closed in `session`, or the producer is closed; the message was not sent.
-            ValueError: `session` is not one of this producer's, or the string cannot be encoded in UTF-8.
-            RuntimeError: The channel was inherited by `fork`, or this would block the event loop.
-        """
+    def send(self, data: str | bytes | bytearray | memoryview, timeout: float | None, session: Session | None) -> None:
+        """Send a message; see `BroadcastChannel.send`."""
         message, size = as_message(data)
         deadline = Deadline(self._timeout if timeout is None else timeout)
         if session is not None:
@@ -112,12 +81,13 @@ class BroadcastChannel:
             self._send_to_all(message, size, deadline)
 
     def adopt(self, channel: LiveChannel, session: LiveSession) -> None:
-        """Receive the messages of a session's channel, whenever `message` has receivers."""
+        """Receive the messages of a session's channel, whenever the signal has receivers."""
         with self._lock:
             self._heard.add(channel)
-        channel.inbox.forward_to(self.message, self, session=session_of(session))
+        channel.inbox.forward_to(self._message, self._sender, session=session_of(session))
 
-    def _on_receivers(self) -> None:
+    def refresh_receivers(self) -> None:
+        """Look again whether the signal has receivers."""
         with self._lock:
             heard = list(self._heard)
         for channel in heard:

@@ -10,7 +10,15 @@ from typing import Final
 
 from .ice_servers import GivenServers, IceServer, parse_ice_servers
 
-__all__ = ["ICE_CAFILE_VARIABLE", "ICE_SERVERS_VARIABLE", "RELAY_ONLY_VARIABLE", "IceOptions", "resolve_ice"]
+__all__ = [
+    "ICE_CAFILE_VARIABLE",
+    "ICE_SERVERS_VARIABLE",
+    "RELAY_ONLY_VARIABLE",
+    "IceOptions",
+    "ask_servers",
+    "resolve_ice",
+    "uses_address",
+]
 
 ICE_SERVERS_VARIABLE: Final = "GST_SIGNALLING_ICE_SERVERS"
 RELAY_ONLY_VARIABLE: Final = "GST_SIGNALLING_RELAY_ONLY"
@@ -91,39 +99,6 @@ class IceOptions:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
-    def ask_servers(self) -> tuple[IceServer, ...]:
-        """The servers for one session. Calls the callable, which may take a while.
-
-        Raises:
-            ValueError: The callable returned a malformed server, or no TURN server although `relay_only` is set.
-            TypeError: The callable did not return a list.
-            Exception: Raised by the callable.
-        """
-        if not callable(self.servers):
-            return self.servers
-        servers = parse_ice_servers(self.servers())
-        if self.relay_only and not any(server.is_relay for server in servers):
-            raise ValueError("relay_only needs a TURN server, but the callable returned no such server")
-        return servers
-
-    @property
-    def asks_for_servers(self) -> bool:
-        """Whether a callable returns the servers of each session."""
-        return callable(self.servers)
-
-    def uses(self, interface: str, address: str) -> bool:
-        """Whether to use an address of this machine.
-
-        Args:
-            interface: The name of its interface.
-            address: The numeric address.
-        """
-        wanted = [each for each in self.interfaces if not each.startswith("!")]
-        unwanted = [each.removeprefix("!") for each in self.interfaces if each.startswith("!")]
-        if any(_matches(each, interface, address) for each in unwanted):
-            return False
-        return not wanted or any(_matches(each, interface, address) for each in wanted)
-
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"IceOptions are immutable: make others with {name}=")
 
@@ -157,6 +132,37 @@ class IceOptions:
         if self.cafile is not None:
             shown.append(f"cafile={self.cafile!r}")
         return f"IceOptions({', '.join(shown)})"
+
+
+def ask_servers(options: IceOptions) -> tuple[IceServer, ...]:
+    """The servers for one session. Calls the callable, which may take a while.
+
+    Raises:
+        ValueError: The callable returned a malformed server, or no TURN server although `IceOptions.relay_only` is set.
+        TypeError: The callable did not return a list.
+        Exception: Raised by the callable.
+    """
+    if not callable(options.servers):
+        return options.servers
+    servers = parse_ice_servers(options.servers())
+    if options.relay_only and not any(server.is_relay for server in servers):
+        raise ValueError("relay_only needs a TURN server, but the callable returned no such server")
+    return servers
+
+
+def uses_address(options: IceOptions, interface: str, address: str) -> bool:
+    """Whether to use an address of this machine.
+
+    Args:
+        options: The options.
+        interface: The name of its interface.
+        address: The numeric address.
+    """
+    wanted = [each for each in options.interfaces if not each.startswith("!")]
+    unwanted = [each.removeprefix("!") for each in options.interfaces if each.startswith("!")]
+    if any(_matches(each, interface, address) for each in unwanted):
+        return False
+    return not wanted or any(_matches(each, interface, address) for each in wanted)
 
 
 def resolve_ice(ice: IceOptions | None, ice_servers: GivenServers = ()) -> IceOptions:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from .broadcast import BroadcastChannel
+from .broadcast import Broadcast
+from .broadcast_channel import BroadcastChannel
 from .echo import ECHO_THREAD, Echo, is_echo, refuse_echo
 from .endpoint import Endpoint
 from .errors import ConnectionLost, SessionClosed
@@ -114,7 +115,7 @@ class Producer(SessionRole):
         self.echo = echo
         # One per session, however many echo channels it has. Used on the loop only.
         self._echoes: WeakKeyDictionary[LiveSession, Echo] = WeakKeyDictionary()
-        self._channels: list[BroadcastChannel] = []
+        self._broadcasts: list[Broadcast] = []
         self.session_requested = Signal(
             "A consumer asked for a session: ``(producer, session)``. The offer waits for the receivers: add channels for"
             " this session, or `session.reject(reason)`."
@@ -156,10 +157,11 @@ class Producer(SessionRole):
         """
         self._owner.check()
         options = ChannelOptions(label, ordered, max_retransmits, max_packet_life_time, protocol, max_age, dated)
-        if any(channel.label == label for channel in self._channels):
+        if any(each.label == label for each in self._broadcasts):
             raise ValueError(f"label must be that of no other channel of this producer, not {label!r} again")
-        channel = BroadcastChannel(options, self._open_sessions, self._owns, self._timeout)
-        self._channels.append(channel)
+        broadcast = Broadcast(options, self._open_sessions, self._owns, self._timeout)
+        channel = BroadcastChannel(broadcast)
+        self._broadcasts.append(broadcast)
         for session in self._open_sessions():
             session.link.call(self._complete, session)
         return channel
@@ -253,7 +255,7 @@ class Producer(SessionRole):
         """
         if seconds is not None:
             session.link.give_up_after(seconds)
-        channels = [channel.options for channel in self._channels]
+        channels = [each.options for each in self._broadcasts]
         if offer is None:
             session.link.start_as_offerer(channels)
         else:
@@ -261,7 +263,7 @@ class Producer(SessionRole):
 
     def _complete(self, session: LiveSession) -> None:
         """Create the channels that were added after the session's offer; on the loop."""
-        for broadcast in self._channels:
+        for broadcast in self._broadcasts:
             for channel in session.channels.all:
                 if channel.label == broadcast.label:
                     broadcast.adopt(channel, session)
@@ -279,13 +281,12 @@ class Producer(SessionRole):
             else:
                 self._callbacks.post_to(ECHO_THREAD, refuse_echo, held)
             return
-        for broadcast in self._channels:
+        for broadcast in self._broadcasts:
             if broadcast.label == channel.label:
                 broadcast.adopt(channel, session)
 
     def _owns(self, session: LiveSession) -> bool:
-        with self._sessions_changed:
-            return self._sessions.get(session.id) is session
+        return self._sessions.has(session)
 
     def _on_settled(self, session: LiveSession) -> None:
         super()._on_settled(session)

@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final
-from weakref import WeakSet
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
 
 from .endpoint import Endpoint
-from .errors import ConnectionLost, SessionClosed, SignallingError, TracksFixed, WaitTimeout
+from .errors import ConnectionLost, SessionClosed, SignallingError, WaitTimeout
 from .ice_options import IceOptions, resolve_ice
 from .ice_servers import GivenServers
 from .lifecycle import Attempt, RoleState, StateChange
@@ -33,33 +30,20 @@ from .protocol.messages import (
     Welcome,
 )
 from .protocol.session_limits import SessionLimits
-from .role import RoleObject
+from .role_sessions import RoleSessions
+from .sending_role import SendingRole
+from .sent_media import SentMedia
 from .session_requests import SessionRequest, SessionRequests
-from .threads.interruptible import Condition
 from .threads.loop_thread import LoopThread
 from .threads.shared_loop import acquire_shared_loop, release_shared_loop
-from .threads.waiting import Deadline, wait_for
+from .threads.waiting import Deadline
 from .webrtc.description import MAX_DESCRIPTION_CHARACTERS
 from .webrtc.live_session import LiveSession
 from .webrtc.liveness import check_interrupted_after
-from .webrtc.media.encoded_frame import MEDIA_KINDS, MediaKind
-from .webrtc.media.sending.controlled_track import give_control
-from .webrtc.media.sending.sent_tracks import SentTracks
 from .webrtc.media.track_choice import EVERYTHING, TrackChoice
-from .webrtc.media.track_names import checked_name
 from .webrtc.session import Session, behind_session, session_of
 from .webrtc.session_settings import SessionSettings
 from .webrtc.termination import ENDING_SECONDS
-
-if TYPE_CHECKING:
-    from .webrtc.media.playing.player import Player
-    from .webrtc.media.sending.audio_source import AudioSource
-    from .webrtc.media.sending.degradation import DegradationPreference
-    from .webrtc.media.sending.encoded_audio_source import EncodedAudioSource
-    from .webrtc.media.sending.encoded_video_source import EncodedVideoSource
-    from .webrtc.media.sending.video_source import Bitrate, VideoSource
-
-    RoleSource = VideoSource | EncodedVideoSource | AudioSource | EncodedAudioSource
 
 __all__ = ["SessionRole"]
 
@@ -68,7 +52,7 @@ logger = logging.getLogger(__name__)
 _ENDED: Final = (RoleState.CLOSING, RoleState.CLOSED)
 
 
-class SessionRole(RoleObject):
+class SessionRole(SendingRole):
     """A role object that has sessions.
 
     Args:
@@ -116,23 +100,11 @@ class SessionRole(RoleObject):
         self._ice = resolve_ice(ice, ice_servers)
         self._requests = SessionRequests(f"the {self._kind} of {self.uri}", self._limits, _Admitting(self), self._met)
         self._loop: LoopThread | None = None
-        # Guards the sessions, which the reader adds and the loop removes; notified when one changes its state.
-        self._sessions_changed = Condition()
-        self._sessions: dict[str, LiveSession] = {}
-        # Sessions that other peers started and that `wait_for_session` has not returned.
-        self._arrived: deque[LiveSession] = deque()
-        self._own_ids: set[str] = set()
-        self._is_closing = False
+        self._sessions = RoleSessions()
         # After a reconnection: the sessions that the server knows, until they are compared with those of the role. Used on the
         # reader only.
         self._kept_ids: frozenset[str] = frozenset()
-        self._sent = SentTracks()
-        self._control = _Controlling(self, self._owner.check)
-        # All sources, including removed ones: `close` waits for their threads. Guarded by `_sessions_changed`.
-        self._sources: WeakSet[RoleSource] = WeakSet()
-        self._players: list[Player] = []
-        # Whether an added player starts at once. Written by the role's own thread.
-        self._plays = False
+        self._media = SentMedia(self._kind, lambda: self._sessions.all, self._owner.check)
 
     _offers: ClassVar[bool]
     """Whether this role makes the offers of its sessions once they run."""
@@ -143,241 +115,7 @@ class SessionRole(RoleObject):
         return [session_of(session) for session in self._open_sessions()]
 
     def _open_sessions(self) -> list[LiveSession]:
-        if not self._owner.is_here:
-            return []
-        with self._sessions_changed:
-            return [session for session in self._sessions.values() if session.is_open]
-
-    def add_video(
-        self,
-        fps: float = 30,
-        codecs: Sequence[str] = ("VP8", "H264"),
-        bitrate: Bitrate = None,
-        *,
-        degradation: DegradationPreference = "balanced",
-        name: str | None = None,
-        encoder: str | None = None,
-        replaces: VideoSource | EncodedVideoSource | None = None,
-    ) -> VideoSource:
-        """Add a video track to all sessions, including those that run already.
-
-        A producer offers the track in every session. A consumer sends it on the first video track that the producer offers to
-        receive on too. Without such a track, a producer of this library is asked for one; with other producers this is logged.
-        See ``docs/topics/tracks.rst``. `VideoSource.pause` and `VideoSource.remove` change the track later.
-
-        Args:
-            fps: Maximum frame rate, in frames per second. Defaults to 30.
-            codecs: Codecs in order of preference; each session uses the first that its peer accepts. ``"VP9"`` and ``"AV1"``
-                look better at the same bitrate and take more of a processor. Defaults to VP8, then H264.
-            bitrate: Maximum in bit/s, or ``(minimum, maximum)``. Defaults to 0.08 bit per pixel and frame. Within these bounds
-                the bitrate is the lowest that a link carries, but at least half of the links' median, so that one bad link does
-                not take the video from the others.
-            degradation: What is reduced when the bitrate is too low for the frames, in the W3C's words: ``"balanced"`` (the
-                frame rate down to half, then the size), ``"maintain-framerate"`` or ``"maintain-resolution"``.
-            name: Name of the track at the other end: ``session.videos["wrist"]`` here, ``track.id`` in a browser, the pad's
-                ``msid`` in GStreamer. 1 to 64 letters, digits and ``!#$%&'*+-.^_`{|}~``, unique among the video tracks.
-            encoder: None or ``"software"``: the processor encodes. ``"auto"``: hardware that this PyAV and this machine have,
-                which this call tries for up to some seconds; its codec is then the preferred one. Or FFmpeg's name of an
-                encoder, such as ``"h264_v4l2m2m"`` or ``"h264_nvenc"``. Software takes over when hardware fails;
-                `VideoSource.encoders` and `VideoSource.encoder_failure` tell.
-            replaces: Video source to remove and whose place the new one takes, as in the W3C's ``replaceTrack``. Unless another
-                `name` is given it keeps the name, and receivers go on; if it has one of the old source's codecs, no new
-                description is needed. Defaults to None: the track is another one.
-
-        Returns:
-            The source, to which frames are written.
-
-        Raises:
-            ValueError: There is no such codec, encoder or preference, a number is out of range, the name is malformed or that
-                of another track, or there is no such source to replace.
-            TracksFixed: This is a consumer in a session with a producer of another program, which cannot receive the track.
-            RuntimeError: The object was inherited by `fork`.
-        """
-        from .webrtc.media.sending.video_source import VideoSource
-
-        self._owner.check()
-        name = self._checked_name(name, "video", replaces)
-        source = VideoSource(fps, codecs, bitrate, degradation=degradation, name=name, encoder=encoder)
-        self._send([source], replaces)
-        return source
-
-    def add_encoded_video(
-        self,
-        codec: str,
-        fps: float = 30,
-        *,
-        name: str | None = None,
-        replaces: VideoSource | EncodedVideoSource | None = None,
-    ) -> EncodedVideoSource:
-        """Add a video track whose frames are encoded already, by a camera or in hardware; see `add_video`.
-
-        Args:
-            codec: ``"H264"`` or ``"VP8"``.
-            fps: Maximum frame rate, in frames per second. Defaults to 30.
-            name: Name of the track; see `add_video`.
-            replaces: Video source to replace; see `add_video`.
-
-        Returns:
-            The source, to which access units are written.
-
-        Raises:
-            ValueError: There is no such codec, a number is out of range, the name is malformed or that of another track, or
-                there is no such source to replace.
-            TracksFixed: This is a consumer in a session with a producer of another program, which cannot receive the track.
-            RuntimeError: The object was inherited by `fork`.
-        """
-        from .webrtc.media.sending.encoded_video_source import EncodedVideoSource
-
-        self._owner.check()
-        name = self._checked_name(name, "video", replaces)
-        source = EncodedVideoSource(codec, fps, callbacks=self._callbacks, name=name)
-        self._send([source], replaces)
-        return source
-
-    def add_audio(
-        self,
-        rate: int = 48000,
-        channels: int = 1,
-        *,
-        name: str | None = None,
-        low_delay: bool = False,
-        fec: bool | None = None,
-        replaces: AudioSource | EncodedAudioSource | None = None,
-    ) -> AudioSource:
-        """Add an audio track, sent as Opus; see `add_video`.
-
-        Args:
-            rate: Sample rate of the sound that is written, in Hz, 8000 to 192000. Defaults to 48000.
-            channels: 1 or 2. Defaults to 1.
-            name: Name of the track, unique among the audio tracks; see `add_video`.
-            low_delay: Whether packets have 10 ms of sound instead of 20, which takes more of the link for the same sound.
-                Defaults to False.
-            fec: Whether each packet repeats the sound of the one before, which replaces a lost packet and doubles the bitrate.
-                This is RED (RFC 2198), for receivers that accept it, such as this library and Chromium. True: always, with
-                Opus's in-band FEC for other receivers. Defaults to None: RED while more than about 2 % of the packets are lost.
-            replaces: Audio source to replace; see `add_video`.
-
-        Returns:
-            The source, to which sound is written.
-
-        Raises:
-            ValueError: A number is out of range, the name is malformed or that of another track, or there is no such source to
-                replace.
-            TracksFixed: This is a consumer in a session with a producer of another program, which cannot receive the track.
-            RuntimeError: The object was inherited by `fork`.
-        """
-        from .webrtc.media.sending.audio_source import AudioSource
-
-        self._owner.check()
-        name = self._checked_name(name, "audio", replaces)
-        source = AudioSource(rate, channels, name=name, low_delay=low_delay, fec=fec)
-        self._send([source], replaces)
-        return source
-
-    def add_player(
-        self,
-        path: str | os.PathLike[str],
-        loop: bool = False,
-        *,
-        name: str | None = None,
-        format: str | None = None,
-        options: Mapping[str, str] | None = None,
-        pass_through: bool = True,
-        size: tuple[int, int] | None = None,
-        fps: float | None = None,
-        encoder: str | None = None,
-    ) -> Player:
-        """Add the video and audio of a file, a camera or a stream, which play in real time from `start` to `close`.
-
-        This call opens the file, camera or stream, which stays open until `close`, even if the object is never started.
-
-        Args:
-            path: Whatever FFmpeg opens: a file, a camera such as ``/dev/video0``, a URL, or ``pipe:0`` for the standard input.
-            loop: Whether a file begins again at its end, and a camera or stream that breaks off is opened again. Defaults to
-                False.
-            name: Name of both its video track and its audio track; see `add_video`.
-            format: FFmpeg's name of the input format, such as ``"mjpeg"``. Defaults to None: FFmpeg looks at the content.
-            options: Options for it by FFmpeg's names, such as ``{"rtsp_transport": "udp", "timeout": "2000000"}``
-                (microseconds) for an RTSP camera. Defaults to none; RTSP then uses TCP if the camera supports it.
-            pass_through: Whether H264 and VP8 video and Opus sound are sent unchanged to peers that accept them. If False,
-                everything is encoded, and its bitrate follows the links. Defaults to True.
-            size: Width and height of the video, in pixels. A camera is asked for it; video of another size is scaled, and
-                hence encoded. Defaults to the video's own size.
-            fps: Maximum frame rate, in frames per second. A camera is asked for it; frames beyond it are left out, and the
-                others encoded. Defaults to the video's own, up to 60.
-            encoder: Encoder for video that is encoded; see `add_video`.
-
-        Returns:
-            The player, which this object closes.
-
-        Raises:
-            ValueError: The name is malformed or that of another track, the size or frame rate is out of range, or there is no
-                such encoder.
-            TypeError: The options are not strings.
-            MediaError: It cannot be opened, or has neither video nor audio that can be decoded.
-            TracksFixed: This is a consumer in a session with a producer of another program, which cannot receive the tracks.
-            RuntimeError: The object was inherited by `fork`.
-        """
-        from .webrtc.media.playing.player import Player
-
-        self._owner.check()
-        for kind in MEDIA_KINDS:
-            self._checked_name(name, kind, None)
-        self._check_may_add(f"adding {os.fspath(path)}")
-        player = Player(
-            path,
-            loop,
-            name=name,
-            format=format,
-            options=options,
-            pass_through=pass_through,
-            size=size,
-            fps=fps,
-            encoder=encoder,
-        )
-        self._send(player.sources, None)
-        self._players.append(player)
-        if self._plays:
-            player.start()
-        return player
-
-    def _send(self, sources: Sequence[RoleSource], replaced: RoleSource | None) -> None:
-        """Send sources in every session, including those that run already."""
-        if replaced is None:
-            self._check_may_add(f"adding {', '.join(map(repr, sources))}")
-        with self._sessions_changed:
-            self._sources.update(sources)
-        for source in sources:
-            give_control(source, self._control)
-        if replaced is None:
-            self._sent.add(sources)
-        elif not self._sent.replace(replaced, sources[0]):
-            raise ValueError(f"replaces={replaced!r}: it is no source of this {self._kind}, or was removed")
-        self._tell_sessions()
-
-    def _tell_sessions(self) -> None:
-        with self._sessions_changed:
-            sessions = list(self._sessions.values())
-        for session in sessions:
-            session.link.tracks_changed()
-
-    def _check_may_add(self, doing: str) -> None:
-        for session in self._open_sessions():
-            why = session.link.why_fixed
-            if why is not None:
-                raise TracksFixed(
-                    f"{doing}: {session.named}: {why}. Add tracks before the session starts, or close it and start another."
-                )
-
-    def _checked_name(self, name: str | None, kind: MediaKind, replaced: RoleSource | None) -> str | None:
-        if replaced is not None:
-            if replaced not in self._sent or replaced.kind != kind:
-                raise ValueError(
-                    f"replaces={replaced!r}: it must be a source of {kind} of this {self._kind}, and not removed"
-                )
-            name = replaced.name if name is None else name
-        others = (each.source for each in self._sent.snapshot if each.source is not replaced and each.kind == kind)
-        return checked_name(name, kind, (source.name for source in others))
+        return self._sessions.open if self._owner.is_here else []
 
     def _check_may_block(self, doing: str) -> None:
         super()._check_may_block(doing)
@@ -388,38 +126,25 @@ class SessionRole(RoleObject):
     def _open(self) -> None:
         if self._loop is None:
             self._loop = acquire_shared_loop(ConnectionLost, WaitTimeout)
-            with self._sessions_changed:
-                self._is_closing = False
+            self._sessions.reopen()
             self._requests.open(self._loop)
 
     def _connect(self, attempt: Attempt) -> None:
         super()._connect(attempt)
-        # Only the first connection starts players: one that has ended does not begin again with the next connection.
-        if not self._plays:
-            self._plays = True
-            for player in self._players:
-                if any(source in self._sent for source in player.sources):
-                    player.start()
+        self._media.play()
 
     def _release(self, deadline: Deadline) -> None:
-        for player in self._players:
-            player.close(deadline.remaining())
+        self._media.close_players(deadline)
 
     def _shut(self, deadline: Deadline) -> None:
-        self._plays = False
-        with self._sessions_changed:
-            sources = list(self._sources)
-        for source in sources:
-            source.join(deadline)
+        self._media.join(deadline)
         if self._loop is not None:
             self._loop = None
             release_shared_loop()
 
     def _end_sessions(self, deadline: Deadline) -> None:
         self._requests.close()
-        with self._sessions_changed:
-            self._is_closing = True
-            sessions = list(self._sessions.values())
+        sessions = self._sessions.close()
         if not sessions or self._loop is None:
             return
 
@@ -461,7 +186,13 @@ class SessionRole(RoleObject):
         if self._loop is None:
             raise ConnectionLost(f"the {self._kind} is closed")
         settings = SessionSettings(
-            self._timeout, self._ice, self._interrupted_after, self._limits, tracks, self._sent, self._offers
+            self._timeout,
+            self._ice,
+            self._interrupted_after,
+            self._limits,
+            tracks,
+            self._media.tracks,
+            self._offers,
         )
         client, met = self._client(), LimitCounts(self._met)
         session = behind_session(Session(peer_id, client, self._loop, self._callbacks, settings, met))
@@ -481,22 +212,17 @@ class SessionRole(RoleObject):
             ConnectionLost: The role is being closed, and takes no more sessions. The other end is told.
         """
         session.id = session_id
-        with self._sessions_changed:
-            if not self._is_closing:
-                self._sessions[session_id] = session
-                if ours:
-                    self._own_ids.add(session_id)
-                return
+        if self._sessions.add(session, ours):
+            return
         self._client().end_session(session_id, f"the {self._kind} is being closed")
         raise ConnectionLost(f"the {self._kind} is being closed")
 
     def _wait_for_session(self, starter: str, deadline: Deadline) -> Session:
         self._client()
         doing = f"waiting for {starter} at {self.uri} to start a session"
-        with self._sessions_changed:
-            wait_for(self._sessions_changed, lambda: self._arrived or self.state in _ENDED, deadline)
-            if self._arrived:
-                return session_of(self._arrived.popleft())
+        session = self._sessions.wait(lambda: self.state in _ENDED, deadline)
+        if session is not None:
+            return session_of(session)
         if self.state is not RoleState.REGISTERED:
             self._life.wait_registered(Deadline(0.0), doing)
         raise WaitTimeout(f"{doing}: none within {deadline}")
@@ -530,7 +256,7 @@ class SessionRole(RoleObject):
         """Go on with the sessions that the server knows."""
         self._kept_ids = kept
         self._requests.drop(kept)
-        for session in self._known(kept).values():
+        for session in self._sessions.known(kept).values():
             session.link.server.on_signalling_back(self._client())
 
     def _on_registered(self, producers: tuple[Peer, ...]) -> None:
@@ -538,13 +264,9 @@ class SessionRole(RoleObject):
         # Messages that waited at the server have come by now. A session that is still unknown was lost with the previous
         # connection, or has ended at this end meanwhile.
         kept, self._kept_ids = self._kept_ids, frozenset()
-        for session_id in kept - self._known(kept).keys():
+        for session_id in kept - self._sessions.known(kept).keys():
             if session_id not in self._requests:
                 self._refuse(session_id, None)
-
-    def _known(self, session_ids: frozenset[str]) -> dict[str, LiveSession]:
-        with self._sessions_changed:
-            return {session_id: self._sessions[session_id] for session_id in session_ids & self._sessions.keys()}
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Welcome):
@@ -582,19 +304,15 @@ class SessionRole(RoleObject):
 
     def _on_change(self, change: StateChange) -> None:
         super()._on_change(change)
-        with self._sessions_changed:
-            self._sessions_changed.notify_all()
+        self._sessions.notify()
 
     def _on_lost(self, error: Exception) -> None:
         self._requests.hold()
-        with self._sessions_changed:
-            sessions = list(self._sessions.values())
-        for session in sessions:
+        for session in self._sessions.all:
             session.link.server.on_signalling_lost(error)
 
     def _session(self, session_id: str) -> LiveSession | None:
-        with self._sessions_changed:
-            session = self._sessions.get(session_id)
+        session = self._sessions.get(session_id)
         if session is None:
             # This is ordinary: a candidate was under way when the session ended.
             logger.debug("dropped a message for session %s, which is not ours or is closed", session_id)
@@ -605,30 +323,13 @@ class SessionRole(RoleObject):
         if session.state == "connected":
             self._requests.connected(session.id)
         if session.resumes is not None and session.state == "connected":
-            self._hand_over(session.resumes, session)
-            return
-        with self._sessions_changed:
-            if session.state == "closed":
-                self._own_ids.discard(session.id)
-                if session in self._arrived:
-                    self._arrived.remove(session)
-            elif session.id not in self._own_ids:
-                self._arrived.append(session)
-            self._sessions_changed.notify_all()
-
-    def _hand_over(self, session: LiveSession, successor: LiveSession) -> None:
-        """Have a session go on with the connection of another one, which was made for this; on the loop."""
-        with self._sessions_changed:
-            if session.state == "resuming" and not self._is_closing:
-                self._sessions.pop(session.id, None)
-                self._sessions[successor.id] = session
-                session.go_on_with(successor)
-            self._sessions_changed.notify_all()
+            self._sessions.hand_over(session.resumes, session)
+        else:
+            self._sessions.settled(session)
 
     def _on_finished(self, session: LiveSession) -> None:
         """Forget a closed session that has no thread left for `close` to wait for; on the loop."""
-        with self._sessions_changed:
-            self._sessions.pop(session.id, None)
+        self._sessions.forget(session)
         self._requests.ended(session.id)
 
 
@@ -639,7 +340,7 @@ class _Admitting:
         self._role = role
 
     def count_interrupted(self) -> int:
-        return sum(session.state == "interrupted" for session in self._role.sessions)
+        return sum(session.state == "interrupted" for session in self._role._sessions.open)
 
     def is_overwhelmed(self) -> bool:
         return self._role._callbacks.is_full
@@ -654,25 +355,3 @@ class _Admitting:
         if session := self._role._session(session_id):
             text = "it was not connected in time, and others wait"
             session.link.abandon(SessionClosed(f"{session.named}: {text}", "busy"), text)
-
-
-class _Controlling:
-    """The role's side of its sources, which pause and remove their tracks through it; on any thread."""
-
-    def __init__(self, role: SessionRole, check_process: Callable[[], None]) -> None:
-        self._role = role
-        self._check_process = check_process
-
-    def set_paused(self, source: RoleSource, is_paused: bool) -> None:
-        self._check_process()
-        if not self._role._sent.set_paused(source, is_paused):
-            raise RuntimeError(f"{'pausing' if is_paused else 'resuming'} {source!r}: it was removed")
-        self._role._tell_sessions()
-
-    def remove(self, source: RoleSource) -> None:
-        self._check_process()
-        if self._role._sent.remove(source):
-            self._role._tell_sessions()
-
-    def is_paused(self, source: RoleSource) -> bool:
-        return self._role._sent.is_paused(source)

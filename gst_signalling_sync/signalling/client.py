@@ -4,36 +4,19 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 from ..endpoint import Endpoint, resolve_endpoint
-from ..errors import ConnectionLost, ConnectTimeout, ProtocolError
-from ..protocol.messages import (
-    ConsumerList,
-    EndSession,
-    EndSessionV1_1,
-    Event,
-    IceMessage,
-    ListConsumers,
-    ListProducers,
-    Peer,
-    ProducerList,
-    Request,
-    Role,
-    SdpMessage,
-    SdpType,
-    SetPeerStatus,
-    StartSession,
-)
+from ..errors import ConnectionLost, ConnectTimeout
+from ..protocol.messages import Event, Peer, Role, SdpType
 from ..threads.callbacks import Callbacks
 from ..threads.native import check_native
 from ..threads.owner import Owner
 from ..threads.waiting import Deadline, check_timeout
-from .answers import SessionEvent, list_request, session_request, status_request
 from .exchange import Exchange
-from .pending import PendingRequest
+from .requests import Requests
 from .server_signals import ServerSignals
 
 __all__ = ["DEFAULT_KEEPALIVE", "DEFAULT_TIMEOUT", "SignallingClient"]
@@ -46,8 +29,6 @@ DEFAULT_KEEPALIVE: Final = 10.0
 
 _GRACE_SECONDS: Final = 0.5
 """How long the callback thread may take to stop when the timeout is over."""
-
-Result = TypeVar("Result")
 
 
 class SignallingClient(ServerSignals):
@@ -110,6 +91,7 @@ class SignallingClient(ServerSignals):
         self._lifecycle = threading.Lock()
         # That of the last connect(); kept until the next one.
         self._exchange: Exchange | None = None
+        self._requests = Requests(self.uri, self._connected)
 
     def __repr__(self) -> str:
         state = f"peer {self.peer_id}" if self.peer_id is not None else "not connected"
@@ -220,7 +202,7 @@ class SignallingClient(ServerSignals):
             WaitTimeout: No answer in time.
             ConnectionLost: There is no connection.
         """
-        return self._register(roles, meta, lambda producers: producers, self._deadline(timeout))
+        return self._requests.register(roles, meta, lambda producers: producers, self._deadline(timeout))
 
     def list_producers(self, timeout: float | None = None) -> list[Peer]:
         """The producers that are registered now.
@@ -236,10 +218,7 @@ class SignallingClient(ServerSignals):
             WaitTimeout: No answer in time.
             ConnectionLost: There is no connection.
         """
-        doing = f"listing the producers of {self.uri}"
-        request = list_request(ProducerList, doing)
-        answer: ProducerList = self._ask(request, ListProducers(), self._deadline(timeout), doing)
-        return list(answer.producers)
+        return self._requests.list_producers(self._deadline(timeout))
 
     def list_consumers(self, timeout: float | None = None) -> list[Peer]:
         """The passive consumers that are registered now.
@@ -255,10 +234,7 @@ class SignallingClient(ServerSignals):
             WaitTimeout: No answer in time.
             ConnectionLost: There is no connection.
         """
-        doing = f"listing the consumers of {self.uri}"
-        request = list_request(ConsumerList, doing)
-        answer: ConsumerList = self._ask(request, ListConsumers(), self._deadline(timeout), doing)
-        return list(answer.consumers)
+        return self._requests.list_consumers(self._deadline(timeout))
 
     def start_session(self, peer_id: str, offer: str | None = None, timeout: float | None = None) -> str:
         """Ask for a session with a producer, or as a producer with a passive consumer.
@@ -277,7 +253,7 @@ class SignallingClient(ServerSignals):
             WaitTimeout: No answer in time; if it comes later, the session is ended.
             ConnectionLost: There is no connection.
         """
-        return self._start_session(peer_id, offer, lambda event: event.session_id, self._deadline(timeout))
+        return self._requests.start_session(peer_id, offer, lambda event: event.session_id, self._deadline(timeout))
 
     def end_session(self, session_id: str, error: str | None = None) -> None:
         """End a session; returns at once. The server ignores a session that it does not know.
@@ -289,10 +265,7 @@ class SignallingClient(ServerSignals):
         Raises:
             ConnectionLost: There is no connection.
         """
-        if error is not None:
-            self._connected().send(EndSessionV1_1(session_id, error))
-        # A server older than 1.1 ignores the first message, a newer one the second.
-        self._connected().send(EndSession(session_id))
+        self._requests.end_session(session_id, error)
 
     def send_sdp(self, session_id: str, type: SdpType | str, sdp: str) -> None:  # noqa: A002 - the protocol's word
         """Send a session description to a session's other end; returns at once.
@@ -306,11 +279,7 @@ class SignallingClient(ServerSignals):
             ProtocolError: The type is unknown.
             ConnectionLost: There is no connection.
         """
-        try:
-            sdp_type = SdpType(type)
-        except ValueError as error:
-            raise ProtocolError(f"sending a session description: {error}") from None
-        self._connected().send(SdpMessage(session_id, sdp_type, sdp))
+        self._requests.send_sdp(session_id, type, sdp)
 
     def send_ice(self, session_id: str, candidate: str, sdp_m_line_index: int = 0) -> None:
         """Send a candidate to a session's other end; returns at once.
@@ -323,7 +292,7 @@ class SignallingClient(ServerSignals):
         Raises:
             ConnectionLost: There is no connection.
         """
-        self._connected().send(IceMessage(session_id, candidate, sdp_m_line_index))
+        self._requests.send_ice(session_id, candidate, sdp_m_line_index)
 
     def _deadline(self, timeout: float | None) -> Deadline:
         return Deadline(self._timeout if timeout is None else timeout)
@@ -342,42 +311,6 @@ class SignallingClient(ServerSignals):
         if exchange is None or exchange.is_closed:
             raise ConnectionLost(f"not connected to {self.uri}: call connect(), or use `with SignallingClient(...)`")
         return exchange
-
-    def _register(
-        self,
-        roles: Iterable[Role | str],
-        meta: Any,
-        accept: Callable[[tuple[Peer, ...]], Result],
-        deadline: Deadline,
-    ) -> Result:
-        names = (roles,) if isinstance(roles, str) else roles
-        try:
-            request = SetPeerStatus(tuple(Role(role) for role in names), meta)
-        except ValueError as error:
-            raise ProtocolError(f"setting the status: {error}") from None
-        doing = f"registering as {', '.join(request.roles) or 'no role'} at {self.uri}"
-        status, listed = status_request(accept, doing)
-        self._connected().ask([(status, request), (listed, ListProducers())])
-        status.wait(deadline, doing)
-        result: Result = listed.wait(deadline, doing)
-        return result
-
-    def _start_session(
-        self, peer_id: str, offer: str | None, accept: Callable[[SessionEvent], Result], deadline: Deadline
-    ) -> Result:
-        doing = f"starting a session with peer {peer_id} at {self.uri}"
-
-        def end_unwanted(event: SessionEvent) -> None:
-            self.end_session(event.session_id, "the caller gave up waiting")
-
-        request = session_request(peer_id, accept, end_unwanted, doing)
-        result: Result = self._ask(request, StartSession(peer_id, offer), deadline, doing)
-        return result
-
-    def _ask(self, request: PendingRequest, message: Request, deadline: Deadline, doing: str) -> Any:
-        """Ask the server and wait for the result."""
-        self._connected().ask([(request, message)])
-        return request.wait(deadline, doing)
 
     def _disconnect(self, deadline: Deadline) -> None:
         if self._exchange is not None:

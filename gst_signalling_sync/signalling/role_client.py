@@ -100,7 +100,7 @@ class RoleClient(SignallingClient):
             WaitTimeout: No answer in time.
             ConnectionLost: There is no connection.
         """
-        return self._register(roles, meta, accept, deadline)
+        return self._requests.register(roles, meta, accept, deadline)
 
     def start_session_with(
         self, peer_id: str, offer: str | None, accept: Callable[[SessionEvent], Result], deadline: Deadline
@@ -122,7 +122,7 @@ class RoleClient(SignallingClient):
             WaitTimeout: No answer in time; if it comes later, the session is ended.
             ConnectionLost: There is no connection.
         """
-        return self._start_session(peer_id, offer, accept, deadline)
+        return self._requests.start_session(peer_id, offer, accept, deadline)
 
     def _open_callbacks(self) -> None:
         """Do nothing: the role opens them."""

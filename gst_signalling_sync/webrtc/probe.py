@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import ConnectionLost, WaitTimeout
-from ..ice_options import IceOptions, resolve_ice
+from ..ice_options import IceOptions, ask_servers, resolve_ice
 from ..threads.shared_loop import acquire_shared_loop, release_shared_loop
 from ..threads.waiting import Deadline
 from .engine.probe import probe
@@ -56,7 +56,7 @@ def ask_ice_servers(ice: IceOptions | None = None) -> tuple[list[ServerAnswer], 
         Exception: The callable for the servers raised this error.
     """
     options = resolve_ice(ice)
-    servers = options.ask_servers()
+    servers = ask_servers(options)
     loop = acquire_shared_loop(ConnectionLost, WaitTimeout)
     try:
         reports, candidates = loop.run(probe(options, servers), Deadline(_PATIENCE_SECONDS), "asking the ICE servers")

@@ -8,7 +8,8 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, Final, Protocol
 
 from ..errors import SessionClosed, SessionClosedReason
-from ..ice_options import IceServer
+from ..ice_options import ask_servers
+from ..ice_servers import IceServer
 from ..limit_counts import LimitCounts
 from ..protocol.control import (
     ClockAnswer,
@@ -124,7 +125,7 @@ class SessionConnection:
         self._loop = loop
         self._met = met
         limits, named = settings.limits, link.session.named
-        ask = self._ask_servers if settings.ice.asks_for_servers else None
+        ask = self._ask_servers if callable(settings.ice.servers) else None
         self.peer = PeerConnection(CAPABILITIES, settings.ice, ask, limits.candidates)
         """The peer connection."""
         self.peer.on_state(self._on_state)
@@ -227,7 +228,7 @@ class SessionConnection:
             SessionClosed: The callable raised an error, or did not return servers.
         """
         try:
-            return await asyncio.get_running_loop().run_in_executor(None, self._settings.ice.ask_servers)
+            return await asyncio.get_running_loop().run_in_executor(None, ask_servers, self._settings.ice)
         except Exception as error:
             text = f"the callable for ICE servers failed: {type(error).__name__}: {error}"
             raise SessionClosed(f"{self._link.session.named}: {text}", "not connected") from error

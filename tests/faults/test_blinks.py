@@ -211,7 +211,7 @@ def test_session_whose_peers_have_found_each_other_needs_no_server(server: Signa
 def has_path(consumer: Consumer) -> bool:
     return any(
         session.link.connection is not None and session.link.connection.ice_state == "completed"
-        for session in consumer._sessions.values()
+        for session in consumer._sessions.all
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -18,9 +18,12 @@ from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
 from gst_signalling_sync.threads.callbacks import Callbacks
+from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.scheduling import without_real_time
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame, MediaKind
+from gst_signalling_sync.webrtc.media.recording.recordable_track import RecordableTrack
 from gst_signalling_sync.webrtc.media.recording.recorder import Recorder
+from gst_signalling_sync.webrtc.media.recording.recorder_thread import RecorderThread
 
 from .media import beeps, number_in, numbered_frame, onsets
 
@@ -227,7 +230,20 @@ def recorder_of(
     robot: Robot, path: Path, callbacks: Callbacks | None = None, segment_seconds: float | None = None
 ) -> Recorder:
     """A recorder of a robot's tracks."""
-    return Recorder(path, robot.tracks, "session s with peer p", 10, callbacks, segment_seconds=segment_seconds)
+    return recording(path, robot.tracks, callbacks, segment_seconds=segment_seconds)[1]
+
+
+def recording(
+    path: Path,
+    tracks: Sequence[RecordableTrack],
+    callbacks: Callbacks | None = None,
+    *,
+    loop: LoopThread | None = None,
+    segment_seconds: float | None = None,
+) -> tuple[RecorderThread, Recorder]:
+    """What a session works with of a recorder, and the recorder, made as by `Session.record`."""
+    thread = RecorderThread(path, tracks, "session s with peer p", loop, segment_seconds)
+    return thread, Recorder(thread, 10.0, callbacks)
 
 
 @functools.cache

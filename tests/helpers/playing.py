@@ -19,7 +19,8 @@ from av.codec.context import Flags
 from numpy.typing import NDArray
 
 from gst_signalling_sync.webrtc.media.frame_conversion import to_array
-from gst_signalling_sync.webrtc.media.playing.player import Player
+from gst_signalling_sync.webrtc.media.playing.player import Player, thread_of
+from gst_signalling_sync.webrtc.media.sending.controlled_track import ControlledTrack, feed_of
 from gst_signalling_sync.webrtc.media.sending.encoded_audio_source import EncodedAudioSource
 from gst_signalling_sync.webrtc.media.sending.encoded_video_source import EncodedVideoSource
 
@@ -111,9 +112,10 @@ class Written:
         self.frames: list[Write] = []
         self.audio: list[Write] = []
         for source in player.sources:
+            track: ControlledTrack = source
             collect = self._collect(self.frames if source.kind == "video" else self.audio)
             if isinstance(source, EncodedVideoSource | EncodedAudioSource):
-                collect = _decoding(source.codecs[0], collect)
+                collect = _decoding(feed_of(track).codecs[0], collect)
             patch.setattr(source, "write", collect)
 
     @property
@@ -153,13 +155,13 @@ def closing_player(player: Player) -> Iterator[Player]:
     try:
         yield player
     finally:
-        player.close(CLOSE_SECONDS)
+        thread_of(player).close(CLOSE_SECONDS)
 
 
 @contextmanager
 def playing(player: Player) -> Iterator[Player]:
     with closing_player(player):
-        player.start()
+        thread_of(player).start()
         yield player
 
 

@@ -12,6 +12,7 @@ from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.frame_conversion import to_array
 from gst_signalling_sync.webrtc.media.receiving.video_decoder import VideoDecoder
+from gst_signalling_sync.webrtc.media.sending.controlled_track import feed_of
 from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
 from .send_forms import send_form
@@ -23,12 +24,12 @@ class Watcher:
     """A sink that keeps what a session's sender would send: all frames from the first keyframe on."""
 
     def __init__(self, source: VideoSource, loop: LoopThread, codec: str = "VP8") -> None:
-        self.source = source
+        self._feed = feed_of(source)
         self._loop = loop
         self._frames: queue.SimpleQueue[EncodedFrame] = queue.SimpleQueue()
         self._awaits_keyframe = True
         self._decoder = VideoDecoder()
-        self._call(lambda: source.attach(self, send_form(codec), loop))
+        self._call(lambda: self._feed.attach(self, send_form(codec), loop))
 
     def deliver(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
         assert payloads
@@ -45,10 +46,10 @@ class Watcher:
         return frame, to_array(decoded)
 
     def ask_for_keyframe(self) -> None:
-        self._call(lambda: self.source.request_keyframe(self))
+        self._call(lambda: self._feed.request_keyframe(self))
 
     def leave(self) -> None:
-        self._call(lambda: self.source.detach(self))
+        self._call(lambda: self._feed.detach(self))
 
     def _call(self, function: Any) -> None:
         async def run() -> None:

@@ -22,7 +22,6 @@ from gst_signalling_sync.webrtc.media.playing.media_input import MediaInput
 from gst_signalling_sync.webrtc.media.playing.player import Player
 from gst_signalling_sync.webrtc.media.receiving.decoder_thread import DecoderThread
 from gst_signalling_sync.webrtc.media.receiving.video_decoder import VideoDecoder
-from gst_signalling_sync.webrtc.media.recording.recorder import Recorder
 from gst_signalling_sync.webrtc.media.recording.recording import Recording
 from gst_signalling_sync.webrtc.media.sending import source_thread
 from gst_signalling_sync.webrtc.media.sending.audio_encoder import AudioEncoder
@@ -30,7 +29,7 @@ from gst_signalling_sync.webrtc.media.sending.fan_out import FanOut
 from gst_signalling_sync.webrtc.media.sending.keyframe_requests import KeyframeRequests
 from gst_signalling_sync.webrtc.media.sending.video_encoder import VideoEncoder
 
-from ..helpers.encoded_media import Robot
+from ..helpers.encoded_media import Robot, recorder_of
 from ..helpers.filming import filming, humming
 from ..helpers.media import frequency_of, number_in, numbered_frame
 from ..helpers.playing import FPS, SECONDS, Written, film_server, playing, write_file
@@ -199,7 +198,7 @@ def test_reports_go_on_after_one_that_failed(
     camera = producer.add_video()
     with producer, filming(camera), connect(embedded_server.uri, name="robot") as session:
         session.video.read()
-        monkeypatch.setattr("gst_signalling_sync.webrtc.media.sending.sender.RtcpSenderInfo", fail)
+        monkeypatch.setattr("gst_signalling_sync.webrtc.media.sending.sender_reports.RtcpSenderInfo", fail)
         wait_until(lambda: tracebacks(caplog), "a report has failed")
         before = report_of(session)
         wait_until(lambda: report_of(session) > before, "another report")
@@ -306,7 +305,7 @@ def test_recording_that_failed_says_so(
 ) -> None:
     writing, closing = faults(Recording, "add"), faults(Recording, "abandon")
     robot = Robot("H264")
-    recorder = Recorder(tmp_path / "drive.mkv", robot.tracks, "session s with peer p", SECONDS, callbacks)
+    recorder = recorder_of(robot, tmp_path / "drive.mkv", callbacks)
     ended = Heard(recorder.ended)
     recorder.start()
     closing.left = int(is_worse)

@@ -19,6 +19,7 @@ from gst_signalling_sync import Consumer, Producer, Session, SignallingServer, c
 from gst_signalling_sync.testing import LinkProfile
 from gst_signalling_sync.testing.network import SimulatedNetwork
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
+from gst_signalling_sync.webrtc.media.receiving.track_receiver import track_of
 from gst_signalling_sync.webrtc.media.receiving.video_receiver import VideoReceiver
 from gst_signalling_sync.webrtc.sender_clock import ntp_time
 
@@ -61,8 +62,8 @@ class Spectator:
         self.session = session
         self._camera = camera
         self.timestamps: list[int] = []
-        self._clock = session.video.rtp.clock
-        session.video.rtp.add_tap(self._on_frame)
+        self._clock = track_of(session.video).feed.rtp.clock
+        track_of(session.video).feed.rtp.add_tap(self._on_frame)
         wait_until(lambda: self.timestamps, "the first frame")
 
     @property
@@ -97,7 +98,7 @@ class Spectator:
 
 def lose_packets(session: Session, share: float) -> None:
     """Drop a share of the RTP packets that arrive for a session, of this session only."""
-    transport = session.video.rtp.transport
+    transport = track_of(session.video).feed.rtp.transport
     chance = random.Random(1)
     handle = transport._handle_rtp_data
 
@@ -197,7 +198,7 @@ def test_others_see_no_gap_when_a_consumer_loses_5_percent_of_its_packets(embedd
             lose_packets(behind_losses, 0.05)
             watching.watch(5.0)
             assert has_colour_bars(behind_losses.video.read())
-            assert behind_losses.video.rtp.packets_repaired > 0
+            assert track_of(behind_losses.video).feed.rtp.packets_repaired > 0
         assert watching.longest_gap <= MAX_GAP
 
 

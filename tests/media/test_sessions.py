@@ -25,7 +25,7 @@ from gst_signalling_sync import (
 )
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.receiving.video_receiver import VideoReceiver
-from gst_signalling_sync.webrtc.media.sending import video_source
+from gst_signalling_sync.webrtc.media.sending import encodings
 from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
 from ..helpers.filming import filming, humming, milliseconds
@@ -169,7 +169,7 @@ def test_brightness_arrives_as_it_was_written(producer: Producer, codec: str, pi
 def test_a_frame_is_read_once_and_the_latest_any_number_of_times(
     producer: Producer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(video_source, "_REPEAT_SECONDS", 60.0)
+    monkeypatch.setattr(encodings, "_REPEAT_SECONDS", 60.0)
     video = producer.add_video()
     with connect(producer.uri, name="robot") as session:
         assert session.video.latest() is None

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gst_signalling_sync import Consumer, Producer, Session, SessionClosed, SignallingServer, TrackNotFound, connect
+from gst_signalling_sync.webrtc.media.receiving.track_receiver import track_of
 from gst_signalling_sync.webrtc.media.track_choice import TrackChoice
 from gst_signalling_sync.webrtc.media.track_names import given_name
 from gst_signalling_sync.webrtc.sections import Section
@@ -212,7 +213,7 @@ def test_sections_have_the_names_of_their_tracks(embedded_server: SignallingServ
         producer.add_video()
         with connect(embedded_server.uri, name="robot") as session:
             receivers = (*session.videos, *session.audios)
-            mids = {(each.rtp.kind, each.name): each.rtp.mid for each in receivers}
+            mids = {(feed.kind, feed.name): feed.rtp.mid for feed in (track_of(each).feed for each in receivers)}
             assert mids["video", "film"] == "film"
             assert mids["audio", "film"].isdecimal()
             assert mids["video", "a-name-of-16-let"].isdecimal()

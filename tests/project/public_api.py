@@ -54,11 +54,17 @@ def _class(name: str, cls: type) -> Iterator[str]:
         return
     if "__init__" in {member for each in _own(cls) for member in vars(each)}:
         yield f"    {name}{_signature(cls.__init__, is_method=True)}"
+    members = members_of(cls)
+    yield from (f"    .{members[key]}" for key in sorted(members))
+
+
+def members_of(cls: type) -> dict[str, str]:
+    """The members of a class and the attributes of its objects, in text form, by their names."""
     members: dict[str, str] = {}
     for each in reversed(_own(cls)):
         members |= dict(_attributes(each))
         members |= {key: _member(key, value, each) for key, value in vars(each).items() if not key.startswith("_")}
-    yield from (f"    .{members[key]}" for key in sorted(members))
+    return members
 
 
 def _own(cls: type) -> list[type]:

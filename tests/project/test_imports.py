@@ -21,6 +21,9 @@ ENGINE = PACKAGE / "webrtc" / "engine"
 ENGINES_OWN = {"aioice", "OpenSSL", "pylibsrtp"}
 """Libraries that only the engine imports."""
 
+NAMED = {"_replace", "_exit", "_is_owned"}
+"""Public methods of Python whose names begin with an underscore."""
+
 LIBRARIES = ("aiortc", "aioice", "av", "OpenSSL", "pylibsrtp", "websocket", "websockets")
 
 PUBLIC_MODULES = (PACKAGE.name, f"{PACKAGE.name}.server")
@@ -99,6 +102,37 @@ def test_nobody_touches_a_private_name_of_another_library(path: Path, private_to
         if is_own_object(node.value) or node.attr in own:
             continue
         assert node.attr not in private_to_others, f"{path.name}:{node.lineno}: {node.attr} is private to a library"
+
+
+def own_and_inherited_names(path: Path) -> set[str]:
+    """The private names of a module, and of the package's modules that its base classes are in."""
+    tree = ast.parse(path.read_text())
+    bases = {
+        base.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for base in node.bases
+        if isinstance(base, ast.Name)
+    }
+    names = own_names(tree)
+    for module, name in own_imports(path):
+        source = ROOT / f"{module.replace('.', '/')}.py"
+        if name in bases and source.exists():
+            names |= own_and_inherited_names(source)
+    return names
+
+
+@pytest.mark.parametrize("path", OUTSIDE_THE_ENGINE, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_module_reaches_into_the_objects_of_another(path: Path) -> None:
+    names = own_and_inherited_names(path)
+
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Attribute) or not node.attr.startswith("_") or node.attr.endswith("__"):
+            continue
+        assert is_own_object(node.value) or node.attr in names or node.attr in NAMED, (
+            f"{path.name}:{node.lineno}: {ast.unparse(node)}: give what layers need of each other a name without underscore,"
+            " on an object behind the public class"
+        )
 
 
 def is_own_object(node: ast.expr) -> bool:

@@ -99,7 +99,7 @@ def test_session_that_comes_while_the_producer_is_being_closed_is_refused(embedd
         with ThreadPoolExecutor() as pool:
             with unacknowledged(channel):
                 closing = pool.submit(robot.close, 20)
-                wait_until(lambda: robot._is_closing, "it is being closed")
+                wait_until(lambda: robot._sessions.is_closing, "it is being closed")
                 late.start_session(robot_id)
                 assert "being closed" in ended.next()["error"]
                 assert not closing.done()

@@ -10,7 +10,7 @@ from typing import Final
 
 import ifaddr
 
-from ...ice_options import IceOptions
+from ...ice_options import IceOptions, uses_address
 from ...threads.fork import new_socket
 
 __all__ = ["LocalAddress", "local_addresses"]
@@ -60,7 +60,7 @@ def local_addresses(options: IceOptions) -> list[LocalAddress]:
                 found.append((str(adapter.nice_name), ip.ip))
             elif ip.ip[2] == 0:
                 found.append((str(adapter.nice_name), ip.ip[0]))
-    wanted = [each for each in found if options.uses(*each)]
+    wanted = [each for each in found if uses_address(options, *each)]
     others = [each for each in wanted if not _is_loopback(each[1])]
     if not any(not each.startswith("!") for each in options.interfaces):
         wanted = others or [("lo", _LOOPBACK)]

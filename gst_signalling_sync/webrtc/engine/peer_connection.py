@@ -54,7 +54,7 @@ class PeerConnection:
     ) -> None:
         self._capabilities = capabilities
         options = IceOptions() if ice is None else ice
-        self._settings = IceSettings(options, () if options.asks_for_servers else options.ask_servers(), candidates)
+        self._settings = IceSettings(options, () if callable(options.servers) else options.servers, candidates)
         self._ask_servers = ask_servers
         self._connection = AdoptingConnection(capabilities, self._settings, self._adopt)
         self._transceivers: dict[object, Transceiver] = {}

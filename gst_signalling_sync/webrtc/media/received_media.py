@@ -9,6 +9,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -17,12 +18,15 @@ from ...threads.callbacks import Callbacks
 from ...threads.loop_thread import LoopThread
 from ...threads.waiting import Deadline
 from .receiving.media_receiver import MediaReceiver
+from .receiving.received_track import ReceivedTrack
+from .receiving.track_feed import TrackFeed
+from .receiving.track_receiver import TrackReceiver, track_of
 
 if TYPE_CHECKING:
     from .receiving.audio_receiver import AudioReceiver
-    from .receiving.track_receiver import TrackReceiver
     from .receiving.video_receiver import VideoReceiver
     from .recording.recorder import Recorder
+    from .recording.recorder_thread import RecorderThread
 
 __all__ = ["ReceivedMedia"]
 
@@ -54,14 +58,14 @@ class ReceivedMedia:
         # Replaced by the loop, never changed.
         self._videos: tuple[VideoReceiver, ...] = ()
         self._audios: tuple[AudioReceiver, ...] = ()
-        # Receivers that wait for a track of the peer connection with which the session was resumed. Used by the loop alone.
-        self._waiting: list[VideoReceiver | AudioReceiver] = []
-        # Receivers that may still be decoding their last frame.
-        self._removed: WeakSet[TrackReceiver] = WeakSet()
+        # Feeds that wait for a track of the peer connection with which the session was resumed. Used by the loop alone.
+        self._waiting: list[TrackFeed] = []
+        # Tracks whose last frame may still be being decoded.
+        self._removed: WeakSet[ReceivedTrack] = WeakSet()
         # Guards the attributes below: a recorder that is made at the moment of the end must hear of the end.
         self._lock = threading.Lock()
-        self._recorders: list[Recorder] = []
-        self.message_recorders: tuple[Recorder, ...] = ()
+        self._recorders: list[RecorderThread] = []
+        self.message_recorders: tuple[RecorderThread, ...] = ()
         """The recorders of messages on data channels. Replaced, never changed."""
         self._has_ended = False
 
@@ -83,20 +87,21 @@ class ReceivedMedia:
             named: The session as errors and log lines name it.
         """
         for waiting in self._waiting:
-            if waiting.feed.kind == rtp.kind and waiting.name == rtp.name:
+            if waiting.kind == rtp.kind and waiting.name == rtp.name:
                 self._waiting.remove(waiting)
-                waiting.feed.resume(rtp)
+                waiting.resume(rtp)
                 return
         # Sessions without media do not need numpy.
         from .receiving.audio_receiver import AudioReceiver
         from .receiving.video_receiver import VideoReceiver
 
+        track = ReceivedTrack(named, rtp, self._loop, self._callbacks, self._timeout)
         if rtp.kind == "video":
-            video = VideoReceiver(named, rtp, self._loop, self._callbacks, self._timeout)
+            video = VideoReceiver(track)
             self._videos = (*self._videos, video)
             self._on_added(video)
         else:
-            audio = AudioReceiver(named, rtp, self._loop, self._callbacks, self._timeout)
+            audio = AudioReceiver(track)
             self._audios = (*self._audios, audio)
             self._on_added(audio)
 
@@ -108,12 +113,13 @@ class ReceivedMedia:
             named: The session as errors and log lines name it.
         """
         tracks: tuple[VideoReceiver | AudioReceiver, ...] = (*self._videos, *self._audios)
-        found = next((each for each in tracks if each.rtp is rtp), None)
+        found = next((each for each in tracks if track_of(each).feed.rtp is rtp), None)
         if found is not None:
             self._videos = tuple(each for each in self._videos if each is not found)
             self._audios = tuple(each for each in self._audios if each is not found)
-            self._removed.add(found)
-            found.end(TrackRemoved(f"{named}: the peer removed the {rtp.kind} track {found.name!r}"))
+            track = track_of(found)
+            self._removed.add(track)
+            track.end(TrackRemoved(f"{named}: the peer removed the {rtp.kind} track {found.name!r}"))
             self._on_removed(found)
 
     def go_on_with(self, resumed: ReceivedMedia, named: str) -> None:
@@ -131,13 +137,13 @@ class ReceivedMedia:
             unnamed = [each for each in before if each.name not in successors]
             for receiver in before:
                 if (successor := successors.pop(receiver.name, None)) is not None:
-                    receiver.feed.resume(successor.rtp)
+                    track_of(receiver).feed.resume(track_of(successor).feed.rtp)
             others = [each for each in after if each.name in successors]
             for receiver, successor in zip(unnamed, others, strict=False):
-                receiver.feed.resume(successor.rtp)
-            self._waiting += unnamed[len(others) :]
+                track_of(receiver).feed.resume(track_of(successor).feed.rtp)
+            self._waiting += (track_of(each).feed for each in unnamed[len(others) :])
             for successor in others[len(unnamed) :]:
-                self.add(successor.rtp, named)
+                self.add(track_of(successor).feed.rtp, named)
         resumed.end(None)
 
     def record(
@@ -160,14 +166,16 @@ class ReceivedMedia:
             SessionClosed: The session has ended.
         """
         from .recording.recorder import Recorder
+        from .recording.recorder_thread import RecorderThread
 
-        feeds = [each.feed for each in tracks]
-        recorder = Recorder(path, feeds, named, self._timeout, self._callbacks, self._loop, segment_seconds)
+        feeds = [track_of(each).feed for each in tracks]
+        thread = RecorderThread(Path(path), feeds, named, self._loop, segment_seconds)
+        recorder = Recorder(thread, self._timeout, self._callbacks)
         with self._lock:
             if self._has_ended:
                 raise SessionClosed(f"recording {named} to {os.fspath(path)}: the session is closed")
             self._recorders = [each for each in self._recorders if each.state != "closed"]
-            self._recorders.append(recorder)
+            self._recorders.append(thread)
             self.message_recorders = tuple(each for each in self._recorders if each.takes_messages)
         return recorder
 
@@ -177,7 +185,7 @@ class ReceivedMedia:
             self._has_ended = True
             recorders = list(self._recorders)
         for receiver in (*self._videos, *self._audios):
-            receiver.end(error)
+            track_of(receiver).end(error)
         for recorder in recorders:
             recorder.end(error)
 
@@ -187,7 +195,7 @@ class ReceivedMedia:
         Args:
             seconds: Maximum wait. A thread that takes longer is logged.
         """
-        ended = (*self._videos, *self._audios, *self._removed)
+        ended = (*map(track_of, self._videos), *map(track_of, self._audios), *self._removed)
         await asyncio.gather(*(each.wait_ended(seconds) for each in ended))
 
     def finish_recordings(self, deadline: Deadline) -> None:

@@ -14,11 +14,11 @@ from ..engine.transceiver import Transceiver
 from .encoded_frame import MEDIA_KINDS, MediaKind
 from .receiving.media_receiver import MediaReceiver
 from .section_plan import FRUGAL, Frugality, Plan, SectionState, plan_answer, plan_offer
-from .sending.encoded_video_source import EncodedVideoSource
+from .sending.encoded_video_feed import EncodedVideoFeed
 from .sending.sender import MediaSender
 from .sending.sent_tracks import SentTrack
 from .sending.source import AnySource, StreamSource
-from .sending.video_source import VideoSource
+from .sending.video_feed import VideoFeed
 from .track_choice import EVERYTHING, TrackChoice
 from .track_names import given_name, mid_for
 
@@ -287,7 +287,7 @@ class Tracks:
     def frames_sent(self) -> tuple[int, ...]:
         """Number of frames that each sent video source has encoded, in the order of the sections."""
         sources = (section.sender.source for section in self._sections.values())
-        return tuple(each.frames_encoded for each in sources if isinstance(each, VideoSource | EncodedVideoSource))
+        return tuple(each.frames_encoded for each in sources if isinstance(each, VideoFeed | EncodedVideoFeed))
 
     def report_unsent(self) -> None:
         """Log the tracks that the peer does not take."""

@@ -15,6 +15,7 @@ from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.codecs import CODECS
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.frame_conversion import to_array
+from gst_signalling_sync.webrtc.media.sending.controlled_track import feed_of
 from gst_signalling_sync.webrtc.media.sending.encoded_video_source import EncodedVideoSource
 from gst_signalling_sync.webrtc.media.sending.source import Choice, Negotiated
 
@@ -31,7 +32,7 @@ class Link:
     """What a session's sender does with a source."""
 
     def __init__(self, source: EncodedVideoSource, loop: LoopThread, negotiated: list[Negotiated]) -> None:
-        self.source = source
+        self.feed = feed_of(source)
         self.loop = loop
         self.negotiated = negotiated
         self.choice: Choice | None = None
@@ -41,7 +42,7 @@ class Link:
         self._call(self.choose_again)
 
     def choose_again(self) -> None:
-        choice = self.source.choose(self, self.negotiated, self.loop)
+        choice = self.feed.choose(self, self.negotiated, self.loop)
         if choice == self.choice:
             return
         if self.choice is not None:
@@ -75,7 +76,7 @@ class Link:
         def end() -> None:
             assert self.choice is not None
             self.choice.feed.detach(self)
-            self.source.leave(self)
+            self.feed.leave(self)
 
         self._call(end)
 
@@ -99,7 +100,7 @@ def test_link_gets_frames_in_what_it_takes(loop: LoopThread, negotiated: list[Ne
         numbers = [number_in(link.next_decoded()) for _ in range(5)]
         assert None not in numbers
         link.leave()
-    source.join(Deadline(5))
+    feed_of(source).join(Deadline(5))
 
 
 def test_link_that_takes_the_stream_gets_it_beside_one_that_does_not(loop: LoopThread) -> None:
@@ -113,7 +114,7 @@ def test_link_that_takes_the_stream_gets_it_beside_one_that_does_not(loop: LoopT
         assert not is_as_written(links[1].frames.get(timeout=5), written)
         for link in links:
             link.leave()
-    source.join(Deadline(5))
+    feed_of(source).join(Deadline(5))
 
 
 def test_late_one_is_encoded_again_from_the_last_keyframe_on(loop: LoopThread) -> None:
@@ -125,7 +126,7 @@ def test_late_one_is_encoded_again_from_the_last_keyframe_on(loop: LoopThread) -
     while number_in(link.next_decoded()) != 19:
         pass
     link.leave()
-    source.join(Deadline(5))
+    feed_of(source).join(Deadline(5))
 
 
 def test_link_that_the_stream_no_longer_suits_gets_it_encoded_again(loop: LoopThread) -> None:
@@ -143,7 +144,7 @@ def test_link_that_the_stream_no_longer_suits_gets_it_encoded_again(loop: LoopTh
             pass
         assert is_as_written(link.frames.get(timeout=5), written)
     link.leave()
-    source.join(Deadline(5))
+    feed_of(source).join(Deadline(5))
 
 
 def test_nothing_is_decoded_where_nobody_needs_it(loop: LoopThread) -> None:
@@ -153,5 +154,5 @@ def test_nothing_is_decoded_where_nobody_needs_it(loop: LoopThread) -> None:
         source.write(data)
         link.next_decoded()
 
-    assert source._transcoder.frames_written == 0
+    assert feed_of(source).frames_decoded == 0
     link.leave()

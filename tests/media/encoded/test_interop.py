@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gst_signalling_sync import Producer
+from gst_signalling_sync.webrtc.media.sending.controlled_track import feed_of
 
 from ...helpers.media import has_colour_bars, number_in
 from ...helpers.waiting import wait_until
@@ -46,7 +47,7 @@ def test_chromium_sees_a_stream_as_it_is(producer: Producer, browser: Browser, c
             first = page.wait_for_frame(has_colour_bars)
             page.wait_for_frame(lambda frame: number_in(frame) != number_in(first))
             assert page.codec("video") == codec
-        assert video._transcoder.frames_encoded == 0
+        assert feed_of(video).frames_decoded == 0
 
 
 @streams
@@ -60,7 +61,7 @@ def test_webrtcsrc_sees_a_stream_as_it_is(producer: Producer, tmp_path: Path, co
             first = source.received.wait_for_frame(has_colour_bars)
             source.received.wait_for_frame(lambda frame: number_in(frame) != number_in(first))
             assert source.received.codec("video") == codec
-        assert video._transcoder.frames_encoded == 0
+        assert feed_of(video).frames_decoded == 0
 
 
 def test_browser_that_takes_another_codec_gets_it_encoded_again(producer: Producer, browser: Browser) -> None:

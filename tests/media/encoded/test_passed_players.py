@@ -16,7 +16,8 @@ from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.codecs.opus import samples_of
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
-from gst_signalling_sync.webrtc.media.playing.player import Player
+from gst_signalling_sync.webrtc.media.playing.player import Player, thread_of
+from gst_signalling_sync.webrtc.media.sending.controlled_track import feed_of
 from gst_signalling_sync.webrtc.media.sending.encoded_audio_source import EncodedAudioSource
 
 from ...helpers.media import numbered_frame
@@ -48,7 +49,7 @@ def kinds_of_sources(player: Player) -> list[type]:
     try:
         return [type(source) for source in player.sources]
     finally:
-        player.close(CLOSE_SECONDS)
+        thread_of(player).close(CLOSE_SECONDS)
 
 
 def frames_of(path: Path) -> list[list[bytes]]:
@@ -121,7 +122,7 @@ def test_packets_of_sound_are_those_of_the_file(tmp_path: Path, loop: LoopThread
             timestamps.append(frame.timestamp)
 
     async def attach() -> None:
-        source.attach(Listener(), send_form("opus"), loop)
+        feed_of(source).attach(Listener(), send_form("opus"), loop)
 
     loop.run(attach(), Deadline(5), "attaching")
     with av.open(path) as container:
@@ -161,7 +162,7 @@ def test_any_packet_of_opus_has_a_length_or_is_refused(packet: bytes) -> None:
 def test_stream_that_comes_back_with_b_frames_is_told(tmp_path: Path) -> None:
     film = h264_film(tmp_path / "film.mp4", b_frames=0)
     player = Player(film)
-    player.close(CLOSE_SECONDS)
+    thread_of(player).close(CLOSE_SECONDS)
     h264_film(film, b_frames=2)
     with playing(player), pytest.raises(MediaError, match="with B-frames"):
         player.wait(SECONDS)

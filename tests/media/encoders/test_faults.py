@@ -12,6 +12,7 @@ import pytest
 from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
+from gst_signalling_sync.webrtc.media.sending.controlled_track import feed_of
 from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
 from ...helpers.filming import filming
@@ -33,7 +34,7 @@ def watched(source: VideoSource, loop: LoopThread) -> Iterator[Watcher]:
         yield watcher
     finally:
         watcher.leave()
-        source.join(Deadline(5))
+        feed_of(source).join(Deadline(5))
 
 
 @contextmanager
@@ -222,7 +223,7 @@ def test_encoder_that_keeps_to_its_own_bitrate_is_left(
     with filming(source, noisy=True), watched(source, loop) as watcher:
         for _ in range(40):
             watcher.next()
-        source.report_estimate(watcher, 600_000)
+        feed_of(source).report_estimate(watcher, 600_000)
         deadline = time.monotonic() + 10
         while source.encoders == {"H264": NAME}:
             assert time.monotonic() < deadline
@@ -259,7 +260,7 @@ def test_closing_does_not_wait_for_a_driver(
         assert kind.has_hung.wait(10)
         watcher.leave()
         began = time.monotonic()
-        source.join(Deadline(1.5))
+        feed_of(source).join(Deadline(1.5))
         assert time.monotonic() - began < 5
     assert any("has not returned" in line for line in warnings(caplog))
 
@@ -273,7 +274,7 @@ def test_device_with_one_session_is_enough_for_who_comes_back(hardware: Hardware
             watcher.next()
             assert source.encoders == {"H264": NAME}
             watcher.leave()
-    source.join(Deadline(5))
+    feed_of(source).join(Deadline(5))
 
 
 def test_second_source_of_a_device_with_one_session_is_encoded_by_software(

@@ -17,9 +17,8 @@ from pathlib import Path
 import pytest
 
 from gst_signalling_sync import ConnectError, MediaError, Producer, SignallingServer, connect
-from gst_signalling_sync.webrtc.media.playing import media_input
-from gst_signalling_sync.webrtc.media.playing import player as players
-from gst_signalling_sync.webrtc.media.playing.player import Player
+from gst_signalling_sync.webrtc.media.playing import input_opening, media_input, player_thread
+from gst_signalling_sync.webrtc.media.playing.player import Player, thread_of
 
 from ...helpers.media import number_in
 from ...helpers.playing import CLOSE_SECONDS, FPS, SECONDS, Written, film_server, playing, write_file
@@ -168,12 +167,12 @@ def test_pipe_that_is_silent_does_not_hold_up_close(film: bytes, begins: str, mo
         assert os.write(writing, film) == len(film)
         player = Player(f"pipe:{reading}")
         written = Written(player, monkeypatch)
-        player.start()
+        thread_of(player).start()
         if begins == "in the middle":
             wait_until(lambda: len(written.frames) > FPS, "frames", SECONDS)
         # Nothing more is written, and the writer keeps the pipe open.
         began = time.monotonic()
-        player.close(SECONDS)
+        thread_of(player).close(SECONDS)
         took = time.monotonic() - began
 
     assert took < 2
@@ -181,7 +180,7 @@ def test_pipe_that_is_silent_does_not_hold_up_close(film: bytes, begins: str, mo
 
 
 def test_pipe_without_a_writer_is_given_up_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(players, "OPEN_SECONDS", 0.3)
+    monkeypatch.setattr(input_opening, "OPEN_SECONDS", 0.3)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(MediaError, match=r"cannot open .*pipe: nothing came within 0\.3 s"):
         Player(tmp_path / "pipe")
@@ -213,7 +212,7 @@ def test_stream_that_waited_too_long_is_opened_again(film: bytes, monkeypatch: p
     with film_server(film) as stream:
         player = Player(stream.url)
         written = Written(player, monkeypatch)
-        monkeypatch.setattr(players, "READ_SECONDS", 0.0)
+        monkeypatch.setattr(player_thread, "READ_SECONDS", 0.0)
         with playing(player):
             wait_until(lambda: len(written.frames) > 0, "a frame", SECONDS)
 
@@ -225,13 +224,13 @@ def test_start_waits_for_the_input_that_ffmpeg_still_holds(film: bytes, monkeypa
     with film_server(film) as stream:
         player = Player(stream.url)
         written = Written(player, monkeypatch)
-        player.start()
+        thread_of(player).start()
         wait_until(lambda: len(written.frames) >= 80, "all but what the decoder keeps", SECONDS)
         # The stream sends nothing now, and FFmpeg waits for it.
-        player.close(0.1)
-        player.start()
+        thread_of(player).close(0.1)
+        thread_of(player).start()
         assert len(stream.requests) == 1
         wait_until(lambda: len(written.frames) > 100, "the stream again", SECONDS)
-        player.close(CLOSE_SECONDS)
+        thread_of(player).close(CLOSE_SECONDS)
 
         assert len(stream.requests) == 2

@@ -14,7 +14,7 @@ import pytest
 
 from gst_signalling_sync import Producer, SignallingServer, WaitTimeout, connect
 from gst_signalling_sync.webrtc.media.frame_conversion import to_array
-from gst_signalling_sync.webrtc.media.playing.player import Player
+from gst_signalling_sync.webrtc.media.playing.player import Player, thread_of
 
 from ...helpers.media import beeps, frequency_of, number_in, onsets
 from ...helpers.playing import CLOSE_SECONDS, FPS, RATE, SECONDS, Written, playing, write_file
@@ -139,7 +139,7 @@ def test_start_while_playing_does_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     player = Player(write_file(tmp_path / "film.mp4", audio=None))
     written = Written(player, monkeypatch)
     with playing(player):
-        player.start()
+        thread_of(player).start()
         player.wait(SECONDS)
 
     assert written.numbers == list(range(30))
@@ -150,7 +150,7 @@ def test_player_begins_again_after_close(tmp_path: Path, monkeypatch: pytest.Mon
     written = Written(player, monkeypatch)
     with playing(player):
         wait_until(lambda: len(written.frames) > 5, "some frames")
-    player.close(CLOSE_SECONDS)
+    thread_of(player).close(CLOSE_SECONDS)
     assert not player.playing
     count = len(written.frames)
     with playing(player):
@@ -162,7 +162,7 @@ def test_player_begins_again_after_close(tmp_path: Path, monkeypatch: pytest.Mon
 def test_close_during_wait_ends_it(tmp_path: Path) -> None:
     player = Player(write_file(tmp_path / "film.mp4"), loop=True)
     with playing(player):
-        closer = threading.Thread(target=player.close, args=(CLOSE_SECONDS,))
+        closer = threading.Thread(target=thread_of(player).close, args=(CLOSE_SECONDS,))
         waiter = threading.Thread(target=player.wait)
         waiter.start()
         closer.start()

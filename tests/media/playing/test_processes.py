@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gst_signalling_sync import SignallingServer
-from gst_signalling_sync.webrtc.media.playing.player import Player
+from gst_signalling_sync.webrtc.media.playing.player import Player, thread_of
 
 from ...helpers.playing import playing, write_file
 from ...helpers.processes import exit_of, in_child, start_script
@@ -20,9 +20,10 @@ def test_interpreter_exits_while_a_player_plays(
     script = """
         import sys
         from gst_signalling_sync import Producer
+        from gst_signalling_sync.webrtc.media.playing.player import thread_of
         producer = Producer(sys.argv[1])
         player = producer.add_player(sys.argv[2], loop=True)
-        (player if sys.argv[3] == "player" else producer).start()
+        (thread_of(player) if sys.argv[3] == "player" else producer).start()
         source = player.sources[0]
         while not source.frames_written:
             pass
@@ -39,7 +40,7 @@ def test_forked_child_is_told_to_make_its_own(tmp_path: Path) -> None:
     player = Player(write_file(tmp_path / "film.mp4"))
 
     def use() -> bool:
-        for call in (player.start, player.wait, lambda: player.close(1)):
+        for call in (thread_of(player).start, player.wait, lambda: thread_of(player).close(1)):
             with pytest.raises(RuntimeError, match="inherited by fork"):
                 call()
         return True

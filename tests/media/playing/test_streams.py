@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gst_signalling_sync import MediaError
-from gst_signalling_sync.webrtc.media.playing.player import Player
+from gst_signalling_sync.webrtc.media.playing.player import Player, thread_of
 
 from ...helpers.playing import RATE, SECONDS, Chunks, Written, http_server, playing, write_file
 from ...helpers.processes import exit_of, start_script, wait_until_blocked
@@ -69,11 +69,11 @@ def test_stream_that_falls_silent_does_not_hold_up_close(
     with silent_stream(tmp_path) as url:
         player = Player(url)
         written = Written(player, monkeypatch)
-        player.start()
+        thread_of(player).start()
         wait_until(lambda: len(written.frames) >= 80, "all but what the decoder keeps", SECONDS)
         wait_until(lambda: time.monotonic() - written.frames[-1].moment > 1, "silence")
         began = time.monotonic()
-        player.close(0.2)
+        thread_of(player).close(0.2)
         took = time.monotonic() - began
 
     assert took < 4
@@ -108,7 +108,7 @@ def test_pipe_is_shown_as_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_opening_a_silent_server_can_be_interrupted() -> None:
     script = """
         import sys
-        from gst_signalling_sync.webrtc.media.playing.player import Player
+        from gst_signalling_sync import Player
         print("opening", flush=True)
         try:
             Player(sys.argv[1])

@@ -18,6 +18,7 @@ from gst_signalling_sync.threads.callbacks import Callbacks
 from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.receiving.audio_receiver import AudioReceiver
+from gst_signalling_sync.webrtc.media.receiving.received_track import ReceivedTrack
 
 from ...helpers.media import frequency_of, loudness, tone
 from ...helpers.processes import in_child
@@ -37,7 +38,8 @@ class Robot:
 
     def __init__(self, loop: LoopThread, callbacks: Callbacks, codec: str = "opus") -> None:
         self.received = Received(loop, "audio", RATES)
-        self.audio = AudioReceiver("session s1 with peer p1", self.received.receiver, loop, callbacks, SECONDS)
+        self._track = ReceivedTrack("session s1 with peer p1", self.received.receiver, loop, callbacks, SECONDS)
+        self.audio = AudioReceiver(self._track)
         self.stream = Stream(codec, timestamp=(1 << 32) - 5 * PACKET, ticks=CLOCK_RATES[codec] // 50)
         self._encoder = get_encoder(RTCRtpCodecParameters(f"audio/{codec}", CLOCK_RATES[codec], payloadType=0))
         self._rate = RATES[codec]
@@ -71,8 +73,8 @@ class Robot:
         """End the track, as its session does, and wait for its thread to end."""
 
         async def end() -> None:
-            self.audio.end(error)
-            await self.audio.wait_ended(SECONDS)
+            self._track.end(error)
+            await self._track.wait_ended(SECONDS)
 
         self.received.loop.run(end(), Deadline(SECONDS), "ending")
 

@@ -22,6 +22,7 @@ from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.frame_conversion import to_frame
+from gst_signalling_sync.webrtc.media.receiving.received_track import ReceivedTrack
 from gst_signalling_sync.webrtc.media.receiving.video_decoder import VideoDecoder
 from gst_signalling_sync.webrtc.media.receiving.video_receiver import VideoReceiver
 from gst_signalling_sync.webrtc.media.sending.video_encoder import VideoEncoder
@@ -42,7 +43,8 @@ class Camera:
 
     def __init__(self, loop: LoopThread, callbacks: Callbacks, codec: str = "VP8") -> None:
         self.received = Received(loop, "video", ["VP8", "H264"])
-        self.video = VideoReceiver("session s1 with peer p1", self.received.receiver, loop, callbacks, SECONDS)
+        self.track = ReceivedTrack("session s1 with peer p1", self.received.receiver, loop, callbacks, SECONDS)
+        self.video = VideoReceiver(self.track)
         self.stream = Stream(codec)
         self._encoder = VideoEncoder(send_form(codec))
         self._number = 0
@@ -68,8 +70,8 @@ class Camera:
         """End the track, as its session does, and wait for its thread to end."""
 
         async def end() -> None:
-            self.video.end(error)
-            await self.video.wait_ended(SECONDS)
+            self.track.end(error)
+            await self.track.wait_ended(SECONDS)
 
         self.received.loop.run(end(), Deadline(SECONDS), "ending")
 

@@ -17,10 +17,10 @@ from mcap.records import Message
 from mcap.stream_reader import StreamReader
 from mcap_protobuf.decoder import DecoderFactory
 
-from gst_signalling_sync import Producer, Recorder, SignallingServer, connect
+from gst_signalling_sync import Producer, SignallingServer, connect
 
 from ...figures import Figures
-from ...helpers.encoded_media import FPS, Robot, recorder_of, send_together
+from ...helpers.encoded_media import FPS, Robot, recorder_of, recording, send_together
 from ...helpers.media import number_in, numbered_frame
 from ...helpers.waiting import wait_until
 
@@ -88,7 +88,7 @@ def test_every_camera_has_a_topic_of_its_own(tmp_path: Path) -> None:
     robots[1].began = robots[0].began
     robots[1].video_track.name = "wrist"
     tracks = [robots[0].video_track, robots[1].video_track, robots[0].audio_track]
-    with Recorder(tmp_path / "drive.mcap", tracks, "session s with peer p", 10) as recorder:
+    with recording(tmp_path / "drive.mcap", tracks)[1] as recorder:
         send_together(robots, 0, 4)
 
     read = Read(recorder.path)
@@ -102,13 +102,14 @@ def test_every_camera_has_a_topic_of_its_own(tmp_path: Path) -> None:
 def test_messages_have_the_form_and_the_time_that_they_were_sent_in(tmp_path: Path) -> None:
     robot = Robot(wall=WALL)
     sent: dict[str, list[str | bytes]] = {"joints": ["[1, 2]", "[3, 4]"], "log": ["hello"], "scan": [b"\0\1"]}
-    with recorder_of(robot, tmp_path / "drive.mcap") as recorder:
-        recorder.add_message("joints", sent["joints"][0], WALL + 0.125)
+    thread, recorder = recording(tmp_path / "drive.mcap", robot.tracks)
+    with recorder:
+        thread.add_message("joints", sent["joints"][0], WALL + 0.125)
         robot.send(0, 4)
         wait_until(lambda: recorder.seconds > 3, "it has begun")
         for label, contents in sent.items():
             for content in contents[label == "joints" :]:
-                recorder.add_message(label, content, WALL + 0.25)
+                thread.add_message(label, content, WALL + 0.25)
 
     read = Read(recorder.path)
     assert {topic: read.topics[topic] for topic in read.topics if topic.startswith("/channels/")} == {
@@ -128,8 +129,9 @@ def test_messages_have_the_form_and_the_time_that_they_were_sent_in(tmp_path: Pa
 @pytest.mark.parametrize("at", [-1.0, 1e300, 2.0**64])
 def test_time_that_no_clock_shows_ends_no_recording(tmp_path: Path, at: float) -> None:
     robot = Robot(wall=WALL)
-    with recorder_of(robot, tmp_path / "drive.mcap") as recorder:
-        recorder.add_message("joints", "[1, 2]", at)
+    thread, recorder = recording(tmp_path / "drive.mcap", robot.tracks)
+    with recorder:
+        thread.add_message("joints", "[1, 2]", at)
         robot.send(0, 4)
 
     assert len(Read(recorder.path).entries["/channels/joints"]) == 1
@@ -140,9 +142,10 @@ def test_messages_that_wait_for_the_first_frame_take_so_much_memory_and_no_more(
 ) -> None:
     monkeypatch.setattr("gst_signalling_sync.webrtc.media.recording.held_frames._MAX_BYTES", 25_600)
     robot = Robot(wall=WALL)
-    with recorder_of(robot, tmp_path / "drive.mcap") as recorder:
+    thread, recorder = recording(tmp_path / "drive.mcap", robot.tracks)
+    with recorder:
         for _ in range(500):
-            recorder.add_message("joints", "", WALL)
+            thread.add_message("joints", "", WALL)
         wait_until(lambda: recorder.frames_dropped, "some are dropped")
         robot.send(0, 4)
 
@@ -152,11 +155,12 @@ def test_messages_that_wait_for_the_first_frame_take_so_much_memory_and_no_more(
 
 def test_other_files_hold_no_messages(tmp_path: Path) -> None:
     robot = Robot()
-    with recorder_of(robot, tmp_path / "drive.mkv") as recorder:
-        recorder.add_message("joints", "[1, 2]", WALL)
+    thread, recorder = recording(tmp_path / "drive.mkv", robot.tracks)
+    with recorder:
+        thread.add_message("joints", "[1, 2]", WALL)
         robot.send(0, 4)
 
-    assert not recorder.takes_messages
+    assert not thread.takes_messages
     assert recorder.frames == 4 * FPS
 
 

@@ -16,7 +16,7 @@ from gst_signalling_sync.threads.callbacks import Callbacks
 from gst_signalling_sync.webrtc.media.recording import matroska
 from gst_signalling_sync.webrtc.media.recording.recorder import Recorder
 
-from ...helpers.encoded_media import FPS, Robot, send_together
+from ...helpers.encoded_media import FPS, Robot, recording, send_together
 from ...helpers.media import number_in
 from ...helpers.proofs import short_and_long
 from ...helpers.waiting import Heard, wait_until
@@ -44,7 +44,7 @@ def recorder_of_all(
     robots: list[Robot], path: Path, segment_seconds: float | None = None, callbacks: Callbacks | None = None
 ) -> Recorder:
     tracks = [robot.video_track for robot in robots] + [robot.audio_track for robot in robots if robot.audio]
-    return Recorder(path, tracks, "session s with peer p", 10, callbacks, segment_seconds=segment_seconds)
+    return recording(path, tracks, callbacks, segment_seconds=segment_seconds)[1]
 
 
 def shown(path: Path) -> dict[str, list[SHOWN]]:
@@ -286,7 +286,7 @@ def test_several_microphones(tmp_path: Path) -> None:
     robots[1].began = robots[0].began
     robots[1].audio_track.name = "gripper"
     tracks = [robot.audio_track for robot in robots]
-    with Recorder(tmp_path / "drive.mkv", tracks, "session s with peer p", 10) as recorder:
+    with recording(tmp_path / "drive.mkv", tracks)[1] as recorder:
         send_together(robots, 0, 3)
 
     with av.open(str(recorder.path)) as file:
@@ -300,7 +300,7 @@ def test_microphones_alone_in_segments(tmp_path: Path) -> None:
     robots = [Robot("", "opus"), Robot("", "opus", audio_delay=0.3)]
     robots[1].began = robots[0].began
     tracks = [robot.audio_track for robot in robots]
-    with Recorder(tmp_path / "drive.mkv", tracks, "session s with peer p", 10, segment_seconds=1) as recorder:
+    with recording(tmp_path / "drive.mkv", tracks, segment_seconds=1)[1] as recorder:
         send_together(robots, 0, 3.5)
 
     assert len(recorder.paths) >= 4

@@ -16,10 +16,9 @@ from gst_signalling_sync.threads.callbacks import Callbacks
 from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.recording import recording_file
-from gst_signalling_sync.webrtc.media.recording.recorder import Recorder
 from gst_signalling_sync.webrtc.media.recording.recording_file import RecordingFile
 
-from ...helpers.encoded_media import FPS, SUFFIXES, Robot, assert_in_sync, played, recorder_of
+from ...helpers.encoded_media import FPS, SUFFIXES, Robot, assert_in_sync, played, recorder_of, recording
 from ...helpers.processes import exit_of, in_child, run_script, start_script
 from ...helpers.waiting import Heard, wait_until
 
@@ -29,12 +28,11 @@ LOST_SECONDS = 1.5
 SEND_AND_WAIT = """
     import sys
     from pathlib import Path
-    from gst_signalling_sync.webrtc.media.recording.recorder import Recorder
-    from tests.helpers.encoded_media import Robot
+    from tests.helpers.encoded_media import Robot, recorder_of
     from tests.helpers.waiting import wait_until
 
     robot = Robot(sys.argv[2])
-    recorder = Recorder(Path(sys.argv[1]), robot.tracks, "session s with peer p", 10).start()
+    recorder = recorder_of(robot, Path(sys.argv[1])).start()
     robot.send(0, 8)
     wait_until(lambda: recorder.seconds > 7.9, "all is written")
     print("written", flush=True)
@@ -150,12 +148,12 @@ def test_a_disk_that_hangs_at_the_opening_does_not_stop_the_loop(
         return open_empty(path)
 
     monkeypatch.setattr(recording_file, "_open_empty", open_slowly)
-    recorder = recorder_of(Robot(), tmp_path / "drive.mkv")
+    thread, recorder = recording(tmp_path / "drive.mkv", Robot().tracks)
     with ThreadPoolExecutor() as pool:
         starting = pool.submit(recorder.start)
         assert opening.wait(10)
         # This call is made on the loop, and must return before the file is open.
-        recorder.end(None)
+        thread.end(None)
         assert recorder.state == "closed"
         go_on.set()
         with pytest.raises(SessionClosed):
@@ -200,13 +198,13 @@ def test_the_session_breaks(tmp_path: Path, suffix: str) -> None:
     robot = Robot("H264")
     callbacks = Callbacks("test-callbacks")
     callbacks.open()
-    recorder = recorder_of(robot, tmp_path / f"drive.{suffix}", callbacks)
+    thread, recorder = recording(tmp_path / f"drive.{suffix}", robot.tracks, callbacks)
     heard = Heard(recorder.ended)
     error = SessionClosed("the robot vanished")
     try:
         with recorder:
             robot.send(0, 2)
-            recorder.end(error)
+            thread.end(error)
             assert heard.next() == {"error": error}
             assert recorder.state == "closed"
             assert not robot.video_track.taps
@@ -220,8 +218,8 @@ def test_the_session_breaks(tmp_path: Path, suffix: str) -> None:
 
 
 def test_the_session_ends_before_the_start(tmp_path: Path) -> None:
-    recorder = recorder_of(Robot(), tmp_path / "drive.mkv")
-    recorder.end(None)
+    thread, recorder = recording(tmp_path / "drive.mkv", Robot().tracks)
+    thread.end(None)
     with pytest.raises(SessionClosed, match="session s with peer p"):
         recorder.start()
     recorder.close()
@@ -268,7 +266,7 @@ def test_close_on_the_loop_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     disk = SlowDisk(monkeypatch)
     robot = Robot("H264")
     loop = LoopThread("test")
-    recorder = Recorder(tmp_path / "drive.mkv", robot.tracks, "session s with peer p", 10, loop=loop)
+    _, recorder = recording(tmp_path / "drive.mkv", robot.tracks, loop=loop)
 
     async def close() -> None:
         recorder.close()
@@ -329,17 +327,18 @@ class SlowDisk:
 def test_a_disk_that_is_too_slow_costs_frames_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("gst_signalling_sync.webrtc.media.recording.recorder._MAX_QUEUED", 100_000)
+    monkeypatch.setattr("gst_signalling_sync.webrtc.media.recording.recorder_thread._MAX_QUEUED", 100_000)
     disk = SlowDisk(monkeypatch)
     robot = Robot("VP8")
-    with recorder_of(robot, tmp_path / "drive.mkv") as recorder:
+    thread, recorder = recording(tmp_path / "drive.mkv", robot.tracks)
+    with recorder:
         robot.send(0, 1)
         assert disk.is_waiting.wait(10)
         robot.send(1, 20)
         dropped = recorder.frames_dropped
         assert dropped > 100
         disk.go_on.set()
-        wait_until(lambda: recorder._queue.size == 0, "the disk has caught up")
+        wait_until(lambda: thread.queued == 0, "the disk has caught up")
         requests = robot.video_track.keyframe_requests
         robot.send(20.04, 21)
         assert robot.video_track.keyframe_requests > requests
@@ -356,9 +355,10 @@ def test_a_disk_that_is_too_slow_costs_frames_and_nothing_else(
 def test_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = SlowDisk(monkeypatch)
     robot = Robot("VP8")
-    recorder = recorder_of(robot, tmp_path / "drive.mkv").start()
+    thread, recorder = recording(tmp_path / "drive.mkv", robot.tracks)
+    recorder.start()
     robot.send(0, 1)
-    assert not recorder.wait_finished(Deadline(0.05))
+    assert not thread.wait_finished(Deadline(0.05))
     with pytest.raises(WaitTimeout, match=r"drive\.mkv: the file is not finished within 0\.1 s"):
         recorder.close(timeout=0.1)
     disk.go_on.set()
@@ -376,14 +376,13 @@ def test_the_disk_is_full(tmp_path: Path, suffix: str, room: int) -> None:
         import errno, resource, sys
         from pathlib import Path
         from gst_signalling_sync import RecordingError
-        from gst_signalling_sync.webrtc.media.recording.recorder import Recorder
-        from tests.helpers.encoded_media import Robot
+        from tests.helpers.encoded_media import Robot, recorder_of
         from tests.helpers.waiting import wait_until
 
         robot = Robot("H264" if sys.argv[1].endswith("mp4") else "VP8", size=(320, 240))
         room = int(sys.argv[2])
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
-        recorder = Recorder(Path(sys.argv[1]), robot.tracks, "session s with peer p", 10).start()
+        recorder = recorder_of(robot, Path(sys.argv[1])).start()
         robot.send(0, 60)
         wait_until(lambda: recorder.state == "closed", "the recording has ended")
         assert isinstance(recorder.error, RecordingError), recorder.error

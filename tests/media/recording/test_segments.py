@@ -10,7 +10,7 @@ import pytest
 
 from gst_signalling_sync import RecordingError
 from gst_signalling_sync.threads.callbacks import Callbacks
-from gst_signalling_sync.webrtc.media.recording import recorder as recorder_module
+from gst_signalling_sync.webrtc.media.recording import recorder_thread
 from gst_signalling_sync.webrtc.media.recording.recording_file import RecordingFile
 
 from ...helpers.encoded_media import FPS, SUFFIXES, Robot, assert_in_sync, packet_times, played, recorder_of
@@ -210,7 +210,7 @@ def test_pause_outside_of_a_recording(tmp_path: Path) -> None:
     recorder.resume()
     assert not recorder.is_paused
     assert recorder.paths == ()
-    assert recorder_module.MIN_SEGMENT_SECONDS == 1.0
+    assert recorder_thread.MIN_SEGMENT_SECONDS == 1.0
 
 
 def test_disk_that_is_full_at_the_end_of_a_segment_leaves_both_files_as_far_as_they_play(

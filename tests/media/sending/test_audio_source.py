@@ -16,6 +16,7 @@ from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.sending.audio_source import AudioSource
+from gst_signalling_sync.webrtc.media.sending.controlled_track import feed_of
 
 from ...helpers.media import frequency_of, tone
 from ...helpers.send_forms import send_form
@@ -26,10 +27,10 @@ class Listener:
     """A sink that keeps what it receives."""
 
     def __init__(self, source: AudioSource, loop: LoopThread) -> None:
-        self.source = source
+        self._feed = feed_of(source)
         self._loop = loop
         self._frames: queue.SimpleQueue[EncodedFrame] = queue.SimpleQueue()
-        self._call(lambda: source.attach(self, send_form("opus"), loop))
+        self._call(lambda: self._feed.attach(self, send_form("opus"), loop))
 
     def deliver(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
         assert payloads == [frame.data]
@@ -46,7 +47,7 @@ class Listener:
         return self._frames.qsize()
 
     def leave(self) -> None:
-        self._call(lambda: self.source.detach(self))
+        self._call(lambda: self._feed.detach(self))
 
     def _call(self, function: Callable[[], None]) -> None:
         async def run() -> None:
@@ -70,7 +71,7 @@ def test_a_tone_keeps_its_frequency_at_any_rate(loop: LoopThread, rate: int, cha
     source.write(tone(440, rate, rate, channels))
     samples = _decode(listener.packets(45))
     listener.leave()
-    source.join(Deadline(5))
+    feed_of(source).join(Deadline(5))
     assert abs(frequency_of(samples[4800:]) - 440) < 5
 
 
@@ -82,7 +83,7 @@ def test_samples_of_each_type_sound_the_same(loop: LoopThread, dtype: type[Any])
     source.write(audio if dtype is np.int16 else (audio / 32768).astype(dtype))
     samples = _decode(listener.packets(20))
     listener.leave()
-    source.join(Deadline(5))
+    feed_of(source).join(Deadline(5))
     assert abs(frequency_of(samples[4800:]) - 440) < 5
     assert 10_000 < np.abs(samples[4800:]).max() < 14_000
 
@@ -94,7 +95,7 @@ def test_packets_of_any_writes_follow_on_one_another(loop: LoopThread) -> None:
         source.write(np.zeros(length, np.int16))
     timestamps = [packet.timestamp for packet in listener.packets(7)]
     listener.leave()
-    source.join(Deadline(5))
+    feed_of(source).join(Deadline(5))
     assert set(np.diff(timestamps)) == {960}
 
 
@@ -108,7 +109,7 @@ def test_what_is_written_ahead_comes_in_real_time(loop: LoopThread) -> None:
     listener.packets(20)
     assert time.monotonic() - begin > 0.3
     listener.leave()
-    source.join(Deadline(5))
+    feed_of(source).join(Deadline(5))
 
 
 def test_after_a_pause_the_time_stamps_go_on_with_the_clock(loop: LoopThread) -> None:
@@ -124,7 +125,7 @@ def test_after_a_pause_the_time_stamps_go_on_with_the_clock(loop: LoopThread) ->
     seconds = (later.timestamp - first.timestamp) / 48000
     assert 2 < seconds <= time.monotonic() - begin + 0.05
     listener.leave()
-    source.join(Deadline(5))
+    feed_of(source).join(Deadline(5))
 
 
 def test_packets_tell_when_their_sound_was_captured(loop: LoopThread) -> None:
@@ -137,7 +138,7 @@ def test_packets_tell_when_their_sound_was_captured(loop: LoopThread) -> None:
         # The Opus encoder delays sound by 6.5 ms.
         assert packet.timestamp / 48000 == pytest.approx(begin + piece * 0.5, abs=0.01)
     listener.leave()
-    source.join(Deadline(5))
+    feed_of(source).join(Deadline(5))
 
 
 @pytest.mark.parametrize("captured", [1.8e9, -1.8e9, float("inf"), float("nan")])
@@ -156,7 +157,7 @@ def test_the_thread_lives_while_somebody_listens(loop: LoopThread) -> None:
         source.write(np.zeros(9600, np.int16))
         listener.next()
         listener.leave()
-        source.join(Deadline(5))
+        feed_of(source).join(Deadline(5))
         assert not [thread for thread in threading.enumerate() if thread.name == "gss-audio-source"]
 
 

@@ -15,8 +15,11 @@ import pytest
 
 from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
+from gst_signalling_sync.webrtc.media.codecs.codec import SendForm
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
-from gst_signalling_sync.webrtc.media.sending import video_source
+from gst_signalling_sync.webrtc.media.sending import encodings
+from gst_signalling_sync.webrtc.media.sending.controlled_track import feed_of
+from gst_signalling_sync.webrtc.media.sending.fan_out import Sink
 from gst_signalling_sync.webrtc.media.sending.video_encoder import VideoEncoder
 from gst_signalling_sync.webrtc.media.sending.video_source import VideoSource
 
@@ -28,12 +31,20 @@ from ...helpers.watcher import Watcher
 @pytest.fixture
 def source(monkeypatch: pytest.MonkeyPatch) -> Iterator[VideoSource]:
     """A source that repeats its frame only for a new sink, however long a test is delayed."""
-    monkeypatch.setattr(video_source, "_REPEAT_SECONDS", 60.0)
+    monkeypatch.setattr(encodings, "_REPEAT_SECONDS", 60.0)
     made = VideoSource()
+    feed, sinks = feed_of(made), list[Sink]()
+    attach = feed.attach
+
+    def attach_and_keep(sink: Sink, form: SendForm, loop: LoopThread) -> None:
+        sinks.append(sink)
+        attach(sink, form, loop)
+
+    monkeypatch.setattr(feed, "attach", attach_and_keep)
     yield made
-    for sink in list(made._form_of):
-        made.detach(sink)
-    made.join(Deadline(5))
+    for sink in sinks:
+        feed.detach(sink)
+    feed.join(Deadline(5))
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264", "VP9", "AV1"])
@@ -83,7 +94,7 @@ def test_who_joins_a_source_that_pauses_gets_its_last_frame(source: VideoSource,
 def test_a_source_that_pauses_repeats_its_last_frame(
     source: VideoSource, loop: LoopThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(video_source, "_REPEAT_SECONDS", 1.0)
+    monkeypatch.setattr(encodings, "_REPEAT_SECONDS", 1.0)
     watcher = Watcher(source, loop)
     source.write(numbered_frame(42))
     first, _ = watcher.next_decoded()
@@ -139,7 +150,7 @@ def test_a_fast_writer_is_sent_with_its_newest_frames_at_its_frame_rate(loop: Lo
         stop.set()
         writer.join()
     watcher.leave()
-    source.join(Deadline(5))
+    feed_of(source).join(Deadline(5))
 
     seconds = (frames[-1][0].timestamp - frames[0][0].timestamp) / 90000
     # On a busy machine it is slower; it is faster by at most the three that may come early, and the clock's tolerance.
@@ -187,7 +198,7 @@ def test_the_thread_lives_while_somebody_watches(source: VideoSource, loop: Loop
         first.leave()
         assert len(threads()) == 1
         second.leave()
-        source.join(Deadline(5))
+        feed_of(source).join(Deadline(5))
         assert not threads()
 
 
@@ -288,10 +299,10 @@ def test_a_bitrate_is_kept_to(loop: LoopThread) -> None:
         source.write(noise.integers(0, 256, (240, 320, 3), np.uint8))
         size += len(watcher.next().data)
     assert source.bitrate == 200_000
-    source.report_estimate(watcher, 80_000)
+    feed_of(source).report_estimate(watcher, 80_000)
     assert source.bitrate == 80_000
     watcher.leave()
-    source.join(Deadline(5))
+    feed_of(source).join(Deadline(5))
 
 
 @pytest.mark.parametrize(

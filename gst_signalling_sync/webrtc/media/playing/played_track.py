@@ -25,6 +25,7 @@ from ..encoded_frame import AUDIO_CLOCK_RATE
 from ..failures import Failures
 from ..ffmpeg_in_children import keep_in_child
 from ..sending.audio_source import AudioSource
+from ..sending.controlled_track import feed_of
 from ..sending.encoded_video_source import EncodedVideoSource
 from ..sending.video_source import VideoSource
 from .media_input import Span
@@ -187,7 +188,7 @@ class PassedVideo(PlayedTrack):
         self._units = AccessUnits(stream, codec)
         self._interval = 1 / source.fps
         if self._units.parameter_sets:
-            source.use_parameters(self._units.parameter_sets)
+            feed_of(source).use_parameters(self._units.parameter_sets)
 
     def _decode(self, packet: av.Packet[Stream]) -> Iterator[Item]:
         for unit in self._units.of(packet):

@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 
 from ....errors import SessionClosed, WaitTimeout
 from ....signals import Signal
-from ....threads.callbacks import Callbacks
-from ....threads.loop_thread import LoopThread
 from ..encoded_frame import EncodedFrame
 from .audio_decoder import CHANNELS, RATE, AudioDecoder
-from .media_receiver import MediaReceiver
+from .received_track import ReceivedTrack
 from .sample_buffer import SampleBuffer
 from .sample_converter import SampleConverter, SampleForm
 from .track_receiver import FOREVER, TrackReceiver
@@ -55,8 +53,9 @@ class AudioReceiver(TrackReceiver):
     rate: Final = RATE
     channels: Final = CHANNELS
 
-    def __init__(self, named: str, rtp: MediaReceiver, loop: LoopThread, callbacks: Callbacks, timeout: float) -> None:
-        # Guarded by the lock of the base class.
+    def __init__(self, track: ReceivedTrack) -> None:
+        super().__init__(track)
+        # Guarded by the track's lock.
         self._samples = SampleBuffer(RATE, CHANNELS)
         self._wanted: list[int] = []
         self._wanted_last = 0
@@ -71,7 +70,7 @@ class AudioReceiver(TrackReceiver):
             "Sound arrived: ``(receiver, frame)``, an `av.AudioFrame` of interleaved int16. All of them, in order, without the"
             " silence between them; but when callbacks are a second behind, the oldest are dropped."
         )
-        super().__init__(named, rtp, loop, callbacks, timeout)
+        track.begin(self._decode)
 
     @property
     def waiting(self) -> int:
@@ -140,18 +139,20 @@ class AudioReceiver(TrackReceiver):
             SessionClosed: The session ended, and fewer samples are left; they can still be read.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
-        self._owner.check()
+        self._track.owner.check()
         if samples < 0:
             raise ValueError(f"samples must be 0 or more, not {samples!r}")
         form = SampleForm(rate, channels, dtype)
         wanted = form.decoded(samples)
-        with self._changed:
+        with self._track.changed:
             converter = self._converter_to(form)
             self._wanted.append(wanted)
             self._wanted_last = 0
             try:
-                doing = f"waiting for {samples} samples of {self._named}"
-                self._wait_until(lambda: self._has(samples, converter), doing, timeout)
+                doing = f"waiting for {samples} samples of {self._track.named}"
+                self._track.wait_until(
+                    lambda: self._has(samples, converter), doing, timeout, lambda: f", {self.waiting} samples wait"
+                )
             except WaitTimeout:
                 self._wanted_last = min(wanted, _MAX_KEPT_SAMPLES)
                 raise
@@ -185,9 +186,9 @@ class AudioReceiver(TrackReceiver):
             ValueError: A number is out of range, or the type is another.
             RuntimeError: The session was inherited by `fork`.
         """
-        self._owner.check()
+        self._track.owner.check()
         form = SampleForm(rate, channels, dtype)
-        with self._changed:
+        with self._track.changed:
             converter = self._converter_to(form)
             if converter is None:
                 return self._samples.take(self._samples.samples)
@@ -203,7 +204,7 @@ class AudioReceiver(TrackReceiver):
                 return
 
     def _converter_to(self, form: SampleForm) -> SampleConverter | None:
-        """The converter to a form, None if no conversion is needed; `_changed` is held."""
+        """The converter to a form, None if no conversion is needed; the track's lock is held."""
         if form == _AS_DECODED:
             return None
         if self._converter is None or self._converter.form != form:
@@ -215,34 +216,31 @@ class AudioReceiver(TrackReceiver):
             return self._samples.samples >= samples
         return converter.fill(self._samples, samples)
 
-    def _progress(self) -> str:
-        return f"{super()._progress()}, {self.waiting} samples wait"
-
     def _decode(self, frame: EncodedFrame) -> None:
         for made_up in self._audio_decoder.conceal(frame):
-            with self._changed:
+            with self._track.changed:
                 self._keep(made_up)
         for decoded in self._audio_decoder.decode(frame):
             self._add(decoded)
 
     def _keep(self, decoded: av.AudioFrame) -> None:
-        """Add samples to those to be read; `_changed` is held."""
+        """Add samples to those to be read; the track's lock is held."""
         assert decoded.pts is not None
         samples = decoded.to_ndarray().astype(np.int16, copy=False).reshape(-1, CHANNELS)
         self._samples.add(samples, decoded.pts, max(_KEPT_SAMPLES, self._wanted_last, *self._wanted))
 
     def _add(self, decoded: av.AudioFrame) -> None:
-        with self._changed:
+        with self._track.changed:
             self._keep(decoded)
             # Last, because it is read without the lock.
-            self._frames_received += 1
+            self._track.frames_decoded += 1
             threads = [each for each in self.frame.threads_for(self) if self._queue(decoded, each)]
-            self._changed.notify_all()
+            self._track.changed.notify_all()
         for thread in threads:
-            self._callbacks.post_to(thread, self._emit, thread)
+            self._track.callbacks.post_to(thread, self._emit, thread)
 
     def _queue(self, decoded: av.AudioFrame, thread: str | None) -> bool:
-        """Queue a frame for the receivers of one thread; `_changed` is held.
+        """Queue a frame for the receivers of one thread; the track's lock is held.
 
         Returns:
             Whether an emission must be posted.
@@ -257,7 +255,7 @@ class AudioReceiver(TrackReceiver):
 
     def _emit(self, thread: str | None) -> None:
         """Emit one frame, then post the next emission, so that other signals of the role object are emitted in between."""
-        with self._changed:
+        with self._track.changed:
             pending = self._pending[thread]
             decoded = pending.popleft()
             is_more_due = bool(pending)
@@ -265,4 +263,4 @@ class AudioReceiver(TrackReceiver):
                 del self._pending[thread]
         self.frame.emit_on(thread, self, {"frame": decoded})
         if is_more_due:
-            self._callbacks.post_to(thread, self._emit, thread)
+            self._track.callbacks.post_to(thread, self._emit, thread)

@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 
 from ....errors import SessionClosed
 from ....signals import Signal
-from ....threads.callbacks import Callbacks
-from ....threads.loop_thread import LoopThread
 from ..encoded_frame import EncodedFrame
 from ..frame import Frame
 from ..frame_conversion import check_format, check_size, to_array
 from .frame_rate import FrameRate
-from .media_receiver import MediaReceiver
+from .received_track import ReceivedTrack
 from .track_receiver import FOREVER, TrackReceiver
 from .video_decoder import VideoDecoder
 
@@ -77,8 +75,9 @@ class VideoReceiver(TrackReceiver):
     Iterating over it yields ``bgr24`` arrays until the session is closed.
     """
 
-    def __init__(self, named: str, rtp: MediaReceiver, loop: LoopThread, callbacks: Callbacks, timeout: float) -> None:
-        # Guarded by the lock of the base class.
+    def __init__(self, track: ReceivedTrack) -> None:
+        super().__init__(track)
+        # Guarded by the track's lock.
         self._newest: _Decoded | None = None
         self._is_read = self._is_seen = True
         # For each thread of the receivers of `frame`: the number of frames at its last emission, and whether one is posted.
@@ -99,7 +98,7 @@ class VideoReceiver(TrackReceiver):
             " newest.",
             self._want,
         )
-        super().__init__(named, rtp, loop, callbacks, timeout)
+        track.begin(self._decode, self._on_frame)
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -126,15 +125,15 @@ class VideoReceiver(TrackReceiver):
         Raises:
             RuntimeError: The session was inherited by `fork`.
         """
-        self._owner.check()
-        with self._changed:
+        self._track.owner.check()
+        with self._track.changed:
             return self._rate.per_second(time.monotonic())
 
     @property
     def frames_received(self) -> int:
         """Number of frames decoded."""
         self._want()
-        return self._frames_received
+        return self._track.frames_decoded
 
     @property
     def frames_dropped(self) -> int:
@@ -182,12 +181,12 @@ class VideoReceiver(TrackReceiver):
             ValueError: The format is unknown, or the size is out of range.
             RuntimeError: The session was inherited by `fork`, or this would block the event loop.
         """
-        self._owner.check()
+        self._track.owner.check()
         check_format(format)
         check_size(size)
         self._want()
-        with self._changed:
-            self._wait_until(lambda: not self._is_read, f"waiting for a frame of {self._named}", timeout)
+        with self._track.changed:
+            self._track.wait_until(lambda: not self._is_read, f"waiting for a frame of {self._track.named}", timeout)
             newest = self._newest
             self._is_read = self._is_seen = True
         assert newest is not None
@@ -225,11 +224,11 @@ class VideoReceiver(TrackReceiver):
             ValueError: The format is unknown, or the size is out of range.
             RuntimeError: The session was inherited by `fork`.
         """
-        self._owner.check()
+        self._track.owner.check()
         check_format(format)
         check_size(size)
         self._want()
-        with self._changed:
+        with self._track.changed:
             newest = self._newest
             self._is_seen = True
         return None if newest is None else _as_frame(newest, format, size)
@@ -249,22 +248,22 @@ class VideoReceiver(TrackReceiver):
         self._is_wanted = True
         if self._is_asleep:
             # The next frame would request it too, but a paused source sends only one a second.
-            self.feed.request_keyframe()
+            self._track.feed.request_keyframe()
 
     def _on_frame(self, frame: EncodedFrame) -> None:
         if self._is_wanted:
             self._is_asleep = False
-            super()._on_frame(frame)
+            self._track.put(frame)
             return
         if self._first_time is None:
             self._first_time = frame.time
         if frame.time - self._first_time <= _UNREAD_SECONDS:
-            super()._on_frame(frame)
+            self._track.put(frame)
             return
         if not self._is_asleep:
             self._is_asleep = True
-            self._decoder.skip()
-        with self._changed:
+            self._track.skip()
+        with self._track.changed:
             self._rate.add(time.monotonic())
             # A frame of before would be taken for the newest one forever.
             self._newest = None
@@ -279,26 +278,26 @@ class VideoReceiver(TrackReceiver):
         told = frame.captured_at
         repeated = None if told is None else before is not None and told == before.captured_at
         fresh_since = before.fresh_since if before is not None and repeated else frame.time
-        captured_at = self.rtp.clock.seconds(frame.timestamp) if told is None else told
+        captured_at = self._track.feed.clock.seconds(frame.timestamp) if told is None else told
         received_at = time.time() - (time.monotonic() - frame.time)
-        with self._changed:
+        with self._track.changed:
             if not self._is_seen:
                 self._frames_dropped += 1
-            self._newest = _Decoded(image, captured_at, received_at, self._frames_received, repeated, fresh_since)
+            self._newest = _Decoded(image, captured_at, received_at, self._track.frames_decoded, repeated, fresh_since)
             self._is_read = self._is_seen = False
             self._rate.add(time.monotonic())
             # Set after the frame, because it is read without the lock.
-            self._frames_received += 1
+            self._track.frames_decoded += 1
             threads = [each for each in self.frame.threads_for(self) if each not in self._emissions_due]
             self._emissions_due.update(threads)
-            self._changed.notify_all()
+            self._track.changed.notify_all()
         for thread in threads:
-            self._callbacks.post_to(thread, self._emit, thread)
+            self._track.callbacks.post_to(thread, self._emit, thread)
 
     def _emit(self, thread: str | None) -> None:
-        with self._changed:
+        with self._track.changed:
             self._emissions_due.discard(thread)
-            newest, number = self._newest, self._frames_received
+            newest, number = self._newest, self._track.frames_decoded
             if newest is None or self._emitted.get(thread) == number:
                 return
             self._emitted[thread] = number

@@ -1,52 +1,22 @@
-"""`Recorder`: records tracks of a session to a file.
-
-Threads: the loop puts frames into a `RecordingQueue`. The thread ``gss-recorder`` takes them out; from `Recorder.start` to the
-end of the recording it owns the `Recording` and its file. One condition guards the state; a thread that waits for the end waits
-on it.
-"""
+"""`Recorder`: records tracks of a session to a file."""
 
 from __future__ import annotations
 
 import logging
-import os
-import threading
-import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Self
 
-import av
-
-from ....errors import RecordingError, SessionClosed, TrackNotFound, WaitTimeout
+from ....errors import RecordingError, WaitTimeout
 from ....signals import Signal
 from ....threads.callbacks import Callbacks
-from ....threads.interruptible import Condition
-from ....threads.loop_thread import LoopThread
 from ....threads.owner import Owner
-from ....threads.waiting import Deadline, wait_for
-from ..encoded_frame import MEDIA_KINDS, EncodedFrame
-from .container import container_of
-from .muxer import RecordedMessage
-from .recordable_track import RecordableTrack
-from .recording import Recording
-from .recording_file import RecordingFile
-from .recording_queue import RESUMED, RecordingQueue
-from .segments import Segments
+from ....threads.waiting import Deadline
+from .recorder_thread import RecorderState, RecorderThread
 
-__all__ = ["Recorder", "RecorderState"]
+__all__ = ["Recorder"]
 
 logger = logging.getLogger(__name__)
-
-RecorderState = Literal["new", "recording", "closing", "closed"]
-
-_MAX_QUEUED: Final = 32 * 1024 * 1024
-"""Bytes; a minute at 4 Mbit/s."""
-
-MIN_SEGMENT_SECONDS: Final = 1.0
-
-_POLL_SECONDS: Final = 0.1
-"""Interval in seconds at which a recording that waits for its beginning is checked."""
 
 
 class Recorder:
@@ -87,99 +57,46 @@ class Recorder:
         segment_ended(recorder, path): A segment's file is complete. Emitted for the last one too, before ``ended``.
 
     Args:
-        path: A path that ends in ``.mp4``, ``.mkv``, ``.webm`` or ``.mcap``. An existing file is overwritten.
-        tracks: The tracks to record.
-        named: The session as errors name it.
+        thread: What records, behind the recorder.
         timeout: Default timeout of `close`, in seconds.
         callbacks: Emits the signals. Defaults to None: they are not emitted.
-        loop: The loop on whose thread waiting is refused. Defaults to None: no thread is refused.
-        segment_seconds: Length in seconds after which the next keyframe begins another file, 1 or more. The segments of
-            ``drive.mkv`` are ``drive-000.mkv``, ``drive-001.mkv`` and so on. Defaults to None: one file.
-
-    Raises:
-        ValueError: The path has another suffix, or one whose extra ``[mcap]`` is not installed; `segment_seconds` is less than
-            1; or there are more tracks than such a file holds.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        tracks: Sequence[RecordableTrack],
-        named: str,
-        timeout: float,
-        callbacks: Callbacks | None = None,
-        loop: LoopThread | None = None,
-        segment_seconds: float | None = None,
-    ) -> None:
-        if segment_seconds is not None and not segment_seconds >= MIN_SEGMENT_SECONDS:
-            raise ValueError(
-                f"segment_seconds must be at least {MIN_SEGMENT_SECONDS:g}, or None for one file, not {segment_seconds!r}"
-            )
-        self._path = Path(path)
-        self._segment_seconds = segment_seconds
-        self._container = container_of(self._path)
-        self._tracks = tuple(tracks)
-        for kind in MEDIA_KINDS:
-            names = [track.name for track in self._tracks if track.kind == kind]
-            if len(names) > 1 and not self._container.has_all_tracks:
-                raise ValueError(
-                    f"cannot record the {kind} tracks {', '.join(map(repr, names))} to {self._path}: such a file holds one"
-                    f" track of {kind}; record to .mkv or .mcap, or each track to a file of its own"
-                )
-        self._doing = f"recording {named} to {self._path}"
+    def __init__(self, thread: RecorderThread, timeout: float, callbacks: Callbacks | None = None) -> None:
+        self._thread = thread
         self._timeout = timeout
         self._callbacks = callbacks
-        self._loop = loop
-        self._owner = Owner(f"the recorder of {named}")
-        self._queue = RecordingQueue(_MAX_QUEUED)
-        self._taps = [self._tap(number, track) for number, track in enumerate(self._tracks)]
-        self._started_at = 0.0
+        self._owner = Owner(f"the recorder of {thread.named}")
         self.ended = Signal(
             "The recording has ended and the file is whole: ``(recorder, error)``, with what the recorder's `error` says."
         )
         self.segment_ended = Signal(
             "A file of a recording in segments is whole: ``(recorder, path)``, a `pathlib.Path`; nothing more is written to it."
         )
-
-        # Held by start() until the file is open, so that it is opened once.
-        self._starting = threading.Lock()
-        # Guards the attributes below; notified when the state changes.
-        self._changed = Condition()
-        self._state: RecorderState = "new"
-        self._error: Exception | None = None
-        self._is_error_raised = False
-        self._has_session_ended = False
-        self._thread: threading.Thread | None = None
-        # Made by start(). The recorder's thread alone changes it; other threads read its counters.
-        self._recording: Recording | Segments | None = None
-        # Read by the loop for each frame.
-        self._is_paused = False
+        thread.report_to(self._emit_segment_ended, self._emit_ended)
 
     def __repr__(self) -> str:
-        return f"<Recorder {str(self._path)!r} {self._state}>"
+        return f"<Recorder {str(self.path)!r} {self.state}>"
 
     @property
     def path(self) -> Path:
         """Path of the file; of a recording in segments, the path after which the segments are named."""
-        return self._path
+        return self._thread.path
 
     @property
     def paths(self) -> tuple[Path, ...]:
         """Paths of the files so far, the current one last; empty before `start`."""
-        recording = self._recording
-        if isinstance(recording, Segments):
-            return recording.paths
-        return () if recording is None else (self._path,)
+        return self._thread.paths
 
     @property
     def state(self) -> RecorderState:
         """``"new"``, ``"recording"``, ``"closing"`` while the file is being finished, or ``"closed"``."""
-        return self._state
+        return self._thread.state
 
     @property
     def is_paused(self) -> bool:
         """Whether `pause` keeps it from recording."""
-        return self._is_paused and self._state == "recording"
+        return self._thread.is_paused
 
     @property
     def error(self) -> Exception | None:
@@ -187,32 +104,32 @@ class Recorder:
 
         None while the recording goes on, and after `close` or an orderly end of the session.
         """
-        return self._error
+        return self._thread.error
 
     @property
     def seconds(self) -> float:
         """Length of the recording so far, in seconds."""
-        return 0.0 if self._recording is None else self._recording.seconds
+        return self._thread.seconds
 
     @property
     def size(self) -> int:
         """Number of bytes written."""
-        return 0 if self._recording is None else self._recording.size
+        return self._thread.size
 
     @property
     def frames(self) -> int:
         """Number of video frames written, of all tracks."""
-        return 0 if self._recording is None else self._recording.frames
+        return self._thread.frames
 
     @property
     def frames_dropped(self) -> int:
         """Number of video frames, audio packets and messages left out, because the disk or the re-encoding was too slow."""
-        return self._queue.dropped + (0 if self._recording is None else self._recording.frames_dropped)
+        return self._thread.frames_dropped
 
     @property
     def transcodes(self) -> tuple[str, ...]:
         """What was re-encoded, as ``"VP8 to H264"``; empty if all frames were written as they came."""
-        return () if self._recording is None else self._recording.transcodes
+        return self._thread.transcodes
 
     def start(self) -> Self:
         """Open the file and record; does nothing when started.
@@ -227,25 +144,7 @@ class Recorder:
             RuntimeError: The recorder was closed, or inherited by `fork`.
         """
         self._owner.check()
-        with self._starting:
-            with self._changed:
-                if not self._is_to_start():
-                    return self
-            # Not under the lock that the loop takes when the session ends: a disk may be slow.
-            recording = self._open()
-            with self._changed:
-                if self._state == "closed":
-                    recording.abandon()
-                if not self._is_to_start():
-                    return self
-                self._begin(recording)
-        for track, tap in zip(self._tracks, self._taps, strict=True):
-            track.add_tap(tap)
-        self._request_keyframes()
-        if self._state != "recording":
-            # The recording has ended meanwhile, perhaps before all taps were added.
-            self._remove_taps()
-        logger.info("%s", self._doing)
+        self._thread.start()
         return self
 
     def pause(self) -> None:
@@ -258,7 +157,8 @@ class Recorder:
         Raises:
             RuntimeError: The recorder was not started, or inherited by `fork`.
         """
-        self._set_paused(True)
+        self._owner.check()
+        self._thread.pause()
 
     def resume(self) -> None:
         """Record again, each video track from its next keyframe on, which is requested from the sender. Idempotent.
@@ -268,8 +168,8 @@ class Recorder:
         Raises:
             RuntimeError: The recorder was not started, or inherited by `fork`.
         """
-        if self._set_paused(False):
-            self._request_keyframes()
+        self._owner.check()
+        self._thread.resume()
 
     def close(self, timeout: float | None = None) -> None:
         """Write the frames that have arrived and finish the file; idempotent.
@@ -283,63 +183,11 @@ class Recorder:
             RuntimeError: The recorder was inherited by `fork`, or this would block the event loop.
         """
         self._owner.check()
-        self._finish(None)
+        self._thread.finish()
         deadline = Deadline(self._timeout if timeout is None else timeout)
-        if not self.wait_finished(deadline):
-            raise WaitTimeout(f"{self._doing}: the file is not finished within {deadline}")
-        with self._changed:
-            error = None if self._is_error_raised else self._error
-            self._is_error_raised = True
-        if isinstance(error, RecordingError):
-            raise error
-
-    @property
-    def takes_messages(self) -> bool:
-        """Whether the file holds messages of data channels."""
-        return self._container.has_messages
-
-    def add_message(self, label: str, content: str | bytes, at: float) -> None:
-        """Record a message of a data channel, unless the recorder is paused or not recording; on the loop.
-
-        Args:
-            label: The channel's label.
-            content: The message.
-            at: Send time as Unix time, by the sender's clock.
-        """
-        if self._state == "recording" and not self._is_paused:
-            self._queue.put_message(RecordedMessage(label, content, at))
-
-    def wait_finished(self, deadline: Deadline) -> bool:
-        """Wait until the file is finished, without ending the recording.
-
-        Args:
-            deadline: Deadline of the wait.
-
-        Returns:
-            Whether the file is finished, or was never begun.
-
-        Raises:
-            RuntimeError: This would block the event loop.
-        """
-        with self._changed:
-            if self._state in ("recording", "closing") and self._loop is not None and self._loop.is_current:
-                raise RuntimeError(f"{self._doing}: waiting for its end on the event loop thread would block the loop")
-            if not wait_for(self._changed, lambda: self._state in ("new", "closed"), deadline):
-                return False
-        if self._thread is not None:
-            # The thread only has to return.
-            self._thread.join(deadline.remaining())
-        return True
-
-    def end(self, error: Exception | None) -> None:
-        """End the recording, because its session has ended; on the loop. The recorder's thread finishes the file.
-
-        Args:
-            error: Why the session ended; None: in order.
-        """
-        with self._changed:
-            self._has_session_ended = True
-        self._finish(error)
+        if not self._thread.wait_finished(deadline):
+            raise WaitTimeout(f"{self._thread.doing}: the file is not finished within {deadline}")
+        self._thread.raise_failure()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -358,145 +206,10 @@ class Recorder:
             # The error of the block tells the user more.
             logger.warning("%s", failure)
 
-    def _is_to_start(self) -> bool:
-        if self._state == "closed":
-            if self._has_session_ended:
-                raise SessionClosed(f"{self._doing}: the session is closed")
-            raise RuntimeError(f"{self._doing}: the recorder is closed; make another one")
-        if not self._tracks:
-            raise TrackNotFound(f"{self._doing}: there is neither a video nor an audio track to record")
-        return self._state == "new"
-
-    def _set_paused(self, is_paused: bool) -> bool:
-        """Pause or resume; return whether that changed anything."""
-        self._owner.check()
-        with self._changed:
-            if self._state == "new":
-                raise RuntimeError(f"{self._doing}: the recorder has not been started; call start() first")
-            if self._state != "recording" or self._is_paused is is_paused:
-                return False
-            self._is_paused = is_paused
-            if not is_paused:
-                self._queue.put_resumed()
-            return True
-
-    def _open(self) -> Recording | Segments:
-        try:
-            if self._segment_seconds is None:
-                return self._open_recording(self._path)
-            return Segments(
-                self._path, self._segment_seconds, self._tracks, self._open_recording, self._tell_of_segment
-            )
-        except OSError as error:
-            raise self._failure(error) from error
-
-    def _open_recording(self, path: Path) -> Recording:
-        return Recording(RecordingFile(path), self._container, self._tracks)
-
-    def _tell_of_segment(self, path: Path) -> None:
+    def _emit_segment_ended(self, path: Path) -> None:
         if self._callbacks is not None:
             self._callbacks.emit(self.segment_ended, self, path=path)
 
-    def _begin(self, recording: Recording | Segments) -> None:
-        self._recording = recording
-        self._started_at = time.monotonic()
-        thread = self._thread = threading.Thread(target=self._main, args=(recording,), name="gss-recorder", daemon=True)
-        self._state = "recording"
-        try:
-            thread.start()
-        except BaseException:
-            if thread.ident is None:
-                recording.abandon()
-                self._state, self._thread = "closed", None
-            raise
-
-    def _request_keyframes(self) -> None:
-        for track in self._tracks:
-            if track.kind == "video":
-                track.request_keyframe()
-
-    def _tap(self, number: int, track: RecordableTrack) -> Callable[[EncodedFrame], None]:
-        queue = self._queue
-
-        def tap(frame: EncodedFrame) -> None:
-            if self._is_paused:
-                return
-            dropped = queue.dropped
-            queue.put(number, frame)
-            if not dropped and queue.dropped:
-                logger.warning("%s: the disk is too slow; video and audio frames are dropped", self._doing)
-            if track.kind == "video" and queue.needs_keyframe(number):
-                track.request_keyframe()
-
-        return tap
-
-    def _remove_taps(self) -> None:
-        for track, tap in zip(self._tracks, self._taps, strict=True):
-            track.remove_tap(tap)
-
-    def _finish(self, error: Exception | None) -> None:
-        with self._changed:
-            if self._state == "new":
-                self._state = "closed"
-            if self._state != "recording":
-                return
-            self._state = "closing"
-            self._error = error
-        self._queue.end()
-        self._remove_taps()
-
-    def _main(self, recording: Recording | Segments) -> None:
-        failure: RecordingError | None = None
-        try:
-            self._write(recording)
-        except RecordingError as error:
-            failure = RecordingError(f"{self._doing}: {error} in {time.monotonic() - self._started_at:.1f} s")
-        except (OSError, av.FFmpegError) as error:
-            failure = self._failure(error)
-        except Exception as error:
-            logger.exception("%s: internal error", self._doing)
-            failure = RecordingError(f"{self._doing}: {error!r}")
-        if failure is not None:
-            logger.warning("%s", failure)
-            self._abandon(recording)
-        self._queue.end(drop=True)
-        self._remove_taps()
-        with self._changed:
-            ended_by = self._error = failure or self._error
-            self._state = "closed"
-            self._changed.notify_all()
-        logger.info("%s: ended after %.1f s of media, %d bytes", self._doing, recording.seconds, recording.size)
+    def _emit_ended(self, error: Exception | None) -> None:
         if self._callbacks is not None:
-            self._callbacks.emit(self.ended, self, error=ended_by)
-
-    def _abandon(self, recording: Recording | Segments) -> None:
-        try:
-            recording.abandon()
-        except Exception:
-            # Threads that wait for the end must still hear of the first failure.
-            logger.exception("%s: cannot close the file, which may not play to its end", self._doing)
-
-    def _write(self, recording: Recording | Segments) -> None:
-        now = time.monotonic()
-        while (frames := self._queue.take(_POLL_SECONDS if recording.is_waiting else None)) is not None:
-            for each in frames:
-                if each is RESUMED:
-                    recording.resume()
-                    continue
-                if isinstance(each, RecordedMessage):
-                    recording.add_message(each)
-                    self._queue.written(each)
-                    continue
-                track, frame = each
-                recording.add(track, frame)
-                self._queue.written(frame)
-            # The time before the frames were taken: frames that came while a slow disk wrote these are not a silence of their
-            # track.
-            recording.proceed(now)
-            now = time.monotonic()
-        recording.finish()
-
-    def _failure(self, error: Exception) -> RecordingError:
-        if isinstance(error, OSError) and error.errno is not None:
-            return RecordingError(error.errno, f"{self._doing}: {error.strerror}")
-        return RecordingError(f"{self._doing}: {error}")
+            self._callbacks.emit(self.ended, self, error=error)

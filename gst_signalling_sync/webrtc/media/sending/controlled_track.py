@@ -1,34 +1,58 @@
-"""`ControlledTrack`: base of the sources; pauses, resumes and removes the track that a source sends."""
+"""`ControlledTrack`: base of the sources that users hold; pauses, resumes and removes the track that a source sends."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
-__all__ = ["ControlledTrack", "TrackControl", "give_control"]
+from ..encoded_frame import MediaKind
+from .source import AnySource
+
+__all__ = ["ControlledTrack", "TrackControl", "feed_of", "give_control"]
+
+Feed_co = TypeVar("Feed_co", covariant=True)
 
 
 class TrackControl(Protocol):
     """The sent tracks of a role; its methods are called on any thread."""
 
-    def set_paused(self, source: Any, is_paused: bool) -> None:
+    def set_paused(self, feed: AnySource, is_paused: bool) -> None:
         """Pause or resume a track in every session."""
 
-    def remove(self, source: Any) -> None:
+    def remove(self, feed: AnySource) -> None:
         """Remove a track from every session."""
 
-    def is_paused(self, source: Any) -> bool:
+    def is_paused(self, feed: AnySource) -> bool:
         """Whether a track is paused."""
 
 
 class ControlledTrack:
-    """A source that a role sends as a track. Every method may be called from any thread and callback; all return at once."""
+    """A source that a role sends as a track. Every method may be called from any thread and callback; all return at once.
 
-    _control: TrackControl | None = None
+    Args:
+        feed: What sessions send, behind the source.
+    """
+
+    def __init__(self, feed: AnySource) -> None:
+        self._feed = feed
+        self._control: TrackControl | None = None
+
+    def __repr__(self) -> str:
+        return repr(self._feed)
+
+    @property
+    def kind(self) -> MediaKind:
+        """``"video"`` or ``"audio"``."""
+        return self._feed.kind
+
+    @property
+    def name(self) -> str | None:
+        """The name by which the peer knows the track; None: no name."""
+        return self._feed.name
 
     @property
     def is_paused(self) -> bool:
         """Whether the track is paused."""
-        return self._control is not None and self._control.is_paused(self)
+        return self._control is not None and self._control.is_paused(self._feed)
 
     def pause(self) -> None:
         """Stop sending the track to all sessions until `resume`; idempotent.
@@ -39,7 +63,7 @@ class ControlledTrack:
         Raises:
             RuntimeError: The source was removed, or inherited by `fork`.
         """
-        self._controlled("pausing").set_paused(self, True)
+        self._controlled("pausing").set_paused(self._feed, True)
 
     def resume(self) -> None:
         """Send the track again; idempotent. Video begins with the newest frame that was written, as a keyframe.
@@ -47,7 +71,7 @@ class ControlledTrack:
         Raises:
             RuntimeError: The source was removed, or inherited by `fork`.
         """
-        self._controlled("resuming").set_paused(self, False)
+        self._controlled("resuming").set_paused(self._feed, False)
 
     def remove(self) -> None:
         """Remove the track from all sessions, present and future; idempotent.
@@ -57,7 +81,7 @@ class ControlledTrack:
         Raises:
             RuntimeError: The source belongs to no producer or consumer, or was inherited by `fork`.
         """
-        self._controlled("removing").remove(self)
+        self._controlled("removing").remove(self._feed)
 
     def _controlled(self, doing: str) -> TrackControl:
         if self._control is None:
@@ -65,6 +89,16 @@ class ControlledTrack:
                 f"{doing} {self!r}: it must belong to a producer or consumer; make it by their add_video()"
             )
         return self._control
+
+
+class _InFront(Protocol[Feed_co]):
+    @property
+    def _feed(self) -> Feed_co: ...
+
+
+def feed_of(source: _InFront[Feed_co]) -> Feed_co:
+    """What sessions send, behind a source that users hold."""
+    return source._feed
 
 
 def give_control(source: ControlledTrack, control: TrackControl) -> None:

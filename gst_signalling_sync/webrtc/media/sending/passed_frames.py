@@ -185,7 +185,7 @@ class PassedFrames:
         return True
 
     def report_estimate(self, sink: StreamSink, bitrate: int, is_confirmed: bool = True) -> tuple[int, int]:
-        """Record the bitrate that a link carries; see `VideoSource.report_estimate`."""
+        """Record the bitrate that a link carries; see `VideoFeed.report_estimate`."""
         if sink not in self._receivers:
             return bitrate, bitrate
         self._bitrate.set_limits(*self._limits())

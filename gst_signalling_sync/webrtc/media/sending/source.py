@@ -1,4 +1,7 @@
-"""`Source`: encodes the frames that a `MediaSender` sends; `StreamSource`: brings frames that were encoded elsewhere."""
+"""`Source`: encodes the frames that a `MediaSender` sends; `StreamSource`: brings frames that were encoded elsewhere.
+
+Both are behind the sources that users hold.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from ....threads.loop_thread import LoopThread
+from ....threads.waiting import Deadline
 from ...engine.capabilities import Parameters
 from ..codecs.codec import SendForm
 from ..encoded_frame import EncodedFrame, MediaKind
@@ -70,7 +74,7 @@ class EncodingFeed(Protocol):
 
 
 class Source(Feed, Protocol):
-    """The interface of `VideoSource` and `AudioSource` for a `MediaSender`; called on the loop."""
+    """The interface of `VideoFeed` and `AudioFeed` for a `MediaSender`; called on the loop."""
 
     @property
     def kind(self) -> MediaKind:
@@ -83,6 +87,9 @@ class Source(Feed, Protocol):
     @property
     def codecs(self) -> tuple[str, ...]:
         """Codecs that it can be encoded in, the preferred one first."""
+
+    def join(self, deadline: Deadline) -> None:
+        """Wait until no thread encodes any more, if no session takes the track; on a caller's thread."""
 
 
 @runtime_checkable
@@ -139,6 +146,9 @@ class StreamSource(Protocol):
 
     def leave(self, sender: StreamSink) -> None:
         """Forget a sender that has chosen."""
+
+    def join(self, deadline: Deadline) -> None:
+        """Wait until no thread encodes any more, if no session takes the track; on a caller's thread."""
 
 
 AnySource = Source | StreamSource

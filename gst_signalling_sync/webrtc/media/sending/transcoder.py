@@ -1,7 +1,7 @@
 """`Transcoder`: decodes a stream that was encoded elsewhere and encodes it again, for links that cannot take it unchanged.
 
 Threads: writers put access units into a queue. While any session takes the track, one thread decodes them and writes the frames
-to a `VideoSource`, whose thread encodes them.
+to a `VideoFeed`, whose thread encodes them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..failures import DecodingError, Failures
 from ..receiving.video_decoder import VideoDecoder
 from .fan_out import Sink
 from .source_thread import SourceThread
-from .video_source import VideoSource
+from .video_feed import VideoFeed
 
 __all__ = ["Transcoder"]
 
@@ -39,7 +39,7 @@ _CURRENT_SECONDS: Final = 0.2
 """An older frame that others follow is decoded only because they refer to it."""
 
 
-class Transcoder(VideoSource):
+class Transcoder(VideoFeed):
     """A source whose frames are decoded from access units.
 
     Args:
@@ -90,7 +90,7 @@ class Transcoder(VideoSource):
                 self._units_changed.notify_all()
 
     def attach(self, sink: Sink, form: SendForm, loop: LoopThread) -> None:
-        """Begin to deliver frames to a session's sender; see `VideoSource.attach`."""
+        """Begin to deliver frames to a session's sender; see `VideoFeed.attach`."""
         with self._units_changed:
             if not self._watching:
                 logger.info("%s: frames are re-encoded for peers that cannot take the stream as it is", self._named())
