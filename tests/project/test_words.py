@@ -37,8 +37,13 @@ PICTURE_IS_A_TERM = (
 )
 """Directories and files in which a picture may be something else than a frame."""
 
-THESE_WORDS = "tests/project/test_words.py"
-"""This file, which has the words that are looked for."""
+QUOTING = (
+    # The words that are looked for.
+    "tests/project/test_words.py",
+    # What was written before.
+    "docs/project/words.rst",
+)
+"""Files that show words which are not used."""
 
 PICTURES = {
     r"\b[Pp]ictures?\b(?! [Ll]oss)": "frame (av.VideoFrame), or image where it is a file",
@@ -72,12 +77,11 @@ NAMES = {
 def documents() -> list[Path]:
     """All files that are checked."""
     paths = [ROOT / each for each in COVERED]
-    named = (*paths, *(ROOT / each for each in PICTURE_IS_A_TERM), ROOT / THESE_WORDS)
+    named = (*paths, *(ROOT / each for each in (*PICTURE_IS_A_TERM, *QUOTING)))
     assert all(path.exists() for path in named), "a path that is named above has moved"
     found = (path.rglob("*") if path.is_dir() else [path] for path in paths)
-    return sorted(
-        path for each in found for path in each if path.suffix in (".py", ".rst") and path != ROOT / THESE_WORDS
-    )
+    quoting = {ROOT / each for each in QUOTING}
+    return sorted(path for each in found for path in each if path.suffix in (".py", ".rst") and path not in quoting)
 
 
 def prose(path: Path) -> Iterator[tuple[int, str]]:
