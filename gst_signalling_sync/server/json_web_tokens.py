@@ -177,7 +177,9 @@ def _check_key(key: str, algorithms: list[str]) -> None:
         try:
             jwt.get_algorithm_by_name(algorithm).prepare_key(key)
         except (ValueError, TypeError, jwt.PyJWTError):
-            raise ValueError(f"a key must be one for {algorithm}, and is not") from None
+            raise ValueError(
+                f"a key must be one for {algorithm} (for HS... the shared secret, else a public key in PEM), not another one"
+            ) from None
 
 
 def _check_installed() -> None:

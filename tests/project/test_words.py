@@ -33,8 +33,13 @@ COVERED = (
 PICTURE_IS_A_TERM = ("gst_signalling_sync/webrtc/media/codecs", "tests/media/codecs")
 """Standards of codecs say "picture" for what is a frame elsewhere: H.264's picture parameter set, VP9's Picture ID."""
 
-THESE_WORDS = "tests/project/test_words.py"
-"""This file, which has the words that are looked for."""
+QUOTING = (
+    # The words that are looked for.
+    "tests/project/test_words.py",
+    # What was written before.
+    "docs/project/words.rst",
+)
+"""Files that show words which are not used."""
 
 PICTURES = {
     # GStreamer's payloaders have the option picture-id-mode.
@@ -69,12 +74,11 @@ NAMES = {
 def documents() -> list[Path]:
     """All files that are checked."""
     paths = [ROOT / each for each in COVERED]
-    named = (*paths, *(ROOT / each for each in PICTURE_IS_A_TERM), ROOT / THESE_WORDS)
+    named = (*paths, *(ROOT / each for each in (*PICTURE_IS_A_TERM, *QUOTING)))
     assert all(path.exists() for path in named), "a path that is named above has moved"
     found = (path.rglob("*") if path.is_dir() else [path] for path in paths)
-    return sorted(
-        path for each in found for path in each if path.suffix in (".py", ".rst") and path != ROOT / THESE_WORDS
-    )
+    quoting = {ROOT / each for each in QUOTING}
+    return sorted(path for each in found for path in each if path.suffix in (".py", ".rst") and path not in quoting)
 
 
 def prose(path: Path) -> Iterator[tuple[int, str]]:
