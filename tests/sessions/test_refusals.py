@@ -8,48 +8,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
 from gst_signalling_sync import (
     Consumer,
-    DataChannel,
     Producer,
     SessionClosed,
     SignallingClient,
     SignallingServer,
     WaitTimeout,
 )
+from gst_signalling_sync.testing import LinkProfile
+from gst_signalling_sync.testing.network import SimulatedNetwork
 
 from ..helpers.waiting import Heard, wait_until
-
-
-@contextmanager
-def unacknowledged(channel: DataChannel) -> Iterator[None]:
-    """Have a message under way that is not acknowledged, as with a peer that has vanished."""
-    connection = channel.session.peer_connection
-    assert connection is not None
-    transport: Any = connection.sctp
-
-    async def drop(data: bytes) -> None:
-        pass
-
-    def fall_silent() -> None:
-        transport._handle_data = drop
-
-    def come_back() -> None:
-        del transport._handle_data
-
-    channel.session.link.call(fall_silent)
-    channel.send("is anybody there?")
-    try:
-        yield
-    finally:
-        channel.session.link.call(come_back)
 
 
 def test_rejected_session_raises_at_once(embedded_server: SignallingServer) -> None:
@@ -91,18 +65,25 @@ def test_consumer_gives_up_while_the_producer_still_thinks(producer: Producer, c
 
 def test_session_that_comes_while_the_producer_is_being_closed_is_refused(embedded_server: SignallingServer) -> None:
     robot = Producer(embedded_server.uri, name="robot").start()
-    with Consumer(embedded_server.uri) as consumer, SignallingClient(embedded_server.uri) as late:
+    with (
+        SimulatedNetwork(embedded_server.uri, LinkProfile()) as network,
+        Consumer(network.uri) as consumer,
+        SignallingClient(embedded_server.uri) as late,
+    ):
         consumer.start_session(name="robot").create_channel("data")
         ended = Heard(late.session_ended)
         robot_id = robot.peer_id or ""
         channel = robot.wait_for_session().channel("data")
         with ThreadPoolExecutor() as pool:
-            with unacknowledged(channel):
-                closing = pool.submit(robot.close, 20)
-                wait_until(lambda: robot._sessions.is_closing, "it is being closed")
-                late.start_session(robot_id)
-                assert "being closed" in ended.next()["error"]
-                assert not closing.done()
+            # close() waits for what is not acknowledged.
+            network.relay.profile = LinkProfile(loss=1.0)
+            channel.send("is anybody there?")
+            closing = pool.submit(robot.close, 20)
+            wait_until(lambda: robot.state == "closing", "it is being closed")
+            late.start_session(robot_id)
+            assert "being closed" in ended.next()["error"]
+            assert not closing.done()
+            network.relay.profile = LinkProfile()
             closing.result(20)
     assert robot.sessions == []
 

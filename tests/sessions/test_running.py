@@ -38,7 +38,7 @@ def test_renegotiation_offer_is_answered(embedded_server: SignallingServer) -> N
         assert connection is not None
         states: list[str] = []
         connection.on("signalingstatechange", lambda: states.append(connection.signalingState))
-        ours.link.start_as_offerer(())
+        producer.add_audio()
         wait_until(lambda: states == ["have-local-offer", "stable"], "the second offer is answered")
         assert "a=setup:passive" in connection.remoteDescription.sdp
         channel.send("after")
@@ -51,7 +51,7 @@ def test_dtls_client_stays_the_client_in_a_renegotiation(embedded_server: Signal
         ours = producer.wait_for_session()
         connection = ours.peer_connection
         assert connection is not None
-        ours.link.start_as_offerer(())
+        producer.add_audio()
         wait_until(
             lambda: connection.signalingState == "stable" and connection.remoteDescription.type == "answer",
             "the second offer is answered",
