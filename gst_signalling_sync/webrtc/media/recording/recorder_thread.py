@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal
-
-import av
 
 from ....errors import RecordingError, SessionClosed, TrackNotFound
 from ....threads.interruptible import Condition
@@ -24,9 +21,9 @@ from .container import container_of
 from .muxer import RecordedMessage
 from .recordable_track import RecordableTrack
 from .recording import Recording
-from .recording_file import RecordingFile
-from .recording_queue import RESUMED, RecordingQueue
+from .recording_queue import RecordingQueue
 from .recording_taps import RecordingTaps
+from .recording_writer import RecordingWriter
 from .segments import Segments
 
 __all__ = ["RecorderState", "RecorderThread"]
@@ -39,9 +36,6 @@ _MAX_QUEUED: Final = 32 * 1024 * 1024
 """Bytes; a minute at 4 Mbit/s."""
 
 MIN_SEGMENT_SECONDS: Final = 1.0
-
-_POLL_SECONDS: Final = 0.1
-"""Interval in seconds at which a recording that waits for its beginning is checked."""
 
 
 class RecorderThread:
@@ -75,7 +69,6 @@ class RecorderThread:
         self.named: Final = named
         self.doing: Final = f"recording {named} to {path}"
         """What it does, for errors and log lines."""
-        self._segment_seconds = segment_seconds
         self._container = container_of(path)
         self._tracks = tuple(tracks)
         for kind in MEDIA_KINDS:
@@ -88,11 +81,11 @@ class RecorderThread:
         self._loop = loop
         self._queue = RecordingQueue(_MAX_QUEUED)
         self._taps = RecordingTaps(self._tracks, self._queue, self.doing)
-        self._started_at = 0.0
         # Set by the recorder before the start.
         self._on_segment: Callable[[Path], None]
         self._on_ended: Callable[[Exception | None], None]
 
+        self._writer = RecordingWriter(path, self._container, self._tracks, self._queue, self.doing, segment_seconds)
         # Held by start() until the file is open, so that it is opened once.
         self._starting = threading.Lock()
         # Guards the attributes below; notified when the state changes.
@@ -177,7 +170,7 @@ class RecorderThread:
                 if not self._is_to_start():
                     return
             # Not under the lock that the loop takes when the session ends: a disk may be slow.
-            recording = self._open()
+            recording = self._writer.open(self._on_segment)
             with self._changed:
                 if self._state == "closed":
                     recording.abandon()
@@ -287,20 +280,8 @@ class RecorderThread:
                 self._queue.put_resumed()
             return True
 
-    def _open(self) -> Recording | Segments:
-        try:
-            if self._segment_seconds is None:
-                return self._open_recording(self.path)
-            return Segments(self.path, self._segment_seconds, self._tracks, self._open_recording, self._on_segment)
-        except OSError as error:
-            raise self._failure(error) from error
-
-    def _open_recording(self, path: Path) -> Recording:
-        return Recording(RecordingFile(path), self._container, self._tracks)
-
     def _begin(self, recording: Recording | Segments) -> None:
         self._recording = recording
-        self._started_at = time.monotonic()
         thread = self._thread = threading.Thread(target=self._main, args=(recording,), name="gss-recorder", daemon=True)
         self._state = "recording"
         try:
@@ -323,19 +304,7 @@ class RecorderThread:
         self._taps.remove()
 
     def _main(self, recording: Recording | Segments) -> None:
-        failure: RecordingError | None = None
-        try:
-            self._write(recording)
-        except RecordingError as error:
-            failure = RecordingError(f"{self.doing}: {error} in {time.monotonic() - self._started_at:.1f} s")
-        except (OSError, av.FFmpegError) as error:
-            failure = self._failure(error)
-        except Exception as error:
-            logger.exception("%s: internal error", self.doing)
-            failure = RecordingError(f"{self.doing}: {error!r}")
-        if failure is not None:
-            logger.warning("%s", failure)
-            self._abandon(recording)
+        failure = self._writer.write(recording)
         self._queue.end(drop=True)
         self._taps.remove()
         with self._changed:
@@ -344,35 +313,3 @@ class RecorderThread:
             self._changed.notify_all()
         logger.info("%s: ended after %.1f s of media, %d bytes", self.doing, recording.seconds, recording.size)
         self._on_ended(ended_by)
-
-    def _abandon(self, recording: Recording | Segments) -> None:
-        try:
-            recording.abandon()
-        except Exception:
-            # Threads that wait for the end must still hear of the first failure.
-            logger.exception("%s: cannot close the file, which may not play to its end", self.doing)
-
-    def _write(self, recording: Recording | Segments) -> None:
-        now = time.monotonic()
-        while (frames := self._queue.take(_POLL_SECONDS if recording.is_waiting else None)) is not None:
-            for each in frames:
-                if each is RESUMED:
-                    recording.resume()
-                    continue
-                if isinstance(each, RecordedMessage):
-                    recording.add_message(each)
-                    self._queue.written(each)
-                    continue
-                track, frame = each
-                recording.add(track, frame)
-                self._queue.written(frame)
-            # The time before the frames were taken: frames that came while a slow disk wrote these are not a silence of their
-            # track.
-            recording.proceed(now)
-            now = time.monotonic()
-        recording.finish()
-
-    def _failure(self, error: Exception) -> RecordingError:
-        if isinstance(error, OSError) and error.errno is not None:
-            return RecordingError(error.errno, f"{self.doing}: {error.strerror}")
-        return RecordingError(f"{self.doing}: {error}")
