@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from gst_signalling_sync.protocol.messages import SdpType
 from gst_signalling_sync.webrtc.channel_options import ChannelOptions
@@ -14,9 +15,11 @@ from gst_signalling_sync.webrtc.engine.peer_connection import PeerConnection
 from gst_signalling_sync.webrtc.media.codecs import CAPABILITIES
 from gst_signalling_sync.webrtc.message import Message
 
-__all__ = ["SECONDS", "Observer", "Pair", "connect", "connected_pair", "until"]
+__all__ = ["SECONDS", "Observer", "Pair", "connect", "connected_pair", "until", "within"]
 
 SECONDS = 10.0
+
+T = TypeVar("T")
 
 _ROOM_BELOW = 64 * 1024
 
@@ -41,7 +44,18 @@ class Observer:
 
     async def next(self) -> Message:
         """Wait for the next message."""
-        return await asyncio.wait_for(self._messages.get(), SECONDS)
+        return await within(self._messages.get(), f"a message on {self._described()}")
+
+    async def wait_open(self) -> None:
+        """Wait until the channel is open."""
+        await within(self.opened.wait(), f"{self._described()} opens")
+
+    async def wait_closed(self) -> None:
+        """Wait until the channel is closed."""
+        await within(self.closed.wait(), f"{self._described()} closes")
+
+    def _described(self) -> str:
+        return f"channel {self.wire.label!r} (stream {self.wire.id})"
 
     def on_open(self) -> None:
         self.opened.set()
@@ -65,6 +79,14 @@ class Pair:
     answerer: PeerConnection
     sending: Observer
     receiving: Observer
+
+
+async def within(waiting: Awaitable[T], what: str) -> T:
+    """Wait for an awaitable; fail after some seconds, with what did not come."""
+    try:
+        return await asyncio.wait_for(waiting, SECONDS)
+    except TimeoutError:
+        raise AssertionError(f"not within {SECONDS:g} s: {what}") from None
 
 
 async def until(condition: Callable[[], object], what: str) -> None:
@@ -103,8 +125,8 @@ async def connected_pair(
         if prepare is not None:
             prepare(offerer, answerer)
         await connect(offerer, answerer)
-        receiving = await asyncio.wait_for(accepted.get(), SECONDS)
-        await asyncio.wait_for(sending.opened.wait(), SECONDS)
+        receiving = await within(accepted.get(), "the answerer is told of the channel")
+        await sending.wait_open()
         yield Pair(offerer, answerer, sending, receiving)
     finally:
         await offerer.close()

@@ -20,7 +20,7 @@ from gst_signalling_sync.webrtc.message import Message
 
 from ..peers.data_peers import DATA_PEERS, DataPeer, find_data_peer, start_data_peer
 from ..peers.require import require
-from .pairs import SECONDS, Observer, until
+from .pairs import Observer, until, within
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
 
@@ -78,14 +78,14 @@ class Ends:
             answer = await self.request("answer", sdp=self.ours.local_sdp)
             await self.ours.apply(SdpType.ANSWER, answer)
             described = answer
-            await asyncio.wait_for(first.opened.wait(), SECONDS)
+            await first.wait_open()
         else:
             await self.request("create", **fields_of(options))
             described = await self.request("offer")
             await self.ours.apply(SdpType.OFFER, described)
             await self.ours.answer(lambda sdp: sdp)
             await self.request("accept", sdp=self.ours.local_sdp)
-            await asyncio.wait_for(self._accepted.get(), SECONDS)
+            await within(self._accepted.get(), "a channel of the other end")
         await self.wait_for("channel", label="first")
         sizes = [re.search(r"a=max-message-size:(\d+)", sdp) for sdp in (described, self.ours.local_sdp)]
         # 0 means that messages may have any size.
@@ -103,13 +103,13 @@ class Ends:
     async def create_ours(self, options: ChannelOptions) -> tuple[Observer, dict[str, Any]]:
         """Create a channel at our end. Returns it, and the other end's event about it."""
         channel = Observer(self.ours.create_channel(options))
-        await asyncio.wait_for(channel.opened.wait(), SECONDS)
+        await channel.wait_open()
         return channel, await self.wait_for("channel", label=options.label)
 
     async def create_theirs(self, options: ChannelOptions) -> Observer:
         """Create a channel at the other end. Returns it as it is at our end."""
         await self.request("create", **fields_of(options))
-        channel = await asyncio.wait_for(self._accepted.get(), SECONDS)
+        channel = await within(self._accepted.get(), "a channel of the other end")
         await self.wait_for("channel", label=options.label)
         return channel
 
@@ -208,7 +208,7 @@ def test_channel_that_we_close_while_we_send_carries_what_was_sent(theirs: DataP
 
             closed = await ends.wait_for("channel_closed", label="sink")
             assert (closed["received"], closed["in_order"]) == (500, True)
-            await asyncio.wait_for(channel.closed.wait(), SECONDS)
+            await channel.wait_closed()
             assert await ends.is_usable()
 
     asyncio.run(main())
@@ -221,7 +221,7 @@ def test_channel_that_they_close_while_we_send_is_closed(theirs: DataPeer, we_of
             channel.wire.transmit([number.to_bytes(4, "big").ljust(4000) for number in range(500)])
             await ends.request("close_channel", label="sink")
 
-            await asyncio.wait_for(channel.closed.wait(), SECONDS)
+            await channel.wait_closed()
             assert (await ends.wait_for("channel_closed", label="sink"))["in_order"]
             assert await ends.is_usable()
 
@@ -236,7 +236,7 @@ def test_channel_that_we_close_while_they_send_is_closed(theirs: DataPeer, we_of
             first = await channel.next()
             channel.wire.close()
 
-            await asyncio.wait_for(channel.closed.wait(), SECONDS)
+            await channel.wait_closed()
             await asyncio.gather(flood, return_exceptions=True)
             assert isinstance(first, bytes)
             await ends.wait_for("channel_closed", label="sink")
@@ -254,7 +254,7 @@ def test_channel_that_they_close_while_they_send_brings_what_it_brings_in_order(
             await ends.request("flood", label="sink", count=200, size=4000)
             await ends.request("close_channel", label="sink")
 
-            await asyncio.wait_for(channel.closed.wait(), SECONDS)
+            await channel.wait_closed()
             received = [await channel.next() for _ in channel.sent_at]
             assert [int.from_bytes(message[:4], "big") for message in received if isinstance(message, bytes)] == list(
                 range(len(received))
@@ -272,12 +272,13 @@ def test_hundreds_of_channels(theirs: DataPeer, we_offer: bool) -> None:
         async with connected(theirs, we_offer) as ends:
             channels = [Observer(ends.ours.create_channel(ChannelOptions(f"echo {number}"))) for number in range(count)]
             for number, channel in enumerate(channels):
-                await asyncio.wait_for(channel.opened.wait(), SECONDS)
+                await channel.wait_open()
                 channel.wire.transmit([f"message {number}"])
             assert [await channel.next() for channel in channels] == [f"message {number}" for number in range(count)]
             for channel in channels:
                 channel.wire.close()
-            await until(lambda: all(channel.closed.is_set() for channel in channels), "all are closed")
+            for channel in channels:
+                await channel.wait_closed()
             for number in range(count):
                 await ends.wait_for("channel_closed", label=f"echo {number}")
             assert await ends.is_usable()
