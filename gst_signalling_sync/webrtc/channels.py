@@ -89,7 +89,7 @@ class Channels:
         self._status = status
         self._media = media
         self._limits = limits
-        self._opened = opened
+        self._channel_opened = opened
         self._sender = sender
         self._callbacks = callbacks
         # Guarded by `SessionStatus.changed`, as the next one is.
@@ -239,7 +239,7 @@ class Channels:
         """Tell waiting threads and receivers that a channel is open."""
         with self._status.changed:
             self._status.changed.notify_all()
-        self._callbacks.emit(self._opened, self._sender, channel=channel.face)
+        self._callbacks.emit(self._channel_opened, self._sender, channel=channel.face)
 
     def on_channel_closed(self, channel: LiveChannel) -> None:
         """Remove a closed channel from the list."""
@@ -268,7 +268,7 @@ class Channels:
             channels = (*self._unread, *self._channels)
         unread = {channel: channel.inbox.waiting_size for channel in channels}
         # Channels in a session that the peer started, on which nobody here receives.
-        is_unasked = self._session.is_asked_for_by_peer and not self._opened.receivers
+        is_unasked = self._session.is_asked_for_by_peer and not self._channel_opened.receivers
         unasked = [channel for channel in unread if is_unasked and not channel.is_asked_for]
         for overflow in overflows(unread, unasked, self._limits):
             self._session.note_limit(overflow.limit)
