@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, Final, Protocol
 
 from ..errors import SessionClosed, SessionClosedReason
-from ..ice_options import IceServer
+from ..ice_servers import IceServer
 from ..limit_counts import LimitCounts
 from ..protocol.control import (
     ClockAnswer,
