@@ -41,16 +41,17 @@ class ChannelSending:
     def __init__(self, wire: WireChannel, loop: LoopThread, named: Callable[[], str]) -> None:
         self._loop = loop
         self._named = named
-        # Guards all that follows; notified when waiting threads may go on.
+        self.end_reason = "it was closed"
+        """Why the channel is closed, or will be, for an error message. Written on the loop."""
+        # None: the channel waits for a wire of the next peer connection. Written on the loop, which alone sends on it.
+        self._wire: WireChannel | None = wire
+        # Guards all that follows, which callers' threads and the loop write; notified when waiting threads may go on.
         self._changed = Condition()
         self.state: ChannelState = wire.state
-        """The state. Only the loop changes it, but for the beginning of `close`."""
-        self.end_reason = "it was closed"
-        """Why the channel is closed, or will be, for an error message."""
-        # None: the channel waits for a wire of the next peer connection. Only the loop changes which it is.
-        self._wire: WireChannel | None = wire
+        """The state."""
         self.outbox = Outbox(_life_time(wire), wire.tells_time)
         """The messages that SCTP has not taken yet."""
+        # Whether the loop has been asked to flush, so that each message does not ask again.
         self._flush_is_due = False
         # The number of threads that wait for room.
         self._blocked = 0
