@@ -18,6 +18,7 @@ from gst_signalling_sync import (
     SignallingServer,
     WaitTimeout,
 )
+from gst_signalling_sync.webrtc.session import behind_session
 
 from ..helpers.waiting import Heard, wait_until
 
@@ -159,7 +160,7 @@ def test_candidates_that_come_while_the_request_is_considered_are_used(embedded_
         session_id = client.start_session(producer.peer_id or "", offer)
         client.send_ice(session_id, "candidate:1 1 udp 1 192.0.2.77 9 typ host", 0)
         session = requested.next()["session"]
-        wait_until(lambda: session.link._early_candidates, "the candidate is kept")
+        wait_until(lambda: behind_session(session).link.server._early_candidates, "the candidate is kept")
         release.set()
         wait_until(lambda: getattr(session.peer_connection, "sctp", None), "the offer is applied")
 
