@@ -6,17 +6,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from queue import Empty
 
 from ..errors import ChannelClosed, WaitTimeout
 from ..signals import Signal
-from ..threads.callbacks import Callbacks
-from ..threads.loop_thread import LoopThread
 from ..threads.waiting import Deadline
-from .channel_options import ChannelOptions
-from .engine.data import ChannelState, WireChannel
-from .live_channel import ChannelOwner, LiveChannel
+from .engine.data import ChannelState
+from .live_channel import ChannelFace, LiveChannel
 from .message import ReceivedMessage, as_message
 
 __all__ = ["Channel", "behind_channel"]
@@ -26,30 +23,18 @@ class Channel:
     """A data channel. Every method may be called from any thread and from callbacks.
 
     Args:
-        owner: The session, as far as the channel needs it.
-        wire: The channel of the peer connection.
-        loop: The loop, which owns the wire.
-        callbacks: The callback threads.
+        make_live: Makes what is behind the channel.
         timeout: Seconds that a blocking call may take by default.
-        options: Options with which this end created the channel; None: the other end created it.
     """
 
-    def __init__(
-        self,
-        owner: ChannelOwner,
-        wire: WireChannel,
-        loop: LoopThread,
-        callbacks: Callbacks,
-        timeout: float,
-        options: ChannelOptions | None,
-    ) -> None:
+    def __init__(self, make_live: Callable[[ChannelFace], LiveChannel], timeout: float) -> None:
         self._timeout = timeout
         self.resumed = Signal(
             "The session was resumed and the channel is open again: ``(channel, unconfirmed)``, with the list of the messages"
             " that the other end's SCTP had not acknowledged, in the order sent."
         )
         self.closed = Signal("The channel is closed; nothing follows: ``(channel)``.")
-        self._live = LiveChannel(self, owner, wire, loop, callbacks, options)
+        self._live = make_live(self)
         self.message = self._live.inbox.message
         self.received = self._live.inbox.received
 

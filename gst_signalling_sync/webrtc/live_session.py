@@ -23,7 +23,7 @@ from .clock_offset import ClockOffset
 from .engine.data import WireChannel
 from .link import Link
 from .linked_session import LinkedSession
-from .live_channel import LiveChannel
+from .live_channel import ChannelFace, LiveChannel
 from .media.received_media import ReceivedMedia
 from .session_settings import SessionSettings
 from .session_state import SessionState
@@ -57,7 +57,7 @@ class LiveSession(LinkedSession):
         loop: The loop of this process's WebRTC.
         callbacks: The callback threads.
         settings: The settings of the session.
-        make_channel: Makes a data channel with the object that users hold.
+        make_channel: Makes the object of a data channel that users hold; it is given what makes the live channel behind it.
         met: Counts the limits that the peer meets.
     """
 
@@ -69,7 +69,7 @@ class LiveSession(LinkedSession):
         loop: LoopThread,
         callbacks: Callbacks,
         settings: SessionSettings,
-        make_channel: Callable[[WireChannel, ChannelOptions | None], LiveChannel],
+        make_channel: Callable[[Callable[[ChannelFace], LiveChannel]], LiveChannel],
         met: LimitCounts,
     ) -> None:
         super().__init__(peer_id, loop)
@@ -306,7 +306,11 @@ class LiveSession(LinkedSession):
 
     def make_channel(self, wire: WireChannel, options: ChannelOptions | None) -> LiveChannel:
         """Make a data channel with the object that users hold."""
-        return self._make_channel(wire, options)
+
+        def make_live(face: ChannelFace) -> LiveChannel:
+            return LiveChannel(face, self.channels, wire, self._loop, self._callbacks, options)
+
+        return self._make_channel(make_live)
 
     def on_adopted(self, channel: LiveChannel) -> None:
         """Tell the role of a new channel."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -21,8 +21,7 @@ from ..threads.loop_thread import LoopThread
 from .channel import Channel, behind_channel
 from .channel_options import ChannelOptions
 from .clock_offset import ClockOffset
-from .engine.data import WireChannel
-from .live_channel import ChannelOwner, LiveChannel
+from .live_channel import ChannelFace, LiveChannel
 from .live_session import LiveSession
 from .media.track_names import NamedTracks
 from .quality import Quality
@@ -85,10 +84,7 @@ class Session:
         self.track_removed = Signal(
             "The other end has removed a track: ``(session, track)``. What waits for a frame of it raises `TrackRemoved`."
         )
-        live = LiveSession(self, peer_id, signalling, loop, callbacks, settings, self._make_channel, met)
-        self._live = live
-        self._loop = loop
-        self._callbacks = callbacks
+        self._live = LiveSession(self, peer_id, signalling, loop, callbacks, settings, self._make_channel, met)
 
     def __repr__(self) -> str:
         return f"<Session {self.id} with peer {self.peer_id}, {self.state}>"
@@ -395,10 +391,8 @@ class Session:
         if self._live.process.is_here:
             self.close()
 
-    def _make_channel(self, wire: WireChannel, options: ChannelOptions | None) -> LiveChannel:
-        live = self._live
-        channel = DataChannel(self, live.channels, wire, self._loop, self._callbacks, live.timeout, options)
-        return behind_channel(channel)
+    def _make_channel(self, make_live: Callable[[ChannelFace], LiveChannel]) -> LiveChannel:
+        return behind_channel(DataChannel(self, make_live, self._live.timeout))
 
 
 class DataChannel(Channel):
@@ -421,18 +415,9 @@ class DataChannel(Channel):
         closed(channel): The channel is closed. This is the last signal.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        owner: ChannelOwner,
-        wire: WireChannel,
-        loop: LoopThread,
-        callbacks: Callbacks,
-        timeout: float,
-        options: ChannelOptions | None,
-    ) -> None:
+    def __init__(self, session: Session, make_live: Callable[[ChannelFace], LiveChannel], timeout: float) -> None:
         self._session = session
-        super().__init__(owner, wire, loop, callbacks, timeout, options)
+        super().__init__(make_live, timeout)
 
     def __repr__(self) -> str:
         return f"<DataChannel {self.label!r} {self.state} of session {self._session.id}>"

@@ -22,7 +22,9 @@ from gst_signalling_sync import (
     WaitTimeout,
     connect,
 )
+from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.outbox import MAX_BYTES
+from gst_signalling_sync.webrtc.session import behind_session
 
 from ..helpers.waiting import Heard, wait_until
 
@@ -351,12 +353,12 @@ def test_send_blocks_at_the_limit_and_loses_nothing(channels: Channels) -> None:
     stalled = threading.Event()
     released = threading.Event()
 
-    async def stall() -> None:
+    def stall() -> None:
         stalled.set()
         released.wait(20)
 
     # Both ends share the loop. While it is blocked, nothing is taken from the queue.
-    sender.session._loop.submit(stall())
+    behind_session(sender.session).link.call(stall)
     assert stalled.wait(10)
     message = bytes(65536)
     sent = 0
@@ -405,7 +407,7 @@ def test_blocking_call_on_the_event_loop_raises(channels: Channels) -> None:
         sender.recv(timeout=1)
 
     with pytest.raises(RuntimeError, match="wait for itself"):
-        sender.session._loop.submit(misuse()).result(10)
+        behind_session(sender.session).run(misuse(), Deadline(10), "misusing")
 
 
 def test_message_queued_before_the_channel_is_open(ends: Ends) -> None:

@@ -185,9 +185,9 @@ CONSUMER = """
     from gst_signalling_sync import connect
     with connect(sys.argv[1], name="robot") as session:
         channel = session.channel("state")
-        channel.message.connect(lambda channel, data: print(time.monotonic(), data, flush=True))
+        channel.message.connect(lambda channel, data: print(f"{time.monotonic()} {data}\\n", end="", flush=True))
         sys.stdin.readline()
-        print("expired", channel.expired, flush=True)
+        print(f"expired {channel.expired}\\n", end="", flush=True)
 """
 
 PRODUCER = """
@@ -195,12 +195,12 @@ PRODUCER = """
     from gst_signalling_sync import Producer
     robot = Producer(sys.argv[1], name="robot")
     state = robot.add_channel("state", max_age=0.3)
-    state.message.connect(lambda channel, session, data: print(time.monotonic(), data, flush=True))
+    state.message.connect(lambda channel, session, data: print(f"{time.monotonic()} {data}\\n", end="", flush=True))
     with robot:
         robot.wait_for_session(60)
         channel = state.channels[0]
         sys.stdin.readline()
-        print("expired", channel.expired, flush=True)
+        print(f"expired {channel.expired}\\n", end="", flush=True)
 """
 
 

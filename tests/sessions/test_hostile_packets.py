@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import pytest
 
 from gst_signalling_sync import ChannelClosed, Consumer, DataChannel, Producer, Session, SignallingServer
-from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.channel import behind_channel
 from gst_signalling_sync.webrtc.session import behind_session
@@ -107,9 +106,9 @@ def test_malformed_packet_of_the_peer_is_dropped(
     connection = consuming.peer_connection
     assert connection is not None
     transport = connection.getTransceivers()[0].sender.transport
-    loop: LoopThread = consuming._loop
     with caplog.at_level(logging.WARNING, "gst_signalling_sync"):
-        loop.run(transport._send_rtp(packet), Deadline(5), "sending a malformed packet")
+        sending = transport._send_rtp(packet)
+        behind_session(consuming).run(sending, Deadline(5), "sending a malformed packet on")
 
         assert goes_on(consuming.channel("echo"))
     assert producing.state == "connected"
