@@ -115,9 +115,9 @@ class Session:
     def state(self) -> SessionState:
         """``"connecting"``, ``"connected"``, ``"interrupted"``, ``"resuming"`` or ``"closed"``.
 
-        A session is interrupted when nothing was heard from the peer for ``interrupted_after`` seconds, 2 by default: the peer's
-        process has stopped, or the network is gone. The session goes on by itself when the peer is heard again. It is closed
-        when the peer is not heard for 30 s. In a child that inherited the session by `fork`, it is always closed.
+        A session is interrupted when nothing was heard from the peer for ``interrupted_after`` seconds, 2 by default: the
+        peer's process has stopped, or the network is gone. The session goes on by itself when the peer is heard again. It is
+        closed when the peer is not heard for 30 s. In a child that inherited the session by `fork`, it is always closed.
         """
         return self._live.state
 
