@@ -62,13 +62,10 @@ def test_peer_opens_no_channel_whose_receivers_would_wait_behind_too_many(
     robot.session_started.connect(hold)
     with robot, Consumer(embedded_server.uri) as consumer:
         session = consumer.start_session(name="robot", timeout=SECONDS)
-        for number in range(20):
-            channel = session.create_channel(f"channel {number}")
-            wait_until(lambda channel=channel: channel.state in ("open", "closed"), "it is taken or not")  # type: ignore[misc]
-            if channel.state == "closed":
-                break
-        wait_until(lambda: channel.state == "closed", "the robot has closed it")
-        assert number < 10
+        channels = [session.create_channel(f"channel {number}") for number in range(20)]
+        wait_until(lambda: channels[-1].state == "closed", "the robot has closed it")
+        wait_until(lambda: sum(each.state != "closed" for each in channels) < 10, "the robot has closed the others too")
+        assert channels[0].state == "open"
         assert session.is_open
         gate.set()
 
