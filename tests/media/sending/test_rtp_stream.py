@@ -1,0 +1,159 @@
+"""`RtpStream`: numbers, timestamps and markers of packets (RFC 3550), and their retransmissions (RFC 4588)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import cast
+
+import pytest
+from aiortc import RTCRtpCodecParameters
+from aiortc.rtp import RtpPacket
+
+from gst_signalling_sync.webrtc.engine.rtp_sender import RtpSender
+from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame, MediaKind
+from gst_signalling_sync.webrtc.media.sending.negotiated_codecs import NegotiatedCodecs, StreamCodec
+from gst_signalling_sync.webrtc.media.sending.rtp_stream import RtpStream
+
+SSRC, RTX_SSRC = 1000, 2000
+VP8 = RTCRtpCodecParameters("video/VP8", 90_000, None, 96)
+RTX = RTCRtpCodecParameters("video/rtx", 90_000, None, 97, [], {"apt": 96})
+H264 = RTCRtpCodecParameters("video/H264", 90_000, None, 98)
+OPUS = RTCRtpCodecParameters("audio/opus", 48_000, 2, 111)
+
+
+class Sender:
+    """Keeps the packets that the stream sends; its transport counts none."""
+
+    ssrc = SSRC
+    retransmission_ssrc = RTX_SSRC
+
+    def __init__(self) -> None:
+        self.packets: list[RtpPacket] = []
+        self.error: Exception | None = None
+
+    async def transmit(self, data: bytes) -> None:
+        if self.error is not None:
+            raise self.error
+        self.packets.append(RtpPacket.parse(data))
+
+
+def codec(*negotiated: RTCRtpCodecParameters) -> StreamCodec:
+    return NegotiatedCodecs(negotiated).stream_codec(0)
+
+
+def stream_of(chosen: StreamCodec, kind: MediaKind = "video") -> tuple[RtpStream, Sender]:
+    sender = Sender()
+    stream = RtpStream(cast(RtpSender, sender), kind)
+    stream.use(chosen)
+    return stream, sender
+
+
+def send(stream: RtpStream, timestamp: int, payloads: Sequence[bytes]) -> None:
+    asyncio.run(stream.send(EncodedFrame("VP8", b"", timestamp, True, 0.0), payloads))
+
+
+def resend(stream: RtpStream, *numbers: int, round_trip: float = 0.0) -> None:
+    asyncio.run(stream.resend(numbers, round_trip))
+
+
+def test_packets_are_numbered_and_the_last_one_of_a_frame_is_marked() -> None:
+    stream, sender = stream_of(codec(VP8))
+
+    send(stream, 0, [b"a", b"b"])
+    send(stream, 3000, [b"c"])
+
+    first = sender.packets[0]
+    assert [(each.sequence_number - first.sequence_number) & 0xFFFF for each in sender.packets] == [0, 1, 2]
+    assert [(each.timestamp - first.timestamp) & 0xFFFFFFFF for each in sender.packets] == [0, 0, 3000]
+    assert [each.marker for each in sender.packets] == [0, 1, 1]
+    assert {(each.payload_type, each.ssrc) for each in sender.packets} == {(96, SSRC)}
+    assert (stream.packets, stream.octets, stream.newest_timestamp) == (3, 3, 3000)
+
+
+def test_numbers_and_timestamps_wrap() -> None:
+    stream, sender = stream_of(codec(VP8))
+
+    send(stream, 0, [b""])
+    send(stream, 2**32 + 5, [b""] * 2**16)
+
+    assert sender.packets[-1].sequence_number == sender.packets[0].sequence_number
+    assert (sender.packets[-1].timestamp - sender.packets[0].timestamp) & 0xFFFFFFFF == 5
+
+
+def test_audio_has_no_marker() -> None:
+    stream, sender = stream_of(codec(OPUS), "audio")
+
+    send(stream, 0, [b"a"])
+
+    assert [each.marker for each in sender.packets] == [0]
+
+
+def test_a_retransmission_carries_the_original_number_on_a_stream_of_its_own() -> None:
+    stream, sender = stream_of(codec(VP8, RTX))
+    send(stream, 0, [b"a", b"b"])
+    original = sender.packets[1]
+
+    resend(stream, original.sequence_number)
+
+    again = sender.packets[2]
+    assert (again.payload_type, again.ssrc) == (97, RTX_SSRC)
+    assert again.payload == original.sequence_number.to_bytes(2, "big") + b"b"
+    assert (again.timestamp, again.marker) == (original.timestamp, original.marker)
+    assert stream.packets == 2, "retransmissions do not count"
+
+
+def test_a_packet_is_repeated_as_it_was_where_no_retransmissions_were_negotiated() -> None:
+    stream, sender = stream_of(codec(VP8))
+    send(stream, 0, [b"a"])
+
+    resend(stream, sender.packets[0].sequence_number)
+
+    assert sender.packets[0].serialize() == sender.packets[1].serialize()
+
+
+def test_a_packet_is_not_sent_again_within_a_round_trip() -> None:
+    stream, sender = stream_of(codec(VP8, RTX))
+    send(stream, 0, [b"a"])
+    number = sender.packets[0].sequence_number
+
+    resend(stream, number, number, round_trip=60.0)
+
+    assert len(sender.packets) == 2
+
+
+def test_a_request_is_answered_with_64_packets_at_most() -> None:
+    stream, sender = stream_of(codec(VP8, RTX))
+    send(stream, 0, [b"a"] * 100)
+    numbers = [each.sequence_number for each in sender.packets]
+
+    resend(stream, *numbers)
+
+    assert len(sender.packets) == 100 + 64
+
+
+def test_packets_of_an_earlier_codec_are_not_sent_again() -> None:
+    stream, sender = stream_of(codec(VP8, RTX))
+    send(stream, 0, [b"a"])
+    stream.use(codec(H264))
+
+    resend(stream, sender.packets[0].sequence_number)
+
+    assert len(sender.packets) == 1
+
+
+@pytest.mark.parametrize(("chosen", "may_probe"), [(codec(VP8, RTX), True), (codec(VP8), False)], ids=["RTX", "none"])
+def test_padding_needs_a_stream_that_no_decoder_gets(chosen: StreamCodec, may_probe: bool) -> None:
+    stream, _ = stream_of(chosen)
+
+    assert stream.may_probe is may_probe
+
+
+def test_requests_on_a_closed_transport_are_dropped() -> None:
+    stream, sender = stream_of(codec(VP8, RTX))
+    send(stream, 0, [b"a"])
+    sender.error = ConnectionError("closed")
+
+    resend(stream, sender.packets[0].sequence_number)
+
+    assert len(sender.packets) == 1
