@@ -36,12 +36,17 @@ class ConnectivityChecks(Connection):
         """Whether more candidates of this end may come."""
         return self.gathering is not None and self.gathering.is_active
 
+    @property
+    def checks_under_way(self) -> int:
+        """Number of pairs whose checks are not answered yet."""
+        return sum(pair.state is CandidatePair.State.IN_PROGRESS for pair in self._check_list)
+
     def check_incoming(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
         """Handle the peer's check of a pair; called by aioice.
 
         This end's check of the pair, if it is under way, is sent again at once, as in RFC 8445 section 7.3.1.4, which aioice
         does not implement. The check may have been dropped by a firewall or relay that lets it pass now, and would otherwise be
-        repeated half a second later.
+        repeated later.
         """
         super().check_incoming(message, addr, protocol)
         for pair in self._check_list:

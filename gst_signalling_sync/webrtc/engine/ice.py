@@ -18,6 +18,7 @@ from ...threads.datagram_socket import DatagramSocket
 from ..ice.relay import RelayTransport
 from .addresses import local_addresses
 from .candidate import COMPONENT
+from .check_transaction import CheckTransaction
 from .connectivity_checks import ConnectivityChecks
 from .consent_checks import ConsentChecks
 from .destinations import is_loopback, may_be_peer
@@ -290,7 +291,37 @@ class IceConnection(ConsentChecks, ConnectivityChecks):
 
 
 class _Datagrams(StunProtocol):
-    """Receives datagrams. aioice's own class tries to read each as STUN, which costs an exception for all others."""
+    """Receives datagrams. aioice's own class tries to read each as STUN, which costs an exception for all others.
+
+    It also repeats connectivity checks sooner than aioice's class does.
+    """
+
+    async def request(
+        self,
+        request: stun.Message,
+        addr: tuple[str, int],
+        integrity_key: bytes | None = None,
+        retransmissions: int | None = None,
+    ) -> tuple[stun.Message, tuple[str, int]]:
+        """Execute a STUN transaction.
+
+        Returns:
+            The response, and the address that it came from.
+
+        Raises:
+            stun.TransactionError: The response is an error, or none came.
+        """
+        if integrity_key is None:
+            return await super().request(request, addr, retransmissions=retransmissions)
+        assert isinstance(self.receiver, IceConnection)
+        request.add_message_integrity(integrity_key)
+        transaction = CheckTransaction(self, request, addr, integrity_key, self.receiver.checks_under_way)
+        transactions = cast(dict[bytes, CheckTransaction], self.transactions)
+        transactions[request.transaction_id] = transaction
+        try:
+            return await transaction.run()
+        finally:
+            del transactions[request.transaction_id]
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         """Handle a datagram; called by the socket's transport."""

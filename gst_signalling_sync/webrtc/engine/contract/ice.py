@@ -68,7 +68,7 @@ CALLS: Final = (
     ),
     Call(_STUN_SOCKET, "send_stun", "(self, message, addr)", "Bring `IceConnection.check` up to it."),
     Call(_STUN_MESSAGE, "add_message_integrity", "(self, key)", "Bring `IceConnection.check` up to it."),
-    Call(_STUN_MESSAGE, "check_message_integrity", "(self, key)", "Bring `_Check.response_received` up to it."),
+    Call(_STUN_MESSAGE, "check_message_integrity", "(self, key)", "Bring `_Check` and `CheckTransaction` up to it."),
 )
 
 OVERRIDES: Final = (
@@ -91,6 +91,12 @@ OVERRIDES: Final = (
         "datagram_received",
         "8d454674cd506cd8",
         "Ours calls it for STUN, and data_received for all else: see that it still does no more for that.",
+    ),
+    Override(
+        _STUN_SOCKET,
+        "request",
+        "323dcf6a355ee23f",
+        f"Ours does the same for connectivity checks by a transaction of its own, and calls it for others. {BODY_ADVICE}",
     ),
     Override(_STUN_SOCKET, "send_data", "2b2c2c6cbf081d9f", f"`IceConnection.send_now` does the same. {BODY_ADVICE}"),
     Override(
