@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
 from gst_signalling_sync import Consumer, Frame, Producer, Session, SignallingServer, VideoSource, connect
+from gst_signalling_sync.threads import clock
 from gst_signalling_sync.webrtc.engine.capabilities import Capabilities
 from gst_signalling_sync.webrtc.media.codecs import CODECS
+from gst_signalling_sync.webrtc.media.receiving import video_receiver
 from gst_signalling_sync.webrtc.media.receiving.capture_times import CaptureTimes
 
 from ..helpers.filming import filming
@@ -84,6 +87,16 @@ def test_each_of_many_frames_has_its_own_time(camera: VideoSource, session: Sess
         assert min(abs(frame.captured_at - moment) for moment in written) < 0.02
         assert frame.captured_at < frame.received_at
     assert sorted({frame.number for frame in frames}) == [frame.number for frame in frames]
+
+
+def test_age_counts_while_the_machine_sleeps(
+    camera: VideoSource, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera.write(numbered_frame(1))
+    session.video.read()
+    monkeypatch.setattr(video_receiver, "clock", SimpleNamespace(now=lambda: clock.now() + 3600.0))
+
+    assert session.video.age == pytest.approx(3600.0, abs=5.0)
 
 
 def test_camera_that_died_is_told_from_a_still_scene(camera: VideoSource, session: Session) -> None:

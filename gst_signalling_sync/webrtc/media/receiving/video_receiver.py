@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ....errors import SessionClosed
 from ....signals import Signal
+from ....threads import clock
 from ..encoded_frame import EncodedFrame
 from ..frame import Frame
 from ..frame_conversion import check_format, check_size, to_array
@@ -42,7 +43,7 @@ class _Decoded:
         received_at: As in `Frame`.
         number: As in `Frame`.
         repeated: As in `Frame`.
-        fresh_since: `time.monotonic` at the arrival of this frame, or of the frame that it repeats.
+        fresh_since: Arrival of this frame, or of the frame that it repeats, on `threads.clock`.
     """
 
     image: av.VideoFrame
@@ -109,14 +110,14 @@ class VideoReceiver(TrackReceiver):
 
     @property
     def age(self) -> float | None:
-        """Seconds since a new frame arrived, by this machine's clock. Frames known to be repeated do not count.
+        """Seconds since a new frame arrived, those in which the machine slept included. Frames known to be repeated do not count.
 
         None before the first frame. The age grows if the camera or the network fails; `fps` tells which: sources of this
         library repeat their last frame, so only a failure of the network lets it fall to 0.
         """
         self._want()
         newest = self._newest
-        return None if newest is None else time.monotonic() - newest.fresh_since
+        return None if newest is None else clock.now() - newest.fresh_since
 
     @property
     def fps(self) -> float:
@@ -277,9 +278,10 @@ class VideoReceiver(TrackReceiver):
         before = self._newest
         told = frame.captured_at
         repeated = None if told is None else before is not None and told == before.captured_at
-        fresh_since = before.fresh_since if before is not None and repeated else frame.time
+        waited = time.monotonic() - frame.time
+        fresh_since = before.fresh_since if before is not None and repeated else clock.now() - waited
         captured_at = self._track.feed.clock.seconds(frame.timestamp) if told is None else told
-        received_at = time.time() - (time.monotonic() - frame.time)
+        received_at = time.time() - waited
         with self._track.changed:
             if not self._is_seen:
                 self._frames_dropped += 1
