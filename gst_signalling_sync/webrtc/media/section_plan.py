@@ -22,7 +22,7 @@ class Frugality:
 
     Attributes:
         reuses: Whether an inactive section carries the next track of its kind and name.
-        many: Number of sections above which idle ones are given up.
+        many: Number of sections from which on idle ones are given up.
         maximum: Maximum number of sections.
     """
 

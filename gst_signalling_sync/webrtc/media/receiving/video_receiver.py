@@ -110,7 +110,7 @@ class VideoReceiver(TrackReceiver):
 
     @property
     def age(self) -> float | None:
-        """Seconds since a new frame arrived, those in which the machine slept included. Frames known to be repeated do not count.
+        """Seconds since a new frame arrived, also those in which the machine slept. Frames known to be repeated do not count.
 
         None before the first frame. The age grows if the camera or the network fails; `fps` tells which: sources of this
         library repeat their last frame, so only a failure of the network lets it fall to 0.
