@@ -152,8 +152,9 @@ def serve(
             click.echo(server.uri)
             if sys.stderr.isatty():
                 click.echo("The signalling server runs; Ctrl-C stops it.", err=True)
-            supervisor.ready(f"serves {server.uri}", server.is_responsive)
             try:
+                supervisor.ready(f"serves {server.uri}", server.is_responsive)
+                # SIGTERM may come as soon as systemd knows.
                 server.serve_forever()
             finally:
                 supervisor.stopping()

@@ -53,7 +53,8 @@ class Supervisor:
     def stopping(self) -> None:
         """Report that the service stops."""
         self._is_over.set()
-        if self._watchdog is not None:
+        # `ready` may have been interrupted before it started the thread.
+        if self._watchdog is not None and self._watchdog.is_alive():
             self._watchdog.join()
         self._tell("STOPPING=1")
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from gst_signalling_sync import SignallingServer
 from gst_signalling_sync.cli import main
-from gst_signalling_sync.cli.systemd import inherited_sockets
+from gst_signalling_sync.cli.systemd import Supervisor, inherited_sockets
 
 from ..helpers.raw_peer import RawPeer
 from ..helpers.waiting import wait_until
@@ -86,6 +86,30 @@ def test_systemd_is_told_when_the_server_is_ready_and_when_it_stops(systemd: Sys
         process.send_signal(signal.SIGTERM)
         assert systemd.told() == "STOPPING=1"
         assert process.wait(SECONDS) == 0
+
+
+@pytest.mark.parametrize("watchdog", ["", "400000"], ids=["", "watchdog"])
+def test_systemd_is_told_the_end_of_a_server_that_is_stopped_at_once(
+    systemd: Systemd, monkeypatch: pytest.MonkeyPatch, watchdog: str
+) -> None:
+    tell = Supervisor._tell
+
+    def be_stopped(supervisor: Supervisor, state: str) -> None:
+        tell(supervisor, state)
+        if state.startswith("READY=1"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Supervisor, "_tell", be_stopped)
+    variables = {"NOTIFY_SOCKET": systemd.path, "WATCHDOG_USEC": watchdog}
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)
+    try:
+        CliRunner().invoke(main, ["serve", "--port", "0"], env=variables)
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGHUP, before[1])
+
+    assert systemd.told().startswith("READY=1")
+    assert systemd.told() == "STOPPING=1"
 
 
 def test_watchdog_is_told_that_the_server_is_alive_and_not_when_its_loop_hangs(tmp_path: Path) -> None:
