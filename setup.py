@@ -1,0 +1,5 @@
+"""Everything about this package is said in setup.cfg."""
+
+from setuptools import setup
+
+setup()
