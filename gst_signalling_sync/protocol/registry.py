@@ -63,7 +63,7 @@ def _log_refusal(peer_id: str, rule: str, details: str) -> None:
 
 
 class Registry:
-    """All peers and sessions of one signalling server: who comes, stays and leaves, and which decision a request needs.
+    """All peers and sessions of one signalling server: their arrival and end, and the decision on each request.
 
     One thread owns it and calls its methods; `peers` and `sessions` may be read from any.
 

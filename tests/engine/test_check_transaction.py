@@ -82,6 +82,25 @@ def test_a_request_is_repeated_until_its_response_comes(monkeypatch: pytest.Monk
     asyncio.run(main())
 
 
+def test_nothing_is_sent_after_a_request_that_could_not_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_transaction, "intervals", lambda checks: iter([0.001] * 1000))
+    attempts = 0
+
+    class Closed(Sender):
+        def send_stun(self, message: stun.Message, addr: tuple[str, int]) -> None:
+            nonlocal attempts
+            attempts += 1
+            raise ConnectionError("closed")
+
+    async def main() -> None:
+        with pytest.raises(ConnectionError):
+            await CheckTransaction(Closed(), binding(), ADDRESS, KEY, 1).run()
+        await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert attempts == 1
+
+
 def test_an_error_ends_the_transaction() -> None:
     async def main() -> None:
         transaction = CheckTransaction(Sender(), binding(), ADDRESS, KEY, 1)

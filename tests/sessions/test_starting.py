@@ -1,4 +1,4 @@
-"""How a session begins: who asks whom, and what is waited for."""
+"""The start of a session, asked for by a consumer or by a producer, and the waits in it."""
 
 from __future__ import annotations
 

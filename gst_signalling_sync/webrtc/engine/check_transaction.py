@@ -89,8 +89,8 @@ class CheckTransaction:
             stun.TransactionFailed: The response is an error.
             stun.TransactionTimeout: No response came.
         """
-        self._send()
         try:
+            self._send()
             return await self._answered
         finally:
             if self._timer is not None:
