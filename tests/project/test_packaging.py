@@ -52,6 +52,7 @@ def test_no_committed_file_is_missing_from_the_manifest() -> None:
         "README.rst",
         "pyproject.toml",
         "setup.cfg",
+        "setup.py",
         "gst_signalling_sync",
         ".gitignore",
     }
