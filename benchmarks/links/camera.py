@@ -1,26 +1,25 @@
-"""A robot's camera in a process of its own: ``python -m benchmarks.links.camera URI NAME WIDTH HEIGHT``."""
+"""A camera in a process of its own, which ends with its input.
+
+``python -m benchmarks.links.camera producer URI NAME WIDTH HEIGHT`` is a robot with this library;
+``python -m benchmarks.links.camera pipe PATH WIDTH HEIGHT`` writes raw frames (BGR) into a named pipe, for GStreamer.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
-import time
+from io import RawIOBase
 
-import numpy as np
-
+from benchmarks.links.scene import FPS, film
 from gst_signalling_sync import Producer
 
-FPS = 30
-NOISE = 5
-"""Width of the frame divided by that of its corner of noise, as in GStreamer's test video."""
+BITRATE = 2_500_000
+"""Maximum in bit/s: Chromium and webrtcsink send 640x480 with up to 2 and 8 Mbit/s, this library's default is 0.74."""
 
 
-def main(uri: str, name: str, width: int, height: int) -> None:
-    """Send moving colour bars with a corner of noise."""
-    random = np.random.default_rng(1)
-    bars = np.repeat(random.integers(0, 255, (1, 8, 3), dtype=np.uint8), width // 8, axis=1)
-    frame = np.ascontiguousarray(np.broadcast_to(bars, (height, bars.shape[1], 3)))
-    corner = (height // NOISE, width // NOISE, 3)
+def produce(uri: str, name: str, size: tuple[int, int]) -> None:
+    """Send the scene to every consumer, until the input ends."""
     ended = threading.Event()
 
     def end_with_input() -> None:
@@ -29,15 +28,33 @@ def main(uri: str, name: str, width: int, height: int) -> None:
 
     threading.Thread(target=end_with_input, daemon=True).start()
     with Producer(uri, name=name) as producer:
-        source = producer.add_video(FPS)
+        source = producer.add_video(FPS, bitrate=BITRATE)
         print("ready", flush=True)
-        due = time.monotonic()
-        while not ended.wait(max(0.0, due - time.monotonic())):
-            frame = np.roll(frame, 2, axis=1)
-            frame[: corner[0], : corner[1]] = random.integers(0, 255, corner, dtype=np.uint8)
-            source.write(frame)
-            due = max(due + 1 / FPS, time.monotonic() - 1)
+        film(size, source.write, ended.wait)
+
+
+def write(path: str, size: tuple[int, int]) -> None:
+    """Write the scene into a pipe, until the input ends."""
+
+    def write_all() -> None:
+        # Opening waits for a reader, and writing for a slow one.
+        with contextlib.suppress(BrokenPipeError), open(path, "wb", buffering=0) as pipe:
+            film(size, lambda frame: _write_whole(pipe, frame.tobytes()), threading.Event().wait)
+
+    threading.Thread(target=write_all, daemon=True).start()
+    sys.stdin.read()
+
+
+def _write_whole(pipe: RawIOBase, octets: bytes) -> None:
+    rest = memoryview(octets)
+    while rest:
+        rest = rest[pipe.write(rest) or 0 :]
+
+
+def _main(kind: str, *arguments: str) -> None:
+    *where, width, height = arguments
+    {"producer": produce, "pipe": write}[kind](*where, (int(width), int(height)))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    _main(*sys.argv[1:])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -11,12 +13,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
+import numpy as np
+
+from benchmarks.links.scene import FPS, age_of, age_of_number
 from gst_signalling_sync import VideoReceiver, connect, find_producer
 from tests.peers.browser import Browser, BrowserMedia, BrowserPage
-from tests.peers.gst_pipelines import SentMedia
-from tests.peers.rust_peer import RustPeer, run_webrtcsink
+from tests.peers.rust_peer import RustPeer, WebRTCSink
 
 __all__ = ["PAIRS", "SIZE", "Viewer"]
 
@@ -24,11 +28,17 @@ SIZE: Final = (640, 480)
 NAME: Final = "camera"
 _START_SECONDS: Final = 30.0
 
-# Each frame overwrites one small file, and a message on the bus reports it.
-_COUNTING: Final = (
-    "queue ! videoconvert ! videoscale ! video/x-raw,format=GRAY8,width=16,height=16 ! "
-    'multifilesink location="{}" post-messages=true async=false sync=false'
+_SMALL: Final = (64, 48)
+"""Size at which the number of a frame can still be read."""
+
+_KEPT: Final = 30
+
+# Each frame becomes a small file, which a message on the bus names.
+_NOTING: Final = (
+    f"queue ! videoconvert ! videoscale ! video/x-raw,format=GRAY8,width={_SMALL[0]},height={_SMALL[1]} ! "
+    f'multifilesink location="{{}}" max-files={_KEPT} post-messages=true async=false sync=false'
 )
+_FILE_NAME: Final = re.compile(r'filename=\(string\)"?([^",;]+)')
 
 
 class Viewer(ABC):
@@ -36,7 +46,7 @@ class Viewer(ABC):
 
     @abstractmethod
     def frames(self) -> list[tuple[float, float | None]]:
-        """All frames so far: when each was decoded, and the seconds since its capture; None: the receiver cannot know it."""
+        """All frames so far: when each was decoded, and the seconds since its capture; None: it is too damaged to tell."""
 
 
 class _Ours(Viewer):
@@ -51,11 +61,11 @@ class _Ours(Viewer):
     def _read(self) -> None:
         while True:
             try:
-                frame = self._video.read_frame("gray8", timeout=60)
+                frame = self._video.read("gray8", timeout=60)
             except Exception:  # noqa: BLE001 - the session has ended, and with it the measurement
                 return
             now = time.time()
-            self._frames.append((now, None if frame.captured_at is None else now - frame.captured_at))
+            self._frames.append((now, age_of(frame, now)))
 
 
 class _WebRTCSrc(Viewer):
@@ -74,7 +84,19 @@ class _WebRTCSrc(Viewer):
             except Exception:  # noqa: BLE001 - the program has ended, and with it the measurement
                 return
             if "GstMultiFileSink" in str(message["text"]):
-                self._frames.append((time.time(), None))
+                now = time.time()
+                self._frames.append((now, self._age(str(message["text"]), now)))
+
+    @staticmethod
+    def _age(message: str, now: float) -> float | None:
+        name = _FILE_NAME.search(message)
+        assert name is not None, message
+        try:
+            octets = Path(name[1]).read_bytes()
+        except FileNotFoundError:
+            # This program is so late that newer frames have replaced it.
+            return None
+        return age_of(np.frombuffer(octets, np.uint8).reshape(_SMALL[::-1]), now)
 
 
 class _Page(Viewer):
@@ -82,31 +104,50 @@ class _Page(Viewer):
         self._page = page
 
     def frames(self) -> list[tuple[float, float | None]]:
-        return [(milliseconds / 1000, None) for milliseconds in self._page.frames()]
+        return [
+            (shown / 1000, None if number is None else age_of_number(number, shown / 1000))
+            for shown, number in self._page.frames()
+        ]
 
 
 @contextmanager
-def _library_sends(uri: str, browser: Browser | None) -> Iterator[None]:
-    command = [sys.executable, "-m", "benchmarks.links.camera", uri, NAME, *map(str, SIZE)]
+def _camera(*arguments: str) -> Iterator[IO[str]]:
+    """A camera's process, and its output."""
+    command = [sys.executable, "-m", "benchmarks.links.camera", *arguments, *map(str, SIZE)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdout.readline()
-        yield
+        yield process.stdout
         process.stdin.close()
 
 
 @contextmanager
-def _webrtcsink_sends(uri: str, browser: Browser | None) -> Iterator[None]:
-    with run_webrtcsink(uri, NAME, SentMedia(width=SIZE[0], height=SIZE[1], frequency=None)) as sink:
-        sink.wait_until_registered()
+def _library_sends(uri: str, browser: Browser | None) -> Iterator[None]:
+    with _camera("producer", uri, NAME) as output:
+        output.readline()
         yield
+
+
+@contextmanager
+def _webrtcsink_sends(uri: str, browser: Browser | None) -> Iterator[None]:
+    with tempfile.TemporaryDirectory(prefix="gss-links-") as folder:
+        pipe = Path(folder) / "camera"
+        os.mkfifo(pipe)
+        size = f"width={SIZE[0]} height={SIZE[1]}"
+        pipeline = (
+            f'webrtcsink name=sink signaller::uri={uri} meta="meta,name=\\"{NAME}\\"" video-caps=video/x-vp8 '
+            f'filesrc location="{pipe}" blocksize={SIZE[0] * SIZE[1] * 3} '
+            f"! rawvideoparse format=bgr {size} framerate={FPS}/1 ! queue ! videoconvert ! sink."
+        )
+        with WebRTCSink(pipeline, uri) as sink, _camera("pipe", str(pipe)):
+            sink.wait_until_registered()
+            yield
 
 
 @contextmanager
 def _chromium_sends(uri: str, browser: Browser | None) -> Iterator[None]:
     assert browser is not None
-    media = BrowserMedia(codec="VP8", frequency=None, width=SIZE[0], height=SIZE[1])
+    media = BrowserMedia(codec="VP8", frequency=None, width=SIZE[0], height=SIZE[1], noisy=True)
     with browser.producer(uri, NAME, media) as page:
         page.wait_for("registered")
         yield
@@ -123,14 +164,14 @@ def _webrtcsrc_receives(uri: str, browser: Browser | None) -> Iterator[Viewer]:
     producer = find_producer(NAME, uri)
     with tempfile.TemporaryDirectory(prefix="gss-links-") as folder:
         source = f"webrtcsrc name=source signaller::uri={uri} signaller::producer-peer-id={producer.id}"
-        with RustPeer("webrtcsrc", f"{source} source.video_0 ! {_COUNTING.format(Path(folder) / 'frame')}") as peer:
+        with RustPeer("webrtcsrc", f"{source} source.video_0 ! {_NOTING.format(Path(folder) / 'frame-%d')}") as peer:
             yield _WebRTCSrc(peer)
 
 
 @contextmanager
 def _chromium_receives(uri: str, browser: Browser | None) -> Iterator[Viewer]:
     assert browser is not None
-    with browser.consumer(uri, name=NAME) as page:
+    with browser.consumer(uri, name=NAME, read_numbers=True) as page:
         yield _Page(page)
 
 

@@ -55,7 +55,7 @@ class LinkResult:
         fps: Frames per second after the first 5 s.
         bitrate: Bit/s that were delivered after the first 10 s.
         usage: `bitrate` as a share of the link's rate; None: the rate changes or is not limited.
-        delay_p50: Median of the seconds from capture to decoded; None: the viewer cannot know it.
+        delay_p50: Median of the seconds from capture to decoded; None: no frame could be read.
         delay_p95: The 95th percentile of the same.
         freeze: Longest time without a frame after the first 5 s, in seconds.
         fits_after: Seconds until hardly more packets were lost than the link loses by itself; None: never.

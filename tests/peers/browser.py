@@ -66,6 +66,9 @@ class BrowserMedia:
     height: int = 240
     fps: int = 30
 
+    noisy: bool = False
+    """Whether a corner is noise, so that the encoder needs its whole bitrate."""
+
 
 _NOTHING: Final = BrowserMedia(video=False, frequency=None)
 _PATTERN: Final = BrowserMedia()
@@ -88,7 +91,9 @@ class Browser(PeerProcess):
         self._profile = tempfile.TemporaryDirectory(prefix="gss-browser-", ignore_cleanup_errors=True)
         super().__init__("browser", [node, _HERE / "driver.mjs", modules, chromium, self._profile.name])
 
-    def consumer(self, uri: str, name: str | None = None, media: BrowserMedia = _NOTHING) -> BrowserPage:
+    def consumer(
+        self, uri: str, name: str | None = None, media: BrowserMedia = _NOTHING, read_numbers: bool = False
+    ) -> BrowserPage:
         """Open a page that starts a session with a producer and shows its video.
 
         Args:
@@ -96,13 +101,14 @@ class Browser(PeerProcess):
             name: The producer's, which may come later; None: the first producer.
             media: The media that the page sends back, on the tracks where the producer offers to receive. Defaults to none. Its
                 codec is for both directions.
+            read_numbers: Whether the numbers of all frames are read, for `BrowserPage.frames`. Defaults to False.
 
         Returns:
             The page, connecting. Its events are ``ready`` (peer_id), ``session`` (session, peer_id), ``connection``
             (session, state), ``frame`` (width, height) when the first frame is shown, ``session_closed`` (session),
             ``error`` (details), ``disconnected``.
         """
-        return self._open("consumer", uri, name, media)
+        return self._open("consumer", uri, name, media, read_numbers)
 
     def producer(self, uri: str, name: str, media: BrowserMedia = _PATTERN) -> BrowserPage:
         """Open a page that is a producer.
@@ -122,9 +128,11 @@ class Browser(PeerProcess):
         super().close()
         self._profile.cleanup()
 
-    def _open(self, role: str, uri: str, name: str | None, media: BrowserMedia) -> BrowserPage:
+    def _open(
+        self, role: str, uri: str, name: str | None, media: BrowserMedia, read_numbers: bool = False
+    ) -> BrowserPage:
         number = next(self._numbers)
-        size = {"width": media.width, "height": media.height, "fps": media.fps}
+        size = {"width": media.width, "height": media.height, "fps": media.fps, "noisy": media.noisy}
         send = {"video": size if media.video else None, "frequency": media.frequency}
         options = {
             "uri": uri,
@@ -132,6 +140,7 @@ class Browser(PeerProcess):
             "codec": media.codec,
             "layers": media.layers,
             "prefersRed": media.prefers_red,
+            "readNumbers": read_numbers,
             "send": send,
             "iceServers": self._ice_servers,
         }
@@ -188,10 +197,14 @@ class BrowserPage(Received):
         tracks: list[dict[str, Any]] = self._call("tracks")
         return tracks
 
-    def frames(self) -> list[float]:
-        """The times at which received frames were shown, in milliseconds of Unix time."""
-        times: list[float] = self._call("frames")
-        return times
+    def frames(self) -> list[tuple[float, int | None]]:
+        """The received frames.
+
+        Returns:
+            For each frame, when it was shown, in milliseconds of Unix time, and its number. None: it has no number that can be
+            read, or numbers are not read.
+        """
+        return [(time, number) for time, number in self._call("frames")]
 
     def screenshot(self, path: Path) -> None:
         """Write a PNG file of the page as a user sees it."""

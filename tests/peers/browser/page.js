@@ -1,7 +1,7 @@
 // A producer or a consumer on gstwebrtc-api. The driver calls the functions of `window.peer` and provides `window.tell`.
 
 import * as data from "./data.js";
-import { frameTrack, toneTrack } from "./pattern.js";
+import { frameTrack, numberIn, READ_SIZE, toneTrack } from "./pattern.js";
 
 const RATE = 48000;
 const SOUND_SAMPLES = 32768;
@@ -10,6 +10,8 @@ const STREAMING = 2;
 
 const video = document.getElementById("received");
 const shown = [];
+const small = new OffscreenCanvas(READ_SIZE.width, READ_SIZE.height).getContext("2d", { willReadFrequently: true });
+let readsNumbers = false;
 const canvas = document.getElementById("drawn");
 const audio = new AudioContext({ sampleRate: RATE });
 const analyser = new AnalyserNode(audio, { fftSize: SOUND_SAMPLES });
@@ -119,7 +121,8 @@ function watchConnection(connection, sessionId) {
 }
 
 function noteFrames() {
-  shown.push(performance.timeOrigin + performance.now());
+  const time = performance.timeOrigin + performance.now();
+  shown.push([time, readsNumbers ? numberIn(small, video) : null]);
   video.requestVideoFrameCallback(noteFrames);
 }
 
@@ -229,10 +232,11 @@ window.peer = {
   // The functions of a peer connection without signalling, see `tests/peers/data_peers.py`.
   ...data,
 
-  async start({ role, codec, layers, prefersRed, ...options }) {
+  async start({ role, codec, layers, prefersRed, readNumbers, ...options }) {
     if (role === "data") {
       return;
     }
+    readsNumbers = readNumbers;
     if (codec) {
       preferCodec(codec);
     }
@@ -256,7 +260,7 @@ window.peer = {
     return { width, height, base64: base64(context.getImageData(0, 0, width, height).data) };
   },
 
-  // When each frame was shown, in milliseconds of Unix time.
+  // For each frame, when it was shown, in milliseconds of Unix time, and its number.
   frames() {
     return shown;
   },
