@@ -22,6 +22,7 @@ from benchmarks.fleet import run as fleet_benchmark
 from benchmarks.links import report as links_report
 from benchmarks.links import run as links_benchmark
 from benchmarks.pass_through import run as pass_through_benchmark
+from benchmarks.plots import plot_option
 from benchmarks.soak import run as soak_benchmark
 from benchmarks.video import report as video_report
 from benchmarks.video import rounds as video_benchmark
@@ -121,6 +122,9 @@ def video(rounds: int, seconds: float, only: tuple[str, ...], bitrate: int, as_j
 
 
 @main.command()
+@click.option(
+    "--rounds", default=3, show_default=True, help="How often each pair is watched on each link; 0: only --with counts."
+)
 @click.option("--seconds", default=30.0, show_default=True, help="How long each pair is watched on each link.")
 @click.option(
     "--profile", "profiles", multiple=True, help="Part of a link's name; may be repeated. Default: all of them."
@@ -131,11 +135,27 @@ def video(rounds: int, seconds: float, only: tuple[str, ...], bitrate: int, as_j
     multiple=True,
     help="A pair's letter, or part of its name; may be repeated. Default: all of them.",
 )
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the bitrates over time as PNG.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def links(seconds: float, profiles: tuple[str, ...], pairs: tuple[str, ...], plot: Path | None, as_json: bool) -> None:
+@plot_option("Draw the bitrates over time as PNG.")
+@click.option(
+    "--with",
+    "earlier",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Results of an earlier run, written by --json, that count too; may be repeated.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document of all runs on stdout.")
+def links(
+    rounds: int,
+    seconds: float,
+    profiles: tuple[str, ...],
+    pairs: tuple[str, ...],
+    plot: Path | None,
+    earlier: tuple[Path, ...],
+    as_json: bool,
+) -> None:
     """Video over thin and lossy links: frame rate, delay, freezes and use of the link, compared with the real peers."""
-    results = links_benchmark.run(profiles, pairs, seconds, _progress())
+    results = [each for path in earlier for each in links_report.read_links(path)]
+    results += links_benchmark.run(rounds, profiles, pairs, seconds, _progress())
     if plot is not None:
         links_report.plot_links(results, plot)
     if as_json:
@@ -159,7 +179,7 @@ def soak(minutes: float, warm_up: float, fault_every: float) -> None:
 @main.command()
 @click.option("--clients", default=500, show_default=True, help="How many there are.")
 @click.option("--outage", default=3.0, show_default=True, help="For how many seconds nobody reaches the server.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the returns per second as PNG.")
+@plot_option("Draw the returns per second as PNG.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def fleet(clients: int, outage: float, plot: Path | None, as_json: bool) -> None:
     """Clients that all lose their signalling server: when each is back, and how many come back at a time."""

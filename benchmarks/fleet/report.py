@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from pathlib import Path
 from typing import Final
 
-import click
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.fleet.run import FleetReturn, expected_returns
+from benchmarks.plots import pyplot
 from gst_signalling_sync.protocol.backoff import DEFAULT_RETRY, Retry
 
 __all__ = ["plot_fleet", "print_fleet"]
@@ -42,16 +41,13 @@ def plot_fleet(result: FleetReturn, path: Path) -> None:
     Raises:
         click.ClickException: matplotlib is not installed.
     """
-    try:
-        pyplot = importlib.import_module("matplotlib.pyplot")
-    except ModuleNotFoundError:
-        raise click.ClickException("--plot needs matplotlib: pip install matplotlib") from None
+    plots = pyplot()
     without = expected_returns(result.clients, result.outage, Retry(jitter=0.0))
     expected = expected_returns(result.clients, result.outage, DEFAULT_RETRY)
     end = math.ceil(max(*result.returns, *without, *expected)) if result.returns else 10
     edges = [_WINDOW * number for number in range(round(end / _WINDOW) + 1)]
     weights = [1 / _WINDOW] * result.clients
-    figure, axis = pyplot.subplots(figsize=(10, 5), layout="constrained")
+    figure, axis = plots.subplots(figsize=(10, 5), layout="constrained")
     axis.hist(without, edges, weights=weights, color="lightgray", label="expected without jitter")
     axis.hist(result.returns, edges, weights=weights[: len(result.returns)], label="measured, default Retry")
     axis.hist(expected, edges, weights=weights, histtype="step", color="black", label="expected, default Retry")

@@ -53,7 +53,13 @@ def _write_whole(pipe: RawIOBase, octets: bytes) -> None:
 
 def _main(kind: str, *arguments: str) -> None:
     *where, width, height = arguments
-    {"producer": produce, "pipe": write}[kind](*where, (int(width), int(height)))
+    size = (int(width), int(height))
+    if kind == "producer":
+        uri, name = where
+        produce(uri, name, size)
+    else:
+        (path,) = where
+        write(path, size)
 
 
 if __name__ == "__main__":

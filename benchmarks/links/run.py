@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from benchmarks.links.pairs import PAIRS
 from benchmarks.links.profiles import PROFILES
@@ -79,21 +79,28 @@ class LinkResult:
         """The result as JSON's types."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The result that `to_json` described."""
+        return cls(**{**values, "samples": tuple(Sample(**each) for each in values["samples"])})
+
 
 def run(
-    profiles: Sequence[str], pairs: Sequence[str], seconds: float, progress: Callable[[str], None]
+    rounds: int, profiles: Sequence[str], pairs: Sequence[str], seconds: float, progress: Callable[[str], None]
 ) -> list[LinkResult]:
     """Measure. A pair that shows no frame within half a minute is reported and left out.
 
     Args:
+        rounds: How often each pair is watched on each link.
         profiles: Parts of the names of links; empty: all of them.
         pairs: Parts of the names of pairs, or their letters; empty: all of them.
         seconds: Length of a measurement, from the first frame.
         progress: Called with what happens.
     """
     results = []
-    for profile, pair in itertools.product(_chosen(PROFILES, profiles), _chosen(PAIRS, pairs)):
-        progress(f"{profile}: {pair}")
+    chosen = list(itertools.product(_chosen(PROFILES, profiles), _chosen(PAIRS, pairs)))
+    for number, (profile, pair) in itertools.product(range(rounds), chosen):
+        progress(f"{number + 1}: {profile}: {pair}")
         try:
             results.append(_measure(profile, pair, seconds))
         except TimeoutError as error:
