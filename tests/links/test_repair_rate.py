@@ -29,3 +29,31 @@ def test_burst_is_forgotten_within_seconds() -> None:
     assert repairs.rate(1.0) == 100_000
     assert repairs.rate(2.0) == pytest.approx(36_800, rel=0.01)
     assert repairs.rate(6.0) < 1_000
+
+
+def test_repairs_have_a_share_of_the_link() -> None:
+    repairs = RepairRate()
+    repairs.add(30_000, 1.0)
+
+    assert repairs.has_room(100_000, is_obsolete=False, now=1.0)
+    assert not repairs.has_room(80_000, is_obsolete=False, now=1.0)
+    # A second later there is room again.
+    assert repairs.has_room(80_000, is_obsolete=False, now=2.0)
+
+
+def test_packets_before_a_keyframe_have_a_small_share() -> None:
+    repairs = RepairRate()
+    repairs.add(30_000, 1.0)
+
+    assert not repairs.has_room(200_000, is_obsolete=True, now=1.0)
+    assert repairs.has_room(400_000, is_obsolete=True, now=1.0)
+
+
+def test_most_of_the_link_is_left_for_frames() -> None:
+    repairs = RepairRate()
+    assert repairs.rest(500_000, 0.0) == 500_000
+
+    repairs.add(100_000, 1.0)
+    assert repairs.rest(500_000, 1.0) == 400_000
+    repairs.add(900_000, 1.0)
+    assert repairs.rest(500_000, 1.0) == pytest.approx(0.65 * 500_000)

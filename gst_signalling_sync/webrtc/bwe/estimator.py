@@ -30,10 +30,15 @@ _MAX_ADDED: Final = 0.05
 _APPLICATION_LIMITED: Final = 0.65
 """A sender that uses less than this share of the estimate learns nothing about higher rates."""
 
+_POLICED_STEP: Final = 1.15
+"""Maximum increase by a probe, as a factor, on a link that polices its rate."""
+
 _CAPACITY_WEIGHT: Final = 0.1
 _CAPACITY_SIGMAS: Final = 3.0
 _FIRST_DEVIATION: Final = 0.15
 _DECREASE_SECONDS: Final = 0.2
+_COLLAPSE: Final = 0.6
+"""Share of the throughput below which that of the last moments counts alone: the link has lost much of its rate."""
 
 _HISTORY: Final = 8192
 _TICKS_BITS: Final = 32
@@ -155,6 +160,8 @@ class SendSideEstimator:
         elapsed = min(1.0, now - self._changed) if self._changed > -math.inf else 0.0
         self._changed = now
         rate = self._throughput.rate
+        if probed is not None and self._is_policed:
+            probed = min(probed, _POLICED_STEP * self._loss.rate)
         if self._loss.judge(min(self._by_delay, self._loss.rate), rate, now):
             self._probing.stop_for_losses(now)
             self.is_confirmed = True
@@ -171,6 +178,11 @@ class SendSideEstimator:
             self.is_confirmed = True
 
     @property
+    def _is_policed(self) -> bool:
+        """Whether the link drops packets above its rate without a queue: probes then show the depth of its token bucket."""
+        return self._loss.rate <= self._by_delay and self._capacity is None
+
+    @property
     def _is_application_limited(self) -> bool:
         sent = self._send_rate.rate
         return sent is None or sent < _APPLICATION_LIMITED * self._by_delay
@@ -178,11 +190,11 @@ class SendSideEstimator:
     def _decrease(self, now: float) -> None:
         if not self._is_application_limited:
             self._probing.stop()
-        rates = [each for each in (self._throughput.rate, self._throughput.recent_rate) if each is not None]
-        if not rates or now - self._decreased < max(_DECREASE_SECONDS, self.round_trip):
+        carried = self._carried()
+        if carried is None or now - self._decreased < max(_DECREASE_SECONDS, self.round_trip):
             return
         # The link's own losses, which do not depend on the rate, are part of what it carried.
-        borne = max(rates) / (1 - self._loss.own_share)
+        borne = carried / (1 - self._loss.own_share)
         if borne * _DECREASE >= self._by_delay:
             return
         self._decreased = now
@@ -199,6 +211,13 @@ class SendSideEstimator:
             error = abs(borne - self._capacity) / self._capacity
             self._capacity += _CAPACITY_WEIGHT * (borne - self._capacity)
             self._deviation = max(0.03, self._deviation + _CAPACITY_WEIGHT * (error - self._deviation))
+
+    def _carried(self) -> float | None:
+        """The bitrate that a link with a growing queue carries, in bit/s; None: not known."""
+        rate, recent = self._throughput.rate, self._throughput.recent_rate
+        if rate is None or recent is None:
+            return rate if recent is None else recent
+        return recent if recent < _COLLAPSE * rate else max(rate, recent)
 
     def _increase(self, rate: float, elapsed: float) -> None:
         if self._is_application_limited:

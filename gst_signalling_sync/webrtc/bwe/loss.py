@@ -17,6 +17,11 @@ _MIN_PACKETS: Final = 6
 _HIGH: Final = 0.04
 _LOW: Final = 0.02
 _INCREASE_PER_SECOND: Final = 1.1
+_NEAR: Final = (0.92, 1.05)
+"""Range, as multiples of the throughput of a link that dropped packets, in which the limit rises slowly. A policer gives no
+other sign of its rate than the next losses."""
+
+_SLOW_INCREASE_PER_SECOND: Final = 1.01
 _UNLIMITED: Final = 1.5
 """A limit above this multiple of the estimate is removed."""
 
@@ -56,6 +61,9 @@ class LossLimit:
         self._heard = self._lost = 0
         self._run = 0
         self._since: float | None = None
+        # What the link carried when it dropped packets.
+        self._carried = math.inf
+        self._was_lowered = False
         # Rate, loss and throughput before the rate was lowered, and the packets reported and lost since it is low enough to
         # compare.
         self._trial: tuple[float, float, float | None] | None = None
@@ -77,6 +85,7 @@ class LossLimit:
         """Raise the limit to the rate of a probe that came through, in bit/s."""
         if rate > self.rate:
             self.rate = rate
+            self._carried = math.inf
             # The probe may have shown only the depth of a policer's token bucket.
             self.is_clean = False
 
@@ -103,6 +112,10 @@ class LossLimit:
             self._compare(current, delivered)
         excess = share - self.own_share
         lowered = excess > _HIGH + noise
+        if lowered and delivered is not None:
+            # Losses of the former rate are reported for some time after it was lowered, when less is delivered.
+            self._carried = max(self._carried, delivered) if self._was_lowered else delivered
+        self._was_lowered = lowered
         if lowered and delivered is not None and delivered > current:
             # More was sent than the estimate, so the losses do not disprove the estimate itself.
             self.rate = max(current * (1 - excess), min(current, delivered * _MIN_BORNE))
@@ -115,7 +128,7 @@ class LossLimit:
                 # The first step is large enough to tell the two kinds of link apart.
                 self.rate = min(self.rate, current * _TRIAL)
         elif excess < _LOW + noise:
-            self.rate *= _INCREASE_PER_SECOND**elapsed
+            self._raise(elapsed)
             if self.rate > _UNLIMITED * current:
                 self.rate = math.inf
         self.is_clean = excess < _LOW + noise
@@ -125,6 +138,13 @@ class LossLimit:
         self._heard = self._lost = 0
         self._since = now
         return lowered
+
+    def _raise(self, elapsed: float) -> None:
+        near, beyond = _NEAR
+        if self.rate > beyond * self._carried:
+            self._carried = math.inf
+        is_near = self.rate >= near * self._carried
+        self.rate *= (_SLOW_INCREASE_PER_SECOND if is_near else _INCREASE_PER_SECOND) ** elapsed
 
     def _end_run(self) -> None:
         if 0 < self._run <= _OUTAGE_PACKETS:
@@ -154,3 +174,4 @@ class LossLimit:
         if is_proportional and (share + expected) / 2 < found <= _MAX_OWN:
             self.own_share = max(self.own_share, found)
             self.rate = max(self.rate, rate)
+            self._carried = math.inf

@@ -26,9 +26,6 @@ _NETWORK_BYTES: Final = 38
 _PAYLOAD_SHARE: Final = 0.93
 """Fraction of a link's bitrate that is payload, for video packets of the usual size."""
 
-_MAX_REPAIRS: Final = 0.5
-"""Maximum fraction of a link's bitrate that retransmissions take from the frames."""
-
 _AUDIO_RATE: Final = 80_000
 """Bit/s of an audio track, with headers."""
 
@@ -118,6 +115,16 @@ class TransportDepartures:
         """Seconds until the next packet of video may be sent; 0: now."""
         return self._pacer.wait(time.monotonic()) if self.has_feedback else 0.0
 
+    def may_repair(self, is_obsolete: bool) -> bool:
+        """Whether a lost packet may be retransmitted. If not, the receiver requests it again, or a keyframe.
+
+        Args:
+            is_obsolete: Whether a keyframe has followed the packet.
+        """
+        if not self.has_feedback:
+            return True
+        return self._repairs.has_room(self._estimator.bitrate, is_obsolete, time.monotonic())
+
     def next_number(self) -> int:
         """The transport-wide sequence number of the next packet."""
         self._number = (self._number + 1) & 0xFFFF
@@ -177,10 +184,8 @@ class TransportDepartures:
         videos = [sender for sender in self._senders if sender.kind == "video"]
         if not videos:
             return
-        estimate = self._estimator.bitrate
-        # If frames filled the link in addition to retransmissions, as many packets would be lost again.
-        repairs = min(self._repairs.rate(time.monotonic()), _MAX_REPAIRS * estimate)
-        rate = (estimate - repairs - _AUDIO_RATE * self._audio_tracks) * _PAYLOAD_SHARE / len(videos)
+        rest = self._repairs.rest(self._estimator.bitrate, time.monotonic())
+        rate = (rest - _AUDIO_RATE * self._audio_tracks) * _PAYLOAD_SHARE / len(videos)
         for sender in videos:
             sender.on_link_estimate(max(1, round(rate)), self._estimator.is_confirmed)
 

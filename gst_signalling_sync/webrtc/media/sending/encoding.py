@@ -15,6 +15,7 @@ from .cadence import Cadence
 from .chosen_encoder import ChosenEncoder
 from .degradation import Degradation, DegradationPreference, Plan
 from .fan_out import Sink
+from .frame_dropper import FrameDropper
 from .keyframe_requests import KeyframeRequests
 from .video_encoder import default_bitrate
 
@@ -70,6 +71,7 @@ class Encoding:
         self._steps = BitrateSteps()
         self._degradation = Degradation(degradation)
         self._cadence = Cadence()
+        self._dropper = FrameDropper()
         self._reformatter = VideoReformatter()
         # When the next frame may be encoded, if the frame rate is reduced.
         self._due = 0.0
@@ -110,7 +112,10 @@ class Encoding:
         if plan.fps < fps and now < self._due - interval / 4 and not keyframe:
             return None
         self._due = max(self._due, now - interval) + interval
+        # For a frame that is left out too: otherwise the others would get its bits.
         self._cadence.add(now)
+        if self._dropper.must_drop(now) and not keyframe:
+            return None
         return Order(bitrate, replace(plan, fps=self._cadence.fps(plan.fps)), keyframe)
 
     def encode(self, frame: av.VideoFrame, order: Order, timestamp: int, captured: float) -> list[EncodedFrame]:
@@ -149,6 +154,7 @@ class Encoding:
         if encoded.keyframe:
             self.keyframes.made(now)
         elif order is not None:
+            self._dropper.encoded(8 * len(encoded.data), order.bitrate)
             self._degradation.encoded(8 * len(encoded.data), order.plan, order.bitrate, now)
 
     def restart(self) -> None:

@@ -49,6 +49,11 @@ class FrameQueue:
         """Whether the next frame must be dropped."""
         return self._sending is not None and len(self._frames) >= self._maximum
 
+    @property
+    def bits(self) -> int:
+        """Bits of the waiting frames, without keyframes."""
+        return sum(8 * len(frame.data) for frame, _ in self._frames if not frame.keyframe)
+
     def put(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
         """Send a frame after those that wait."""
         self._frames.append((frame, payloads))

@@ -25,6 +25,9 @@ _PADDING_BYTES: Final = 255
 _RESENT_AT_ONCE: Final = 64
 """Maximum number of packets that are retransmitted for one request: more would answer a loss by a flood."""
 
+_MAX_WAIT_SECONDS: Final = 0.05
+"""Maximum interval at which a packet that waits looks at the pace again."""
+
 _PROBE_STEP_SECONDS: Final = 0.001
 """Resolution of timers."""
 
@@ -56,6 +59,8 @@ class RtpStream:
         self._timestamp_origin = random.randrange(2**32)
         self._timestamp = 0
         self._sent_packets = SentPackets()
+        # Number of packets since the newest keyframe began, or since the beginning.
+        self._since_keyframe = 0
 
     @property
     def clock_rate(self) -> int:
@@ -88,14 +93,18 @@ class RtpStream:
         codec = self._codec
         self.newest_timestamp = frame.timestamp
         timestamp = self._timestamp = (frame.timestamp + self._timestamp_origin) & 0xFFFFFFFF
+        if self._is_video and frame.keyframe:
+            self._since_keyframe = 0
         # In audio, the marker would mean the beginning of a talkspurt (RFC 3551 section 4.1).
         last = len(payloads) - 1 if self._is_video else None
         for index, payload in enumerate(payloads):
             if self.is_counted and self._is_video:
                 while wait := self._sender.departures.wait():
-                    await asyncio.sleep(wait)
+                    # The pace may rise meanwhile.
+                    await asyncio.sleep(min(wait, _MAX_WAIT_SECONDS))
             number = self._number
             self._number = (number + 1) & 0xFFFF
+            self._since_keyframe += 1
             marker = 0x80 if index == last else 0
             # One packet carries it for the whole frame.
             captured = frame.time if index == 0 and self._is_video else None
@@ -107,19 +116,25 @@ class RtpStream:
             self.octets += len(sent)
 
     async def resend(self, numbers: Sequence[int], round_trip: float) -> None:
-        """Retransmit packets that the receiver has requested (NACK, RFC 4585 section 6.2.1).
+        """Retransmit packets that the receiver has requested (NACK, RFC 4585 section 6.2.1), as far as the link has room.
 
         Args:
             numbers: Their sequence numbers.
             round_trip: Round-trip time in seconds; 0: not known.
         """
         for number in numbers[:_RESENT_AT_ONCE]:
+            if self.is_counted and not self._sender.departures.may_repair(self._precedes_keyframe(number)):
+                continue
             packet = self._sent_packets.again(number, round_trip, time.monotonic())
             if packet is not None:
                 try:
                     await self._retransmit(packet)
                 except ConnectionError:
                     return
+
+    def _precedes_keyframe(self, number: int) -> bool:
+        """Whether a packet is older than the newest keyframe."""
+        return (self._number - number) & 0xFFFF > self._since_keyframe
 
     async def send_padding(self, probe: Probe) -> None:
         """Send a burst of padding, as RTX packets without an original (RFC 4588)."""

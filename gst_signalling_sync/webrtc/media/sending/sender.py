@@ -51,6 +51,12 @@ logger = logging.getLogger(__name__)
 _INITIAL_ESTIMATE: Final = 100_000_000
 """First estimate in bit/s, beyond any limit: a link is trusted until its receiver reports less."""
 
+_COLLAPSE: Final = 0.7
+"""Share of the former bitrate of a link below which it has collapsed."""
+
+_MAX_BACKLOG_SECONDS: Final = 0.3
+"""Maximum time that the waiting frames may take on a link that has collapsed."""
+
 _SECOND_KEYFRAME_SECONDS: Final = 0.5
 """Time of the second keyframe after the first, for receivers of a codec that `repeats_first_keyframe`."""
 
@@ -86,6 +92,7 @@ class MediaSender(RtpSender):
         self._awaits_keyframe = kind == "video"
         self._queue = FrameQueue(self._send_frame, self._tell_backlog, self._failures)
         self._probe: asyncio.Task[None] | None = None
+        self._link_bitrate = 0
         self._estimate = LinkEstimate(_INITIAL_ESTIMATE)
         self._sent = SendRate()
 
@@ -272,9 +279,13 @@ class MediaSender(RtpSender):
         if not self._queue.is_full:
             self._queue.put(frame, payloads)
         else:
-            self._awaits_keyframe = self.kind == "video"
-            self._ask_for_keyframe()
-            self._queue.drop()
+            self._give_frames_up()
+
+    def _give_frames_up(self) -> None:
+        """Drop the waiting frames, and go on with a keyframe."""
+        self._awaits_keyframe = self.kind == "video"
+        self._ask_for_keyframe()
+        self._queue.drop()
 
     def _needs_second_keyframe(self, codec: str) -> bool:
         if self._second_keyframe is not None or self._feed is None or not self._feed.makes_keyframes:
@@ -355,8 +366,14 @@ class MediaSender(RtpSender):
 
     def on_link_estimate(self, bitrate: int, is_confirmed: bool) -> None:
         """Record the bitrate with which this track may be sent."""
-        if self._feed is not None and self._follows_feedback:
-            self._feed.report_estimate(self, bitrate, is_confirmed)
+        if self._feed is None or not self._follows_feedback:
+            return
+        has_collapsed = bitrate < _COLLAPSE * self._link_bitrate
+        self._link_bitrate = bitrate
+        self._feed.report_estimate(self, bitrate, is_confirmed)
+        if has_collapsed and self._queue.bits > _MAX_BACKLOG_SECONDS * bitrate:
+            # They were encoded for the former rate, and would fill the link's queue for long.
+            self._give_frames_up()
 
     def send_probe(self, probe: Probe) -> bool:
         """Send a burst of padding.
