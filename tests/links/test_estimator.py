@@ -44,8 +44,8 @@ def test_policed_link_is_used_without_many_losses(seconds: float) -> None:
     flow = Flow(profile).run(seconds)
 
     assert flow.mean(10, seconds) == pytest.approx(rate_of(profile), rel=0.15)
-    assert flow.share_within(rate_of(profile), 0.25, 10) > 0.95
-    assert flow.link.dropped < 0.08 * flow.link.passed
+    assert flow.share_within(rate_of(profile), 0.15, 10) > 0.9
+    assert flow.link.dropped < 0.06 * flow.link.passed
 
 
 @durations
@@ -79,6 +79,16 @@ def test_link_that_becomes_thin_and_wide_again_is_followed_each_time(seconds: fl
     for begin, link in changes:
         assert flow.mean(begin + period / 2, begin + period) == pytest.approx(rate_of(link), rel=0.2), begin
         assert flow.delay(begin + 2, 0.95, begin + period) < 0.2, begin
+
+
+@pytest.mark.parametrize("seed", [1, 2, 4, 5])
+def test_collapse_is_found_in_one_step(seed: int) -> None:
+    thin = LinkProfile(rate=500e3, queue=0.2, delay=0.02)
+    link = LinkProfile(rate=3e6, queue=0.2, delay=0.02, changes=((10.0, thin),))
+    flow = Flow(link, maximum=2.7e6, seed=seed).run(12.0)
+
+    # The throughput of half a second is still high; that of the last moments alone tells what the link carries now.
+    assert next(time for time, bitrate in flow.estimates if time > 10.0 and bitrate < 600e3) < 10.5
 
 
 @pytest.mark.parametrize("fps", [30, 10, 5])

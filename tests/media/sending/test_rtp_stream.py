@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from typing import cast
 
@@ -22,13 +23,35 @@ H264 = RTCRtpCodecParameters("video/H264", 90_000, None, 98)
 OPUS = RTCRtpCodecParameters("audio/opus", 48_000, 2, 111)
 
 
+class Departures:
+    """A transport without a pace, which has room for what it is told to."""
+
+    def __init__(self) -> None:
+        self.has_room = True
+        self.has_room_for_obsolete = True
+        self.numbers = itertools.count(1)
+
+    def wait(self) -> float:
+        return 0.0
+
+    def may_repair(self, is_obsolete: bool) -> bool:
+        return self.has_room_for_obsolete if is_obsolete else self.has_room
+
+    def next_number(self) -> int:
+        return next(self.numbers)
+
+    def sent(self, number: int, size: int, probe: int | None = None, is_repair: bool = False) -> None:
+        pass
+
+
 class Sender:
-    """Keeps the packets that the stream sends; its transport counts none."""
+    """Keeps the packets that the stream sends."""
 
     ssrc = SSRC
     retransmission_ssrc = RTX_SSRC
 
     def __init__(self) -> None:
+        self.departures = Departures()
         self.packets: list[RtpPacket] = []
         self.error: Exception | None = None
 
@@ -49,8 +72,8 @@ def stream_of(chosen: StreamCodec, kind: MediaKind = "video") -> tuple[RtpStream
     return stream, sender
 
 
-def send(stream: RtpStream, timestamp: int, payloads: Sequence[bytes]) -> None:
-    asyncio.run(stream.send(EncodedFrame("VP8", b"", timestamp, True, 0.0), payloads))
+def send(stream: RtpStream, timestamp: int, payloads: Sequence[bytes], keyframe: bool = True) -> None:
+    asyncio.run(stream.send(EncodedFrame("VP8", b"", timestamp, keyframe, 0.0), payloads))
 
 
 def resend(stream: RtpStream, *numbers: int, round_trip: float = 0.0) -> None:
@@ -157,3 +180,53 @@ def test_requests_on_a_closed_transport_are_dropped() -> None:
     resend(stream, sender.packets[0].sequence_number)
 
     assert len(sender.packets) == 1
+
+
+def counted_stream() -> tuple[RtpStream, Sender]:
+    stream, sender = stream_of(codec(VP8, RTX))
+    stream.is_counted = True
+    return stream, sender
+
+
+def test_link_without_room_gets_no_repairs() -> None:
+    stream, sender = counted_stream()
+    send(stream, 0, [b"a"])
+    number = sender.packets[0].sequence_number
+    sender.departures.has_room = False
+
+    resend(stream, number)
+    assert len(sender.packets) == 1
+    # It was not sent, so that the next request is answered.
+    sender.departures.has_room = True
+    resend(stream, number, round_trip=60.0)
+    assert len(sender.packets) == 2
+
+
+def test_packets_before_the_newest_keyframe_are_repaired_if_there_is_much_room() -> None:
+    stream, sender = counted_stream()
+    send(stream, 0, [b"a", b"b"])
+    send(stream, 3000, [b"c"], keyframe=False)
+    send(stream, 6000, [b"d", b"e"])
+    send(stream, 9000, [b"f"], keyframe=False)
+    numbers = [each.sequence_number for each in sender.packets]
+    sender.departures.has_room_for_obsolete = False
+
+    resend(stream, *numbers)
+    repaired = [each.payload[2:] for each in sender.packets[len(numbers) :]]
+    assert repaired == [b"d", b"e", b"f"]
+
+    sender.departures.has_room_for_obsolete = True
+    resend(stream, *numbers[:3])
+    assert [each.payload[2:] for each in sender.packets[-3:]] == [b"a", b"b", b"c"]
+
+
+def test_no_packet_is_taken_for_obsolete_long_after_the_keyframe() -> None:
+    stream, sender = counted_stream()
+    send(stream, 0, [b"keyframe"])
+    # More than half of the sequence numbers, so that the keyframe's seems to be ahead.
+    send(stream, 3000, [b"x"] * 40_000, keyframe=False)
+    sender.departures.has_room_for_obsolete = False
+    count = len(sender.packets)
+
+    resend(stream, sender.packets[-1].sequence_number)
+    assert len(sender.packets) == count + 1
