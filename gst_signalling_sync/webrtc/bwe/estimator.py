@@ -137,7 +137,7 @@ class SendSideEstimator:
             if ticks is None:
                 if number not in self._missed:
                     self._missed.add(number)
-                    self._loss.add(is_lost=True)
+                    self._loss.add(packet.time, is_lost=True)
                 # A later message may report it as arrived.
                 self._sent[number] = packet
                 continue
@@ -145,7 +145,7 @@ class SendSideEstimator:
                 self._missed.discard(number)
                 self._loss.came_late()
             else:
-                self._loss.add(is_lost=False)
+                self._loss.add(packet.time, is_lost=False)
             arrival = self._seconds(ticks)
             newest = packet
             self._trend.add(packet.time, arrival)

@@ -25,8 +25,9 @@ _SLOW_INCREASE_PER_SECOND: Final = 1.01
 _UNLIMITED: Final = 1.5
 """A limit above this multiple of the estimate is removed."""
 
-_OUTAGE_PACKETS: Final = 10
-"""Maximum run of lost packets; a longer one is an outage of the link, as of a fading radio, and says nothing about its rate."""
+_OUTAGE: Final = (10, 0.15)
+"""Packets and seconds. A run of lost packets that is longer, by both, is an outage of the link, as of a fading radio, and says
+nothing about its rate. Policers drop as many packets of one burst, but within a shorter time."""
 
 _BORNE: Final = 0.98
 _MIN_BORNE: Final = 0.9
@@ -59,22 +60,31 @@ class LossLimit:
         self.is_clean = True
         """Whether little more than that was lost since the last change of the limit."""
         self._heard = self._lost = 0
+        # Lost packets since one arrived, and when that was sent.
         self._run = 0
+        self._arrived = math.inf
         self._since: float | None = None
         # What the link carried when it dropped packets.
         self._carried = math.inf
         self._was_lowered = False
+        self._was_probed = False
         # Rate, loss and throughput before the rate was lowered, and the packets reported and lost since it is low enough to
         # compare.
         self._trial: tuple[float, float, float | None] | None = None
         self._trial_heard = self._trial_lost = 0
 
-    def add(self, is_lost: bool) -> None:
-        """Record the outcome of a packet, in the order of sending."""
+    def add(self, sent: float, is_lost: bool) -> None:
+        """Record the outcome of a packet, in the order of sending.
+
+        Args:
+            sent: When it was sent, in seconds.
+            is_lost: Whether it was lost.
+        """
         if is_lost:
             self._run += 1
             return
-        self._end_run()
+        self._end_run(sent - self._arrived)
+        self._arrived = sent
         self._heard += 1
 
     def came_late(self) -> None:
@@ -83,6 +93,7 @@ class LossLimit:
 
     def bears(self, rate: float) -> None:
         """Raise the limit to the rate of a probe that came through, in bit/s."""
+        self._was_probed = True
         if rate > self.rate:
             self.rate = rate
             self._carried = math.inf
@@ -120,11 +131,11 @@ class LossLimit:
             # More was sent than the estimate, so the losses do not disprove the estimate itself.
             self.rate = max(current * (1 - excess), min(current, delivered * _MIN_BORNE))
         elif lowered:
-            if self._trial is None:
+            if self._trial is None and not self._was_probed:
                 self._trial = (current, share, delivered)
                 self._trial_heard = self._trial_lost = 0
             self.rate = max(current * (1 - excess), min(current, (delivered or 0.0) * _BORNE))
-            if share == self._trial[1]:
+            if self._trial is not None and share == self._trial[1]:
                 # The first step is large enough to tell the two kinds of link apart.
                 self.rate = min(self.rate, current * _TRIAL)
         elif excess < _LOW + noise:
@@ -136,6 +147,8 @@ class LossLimit:
         if excess < 0:
             self.own_share += (_FOLLOWING if -excess <= noise + _LOW else _FORGETTING) * excess
         self._heard = self._lost = 0
+        # A policer lets a probe's burst through, so that the throughput seems to fall with the rate afterwards.
+        self._was_probed = False
         self._since = now
         return lowered
 
@@ -146,8 +159,9 @@ class LossLimit:
         is_near = self.rate >= near * self._carried
         self.rate *= (_SLOW_INCREASE_PER_SECOND if is_near else _INCREASE_PER_SECOND) ** elapsed
 
-    def _end_run(self) -> None:
-        if 0 < self._run <= _OUTAGE_PACKETS:
+    def _end_run(self, elapsed: float) -> None:
+        packets, seconds = _OUTAGE
+        if self._run and (self._run <= packets or elapsed <= seconds):
             self._heard += self._run
             self._lost += self._run
         self._run = 0
