@@ -191,7 +191,7 @@ class MediaReceiver(RtpReceiver):
         self.packets_received += 1
         if not self._reception.knows(packet.ssrc):
             self._forget_routes()
-        self._reception.add(packet, form.clock_rate, form.original is None)
+        self._reception.add(packet, form.clock_rate, now, form.original is None)
         try:
             form, payload, earlier = form.opened(packet.payload, packet.timestamp)
         except ValueError:
