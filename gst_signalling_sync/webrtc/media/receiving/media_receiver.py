@@ -299,7 +299,7 @@ class MediaReceiver(RtpReceiver):
     def _estimate(self, send_time: int, size: int, now: float) -> None:
         current = self._streams.current
         assert current is not None
-        bitrate = self._bandwidth.add(send_time, size, current, now)
+        bitrate = self._bandwidth.add(send_time, size, now)
         if bitrate is not None:
             self._feedback.limit_bitrate(self.transport, current, bitrate)
 
