@@ -79,6 +79,8 @@ class ConnectivityChecks(Connection):
             if pair.task is not None:
                 pair.task.cancel()
             self._check_list.remove(pair)
+            if pair in self._checked_again:
+                self._checked_again.remove(pair)
 
     def _remote_candidates_expected(self) -> bool:
         # There may be more pairs as long as either end may have more candidates.
