@@ -11,7 +11,7 @@ from gst_signalling_sync.webrtc.bwe.feedback_budget import FeedbackBudget
 from gst_signalling_sync.webrtc.bwe.transport_feedback import TransportFeedback
 from gst_signalling_sync.webrtc.engine.transport_departures import TransportDepartures
 
-MOST = struct.pack("!HHI", 0, 0xFFFF, 0) + struct.pack("!H", 0x1FFF) * 8 + struct.pack("!H", 7)
+MAX_MESSAGE = struct.pack("!HHI", 0, 0xFFFF, 0) + struct.pack("!H", 0x1FFF) * 8 + struct.pack("!H", 7)
 """A message that reports 65,535 lost packets."""
 
 
@@ -44,7 +44,7 @@ def test_what_is_saved_up_over_hours_is_bounded() -> None:
 
 
 def test_message_says_how_many_packets_it_reports() -> None:
-    assert TransportFeedback.packets_in(MOST) == 0xFFFF == len(TransportFeedback.parse(MOST).arrivals)
+    assert TransportFeedback.packets_in(MAX_MESSAGE) == 0xFFFF == len(TransportFeedback.parse(MAX_MESSAGE).arrivals)
     assert TransportFeedback.packets_in(b"\0" * 7) == 0
 
 
@@ -56,7 +56,7 @@ def test_messages_that_report_what_was_never_sent_cost_nothing() -> None:
 
     for _ in range(1000):
         with pytest.raises(ValueError, match="far more than were sent"):
-            departures.on_feedback(MOST)
+            departures.on_feedback(MAX_MESSAGE)
 
     # Each would take 20 ms.
     assert time.process_time() - began < 1.0

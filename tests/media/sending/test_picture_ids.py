@@ -13,7 +13,7 @@ from gst_signalling_sync.webrtc.media.codecs.vp9_descriptor import read_descript
 _IDS = 1 << 15
 
 
-def picture_id_of(codec: str, payload: bytes) -> int | None:
+def number_in(codec: str, payload: bytes) -> int | None:
     if codec == "VP8":
         descriptor, _ = VpxPayloadDescriptor.parse(payload)
         return descriptor.picture_id
@@ -24,6 +24,6 @@ def picture_id_of(codec: str, payload: bytes) -> int | None:
 def test_each_frame_has_the_next_number(codec: str) -> None:
     pack = VIDEO[codec].send_form({}).new_packer()
 
-    numbers = [picture_id_of(codec, pack(b"\x87\0\0 frame")[0]) for _ in range(_IDS + 10)]
+    numbers = [number_in(codec, pack(b"\x87\0\0 frame")[0]) for _ in range(_IDS + 10)]
 
     assert all(number is not None and after == (number + 1) % _IDS for number, after in pairwise(numbers))
