@@ -208,7 +208,7 @@ def test_stranger_is_no_sign_of_life() -> None:
             heard_at = ours.heard_at
             unsigned = check_of(ours, theirs, "a guess", PRIORITY=1)
             with ports_of_the_peer(ours, 1) as (sock,):
-                for datagram in (unsigned, b"", b"\0\1" + bytes(30)):
+                for datagram in (b"", b"\0\1" + bytes(30), b"\x80" + bytes(60), b"\x17\xfe\xfd" + bytes(60), unsigned):
                     sock.send(datagram)
                 await until(lambda: received(sock), "the check is refused")
 

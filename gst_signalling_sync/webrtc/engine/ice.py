@@ -200,10 +200,19 @@ class IceConnection(ConsentChecks, ConnectivityChecks):
         """Handle a packet that is not STUN; called by aioice, also with what only begins like STUN."""
         if not data or data[0] <= _LAST_OF_STUN:
             return
-        self.heard_at = self.clock()
         self.bytes_in += len(data)
         if self.on_datagram is None or not self.on_datagram(data):
             self._queue.put_nowait((data, component))
+
+    def note_heard(self, addr: tuple[Any, ...]) -> None:
+        """Record that a packet which is not STUN came from an address, if that can be the peer's.
+
+        Anybody can send such a packet, and whether it is the peer's is known only after decryption.
+        """
+        address = addr[:2]
+        pair = self._nominated.get(COMPONENT)
+        if pair is None or pair.remote_addr == address or any(each.remote_addr == address for each in self._check_list):
+            self.heard_at = self.clock()
 
     def check_incoming(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
         """Handle a STUN request of the peer, which is authenticated; called by aioice."""
@@ -333,6 +342,8 @@ class _Datagrams(StunProtocol):
         """Handle a datagram; called by the socket's transport."""
         assert isinstance(data, bytes)
         if data and data[0] > _LAST_OF_STUN:
+            assert isinstance(self.receiver, IceConnection)
+            self.receiver.note_heard(addr)
             self.receiver.data_received(data, COMPONENT)
             return
         try:

@@ -84,7 +84,7 @@ OVERRIDES: Final = (
         _ICE,
         "data_received",
         "0ced6db64b363541",
-        f"Ours also notes the time, and gives `on_datagram` what it takes. {BODY_ADVICE}",
+        f"Ours also counts, and gives `on_datagram` what it takes. {BODY_ADVICE}",
     ),
     Override(
         _STUN_SOCKET,
