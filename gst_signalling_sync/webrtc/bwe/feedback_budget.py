@@ -14,7 +14,7 @@ _REPORTS_PER_PACKET: Final = 32
 """A receiver that sends a message every 50 ms, and repeats half a second for each late packet, reports a packet ten times."""
 
 _MAX_REPORTS: Final = 1 << 16
-"""Maximum that is saved up: two messages of the maximum size take the time of a frame."""
+"""Maximum that is saved up: a message of the maximum size, which takes 20 ms."""
 
 
 class FeedbackBudget:
