@@ -13,6 +13,8 @@ _WALL_CLOCK_OFFSET: Final = time.time() - time.monotonic()
 _NTP_EPOCH_OFFSET: Final = 2_208_988_800
 """Seconds from 1900 to 1970 (RFC 5905)."""
 
+_NTP_MASK: Final = (1 << 64) - 1
+
 _OLDEST_SECONDS: Final = 60.0
 """Maximum age of a live frame. A time that seems older was measured on another clock."""
 
@@ -52,5 +54,8 @@ def told_time_of_date(date: float) -> float:
 
 
 def ntp_time(monotonic: float) -> int:
-    """Convert a time of `time.monotonic` to the NTP time that peers are told, in units of 2^-32 s."""
-    return int((told_time(monotonic) + _NTP_EPOCH_OFFSET) * 2**32)
+    """Convert a time of `time.monotonic` to the NTP time that peers are told, in units of 2^-32 s.
+
+    It wraps in 2036, where a new era begins (RFC 5905 section 6).
+    """
+    return int((told_time(monotonic) + _NTP_EPOCH_OFFSET) * 2**32) & _NTP_MASK

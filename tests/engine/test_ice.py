@@ -1,6 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from aioice import stun
 
 from gst_signalling_sync.webrtc.engine.ice import IceConnection
 
@@ -122,5 +127,91 @@ def test_connection_whose_consent_expires_is_lost() -> None:
         async with connected_pair(prepare=lambda offerer, _: setattr(offerer.paths[0], "consent", consent)) as pair:
             withdrawn.set()
             await until(lambda: pair.offerer.state in ("failed", "closed"), "the connection failed")
+
+    asyncio.run(main())
+
+
+def check_of(ours: IceConnection, theirs: IceConnection, password: str = "", **attributes: object) -> bytes:
+    """A connectivity check of the other end, as the peer itself would sign it, or with another password."""
+    request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
+    request.attributes["USERNAME"] = f"{ours.local_username}:{theirs.local_username}"
+    role = "ICE-CONTROLLED" if ours.ice_controlling else "ICE-CONTROLLING"
+    request.attributes.update({role: 1, **attributes})
+    request.add_message_integrity((password or ours.local_password).encode())
+    return bytes(request)
+
+
+@contextmanager
+def ports_of_the_peer(ours: IceConnection, number: int) -> Iterator[list[socket.socket]]:
+    """Further sockets of the peer, which send to our end."""
+    assert ours.selected_pair is not None
+    family = socket.AF_INET6 if ":" in ours.selected_pair.local_address[0] else socket.AF_INET
+    with ExitStack() as stack:
+        sockets = []
+        for _ in range(number):
+            sock = stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+            sock.setblocking(False)
+            sock.connect(ours.selected_pair.local_address)
+            sockets.append(sock)
+        yield sockets
+
+
+def received(sock: socket.socket) -> int:
+    """The number of datagrams that wait."""
+    count = 0
+    try:
+        while sock.recv(2000):
+            count += 1
+    except BlockingIOError:
+        pass
+    return count
+
+
+def test_peer_that_comes_from_ever_other_ports_is_checked_at_the_newest_ones() -> None:
+    async def main() -> None:
+        async with connected_pair() as pair:
+            (ours,), (theirs,) = pair.offerer.paths, pair.answerer.paths
+            with ports_of_the_peer(ours, 200) as sockets:
+                for sock in sockets:
+                    sock.send(check_of(ours, theirs, PRIORITY=1))
+                    await asyncio.sleep(0.001)
+                await until(lambda: received(sockets[-1]), "the last one is answered")
+
+                assert len(ours.remote_candidates) < 40
+                assert ours.checks_under_way < 40
+            assert await ours.check(SECONDS) is not None
+
+    asyncio.run(main())
+
+
+def test_check_without_a_priority_is_dropped() -> None:
+    async def main() -> None:
+        async with connected_pair() as pair:
+            (ours,), (theirs,) = pair.offerer.paths, pair.answerer.paths
+            failures: list[object] = []
+            asyncio.get_running_loop().set_exception_handler(lambda loop, context: failures.append(context))
+            before = len(ours.remote_candidates)
+            with ports_of_the_peer(ours, 1) as (sock,):
+                sock.send(check_of(ours, theirs))
+                assert await ours.check(SECONDS) is not None
+
+            assert failures == []
+            assert len(ours.remote_candidates) == before
+
+    asyncio.run(main())
+
+
+def test_stranger_is_no_sign_of_life() -> None:
+    async def main() -> None:
+        async with connected_pair() as pair:
+            (ours,), (theirs,) = pair.offerer.paths, pair.answerer.paths
+            heard_at = ours.heard_at
+            unsigned = check_of(ours, theirs, "a guess", PRIORITY=1)
+            with ports_of_the_peer(ours, 1) as (sock,):
+                for datagram in (b"", b"\0\1" + bytes(30), b"\x80" + bytes(60), b"\x17\xfe\xfd" + bytes(60), unsigned):
+                    sock.send(datagram)
+                await until(lambda: received(sock), "the check is refused")
+
+            assert ours.heard_at == heard_at
 
     asyncio.run(main())

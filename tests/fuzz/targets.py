@@ -165,6 +165,9 @@ _CODECS: Final = tuple(VIDEO)
 _MAX_GROWTH: Final = 6
 """Maximum growth of a frame's bytes: a NAL unit of one byte gets a start code of four."""
 
+_PACKET_BYTES: Final = 128
+"""Memory of a packet that is held, beside its payload."""
+
 
 def video(data: bytes) -> None:
     """Any payloads of a codec, in any order and with any gaps, give frames or nothing, and bound the memory that is used."""
@@ -172,16 +175,16 @@ def video(data: bytes) -> None:
         return
     codec, rest = _CODECS[data[0] % len(_CODECS)], data[1:]
     reassembly = VideoReassembly(Timeline(90_000))
-    number = timestamp = received = 0
+    number = timestamp = received = packets = 0
     while len(rest) > 1:
         # The sequence number moves by -1 to 2 and the timestamp by a frame or not. Then come the marker and the payload's size.
         flags, size, rest = rest[0], rest[1], rest[2:]
         number, timestamp = number + (flags & 3) - 1 & 0xFFFF, timestamp + 3000 * (flags >> 2 & 1) & 0xFFFFFFFF
         payload, rest = rest[:size], rest[size:]
-        received += len(payload)
+        received, packets = received + len(payload), packets + 1
         frames = reassembly.add(codec, number, timestamp, bool(flags & 8), payload, 0.0)
         assert all(0 < len(frame.data) <= _MAX_GROWTH * received for frame in frames)
-        assert reassembly.waiting_bytes <= _MAX_GROWTH * received
+        assert reassembly.waiting_bytes <= _MAX_GROWTH * received + _PACKET_BYTES * packets
     reassembly.on_time(10.0)
 
 

@@ -212,6 +212,23 @@ def test_idle_relay_is_kept_and_its_unused_channels_are_not(server: TurnServer) 
     assert [data for _, data, _ in server.relayed] == [b"first", b"last"]
 
 
+def test_peer_that_has_had_more_addresses_than_there_are_channels_is_reached() -> None:
+    # Its NAT gives it another port every few minutes, for weeks.
+    relay = allocated()
+    for port in range(4096):
+        relay.send(b"before", ("192.0.2.7", port + 1))
+    relay.run(10)
+    relay.send(b"too soon", ("192.0.2.7", 5000))
+    relay.run(1500)
+
+    relay.send(b"later", ("192.0.2.7", 5000))
+    relay.run(10)
+
+    assert [(data, peer) for _, data, peer in relay.server.relayed if data != b"before"] == [
+        (b"later", ("192.0.2.7", 5000))
+    ]
+
+
 def test_server_that_falls_silent_ends_the_allocation_when_it_has_expired() -> None:
     relay = allocated()
     relay.is_cut = True

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from benchmarks.links.profiles import PROFILES
 from gst_signalling_sync.testing import LinkProfile
+from gst_signalling_sync.webrtc.bwe.arrival_recorder import ArrivalRecorder
 from gst_signalling_sync.webrtc.bwe.estimator import START_RATE, SendSideEstimator
 from gst_signalling_sync.webrtc.bwe.pacer import Pacer
 
@@ -119,6 +121,56 @@ def test_source_that_needs_little_has_all_of_it(rate: float) -> None:
     flow = Flow(LinkProfile(rate=rate, delay=0.02), maximum=740e3).run(30.0)
 
     assert flow.mean(2, 30) == pytest.approx(740e3, rel=0.05)
+
+
+class _Receiver(ArrivalRecorder):
+    """A receiver with a clock of its own.
+
+    Args:
+        clock: Seconds on its clock, by the simulated time.
+    """
+
+    def __init__(self, clock: Callable[[float], float]) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def add(self, sequence_number: int, now: float) -> None:
+        super().add(sequence_number, self._clock(now))
+
+
+WRAPS_AFTER = (1 << 24) * 0.064
+"""Seconds after which the reference time of feedback wraps: 12 days."""
+
+
+@pytest.mark.parametrize("started", [WRAPS_AFTER - 10, 5 * WRAPS_AFTER - 10])
+def test_reference_time_of_feedback_wraps(started: float) -> None:
+    profile = PROFILES["2 Mbit/s"]
+    flow = Flow(profile)
+    flow.recorder = _Receiver(lambda now: started + now)
+    flow.run(30.0)
+
+    assert flow.share_within(rate_of(profile), 0.15, 8) > 0.99
+
+
+@pytest.mark.parametrize("seconds", [-3600.0, -WRAPS_AFTER / 4, 3600.0])
+def test_receiver_whose_clock_is_set_is_followed(seconds: float) -> None:
+    profile = PROFILES["2 Mbit/s"]
+    flow = Flow(profile)
+    flow.recorder = _Receiver(lambda now: 2 * WRAPS_AFTER + now + (seconds if now > 15 else 0.0))
+    flow.run(40.0)
+
+    assert flow.share_within(rate_of(profile), 0.15, 8) > 0.95
+    assert flow.delay(20, 0.95) < 0.15
+
+
+@pytest.mark.parametrize("drift", [200e-6, -200e-6])
+def test_clocks_that_drift_apart_are_no_queue(drift: float) -> None:
+    profile = PROFILES["2 Mbit/s"]
+    flow = Flow(profile)
+    flow.recorder = _Receiver(lambda now: 1e6 + now * (1 + drift))
+    flow.run(60.0)
+
+    assert flow.share_within(rate_of(profile), 0.15, 8) > 0.99
 
 
 def test_nothing_is_known_without_feedback() -> None:

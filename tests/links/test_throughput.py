@@ -47,3 +47,13 @@ def test_too_little_is_known(times: tuple[float, ...]) -> None:
 
     assert known.rate is None
     assert known.recent_rate is None
+
+
+def test_receiver_whose_clock_goes_back_takes_no_more_memory() -> None:
+    known = throughput(*(3600 + number / 1000 for number in range(1000)), *(number / 1000 for number in range(100_000)))
+
+    assert len(known) <= 8192
+
+
+def test_receiver_whose_clock_stands_still_tells_nothing() -> None:
+    assert throughput(*[5.0] * 100_000).rate is None

@@ -195,3 +195,16 @@ def test_whatever_comes_is_told_in_messages_that_can_be_sent(steps: list[tuple[i
     assert ever <= arrived
     for message in messages:
         assert TransportFeedback.parse(message.pack()) == message
+
+
+def test_numbers_of_an_hour_wrap() -> None:
+    recorder = ArrivalRecorder()
+    reported: list[int] = []
+    for number in range(150_000):
+        recorder.add((60_000 + number) & 0xFFFF, number / 40)
+        if number % 3 == 2:
+            for message in recorder.messages():
+                assert None not in message.arrivals
+                reported += [base for base, _ in message.ticks]
+
+    assert reported == [(60_000 + number) & 0xFFFF for number in range(150_000)]

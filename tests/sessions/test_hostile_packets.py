@@ -26,6 +26,11 @@ DATAGRAMS = {
     "RTP and noise": b"\x80\x60" + bytes(60),
     "RTCP and noise": b"\x80\xc8" + bytes(60),
     "the beginning of STUN": b"\x00\x01\x00\x10\x21\x12\xa4\x42",
+    "STUN with a priority of no bytes": b"\x00\x01\x00\x04\x21\x12\xa4\x42" + bytes(12) + b"\x00\x24\x00\x00",
+    "STUN with an address of two bytes": b"\x01\x01\x00\x08\x21\x12\xa4\x42"
+    + bytes(12)
+    + b"\x00\x20\x00\x02"
+    + bytes(4),
     "the largest there is": b"\x80" * 65507,
 }
 
@@ -85,7 +90,9 @@ def test_message_without_an_end_costs_its_sender_the_channel(embedded_server: Si
 
 
 @pytest.mark.parametrize("datagram", DATAGRAMS.values(), ids=DATAGRAMS)
-def test_datagram_of_a_stranger_is_dropped(ends: tuple[Session, Session], datagram: bytes) -> None:
+def test_datagram_of_a_stranger_is_dropped(
+    ends: tuple[Session, Session], datagram: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     channel = ends[1].channel("echo")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         for session in ends:
@@ -96,6 +103,7 @@ def test_datagram_of_a_stranger_is_dropped(ends: tuple[Session, Session], datagr
 
     assert goes_on(channel)
     assert [session.state for session in ends] == ["connected", "connected"]
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 @pytest.mark.parametrize("packet", PACKETS.values(), ids=PACKETS)

@@ -44,6 +44,10 @@ _HISTORY: Final = 8192
 _TICKS_BITS: Final = 32
 _RTT_WEIGHT: Final = 0.2
 
+_MAX_STEP_BACK: Final = 2 * TICKS_PER_SECOND
+"""Maximum by which arrivals go back, as reordered packets and messages do. A receiver whose clock goes back further has begun
+again, and earlier arrivals say nothing about the later ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
@@ -75,7 +79,8 @@ class SendSideEstimator:
         self._trend = DelayTrend()
         self._throughput = Throughput()
         self._probing = Probing()
-        self._ticks: int | None = None
+        # The latest arrival on the receiver's clock, without wrapping.
+        self._newest_ticks: int | None = None
         self._capacity: float | None = None
         self._deviation = _FIRST_DEVIATION
         self._changed = self._decreased = -math.inf
@@ -235,7 +240,13 @@ class SendSideEstimator:
 
     def _seconds(self, ticks: int) -> float:
         """Seconds on the receiver's clock, whose reference time wraps at 24 bits."""
-        if self._ticks is None:
-            self._ticks = ticks
-        self._ticks += step(self._ticks, ticks, _TICKS_BITS)
-        return self._ticks / TICKS_PER_SECOND
+        if self._newest_ticks is None:
+            self._newest_ticks = ticks
+        moved = step(self._newest_ticks, ticks, _TICKS_BITS)
+        arrival = self._newest_ticks + moved
+        if moved < -_MAX_STEP_BACK:
+            self._trend = DelayTrend()
+            self._throughput = Throughput()
+            self._newest_ticks = arrival
+        self._newest_ticks = max(self._newest_ticks, arrival)
+        return arrival / TICKS_PER_SECOND

@@ -16,12 +16,15 @@ _MIN_SECONDS: Final = 0.02
 _MAX_SECONDS: Final = 2.0
 """Window of a slow flow, which has too few packets in the shorter one."""
 
+_MAX_PACKETS: Final = 8192
+"""Maximum number of packets that are kept, even if their times stand still or go back."""
+
 
 class Throughput:
     """The received bitrate of about the last half second, or longer where that has fewer than eight packets."""
 
     def __init__(self) -> None:
-        self._came: deque[tuple[float, int]] = deque()
+        self._came: deque[tuple[float, int]] = deque(maxlen=_MAX_PACKETS)
 
     def add(self, arrival: float, bits: int) -> None:
         """Record an arrival.
@@ -35,6 +38,10 @@ class Throughput:
         # Packets of a slow flow are kept for longer.
         while came[0][0] < arrival - (_SECONDS if len(came) > _MIN_PACKETS else _MAX_SECONDS):
             came.popleft()
+
+    def __len__(self) -> int:
+        """Number of packets that are kept."""
+        return len(self._came)
 
     @property
     def rate(self) -> float | None:

@@ -83,6 +83,11 @@ class TransportFeedback:
         body = head + b"".join(struct.pack("!H", chunk) for chunk in _chunks(symbols)) + b"".join(deltas)
         return body + bytes(-len(body) % 4)
 
+    @staticmethod
+    def packets_in(data: bytes) -> int:
+        """Number of packets that feedback control information says that it reports; 0: it is truncated."""
+        return data[2] << 8 | data[3] if len(data) >= _HEADER.size else 0
+
     @classmethod
     def parse(cls, data: bytes) -> TransportFeedback:
         """Parse feedback control information. The sender is not trusted.

@@ -20,6 +20,10 @@ answer before a hole is punched (RFC 5128 section 3.3)."""
 _CHECK_SECONDS: Final = 0.02
 """Seconds between two new checks: Ta of RFC 8445 section 14.2, with the value that aioice has."""
 
+_MAX_LEARNT: Final = 32
+"""Maximum number of peer-reflexive candidates of the peer (RFC 8445 section 7.3.1.3). A peer whose NAT changes its port has one
+more each time, over weeks; a hostile one could have packets sent to any number of addresses."""
+
 
 class ConnectivityChecks(Connection):
     """An ICE connection of aioice's that paces its checks, and prefers pairs without a relay. Lives on the loop."""
@@ -48,6 +52,11 @@ class ConnectivityChecks(Connection):
         does not implement. The check may have been dropped by a firewall or relay that lets it pass now, and would otherwise be
         repeated later.
         """
+        if "PRIORITY" not in message.attributes:
+            # Every check has it (RFC 8445 section 7.1.1).
+            return
+        if not any((each.host, each.port) == addr for each in self._remote_candidates):
+            self._make_room()
         super().check_incoming(message, addr, protocol)
         for pair in self._check_list:
             is_meant = pair.protocol is protocol and pair.remote_addr == addr
@@ -57,6 +66,21 @@ class ConnectivityChecks(Connection):
                     pair.task.cancel()
                     pair.task = None
                 self.check_start_task(pair)
+
+    def _make_room(self) -> None:
+        """Forget the oldest peer-reflexive candidate that is not in use, if there are many."""
+        used = [pair.remote_candidate for pair in self._nominated.values()]
+        learnt = [each for each in self._remote_candidates if each.type == "prflx"]
+        oldest = next((each for each in learnt if not any(each is one for one in used)), None)
+        if oldest is None or len(learnt) < _MAX_LEARNT:
+            return
+        self._remote_candidates = [each for each in self._remote_candidates if each is not oldest]
+        for pair in [each for each in self._check_list if each.remote_candidate is oldest]:
+            if pair.task is not None:
+                pair.task.cancel()
+            self._check_list.remove(pair)
+            if pair in self._checked_again:
+                self._checked_again.remove(pair)
 
     def _remote_candidates_expected(self) -> bool:
         # There may be more pairs as long as either end may have more candidates.

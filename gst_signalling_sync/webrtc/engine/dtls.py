@@ -148,7 +148,11 @@ class RobustDtlsTransport(RTCDtlsTransport):
     async def _handle_rtcp_data(self, data: bytes) -> None:
         rest, feedback = split_feedback(data)
         for message in feedback:
-            self.departures.on_feedback(message)
+            try:
+                self.departures.on_feedback(message)
+            except ValueError as error:
+                # The rest of the packet may still be good.
+                self._complain(error)
         if rest:
             await super()._handle_rtcp_data(rest)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -28,6 +29,9 @@ from .server_report import ServerReport
 __all__ = ["IceConnection", "IceSettings", "SelectedPair"]
 
 _aioice_logger = logging.getLogger("aioice.ice")
+
+_LAST_OF_STUN: Final = 3
+"""Maximum of the first byte of STUN messages (RFC 7983 section 7)."""
 
 _MAX_PAIRS: Final = 100
 
@@ -193,16 +197,27 @@ class IceConnection(ConsentChecks, ConnectivityChecks):
             transport.sendto(data[start : start + size], pair.remote_addr)
 
     def data_received(self, data: bytes, component: int) -> None:
-        """Handle a packet that is not STUN; called by aioice."""
-        self.heard_at = self.clock()
+        """Handle a packet that is not STUN; called by aioice, also with what only begins like STUN."""
+        if not data or data[0] <= _LAST_OF_STUN:
+            return
         self.bytes_in += len(data)
         if self.on_datagram is None or not self.on_datagram(data):
             self._queue.put_nowait((data, component))
 
-    def request_received(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
-        """Handle a STUN request; called by aioice."""
+    def note_heard(self, addr: tuple[Any, ...]) -> None:
+        """Record that a packet which is not STUN came from an address, if that can be the peer's.
+
+        Anybody can send such a packet, and whether it is the peer's is known only after decryption.
+        """
+        address = addr[:2]
+        pair = self._nominated.get(COMPONENT)
+        if pair is None or pair.remote_addr == address or any(each.remote_addr == address for each in self._check_list):
+            self.heard_at = self.clock()
+
+    def check_incoming(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
+        """Handle a STUN request of the peer, which is authenticated; called by aioice."""
         self.heard_at = self.clock()
-        super().request_received(message, addr, protocol)
+        super().check_incoming(message, addr, protocol)
 
     @property
     def reports(self) -> list[ServerReport]:
@@ -326,11 +341,16 @@ class _Datagrams(StunProtocol):
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         """Handle a datagram; called by the socket's transport."""
         assert isinstance(data, bytes)
-        # RFC 7983 section 7: the first byte of STUN is 0 to 3.
-        if data and data[0] > 3:
+        if data and data[0] > _LAST_OF_STUN:
+            assert isinstance(self.receiver, IceConnection)
+            self.receiver.note_heard(addr)
             self.receiver.data_received(data, COMPONENT)
-        else:
+            return
+        try:
             super().datagram_received(data, addr)
+        except struct.error as error:
+            # An attribute has another length than its type. Anybody can send this.
+            _aioice_logger.debug("dropped a malformed STUN message: %s", error)
 
     def datagrams_received(self, datagrams: list[bytes], addr: tuple[Any, ...]) -> None:
         """Handle datagrams that came together; called by the socket's transport."""

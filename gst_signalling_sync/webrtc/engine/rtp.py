@@ -1,10 +1,9 @@
-"""aiortc's packets of RTP and RTCP (RFC 3550, RFC 4585), and its statistics of a received stream."""
+"""aiortc's packets of RTP and RTCP (RFC 3550, RFC 4585)."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_FIR,
@@ -45,7 +44,6 @@ __all__ = [
     "RtcpSourceInfo",
     "RtcpSrPacket",
     "RtpPacket",
-    "StreamStatistics",
     "pack_remb_fci",
     "unpack_remb_fci",
 ]

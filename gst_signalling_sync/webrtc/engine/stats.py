@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aiortc.clock import current_datetime, datetime_from_ntp
+from aiortc.clock import current_datetime
 from aiortc.stats import (
     RTCInboundRtpStreamStats,
     RTCOutboundRtpStreamStats,
@@ -22,7 +22,6 @@ __all__ = [
     "RTCStatsReport",
     "RemoteInboundStats",
     "current_datetime",
-    "datetime_from_ntp",
 ]
 
 

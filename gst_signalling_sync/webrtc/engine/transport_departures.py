@@ -10,6 +10,7 @@ import time
 from typing import Final, Protocol
 
 from ..bwe.estimator import SendSideEstimator
+from ..bwe.feedback_budget import FeedbackBudget
 from ..bwe.pacer import Pacer
 from ..bwe.probing import Probe
 from ..bwe.repair_rate import RepairRate
@@ -71,6 +72,7 @@ class TransportDepartures:
 
     def __init__(self) -> None:
         self._estimator = SendSideEstimator()
+        self._budget = FeedbackBudget()
         self._pacer = Pacer()
         self._repairs = RepairRate()
         self._number = 0
@@ -143,6 +145,7 @@ class TransportDepartures:
         if self._began is None:
             self._began = now
             self._pacer.pace(self._estimator.bitrate)
+        self._budget.sent()
         self._estimator.on_sent(number, size + _NETWORK_BYTES, now, probe)
         self._pacer.sent((size + _NETWORK_BYTES) * 8, now)
         if is_repair:
@@ -159,8 +162,11 @@ class TransportDepartures:
         """Handle the feedback control information of a message.
 
         Raises:
-            ValueError: It is malformed.
+            ValueError: It is malformed, or reports far more packets than were sent.
         """
+        packets = TransportFeedback.packets_in(data)
+        if not self._budget.spend(packets):
+            raise ValueError(f"transport-wide feedback reports {packets} packets, far more than were sent")
         self._estimator.on_feedback(TransportFeedback.parse(data), time.monotonic())
         self._pacer.pace(self._estimator.bitrate)
         self._share()

@@ -30,6 +30,10 @@ REBINDING_SECONDS: Final = 240.0
 REFUSED_SECONDS: Final = 5.0
 """Time until a refused channel is asked for again."""
 
+UNUSED_SECONDS: Final = 900.0
+"""Time after which the channel of an unused peer is surely gone at the server, so that another peer may have its number: a
+channel's lifetime of 600 s, and the 5 minutes of RFC 8656 section 12.1 after that."""
+
 WAITING_PACKETS: Final = 32
 """Maximum number of packets that wait for the channel to a peer; beyond it the oldest is dropped, as a network would."""
 
@@ -157,7 +161,7 @@ class Allocation:
         Returns:
             The message; None: the datagram waits for the channel to the peer, or is dropped.
         """
-        known = self._peers.get(peer) or self._add_peer(peer)
+        known = self._peers.get(peer) or self._add_peer(peer, now)
         if known is None:
             return None
         known.used_at = now
@@ -215,7 +219,7 @@ class Allocation:
             if peer.used_at > now - self._binding_seconds:
                 self._bind(peer, now)
             else:
-                # The peer has not been used for a while. Its channel number stays reserved.
+                # The peer has not been used for a while. Its channel number stays reserved, as long as others are free.
                 peer.is_bound = False
 
     def _send(self, message: bytes) -> None:
@@ -226,13 +230,28 @@ class Allocation:
         # The server tells only the lifetime of the allocation. If it is short, those of channels may be short too.
         return min(REBINDING_SECONDS, self._lifetime / 2)
 
-    def _add_peer(self, address: Address) -> _Peer | None:
-        number = _FIRST_CHANNEL + len(self._peers)
+    def _add_peer(self, address: Address, now: float) -> _Peer | None:
         version = ipaddress.ip_address(address[0]).version
-        if self.state is not AllocationState.ALLOCATED or version not in self.relayed or number > _LAST_CHANNEL:
+        if self.state is not AllocationState.ALLOCATED or version not in self.relayed:
+            return None
+        number = self._free_number(now)
+        if number is None:
             return None
         peer = self._peers[address] = _Peer(address, number)
         return peer
+
+    def _free_number(self, now: float) -> int | None:
+        """A channel number that no peer has, or that a peer has not used for long; None: there is none."""
+        if len(self._peers) <= _LAST_CHANNEL - _FIRST_CHANNEL:
+            return _FIRST_CHANNEL + len(self._peers)
+        idle = (each for each in self._peers.values() if not each.is_bound and not each.is_asked)
+        oldest = min(idle, key=lambda each: each.used_at, default=None)
+        if oldest is None or oldest.used_at > now - UNUSED_SECONDS:
+            return None
+        del self._peers[oldest.address]
+        self._channels.pop(oldest.number, None)
+        self.refusals.pop(oldest.address, None)
+        return oldest.number
 
     def _channel_data(self, number: int, data: bytes) -> bytes:
         padding = bytes(-len(data) % 4) if self._is_reliable else b""

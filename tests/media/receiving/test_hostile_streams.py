@@ -64,6 +64,29 @@ def test_frame_that_does_not_end_is_bounded(reassembled: Reassembled, stream: St
     assert reassembled.reassembly.wants_keyframe
 
 
+@pytest.mark.parametrize(
+    ("codec", "begins", "continues"),
+    [
+        ("VP8", b"\x10\x00", b"\x00"),
+        ("VP9", b"\x08\x82", b"\x00"),
+        ("H264", b"\x67\x01", b"\x7c\x05"),
+        ("AV1", b"\x18\x0a\x01", b"\x90\x01"),
+    ],
+)
+def test_frame_of_endless_empty_parts_is_bounded(
+    reassembled: Reassembled, codec: str, begins: bytes, continues: bytes
+) -> None:
+    reassembled.give([Packet(codec, 0, 1000, False, begins)])
+    most = 0
+    for number in range(1, 70_000):
+        reassembled.give([Packet(codec, number & 0xFFFF, 1000, False, continues)])
+        most = max(most, reassembled.reassembly.waiting_bytes)
+
+    # Each part takes some 100 bytes of memory.
+    assert 100 * 50_000 < most <= 8 * 1024 * 1024
+    assert reassembled.reassembly.waiting_bytes < most
+
+
 def test_packet_full_of_tiny_units_takes_no_time(reassembled: Reassembled) -> None:
     stream = Stream("H264")
     reassembled.give(stream.frame(keyframe=True))

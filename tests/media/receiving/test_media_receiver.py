@@ -305,8 +305,22 @@ def test_estimator_bears_any_send_times(seed: int) -> None:
     now = 0.0
     for _ in range(5000):
         now += chance.choice((0.0, 0.001, 0.03, 0.2)) if chance.random() < 0.999 else 1e6
-        bitrate = bandwidth.add(chance.randrange(1 << 24), chance.choice((0, 0, 1200)), 1, now)
+        bitrate = bandwidth.add(chance.randrange(1 << 24), chance.choice((0, 0, 1200)), now)
         assert bitrate is None or bitrate >= 0
+
+
+def test_estimate_does_not_change_where_send_times_wrap() -> None:
+    # They do every 64 s.
+    bandwidth = Bandwidth()
+    told = []
+    for frame in range(150 * 30):
+        now = 1000 + frame / 30
+        for _ in range(3):
+            told.append((frame / 30, bandwidth.add(round(now * (1 << 18)) & 0xFFFFFF, 1000, now)))
+
+    late = [bitrate for seconds, bitrate in told if bitrate is not None and seconds > 55]
+    assert len(late) > 80
+    assert min(late) > 0.95 * max(late)
 
 
 # Streams

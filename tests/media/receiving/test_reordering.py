@@ -300,3 +300,17 @@ def test_patience_keeps_to_its_limits_whatever_comes(late: list[tuple[float, flo
         patience.came_late(needed, now)
         assert MIN_SECONDS <= patience.seconds(now) <= MAX_SECONDS
         assert patience.seconds(now + 1) <= patience.seconds(now)
+
+
+def test_numbers_and_timestamps_of_days_wrap() -> None:
+    # At 50 packets per second, numbers wrap every 22 minutes and timestamps every 25 hours.
+    ordered = Ordered()
+    stream = Stream("opus", sequence_number=65_000, timestamp=(1 << 32) - 960 * 70_000, ticks=960)
+
+    for _ in range(140_000):
+        ordered.now += 0.02
+        ordered.give([stream.audio()])
+
+    assert ordered.reordering.packets_lost == 0
+    assert len(ordered.timestamps) == 140_000
+    assert {after - before for before, after in pairwise(ordered.timestamps)} == {960}

@@ -126,6 +126,35 @@ def test_messages_have_the_form_and_the_time_that_they_were_sent_in(tmp_path: Pa
     }
 
 
+def test_string_that_no_parser_takes_is_plain_text(tmp_path: Path) -> None:
+    nested = "[" * 100_000
+    robot = Robot(wall=WALL)
+    thread, recorder = recording(tmp_path / "drive.mcap", robot.tracks)
+    with recorder:
+        thread.add_message("scan", nested, WALL)
+        robot.send(0, 4)
+
+    read = Read(recorder.path)
+    assert read.topics["/channels/scan"] == ("text/plain", None)
+    assert [data for _, data in read.entries["/channels/scan"]] == [nested.encode()]
+
+
+@pytest.mark.parametrize("seconds_apart", [0.0, 2.0, -3600.0])
+def test_chunks_are_as_long_where_messages_have_another_clock_than_frames(tmp_path: Path, seconds_apart: float) -> None:
+    robot = Robot(wall=WALL)
+    thread, recorder = recording(tmp_path / "drive.mcap", robot.tracks)
+    with recorder:
+        for step in range(100):
+            begin = step / 10
+            robot.send(begin, begin + 0.1)
+            thread.add_message("joints", "[1, 2]", WALL + begin + seconds_apart)
+
+    with recorder.path.open("rb") as file:
+        summary = make_reader(file).get_summary()
+    assert summary is not None
+    assert 10 <= len(summary.chunk_indexes) <= 45
+
+
 @pytest.mark.parametrize("at", [-1.0, 1e300, 2.0**64])
 def test_time_that_no_clock_shows_ends_no_recording(tmp_path: Path, at: float) -> None:
     robot = Robot(wall=WALL)

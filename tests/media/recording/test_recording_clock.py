@@ -105,6 +105,27 @@ def test_ticks_that_jump_are_not_believed(seconds: float, has_report: bool) -> N
     assert offsets == pytest.approx([0.0 if has_report else 0.2] * 50, abs=1e-6)
 
 
+@pytest.mark.parametrize("drift", [100e-6, -100e-6, 400e-6])
+@pytest.mark.parametrize("has_report", [True, False])
+def test_clocks_that_drift_apart_for_days_move_nothing(drift: float, has_report: bool) -> None:
+    sender = Sender()
+    sender.has_report = has_report
+    offsets = []
+    for second in range(2 * 86_400):
+        frame = EncodedFrame("opus", b"x", second * RATE, True, 100 + second / (1 + drift))
+        offsets.append(sender.clock.position(frame, RATE) - second)
+
+    assert max(offsets) - min(offsets) < 0.01
+
+
+def test_pause_of_a_day_is_kept_where_clocks_drift_apart() -> None:
+    sender = Sender()
+    sender.send(0, 1)
+    sender.delay = -86_400 * 100e-6
+
+    assert sender.send(86_400, 86_401) == pytest.approx([0] * 50, abs=1e-6)
+
+
 def test_an_implausible_clock_at_the_beginning() -> None:
     sender = Sender()
     sender.wall_ahead = 1000.0

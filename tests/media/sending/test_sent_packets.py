@@ -54,3 +54,15 @@ def test_packet_in_the_place_of_one_that_was_sent_again_is_sent_at_once() -> Non
     sent.add(packet(513))
 
     assert sent.again(513, ROUND_TRIP, 5.1) == packet(513)
+
+
+def test_receiver_that_asks_without_end_gets_a_packet_some_times() -> None:
+    sent = SentPackets()
+    sent.add(packet(1))
+
+    # The round trip is not known yet.
+    answers = sum(sent.again(1, 0.0, number / 1000) is not None for number in range(1000))
+
+    assert answers == 16
+    sent.add(packet(1))
+    assert sent.again(1, 0.0, 2.0) is not None

@@ -84,7 +84,7 @@ OVERRIDES: Final = (
         _ICE,
         "data_received",
         "0ced6db64b363541",
-        f"Ours also notes the time, and gives `on_datagram` what it takes. {BODY_ADVICE}",
+        f"Ours also counts, and gives `on_datagram` what it takes. {BODY_ADVICE}",
     ),
     Override(
         _STUN_SOCKET,
@@ -105,7 +105,6 @@ OVERRIDES: Final = (
         "b543cf0bc661844c",
         "Ours calls it with the candidates that a peer can have: see that nothing else adds one that the peer names.",
     ),
-    Override(_ICE, "request_received", "4033dd00cb77aa97", "Ours calls it and notes the time."),
     Override(
         _ICE,
         "gather_candidates",
@@ -117,7 +116,9 @@ OVERRIDES: Final = (
         _ICE,
         "check_incoming",
         "768c6ffcf9069d9f",
-        "Ours calls it, and repeats a check that is under way: see whether aioice now does (RFC 8445 section 7.3.1.4).",
+        "Ours calls it, notes the time, forgets old peer-reflexive candidates, and repeats a check that is under way: see that"
+        " request_received calls it for authenticated requests alone, and whether aioice repeats it now (RFC 8445 section"
+        " 7.3.1.4).",
     ),
     Override(
         _ICE,

@@ -29,13 +29,12 @@ class Bandwidth:
         self._size = 0
         self._arrival = 0.0
 
-    def add(self, send_time: int, size: int, ssrc: int, now: float) -> int | None:
+    def add(self, send_time: int, size: int, now: float) -> int | None:
         """Add a packet.
 
         Args:
             send_time: Its abs-send-time: 24 bits, 18 of them the fraction of a second.
             size: Size of its payload in bytes.
-            ssrc: SSRC of its stream.
             now: Seconds on any clock that does not jump.
 
         Returns:
@@ -46,7 +45,7 @@ class Bandwidth:
             self._begin = None
         estimate = None
         if self._begin is None or step(self._begin, send_time, _SEND_TIME_BITS) > _BURST:
-            estimate = self._estimate(ssrc)
+            estimate = self._estimate()
             self._begin = self._last = send_time
             self._size = 0
         if step(self._last, send_time, _SEND_TIME_BITS) > 0:
@@ -56,13 +55,14 @@ class Bandwidth:
         self._arrival = now
         return estimate
 
-    def _estimate(self, ssrc: int) -> int | None:
+    def _estimate(self) -> int | None:
         """Pass the completed burst to the estimator."""
         if self._begin is None:
             return None
         if self._estimator is None:
             self._estimator = RemoteBitrateEstimator()
+        # It never forgets an SSRC, and only lists them.
         result = self._estimator.add(
-            arrival_time_ms=int(self._arrival * 1000), abs_send_time=self._last, payload_size=self._size, ssrc=ssrc
+            arrival_time_ms=int(self._arrival * 1000), abs_send_time=self._last, payload_size=self._size, ssrc=0
         )
         return None if result is None else result[0]

@@ -191,7 +191,7 @@ class MediaReceiver(RtpReceiver):
         self.packets_received += 1
         if not self._reception.knows(packet.ssrc):
             self._forget_routes()
-        self._reception.add(packet, form.clock_rate, form.original is None)
+        self._reception.add(packet, form.clock_rate, now, form.original is None)
         try:
             form, payload, earlier = form.opened(packet.payload, packet.timestamp)
         except ValueError:
@@ -299,7 +299,7 @@ class MediaReceiver(RtpReceiver):
     def _estimate(self, send_time: int, size: int, now: float) -> None:
         current = self._streams.current
         assert current is not None
-        bitrate = self._bandwidth.add(send_time, size, current, now)
+        bitrate = self._bandwidth.add(send_time, size, now)
         if bitrate is not None:
             self._feedback.limit_bitrate(self.transport, current, bitrate)
 

@@ -33,6 +33,8 @@ window."""
 
 _MAX_WAITING_BYTES: Final = 4 * 1024 * 1024
 _MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
+_PART_BYTES: Final = 128
+"""Approximate memory of a part of a frame beside its data, which may be empty."""
 
 
 class VideoReassembly:
@@ -94,7 +96,7 @@ class VideoReassembly:
 
     @property
     def waiting_bytes(self) -> int:
-        """Total length of all payloads that are held, in bytes."""
+        """Approximate memory of all payloads that are held, in bytes."""
         return self._waiting_bytes + self._size
 
     def restart(self) -> None:
@@ -262,13 +264,14 @@ class VideoReassembly:
             if not fragment.begins:
                 return
             self._frame_is_broken = False
-        if fragment.data is None or self._size + len(fragment.data) > _MAX_FRAME_BYTES:
+        size = 0 if fragment.data is None else len(fragment.data) + _PART_BYTES
+        if fragment.data is None or self._size + size > _MAX_FRAME_BYTES:
             self._frame_is_broken = True
             self._parts, self._size = [], 0
             self._lose()
             return
         self._parts.append(fragment)
-        self._size += len(fragment.data)
+        self._size += size
         self._frame_is_keyframe = self._frame_is_keyframe or fragment.keyframe
         self._frame_has_data = self._frame_has_data or fragment.has_frame_data
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Final
 
-from ...engine.rtp import RtcpReceiverInfo, RtcpSenderInfo, RtcpSrPacket, RtpPacket, StreamStatistics
+from ...engine.rtp import RtcpReceiverInfo, RtcpSenderInfo, RtcpSrPacket, RtpPacket
 from ...engine.stats import (
     InboundStats,
     RTCRemoteOutboundRtpStreamStats,
     RTCStatsReport,
     current_datetime,
-    datetime_from_ntp,
 )
 from ..encoded_frame import MediaKind
+from .remote_clock import unix_time
+from .stream_counts import StreamCounts
 
 __all__ = ["Reception"]
 
@@ -22,14 +24,13 @@ _MAX_STREAMS: Final = 8
 
 _MAX_DELAY_SECONDS: Final = 65536
 _MAX_WORD: Final = 0xFFFFFFFF
-_MAX_FRACTION: Final = 0xFF
 
 
 class Reception:
     """The streams of one track, by SSRC. Lives on the loop."""
 
     def __init__(self) -> None:
-        self._streams: dict[int, StreamStatistics] = {}
+        self._streams: dict[int, StreamCounts] = {}
         self._clock_rates: dict[int, int] = {}
         self._retransmissions: set[int] = set()
         self._senders: dict[int, tuple[RtcpSenderInfo, float]] = {}
@@ -38,23 +39,24 @@ class Reception:
         """Whether a packet of a stream has been counted."""
         return ssrc in self._streams
 
-    def add(self, packet: RtpPacket, clock_rate: int, is_original: bool = True) -> None:
+    def add(self, packet: RtpPacket, clock_rate: int, now: float, is_original: bool = True) -> None:
         """Count a packet.
 
         Args:
             packet: A packet of a stream.
             clock_rate: RTP clock rate of the stream, in Hz.
+            now: Time of its arrival, from `time.monotonic`.
             is_original: Whether it is the track's own stream, not that of its retransmissions. Defaults to True.
         """
         stream = self._streams.get(packet.ssrc)
         if stream is None:
             while len(self._streams) >= _MAX_STREAMS:
                 self.forget(next(iter(self._streams)))
-            stream = self._streams[packet.ssrc] = StreamStatistics(clock_rate)
+            stream = self._streams[packet.ssrc] = StreamCounts(clock_rate)
             self._clock_rates[packet.ssrc] = clock_rate
             if not is_original:
                 self._retransmissions.add(packet.ssrc)
-        stream.add(packet)
+        stream.add(packet.sequence_number, packet.timestamp, now)
 
     def forget(self, ssrc: int) -> None:
         """Stop reporting on a stream that has ended or begun again."""
@@ -103,24 +105,23 @@ class Reception:
                     transportId=transport_id,
                     packetsSent=sender.packet_count,
                     bytesSent=sender.octet_count,
-                    remoteTimestamp=datetime_from_ntp(sender.ntp_timestamp),
+                    remoteTimestamp=datetime.fromtimestamp(unix_time(sender.ntp_timestamp), UTC),
                 )
             )
 
-    def _report(self, ssrc: int, stream: StreamStatistics) -> RtcpReceiverInfo:
+    def _report(self, ssrc: int, stream: StreamCounts) -> RtcpReceiverInfo:
         last_report = delay = 0
         if ssrc in self._senders:
             sender, received = self._senders[ssrc]
             seconds = time.monotonic() - received
             last_report = (sender.ntp_timestamp >> 16) & _MAX_WORD
             delay = int(min(seconds, _MAX_DELAY_SECONDS - 1) * 65536)
-        # A peer's timestamps may jump at will; the results must still fit their fields.
         return RtcpReceiverInfo(
             ssrc=ssrc,
-            fraction_lost=min(stream.fraction_lost, _MAX_FRACTION),
+            fraction_lost=stream.fraction_lost(),
             packets_lost=stream.packets_lost,
-            highest_sequence=(stream.cycles + (stream.max_seq or 0)) & _MAX_WORD,
-            jitter=min(stream.jitter, _MAX_WORD),
+            highest_sequence=stream.highest_sequence,
+            jitter=stream.jitter,
             lsr=last_report,
             dlsr=delay,
         )

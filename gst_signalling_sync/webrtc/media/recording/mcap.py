@@ -60,8 +60,9 @@ class McapMuxer(Muxer):
             elif track in videos:
                 self.add_video(track, videos[track])
         self._seconds = 0.0
-        # Beginning of the chunk that is not in the file yet, in seconds of the recording.
-        self._chunk_begin: float | None = None
+        # The first time of each MCAP channel in the chunk that is not in the file yet. Messages that the peer does not date
+        # have times by our clock, and frames by the peer's, which may be hours apart.
+        self._chunk_begins: dict[int, float] = {}
         self._is_closed = False
 
     @property
@@ -122,10 +123,8 @@ class McapMuxer(Muxer):
         # The time comes from the peer.
         nanoseconds = round(min(max(0.0, at), _MAX_SECONDS) * _NANOSECONDS)
         self._writer.add_message(channel, log_time=nanoseconds, data=data, publish_time=nanoseconds)
-        if self._chunk_begin is None:
-            self._chunk_begin = at
-        elif abs(at - self._chunk_begin) >= LOST_SECONDS:
-            self._chunk_begin = None
+        if abs(at - self._chunk_begins.setdefault(channel, at)) >= LOST_SECONDS:
+            self._chunk_begins.clear()
             self._writer.flush()  # type: ignore[no-untyped-call]
             self._file.commit()
 
@@ -141,6 +140,7 @@ def _encoding_of(content: str | bytes) -> str:
         return "application/octet-stream"
     try:
         json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
+        # The peer may nest arrays as deeply as it likes.
         return "text/plain"
     return "json"

@@ -27,6 +27,10 @@ _SETTLING_SECONDS: Final = 5.0
 _MAX_SLOWING: Final = 0.05
 """Maximum by which positions run slower or faster than ticks; a packet of 20 ms is then at most 1 ms off."""
 
+_MAX_DRIFT: Final = 500e-6
+"""Maximum drift of the sender's clock from the clock of arrivals, in seconds per second: that of crystals is a fifth of it, and
+NTP corrects clocks by as much. After half a day they are several seconds apart, and still both right."""
+
 
 class CaptureClock(Protocol):
     """The part of a `RemoteClock` that a recording uses; any thread."""
@@ -61,6 +65,7 @@ class RecordingClock:
         self._capture = zero.capture
         self._clock = clock
         self._timestamp: int | None = None
+        self._time = zero.arrival
         self._position = 0.0
         self._skipped = 0.0
 
@@ -79,18 +84,22 @@ class RecordingClock:
             Position in seconds from the beginning of the recording; negative before it.
         """
         arrival = frame.time - self._arrival
+        drift = _MAX_DRIFT * max(0.0, frame.time - self._time)
+        plausible = _PLAUSIBLE_SECONDS + drift
         reported = self._reported(frame)
-        trusted = reported if reported is not None and _is_plausible(reported, arrival) else None
+        trusted = reported if reported is not None and abs(reported - arrival) <= plausible else None
         elapsed = 0.0 if self._timestamp is None else (frame.timestamp - self._timestamp) / clock_rate
         position = self._position + elapsed
-        if self._timestamp is None or not _is_plausible(position, arrival):
+        if self._timestamp is None or abs(position - arrival) > plausible:
             position = arrival if trusted is None else trusted
         elif trusted is not None:
             position += _correction(trusted - position, max(0.0, elapsed))
         if self._capture is not None and reported is not None and trusted is None:
             # The sender's wall clock was set. Its rate is still used, from here on.
             self._capture += reported - position
-        self._timestamp, self._position = frame.timestamp, position
+        # The beginning by arrival moves as the clocks drift apart.
+        self._arrival += max(-drift, min(drift, arrival - position))
+        self._timestamp, self._time, self._position = frame.timestamp, frame.time, position
         return position - self._skipped
 
     def _reported(self, frame: EncodedFrame) -> float | None:
@@ -104,7 +113,3 @@ def _correction(deviation: float, elapsed: float) -> float:
     wanted = deviation * min(1.0, elapsed / _SETTLING_SECONDS)
     maximum = _MAX_SLOWING * elapsed
     return max(-maximum, min(maximum, wanted))
-
-
-def _is_plausible(position: float, arrival: float) -> bool:
-    return abs(position - arrival) <= _PLAUSIBLE_SECONDS

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 import time
+from collections import deque
 from typing import Final
 
 from ...engine.rtp import (
@@ -30,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 _ROUND_TRIP_WEIGHT: Final = 0.15
 
+_MAX_UNANSWERED: Final = 16
+"""Maximum number of reports whose answers are recognized: a slow link has several on their way."""
+
 
 class SenderReports:
     """Sends the reports of a stream, and measures the round trip by the answers.
@@ -50,7 +54,8 @@ class SenderReports:
         self._sender = sender
         self._stream = stream
         self._failures = failures
-        self._last = (0, 0.0)
+        # The middle 32 bits of the NTP time of the last reports (LSR), and when each was sent.
+        self._sent: deque[tuple[int, float]] = deque(maxlen=_MAX_UNANSWERED)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -76,7 +81,7 @@ class SenderReports:
         )
         ssrc = self._sender.ssrc
         name = RtcpSourceInfo(ssrc=ssrc, items=[(1, self.cname.encode())])
-        self._last = ((ntp >> 16) & 0xFFFFFFFF, now)
+        self._sent.append(((ntp >> 16) & 0xFFFFFFFF, now))
         await self._transmit([RtcpSrPacket(ssrc=ssrc, sender_info=info), RtcpSdesPacket(chunks=[name])])
 
     async def send_goodbye(self) -> None:
@@ -85,8 +90,8 @@ class SenderReports:
 
     def on_report(self, report: RtcpReceiverInfo) -> None:
         """Record a report block of the receiver about the stream."""
-        last, sent = self._last
-        if report.lsr == last and report.dlsr:
+        sent = next((at for word, at in self._sent if word == report.lsr), None)
+        if sent is not None and report.dlsr:
             sample = max(0.0, time.monotonic() - sent - report.dlsr / 65536)
             before = self.round_trip or sample
             self.round_trip = before + _ROUND_TRIP_WEIGHT * (sample - before)

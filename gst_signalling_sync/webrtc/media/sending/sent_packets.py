@@ -9,6 +9,10 @@ __all__ = ["SentPacket", "SentPackets"]
 _HISTORY: Final = 512
 """Number of packets kept: several round trips at any bitrate that is sent here."""
 
+_MAX_TIMES: Final = 16
+"""Maximum number of times that a packet is sent again. A receiver that asks without end would get hundreds of packets for each
+request."""
+
 
 class SentPacket(NamedTuple):
     """A sent packet, kept for retransmission.
@@ -39,12 +43,14 @@ class SentPackets:
         # By the sequence number modulo the length.
         self._packets: list[SentPacket | None] = [None] * _HISTORY
         self._sent_again_at: list[float | None] = [None] * _HISTORY
+        self._times: list[int] = [0] * _HISTORY
 
     def add(self, packet: SentPacket) -> None:
         """Keep a packet that is sent for the first time."""
         place = packet.number % _HISTORY
         self._packets[place] = packet
         self._sent_again_at[place] = None
+        self._times[place] = 0
 
     def again(self, number: int, round_trip: float, now: float) -> SentPacket | None:
         """Handle a request for a packet.
@@ -55,11 +61,14 @@ class SentPackets:
             now: Seconds on any clock that does not jump.
 
         Returns:
-            The packet to send again. None: it is no longer known, or on its way again.
+            The packet to send again. None: it is no longer known, on its way again, or was sent too often.
         """
         place = number % _HISTORY
         packet, before = self._packets[place], self._sent_again_at[place]
-        if packet is None or packet.number != number or (before is not None and now - before < round_trip):
+        if packet is None or packet.number != number or self._times[place] == _MAX_TIMES:
+            return None
+        if before is not None and now - before < round_trip:
             return None
         self._sent_again_at[place] = now
+        self._times[place] += 1
         return packet
