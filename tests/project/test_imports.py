@@ -21,8 +21,11 @@ ENGINE = PACKAGE / "webrtc" / "engine"
 ENGINES_OWN = {"aioice", "OpenSSL", "pylibsrtp"}
 """Libraries that only the engine imports."""
 
-NAMED = {"_replace", "_exit", "_is_owned"}
-"""Public methods of Python whose names begin with an underscore."""
+NAMED = {"_replace", "_exit", "_is_owned", "_current_frames"}
+"""Public functions and methods of Python whose names begin with an underscore."""
+
+BY_NAME = {"getattr", "setattr", "delattr", "hasattr", "attrgetter"}
+"""Functions that take the name of an attribute as a string, with the modules and classes before it for some."""
 
 LIBRARIES = ("aiortc", "aioice", "av", "OpenSSL", "pylibsrtp", "websocket", "websockets")
 
@@ -31,6 +34,7 @@ PUBLIC_MODULES = (PACKAGE.name, f"{PACKAGE.name}.server")
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 OUTSIDE_THE_ENGINE = sorted(path for path in PACKAGE.rglob("*.py") if ENGINE not in path.parents)
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 
 
@@ -133,6 +137,33 @@ def test_no_module_reaches_into_the_objects_of_another(path: Path) -> None:
             f"{path.name}:{node.lineno}: {ast.unparse(node)}: give what layers need of each other a name without underscore,"
             " on an object behind the public class"
         )
+
+
+def test_tests_reach_into_no_object() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {name}" for path in TESTS for line, name in private_names_of_others(path)
+    ]
+
+    assert found == [], "test by public names, by the object behind the public one, or give the object a proper seam"
+
+
+def private_names_of_others(path: Path) -> Iterator[tuple[int, str]]:
+    """The places in which a module uses private names of objects that are not its own, also by a string."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names: list[str] = []
+        match node:
+            case ast.Attribute(attr=name, value=value) if not is_own_object(value):
+                names = [name]
+            case ast.ImportFrom(module=module, names=aliases):
+                names = [*(module or "").split("."), *(alias.name for alias in aliases)]
+            case ast.Call(func=ast.Name(id=function) | ast.Attribute(attr=function), args=arguments) if (
+                function in BY_NAME
+            ):
+                strings = [each.value for each in arguments if isinstance(each, ast.Constant)]
+                names = [part for each in strings if isinstance(each, str) for part in each.split(".")]
+        for name in names:
+            if name.startswith("_") and not name.endswith("__") and name not in NAMED:
+                yield node.lineno, name
 
 
 def is_own_object(node: ast.expr) -> bool:
