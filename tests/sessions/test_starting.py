@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
 import pytest
@@ -19,7 +20,9 @@ from gst_signalling_sync import (
     WaitTimeout,
 )
 
-from ..helpers.waiting import Heard, wait_until
+from ..helpers.waiting import Heard, wait_until, wait_until_waiting
+
+SECONDS = 10.0
 
 
 def test_session_by_peer_id(producer: Producer, consumer: Consumer) -> None:
@@ -37,14 +40,11 @@ def test_session_with_the_first_producer_there_is(producer: Producer, consumer: 
 
 
 def test_session_with_a_producer_that_is_still_to_come(signalling_uri: str, consumer: Consumer) -> None:
-    late = Producer(signalling_uri, name="late")
-    timer = threading.Timer(0.3, late.start)
-    timer.start()
-    try:
-        assert consumer.start_session(name="late").state == "connected"
-    finally:
-        timer.join()
-        late.close()
+    with ThreadPoolExecutor() as pool:
+        starting = pool.submit(consumer.start_session, name="late")
+        wait_until_waiting(consumer.start_session)
+        with Producer(signalling_uri, name="late"):
+            assert starting.result(SECONDS).state == "connected"
 
 
 def test_unknown_peer_id(consumer: Consumer) -> None:
