@@ -253,7 +253,7 @@ def test_a_loop_that_stalls_loses_no_more_than_frames(source: VideoSource, loop:
         go_on.wait(10)
 
     loop.call(stall)
-    stalled.wait(10)
+    assert stalled.wait(10)
     for number in range(1, 60):
         source.write(numbered_frame(number))
         time.sleep(0.01)
