@@ -102,7 +102,7 @@ def test_close_ends_connecting_at_once_wherever_it_is(stage: str, monkeypatch: p
 
         with pytest.raises(ConnectionLost, match="closed while connecting"):
             connecting.result(SECONDS)
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 4
     next(stages, None)
 
 
