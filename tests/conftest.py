@@ -1,8 +1,9 @@
-"""Fixtures for all tests: both signalling servers, a loop, callbacks, and checks of what a test leaves behind."""
+"""Fixtures for all tests: both signalling servers, a loop, callbacks, and checks of what a test leaves or does not notice."""
 
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import signal
 import threading
@@ -118,6 +119,29 @@ def _nothing_left_behind() -> Iterator[None]:
         if time.monotonic() > deadline:
             pytest.fail(f"left behind: {', '.join(left)}", pytrace=False)
         time.sleep(0.01)
+
+
+class _Failures(logging.Handler):
+    """The records that have an exception."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info:
+            self.lines.append(f"{record.getMessage()}: {record.exc_info[1]!r}")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_failed_unnoticed() -> Iterator[None]:
+    """Fail a test in which a callback of a loop raised, or a task whose result nobody asked for: asyncio only logs these."""
+    logger, failures = logging.getLogger("asyncio"), _Failures()
+    logger.addHandler(failures)
+    yield
+    logger.removeHandler(failures)
+    if failures.lines:
+        pytest.fail(f"failed unnoticed: {', '.join(failures.lines)}", pytrace=False)
 
 
 def _left_behind(threads: set[threading.Thread], descriptors: Counter[str]) -> list[str]:

@@ -32,7 +32,8 @@ from .engine.section import NO_COMMON_CODEC
 from .media.codecs import AUDIO, VIDEO
 from .media.tracks import Places, Tracks
 from .route import why_no_candidate
-from .sections import REFUSED_BY_PEER, Applied, Description, Sections
+from .sdp import Description
+from .sections import REFUSED_BY_PEER, Applied, Sections
 from .trickle import Trickle
 
 __all__ = ["Negotiation"]

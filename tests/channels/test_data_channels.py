@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -26,8 +27,9 @@ from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.outbox import MAX_BYTES
 from gst_signalling_sync.webrtc.session import behind_session
 
-from ..helpers.waiting import Heard, wait_until
+from ..helpers.waiting import Heard, wait_until, wait_until_waiting
 
+SECONDS = 20.0
 AIORTC_MAX_MESSAGE_SIZE = 262144
 
 Ends = tuple[Session, Session]
@@ -292,15 +294,20 @@ def test_closed_channel_takes_no_message(channels: Channels) -> None:
         sender.send("too late")
 
 
-def test_close_is_told_at_both_ends_once(channels: Channels) -> None:
+def test_close_is_told_at_both_ends_once(ends: Ends, channels: Channels) -> None:
     sender, receiver = channels
     heard = [Heard(sender.closed), Heard(receiver.closed)]
+    last = [Heard(end.closed) for end in ends]
     sender.close()
     receiver.close()
     sender.close()
     for each in heard:
         each.next()
-        assert each.is_empty
+
+    ends[0].close()
+    for each in last:
+        each.next()
+    assert [each.is_empty for each in heard] == [True, True]
 
 
 def test_closed_channel_leaves_the_session_usable(channels: Channels) -> None:
@@ -336,9 +343,13 @@ def test_waiting_for_a_channel_that_never_opens(ends: Ends) -> None:
 
 def test_waiting_for_a_channel_ends_with_the_session(ends: Ends) -> None:
     ours, theirs = ends
-    threading.Timer(0.2, ours.close).start()
-    with pytest.raises(SessionClosed, match="is closed"):
-        theirs.channel("missing")
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(theirs.channel, "missing")
+        wait_until_waiting(theirs.channel)
+        ours.close()
+
+        with pytest.raises(SessionClosed, match="is closed"):
+            waiting.result(SECONDS)
 
 
 def test_no_channel_on_a_closed_session(ends: Ends) -> None:
@@ -390,14 +401,18 @@ def test_blocked_send_ends_with_the_session(ends: Ends) -> None:
     ours, theirs = ends
     sender = ours.create_channel("data")
     theirs.channel("data")
-    threading.Timer(0.3, theirs.close).start()
 
     def send_forever() -> None:
         while True:
-            sender.send(bytes(65536), timeout=20)
+            sender.send(bytes(65536), timeout=SECONDS)
 
-    with pytest.raises(ChannelClosed, match="cannot send"):
-        send_forever()
+    with ThreadPoolExecutor() as pool:
+        sending = pool.submit(send_forever)
+        wait_until_waiting(sender.send)
+        theirs.close()
+
+        with pytest.raises(ChannelClosed, match="cannot send"):
+            sending.result(SECONDS)
 
 
 def test_blocking_call_on_the_event_loop_raises(channels: Channels) -> None:

@@ -162,19 +162,19 @@ def test_age_is_known_at_both_ends(embedded_server: SignallingServer) -> None:
 
 
 def test_lifetime_of_the_w3c_lets_what_has_arrived_wait(embedded_server: SignallingServer) -> None:
-    with session_of(embedded_server, max_packet_life_time=50) as (ours, theirs, _):
+    with session_of(embedded_server, max_packet_life_time=500) as (ours, theirs, _):
         ours.send("hello")
         wait_until(lambda: count_of(theirs, "messagesReceived"), "it has arrived")
-        threading.Event().wait(0.1)
+        threading.Event().wait(0.6)
         assert theirs.recv() == "hello"
         assert (theirs.max_age, theirs.expired) == (None, 0)
 
 
 def test_message_that_recv_is_late_for_is_dropped(embedded_server: SignallingServer) -> None:
-    with session_of(embedded_server, max_age=0.05) as (ours, theirs, _):
+    with session_of(embedded_server, max_age=0.5) as (ours, theirs, _):
         ours.send("hello")
         wait_until(lambda: count_of(theirs, "messagesReceived"), "it has arrived")
-        threading.Event().wait(0.1)
+        threading.Event().wait(0.6)
         with pytest.raises(WaitTimeout):
             theirs.recv(timeout=0)
         assert theirs.expired == 1

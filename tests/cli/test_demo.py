@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from gst_signalling_sync import SignallingServer
 
+from ..helpers.waiting import wait_until
 from .command import Command, errors_without_a_reader, is_one_line, run, run_in_terminal
 
 SECONDS = 60.0
@@ -62,10 +62,7 @@ def test_processes_end_when_it_is_killed() -> None:
         children = children_of(demo.process.pid)
         assert len(children) == 3
         demo.process.kill()
-        deadline = time.monotonic() + SECONDS
-        while any(map(is_running, children)):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: not any(map(is_running, children)), "its processes end", SECONDS)
 
 
 @pytest.mark.slow

@@ -34,6 +34,7 @@ def test_measures_frames_and_hears_the_tone() -> None:
     summary = json.loads(finished.stdout)
     assert 0 < summary["frames_per_second"] < 60
     assert 0 < summary["cores_used"] <= summary["cores"] * 1.1
+    assert len(summary["consumers"]) == 2
     for consumer in summary["consumers"]:
         latency = consumer["latency_ms"]
         # The latency is at most the duration of the run: beside other tests, the machine may delay frames.

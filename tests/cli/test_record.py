@@ -45,6 +45,7 @@ def play(file: Path) -> Content:
     """Decode a robot's file, and assert its content."""
     content = Content(file)
     numbers = [number_in(frame) for frame in content.frames]
+    assert numbers
     assert all(map(has_colour_bars, content.frames))
     assert numbers == sorted(number for number in numbers if number is not None)
     assert content.frequency == pytest.approx(440, abs=3)
@@ -186,7 +187,6 @@ def test_segments_are_files_of_their_own(uri: str, robot: Producer, tmp_path: Pa
     assert len(files) >= 2
     contents = [play(file) for file in files]
     assert document["frames"] == sum(len(content.frames) for content in contents)
-    assert all(content.frames for content in contents)
 
 
 @pytest.mark.parametrize(

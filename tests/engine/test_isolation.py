@@ -13,6 +13,7 @@ from aiortc.codecs import CODECS, HEADER_EXTENSIONS
 from gst_signalling_sync import Producer, connect
 from gst_signalling_sync.server import SignallingServer
 from gst_signalling_sync.testing import connected_peers
+from gst_signalling_sync.webrtc.engine.ice import connection_of
 
 from ..helpers.media import numbered_frame
 from .pairs import SECONDS, until
@@ -59,7 +60,7 @@ async def classes_of_a_bare_pair() -> set[type]:
                 transport,
                 transport.transport,
             )
-            found |= {type(part) for part in (*parts, transport.transport.iceGatherer._connection)}
+            found |= {type(part) for part in (*parts, connection_of(transport.transport))}
         return found
     finally:
         await offerer.close()

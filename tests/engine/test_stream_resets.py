@@ -106,7 +106,7 @@ def test_connection_that_closes_while_a_reset_waits_closes_the_channel() -> None
             await asyncio.sleep(0)
             await pair.offerer.close()
             assert pair.sending.closed.is_set()
-            # Nothing is sent after its timer.
+            # The time in which its timer would raise.
             await asyncio.sleep(2 * HANDING_ON_SECONDS)
 
     asyncio.run(main())

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from gst_signalling_sync import SignallingServer
 from gst_signalling_sync.cli import main
-from gst_signalling_sync.cli.systemd import Supervisor, inherited_sockets
+from gst_signalling_sync.cli.systemd import inherited_sockets
 
 from ..helpers.raw_peer import RawPeer
 from ..helpers.waiting import wait_until
@@ -92,14 +92,15 @@ def test_systemd_is_told_when_the_server_is_ready_and_when_it_stops(systemd: Sys
 def test_systemd_is_told_the_end_of_a_server_that_is_stopped_at_once(
     systemd: Systemd, monkeypatch: pytest.MonkeyPatch, watchdog: str
 ) -> None:
-    tell = Supervisor._tell
+    send = socket.socket.sendto
 
-    def be_stopped(supervisor: Supervisor, state: str) -> None:
-        tell(supervisor, state)
-        if state.startswith("READY=1"):
+    def be_stopped(notifying: socket.socket, data: bytes, address: str) -> int:
+        sent = send(notifying, data, address)
+        if data.startswith(b"READY=1"):
             raise KeyboardInterrupt
+        return sent
 
-    monkeypatch.setattr(Supervisor, "_tell", be_stopped)
+    monkeypatch.setattr(socket.socket, "sendto", be_stopped)
     variables = {"NOTIFY_SOCKET": systemd.path, "WATCHDOG_USEC": watchdog}
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)
     try:

@@ -6,11 +6,15 @@ import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
 import pytest
 
 from benchmarks.tcp_relay import TcpRelay
 from gst_signalling_sync import Consumer, Listener, Producer, Retry, Session, SignallingServer
+from gst_signalling_sync.role_sessions import RoleSessions
+from gst_signalling_sync.webrtc.link import Link
+from gst_signalling_sync.webrtc.live_session import LiveSession
 
 from ..figures import Figures, Stopwatch
 from ..helpers.waiting import Heard, wait_until
@@ -188,7 +192,23 @@ def test_session_that_is_not_connected_yet_ends_at_both_ends(server: SignallingS
         assert_messages_flow(consumer.start_session(name="robot", timeout=SECONDS))
 
 
-def test_session_whose_peers_have_found_each_other_needs_no_server(server: SignallingServer, way: TcpRelay) -> None:
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[LiveSession]:
+    """The sessions of all roles, from the moment at which the server has begun them."""
+    sessions = SimpleQueue[LiveSession]()
+    add = RoleSessions.add
+
+    def add_and_tell(role_sessions: RoleSessions, session: LiveSession, ours: bool) -> bool:
+        sessions.put(session)
+        return add(role_sessions, session, ours)
+
+    monkeypatch.setattr(RoleSessions, "add", add_and_tell)
+    return sessions
+
+
+def test_session_whose_peers_have_found_each_other_needs_no_server(
+    server: SignallingServer, way: TcpRelay, begun: SimpleQueue[LiveSession]
+) -> None:
     handshake = threading.Event()
     with (
         EditedPeer(server.uri, handshake=handshake),
@@ -196,7 +216,8 @@ def test_session_whose_peers_have_found_each_other_needs_no_server(server: Signa
         ThreadPoolExecutor() as pool,
     ):
         starting = pool.submit(consumer.start_session, name="edited", timeout=SECONDS)
-        wait_until(lambda: has_path(consumer), "the peers have found each other")
+        link = begun.get(timeout=SECONDS).link
+        wait_until(lambda: has_path(link), "the peers have found each other")
         assert not starting.done()
 
         way.block()
@@ -208,11 +229,8 @@ def test_session_whose_peers_have_found_each_other_needs_no_server(server: Signa
         assert session.channels[0].recv(SECONDS) == "hello"
 
 
-def has_path(consumer: Consumer) -> bool:
-    return any(
-        session.link.connection is not None and session.link.connection.ice_state == "completed"
-        for session in consumer._sessions.all
-    )
+def has_path(link: Link) -> bool:
+    return link.connection is not None and link.connection.ice_state == "completed"
 
 
 def test_passive_role_that_blinks_twice_is_the_same_peer(server: SignallingServer, way: TcpRelay) -> None:

@@ -60,8 +60,10 @@ def filming(
             frame = numbered_frame(number, *size)
             if noisy:
                 frame[-corner[0] :, -corner[1] :] = pixels.integers(0, 255, corner, dtype=np.uint8)
-            camera.times.append(time.monotonic())
-            source.write(frame)
+            moment = time.monotonic()
+            camera.times.append(moment)
+            # Told, because this thread may be held up just here.
+            source.write(frame, captured=moment)
             due += 1 / fps
 
     with running_beside(film, stop):

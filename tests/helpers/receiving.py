@@ -38,8 +38,7 @@ class Received:
 
         async def start() -> MediaReceiver:
             receiver = MediaReceiver(kind, self.transport.as_transport)
-            receiver._track = RemoteStreamTrack(kind)
-            receiver._set_rtcp_ssrc(OWN_SSRC)
+            receiver.take_over(RemoteStreamTrack(kind), OWN_SSRC)
             receiver.add_tap(self.frames.append)
             await receiver.receive(parameters(*codecs, feedback=feedback))
             return receiver
@@ -53,13 +52,17 @@ class Received:
             for packet in packets:
                 rtp = packet.as_rtp(ssrc) if isinstance(packet, Packet) else packet
                 rtp.extensions = HeaderExtensions(abs_send_time=send_time)
-                await self.receiver._handle_rtp_packet(rtp, arrival_time_ms=0)
+                self.receiver.on_rtp(rtp)
 
         self.loop.run(arrive(), Deadline(SECONDS), "receiving packets")
 
     def give_feedback(self, packet: AnyRtcpPacket) -> None:
         """Have an RTCP packet arrive."""
-        self.loop.run(self.receiver._handle_rtcp_packet(packet), Deadline(SECONDS), "receiving a report")
+
+        async def arrive() -> None:
+            self.receiver.on_rtcp(packet)
+
+        self.loop.run(arrive(), Deadline(SECONDS), "receiving a report")
 
     def stop(self) -> None:
         """Stop the receiver, as aiortc does."""

@@ -132,7 +132,7 @@ def test_video_goes_on_after_a_frame_that_failed(
     kind: type,
     method: str,
 ) -> None:
-    monkeypatch.setattr(source_thread, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(source_thread, "PAUSE_SECONDS", 0.01)
     fault = faults(kind, method)
     producer = Producer(embedded_server.uri, name="robot")
     camera = producer.add_video()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import threading
 import time
@@ -96,19 +95,6 @@ class Spectator:
         self.timestamps.append(frame.timestamp)
 
 
-def lose_packets(session: Session, share: float) -> None:
-    """Drop a share of the RTP packets that arrive for a session, of this session only."""
-    transport = track_of(session.video).feed.rtp.transport
-    chance = random.Random(1)
-    handle = transport._handle_rtp_data
-
-    async def handle_most(data: bytes, arrival_time_ms: int) -> None:
-        if chance.random() >= share:
-            await handle(data, arrival_time_ms)
-
-    transport._handle_rtp_data = handle_most  # type: ignore[method-assign]
-
-
 @contextmanager
 def robot(server: SignallingServer) -> Iterator[tuple[Producer, Camera]]:
     """A producer with a camera."""
@@ -194,8 +180,10 @@ def test_others_see_no_gap_when_a_consumer_never_reads(embedded_server: Signalli
 @no_other_programs
 def test_others_see_no_gap_when_a_consumer_loses_5_percent_of_its_packets(embedded_server: SignallingServer) -> None:
     with robot_with_spectator(embedded_server) as (_, watching):
-        with connect(embedded_server.uri, name="robot") as behind_losses:
-            lose_packets(behind_losses, 0.05)
+        with (
+            SimulatedNetwork(embedded_server.uri, LinkProfile(loss=0.05)) as network,
+            connect(network.uri, name="robot") as behind_losses,
+        ):
             watching.watch(5.0)
             assert has_colour_bars(behind_losses.video.read())
             assert track_of(behind_losses.video).feed.rtp.packets_repaired > 0

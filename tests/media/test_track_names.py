@@ -12,7 +12,7 @@ from gst_signalling_sync import Consumer, Producer, Session, SessionClosed, Sign
 from gst_signalling_sync.webrtc.media.receiving.track_receiver import track_of
 from gst_signalling_sync.webrtc.media.track_choice import TrackChoice
 from gst_signalling_sync.webrtc.media.track_names import given_name
-from gst_signalling_sync.webrtc.sections import Section
+from gst_signalling_sync.webrtc.sdp import Section
 from gst_signalling_sync.webrtc.session import behind_session
 
 from ..helpers.filming import filming, humming

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -77,10 +76,7 @@ def test_path_that_takes_less_is_named(network: Network) -> None:
     with ExitStack() as stack:
         robot, operator = robot_and_operator(robot_machine, desk, desk.address, stack)
         operator.wait_for("session")
-        deadline = time.monotonic() + 30
-        while "loses UDP payloads over 900 bytes" not in robot.describe():
-            assert time.monotonic() < deadline, robot.describe()
-            time.sleep(0.1)
+        wait_until(lambda: "loses UDP payloads over 900 bytes" in robot.describe(), robot.describe, 30)
 
 
 @pytest.mark.interop

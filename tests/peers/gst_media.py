@@ -39,13 +39,13 @@ class GstMedia:
 
     def __init__(self, role: Any, options: argparse.Namespace, emit: Callable[..., None]) -> None:
         self._role = role
-        self._pipeline = role._pipeline
+        # The role's pipeline, which has the webrtcbins of all sessions; None before the first session.
+        self._pipeline: Any = None
         self._options = options
         self._emit = emit
         # The elements that each session has in the pipeline beside its webrtcbin.
         self._sources: dict[str, list[Any]] = {}
         self._sinks: dict[str, list[Any]] = {}
-        self._pipeline.get_bus().set_sync_handler(self._on_bus_message)
         self._init_webrtc, role.init_webrtc = role.init_webrtc, self._init_webrtc_with_tracks
         self._setup_session, role.setup_session = role.setup_session, self._setup_session_and_start
         self._peer_for_session, role.peer_for_session = role.peer_for_session, self._answer_with_tracks
@@ -53,6 +53,9 @@ class GstMedia:
 
     def _init_webrtc_with_tracks(self, session_id: str) -> Any:
         webrtc = self._init_webrtc(session_id)
+        if self._pipeline is None:
+            self._pipeline = webrtc.get_parent()
+            self._pipeline.get_bus().set_sync_handler(self._on_bus_message)
         webrtc.connect("pad-added", lambda _, pad: self._pad_added(session_id, pad))
         self._sources[session_id], self._sinks[session_id] = [], []
         if isinstance(self._role, GstSignallingProducer):

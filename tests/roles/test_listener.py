@@ -23,7 +23,7 @@ from gst_signalling_sync.protocol.messages import Role
 
 from ..helpers.peer_ids import id_of
 from ..helpers.processes import in_child
-from ..helpers.waiting import Heard, wait_until
+from ..helpers.waiting import Heard, wait_until, wait_until_waiting
 
 SECONDS = 10.0
 
@@ -93,9 +93,10 @@ def test_producer_that_changes_its_meta_is_neither_new_nor_gone(listener: Listen
         pass
 
     assert listener.producers[id_of(peer)].name == "renamed"
-    assert added.next()["peer"].name == "robot"
-    assert added.is_empty
-    assert removed.is_empty
+    with SignallingClient(listener.uri) as last:
+        last.set_status(["producer"], {"name": "last"})
+        assert [added.next()["peer"].name for _ in range(2)] == ["robot", "last"]
+    assert removed.next()["peer"].name == "last"
 
 
 def test_every_change_of_status_is_told(listener: Listener, peer: SignallingClient) -> None:
@@ -139,6 +140,7 @@ def test_wait_for_a_producer_that_is_there(listener: Listener, peer: SignallingC
 def test_wait_for_a_producer_that_comes(listener: Listener, peer: SignallingClient) -> None:
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(listener.wait_for_producer, "robot", SECONDS)
+        wait_until_waiting(listener.wait_for_producer)
         peer.set_status(["producer"], {"name": "other"})
         peer.set_status(["producer"], {"name": "robot"})
 
@@ -190,6 +192,7 @@ def test_close_wakes_who_waits(listener: Listener) -> None:
     begin = time.monotonic()
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(listener.wait_for_producer, "robot", SECONDS)
+        wait_until_waiting(listener.wait_for_producer)
         listener.close()
 
         with pytest.raises(ConnectionLost):
@@ -203,6 +206,8 @@ def test_death_of_the_server_wakes_who_waits_where_it_is_not_connected_again(
     with Listener(embedded_server.uri, retry=None) as listener, ThreadPoolExecutor() as pool:
         waiting = pool.submit(listener.wait_for_producer, "robot", SECONDS)
         serving = pool.submit(listener.serve_forever)
+        wait_until_waiting(listener.wait_for_producer)
+        wait_until_waiting(listener.serve_forever)
         embedded_server.close()
 
         for call in (waiting, serving):

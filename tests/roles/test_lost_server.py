@@ -21,7 +21,7 @@ from gst_signalling_sync.protocol.messages import Peer
 
 from ..helpers.hostile import Conversation, signalling_server
 from ..helpers.mortal_server import MortalServer
-from ..helpers.waiting import Heard, wait_until
+from ..helpers.waiting import Heard, wait_until, wait_until_waiting
 from .role_classes import QUICK, ROLES, RoleClass
 
 SECONDS = 10.0
@@ -110,6 +110,7 @@ def test_start_waits_while_the_role_is_suspended(server: MortalServer) -> None:
         server.go()
         wait_until(lambda: producer.state == "suspended", "it is suspended")
         starting = pool.submit(producer.start, SECONDS)
+        wait_until_waiting(producer.start)
         server.come()
         starting.result(SECONDS)
         assert server.names == ["robot"]
@@ -128,6 +129,7 @@ def test_what_needs_the_server_waits_for_it(server: MortalServer) -> None:
         server.go()
         wait_until(lambda: consumer.state == "suspended", "it is suspended")
         starting = pool.submit(consumer.start_session, name="robot", timeout=SECONDS)
+        wait_until_waiting(consumer.start_session)
         server.come()
         with Producer(server.uri, name="robot") as producer:
             assert starting.result(SECONDS).peer_id == producer.peer_id
@@ -145,7 +147,7 @@ def test_who_waits_for_a_name_still_hears_of_it_after_a_restart(server: MortalSe
     with Consumer(server.uri, retry=QUICK) as consumer, ThreadPoolExecutor() as pool:
         reconnected = Heard(consumer.reconnected)
         starting = pool.submit(consumer.start_session, name="robot", timeout=SECONDS)
-        wait_until(lambda: server.peer_ids, "it is there")
+        wait_until_waiting(consumer.start_session)
         restart(server, consumer)
         reconnected.next()
         with Producer(server.uri, name="robot") as producer:
@@ -155,6 +157,7 @@ def test_who_waits_for_a_name_still_hears_of_it_after_a_restart(server: MortalSe
 def test_a_listener_waits_for_a_producer_over_a_restart(server: MortalServer) -> None:
     with Listener(server.uri, retry=QUICK) as listener, ThreadPoolExecutor() as pool:
         waiting = pool.submit(listener.wait_for_producer, "robot", SECONDS)
+        wait_until_waiting(listener.wait_for_producer)
         restart(server, listener)
         with Producer(server.uri, name="robot") as producer:
             assert waiting.result(SECONDS).id == producer.peer_id
@@ -220,7 +223,9 @@ def test_a_listener_that_alone_lost_its_connection_tells_nothing_of_those_that_s
         with listener:
             listens.set()
             assert [added.next()["peer"].name for _ in range(2)] == ["stays", "came"]
-            assert removed.is_empty
+        # All callbacks have returned.
+        assert added.is_empty
+        assert removed.is_empty
 
 
 def test_without_retry_a_loss_ends_the_role_and_start_begins_again(server: MortalServer) -> None:

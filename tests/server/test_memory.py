@@ -37,8 +37,9 @@ def test_departures(counts: list[tuple[int, float]], over: list[float]) -> None:
     assert told == over
 
 
-def test_memory_is_given_back_without_a_word() -> None:
+def test_memory_is_given_back_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
     memory.give_back()
+    assert caplog.records == []
 
 
 def test_server_gives_memory_back_after_many_have_gone(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import gc
 import logging
@@ -270,13 +269,18 @@ def test_peer_that_is_gone_before_its_stream_is_ended_is_no_error(
     monkeypatch.setenv(EVENT_LOOP_VARIABLE, "asyncio")
     tried = threading.Event()
 
-    def write_eof(transport: asyncio.WriteTransport) -> None:
-        tried.set()
-        raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
-
-    # The error of a socket whose other end has reset the connection since the last read.
-    monkeypatch.setattr("asyncio.selector_events._SelectorSocketTransport.write_eof", write_eof)
     with SignallingServer(port=0) as server:
+        shutdown = socket.socket.shutdown
+
+        def shut_down(connection: socket.socket, how: int) -> None:
+            if connection.getsockname()[1] != server.port:
+                shutdown(connection, how)
+                return
+            tried.set()
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+
+        # The error of a socket whose other end has reset the connection since the last read.
+        monkeypatch.setattr(socket.socket, "shutdown", shut_down)
         peer = RawPeer(server.uri)
         peer.close()
         assert tried.wait(SECONDS)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from gst_signalling_sync import Consumer, Producer, Session, SignallingServer, connect
+from gst_signalling_sync import Producer, SignallingServer, connect
+from gst_signalling_sync.webrtc.live_session import LiveSession
+from gst_signalling_sync.webrtc.session import session_of
 
 from ..helpers.waiting import Heard, wait_until
 
@@ -39,16 +41,15 @@ def test_connect_to_a_producer_that_leaves_at_once_closes_all(
     embedded_server: SignallingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     robot = Producer(embedded_server.uri, name="robot")
-    start_session = Consumer._start_session
+    close_with = LiveSession.close_with
 
-    def start_and_lose(consumer: Consumer, *arguments: Any, **options: bool) -> Session:
-        session = start_session(consumer, *arguments)
-        closed = Heard(session.closed)
+    def lose_first(session: LiveSession, close_all: Callable[[float | None], None]) -> None:
+        closed = Heard(session_of(session).closed)
         robot.close()
         closed.next()
-        return session
+        close_with(session, close_all)
 
-    monkeypatch.setattr(Consumer, "_start_session", start_and_lose)
+    monkeypatch.setattr(LiveSession, "close_with", lose_first)
     with robot:
         session = connect(embedded_server.uri, name="robot")
     assert session.state == "closed"

@@ -12,6 +12,7 @@ import pytest
 from gst_signalling_sync import ChannelClosed, Consumer, DataChannel, Producer, Session, SignallingServer
 from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.channel import behind_channel
+from gst_signalling_sync.webrtc.engine.rtp_transport import transmit
 from gst_signalling_sync.webrtc.session import behind_session
 
 CANDIDATE = re.compile(r"^a=candidate:\S+ 1 udp \d+ (\d+\.\d+\.\d+\.\d+) (\d+) ", re.MULTILINE)
@@ -115,7 +116,7 @@ def test_malformed_packet_of_the_peer_is_dropped(
     assert connection is not None
     transport = connection.getTransceivers()[0].sender.transport
     with caplog.at_level(logging.WARNING, "gst_signalling_sync"):
-        sending = transport._send_rtp(packet)
+        sending = transmit(transport, packet)
         behind_session(consuming).run(sending, Deadline(5), "sending a malformed packet on")
 
         assert goes_on(consuming.channel("echo"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +12,9 @@ from gst_signalling_sync import ConnectionLost, Consumer, Producer, SignallingCl
 
 from ..helpers.hostile import Conversation, signalling_server
 from ..helpers.ports import reserved_port
-from ..helpers.waiting import Heard, wait_until
+from ..helpers.waiting import Heard, wait_until, wait_until_waiting
+
+SECONDS = 10.0
 
 
 def test_close_ends_a_start_that_waits_for_the_server() -> None:
@@ -61,17 +62,23 @@ def test_start_after_a_lost_connection_connects_again() -> None:
 
 def test_serve_forever_ends_with_the_signalling_connection_where_it_is_not_made_again() -> None:
     server = SignallingServer(port=0).start()
-    with Producer(server.uri, retry=None) as producer:
-        threading.Timer(0.2, server.close).start()
+    with Producer(server.uri, retry=None) as producer, ThreadPoolExecutor() as pool:
+        serving = pool.submit(producer.serve_forever)
+        wait_until_waiting(producer.serve_forever)
+        server.close()
+
         with pytest.raises(ConnectionLost, match="lost"):
-            producer.serve_forever()
+            serving.result(SECONDS)
 
 
 def test_serve_forever_ends_with_close(signalling_uri: str) -> None:
-    with Producer(signalling_uri) as producer:
-        threading.Timer(0.2, producer.close).start()
-        producer.serve_forever()
-    assert producer.peer_id is None
+    with Producer(signalling_uri) as producer, ThreadPoolExecutor() as pool:
+        serving = pool.submit(producer.serve_forever)
+        wait_until_waiting(producer.serve_forever)
+        producer.close()
+
+        serving.result(SECONDS)
+        assert producer.peer_id is None
 
 
 def test_requests_before_start_say_what_to_do() -> None:

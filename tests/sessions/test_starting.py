@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
 import pytest
@@ -18,9 +19,10 @@ from gst_signalling_sync import (
     SignallingServer,
     WaitTimeout,
 )
-from gst_signalling_sync.webrtc.session import behind_session
 
-from ..helpers.waiting import Heard, wait_until
+from ..helpers.waiting import Heard, wait_until, wait_until_waiting
+
+SECONDS = 10.0
 
 
 def test_session_by_peer_id(producer: Producer, consumer: Consumer) -> None:
@@ -38,14 +40,11 @@ def test_session_with_the_first_producer_there_is(producer: Producer, consumer: 
 
 
 def test_session_with_a_producer_that_is_still_to_come(signalling_uri: str, consumer: Consumer) -> None:
-    late = Producer(signalling_uri, name="late")
-    timer = threading.Timer(0.3, late.start)
-    timer.start()
-    try:
-        assert consumer.start_session(name="late").state == "connected"
-    finally:
-        timer.join()
-        late.close()
+    with ThreadPoolExecutor() as pool:
+        starting = pool.submit(consumer.start_session, name="late")
+        wait_until_waiting(consumer.start_session)
+        with Producer(signalling_uri, name="late"):
+            assert starting.result(SECONDS).state == "connected"
 
 
 def test_unknown_peer_id(consumer: Consumer) -> None:
@@ -160,14 +159,17 @@ def test_candidates_that_come_while_the_request_is_considered_are_used(embedded_
         session_id = client.start_session(producer.peer_id or "", offer)
         client.send_ice(session_id, "candidate:1 1 udp 1 192.0.2.77 9 typ host", 0)
         session = requested.next()["session"]
-        wait_until(lambda: behind_session(session).link.server._early_candidates, "the candidate is kept")
+        # Each answer comes after the messages before it: the server has the candidate, and then the producer.
+        client.list_producers()
+        with pytest.raises(PeerNotFound):
+            producer.start_session("nobody")
         release.set()
         wait_until(lambda: getattr(session.peer_connection, "sctp", None), "the offer is applied")
 
         def remote_hosts() -> list[str]:
             # Looked up each time, because bundling replaces the transport while the offer is applied.
             ice = session.peer_connection.sctp.transport.transport
-            return [candidate.host for candidate in ice._connection.remote_candidates]
+            return [candidate.ip for candidate in ice.getRemoteCandidates()]
 
         wait_until(lambda: "192.0.2.77" in remote_hosts(), "the candidate is given to ICE")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import threading
 import time
 
 import pytest
@@ -50,8 +49,6 @@ def test_frozen_server_is_noticed_within_keepalive_and_five_seconds(busy: bool) 
 
 
 def test_silent_server_that_answers_pings_is_left_alone() -> None:
-    done = threading.Event()
-
     def hold(server: Conversation) -> None:
         server.welcome()
         server.hold()
@@ -61,7 +58,6 @@ def test_silent_server_that_answers_pings_is_left_alone() -> None:
         with pytest.raises(WaitTimeout):
             client.list_producers(timeout=6)
         assert lost.is_empty
-    done.set()
 
 
 def test_message_that_takes_long_to_arrive_is_being_heard() -> None:

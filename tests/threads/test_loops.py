@@ -7,12 +7,12 @@ import math
 import os
 import threading
 import time
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
 import pytest
 
-from gst_signalling_sync.threads import loop_thread
 from gst_signalling_sync.threads.event_loops import EVENT_LOOP_VARIABLE
 from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.owner import Owner
@@ -21,7 +21,6 @@ from gst_signalling_sync.threads.waiting import Deadline
 
 from ..helpers.own_process import gss_threads
 from ..helpers.processes import in_child
-from ..helpers.waiting import wait_until
 
 SECONDS = 10.0
 
@@ -196,26 +195,32 @@ def test_coroutine_that_comes_while_the_loop_ends_is_not_waited_for(monkeypatch:
     monkeypatch.setenv(EVENT_LOOP_VARIABLE, name)
     loop = LoopThread("test")
     is_ending, may_end = threading.Event(), threading.Event()
-    cancel_all_tasks = loop_thread._cancel_all_tasks
 
-    def cancel_and_wait(loop: asyncio.AbstractEventLoop) -> None:
-        cancel_all_tasks(loop)
-        is_ending.set()
-        assert may_end.wait(SECONDS)
+    async def last_to_end() -> AsyncIterator[None]:
+        # A loop closes its generators when it has cancelled its tasks.
+        try:
+            yield
+        finally:
+            is_ending.set()
+            assert may_end.wait(SECONDS)
 
     async def hang() -> None:
         await asyncio.sleep(3600)
 
-    monkeypatch.setattr(loop_thread, "_cancel_all_tasks", cancel_and_wait)
+    generator = last_to_end()
+
+    async def begin() -> None:
+        await anext(generator)
+
+    loop.run(begin(), Deadline(SECONDS), "beginning")
     with ThreadPoolExecutor() as pool:
         closing = pool.submit(loop.close, SECONDS)
         assert is_ending.wait(SECONDS)
-        waiting = pool.submit(loop.run, hang(), Deadline(60), "hanging")
-        wait_until(lambda: loop._submitted, "it is submitted")
+        hanging = loop.submit(hang())
         may_end.set()
         closing.result(SECONDS)
         with pytest.raises(ConnectionError, match="gss-test has ended"):
-            waiting.result(SECONDS)
+            hanging.result(SECONDS)
 
 
 @pytest.mark.parametrize("name", ["asyncio", "uvloop"])

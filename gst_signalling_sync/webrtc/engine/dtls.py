@@ -20,7 +20,7 @@ from .data import Goodbye
 from .datagrams import MAX_DATAGRAM, datagrams_of, record_bytes, runs_of
 from .flights import Flights
 from .header_extensions import ExtensionsMap
-from .ice import IceConnection
+from .ice import IceConnection, connection_of
 from .rtp import RtpPacket
 from .transport_arrivals import TransportArrivals
 from .transport_departures import TransportDepartures, split_feedback
@@ -215,7 +215,7 @@ class RobustDtlsTransport(RTCDtlsTransport):
             # OpenSSL fragments the messages of the handshake by this MTU.
             self._ssl.set_ciphertext_mtu(MAX_DATAGRAM)
         elif state == State.CONNECTED:
-            self._connection = cast(IceConnection, self.transport.iceGatherer._connection)
+            self._connection = cast(IceConnection, connection_of(self.transport))
             self._connection.on_datagram = self._handle_datagram
             self._connection.on_batch_end = self._end_batch
         elif state in (State.CLOSED, State.FAILED):

@@ -26,7 +26,7 @@ from .destinations import is_loopback, may_be_peer
 from .gathering import Gathering
 from .server_report import ServerReport
 
-__all__ = ["IceConnection", "IceSettings", "SelectedPair"]
+__all__ = ["IceConnection", "IceSettings", "SelectedPair", "connection_of"]
 
 _aioice_logger = logging.getLogger("aioice.ice")
 
@@ -79,6 +79,11 @@ class IceSettings:
     """Called for each candidate of the peer that is refused because of that maximum."""
 
 
+def connection_of(transport: RTCIceTransport) -> Connection:
+    """The connection of aioice behind one of aiortc's transports."""
+    return transport.iceGatherer._connection
+
+
 class IceConnection(ConsentChecks, ConnectivityChecks):
     """An ICE connection of aioice's. Lives on the loop.
 
@@ -117,7 +122,7 @@ class IceConnection(ConsentChecks, ConnectivityChecks):
             transport: The transport.
             settings: The settings of its peer connection.
         """
-        return cls._convert(transport.iceGatherer._connection, settings)
+        return cls._convert(connection_of(transport), settings)
 
     @classmethod
     def alone(cls, settings: IceSettings) -> IceConnection:

@@ -22,7 +22,7 @@ from .capabilities import Capabilities
 from .channel import AiortcChannel
 from .data import DataTransport, Goodbye, WireChannel
 from .dtls import RobustDtlsTransport
-from .ice import IceConnection, IceSettings
+from .ice import IceConnection, IceSettings, connection_of
 from .rollback import Snapshot
 from .rtp_transport import transport_id, transport_stats
 from .section import why_unusable
@@ -144,7 +144,7 @@ class PeerConnection:
         return {
             transport_id(transport): connection
             for transport in self._dtls_transports()
-            if isinstance(connection := transport.transport.iceGatherer._connection, IceConnection)
+            if isinstance(connection := connection_of(transport.transport), IceConnection)
         }
 
     def _dtls_transports(self) -> list[RobustDtlsTransport]:
@@ -276,7 +276,7 @@ class PeerConnection:
         sections = [(each.mid, each.receiver.transport) for each in self._connection.getTransceivers()]
         if self._connection.sctp is not None:
             sections.append((self._connection.sctp.mid, self._connection.sctp.transport))
-        mids = (mid for mid, transport in sections if transport.transport.iceGatherer._connection is path)
+        mids = (mid for mid, transport in sections if connection_of(transport.transport) is path)
         return next(mids, None)
 
     @property

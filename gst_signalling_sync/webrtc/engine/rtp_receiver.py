@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aiortc import RTCRtpReceiver
+from aiortc.rtcrtpreceiver import RemoteStreamTrack
 
 from .codecs import RTCRtpReceiveParameters
 from .dtls import RobustDtlsTransport
@@ -42,6 +43,16 @@ class RtpReceiver(RTCRtpReceiver):
     def routes(self) -> dict[int, RTCRtpReceiver]:
         """The receivers of the streams by SSRC. This is aiortc's table, to which each new SSRC of a peer is added."""
         return ssrc_routes(self.transport)
+
+    def take_over(self, track: RemoteStreamTrack | None, ssrc: int) -> None:
+        """Take the place of another receiver, before `register`.
+
+        Args:
+            track: The receiver's track.
+            ssrc: The SSRC of feedback that is sent.
+        """
+        self._track = track
+        self._set_rtcp_ssrc(ssrc)
 
     def register(self, parameters: RTCRtpReceiveParameters) -> None:
         """Receive packets from now on, by `on_rtp` and `on_rtcp`."""

@@ -113,8 +113,7 @@ class Transceiver:
         old_sender, old_receiver = transceiver.sender, transceiver.receiver
         sender._ssrc, sender._rtx_ssrc = old_sender._ssrc, old_sender._rtx_ssrc
         sender._stream_id = old_sender._stream_id
-        receiver._track = old_receiver._track
-        receiver._set_rtcp_ssrc(sender._ssrc)
+        receiver.take_over(old_receiver._track, sender._ssrc)
         transceiver._RTCRtpTransceiver__sender = sender  # type: ignore[attr-defined]
         transceiver._RTCRtpTransceiver__receiver = receiver  # type: ignore[attr-defined]
 

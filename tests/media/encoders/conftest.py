@@ -25,7 +25,7 @@ def hardware(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., StandIn]
         return kind
 
     before = dict(HARDWARE)
-    monkeypatch.setattr(encoder_choice, "_given_up", set())
+    monkeypatch.setattr(encoder_choice, "given_up", set())
     yield make
     HARDWARE.clear()
     HARDWARE.update(before)

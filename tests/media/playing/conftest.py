@@ -12,4 +12,4 @@ from ...helpers.playing import SECONDS
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a player catch up after any delay, so that what it plays keeps its place on a machine that is held up."""
-    monkeypatch.setattr(playback, "_LATE_SECONDS", SECONDS)
+    monkeypatch.setattr(playback, "LATE_SECONDS", SECONDS)

@@ -181,7 +181,9 @@ def test_packet_that_cannot_be_decoded_becomes_silence(robot: Robot) -> None:
 
 def test_reader_waits_for_its_samples(robot: Robot, pool: ThreadPoolExecutor) -> None:
     waiting = pool.submit(robot.audio.read, 5 * PACKET)
+    wait_until_waiting(robot.audio.read)
     robot.send(4)
+    wait_until_waiting(robot.audio.read)
     assert not waiting.done()
     robot.send(1)
 

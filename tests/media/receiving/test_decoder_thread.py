@@ -168,8 +168,11 @@ def test_end_does_not_wait_for_what_is_queued(decoding: Decoding) -> None:
     has_begun, may_end = busy(decoding)
     decoding.put(frame(0, keyframe=True), *(frame(number) for number in range(1, 40)))
     assert has_begun.wait(SECONDS)
-    decoding.loop.call(decoding.thread.end)
-    wait_until(lambda: decoding.thread._is_ending, "it is told to end")
+
+    async def tell() -> None:
+        decoding.thread.end()
+
+    decoding.loop.run(tell(), Deadline(SECONDS), "telling it to end")
     may_end.set()
 
     assert decoding.end()
@@ -191,13 +194,13 @@ def test_waiting_for_the_end_is_bounded(decoding: Decoding, caplog: pytest.LogCa
 
 
 def test_who_waited_for_the_end_finds_no_thread(decoding: Decoding, monkeypatch: pytest.MonkeyPatch) -> None:
-    tell_ended = DecoderThread._tell_ended
+    run = threading.Thread.run
 
-    def tell_and_be_slow_to_return(thread: DecoderThread) -> None:
-        tell_ended(thread)
+    def run_and_be_slow_to_return(thread: threading.Thread) -> None:
+        run(thread)
         time.sleep(0.1)
 
-    monkeypatch.setattr(DecoderThread, "_tell_ended", tell_and_be_slow_to_return)
+    monkeypatch.setattr(threading.Thread, "run", run_and_be_slow_to_return)
     decoding.put(frame(0, keyframe=True))
     decoding.next()
 

@@ -27,6 +27,7 @@ from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame
 from gst_signalling_sync.webrtc.media.receiving.bandwidth import Bandwidth
+from gst_signalling_sync.webrtc.media.receiving.media_receiver import MediaReceiver
 
 from ...helpers.receiving import OWN_SSRC, Received
 from ...helpers.rtp_streams import RTX_PAYLOAD_TYPES, Packet, Stream
@@ -371,8 +372,8 @@ def test_unknown_payload_types_are_ignored(video: Received) -> None:
     assert video.frames == []
 
 
-def test_disabled_receiver_receives_nothing(video: Received) -> None:
-    video.receiver._enabled = False
+def test_disabled_receiver_receives_nothing(video: Received, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MediaReceiver, "is_enabled", False)
 
     video.give(*Stream("VP8").frame(keyframe=True))
 
@@ -407,8 +408,8 @@ def test_any_packets_leave_the_receiver_working(video: Received, seed: int) -> N
 
 def test_receiver_ends_with_its_transport(video: Received) -> None:
     async def disconnect() -> None:
-        video.receiver._handle_disconnect()
-        video.receiver._handle_disconnect()
+        video.receiver.on_disconnect()
+        video.receiver.on_disconnect()
 
     track = video.receiver.track
     waiting = video.loop.submit(track.recv())

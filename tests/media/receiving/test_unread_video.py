@@ -20,7 +20,7 @@ FRESH_MILLISECONDS = 1000
 
 @pytest.fixture
 def camera(embedded_server: SignallingServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[VideoSource]:
-    monkeypatch.setattr(video_receiver, "_UNREAD_SECONDS", 0.3)
+    monkeypatch.setattr(video_receiver, "UNREAD_SECONDS", 0.3)
     with Producer(embedded_server.uri, name="robot") as producer:
         yield producer.add_video()
 

@@ -167,6 +167,7 @@ def test_latest_does_not_wait_and_does_not_consume(camera: Camera) -> None:
 
 def test_reader_that_waits_gets_the_next_frame(camera: Camera, pool: ThreadPoolExecutor) -> None:
     waiting = pool.submit(camera.video.read)
+    wait_until_waiting(camera.video.read)
     camera.send()
 
     assert number_in(waiting.result(SECONDS)) == 0
@@ -174,6 +175,7 @@ def test_reader_that_waits_gets_the_next_frame(camera: Camera, pool: ThreadPoolE
 
 def test_each_frame_goes_to_one_of_several_readers(camera: Camera, pool: ThreadPoolExecutor) -> None:
     waiting = [pool.submit(camera.video.read) for _ in range(4)]
+    wait_until_waiting(camera.video.read, threads=4)
     for read in range(1, 5):
         camera.send()
         wait_until(lambda read=read: sum(each.done() for each in waiting) == read, "one of them has it")  # type: ignore[misc]

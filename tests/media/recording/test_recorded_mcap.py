@@ -169,7 +169,7 @@ def test_time_that_no_clock_shows_ends_no_recording(tmp_path: Path, at: float) -
 def test_messages_that_wait_for_the_first_frame_take_so_much_memory_and_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gst_signalling_sync.webrtc.media.recording.held_frames._MAX_BYTES", 25_600)
+    monkeypatch.setattr("gst_signalling_sync.webrtc.media.recording.held_frames.MAX_BYTES", 25_600)
     robot = Robot(wall=WALL)
     thread, recorder = recording(tmp_path / "drive.mcap", robot.tracks)
     with recorder:

@@ -222,7 +222,7 @@ def test_camera_that_comes_later_takes_its_place(tmp_path: Path, codec: str) -> 
 def test_camera_for_whose_parameters_there_is_no_room_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(matroska, "_ENTRY_BYTES", 16)
+    monkeypatch.setattr(matroska, "ENTRY_BYTES", 16)
     robots = cameras()
     with recorder_of_all(robots, tmp_path / "drive.mkv") as recorder:
         send_together(robots, 0, 4, lambda robot, _: robot is robots[1])

@@ -15,7 +15,6 @@ from gst_signalling_sync import RecordingError, SessionClosed, TrackNotFound, Wa
 from gst_signalling_sync.threads.callbacks import Callbacks
 from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
-from gst_signalling_sync.webrtc.media.recording import recording_file
 from gst_signalling_sync.webrtc.media.recording.recording_file import RecordingFile
 
 from ...helpers.encoded_media import FPS, SUFFIXES, Robot, assert_in_sync, played, recorder_of, recording
@@ -140,14 +139,15 @@ def test_a_disk_that_hangs_at_the_opening_does_not_stop_the_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opening, go_on = threading.Event(), threading.Event()
-    open_empty = recording_file._open_empty
+    at_once = os.open
 
-    def open_slowly(path: Path) -> int:
-        opening.set()
-        assert go_on.wait(10)
-        return open_empty(path)
+    def open_slowly(path: str | Path, flags: int, mode: int = 0o777) -> int:
+        if path == tmp_path / "drive.mkv":
+            opening.set()
+            assert go_on.wait(10)
+        return at_once(path, flags, mode)
 
-    monkeypatch.setattr(recording_file, "_open_empty", open_slowly)
+    monkeypatch.setattr(os, "open", open_slowly)
     thread, recorder = recording(tmp_path / "drive.mkv", Robot().tracks)
     with ThreadPoolExecutor() as pool:
         starting = pool.submit(recorder.start)
@@ -327,7 +327,7 @@ class SlowDisk:
 def test_a_disk_that_is_too_slow_costs_frames_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("gst_signalling_sync.webrtc.media.recording.recorder_thread._MAX_QUEUED", 100_000)
+    monkeypatch.setattr("gst_signalling_sync.webrtc.media.recording.recorder_thread.MAX_QUEUED", 100_000)
     disk = SlowDisk(monkeypatch)
     robot = Robot("VP8")
     thread, recorder = recording(tmp_path / "drive.mkv", robot.tracks)

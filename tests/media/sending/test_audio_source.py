@@ -183,4 +183,6 @@ def test_bad_arguments_are_refused(arguments: dict[str, Any]) -> None:
 
 
 def test_an_empty_array_is_nothing() -> None:
-    AudioSource().write(np.zeros(0, np.int16))
+    source = AudioSource()
+    source.write(np.zeros(0, np.int16))
+    assert source.queued == 0

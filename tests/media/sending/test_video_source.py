@@ -31,7 +31,7 @@ from ...helpers.watcher import Watcher
 @pytest.fixture
 def source(monkeypatch: pytest.MonkeyPatch) -> Iterator[VideoSource]:
     """A source that repeats its frame only for a new sink, however long a test is delayed."""
-    monkeypatch.setattr(encodings, "_REPEAT_SECONDS", 60.0)
+    monkeypatch.setattr(encodings, "REPEAT_SECONDS", 60.0)
     made = VideoSource()
     feed, sinks = feed_of(made), list[Sink]()
     attach = feed.attach
@@ -94,7 +94,7 @@ def test_who_joins_a_source_that_pauses_gets_its_last_frame(source: VideoSource,
 def test_a_source_that_pauses_repeats_its_last_frame(
     source: VideoSource, loop: LoopThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encodings, "_REPEAT_SECONDS", 1.0)
+    monkeypatch.setattr(encodings, "REPEAT_SECONDS", 1.0)
     watcher = Watcher(source, loop)
     source.write(numbered_frame(42))
     first, _ = watcher.next_decoded()
@@ -253,7 +253,7 @@ def test_a_loop_that_stalls_loses_no_more_than_frames(source: VideoSource, loop:
         go_on.wait(10)
 
     loop.call(stall)
-    stalled.wait(10)
+    assert stalled.wait(10)
     for number in range(1, 60):
         source.write(numbered_frame(number))
         time.sleep(0.01)

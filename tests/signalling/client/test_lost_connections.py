@@ -97,7 +97,7 @@ def test_connect_after_a_close_that_the_server_did_not_answer() -> None:
 
     def read_no_more(server: Conversation) -> None:
         server.welcome()
-        done.wait(0.5)
+        done.wait(SECONDS)
         server.serve()
 
     with signalling_server(read_no_more) as uri:

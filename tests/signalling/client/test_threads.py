@@ -55,24 +55,6 @@ def test_status_of_many_threads_is_refused_only_where_it_is_wrong(client: Signal
         list(pool.map(register, range(MANY_THREADS)))
 
 
-def test_reader_that_was_given_up_tells_nothing_of_the_next_connection(signalling_uri: str) -> None:
-    with SignallingClient(signalling_uri) as client:
-        assert client._exchange is not None
-        former = client._exchange._connection
-        client.close()
-        client.connect()
-        lost = Heard(client.connection_lost)
-        peer_id = client.peer_id
-
-        # A reader does this that was blocked for so long that close() could not wait for it.
-        former._on_text('{"type": "welcome", "peerId": "former"}')
-        former._on_lost(None)
-
-        assert client.peer_id == peer_id
-        assert client.list_producers() == []
-        assert lost.is_empty
-
-
 def test_connect_and_close_of_many_threads(signalling_uri: str) -> None:
     client = SignallingClient(signalling_uri)
 

@@ -19,11 +19,11 @@ from .media_input import MediaInput, Span
 from .passing import is_audio_passed
 from .played_track import PassedAudio, PassedVideo, PlayedAudio, PlayedTrack, PlayedVideo
 
-__all__ = ["Playback"]
+__all__ = ["LATE_SECONDS", "Playback"]
 
 logger = logging.getLogger(__name__)
 
-_LATE_SECONDS: Final = 1.0
+LATE_SECONDS: Final = 1.0
 """Delay beyond which it does not hurry to catch up."""
 
 _AHEAD_SECONDS: Final = 0.2
@@ -85,7 +85,7 @@ class Playback:
         while track is not None:
             item = track.items[0]
             late = time.monotonic() - (zero + item.due)
-            if late > _LATE_SECONDS:
+            if late > LATE_SECONDS:
                 self._report_late(late)
                 zero += late
             if not wait_until(zero + item.due):

@@ -24,11 +24,11 @@ from .received_track import ReceivedTrack
 from .track_receiver import FOREVER, TrackReceiver
 from .video_decoder import VideoDecoder
 
-__all__ = ["VideoReceiver"]
+__all__ = ["UNREAD_SECONDS", "VideoReceiver"]
 
 _AV_NAMES: Final = {"gray8": "gray"}
 
-_UNREAD_SECONDS: Final = 10.0
+UNREAD_SECONDS: Final = 10.0
 """How long a track is decoded before anybody asks for a frame, in seconds. A reader that begins at once thus gets the first
 keyframe of the stream, and the sender need not make another one."""
 
@@ -258,7 +258,7 @@ class VideoReceiver(TrackReceiver):
             return
         if self._first_time is None:
             self._first_time = frame.time
-        if frame.time - self._first_time <= _UNREAD_SECONDS:
+        if frame.time - self._first_time <= UNREAD_SECONDS:
             self._track.put(frame)
             return
         if not self._is_asleep:

@@ -13,12 +13,12 @@ from ..encoded_frame import EncodedFrame
 from .recordable_track import RecordableTrack
 from .recording_clock import Zero
 
-__all__ = ["HOLD_SECONDS", "HeldFrames"]
+__all__ = ["HOLD_SECONDS", "MAX_BYTES", "HeldFrames"]
 
 HOLD_SECONDS: Final = 3.0
 """How long a track is waited for, and after that its place on the sender's clock, in seconds."""
 
-_MAX_BYTES: Final = 24 * 1024 * 1024
+MAX_BYTES: Final = 24 * 1024 * 1024
 """Size above which nothing is waited for."""
 
 
@@ -41,7 +41,7 @@ class HeldFrames:
     @property
     def is_full(self) -> bool:
         """Whether memory is exhausted, so that nothing is waited for."""
-        return self._size > _MAX_BYTES
+        return self._size > MAX_BYTES
 
     @property
     def firsts(self) -> dict[int, EncodedFrame]:

@@ -17,7 +17,7 @@ from .ebml import UNKNOWN_SIZE, element, number, real, text, void
 from .muxer import LOST_SECONDS, OPUS_HEAD, About, Muxer, Packet, Template, TrackLabel
 from .recording_file import RecordingFile
 
-__all__ = ["MatroskaMuxer"]
+__all__ = ["ENTRY_BYTES", "MatroskaMuxer"]
 
 _NANOSECONDS_PER_TICK: Final = 1_000_000
 _TICKS_PER_SECOND: Final = 1000
@@ -36,7 +36,7 @@ _MAX_CLUSTER_BYTES: Final = 2 * 1024 * 1024
 _SEEK_HEAD_BYTES: Final = 96
 _DURATION_BYTES: Final = 11
 
-_ENTRY_BYTES: Final = 8192
+ENTRY_BYTES: Final = 8192
 """Room for the entry of each video track that may be added later; its parameters are some hundred bytes."""
 
 _MIN_VOID_BYTES: Final = 2
@@ -110,8 +110,8 @@ class MatroskaMuxer(Muxer):
         self._duration_position = self._segment_begin + self._tracks_position - _DURATION_BYTES
         tracks = self._entries()
         left_out = len(about.numbers("video")) - len(self._videos)
-        self._tracks_bytes = len(tracks) + left_out * _ENTRY_BYTES
-        room = void(left_out * _ENTRY_BYTES) if left_out else b""
+        self._tracks_bytes = len(tracks) + left_out * ENTRY_BYTES
+        room = void(left_out * ENTRY_BYTES) if left_out else b""
         file.write(header + void(_SEEK_HEAD_BYTES) + info + tracks + room)
 
     @property

@@ -26,13 +26,13 @@ from .recording_taps import RecordingTaps
 from .recording_writer import RecordingWriter
 from .segments import Segments
 
-__all__ = ["RecorderState", "RecorderThread"]
+__all__ = ["MAX_QUEUED", "RecorderState", "RecorderThread"]
 
 logger = logging.getLogger(__name__)
 
 RecorderState = Literal["new", "recording", "closing", "closed"]
 
-_MAX_QUEUED: Final = 32 * 1024 * 1024
+MAX_QUEUED: Final = 32 * 1024 * 1024
 """Bytes; a minute at 4 Mbit/s."""
 
 MIN_SEGMENT_SECONDS: Final = 1.0
@@ -79,7 +79,7 @@ class RecorderThread:
                     f" track of {kind}; record to .mkv or .mcap, or each track to a file of its own"
                 )
         self._loop = loop
-        self._queue = RecordingQueue(_MAX_QUEUED)
+        self._queue = RecordingQueue(MAX_QUEUED)
         self._taps = RecordingTaps(self._tracks, self._queue, self.doing)
         # Set by the recorder before the start.
         self._on_segment: Callable[[Path], None]

@@ -26,7 +26,7 @@ from ..receiving.video_decoder import VideoDecoder
 from .encoder_thread import EncoderStuck, EncoderThread
 from .video_encoder import VideoEncoder, default_bitrate
 
-__all__ = ["EncoderChoice", "choose_encoder", "give_up", "is_given_up", "prove", "why"]
+__all__ = ["EncoderChoice", "choose_encoder", "give_up", "given_up", "is_given_up", "prove", "why"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,18 +46,18 @@ _MAX_DIFFERENCE: Final = 24.0
 """Maximum difference between the means of the parts of a frame, of 255: real-time encoders blur details but keep their
 place."""
 
-_given_up: Final[set[str]] = set()
+given_up: Final[set[str]] = set()
 """Encoders whose driver did not return once: each further try would leave another thread behind."""
 
 
 def is_given_up(name: str) -> bool:
     """Whether the driver of an encoder failed to return once in this process, so that it is not called again."""
-    return name in _given_up
+    return name in given_up
 
 
 def give_up(name: str) -> None:
     """Record that the driver of an encoder has not returned."""
-    _given_up.add(name)
+    given_up.add(name)
 
 
 @dataclass(frozen=True)

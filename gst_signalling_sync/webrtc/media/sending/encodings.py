@@ -16,11 +16,11 @@ from .encoder_thread import EncoderThread
 from .encoding import Encoding
 from .fan_out import Sink
 
-__all__ = ["Encodings"]
+__all__ = ["REPEAT_SECONDS", "Encodings"]
 
 logger = logging.getLogger(__name__)
 
-_REPEAT_SECONDS: Final = 1.0
+REPEAT_SECONDS: Final = 1.0
 """Interval in seconds at which a source repeats its last frame if no other is written. A receiver does not notice that the last
 packets of a frame are lost until another frame comes."""
 
@@ -112,9 +112,9 @@ class Encodings:
         times = [each.keyframes.due_at() for each in self._by_form.values()]
         wanted = min((due for due in times if due is not None), default=None)
         if wanted is None:
-            return last + max(_REPEAT_SECONDS, 2 * interval)
+            return last + max(REPEAT_SECONDS, 2 * interval)
         # The next frame is likely to come first.
-        return max(wanted, last + min(2 * interval, _REPEAT_SECONDS / 4))
+        return max(wanted, last + min(2 * interval, REPEAT_SECONDS / 4))
 
     def join(self, deadline: Deadline) -> None:
         """Wait until no driver is called any more; on a caller's thread, without the lock."""

@@ -10,11 +10,11 @@ from typing import Final
 
 from ....threads.waiting import Deadline
 
-__all__ = ["SourceThread"]
+__all__ = ["PAUSE_SECONDS", "SourceThread"]
 
 logger = logging.getLogger(__name__)
 
-_PAUSE_SECONDS: Final = 1.0
+PAUSE_SECONDS: Final = 1.0
 """Pause after an unexpected exception, so that one that recurs costs little."""
 
 
@@ -76,5 +76,5 @@ class SourceThread:
             try:
                 return main()
             except Exception:
-                logger.exception("%s: internal error; it goes on in %g s", self._name, _PAUSE_SECONDS)
-                time.sleep(_PAUSE_SECONDS)
+                logger.exception("%s: internal error; it goes on in %g s", self._name, PAUSE_SECONDS)
+                time.sleep(PAUSE_SECONDS)
