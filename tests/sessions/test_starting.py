@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
 import pytest
 
 from gst_signalling_sync import (
+    ConnectionLost,
     Consumer,
     PeerNotFound,
     PeerWaitTimeout,
@@ -20,7 +22,10 @@ from gst_signalling_sync import (
 )
 from gst_signalling_sync.webrtc.session import behind_session
 
+from ..helpers.hostile import Conversation, signalling_server
 from ..helpers.waiting import Heard, wait_until
+
+SECONDS = 10.0
 
 
 def test_session_by_peer_id(producer: Producer, consumer: Consumer) -> None:
@@ -56,6 +61,38 @@ def test_unknown_peer_id(consumer: Consumer) -> None:
 def test_unknown_name_names_those_that_there_are(producer: Producer, consumer: Consumer) -> None:
     with pytest.raises(PeerWaitTimeout, match=r"'other'.*within 1 s.*'robot'"):
         consumer.start_session(name="other", timeout=1)
+
+
+def test_registration_as_a_listener_that_was_answered_too_late_is_made_again() -> None:
+    given_up = threading.Event()
+    wanted: SimpleQueue[str] = SimpleQueue()
+    robot = {"id": "11111111-0000-4000-8000-000000000001", "meta": {"name": "robot"}}
+
+    def script(server: Conversation) -> None:
+        server.welcome()
+        server.expect("list")
+        server.send("list", producers=[])
+        # A consumer that finds no producer registers as a listener, and asks for a list to see that it was accepted.
+        server.expect("setPeerStatus")
+        server.expect("list")
+        given_up.wait(SECONDS)
+        server.send("list", producers=[robot])
+        while (message := server.receive())["type"] != "startSession":
+            if message["type"] == "list":
+                server.send("list", producers=[robot])
+        wanted.put(message["peerId"])
+
+    with signalling_server(script) as uri, Consumer(uri, timeout=SECONDS) as consumer, ThreadPoolExecutor() as pool:
+        with pytest.raises(WaitTimeout, match="did not answer"):
+            consumer.start_session(name="robot", timeout=0.3)
+        given_up.set()
+        starting = pool.submit(consumer.start_session, name="robot")
+
+        assert wanted.get(timeout=SECONDS) == robot["id"]
+
+        consumer.close(0.0)
+        with pytest.raises(ConnectionLost):
+            starting.result(SECONDS)
 
 
 def test_peer_that_is_no_producer(consumer: Consumer, signalling_uri: str) -> None:
