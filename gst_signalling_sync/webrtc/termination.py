@@ -63,13 +63,19 @@ class Termination:
         self._path = path
         self._drain = Drain()
         self._task: asyncio.Task[None] | None = None
-        # Whether the session goes on with another link.
+        # Whether the session goes on with another link, or was given up instead.
         self._is_left = False
+        self._is_given_up = False
 
     @property
     def has_begun(self) -> bool:
         """Whether the end has begun."""
         return self._task is not None
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the session, whose connection broke, is given up instead of resumed. Callable from any thread."""
+        return self._is_given_up
 
     async def run(
         self,
@@ -91,6 +97,7 @@ class Termination:
             self._task = asyncio.ensure_future(self._end_link(error, told_peer, tell_peer, drain_seconds))
         elif self._link.session.state is SessionState.RESUMING and not self._is_left:
             # The connection broke before. Now the session is given up instead of resumed.
+            self._is_given_up = True
             self._task = asyncio.ensure_future(self._end_session(self._task, as_session_closed(error)))
         elif not drain_seconds:
             self._drain.abandon()
