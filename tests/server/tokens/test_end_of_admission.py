@@ -43,6 +43,18 @@ def test_peer_whose_token_expires_is_told_with_its_sessions() -> None:
         robot.close()
 
 
+def test_what_a_peer_sends_after_the_end_of_its_admission_is_dropped_without_a_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with SignallingServer(port=0, tokens={"short": Grant(expires=time.time() + 1.5)}) as server:
+        peer = peer_with(server, "short")
+        wait_until(lambda: not server.peers, "the token has expired")
+        peer.send("list")
+        assert peer.close_code() == 3000
+        peer.vanish()
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 def test_session_of_an_expired_token_ends_at_both_ends_of_this_library() -> None:
     grants = {"short": Grant(expires=time.time() + 3), "long": Grant()}
     with (
