@@ -74,6 +74,7 @@ class Producer(SessionRole):
     Raises:
         ValueError: An address does not have its form, the name is not a string, `meta` is not an object that can hold the name,
             or `max_sessions` is not positive.
+        TypeError: `retry`, `limits` or another argument is of another type.
     """
 
     _offers = True

@@ -46,6 +46,10 @@ class RoleObject:
         timeout: Seconds that a blocking call may take by default; None: 10.
         retry: How a lost signalling connection is made again; None: it is not.
         limits: What other peers may use of the role; None: the defaults.
+
+    Raises:
+        ValueError: An address does not have its form, or the timeout is negative.
+        TypeError: An argument is of another type.
     """
 
     def __init__(
@@ -60,6 +64,10 @@ class RoleObject:
         retry: Retry | None = DEFAULT_RETRY,
         limits: SessionLimits | None = None,
     ) -> None:
+        if not isinstance(retry, Retry | None):
+            raise TypeError(f"retry must be a Retry or None, not {retry!r:.100}")
+        if not isinstance(limits, SessionLimits | None):
+            raise TypeError(f"limits must be SessionLimits, not {limits!r:.100}")
         self._endpoint = resolve_endpoint(uri, host, port)
         self._limits = DEFAULT_SESSION_LIMITS if limits is None else limits
         self.uri = self._endpoint.uri

@@ -84,7 +84,8 @@ class SignallingServer:
             `key` is given without `cert`, `tokens` is malformed, an entry of a list is not of its form, or one of `sockets`
             does not listen.
         OSError: `cert`, `key` or `tokens` cannot be read.
-        TypeError: A single string is given instead of a list, or `authorize` cannot be called.
+        TypeError: A single string is given instead of a list, `authorize` cannot be called, or another argument is of another
+            type.
     """
 
     def __init__(
