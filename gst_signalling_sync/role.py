@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 from functools import partial
 from types import TracebackType
@@ -163,8 +164,11 @@ class RoleObject:
         try:
             self._life.start(self._deadline(timeout), self._callbacks.is_current)
         except ConnectError as error:
-            # The hint is not for programs that give `retry`, nor for a server that has answered, even by a refusal.
-            if self._retry is DEFAULT_RETRY and error.status is None and not self._life.has_met_server:
+            # The hint is not for programs that give `retry`, nor for a server that has answered, even by a refusal, nor for one
+            # that was not asked, because this process has no descriptors left.
+            is_full = isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.EMFILE, errno.ENFILE)
+            has_answered = error.status is not None or self._life.has_met_server
+            if self._retry is DEFAULT_RETRY and not has_answered and not is_full:
                 error.args = (
                     f"{error} With retry=Retry(wait_for_server=True) start() waits for a server, within its timeout.",
                 )

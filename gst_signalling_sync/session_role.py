@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from .endpoint import Endpoint
-from .errors import ConnectionLost, SessionClosed, SignallingError, WaitTimeout
+from .errors import ConnectError, ConnectionLost, SessionClosed, SignallingError, WaitTimeout
 from .ice_options import IceOptions, resolve_ice
 from .ice_servers import GivenServers
 from .lifecycle import Attempt, RoleState, StateChange
@@ -125,7 +125,13 @@ class SessionRole(SendingRole):
 
     def _open(self) -> None:
         if self._loop is None:
-            self._loop = acquire_shared_loop(ConnectionLost, WaitTimeout)
+            try:
+                self._loop = acquire_shared_loop(ConnectionLost, WaitTimeout)
+            except OSError as error:
+                raise ConnectError(
+                    f"starting the {self._kind} of {self.uri}: no event loop can be made: {error.strerror or error}: close"
+                    " files, or allow more (ulimit -n)."
+                ) from error
             self._sessions.reopen()
             self._requests.open(self._loop)
 

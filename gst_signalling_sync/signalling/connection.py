@@ -12,7 +12,7 @@ import websocket
 from websocket import ABNF
 
 from ..endpoint import Endpoint
-from ..errors import ConnectionLost
+from ..errors import ConnectError, ConnectionLost
 from ..protocol.keepalive import ANSWER_SECONDS, Keepalive, Verdict
 from ..threads import clock
 from ..threads.interruption import Interrupted, Interruption
@@ -92,7 +92,13 @@ class Connection:
             ConnectTimeout: The server, or a proxy on the way, did not answer in time.
             ConnectionLost: `interrupt` was called meanwhile.
         """
-        interruption = self._interruption = Interruption()
+        try:
+            interruption = self._interruption = Interruption()
+        except OSError as error:
+            raise ConnectError(
+                f"connecting to the signalling server {self.uri}: {error.strerror or error}: close files, or allow more"
+                " (ulimit -n)."
+            ) from error
         try:
             if self._closing:
                 raise Interrupted
