@@ -11,6 +11,7 @@ import pytest
 from gst_signalling_sync import (
     ConnectionLost,
     Consumer,
+    IceOptions,
     PeerNotFound,
     PeerWaitTimeout,
     Producer,
@@ -93,6 +94,27 @@ def test_registration_as_a_listener_that_was_answered_too_late_is_made_again() -
         consumer.close(0.0)
         with pytest.raises(ConnectionLost):
             starting.result(SECONDS)
+
+
+def test_callable_for_ice_servers_that_hangs_has_one_thread_and_delays_no_close(
+    producer: Producer, signalling_uri: str
+) -> None:
+    go_on = threading.Event()
+    asked: list[None] = []
+
+    def servers() -> list[str]:
+        asked.append(None)
+        go_on.wait(SECONDS)
+        return []
+
+    with Consumer(signalling_uri, ice=IceOptions(servers)) as consumer:
+        for _ in range(3):
+            with pytest.raises(WaitTimeout):
+                consumer.start_session(name="robot", timeout=0.3)
+        assert len(asked) == 1
+
+        go_on.set()
+        assert consumer.start_session(name="robot").state == "connected"
 
 
 def test_peer_that_is_no_producer(consumer: Consumer, signalling_uri: str) -> None:
