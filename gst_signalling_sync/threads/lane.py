@@ -10,6 +10,7 @@ from queue import SimpleQueue
 from typing import Final
 
 from .interruptible import Condition
+from .owner import Owner
 from .waiting import MAX_WAIT_SECONDS, Deadline
 
 __all__ = ["Lane", "current_lane"]
@@ -38,6 +39,7 @@ class Lane:
         """Calls to make right after the running callback; used by the thread alone."""
         self.is_closing = 0
         """Number of `Callbacks.close` calls that run on the thread."""
+        self._owner = Owner(name)
         # One queue per `open`: a call that is put after its end is never made.
         self._queue: SimpleQueue[_Call | None] | None = None
         self._queues: deque[SimpleQueue[_Call | None]] = deque()
@@ -133,6 +135,9 @@ class Lane:
         following: SimpleQueue[_Call | None] | None = queue
         while following is not None:
             self._call_all(following)
+            if not self._owner.is_here:
+                # A callback forked and returned in the child too, where nobody else runs: the process ends with this thread.
+                return
             following = self._following()
 
     def _following(self) -> SimpleQueue[_Call | None] | None:
@@ -146,7 +151,7 @@ class Lane:
             return None
 
     def _call_all(self, queue: SimpleQueue[_Call | None]) -> None:
-        while (call := queue.get()) is not None:
+        while self._owner.is_here and (call := queue.get()) is not None:
             self._call(call)
             # The delivered objects must not be kept alive by this stack frame while the queue is empty.
             del call
