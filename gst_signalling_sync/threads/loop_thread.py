@@ -129,7 +129,8 @@ class LoopThread:
             raise self._ended(f"{doing}: closed while waiting") from None
         except TimeoutError:
             if future.done() and not future.cancelled():
-                raise
+                # The coroutine's own exception, or it was done just after the wait.
+                return future.result()
             raise self._late(f"{doing}: no result within {deadline}") from None
         finally:
             future.cancel()

@@ -162,6 +162,7 @@ class SessionConnection:
         self._path_alarm: asyncio.TimerHandle | None = None
         self._asking: asyncio.Future[Callable[[], tuple[IceServer, ...]]] | None = None
         self._descriptions = None if limits.descriptions is None else TokenBucket(limits.descriptions)
+        self._has_description = False
         self._waiting_descriptions = 0
 
     @property
@@ -191,11 +192,13 @@ class SessionConnection:
         return await self.negotiation.make_offer(lambda places: tracks.prepare_offer(places, {}, asks_for_everything))
 
     async def receive(self, kind: SdpType, sdp: str) -> None:
-        """Handle the other end's description, at a limited rate in a session that runs."""
-        if self._descriptions is not None and self._link.session.state.is_open:
-            if self._descriptions.wait(1, clock.now()):
+        """Handle the other end's description; those after the first one at a limited rate."""
+        is_further, self._has_description = self._has_description, True
+        if self._descriptions is not None and is_further:
+            is_too_much = self._waiting_descriptions >= _WAITING_DESCRIPTIONS
+            if is_too_much or self._descriptions.wait(1, clock.now()):
                 self._met.note("descriptions")
-            if self._waiting_descriptions >= _WAITING_DESCRIPTIONS:
+            if is_too_much:
                 self._link.warn("dropped a description", "the peer describes its end faster than it is taken")
                 return
             self._waiting_descriptions += 1
