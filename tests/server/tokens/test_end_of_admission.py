@@ -111,6 +111,18 @@ def test_entry_that_changed_ends_its_peers_where_it_lets_them_do_something_else(
         peer_with(server, token).close()
 
 
+def test_file_that_cannot_be_read_for_an_unforeseen_reason_is_not_the_last_that_is_read(
+    server: SignallingServer, tokens: TokensFile, caplog: pytest.LogCaptureFixture
+) -> None:
+    # tomllib raises a RecursionError.
+    tokens.path.write_text(f"deep = {'[' * 5000}{']' * 5000}")
+    reload(server, lambda: "the tokens stay as they were" in caplog.text, "the error")
+
+    token = tokens.add("later")
+
+    reload(server, lambda: comes_in(server, token), "the tokens")
+
+
 def test_peer_that_may_come_back_is_gone_when_its_token_is_revoked(
     server: SignallingServer, tokens: TokensFile
 ) -> None:
