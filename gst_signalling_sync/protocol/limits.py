@@ -157,7 +157,11 @@ def check_limits(limits: Any) -> None:
         if isinstance(field.default, Rate):
             if not isinstance(value, Rate):
                 raise TypeError(f"{field.name} must be a Rate, not {value!r:.100}: write Rate(per_second, burst=...)")
-        elif not isinstance(value, Real) or isinstance(value, bool):
+        elif not _is_number(value):
             raise TypeError(f"{field.name} must be a number, not {value!r:.100}")
         elif not value > 0:
             raise ValueError(f"{field.name} must be positive, not {value!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

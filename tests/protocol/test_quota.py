@@ -124,7 +124,8 @@ def test_limit_that_is_not_positive_is_refused(options: dict[str, int]) -> None:
 @pytest.mark.parametrize("limits", [ServerLimits, SessionLimits])
 def test_limit_that_is_no_number_is_refused(limits: Callable[..., object]) -> None:
     for name in (field.name for field in dataclasses.fields(limits)):  # type: ignore[arg-type]
-        for value in ("100", b"1", True, []):
+        values: tuple[object, ...] = ("100", b"1", True, [])
+        for value in values:
             with pytest.raises(TypeError, match=f"{name} must be a (number|Rate), not "):
                 limits(**{name: value})
 
