@@ -240,6 +240,7 @@ class SessionRequests:
                 logger.exception("%s: internal error at the beginning of session %s", self._named, session_id)
                 self._admission.ended(session_id)
                 self._role.refuse(session_id, "internal error")
+                self._role.give_up(session_id)
         if due.wait is not None and now + due.wait < self._wakes_at:
             self._wakes_at = now + due.wait
             self._loop.call(self._wake_after, due.wait)

@@ -17,6 +17,7 @@ from gst_signalling_sync import (
     Producer,
     ServerError,
     Session,
+    SessionClosed,
     SignallingClient,
     SignallingServer,
     WaitTimeout,
@@ -229,6 +230,21 @@ def test_candidates_that_come_while_the_request_is_considered_are_used(embedded_
             return [candidate.host for candidate in ice._connection.remote_candidates]
 
         wait_until(lambda: "192.0.2.77" in remote_hosts(), "the candidate is given to ICE")
+
+
+def test_session_that_cannot_begin_for_an_unforeseen_reason_takes_no_place(
+    signalling_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(producer: Producer, session: object, offer: str | None, seconds: float | None) -> None:
+        raise KeyError("a defect")
+
+    with Producer(signalling_uri, name="robot", max_sessions=1) as producer, Consumer(signalling_uri) as consumer:
+        with monkeypatch.context() as patch:
+            patch.setattr(Producer, "_begin", fail)
+            with pytest.raises(SessionClosed):
+                consumer.start_session(producer.peer_id)
+
+        assert consumer.start_session(producer.peer_id).state == "connected"
 
 
 def test_producer_waits_for_a_session(producer: Producer, consumer: Consumer) -> None:
