@@ -171,9 +171,10 @@ class Connection:
                 self._stream.send(b"".join(frames), Deadline(_FOREVER))
             if self._closing and self._closing_frame.acquire(blocking=False):
                 self._stream.send(close_frame(websocket.STATUS_NORMAL), Deadline(_FOREVER))
-        except OSError as error:
+        except Exception as error:
+            level = logging.DEBUG if isinstance(error, OSError) else logging.ERROR
+            logger.log(level, "%s: sending failed: %s", self.uri, error, exc_info=level == logging.ERROR)
             # The shutdown ends the reader's wait, and the reader reports the loss.
-            logger.debug("%s: sending failed: %s", self.uri, error)
             self._stream.tcp.shut_down()
 
     # What follows runs on the reader.
@@ -209,6 +210,10 @@ class Connection:
             if violation.code == websocket.STATUS_MESSAGE_TOO_BIG:
                 return _Ended(str(violation))
             return _Ended(f"the server violated the WebSocket protocol: {violation}")
+        except Exception:
+            # The loss must be told, or the client would seem to be connected forever.
+            logger.exception("%s: internal error while receiving", self.uri)
+            return _Ended("internal error")
 
     def _receive(self, size: int, stream: Stream, keepalive: Keepalive) -> bytes:
         """The next bytes from the server, at least one. Meanwhile it judges whether the server is alive, even within a frame.
