@@ -262,18 +262,25 @@ class RoleThread:
             self._thread = thread
 
     def _tell(self) -> None:
-        for change in self._life.drain_changes():
-            self._work.on_change(change)
-        self._changed.notify_all()
+        try:
+            for change in self._life.drain_changes():
+                self._work.on_change(change)
+        finally:
+            # Even after an internal error: the role's own thread may have to connect again.
+            self._changed.notify_all()
 
     # What follows runs on the role's own thread.
 
     def _main(self) -> None:
         while (step := self._next_step()) is not None:
-            if isinstance(step, Attempt):
-                self._carry_out(step)
-            else:
-                self._end(step)
+            try:
+                if isinstance(step, Attempt):
+                    self._carry_out(step)
+                else:
+                    self._end(step)
+            except Exception:
+                # Without this thread, the role would never be connected again, nor closed.
+                logger.exception("%s: internal error in telling of a change", self._named)
 
     def _next_step(self) -> Attempt | Deadline | None:
         """Wait for the next step: an attempt, or the end, given by its deadline; None: there is none, and the thread ends."""

@@ -191,7 +191,10 @@ class Connection:
         self._writer.join(_CLOSING_SECONDS)
         self._stream.tcp.close()
         self._warnings.report()
-        self._on_lost(None if self._closing else ended.error(f"connection to {self.uri} lost: {ended}"))
+        try:
+            self._on_lost(None if self._closing else ended.error(f"connection to {self.uri} lost: {ended}"))
+        except Exception:
+            logger.exception("%s: internal error in telling of its loss", self.uri)
 
     def _read_until_end(self, stream: Stream) -> _Ended:
         keepalive = Keepalive(clock.now(), self._keepalive_seconds)
