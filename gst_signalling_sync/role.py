@@ -9,12 +9,13 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from .endpoint import Endpoint, resolve_endpoint
-from .errors import ConnectError, ConnectionLost, WaitTimeout
+from .errors import ConnectError, ConnectionLost
 from .lifecycle import Attempt, Life, RoleState, StateChange
 from .limit_counts import LimitCounts
 from .protocol.backoff import DEFAULT_RETRY, Retry
 from .protocol.messages import Event, Peer, Role
 from .protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
+from .role_closing import RoleClosing
 from .role_connection import RoleConnection
 from .role_thread import RoleThread
 from .signalling import DEFAULT_TIMEOUT
@@ -86,6 +87,9 @@ class RoleObject:
             f"{self._kind}-life",
             Life(retry, random.random, _ATTEMPT_SECONDS),
             _RoleWork(self),
+        )
+        self._closing = RoleClosing(
+            f"the {self._kind} of {self.uri}", self._life, self._callbacks, self._ending_seconds
         )
         self._connection = RoleConnection(
             self._endpoint,
@@ -189,15 +193,7 @@ class RoleObject:
             RuntimeError: The object was inherited by `fork`, or this would block the event loop.
         """
         self._check_may_block("closing")
-        deadline = self._deadline(timeout)
-        in_callback = self._callbacks.is_current
-        if not self._life.close(deadline, in_callback, self._ending_seconds):
-            raise WaitTimeout(
-                f"closing the {self._kind} of {self.uri}: not finished within {deadline}, nor {self._ending_seconds:g} s later;"
-                " it continues. Something blocks the event loop, or the network is too slow for the queued messages."
-            )
-        if not in_callback:
-            self._callbacks.join(max(_GRACE_SECONDS / 2, deadline.remaining()))
+        self._closing.run(self._deadline(timeout), _GRACE_SECONDS / 2)
 
     def serve_forever(self) -> None:
         """Block until the object is closed or interrupted, while callbacks do the work. A lost connection is made again.
@@ -294,7 +290,7 @@ class RoleObject:
         if change.state is RoleState.CONNECTING:
             self._callbacks.open()
         elif change.state is RoleState.REGISTERED:
-            CLOSED_FIRST.add(self)
+            CLOSED_FIRST.add(self._closing)
         self._emit(self.state_changed, state=change.state, error=change.error)
         if change.lost and change.error is not None:
             self._on_lost(change.error)
@@ -302,7 +298,7 @@ class RoleObject:
         if change.again:
             self._emit(self.reconnected, peer_id=self._client().peer_id)
         if change.state is RoleState.CLOSED and self._life.is_over:
-            CLOSED_FIRST.discard(self)
+            CLOSED_FIRST.discard(self._closing)
             self._callbacks.end()
 
     def _on_lost(self, error: Exception) -> None:

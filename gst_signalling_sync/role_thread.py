@@ -151,6 +151,16 @@ class RoleThread:
         with self._changed:
             return wait_for(self._changed, lambda: self._life.state is RoleState.CLOSED, deadline)
 
+    def begin_close(self, deadline: Deadline) -> None:
+        """Have the role end; returns at once. The caller is no callback of the role.
+
+        Args:
+            deadline: For the delivery of what was sent.
+        """
+        with self._changed:
+            self._feed_close(deadline, in_callback=False)
+        self._work.interrupt()
+
     def close(self, deadline: Deadline, in_callback: bool, grace: float) -> bool:
         """Have the role end, and wait until it has.
 

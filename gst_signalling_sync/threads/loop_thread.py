@@ -135,14 +135,22 @@ class LoopThread:
         finally:
             future.cancel()
 
+    def begin_close(self, seconds: float) -> None:
+        """Cancel all tasks of the loop, and have it stop; returns at once.
+
+        Args:
+            seconds: Not used.
+        """
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
     def close(self, seconds: float = _EXIT_SECONDS) -> None:
         """Cancel all tasks of the loop, stop it and wait for its thread; idempotent.
 
         Args:
             seconds: How long to wait for the thread.
         """
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._loop.stop)
+        self.begin_close(seconds)
         if not self.is_current:
             self._thread.join(seconds)
             if self._thread.is_alive():
