@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import random
+from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
@@ -265,12 +266,17 @@ class RoleObject:
         self._connection.connect(attempt, self._roles, self.meta, partial(self._life.lost, attempt))
 
     def _end(self, deadline: Deadline, is_wanted: bool) -> None:
-        if is_wanted:
-            self._release(deadline)
-        self._end_sessions(deadline)
+        # Each step is done whatever becomes of the others, since nothing does it later.
+        with ExitStack() as steps:
+            steps.callback(self._shut, deadline)
+            steps.callback(self._disconnect, deadline)
+            steps.callback(self._end_sessions, deadline)
+            if is_wanted:
+                self._release(deadline)
+
+    def _disconnect(self, deadline: Deadline) -> None:
         self._connection.drop(Deadline(max(1.0, deadline.remaining())))
         self._connection.forget_key()
-        self._shut(deadline)
 
     def _open(self) -> None:
         """Acquire the resources that the role needs until it is closed; idempotent."""

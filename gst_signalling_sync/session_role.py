@@ -156,7 +156,10 @@ class SessionRole(SendingRole):
 
         async def end_all() -> None:
             seconds = deadline.remaining()
-            await asyncio.gather(*(session.link.termination.run(drain_seconds=seconds) for session in sessions))
+            ends = (session.link.termination.run(drain_seconds=seconds) for session in sessions)
+            for error in await asyncio.gather(*ends, return_exceptions=True):
+                if isinstance(error, Exception):
+                    logger.error("the %s: internal error while a session was ended", self._kind, exc_info=error)
 
         ending = Deadline(deadline.remaining() + ENDING_SECONDS)
         try:
