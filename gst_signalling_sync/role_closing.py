@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from .errors import WaitTimeout
 from .role_thread import RoleThread
 from .threads.callbacks import Callbacks
 from .threads.waiting import Deadline
 
 __all__ = ["RoleClosing"]
+
+_CALLBACK_SECONDS: Final = 0.2
+"""Seconds that callbacks may take at the interpreter's exit once everything else is closed."""
 
 
 class RoleClosing:
@@ -55,5 +60,5 @@ class RoleClosing:
         self._life.begin_close(Deadline(seconds))
 
     def close(self, seconds: float) -> None:
-        """Close the role, without waiting for a callback any longer than that."""
-        self.run(Deadline(seconds), 0.0)
+        """Close the role, and wait for its callbacks little longer than that."""
+        self.run(Deadline(seconds), _CALLBACK_SECONDS)
