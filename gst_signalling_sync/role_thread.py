@@ -112,14 +112,18 @@ class RoleThread:
             SignallingError: The attempt failed with this error.
         """
         with self._changed:
+            if self._life.is_to_end:
+                # Ctrl-C may have interrupted the `close` before it told the role's own thread.
+                self._ensure_thread()
+                self._changed.notify_all()
             # A `start` during another thread's `close` takes effect after it.
             wait_for(self._changed, lambda: not self._is_closing_for(in_callback), deadline)
             registrations = self._life.registrations
             if self._life.state is RoleState.REGISTERED:
                 return
             begins = self._life.state in (RoleState.NEW, RoleState.CLOSED)
-            self._feed_start(deadline, in_callback)
             try:
+                self._feed_start(deadline, in_callback)
                 self._wait_registered(registrations, deadline, "starting")
             except BaseException:
                 if begins and self._life.registrations == registrations:
@@ -252,6 +256,8 @@ class RoleThread:
             self._ending = Deadline(0.0)
             self._life.give_up_start()
             self._tell()
+            if self._life.is_to_end:
+                self._ensure_thread()
             self._work.interrupt()
         wait_for(self._changed, lambda: self._life.state is not RoleState.CLOSING, Deadline(_JOIN_SECONDS))
 
@@ -268,7 +274,8 @@ class RoleThread:
         if self._thread is None:
             thread = threading.Thread(target=self._main, name=self._name, daemon=True)
             thread.start()
-            # The new thread waits for the lock that is held here, so it sees this assignment.
+            # The new thread waits for the lock that is held here, so it sees this assignment. If Ctrl-C comes before it, the
+            # thread ends, and another one is started later.
             self._thread = thread
 
     def _tell(self) -> None:
@@ -295,6 +302,8 @@ class RoleThread:
     def _next_step(self) -> Attempt | Deadline | None:
         """Wait for the next step: an attempt, or the end, given by its deadline; None: there is none, and the thread ends."""
         with self._changed:
+            if self._thread is not threading.current_thread():
+                return None
             while True:
                 now = clock.now()
                 if self._life.is_to_end:
