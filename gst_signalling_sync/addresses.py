@@ -36,7 +36,12 @@ def address_uri(host: str, port: int) -> str:
 
     Raises:
         ValueError: The port is out of range, or the host is neither a name nor an address.
+        TypeError: One of them is of another type.
     """
+    if not isinstance(host, str):
+        raise TypeError(f"host must be a string, not {host!r:.100}")
+    if not isinstance(port, int):
+        raise TypeError(f"port must be an integer, not {port!r:.100}")
     if not 0 < port < 2**16:
         raise ValueError(f"port must be from 1 to 65535, not {port!r}")
     bare = host.removeprefix("[").removesuffix("]")

@@ -9,6 +9,7 @@ from typing import Final
 
 from .errors import ChannelClosed, ConnectionLost, MessageTooLarge, SessionClosed, WaitTimeout
 from .signals import Signal
+from .threads.owner import Owner
 from .threads.waiting import Deadline
 from .webrtc.channel_options import ChannelOptions
 from .webrtc.live_channel import LiveChannel
@@ -43,6 +44,7 @@ class Broadcast:
         self._sessions = sessions
         self._owns = owns
         self._timeout = timeout
+        self._process = Owner(f"broadcast channel {options.label!r}")
         # Guards `_heard`, to which the loop adds.
         self._lock = threading.Lock()
         self._heard: weakref.WeakSet[LiveChannel] = weakref.WeakSet()
@@ -73,6 +75,7 @@ class Broadcast:
 
     def send(self, data: str | bytes | bytearray | memoryview, timeout: float | None, session: Session | None) -> None:
         """Send a message; see `BroadcastChannel.send`."""
+        self._process.check()
         message, size = as_message(data)
         deadline = Deadline(self._timeout if timeout is None else timeout)
         if session is not None:

@@ -60,6 +60,7 @@ class Consumer(StartingRole):
 
     Raises:
         ValueError: An address does not have its form.
+        TypeError: `retry`, `limits` or another argument is of another type.
     """
 
     def __init__(
@@ -244,6 +245,7 @@ def connect(
         SessionClosed: The producer rejected or ended the session, or left.
         WaitTimeout: The session did not connect in time.
         ValueError: An address does not have its form, or both id and name are given.
+        TypeError: `retry`, `limits` or another argument is of another type.
     """
     if name is None and peer_id is None:
         peer_id = resolve_endpoint(uri, host, port).peer_id

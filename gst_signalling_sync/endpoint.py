@@ -230,14 +230,14 @@ def resolve_endpoint(uri: str | Endpoint | None = None, host: str | None = None,
 
     Raises:
         ValueError: The URI is malformed, or `uri` is given together with `host` or `port`.
-        TypeError: `uri` is neither an endpoint nor a string.
+        TypeError: `uri` is neither an endpoint nor a string, or host or port is of another type.
     """
     if host is None and port is None:
         return uri if isinstance(uri, Endpoint) else Endpoint(uri)
     if uri is not None:
         shown = repr(uri) if isinstance(uri, Endpoint) else repr(shown_uri(uri))
         raise ValueError(f"give either uri={shown} or host={host!r} and port={port!r}, not both")
-    return Endpoint(address_uri(host or "127.0.0.1", DEFAULT_PORT if port is None else port))
+    return Endpoint(address_uri("127.0.0.1" if host in (None, "") else host, DEFAULT_PORT if port is None else port))
 
 
 def _string_or_none(name: str, value: Any) -> str | None:

@@ -51,6 +51,7 @@ class Listener(RoleObject):
 
     Raises:
         ValueError: The address is not that of a signalling server.
+        TypeError: `retry`, `limits` or another argument is of another type.
     """
 
     def __init__(

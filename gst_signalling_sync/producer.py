@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -74,6 +75,7 @@ class Producer(SessionRole):
     Raises:
         ValueError: An address does not have its form, the name is not a string, `meta` is not an object that can hold the name,
             or `max_sessions` is not positive.
+        TypeError: `retry`, `limits` or another argument is of another type.
     """
 
     _offers = True
@@ -115,7 +117,9 @@ class Producer(SessionRole):
         self.echo = echo
         # One per session, however many echo channels it has. Used on the loop only.
         self._echoes: WeakKeyDictionary[LiveSession, Echo] = WeakKeyDictionary()
+        # Only ever appended to, so that the loop reads it without the lock, which keeps labels unique.
         self._broadcasts: list[Broadcast] = []
+        self._adding = threading.Lock()
         self.session_requested = Signal(
             "A consumer asked for a session: ``(producer, session)``. The offer waits for the receivers: add channels for"
             " this session, or `session.reject(reason)`."
@@ -157,11 +161,12 @@ class Producer(SessionRole):
         """
         self._owner.check()
         options = ChannelOptions(label, ordered, max_retransmits, max_packet_life_time, protocol, max_age, dated)
-        if any(each.label == label for each in self._broadcasts):
-            raise ValueError(f"label must be that of no other channel of this producer, not {label!r} again")
         broadcast = Broadcast(options, self._open_sessions, self._owns, self._timeout)
         channel = BroadcastChannel(broadcast)
-        self._broadcasts.append(broadcast)
+        with self._adding:
+            if any(each.label == label for each in self._broadcasts):
+                raise ValueError(f"label must be that of no other channel of this producer, not {label!r} again")
+            self._broadcasts.append(broadcast)
         for session in self._open_sessions():
             session.link.call(self._complete, session)
         return channel

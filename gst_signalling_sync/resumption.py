@@ -117,7 +117,7 @@ class Resumption:
         session = self._session
         # The session enters its new state only after the call that started this thread.
         session.wait_state(lambda state: state not in _BEFORE, Deadline(_ATTEMPT_SECONDS))
-        while session.state is SessionState.RESUMING:
+        while session.state is SessionState.RESUMING and not session.link.termination.is_given_up:
             try:
                 self._role.resume(session, self._name, self._terms, Deadline(_ATTEMPT_SECONDS))
             except SessionClosed as error:
@@ -130,6 +130,9 @@ class Resumption:
                 logger.info("%s is not resumed yet: %s", session.named, error)
             except SignallingError as error:
                 logger.info("%s is not resumed yet: %s", session.named, error)
+            except Exception:
+                # The session would remain in its state forever.
+                logger.exception("%s is not resumed yet: internal error", session.named)
             else:
                 continue
             now = clock.now()

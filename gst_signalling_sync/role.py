@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import random
+from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
 from .endpoint import Endpoint, resolve_endpoint
-from .errors import ConnectError, ConnectionLost, WaitTimeout
+from .errors import ConnectError, ConnectionLost
 from .lifecycle import Attempt, Life, RoleState, StateChange
 from .limit_counts import LimitCounts
 from .protocol.backoff import DEFAULT_RETRY, Retry
 from .protocol.messages import Event, Peer, Role
 from .protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
+from .role_closing import RoleClosing
 from .role_connection import RoleConnection
 from .role_thread import RoleThread
 from .signalling import DEFAULT_TIMEOUT
@@ -46,6 +49,10 @@ class RoleObject:
         timeout: Seconds that a blocking call may take by default; None: 10.
         retry: How a lost signalling connection is made again; None: it is not.
         limits: What other peers may use of the role; None: the defaults.
+
+    Raises:
+        ValueError: An address does not have its form, or the timeout is negative.
+        TypeError: An argument is of another type.
     """
 
     def __init__(
@@ -60,6 +67,10 @@ class RoleObject:
         retry: Retry | None = DEFAULT_RETRY,
         limits: SessionLimits | None = None,
     ) -> None:
+        if not isinstance(retry, Retry | None):
+            raise TypeError(f"retry must be a Retry or None, not {retry!r:.100}")
+        if not isinstance(limits, SessionLimits | None):
+            raise TypeError(f"limits must be SessionLimits, not {limits!r:.100}")
         self._endpoint = resolve_endpoint(uri, host, port)
         self._limits = DEFAULT_SESSION_LIMITS if limits is None else limits
         self.uri = self._endpoint.uri
@@ -77,6 +88,9 @@ class RoleObject:
             f"{self._kind}-life",
             Life(retry, random.random, _ATTEMPT_SECONDS),
             _RoleWork(self),
+        )
+        self._closing = RoleClosing(
+            f"the {self._kind} of {self.uri}", self._life, self._callbacks, self._ending_seconds
         )
         self._connection = RoleConnection(
             self._endpoint,
@@ -155,8 +169,11 @@ class RoleObject:
         try:
             self._life.start(self._deadline(timeout), self._callbacks.is_current)
         except ConnectError as error:
-            # The hint is not for programs that give `retry`, nor for a server that has answered, even by a refusal.
-            if self._retry is DEFAULT_RETRY and error.status is None and not self._life.has_met_server:
+            # The hint is not for programs that give `retry`, nor for a server that has answered, even by a refusal, nor for one
+            # that was not asked, because this process has no descriptors left.
+            is_full = isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.EMFILE, errno.ENFILE)
+            has_answered = error.status is not None or self._life.has_met_server
+            if self._retry is DEFAULT_RETRY and not has_answered and not is_full:
                 error.args = (
                     f"{error} With retry=Retry(wait_for_server=True) start() waits for a server, within its timeout.",
                 )
@@ -177,15 +194,7 @@ class RoleObject:
             RuntimeError: The object was inherited by `fork`, or this would block the event loop.
         """
         self._check_may_block("closing")
-        deadline = self._deadline(timeout)
-        in_callback = self._callbacks.is_current
-        if not self._life.close(deadline, in_callback, self._ending_seconds):
-            raise WaitTimeout(
-                f"closing the {self._kind} of {self.uri}: not finished within {deadline}, nor {self._ending_seconds:g} s later;"
-                " it continues. Something blocks the event loop, or the network is too slow for the queued messages."
-            )
-        if not in_callback:
-            self._callbacks.join(max(_GRACE_SECONDS / 2, deadline.remaining()))
+        self._closing.run(self._deadline(timeout), _GRACE_SECONDS / 2)
 
     def serve_forever(self) -> None:
         """Block until the object is closed or interrupted, while callbacks do the work. A lost connection is made again.
@@ -257,12 +266,17 @@ class RoleObject:
         self._connection.connect(attempt, self._roles, self.meta, partial(self._life.lost, attempt))
 
     def _end(self, deadline: Deadline, is_wanted: bool) -> None:
-        if is_wanted:
-            self._release(deadline)
-        self._end_sessions(deadline)
+        # Each step is done whatever becomes of the others, since nothing does it later.
+        with ExitStack() as steps:
+            steps.callback(self._shut, deadline)
+            steps.callback(self._disconnect, deadline)
+            steps.callback(self._end_sessions, deadline)
+            if is_wanted:
+                self._release(deadline)
+
+    def _disconnect(self, deadline: Deadline) -> None:
         self._connection.drop(Deadline(max(1.0, deadline.remaining())))
         self._connection.forget_key()
-        self._shut(deadline)
 
     def _open(self) -> None:
         """Acquire the resources that the role needs until it is closed; idempotent."""
@@ -282,7 +296,7 @@ class RoleObject:
         if change.state is RoleState.CONNECTING:
             self._callbacks.open()
         elif change.state is RoleState.REGISTERED:
-            CLOSED_FIRST.add(self)
+            CLOSED_FIRST.add(self._closing)
         self._emit(self.state_changed, state=change.state, error=change.error)
         if change.lost and change.error is not None:
             self._on_lost(change.error)
@@ -290,7 +304,7 @@ class RoleObject:
         if change.again:
             self._emit(self.reconnected, peer_id=self._client().peer_id)
         if change.state is RoleState.CLOSED and self._life.is_over:
-            CLOSED_FIRST.discard(self)
+            CLOSED_FIRST.discard(self._closing)
             self._callbacks.end()
 
     def _on_lost(self, error: Exception) -> None:

@@ -119,8 +119,10 @@ class RoleSessions:
     def hand_over(self, session: LiveSession, successor: LiveSession) -> None:
         """Have a session go on with the connection of another one, which was made for this, unless it has ended meanwhile."""
         with self.changed:
-            if session.state == "resuming" and not self._is_closing:
+            is_resuming = session.state == "resuming" and not session.link.termination.is_given_up
+            if is_resuming and not self._is_closing:
                 self._sessions.pop(session.id, None)
+                self._own_ids.discard(session.id)
                 self._sessions[successor.id] = session
                 session.go_on_with(successor)
             self.changed.notify_all()

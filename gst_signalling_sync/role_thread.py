@@ -112,14 +112,18 @@ class RoleThread:
             SignallingError: The attempt failed with this error.
         """
         with self._changed:
+            if self._life.is_to_end:
+                # Ctrl-C may have interrupted the `close` before it told the role's own thread.
+                self._ensure_thread()
+                self._changed.notify_all()
             # A `start` during another thread's `close` takes effect after it.
             wait_for(self._changed, lambda: not self._is_closing_for(in_callback), deadline)
             registrations = self._life.registrations
             if self._life.state is RoleState.REGISTERED:
                 return
             begins = self._life.state in (RoleState.NEW, RoleState.CLOSED)
-            self._feed_start(deadline, in_callback)
             try:
+                self._feed_start(deadline, in_callback)
                 self._wait_registered(registrations, deadline, "starting")
             except BaseException:
                 if begins and self._life.registrations == registrations:
@@ -150,6 +154,16 @@ class RoleThread:
         """
         with self._changed:
             return wait_for(self._changed, lambda: self._life.state is RoleState.CLOSED, deadline)
+
+    def begin_close(self, deadline: Deadline) -> None:
+        """Have the role end; returns at once. The caller is no callback of the role.
+
+        Args:
+            deadline: For the delivery of what was sent.
+        """
+        with self._changed:
+            self._feed_close(deadline, in_callback=False)
+        self._work.interrupt()
 
     def close(self, deadline: Deadline, in_callback: bool, grace: float) -> bool:
         """Have the role end, and wait until it has.
@@ -242,6 +256,8 @@ class RoleThread:
             self._ending = Deadline(0.0)
             self._life.give_up_start()
             self._tell()
+            if self._life.is_to_end:
+                self._ensure_thread()
             self._work.interrupt()
         wait_for(self._changed, lambda: self._life.state is not RoleState.CLOSING, Deadline(_JOIN_SECONDS))
 
@@ -258,26 +274,36 @@ class RoleThread:
         if self._thread is None:
             thread = threading.Thread(target=self._main, name=self._name, daemon=True)
             thread.start()
-            # The new thread waits for the lock that is held here, so it sees this assignment.
+            # The new thread waits for the lock that is held here, so it sees this assignment. If Ctrl-C comes before it, the
+            # thread ends, and another one is started later.
             self._thread = thread
 
     def _tell(self) -> None:
-        for change in self._life.drain_changes():
-            self._work.on_change(change)
-        self._changed.notify_all()
+        try:
+            for change in self._life.drain_changes():
+                self._work.on_change(change)
+        finally:
+            # Even after an internal error: the role's own thread may have to connect again.
+            self._changed.notify_all()
 
     # What follows runs on the role's own thread.
 
     def _main(self) -> None:
         while (step := self._next_step()) is not None:
-            if isinstance(step, Attempt):
-                self._carry_out(step)
-            else:
-                self._end(step)
+            try:
+                if isinstance(step, Attempt):
+                    self._carry_out(step)
+                else:
+                    self._end(step)
+            except Exception:
+                # Without this thread, the role would never be connected again, nor closed.
+                logger.exception("%s: internal error in telling of a change", self._named)
 
     def _next_step(self) -> Attempt | Deadline | None:
         """Wait for the next step: an attempt, or the end, given by its deadline; None: there is none, and the thread ends."""
         with self._changed:
+            if self._thread is not threading.current_thread():
+                return None
             while True:
                 now = clock.now()
                 if self._life.is_to_end:

@@ -217,6 +217,12 @@ class SendingRole(RoleObject):
             fps=fps,
             encoder=encoder,
         )
-        self._media.add(player.sources)
-        self._media.add_player(thread_of(player))
+        thread = thread_of(player)
+        try:
+            self._media.add(player.sources)
+        except BaseException:
+            # Nobody else can release the camera.
+            thread.close(0.0)
+            raise
+        self._media.add_player(thread)
         return player

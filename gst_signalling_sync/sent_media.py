@@ -52,7 +52,7 @@ class SentMedia:
 
         Raises:
             TracksFixed: A session cannot have more tracks.
-            ValueError: There is no such source to replace.
+            ValueError: There is no such source to replace, or another track has the name of one.
         """
         if replaced is None:
             self.check_may_add(f"adding {', '.join(map(repr, sources))}")

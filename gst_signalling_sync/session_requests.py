@@ -233,7 +233,14 @@ class SessionRequests:
             self._role.give_up(session_id)
         for session_id in due.begin:
             waiting = self._waiting.pop(session_id)
-            self._role.begin(waiting.request, waiting.early)
+            try:
+                self._role.begin(waiting.request, waiting.early)
+            except Exception:
+                # It must not count as one that is being connected forever, and the others must still begin.
+                logger.exception("%s: internal error at the beginning of session %s", self._named, session_id)
+                self._admission.ended(session_id)
+                self._role.refuse(session_id, "internal error")
+                self._role.give_up(session_id)
         if due.wait is not None and now + due.wait < self._wakes_at:
             self._wakes_at = now + due.wait
             self._loop.call(self._wake_after, due.wait)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from .endpoint import Endpoint
-from .errors import ConnectionLost, SessionClosed, SignallingError, WaitTimeout
+from .errors import ConnectError, ConnectionLost, SessionClosed, SignallingError, WaitTimeout
 from .ice_options import IceOptions, resolve_ice
 from .ice_servers import GivenServers
 from .lifecycle import Attempt, RoleState, StateChange
@@ -125,7 +125,13 @@ class SessionRole(SendingRole):
 
     def _open(self) -> None:
         if self._loop is None:
-            self._loop = acquire_shared_loop(ConnectionLost, WaitTimeout)
+            try:
+                self._loop = acquire_shared_loop(ConnectionLost, WaitTimeout)
+            except OSError as error:
+                raise ConnectError(
+                    f"starting the {self._kind} of {self.uri}: no event loop can be made: {error.strerror or error}: close"
+                    " files, or allow more (ulimit -n)."
+                ) from error
             self._sessions.reopen()
             self._requests.open(self._loop)
 
@@ -150,7 +156,10 @@ class SessionRole(SendingRole):
 
         async def end_all() -> None:
             seconds = deadline.remaining()
-            await asyncio.gather(*(session.link.termination.run(drain_seconds=seconds) for session in sessions))
+            ends = (session.link.termination.run(drain_seconds=seconds) for session in sessions)
+            for error in await asyncio.gather(*ends, return_exceptions=True):
+                if isinstance(error, Exception):
+                    logger.error("the %s: internal error while a session was ended", self._kind, exc_info=error)
 
         ending = Deadline(deadline.remaining() + ENDING_SECONDS)
         try:

@@ -69,6 +69,10 @@ class Signal(blinker.Signal):
         has_threads: bool = True,
     ) -> None:
         super().__init__(doc)
+        # blinker makes its set of the receivers for all senders when it is first needed, on any thread. Made twice at the same
+        # time, it would lose a receiver.
+        super().connect(_nobody, weak=False)
+        super().disconnect(_nobody)
         self._on_connect = on_connect
         self._on_disconnect = on_disconnect
         self._has_threads = has_threads
@@ -76,8 +80,9 @@ class Signal(blinker.Signal):
         self._knows_senders = False
         # The threads of receivers on named threads. Replaced and never changed, because threads read it without a lock.
         self._threads: dict[Hashable, str] = {}
-        # Held while it is replaced.
-        self._lock = threading.Lock()
+        # Held while receivers are connected and disconnected, for which blinker has no lock. Reentrant, because blinker has
+        # signals of its own for that.
+        self._lock = threading.RLock()
 
     @overload
     def connect(
@@ -132,10 +137,11 @@ class Signal(blinker.Signal):
             raise TypeError(f"a receiver must be a function, not {receiver!r}")
         if inspect.iscoroutinefunction(receiver):
             raise TypeError(f"a receiver must be a plain function, not the coroutine function {receiver!r}")
-        self._knows_senders |= sender is not blinker.ANY
-        # The thread must be known before the receiver can be called.
-        self._set_thread(receiver, thread)
-        super().connect(receiver, sender, weak)
+        with self._lock:
+            self._knows_senders |= sender is not blinker.ANY
+            # The thread must be known before the receiver can be called.
+            self._set_thread(receiver, thread)
+            super().connect(receiver, sender, weak)
         if self._on_connect is not None:
             self._on_connect()
         return receiver
@@ -147,9 +153,10 @@ class Signal(blinker.Signal):
             receiver: As it was connected.
             sender: The object whose signals are no longer delivered. Defaults to every sender.
         """
-        super().disconnect(receiver, sender)
-        if sender is blinker.ANY:
-            self._set_thread(receiver, None)
+        with self._lock:
+            super().disconnect(receiver, sender)
+            if sender is blinker.ANY:
+                self._set_thread(receiver, None)
         if self._on_disconnect is not None:
             self._on_disconnect()
 
@@ -206,12 +213,15 @@ class Signal(blinker.Signal):
         key = _key(receiver)
         if thread is None and key not in self._threads:
             return
-        with self._lock:
-            threads = dict(self._threads)
-            threads.pop(key, None)
-            if thread is not None:
-                threads[key] = thread
-            self._threads = threads
+        threads = dict(self._threads)
+        threads.pop(key, None)
+        if thread is not None:
+            threads[key] = thread
+        self._threads = threads
+
+
+def _nobody(sender: object) -> None:
+    """A receiver that is never called."""
 
 
 def _key(receiver: Callable[..., Any]) -> Hashable:

@@ -184,8 +184,14 @@ class StartingRole(SessionRole):
         """
         if Role.LISTENER in self._roles:
             return False
-        self._roles = (*self._roles, Role.LISTENER)
-        client.register(self._roles, self.meta, self._on_registered, deadline)
+
+        def accept(producers: tuple[Peer, ...]) -> None:
+            # Not before: without this answer the directory would stay empty, and no later call would ask for it.
+            if Role.LISTENER not in self._roles:
+                self._roles = (*self._roles, Role.LISTENER)
+            self._on_registered(producers)
+
+        client.register((*self._roles, Role.LISTENER), self.meta, accept, deadline)
         return True
 
     def _resume_session(self, session: LiveSession, name: str | None, terms: SessionTerms, deadline: Deadline) -> None:

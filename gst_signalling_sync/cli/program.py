@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any, Final
 
 import click
@@ -19,6 +20,8 @@ from .output import complain, end_interrupted_line
 __all__ = ["NAME", "program", "treat_sigterm_as_interrupt"]
 
 NAME: Final = "gst-signalling-sync"
+
+_EVENT_LOOP_VARIABLE: Final = "GST_SIGNALLING_EVENT_LOOP"
 
 _FAILED: Final = 1
 _UNREAD: Final = 128 + 13
@@ -107,6 +110,11 @@ def program() -> None:
     Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted by Ctrl-C, 141 output closed by its reader. Ctrl-C is the
     normal end, with exit code 0, of serve, listen, record, ping and a running demo.
     """
+    choice = os.environ.get(_EVENT_LOOP_VARIABLE, "")
+    if choice not in ("", "asyncio", "uvloop"):
+        raise click.UsageError(f"${_EVENT_LOOP_VARIABLE} must be 'asyncio' or 'uvloop', not {choice!r}")
+    if choice == "uvloop" and find_spec("uvloop") is None:
+        raise click.UsageError(f"${_EVENT_LOOP_VARIABLE} is 'uvloop', which is not installed: pip install uvloop")
 
 
 def treat_sigterm_as_interrupt() -> None:

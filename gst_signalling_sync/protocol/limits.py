@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any, Final, Self
 
-__all__ = ["Rate", "ServerLimits", "check_positive"]
+__all__ = ["Rate", "ServerLimits", "check_limits"]
 
 _KIB: Final = 2**10
 _MIB: Final = 2**20
@@ -32,12 +33,16 @@ class Rate:
 
     Raises:
         ValueError: One of them is not positive.
+        TypeError: One of them is not a number.
     """
 
     per_second: float
     burst: float
 
     def __post_init__(self) -> None:
+        for name, value in (("per_second", self.per_second), ("burst", self.burst)):
+            if not isinstance(value, Real):
+                raise TypeError(f"{name} must be a number, not {value!r:.100}")
         if not (self.per_second > 0 and self.burst > 0):
             raise ValueError(f"per_second and burst must be positive, not {self.per_second!r} and {self.burst!r}")
 
@@ -91,6 +96,7 @@ class ServerLimits:
 
     Raises:
         ValueError: A limit is not positive, or a limit of a handshake or message is None.
+        TypeError: A limit is neither a number nor, where a rate is due, a `Rate`.
     """
 
     connections: int | None = 32_768
@@ -125,7 +131,7 @@ class ServerLimits:
         for field in fields(self):
             if field.name in _REQUIRED and getattr(self, field.name) is None:
                 raise ValueError(f"{field.name} must be a number, not None")
-        check_positive(self)
+        check_limits(self)
 
     @classmethod
     def unlimited(cls) -> Self:
@@ -134,16 +140,28 @@ class ServerLimits:
         return cls(**optional)
 
 
-def check_positive(limits: Any) -> None:
-    """Check that each limit that is a number is positive.
+def check_limits(limits: Any) -> None:
+    """Check that each limit is of the kind of its default, and positive. None is no limit.
 
     Args:
         limits: A dataclass of limits.
 
     Raises:
-        ValueError: One is not.
+        ValueError: One is not positive.
+        TypeError: One is of another kind, such as a string of the environment.
     """
     for field in fields(limits):
         value = getattr(limits, field.name)
-        if isinstance(value, int | float) and not value > 0:
+        if value is None:
+            continue
+        if isinstance(field.default, Rate):
+            if not isinstance(value, Rate):
+                raise TypeError(f"{field.name} must be a Rate, not {value!r:.100}: write Rate(per_second, burst=...)")
+        elif not _is_number(value):
+            raise TypeError(f"{field.name} must be a number, not {value!r:.100}")
+        elif not value > 0:
             raise ValueError(f"{field.name} must be positive, not {value!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

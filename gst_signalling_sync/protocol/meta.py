@@ -35,7 +35,7 @@ def check_meta(meta: Any) -> int:
     for _ in range(META_DEPTH):
         if any(isinstance(item, int) and abs(item) > _MAX_INTEGER for item in level):
             raise ValueError("meta must hold integers of at most 1023 bits, not longer ones")
-        level = [child for item in level for child in _children(item)]
+        level = _next_level(level)
     if level:
         raise ValueError(f"meta must be nested at most {META_DEPTH} deep, not deeper")
     try:
@@ -45,6 +45,16 @@ def check_meta(meta: Any) -> int:
     if size > META_BYTES:
         raise ValueError(f"meta must have at most {META_BYTES} bytes as JSON, not {size}")
     return size
+
+
+def _next_level(level: list[Any]) -> list[Any]:
+    children: list[Any] = []
+    for item in level:
+        children.extend(_children(item))
+        if len(children) > META_BYTES:
+            # Each of them takes a byte at least. An object that contains itself twice would double with each level.
+            raise ValueError(f"meta must have at most {META_BYTES} bytes as JSON, not more")
+    return children
 
 
 def _children(value: Any) -> Iterable[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
-from .limits import Rate, check_positive
+from .limits import Rate, check_limits
 
 __all__ = ["DEFAULT_SESSION_LIMITS", "SessionLimits"]
 
@@ -46,6 +46,7 @@ class SessionLimits:
 
     Raises:
         ValueError: A limit is not positive.
+        TypeError: A limit is neither a number nor, where a rate is due, a `Rate`.
     """
 
     sessions: int | None = 32
@@ -67,7 +68,7 @@ class SessionLimits:
     echo_bytes: Rate | None = Rate(_MIB, burst=4 * _MIB)
 
     def __post_init__(self) -> None:
-        check_positive(self)
+        check_limits(self)
 
     @classmethod
     def unlimited(cls) -> Self:

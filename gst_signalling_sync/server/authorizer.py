@@ -107,7 +107,12 @@ class Authorizer:
         while self._waiting and self._running < self._limits.authorizations:
             call = self._waiting.popleft()
             self._running += 1
-            run_on_own_thread("authorize", call.run, self._loop, partial(self._finish, call))
+            finish = partial(self._finish, call)
+            try:
+                run_on_own_thread("authorize", call.run, self._loop, finish)
+            except RuntimeError as error:
+                # The system has no more threads. The call must not count as running forever.
+                finish(_failed(f"authorize was not called: {error}"))
 
     def _finish(self, call: _Call, outcome: Outcome) -> None:
         self._running -= 1
@@ -137,7 +142,8 @@ class _Call:
             grant = self._authorize(request)
             if not isinstance(grant, Grant | None):
                 raise TypeError(f"authorize must return a Grant or None, not {type(grant).__name__}")
-        except Exception as error:  # noqa: BLE001 - raised by the user's callable, and logged
+        # Not even sys.exit() in it may end the thread without an outcome, because the call would count as running forever.
+        except BaseException as error:  # noqa: BLE001 - raised by the user's callable, and logged
             frame = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{frame.filename}:{frame.lineno}"
             return _failed(

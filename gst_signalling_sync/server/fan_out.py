@@ -70,12 +70,17 @@ class FanOut:
         Returns:
             Whether there is more to send, in another turn.
         """
-        if not self._round:
-            self._begin_round()
-        if self._round:
-            listener_id = self._round.popleft()
-            if self._tell(listener_id, STATUSES_IN_A_TURN):
-                self._round.append(listener_id)
+        try:
+            if not self._round:
+                self._begin_round()
+            if self._round:
+                listener_id = self._round.popleft()
+                if self._tell(listener_id, STATUSES_IN_A_TURN):
+                    self._round.append(listener_id)
+        except BaseException:
+            # Otherwise no listener would be told of anything any more.
+            self._is_waiting = False
+            raise
         self._is_waiting = bool(self._round) or self._begun != self._announcements.last
         return self._is_waiting
 

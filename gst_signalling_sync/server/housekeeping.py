@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import Final, Protocol
 
@@ -13,6 +14,8 @@ from .memory import give_back
 from .reloading import Reloading
 
 __all__ = ["Housekeeping", "Peers"]
+
+logger = logging.getLogger(__name__)
 
 PINGS_AT_ONCE: Final = 100
 
@@ -73,6 +76,19 @@ class Housekeeping:
         now = self._commons.clock()
         if self._due is not None:
             self._commons.tally.lateness.add(max(0.0, now - self._due))
+        has_more = False
+        try:
+            has_more = self._work(now)
+        except Exception:
+            # Without the next tick, no lease and no grant would end any more.
+            logger.exception("signalling server: internal error in its housekeeping")
+        self._commons.breather.breathe()
+        pause = 0.0 if has_more else self._pause_seconds
+        self._due = self._commons.clock() + pause
+        self._timer = self._commons.loop.call_later(pause, self.tick)
+
+    def _work(self, now: float) -> bool:
+        """Do what is due, and return whether there are more peers to ping."""
         self._reloading.look(now)
         for peer_id in self._registry.permissions.expired(time.time()):
             self._peers.expel(peer_id, "expired")
@@ -85,7 +101,4 @@ class Housekeeping:
             self._connections.shrink()
             self._registry.shrink()
             give_back()
-        self._commons.breather.breathe()
-        pause = 0.0 if len(pinged) == PINGS_AT_ONCE else self._pause_seconds
-        self._due = self._commons.clock() + pause
-        self._timer = self._commons.loop.call_later(pause, self.tick)
+        return len(pinged) == PINGS_AT_ONCE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -12,6 +13,8 @@ from .tls import Certificate
 from .token_file import TokenFile
 
 __all__ = ["Reloading"]
+
+logger = logging.getLogger(__name__)
 
 PAUSE_SECONDS: Final = 1.0
 """Interval at which the files are checked."""
@@ -66,7 +69,12 @@ class Reloading:
         """Read the tokens again, on a thread of their own, because thousands of them take a while."""
         if not self._is_reading:
             self._is_reading = True
-            run_on_own_thread("tokens", tokens.reload, self._loop, lambda _: self._were_read(tokens))
+            try:
+                run_on_own_thread("tokens", tokens.reload, self._loop, lambda _: self._were_read(tokens))
+            except RuntimeError as error:
+                # The system has no more threads. Changed files are read at the next look.
+                self._is_reading = False
+                logger.error("the tokens stay as they were: %s", error)
 
     def _were_read(self, tokens: TokenFile) -> None:
         self._is_reading = False

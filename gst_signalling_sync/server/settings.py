@@ -6,7 +6,8 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from numbers import Real
+from typing import Final, Self
 
 from ..protocol.grant import Grant
 from ..protocol.limits import ServerLimits
@@ -18,6 +19,9 @@ from .tls import Certificate
 from .token_file import TokenFile
 
 __all__ = ["Settings"]
+
+_MAX_LEASE_SECONDS: Final = 1e6
+"""Eleven days. The kernel counts milliseconds in a C int."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +86,16 @@ class Settings:
         """
         if not (isinstance(port, int) and 0 <= port <= 65535):
             raise ValueError(f"port must be in 0..65535, not {port!r}")
+        if not isinstance(host, str):
+            raise TypeError(f"host must be a string, not {host!r:.100}")
+        if not isinstance(limits, ServerLimits):
+            raise TypeError(f"limits must be ServerLimits, not {limits!r:.100}")
         if cert is None and key is not None:
             raise ValueError("key must be given together with cert, the certificate that it belongs to")
         if authorize is not None and not callable(authorize):
             raise TypeError(f"authorize must be a callable, not {authorize!r:.100}")
-        if not lease > 0:
-            raise ValueError(f"lease must be a positive number of seconds, not {lease!r}")
+        if not (isinstance(lease, Real) and lease > 0):
+            raise ValueError(f"lease must be a positive number of seconds, not {lease!r:.100}")
         if sockets:
             host, port = _address_of(sockets)
         return cls(
@@ -97,7 +105,7 @@ class Settings:
             origins=OriginRules(host, origins, hosts),
             proxies=TrustedProxies(trusted_proxies),
             limits=limits,
-            lease=lease,
+            lease=min(lease, _MAX_LEASE_SECONDS),
             certificate=None if cert is None else Certificate(cert, key),
             unique_names=unique_names,
             tokens=_tokens(tokens),
@@ -119,6 +127,10 @@ def _tokens(tokens: str | os.PathLike[str] | Mapping[str, Grant] | None) -> Toke
         return None
     if not isinstance(tokens, Mapping):
         return TokenFile(tokens)
+    for token, grant in tokens.items():
+        # Nothing is shown of a token, whatever it is.
+        if not isinstance(token, str) or not isinstance(grant, Grant):
+            raise TypeError(f"tokens must map strings to grants, not {type(token).__name__} to {type(grant).__name__}")
     return TokenTable({_hash_of(token): grant for token, grant in tokens.items()})
 
 

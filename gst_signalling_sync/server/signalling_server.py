@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
-import threading
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
@@ -15,6 +15,7 @@ from ..protocol.grant import Grant
 from ..protocol.limits import ServerLimits
 from ..protocol.registry import RegisteredPeer, RegisteredSession
 from ..threads.native import check_native
+from ..threads.one_at_a_time import OneAtATime
 from ..threads.owner import Owner
 from ..threads.waiting import MAX_WAIT_SECONDS, Deadline
 from .authorizer import Authorize
@@ -83,7 +84,8 @@ class SignallingServer:
             `key` is given without `cert`, `tokens` is malformed, an entry of a list is not of its form, or one of `sockets`
             does not listen.
         OSError: `cert`, `key` or `tokens` cannot be read.
-        TypeError: A single string is given instead of a list, or `authorize` cannot be called.
+        TypeError: A single string is given instead of a list, `authorize` cannot be called, or another argument is of another
+            type.
     """
 
     def __init__(
@@ -119,8 +121,8 @@ class SignallingServer:
             sockets=sockets,
         )
         self._owner = Owner(f"SignallingServer on {authority(self._settings.host, self._settings.port)}")
-        # Held while starting and closing, so that one of several threads does it and the others find it done.
-        self._lock = threading.Lock()
+        # Runs start() and close(), so that one of several threads does it and the others find it done.
+        self._lifecycle = OneAtATime()
         self._running: RunningServer | None = None
 
     def __repr__(self) -> str:
@@ -196,12 +198,7 @@ class SignallingServer:
         """
         self._owner.check()
         check_native()
-        with self._lock:
-            if self._running is None:
-                self._running = RunningServer(self._settings)
-                logger.info("signalling server listens on %s", self.uri)
-                if self._running.is_reachable_from_elsewhere:
-                    self._warn_of_strangers()
+        self._lifecycle.run(self._run, Deadline(math.inf))
         return self
 
     def serve_forever(self) -> None:
@@ -284,17 +281,11 @@ class SignallingServer:
         if not self._owner.is_here:
             return
         deadline = Deadline(_DEFAULT_SECONDS if timeout is None else timeout)
-        if not self._lock.acquire(timeout=deadline.remaining()):
+        if not self._lifecycle.run(lambda: self._stop(deadline), deadline):
             raise WaitTimeout(
                 f"closing the server on {authority(self._settings.host, self.port)}: another thread has been starting or"
                 f" closing it for {deadline}"
             )
-        try:
-            running, self._running = self._running, None
-            if running is not None:
-                running.close(deadline)
-        finally:
-            self._lock.release()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -303,6 +294,18 @@ class SignallingServer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _run(self) -> None:
+        if self._running is None:
+            self._running = RunningServer(self._settings)
+            logger.info("signalling server listens on %s", self.uri)
+            if self._running.is_reachable_from_elsewhere:
+                self._warn_of_strangers()
+
+    def _stop(self, deadline: Deadline) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            running.close(deadline)
 
     def _warn_of_strangers(self) -> None:
         settings = self._settings

@@ -184,6 +184,9 @@ class Switchboard:
 
     def received(self, connection: Connection, text: str) -> None:
         """Let the registry decide on a message, and carry the decision out."""
+        if self._open.get(connection.peer_id) is not connection:
+            # The peer was removed, for example because its token is revoked, and sends until it has read the closing frame.
+            return
         try:
             request = parse_request(text)
         except ProtocolError as error:

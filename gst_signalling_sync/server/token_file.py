@@ -65,6 +65,9 @@ class TokenFile:
             self._tokens, self._issuers = self._read()
         except (OSError, ValueError) as error:
             logger.error("the tokens stay as they were: %s", error)
+        except Exception:
+            # Tables that are nested too deep, for example. A change that follows must still be read.
+            logger.exception("the tokens stay as they were: internal error")
         else:
             logger.info("the tokens were read again from %s: %d", self._path, len(self._tokens))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from typing import Final, Protocol
@@ -10,6 +11,8 @@ from typing import Final, Protocol
 from .breather import Breather
 
 __all__ = ["Turns", "Worker"]
+
+logger = logging.getLogger(__name__)
 
 SLICE_SECONDS: Final = 0.002
 """How long workers run until the loop serves its sockets again. A robot's loop in the same process may have to wait that long
@@ -64,8 +67,14 @@ class Turns:
         end = time.monotonic() + SLICE_SECONDS
         while self._waiting:
             worker = self._waiting.popleft()
-            if worker.take_turn():
-                self._waiting.append(worker)
+            try:
+                has_more = worker.take_turn()
+            except Exception:
+                # The others must still get their turns.
+                logger.exception("signalling server: internal error")
+            else:
+                if has_more:
+                    self._waiting.append(worker)
             if time.monotonic() >= end:
                 break
         self._breather.breathe()

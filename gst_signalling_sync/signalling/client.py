@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Final, Self
@@ -15,6 +14,7 @@ from ..threads.callbacks import Callbacks
 from ..threads.native import check_native
 from ..threads.owner import Owner
 from ..threads.waiting import Deadline, check_timeout
+from .client_life import ClientLife
 from .exchange import Exchange
 from .requests import Requests
 from .server_signals import ServerSignals
@@ -87,8 +87,7 @@ class SignallingClient(ServerSignals):
         self._keepalive = _checked_keepalive(keepalive)
         self._owner = Owner(f"signalling client of {self.uri}")
         self._callbacks = Callbacks(f"callbacks-{self.uri.split('//', 1)[1]}")
-        # Held by connect() and close() while they run, so that neither sees a half-finished state of the other.
-        self._lifecycle = threading.Lock()
+        self._life = ClientLife(self.uri, _Connecting(self))
         # That of the last connect(); kept until the next one.
         self._exchange: Exchange | None = None
         self._requests = Requests(self.uri, self._connected)
@@ -121,29 +120,7 @@ class SignallingClient(ServerSignals):
         """
         self._owner.check()
         check_native()
-        deadline = self._deadline(timeout)
-        with self._lifecycle:
-            if self._is_connected:
-                return self
-            self._disconnect(deadline)
-            self._open_callbacks()
-            try:
-                self._exchange = self._new_exchange()
-                self._exchange.open(deadline)
-            except TimeoutError as error:
-                self._disconnect(deadline)
-                if isinstance(error, ConnectTimeout):
-                    raise
-                raise ConnectTimeout(
-                    f"connecting to the signalling server {self.uri}: no welcome within {deadline}."
-                    " It accepts WebSocket connections, but does not speak the signalling protocol."
-                ) from None
-            except BaseException:
-                self._disconnect(deadline)
-                raise
-        if self._exchange.is_given_up:
-            self.close(deadline.remaining())
-            raise ConnectionLost(f"connecting to the signalling server {self.uri}: closed while connecting")
+        self._life.connect(self._deadline(timeout), in_callback=self._callbacks.is_current)
         return self
 
     def close(self, timeout: float | None = None) -> None:
@@ -153,25 +130,11 @@ class SignallingClient(ServerSignals):
             timeout: Seconds. Defaults to the client's timeout.
 
         Raises:
+            WaitTimeout: Another thread has been connecting or closing for that long.
             RuntimeError: The object was inherited by `fork`.
         """
         self._owner.check()
-        deadline = self._deadline(timeout)
-        acquired = self._lifecycle.acquire(blocking=False)
-        if not acquired:
-            exchange = self._exchange
-            if exchange is not None:
-                exchange.give_up()
-            # A callback must not wait for a close() that itself waits for the callbacks. A `connect` that holds the lock sees
-            # that the exchange was given up.
-            seconds = 0.0 if self._callbacks.is_current else deadline.remaining()
-            acquired = self._lifecycle.acquire(timeout=seconds)
-        if not acquired:
-            return
-        try:
-            self._disconnect(deadline)
-        finally:
-            self._lifecycle.release()
+        self._life.close(self._deadline(timeout), in_callback=self._callbacks.is_current)
 
     def __enter__(self) -> Self:
         return self.connect()
@@ -312,6 +275,34 @@ class SignallingClient(ServerSignals):
             raise ConnectionLost(f"not connected to {self.uri}: call connect(), or use `with SignallingClient(...)`")
         return exchange
 
+    def _open(self, deadline: Deadline) -> None:
+        if self._is_connected:
+            return
+        self._disconnect(deadline)
+        self._open_callbacks()
+        try:
+            self._exchange = self._new_exchange()
+            self._exchange.open(deadline)
+        except TimeoutError as error:
+            self._disconnect(deadline)
+            if isinstance(error, ConnectTimeout):
+                raise
+            raise ConnectTimeout(
+                f"connecting to the signalling server {self.uri}: no welcome within {deadline}."
+                " It accepts WebSocket connections, but does not speak the signalling protocol."
+            ) from None
+        except BaseException:
+            self._disconnect(deadline)
+            raise
+        if self._exchange.is_given_up:
+            self._disconnect(deadline)
+            raise ConnectionLost(f"connecting to the signalling server {self.uri}: closed while connecting")
+
+    def _interrupt(self) -> None:
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.give_up()
+
     def _disconnect(self, deadline: Deadline) -> None:
         if self._exchange is not None:
             self._exchange.close(deadline.remaining())
@@ -333,6 +324,22 @@ class SignallingClient(ServerSignals):
 
     def _on_message(self, event: Event, answered: bool) -> None:
         self._announce(event, self._callbacks)
+
+
+class _Connecting:
+    """The client's side of `ClientLife`."""
+
+    def __init__(self, client: SignallingClient) -> None:
+        self._client = client
+
+    def connect(self, deadline: Deadline) -> None:
+        self._client._open(deadline)
+
+    def disconnect(self, deadline: Deadline) -> None:
+        self._client._disconnect(deadline)
+
+    def interrupt(self) -> None:
+        self._client._interrupt()
 
 
 def _checked_keepalive(seconds: float | None) -> float:

@@ -12,7 +12,7 @@ import websocket
 from websocket import ABNF
 
 from ..endpoint import Endpoint
-from ..errors import ConnectionLost
+from ..errors import ConnectError, ConnectionLost
 from ..protocol.keepalive import ANSWER_SECONDS, Keepalive, Verdict
 from ..threads import clock
 from ..threads.interruption import Interrupted, Interruption
@@ -92,7 +92,13 @@ class Connection:
             ConnectTimeout: The server, or a proxy on the way, did not answer in time.
             ConnectionLost: `interrupt` was called meanwhile.
         """
-        interruption = self._interruption = Interruption()
+        try:
+            interruption = self._interruption = Interruption()
+        except OSError as error:
+            raise ConnectError(
+                f"connecting to the signalling server {self.uri}: {error.strerror or error}: close files, or allow more"
+                " (ulimit -n)."
+            ) from error
         try:
             if self._closing:
                 raise Interrupted
@@ -165,9 +171,10 @@ class Connection:
                 self._stream.send(b"".join(frames), Deadline(_FOREVER))
             if self._closing and self._closing_frame.acquire(blocking=False):
                 self._stream.send(close_frame(websocket.STATUS_NORMAL), Deadline(_FOREVER))
-        except OSError as error:
+        except Exception as error:
+            level = logging.DEBUG if isinstance(error, OSError) else logging.ERROR
+            logger.log(level, "%s: sending failed: %s", self.uri, error, exc_info=level == logging.ERROR)
             # The shutdown ends the reader's wait, and the reader reports the loss.
-            logger.debug("%s: sending failed: %s", self.uri, error)
             self._stream.tcp.shut_down()
 
     # What follows runs on the reader.
@@ -184,7 +191,10 @@ class Connection:
         self._writer.join(_CLOSING_SECONDS)
         self._stream.tcp.close()
         self._warnings.report()
-        self._on_lost(None if self._closing else ended.error(f"connection to {self.uri} lost: {ended}"))
+        try:
+            self._on_lost(None if self._closing else ended.error(f"connection to {self.uri} lost: {ended}"))
+        except Exception:
+            logger.exception("%s: internal error in telling of its loss", self.uri)
 
     def _read_until_end(self, stream: Stream) -> _Ended:
         keepalive = Keepalive(clock.now(), self._keepalive_seconds)
@@ -203,6 +213,10 @@ class Connection:
             if violation.code == websocket.STATUS_MESSAGE_TOO_BIG:
                 return _Ended(str(violation))
             return _Ended(f"the server violated the WebSocket protocol: {violation}")
+        except Exception:
+            # The loss must be told, or the client would seem to be connected forever.
+            logger.exception("%s: internal error while receiving", self.uri)
+            return _Ended("internal error")
 
     def _receive(self, size: int, stream: Stream, keepalive: Keepalive) -> bytes:
         """The next bytes from the server, at least one. Meanwhile it judges whether the server is alive, even within a frame.

@@ -92,7 +92,9 @@ class Opening:
         else:
             where = self._endpoint.uri.split("//", 1)[1]
             try:
-                answer = self._interruption.call(self._ask_for_token, f"token-{where}", self._deadline)
+                # Of this endpoint's callable, which the call keeps alive.
+                key = "token", id(self._endpoint.token)
+                answer = self._interruption.call(key, self._ask_for_token, f"token-{where}", self._deadline)
             except TimeoutError:
                 raise self._errors.timeout("the token's callable did not return") from None
             if isinstance(answer, Exception):

@@ -100,8 +100,10 @@ class PendingRequests:
             if self._failure is not None:
                 # A new exception each time: one that is raised again and again accumulates tracebacks.
                 raise type(self._failure)(*self._failure.args)
-            self._pending.extend(requests)
+            # First, because Ctrl-C may interrupt it: a request that was never sent would take the answer to the next one. The
+            # reader cannot resolve the requests before they are added, since it needs the lock.
             send()
+            self._pending.extend(requests)
 
     def resolve(self, event: Event) -> bool:
         """Resolve the request that an event answers.

@@ -68,7 +68,7 @@ def addresses_of(host: str, port: int, deadline: Deadline, interruption: Interru
     except UnicodeError as error:
         raise socket.gaierror(socket.EAI_NONAME, f"it is not a valid name: {error}") from None
     # The system's resolver may take minutes, and nothing can interrupt it.
-    return interruption.call(lambda: resolve(0), f"resolver-{host}", deadline)
+    return interruption.call(("resolver", host, port), lambda: resolve(0), f"resolver-{host}", deadline)
 
 
 def connect_tcp(addresses: Sequence[Address], deadline: Deadline, interruption: Interruption) -> socket.socket:

@@ -6,18 +6,24 @@ import atexit
 import logging
 import os
 import weakref
+from collections.abc import Callable
 from typing import Final, Protocol
+
+from .waiting import Deadline
 
 __all__ = ["CLOSED_FIRST", "CLOSED_LAST"]
 
 logger = logging.getLogger(__name__)
 
 _SECONDS: Final = 2.0
-"""Seconds that each object may take to close."""
+"""Seconds that all objects together may take to deliver what was sent."""
 
 
 class Closable(Protocol):
     """An object whose `close` is bounded in time."""
+
+    def begin_close(self, seconds: float, /) -> None:
+        """Begin to close the object within that many seconds; returns at once."""
 
     def close(self, seconds: float, /) -> None:
         """Close the object within that many seconds."""
@@ -32,16 +38,26 @@ CLOSED_LAST: Final[weakref.WeakSet[Closable]] = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
-    seconds = _SECONDS
-    for closable in (*CLOSED_FIRST, *CLOSED_LAST):
-        try:
-            closable.close(seconds)
-        except KeyboardInterrupt:
-            # A second Ctrl-C: the others are still closed, but no longer waited for.
-            seconds = 0.0
-        except Exception:
-            # The others must still be closed.
-            logger.exception("%r could not be closed", closable)
+    deadline = Deadline(_SECONDS)
+    for closables in (list(CLOSED_FIRST), list(CLOSED_LAST)):
+        # All at the same time: many peers that do not answer would otherwise take two seconds each.
+        for closable in closables:
+            deadline = _tried(closable, closable.begin_close, deadline)
+        for closable in closables:
+            deadline = _tried(closable, closable.close, deadline)
+
+
+def _tried(closable: Closable, close: Callable[[float], None], deadline: Deadline) -> Deadline:
+    """Close an object, and return the deadline for the others."""
+    try:
+        close(deadline.remaining())
+    except KeyboardInterrupt:
+        # A second Ctrl-C: the others are still closed, but no longer waited for.
+        return Deadline(0.0)
+    except Exception:
+        # The others must still be closed.
+        logger.exception("%r could not be closed", closable)
+    return deadline
 
 
 def _forget_parent() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import selectors
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, TypeVar
 
 from .fork import close_in_child
 from .interruptible import Future
+from .slow_calls import SLOW_CALLS
 from .waiting import MAX_WAIT_SECONDS, Deadline, result_of
 
 __all__ = ["Interrupted", "Interruption", "Selector"]
@@ -90,12 +91,13 @@ class Interruption:
                 if ready or remaining <= MAX_WAIT_SECONDS:
                     return {key.fileobj for key, _ in ready if isinstance(key.fileobj, socket.socket)}
 
-    def call(self, function: Callable[[], Result], name: str, deadline: Deadline) -> Result:
-        """Call a function that may take long, on its own thread.
+    def call(self, key: Hashable, function: Callable[[], Result], name: str, deadline: Deadline) -> Result:
+        """Call a function that may take long, on its own thread; see `SlowCalls`.
 
-        When the wait ends early, the function still runs until it returns: a thread cannot be stopped from outside.
+        When the wait ends early, the function still runs until it returns. The next call with its key waits for that.
 
         Args:
+            key: Equal for functions that have the same result.
             function: Called without arguments.
             name: Of the thread; ``gss-`` is put before it.
             deadline: How long to wait for its result.
@@ -109,27 +111,16 @@ class Interruption:
             Exception: What the function raised.
         """
         future: Future[Callable[[], Result]] = Future()
-
-        def run() -> None:
-            # The outcome is a function, so that a TimeoutError of the call is not mistaken for that of the wait.
-            try:
-                value = function()
-            except BaseException as error:  # noqa: BLE001 - raised in the waiting thread
-                outcome = _raising(error)
-            else:
-                outcome = lambda: value  # noqa: E731
-            if future.set_running_or_notify_cancel():
-                future.set_result(outcome)
-
         with self._lock:
             self._future = future
         try:
             self.check()
-            threading.Thread(target=run, name=f"gss-{name}", daemon=True).start()
+            call = SLOW_CALLS.begin(key, function, name, future)
             try:
                 outcome = result_of(future, deadline)
             finally:
                 future.cancel()
+                SLOW_CALLS.give_up(call)
         except BaseException:
             self.check()
             raise
@@ -137,10 +128,3 @@ class Interruption:
             with self._lock:
                 self._future = None
         return outcome()
-
-
-def _raising(error: BaseException) -> Callable[[], Any]:
-    def outcome() -> Any:
-        raise error
-
-    return outcome

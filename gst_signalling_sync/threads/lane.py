@@ -10,6 +10,7 @@ from queue import SimpleQueue
 from typing import Final
 
 from .interruptible import Condition
+from .owner import Owner
 from .waiting import MAX_WAIT_SECONDS, Deadline
 
 __all__ = ["Lane", "current_lane"]
@@ -38,6 +39,7 @@ class Lane:
         """Calls to make right after the running callback; used by the thread alone."""
         self.is_closing = 0
         """Number of `Callbacks.close` calls that run on the thread."""
+        self._owner = Owner(name)
         # One queue per `open`: a call that is put after its end is never made.
         self._queue: SimpleQueue[_Call | None] | None = None
         self._queues: deque[SimpleQueue[_Call | None]] = deque()
@@ -73,28 +75,28 @@ class Lane:
         """
         if self._queue is not None:
             return
-        queue: SimpleQueue[_Call | None] = SimpleQueue()
-        self._queues.append(queue)
+        # Ctrl-C may come anywhere here: a thread that is not `_thread` ends, and so does a queue that is not `_queue`.
         if self._thread is None:
-            self._thread = threading.Thread(target=self._main, args=(queue,), name=self.name, daemon=True)
-            try:
-                self._thread.start()
-            except RuntimeError:
-                self._thread = None
-                self._queues.clear()
-                raise
-            except BaseException:
-                # A Ctrl-C: the thread runs, but nobody is going to use it.
-                queue.put(None)
-                raise
-        self._queue = queue
-        self.changed.notify_all()
+            thread = threading.Thread(target=self._main, name=self.name, daemon=True)
+            # It waits for the lock that is held here.
+            thread.start()
+            self._thread = thread
+        queue: SimpleQueue[_Call | None] = SimpleQueue()
+        try:
+            self._queues.append(queue)
+            self._queue = queue
+            self.changed.notify_all()
+        except BaseException:
+            self._queue = None
+            queue.put(None)
+            raise
 
     def close(self) -> None:
         """Accept no more calls; `changed` is held."""
-        if self._queue is not None:
-            self._queue.put(None)
-            self._queue = None
+        queue, self._queue = self._queue, None
+        if queue is not None:
+            # In this order: Ctrl-C may come after `put`, and a queue that has its end must not be used any more.
+            queue.put(None)
 
     def put(self, call: _Call) -> None:
         """Queue a call, unless closed."""
@@ -128,17 +130,26 @@ class Lane:
             # Its function is about to return.
             thread.join(deadline.remaining())
 
-    def _main(self, queue: SimpleQueue[_Call | None]) -> None:
+    def _main(self) -> None:
         _here.lane = self
-        following: SimpleQueue[_Call | None] | None = queue
-        while following is not None:
-            self._call_all(following)
-            following = self._following()
+        queue: SimpleQueue[_Call | None] | None = None
+        while (queue := self._following(queue)) is not None:
+            self._call_all(queue)
+            if not self._owner.is_here:
+                # A callback forked and returned in the child too, where nobody else runs: the process ends with this thread.
+                return
 
-    def _following(self) -> SimpleQueue[_Call | None] | None:
-        """The queue of the next `open`; None at the end of the thread."""
+    def _following(self, queue: SimpleQueue[_Call | None] | None) -> SimpleQueue[_Call | None] | None:
+        """The queue of the next `open`; None at the end of the thread.
+
+        Args:
+            queue: The queue before; None: there was none.
+        """
         with self.changed:
-            self._queues.popleft()
+            if self._thread is not threading.current_thread():
+                return None
+            if queue is not None:
+                self._queues.popleft()
             if self._queues:
                 return self._queues[0]
             self._thread = None
@@ -146,7 +157,7 @@ class Lane:
             return None
 
     def _call_all(self, queue: SimpleQueue[_Call | None]) -> None:
-        while (call := queue.get()) is not None:
+        while self._owner.is_here and (call := queue.get()) is not None:
             self._call(call)
             # The delivered objects must not be kept alive by this stack frame while the queue is empty.
             del call

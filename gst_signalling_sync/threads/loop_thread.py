@@ -129,10 +129,20 @@ class LoopThread:
             raise self._ended(f"{doing}: closed while waiting") from None
         except TimeoutError:
             if future.done() and not future.cancelled():
-                raise
+                # The coroutine's own exception, or it was done just after the wait.
+                return future.result()
             raise self._late(f"{doing}: no result within {deadline}") from None
         finally:
             future.cancel()
+
+    def begin_close(self, seconds: float) -> None:
+        """Cancel all tasks of the loop, and have it stop; returns at once.
+
+        Args:
+            seconds: Not used.
+        """
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._loop.stop)
 
     def close(self, seconds: float = _EXIT_SECONDS) -> None:
         """Cancel all tasks of the loop, stop it and wait for its thread; idempotent.
@@ -140,8 +150,7 @@ class LoopThread:
         Args:
             seconds: How long to wait for the thread.
         """
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._loop.stop)
+        self.begin_close(seconds)
         if not self.is_current:
             self._thread.join(seconds)
             if self._thread.is_alive():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import math
 import time
 from collections.abc import Callable
 from numbers import Real
@@ -28,7 +29,7 @@ def check_timeout(seconds: float) -> float:
         seconds: 0 or more; `math.inf`: forever.
 
     Returns:
-        The same number.
+        The same number as a float; `math.inf` for an integer that is too large for one.
 
     Raises:
         ValueError: It is negative or NaN.
@@ -38,8 +39,11 @@ def check_timeout(seconds: float) -> float:
     if not isinstance(seconds, int | float) and not isinstance(seconds, Real):
         raise TypeError(f"a timeout must be a number of seconds, not {seconds!r:.100}")
     if not seconds >= 0:
-        raise ValueError(f"a timeout must be 0 seconds or more, not {seconds!r}")
-    return seconds
+        raise ValueError(f"a timeout must be 0 seconds or more, not {seconds!r:.100}")
+    try:
+        return float(seconds)
+    except OverflowError:
+        return math.inf
 
 
 class Deadline:
@@ -57,7 +61,7 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = check_timeout(seconds)
-        self._end = time.monotonic() + seconds
+        self._end = time.monotonic() + self.seconds
 
     def __str__(self) -> str:
         # The remainder of another timeout is not a round number.

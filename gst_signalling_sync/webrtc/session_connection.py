@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any, Final, Protocol
 
 from ..errors import SessionClosed, SessionClosedReason
@@ -24,7 +25,9 @@ from ..protocol.control import (
 from ..protocol.messages import SdpType
 from ..protocol.quota import TokenBucket
 from ..threads import clock
+from ..threads.interruptible import Future
 from ..threads.loop_thread import LoopThread
+from ..threads.slow_calls import SLOW_CALLS
 from .changes import Changes
 from .channel_options import ChannelOptions
 from .clock_comparison import ClockComparison
@@ -157,7 +160,9 @@ class SessionConnection:
         """Changes of what both ends send."""
         self._largest_payload: int | None = None
         self._path_alarm: asyncio.TimerHandle | None = None
+        self._asking: asyncio.Future[Callable[[], tuple[IceServer, ...]]] | None = None
         self._descriptions = None if limits.descriptions is None else TokenBucket(limits.descriptions)
+        self._has_description = False
         self._waiting_descriptions = 0
 
     @property
@@ -187,11 +192,13 @@ class SessionConnection:
         return await self.negotiation.make_offer(lambda places: tracks.prepare_offer(places, {}, asks_for_everything))
 
     async def receive(self, kind: SdpType, sdp: str) -> None:
-        """Handle the other end's description, at a limited rate in a session that runs."""
-        if self._descriptions is not None and self._link.session.state.is_open:
-            if self._descriptions.wait(1, clock.now()):
+        """Handle the other end's description; those after the first one at a limited rate."""
+        is_further, self._has_description = self._has_description, True
+        if self._descriptions is not None and is_further:
+            is_too_much = self._waiting_descriptions >= _WAITING_DESCRIPTIONS
+            if is_too_much or self._descriptions.wait(1, clock.now()):
                 self._met.note("descriptions")
-            if self._waiting_descriptions >= _WAITING_DESCRIPTIONS:
+            if is_too_much:
                 self._link.warn("dropped a description", "the peer describes its end faster than it is taken")
                 return
             self._waiting_descriptions += 1
@@ -214,6 +221,9 @@ class SessionConnection:
         """Stop what is measured and changed, because the session ends. The peer is watched until `Watch.stop`."""
         if self._path_alarm is not None:
             self._path_alarm.cancel()
+        if self._asking is not None:
+            # The callable may never return.
+            self._asking.cancel()
         self.clocks.stop()
         self.changes.stop()
 
@@ -222,16 +232,29 @@ class SessionConnection:
             self._path.send_candidate(candidate, sdp_m_line_index)
 
     async def _ask_servers(self) -> tuple[IceServer, ...]:
-        """Call the callable that returns the ICE servers, on a thread of the executor.
+        """Call the callable that returns the ICE servers, on a thread of its own.
 
         Raises:
-            SessionClosed: The callable raised an error, or did not return servers.
+            SessionClosed: The callable raised an error, or did not return servers; or the session ended meanwhile.
         """
+        ice, named = self._settings.ice, self._link.session.named
+        waiter: Future[Callable[[], tuple[IceServer, ...]]] = Future()
         try:
-            return await asyncio.get_running_loop().run_in_executor(None, ask_servers, self._settings.ice)
+            # Of this callable, which the call keeps alive.
+            call = SLOW_CALLS.begin(("ice", id(ice.servers)), partial(ask_servers, ice), "resolver", waiter)
+            self._asking = asyncio.wrap_future(waiter)
+            try:
+                outcome = await self._asking
+            finally:
+                SLOW_CALLS.give_up(call)
+            return outcome()
+        except asyncio.CancelledError:
+            if self._link.is_ending:
+                raise SessionClosed(f"{named}: it ended during the negotiation", "not connected") from None
+            raise
         except Exception as error:
             text = f"the callable for ICE servers failed: {type(error).__name__}: {error}"
-            raise SessionClosed(f"{self._link.session.named}: {text}", "not connected") from error
+            raise SessionClosed(f"{named}: {text}", "not connected") from error
 
     def _on_state(self) -> None:
         link = self._link

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Any, Final, Protocol
 
 from ..errors import SessionClosed, SessionClosedReason
@@ -63,13 +64,19 @@ class Termination:
         self._path = path
         self._drain = Drain()
         self._task: asyncio.Task[None] | None = None
-        # Whether the session goes on with another link.
+        # Whether the session goes on with another link, or was given up instead.
         self._is_left = False
+        self._is_given_up = False
 
     @property
     def has_begun(self) -> bool:
         """Whether the end has begun."""
         return self._task is not None
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the session, whose connection broke, is given up instead of resumed. Callable from any thread."""
+        return self._is_given_up
 
     async def run(
         self,
@@ -91,6 +98,7 @@ class Termination:
             self._task = asyncio.ensure_future(self._end_link(error, told_peer, tell_peer, drain_seconds))
         elif self._link.session.state is SessionState.RESUMING and not self._is_left:
             # The connection broke before. Now the session is given up instead of resumed.
+            self._is_given_up = True
             self._task = asyncio.ensure_future(self._end_session(self._task, as_session_closed(error)))
         elif not drain_seconds:
             self._drain.abandon()
@@ -150,16 +158,23 @@ class Termination:
     async def _end_link(
         self, error: Exception | None, told_peer: str | None, tell_peer: bool, drain_seconds: float
     ) -> None:
-        """End the link, and the session unless it is resumed. This never raises, since all callers wait for it."""
+        """End the link, and the session unless it is resumed.
+
+        This never raises, since all callers wait for it, and an unforeseen error in one step keeps none of the others from it.
+        """
         self._link.stop_timers()
         connection, session = self._link.opened, self._link.session
-        if connection is not None:
-            connection.stop()
+        named = session.named
+        with _logged(named):
+            if connection is not None:
+                connection.stop()
         failure = as_session_closed(error)
-        is_resumed = failure is not None and session.break_off(failure)
+        is_resumed = False
+        with _logged(named):
+            is_resumed = failure is not None and session.break_off(failure)
         peer = None if connection is None else connection.peer
         farewell = Farewell(session, session.channels, self._path, peer, self._drain)
-        try:
+        with _logged(named):
             await farewell.deliver(drain_seconds)
             if tell_peer:
                 farewell.tell_server(failure, told_peer)
@@ -167,9 +182,8 @@ class Termination:
                 connection.watch.stop()
             if tell_peer or told_peer is not None:
                 await farewell.say_goodbye(failure, told_peer)
+        with _logged(named):
             await farewell.close(None if connection is None else connection.negotiation)
-        except Exception:
-            logger.exception("%s: internal error while it was ended", session.named)
         if connection is not None:
             connection.watch.stop()
         self._link.report_warnings()
@@ -186,8 +200,21 @@ class Termination:
         if before is not None:
             await before
         session = self._link.session
-        session.channels.end(str(failure) if failure else "the session is closed")
-        session.enter(SessionState.CLOSED, failure)
-        session.media.end(failure)
-        await session.media.wait_ended(_DECODING_SECONDS)
+        named = session.named
+        with _logged(named):
+            session.channels.end(str(failure) if failure else "the session is closed")
+        with _logged(named):
+            session.enter(SessionState.CLOSED, failure)
+        with _logged(named):
+            session.media.end(failure)
+            await session.media.wait_ended(_DECODING_SECONDS)
         session.on_finished()
+
+
+@contextlib.contextmanager
+def _logged(named: str) -> Iterator[None]:
+    """Log an error of one step of the end."""
+    try:
+        yield
+    except Exception:
+        logger.exception("%s: internal error while it was ended", named)

@@ -17,11 +17,13 @@ from aiortc import RTCIceGatherer, RTCIceTransport
 
 from gst_signalling_sync import (
     ChannelClosed,
+    Consumer,
     Producer,
     Rate,
     Session,
     SessionClosed,
     SessionLimits,
+    SignallingClient,
     SignallingServer,
     WaitTimeout,
     connect,
@@ -206,6 +208,42 @@ def test_descriptions_that_follow_each_other_wait_and_the_session_goes_on(
             assert channel.recv() == "still there"
             wait_until(lambda: "faster than it is taken" in caplog.text, "descriptions are dropped")
     assert sum("faster than it is taken" in line for line in caplog.messages) == 1
+
+
+def test_offers_before_the_session_is_connected_are_limited_too(embedded_server: SignallingServer) -> None:
+    offer = "\r\n".join(
+        [
+            *("v=0", "o=- 1 1 IN IP4 0.0.0.0", "s=-", "t=0 0", "a=group:BUNDLE 0"),
+            *("m=application 9 UDP/DTLS/SCTP webrtc-datachannel", "c=IN IP4 0.0.0.0", "a=mid:0", "a=sctp-port:5000"),
+            *(
+                "a=ice-ufrag:abcd",
+                f"a=ice-pwd:{'p' * 22}",
+                "a=setup:actpass",
+                f"a=fingerprint:sha-256 {'AA:' * 31}AA",
+                "",
+            ),
+        ]
+    )
+    answered = 0
+    with SignallingClient(embedded_server.uri) as attacker, Consumer(embedded_server.uri) as consumer:
+
+        @attacker.session_requested.connect
+        def offer_many_times(client: SignallingClient, session_id: str, **named: object) -> None:
+            for _ in range(50):
+                client.send_sdp(session_id, "offer", offer)
+
+        @attacker.sdp_received.connect
+        def count(client: SignallingClient, **named: object) -> None:
+            nonlocal answered
+            answered += 1
+
+        attacker.set_status(["producer"])
+        assert attacker.peer_id is not None
+        with pytest.raises(WaitTimeout):
+            consumer.start_session(attacker.peer_id, timeout=1.0)
+
+        assert consumer.refusals["descriptions"] > 10
+        assert 0 < answered < 15
 
 
 def candidate(host: str, port: int = 9) -> Candidate:

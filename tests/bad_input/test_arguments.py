@@ -10,11 +10,15 @@ import pytest
 import gst_signalling_sync
 from gst_signalling_sync import (
     Consumer,
+    Listener,
     Producer,
     ProtocolError,
+    ServerLimits,
+    SessionLimits,
     SignallingClient,
     SignallingError,
     SignallingServer,
+    connect,
     list_producers,
 )
 
@@ -72,6 +76,15 @@ def test_timeout_that_is_no_time_is_refused(stage: Stage, timeout: float) -> Non
     assert stage.goes_on()
 
 
+def test_timeout_that_is_too_large_for_a_float_is_forever(stage: Stage) -> None:
+    forever = 10**400
+    Producer(stage.server.uri, timeout=forever).close(forever)
+    SignallingClient(stage.server.uri, timeout=forever, keepalive=forever).close(forever)
+
+    stage.echo.send("hello", forever)
+    assert stage.echo.recv(forever) == "hello"
+
+
 def test_timeout_that_is_no_number_is_refused(stage: Stage) -> None:
     with pytest.raises(TypeError, match="'3'"):
         stage.echo.recv("3")  # type: ignore[arg-type]
@@ -100,6 +113,45 @@ def test_two_names_are_refused() -> None:
 def test_port_that_is_no_number_is_refused(port: Any) -> None:
     with pytest.raises(ValueError, match="port must be"):
         SignallingServer(port=port)
+
+
+@pytest.mark.parametrize("retry", [True, 3, "forever"])
+@pytest.mark.parametrize("role", [Producer, Consumer, Listener, connect])
+def test_retry_that_is_none_is_refused(role: Callable[..., object], retry: Any) -> None:
+    with pytest.raises(TypeError, match=f"retry must be a Retry or None, not {retry!r}"):
+        role(retry=retry)
+
+
+@pytest.mark.parametrize("limits", [5, {"sessions": 2}, ServerLimits()])
+@pytest.mark.parametrize("role", [Consumer, Listener, connect])
+def test_limits_of_another_type_are_refused(role: Callable[..., object], limits: Any) -> None:
+    with pytest.raises(TypeError, match="limits must be SessionLimits, not "):
+        role(limits=limits)
+
+
+@pytest.mark.parametrize("limits", [5, {"connections": 2}, SessionLimits()])
+def test_limits_of_a_server_of_another_type_are_refused(limits: Any) -> None:
+    with pytest.raises(TypeError, match="limits must be ServerLimits, not "):
+        SignallingServer(limits=limits)
+
+
+@pytest.mark.parametrize("host", [5, b"robot", True, ["robot"]])
+def test_host_that_is_no_text_is_refused(host: Any) -> None:
+    for make in (Producer, SignallingClient, SignallingServer):
+        with pytest.raises(TypeError, match="host must be a string"):
+            make(host=host)
+
+
+def test_grant_that_is_none_is_refused_without_its_token() -> None:
+    with pytest.raises(TypeError, match="tokens must map strings to grants, not str to str") as caught:
+        SignallingServer(tokens={"secret": "producer"})  # type: ignore[dict-item]
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("lease", [1e12, 10**400, float("inf")])
+def test_lease_of_many_years_is_possible(lease: float) -> None:
+    with SignallingServer(port=0, lease=lease) as server:
+        assert list_producers(server.uri) == []
 
 
 def test_role_that_is_one_text_is_taken_as_one(client: SignallingClient) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -135,6 +136,21 @@ def test_session_without_room_is_named_and_the_others_get_it(
     behind_channel(full).sending.outbox.size -= 2**21
     others = [session for session in sessions if session.id != full.session.id]
     assert [session.channel("data").recv() for session in others] == ["hello", "hello"]
+
+
+def test_of_several_threads_that_add_one_label_only_one_succeeds(producer: Producer) -> None:
+    together = threading.Barrier(8)
+
+    def add(_: int) -> bool:
+        together.wait(10)
+        try:
+            producer.add_channel("taken")
+        except ValueError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(add, range(8))) == 1
 
 
 def test_same_label_twice_is_refused(producer: Producer, channel: BroadcastChannel) -> None:

@@ -163,6 +163,14 @@ def test_absent_server_exits_with_1_and_one_line(command: tuple[str, ...]) -> No
     assert finished.stdout == ""
 
 
+@pytest.mark.parametrize("command", ["serve", "list"])
+def test_event_loop_that_there_is_none_of_is_wrong_usage(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("GST_SIGNALLING_EVENT_LOOP", "twisted")
+    result = CliRunner().invoke(main, [command])
+    assert result.exit_code == 2
+    assert "$GST_SIGNALLING_EVENT_LOOP must be 'asyncio' or 'uvloop', not 'twisted'" in result.output
+
+
 def test_uri_may_come_from_the_environment(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GST_SIGNALLING_URI", uri)
     assert json.loads(run("list", "--json").stdout) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -22,6 +24,7 @@ from gst_signalling_sync import (
     SignallingServer,
     connect,
 )
+from gst_signalling_sync.webrtc.farewell import Farewell
 
 from ..figures import Figures
 from ..helpers.mortal_server import mortal_server
@@ -259,6 +262,26 @@ def test_close_ends_a_session_that_is_resuming(robot: Robot, embedded_server: Si
         with pytest.raises(Exception, match="closed"):
             channel.send("too late")
         assert consumer.sessions == []
+
+
+def test_close_while_the_broken_connection_is_still_ending_ends_its_successor_too(
+    robot: Robot, embedded_server: SignallingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = Farewell.close
+
+    async def end_slowly(farewell: Farewell, negotiation: Any) -> None:
+        await asyncio.sleep(1.0)
+        await end(farewell, negotiation)
+
+    monkeypatch.setattr(Farewell, "close", end_slowly)
+    with Consumer(embedded_server.uri, retry=QUICK) as consumer:
+        session = consumer.start_session(name="robot", resume=True)
+        robot.kill()
+        robot.start()
+        wait_until(lambda: session.state == "resuming", "the loss is known")
+        session.close()
+        assert session.state == "closed"
+        wait_until(lambda: not embedded_server.sessions, "the server has no session left")
 
 
 def test_close_of_the_consumer_ends_what_is_resuming(robot: Robot, embedded_server: SignallingServer) -> None:

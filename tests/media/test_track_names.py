@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -149,6 +151,22 @@ def test_names_that_no_description_can_carry_are_refused(name: str) -> None:
     for add in (producer.add_video, producer.add_audio):
         with pytest.raises(ValueError, match=r"name must be .*RFC 8830"):
             add(name=name)
+
+
+def test_of_several_threads_that_add_one_name_only_one_succeeds() -> None:
+    producer = Producer()
+    together = threading.Barrier(8)
+
+    def add(_: int) -> bool:
+        together.wait(SECONDS)
+        try:
+            producer.add_video(name="wrist")
+        except ValueError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(add, range(8))) == 1
 
 
 def test_a_name_is_that_of_one_track_of_a_kind() -> None:

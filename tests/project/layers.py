@@ -27,6 +27,7 @@ LAYERS = {
         "race",
         "resumption",
         "role",
+        "role_closing",
         "role_connection",
         "role_sessions",
         "role_thread",

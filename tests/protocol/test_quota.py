@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gst_signalling_sync.protocol.limits import Rate, ServerLimits
 from gst_signalling_sync.protocol.quota import Buckets, Counts, Pool, Rates, TokenBucket
+from gst_signalling_sync.protocol.session_limits import SessionLimits
 
 
 def test_burst_is_free_and_what_follows_waits_for_its_tokens() -> None:
@@ -115,6 +119,22 @@ def test_pool_never_holds_more_than_its_limit(holds: list[tuple[int, int]]) -> N
 def test_limit_that_is_not_positive_is_refused(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(options))} must be positive"):
         ServerLimits(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("limits", [ServerLimits, SessionLimits])
+def test_limit_that_is_no_number_is_refused(limits: Callable[..., object]) -> None:
+    for name in (field.name for field in dataclasses.fields(limits)):  # type: ignore[arg-type]
+        values: tuple[object, ...] = ("100", b"1", True, [])
+        for value in values:
+            with pytest.raises(TypeError, match=f"{name} must be a (number|Rate), not "):
+                limits(**{name: value})
+
+
+def test_number_where_a_rate_is_due_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"messages must be a Rate, not 100: write Rate\(per_second, burst=\.\.\.\)"):
+        ServerLimits(messages=100)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="burst must be a number, not '5'"):
+        Rate(1, burst="5")  # type: ignore[arg-type]
 
 
 def test_rate_that_is_not_positive_is_refused() -> None:

@@ -17,7 +17,9 @@ from gst_signalling_sync import (
     SignallingClient,
     connect,
 )
+from gst_signalling_sync.lifecycle import StateChange
 from gst_signalling_sync.protocol.messages import Peer
+from gst_signalling_sync.role import RoleObject
 
 from ..helpers.hostile import Conversation, signalling_server
 from ..helpers.mortal_server import MortalServer
@@ -60,6 +62,25 @@ def test_a_role_is_registered_again_and_tells_each_step(server: MortalServer, ro
         "closing NoneType",
         "closed NoneType",
     ]
+
+
+def test_unforeseen_errors_in_telling_of_changes_keep_no_role_from_coming_back(
+    server: MortalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell = RoleObject._on_change
+
+    def tell_and_fail(role: RoleObject, change: StateChange) -> None:
+        tell(role, change)
+        if change.state in ("suspended", "registered"):
+            raise KeyError("a defect")
+
+    with Producer(server.uri, name="robot", retry=QUICK) as producer:
+        reconnected = Heard(producer.reconnected)
+        monkeypatch.setattr(RoleObject, "_on_change", tell_and_fail)
+        for _ in range(2):
+            restart(server, producer)
+            reconnected.next()
+    assert producer.state == "closed"
 
 
 def test_roles_and_meta_are_registered_as_before(server: MortalServer) -> None:

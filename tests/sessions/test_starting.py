@@ -9,17 +9,21 @@ from queue import SimpleQueue
 import pytest
 
 from gst_signalling_sync import (
+    ConnectionLost,
     Consumer,
+    IceOptions,
     PeerNotFound,
     PeerWaitTimeout,
     Producer,
     ServerError,
     Session,
+    SessionClosed,
     SignallingClient,
     SignallingServer,
     WaitTimeout,
 )
 
+from ..helpers.hostile import Conversation, signalling_server
 from ..helpers.waiting import Heard, wait_until, wait_until_waiting
 
 SECONDS = 10.0
@@ -55,6 +59,59 @@ def test_unknown_peer_id(consumer: Consumer) -> None:
 def test_unknown_name_names_those_that_there_are(producer: Producer, consumer: Consumer) -> None:
     with pytest.raises(PeerWaitTimeout, match=r"'other'.*within 1 s.*'robot'"):
         consumer.start_session(name="other", timeout=1)
+
+
+def test_registration_as_a_listener_that_was_answered_too_late_is_made_again() -> None:
+    given_up = threading.Event()
+    wanted: SimpleQueue[str] = SimpleQueue()
+    robot = {"id": "11111111-0000-4000-8000-000000000001", "meta": {"name": "robot"}}
+
+    def script(server: Conversation) -> None:
+        server.welcome()
+        server.expect("list")
+        server.send("list", producers=[])
+        # A consumer that finds no producer registers as a listener, and asks for a list to see that it was accepted.
+        server.expect("setPeerStatus")
+        server.expect("list")
+        given_up.wait(SECONDS)
+        server.send("list", producers=[robot])
+        while (message := server.receive())["type"] != "startSession":
+            if message["type"] == "list":
+                server.send("list", producers=[robot])
+        wanted.put(message["peerId"])
+
+    with signalling_server(script) as uri, Consumer(uri, timeout=SECONDS) as consumer, ThreadPoolExecutor() as pool:
+        with pytest.raises(WaitTimeout, match="did not answer"):
+            consumer.start_session(name="robot", timeout=0.3)
+        given_up.set()
+        starting = pool.submit(consumer.start_session, name="robot")
+
+        assert wanted.get(timeout=SECONDS) == robot["id"]
+
+        consumer.close(0.0)
+        with pytest.raises(ConnectionLost):
+            starting.result(SECONDS)
+
+
+def test_callable_for_ice_servers_that_hangs_has_one_thread_and_delays_no_close(
+    producer: Producer, signalling_uri: str
+) -> None:
+    go_on = threading.Event()
+    asked: list[None] = []
+
+    def servers() -> list[str]:
+        asked.append(None)
+        go_on.wait(SECONDS)
+        return []
+
+    with Consumer(signalling_uri, ice=IceOptions(servers)) as consumer:
+        for _ in range(3):
+            with pytest.raises(WaitTimeout):
+                consumer.start_session(name="robot", timeout=0.3)
+        assert len(asked) == 1
+
+        go_on.set()
+        assert consumer.start_session(name="robot").state == "connected"
 
 
 def test_peer_that_is_no_producer(consumer: Consumer, signalling_uri: str) -> None:
@@ -172,6 +229,21 @@ def test_candidates_that_come_while_the_request_is_considered_are_used(embedded_
             return [candidate.ip for candidate in ice.getRemoteCandidates()]
 
         wait_until(lambda: "192.0.2.77" in remote_hosts(), "the candidate is given to ICE")
+
+
+def test_session_that_cannot_begin_for_an_unforeseen_reason_takes_no_place(
+    signalling_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(producer: Producer, session: object, offer: str | None, seconds: float | None) -> None:
+        raise KeyError("a defect")
+
+    with Producer(signalling_uri, name="robot", max_sessions=1) as producer, Consumer(signalling_uri) as consumer:
+        with monkeypatch.context() as patch:
+            patch.setattr(Producer, "_begin", fail)
+            with pytest.raises(SessionClosed):
+                consumer.start_session(producer.peer_id)
+
+        assert consumer.start_session(producer.peer_id).state == "connected"
 
 
 def test_producer_waits_for_a_session(producer: Producer, consumer: Consumer) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gst_signalling_sync import ConnectionLost, ConnectTimeout, Endpoint, SignallingClient
+from gst_signalling_sync import ConnectionLost, ConnectTimeout, Endpoint, SignallingClient, SignallingServer
 
 from ..helpers.hostile import tcp_server
 from .problems import full_port, problem_of
@@ -126,3 +126,24 @@ def test_token_s_callable_that_is_slow_is_named() -> None:
 
     assert "the token's callable did not return within 0.2 s" in str(error)
     go_on.set()
+
+
+def test_callable_that_hangs_has_one_thread_however_often_the_client_connects(
+    embedded_server: SignallingServer,
+) -> None:
+    go_on = threading.Event()
+    asked: list[None] = []
+
+    def token() -> str:
+        asked.append(None)
+        go_on.wait(SECONDS)
+        return "secret"
+
+    endpoint = Endpoint(embedded_server.uri, token=token)
+    for _ in range(3):
+        assert isinstance(problem_of(endpoint, timeout=0.1), ConnectTimeout)
+    assert len(asked) == 1
+
+    go_on.set()
+    with SignallingClient(endpoint):
+        assert len(asked) <= 2

@@ -260,6 +260,20 @@ def test_failure_reaches_every_later_request(pending: PendingRequests) -> None:
     assert not sent
 
 
+def test_request_whose_sending_was_interrupted_takes_no_answer(pending: PendingRequests) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pending.add([list_request()], interrupted)
+    request = list_request()
+    add(pending, request)
+
+    pending.resolve(PRODUCERS)
+
+    assert request.future.result(0) is PRODUCERS
+
+
 def test_failure_of_a_request_that_was_given_up_is_no_error(pending: PendingRequests) -> None:
     request = list_request()
     add(pending, request)

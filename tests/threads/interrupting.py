@@ -1,4 +1,4 @@
-"""Interrupts a condition, an event or a future at random moments, many times.
+"""Interrupts a condition, an event, a future or a call at random moments, many times.
 
     python -m tests.threads.interrupting condition_taken
 
@@ -14,6 +14,8 @@ import threading
 from collections.abc import Callable
 
 from gst_signalling_sync.threads.interruptible import Condition, Event, Future
+from gst_signalling_sync.threads.one_at_a_time import OneAtATime
+from gst_signalling_sync.threads.waiting import Deadline
 
 __all__ = ["ROUNDS", "TRIALS", "main"]
 
@@ -81,7 +83,19 @@ def future_asked() -> Uses:
     return answer.done, lambda: answer.set_result(1)
 
 
-TRIALS = {trial.__name__: trial for trial in (condition_taken, condition_waited_for, event_waited_for, future_asked)}
+def call_made() -> Uses:
+    calls = OneAtATime()
+
+    def call() -> None:
+        assert calls.run(lambda: None, Deadline(2 * SECONDS))
+
+    return call, call
+
+
+TRIALS = {
+    trial.__name__: trial
+    for trial in (condition_taken, condition_waited_for, event_waited_for, future_asked, call_made)
+}
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from ..helpers.proofs import short_and_long
 pytestmark = pytest.mark.slow
 
 EXIT_SECONDS = 8.0
-"""Maximum for the exit of a program on a busy machine: two seconds for each object in the worst case."""
+"""Maximum for the exit of a program on a busy machine: two seconds for all objects in the worst case."""
 
 BUSY = """
 import signal, sys, threading, time
@@ -126,6 +126,37 @@ print("end", flush=True)
         process.send_signal(signal.SIGINT)
         begin = time.monotonic()
         _, complaints = exit_of(process)
+
+    assert "Traceback" not in complaints
+    assert time.monotonic() - begin < EXIT_SECONDS
+
+
+@loops
+def test_many_peers_that_do_not_answer_delay_the_exit_no_longer_than_one(event_loop: str) -> None:
+    robot = """
+        import sys
+        from gst_signalling_sync import Producer, SignallingServer
+        with SignallingServer(port=0) as server, Producer(server.uri, name="robot") as producer:
+            producer.add_channel("data")
+            print(server.uri, flush=True)
+            producer.serve_forever()
+    """
+    with started(robot, event_loop) as frozen:
+        assert frozen.stdout is not None
+        script = f"""
+            import os, signal, sys
+            from gst_signalling_sync import connect
+            sessions = [connect("{frozen.stdout.readline().strip()}", name="robot") for _ in range(6)]
+            channels = [session.channel("data") for session in sessions]
+            os.kill({frozen.pid}, signal.SIGSTOP)
+            for channel in channels:
+                channel.send(bytes(200_000))
+            print("end", flush=True)
+        """
+        with program(script, event_loop) as process:
+            begin = time.monotonic()
+            _, complaints = exit_of(process)
+        frozen.send_signal(signal.SIGCONT)
 
     assert "Traceback" not in complaints
     assert time.monotonic() - begin < EXIT_SECONDS

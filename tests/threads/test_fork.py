@@ -43,7 +43,8 @@ class Robot:
     def __init__(self):
         self.server = SignallingServer(port=0).start()
         self.producer = Producer(self.server.uri, name="robot")
-        self.producer.add_channel("data").message.connect(answer)
+        self.broadcast = self.producer.add_channel("data")
+        self.broadcast.message.connect(answer)
         self.video, self.audio = self.producer.add_video(), self.producer.add_audio()
         self.producer.start()
         self.stop = threading.Event()
@@ -344,6 +345,7 @@ def report(robot, listener, client):
         lambda: session.audio.read(960),
         lambda: robot.video.bitrate,
         lambda: robot.channel.recv(),
+        lambda: robot.broadcast.send("lost"),
         lambda: robot.producer.start(),
         lambda: robot.producer.close(),
         lambda: session.close(),
@@ -366,6 +368,30 @@ if __name__ == "__main__":
 
     assert complaints == ""
     assert printed.splitlines() == ["closed [] RuntimeError", "closed", "None []", "None", "{'refused'}"]
+
+
+@loops
+def test_child_that_returns_from_a_callback_ends(tmp_path: Path, event_loop: str) -> None:
+    script = f"""{ROBOT}
+children = []
+
+def fork(channel, data):
+    child = os.fork()
+    if child:
+        children.append(child)
+
+if __name__ == "__main__":
+    robot = Robot()
+    robot.channel.message.connect(fork)
+    robot.channel.send("now")
+    while not children:
+        time.sleep(0.01)
+    print(os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]))
+    robot.channel.message.disconnect(fork)
+    robot.check()
+    robot.close()
+"""
+    assert outcome(tmp_path, script, event_loop=event_loop) == ("0\n", "")
 
 
 def test_child_that_leaves_the_blocks_it_inherited_ends_in_order(

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 
 import pytest
@@ -94,6 +94,19 @@ def test_timeout_error_of_the_coroutine_itself_stays_what_it_is(loop: LoopThread
 
     with pytest.raises(TimeoutError, match="its own"):
         loop.run(fail(), Deadline(SECONDS), "failing")
+
+
+def test_result_that_comes_just_after_the_wait_is_returned(loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer() -> str:
+        return "in the last moment"
+
+    def wait_in_vain(future: Future[str], deadline: Deadline) -> str:
+        future.result(SECONDS)
+        raise TimeoutError
+
+    monkeypatch.setattr(loop_thread, "result_of", wait_in_vain)
+
+    assert loop.run(answer(), Deadline(SECONDS), "waiting") == "in the last moment"
 
 
 def test_loop_gives_up_in_time_and_cancels_the_coroutine(loop: LoopThread) -> None:

@@ -6,6 +6,7 @@ import base64
 import logging
 import queue
 import socket
+import sys
 import threading
 import time
 from http import HTTPStatus
@@ -64,6 +65,37 @@ def test_callable_that_raises_refuses_and_the_log_says_why_and_no_secret(caplog:
     assert "LookupError: no such token: ***" in line.getMessage()
     assert "test_callables.py" in line.getMessage()
     assert "sesame" not in caplog.text
+
+
+def test_callable_that_exits_refuses_and_counts_as_running_no_longer() -> None:
+    def authorize(request: AuthorizationRequest) -> Grant | None:
+        if request.token == "unknown":
+            sys.exit("an unknown token")
+        return Grant()
+
+    with SignallingServer(port=0, authorize=authorize, limits=ServerLimits(authorizations=1)) as server:
+        assert status_of(server, **bearer("unknown")) == HTTPStatus.SERVICE_UNAVAILABLE
+        peer_with(server, "known").close()
+        assert server.refusals == {"authorize": 1}
+
+
+def test_callable_for_which_there_is_no_thread_refuses_and_counts_as_running_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = threading.Thread.start
+    missing = ["gss-authorize"]
+
+    def start_unless_missing(thread: threading.Thread) -> None:
+        if thread.name in missing:
+            missing.clear()
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    limits = ServerLimits(authorizations=1)
+    with SignallingServer(port=0, authorize=lambda request: Grant(), limits=limits) as server:
+        monkeypatch.setattr(threading.Thread, "start", start_unless_missing)
+        assert status_of(server, **bearer("first")) == HTTPStatus.SERVICE_UNAVAILABLE
+        peer_with(server, "second").close()
 
 
 def test_callable_that_returns_something_else_refuses() -> None:

@@ -43,6 +43,18 @@ def test_peer_whose_token_expires_is_told_with_its_sessions() -> None:
         robot.close()
 
 
+def test_what_a_peer_sends_after_the_end_of_its_admission_is_dropped_without_a_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with SignallingServer(port=0, tokens={"short": Grant(expires=time.time() + 1.5)}) as server:
+        peer = peer_with(server, "short")
+        wait_until(lambda: not server.peers, "the token has expired")
+        peer.send("list")
+        assert peer.close_code() == 3000
+        peer.vanish()
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 def test_session_of_an_expired_token_ends_at_both_ends_of_this_library() -> None:
     grants = {"short": Grant(expires=time.time() + 3), "long": Grant()}
     with (
@@ -97,6 +109,18 @@ def test_entry_that_changed_ends_its_peers_where_it_lets_them_do_something_else(
         assert peer.close_code() == 3000
         peer.vanish()
         peer_with(server, token).close()
+
+
+def test_file_that_cannot_be_read_for_an_unforeseen_reason_is_not_the_last_that_is_read(
+    server: SignallingServer, tokens: TokensFile, caplog: pytest.LogCaptureFixture
+) -> None:
+    # tomllib raises a RecursionError.
+    tokens.path.write_text(f"deep = {'[' * 5000}{']' * 5000}")
+    reload(server, lambda: "the tokens stay as they were" in caplog.text, "the error")
+
+    token = tokens.add("later")
+
+    reload(server, lambda: comes_in(server, token), "the tokens")
 
 
 def test_peer_that_may_come_back_is_gone_when_its_token_is_revoked(

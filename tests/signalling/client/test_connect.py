@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import threading
 import uuid
+from typing import Any
 
 import pytest
 
-from gst_signalling_sync import ConnectError, ConnectionLost, SignallingClient, SignallingServer
+from gst_signalling_sync import ConnectError, ConnectionLost, Listener, Producer, SignallingClient, SignallingServer
 
 from ...helpers.own_process import gss_threads
 from ...helpers.ports import reserved_port
@@ -104,6 +107,23 @@ def test_connect_that_gets_no_thread_leaves_nothing_behind(
     wait_until(lambda: gss_threads() == before, "what was started has ended")
     with client:
         assert client.list_producers() == []
+
+
+@pytest.mark.parametrize("kind", [SignallingClient, Listener, Producer])
+def test_connect_without_a_descriptor_says_so(
+    embedded_server: SignallingServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kind: Any
+) -> None:
+    def none_left(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    client = kind(embedded_server.uri)
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "socketpair", none_left)
+        with pytest.raises(ConnectError, match=r"Too many open files: close files, or allow more \(ulimit -n\)\.$"):
+            client.__enter__()
+    assert not caplog.records
+    with client:
+        assert client.peer_id
 
 
 def test_host_and_port_instead_of_a_uri(embedded_server: SignallingServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -10,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from gst_signalling_sync import ConnectionLost, SignallingClient, SignallingServer
+from gst_signalling_sync.signalling.frames import MessageReader
+from gst_signalling_sync.signalling.outgoing import Outgoing
 
 from ...helpers.hostile import Conversation, signalling_server
 from ...helpers.own_process import gss_threads
@@ -43,6 +46,32 @@ def test_death_of_the_server_reaches_all_who_wait() -> None:
                     request.result(SECONDS)
 
         assert isinstance(lost.next()["error"], ConnectionLost)
+
+
+@pytest.mark.parametrize(("thread", "method"), [(MessageReader, "next"), (Outgoing, "take")])
+def test_unforeseen_error_of_a_connection_s_thread_is_a_loss(
+    embedded_server: SignallingServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    thread: type,
+    method: str,
+) -> None:
+    def fail(*_: object) -> None:
+        monkeypatch.undo()
+        raise KeyError("a defect")
+
+    with SignallingClient(embedded_server.uri) as client:
+        lost = Heard(client.connection_lost)
+        monkeypatch.setattr(thread, method, fail)
+        # Both threads go on from their present wait. The answer may come before the loss.
+        with contextlib.suppress(ConnectionLost):
+            client.list_producers()
+
+        assert isinstance(lost.next()["error"], ConnectionLost)
+
+        client.connect()
+        assert client.list_producers() == []
+    assert "a defect" in caplog.text
 
 
 def test_nothing_can_be_sent_on_a_lost_connection(embedded_server: SignallingServer) -> None:

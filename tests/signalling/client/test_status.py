@@ -91,6 +91,12 @@ def test_meta_may_be_nested_a_hundred_levels_deep(client: SignallingClient, othe
     assert other.list_producers()[0].meta == nested(100)
 
 
+def containing_itself_twice() -> list[Any]:
+    meta: list[Any] = []
+    meta += [meta, meta]
+    return meta
+
+
 @pytest.mark.parametrize(
     "meta",
     [
@@ -105,8 +111,12 @@ def test_meta_may_be_nested_a_hundred_levels_deep(client: SignallingClient, othe
         nested(100_000),
         [10**400],
         "x" * 70_000,
+        containing_itself_twice(),
     ],
-    ids=["object", "set", "bytes", "nan", "inf", "surrogate", "surrogate key", "deep", "very deep", "large", "long"],
+    ids=[
+        *("object", "set", "bytes", "nan", "inf", "surrogate", "surrogate key", "deep", "very deep", "large", "long"),
+        "endless",
+    ],
 )
 def test_meta_that_no_peer_could_read_is_refused_before_it_is_sent(client: SignallingClient, meta: Any) -> None:
     with pytest.raises(ProtocolError, match=r"setPeerStatus"):

@@ -86,7 +86,8 @@ class EncoderThread:
             return result_of(future, Deadline(seconds))
         except TimeoutError:
             if future.done():
-                raise
+                # The function's own exception, or it returned just after the wait.
+                return future.result()
             self.end()
             raise EncoderStuck(f"it did not return within {seconds:g} s") from None
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..encoded_frame import MediaKind
+from ..track_names import checked_name
 from .source import AnySource
 
 __all__ = ["SentTrack", "SentTracks"]
@@ -49,8 +50,16 @@ class SentTracks:
         return self._tracks
 
     def add(self, sources: Sequence[AnySource]) -> None:
-        """Add tracks at the end."""
+        """Add tracks at the end.
+
+        Raises:
+            ValueError: Another track of the kind has the name of one.
+        """
         with self._lock:
+            for source in sources:
+                # Again, since two threads may have checked the same name at the same time.
+                names = (each.source.name for each in self._tracks if each.kind == source.kind)
+                checked_name(source.name, source.kind, names)
             self._tracks += tuple(SentTrack(next(self._numbers), source) for source in sources)
 
     def replace(self, old: AnySource, new: AnySource) -> bool:
