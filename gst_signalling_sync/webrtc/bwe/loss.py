@@ -39,6 +39,9 @@ _MAX_OWN: Final = 0.25
 _PROPORTIONAL: Final = 0.25
 """Position between a proportional and an unchanged throughput, up to which the throughput counts as proportional."""
 
+_HARDLY: Final = 0.25
+"""Share of the former losses, up to which a lower rate has ended them."""
+
 _FORGETTING: Final = 0.2
 _FOLLOWING: Final = 0.1
 _NOISE: Final = 1.5
@@ -64,7 +67,7 @@ class LossLimit:
         self._run = 0
         self._arrived = math.inf
         self._since: float | None = None
-        # What the link carried when it dropped packets.
+        # What the link carried when it dropped packets, if it was shown to drop only those above its rate; else infinite.
         self._carried = math.inf
         self._was_lowered = False
         self._was_probed = False
@@ -123,7 +126,7 @@ class LossLimit:
             self._compare(current, delivered)
         excess = share - self.own_share
         lowered = excess > _HIGH + noise
-        if lowered and delivered is not None:
+        if lowered and delivered is not None and not math.isinf(self._carried):
             # Losses of the former rate are reported for some time after it was lowered, when less is delivered.
             self._carried = max(self._carried, delivered) if self._was_lowered else delivered
         self._was_lowered = lowered
@@ -189,3 +192,5 @@ class LossLimit:
             self.own_share = max(self.own_share, found)
             self.rate = max(self.rate, rate)
             self._carried = math.inf
+        elif found <= _HARDLY * share and delivered_before is not None:
+            self._carried = delivered_before
