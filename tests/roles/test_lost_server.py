@@ -17,9 +17,8 @@ from gst_signalling_sync import (
     SignallingClient,
     connect,
 )
-from gst_signalling_sync.lifecycle import StateChange
 from gst_signalling_sync.protocol.messages import Peer
-from gst_signalling_sync.role import RoleObject
+from gst_signalling_sync.threads.callbacks import Callbacks, Emitter
 
 from ..helpers.hostile import Conversation, signalling_server
 from ..helpers.mortal_server import MortalServer
@@ -67,16 +66,16 @@ def test_a_role_is_registered_again_and_tells_each_step(server: MortalServer, ro
 def test_unforeseen_errors_in_telling_of_changes_keep_no_role_from_coming_back(
     server: MortalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tell = RoleObject._on_change
+    emit = Callbacks.emit
 
-    def tell_and_fail(role: RoleObject, change: StateChange) -> None:
-        tell(role, change)
-        if change.state in ("suspended", "registered"):
+    def emit_and_fail(callbacks: Callbacks, signal: Emitter, sender: object, **named: object) -> None:
+        emit(callbacks, signal, sender, **named)
+        if isinstance(sender, Producer) and signal in (sender.connection_lost, sender.reconnected):
             raise KeyError("a defect")
 
     with Producer(server.uri, name="robot", retry=QUICK) as producer:
         reconnected = Heard(producer.reconnected)
-        monkeypatch.setattr(RoleObject, "_on_change", tell_and_fail)
+        monkeypatch.setattr(Callbacks, "emit", emit_and_fail)
         for _ in range(2):
             restart(server, producer)
             reconnected.next()

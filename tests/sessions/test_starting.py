@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
@@ -22,6 +23,7 @@ from gst_signalling_sync import (
     SignallingServer,
     WaitTimeout,
 )
+from gst_signalling_sync.webrtc.link import Link
 
 from ..helpers.hostile import Conversation, signalling_server
 from ..helpers.waiting import Heard, wait_until, wait_until_waiting
@@ -234,12 +236,12 @@ def test_candidates_that_come_while_the_request_is_considered_are_used(embedded_
 def test_session_that_cannot_begin_for_an_unforeseen_reason_takes_no_place(
     signalling_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(producer: Producer, session: object, offer: str | None, seconds: float | None) -> None:
+    def fail(link: Link, channels: Sequence[object]) -> None:
         raise KeyError("a defect")
 
     with Producer(signalling_uri, name="robot", max_sessions=1) as producer, Consumer(signalling_uri) as consumer:
         with monkeypatch.context() as patch:
-            patch.setattr(Producer, "_begin", fail)
+            patch.setattr(Link, "start_as_offerer", fail)
             with pytest.raises(SessionClosed):
                 consumer.start_session(producer.peer_id)
 

@@ -13,6 +13,7 @@ from queue import SimpleQueue
 
 import pytest
 
+from gst_signalling_sync.threads import loop_thread
 from gst_signalling_sync.threads.event_loops import EVENT_LOOP_VARIABLE
 from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.owner import Owner
