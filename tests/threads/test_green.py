@@ -91,7 +91,7 @@ ticks = []
 def tick():
     while True:
         ticks.append(None)
-        sleep(0)
+        sleep(0.001)
 spawn(tick)
 {USE}
 # The others run while one waits in the pool.
