@@ -59,6 +59,10 @@ class KeyframeRequests:
         self._wanted = True
         return True
 
+    def demand(self) -> None:
+        """Request a keyframe for this end's own reasons."""
+        self._wanted = True
+
     def forget(self, receiver: object) -> None:
         """Forget a receiver that has ended."""
         self._allowances.pop(receiver, None)
