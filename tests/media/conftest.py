@@ -19,8 +19,8 @@ def producer(embedded_server: SignallingServer) -> Iterator[Producer]:
 @pytest.fixture
 def _impatient_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Links go to a second encoding soon, and return soon, whatever else the machine does."""
-    monkeypatch.setattr(rate_groups, "_DIVISION_SECONDS", 0.2)
-    monkeypatch.setattr(rate_groups, "_SLOW_SECONDS", 0.1)
-    monkeypatch.setattr(rate_groups, "_FAST_SECONDS", (0.2, 0.2))
-    monkeypatch.setattr(encoder_load, "_ROOM", 3.0)
-    monkeypatch.setattr(encoder_load, "_OVERLOAD", 2.0)
+    monkeypatch.setattr(rate_groups, "DIVISION_SECONDS", 0.2)
+    monkeypatch.setattr(rate_groups, "SLOW_SECONDS", 0.1)
+    monkeypatch.setattr(rate_groups, "FAST_SECONDS", (0.2, 0.2))
+    monkeypatch.setattr(encoder_load, "ROOM", 3.0)
+    monkeypatch.setattr(encoder_load, "OVERLOAD", 2.0)

@@ -110,7 +110,7 @@ def joining(
         slow.carries(LOW)
         slow.wait_for(LOW)
         slow.see(5)
-        monkeypatch.setattr(keyframe_requests, "_MERGE_SECONDS", 3600.0)
+        monkeypatch.setattr(keyframe_requests, "MERGE_SECONDS", 3600.0)
         waiting.carries(LOW)
         waiting.wait_for(LOW)
         yield source, links, good, waiting
@@ -132,7 +132,7 @@ def test_link_that_leaves_while_it_joins_and_comes_back_at_once_begins_with_a_ke
     with joining(loop, monkeypatch) as (source, links, _, waiting):
         waiting.leave()
         again = watch(source, links, loop)
-        monkeypatch.setattr(keyframe_requests, "_MERGE_SECONDS", 0.25)
+        monkeypatch.setattr(keyframe_requests, "MERGE_SECONDS", 0.25)
         assert again.next().keyframe
         again.wait_for(HIGH)
 
@@ -150,8 +150,8 @@ def test_link_that_leaves_before_the_loop_has_moved_it_gets_nothing_more(
     loop: LoopThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The source waits soon for a loop that delivers nothing.
-    monkeypatch.setattr(rate_groups, "_DIVISION_SECONDS", 0.0)
-    monkeypatch.setattr(rate_groups, "_SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(rate_groups, "DIVISION_SECONDS", 0.0)
+    monkeypatch.setattr(rate_groups, "SLOW_SECONDS", 0.0)
     with filmed(loop) as (source, links):
         good, slow = (watch(source, links, loop) for _ in range(2))
         good.wait_for(HIGH)
@@ -205,12 +205,12 @@ def test_link_on_which_frames_wait_joins_the_slow_encoding(loop: LoopThread) -> 
 
 
 def test_source_without_time_for_two_encodings_has_one(loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder_load, "_OVERLOAD_SECONDS", 0.1)
+    monkeypatch.setattr(encoder_load, "OVERLOAD_SECONDS", 0.1)
     with filmed(loop) as (source, links):
         good, slow = watch(source, links, loop), watch(source, links, loop, bitrate=LOW)
         slow.wait_for(LOW)
         assert good.target == HIGH
-        monkeypatch.setattr(encoder_load, "_OVERLOAD", -1.0)
+        monkeypatch.setattr(encoder_load, "OVERLOAD", -1.0)
 
         # The lowest estimate, but at least half of the median.
         good.wait_for(HIGH // 2)
@@ -218,7 +218,7 @@ def test_source_without_time_for_two_encodings_has_one(loop: LoopThread, monkeyp
 
 
 def test_source_that_is_not_written_to_divides_its_links_too(loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encodings, "_REPEAT_SECONDS", 0.2)
+    monkeypatch.setattr(encodings, "REPEAT_SECONDS", 0.2)
     source = VideoSource(bitrate=(50_000, HIGH), fps=5)
     with ExitStack() as links:
         links.callback(lambda: feed_of(source).join(Deadline(5)))

@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from typing import Final
 
-__all__ = ["EncoderLoad"]
+__all__ = ["OVERLOAD", "OVERLOAD_SECONDS", "ROOM", "EncoderLoad"]
 
 _TIME_CONSTANT_SECONDS: Final = 3.0
 
 _MAX_STEP_SECONDS: Final = 1.0
 """Maximum time that one frame stands for: a longer one is a pause of the source."""
 
-_ROOM: Final = 0.7
+ROOM: Final = 0.7
 """Maximum share of the time that two encodings may be expected to take."""
 
-_OVERLOAD: Final = 0.9
-_OVERLOAD_SECONDS: Final = 2.0
-"""If frames take more than the share `_OVERLOAD` of the time for this long, the second encoding is given up."""
+OVERLOAD: Final = 0.9
+OVERLOAD_SECONDS: Final = 2.0
+"""If frames take more than the share `OVERLOAD` of the time for this long, the second encoding is given up."""
 
 _PAUSE_SECONDS: Final = (30.0, 600.0)
 """Time without a second encoding after one was given up: first and maximum. It doubles each time."""
@@ -55,18 +55,18 @@ class EncoderLoad:
             self._busy = self._busy * decay + min(seconds, elapsed)
             self._total = self._total * decay + elapsed
         self._last = now
-        if self.share <= _OVERLOAD:
+        if self.share <= OVERLOAD:
             self._overloaded_since = None
         elif self._overloaded_since is None:
             self._overloaded_since = now
 
     def has_room(self, now: float) -> bool:
         """Whether a second encoding may begin."""
-        return 2 * self.share < _ROOM and now >= self._pauses_until
+        return 2 * self.share < ROOM and now >= self._pauses_until
 
     def is_overloaded(self, now: float) -> bool:
         """Whether a second encoding must be given up."""
-        return self._overloaded_since is not None and now - self._overloaded_since >= _OVERLOAD_SECONDS
+        return self._overloaded_since is not None and now - self._overloaded_since >= OVERLOAD_SECONDS
 
     def given_up(self, now: float) -> None:
         """Record that a second encoding was given up."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
-__all__ = ["RateGroups"]
+__all__ = ["DIVISION_SECONDS", "FAST_SECONDS", "SLOW_SECONDS", "RateGroups"]
 
 _WORTHWHILE: Final = 1.25
 """Minimum ratio of the bitrates of the two groups when a division begins or changes."""
@@ -21,13 +21,13 @@ _UNITED_BELOW: Final = 1.1
 _MARGIN: Final = 0.1
 """Minimum gain of another division: its links together gain a tenth of one link's bitrate."""
 
-_DIVISION_SECONDS: Final = 2.0
+DIVISION_SECONDS: Final = 2.0
 """Time after which the first link goes to the slow group."""
 
-_SLOW_SECONDS: Final = 1.0
+SLOW_SECONDS: Final = 1.0
 """Time after which another link goes to the slow group."""
 
-_FAST_SECONDS: Final = (4.0, 60.0)
+FAST_SECONDS: Final = (4.0, 60.0)
 """Time after which a link returns to the fast group: first and maximum. It doubles whenever the return did not last."""
 
 _LASTING_SECONDS: Final = 30.0
@@ -103,7 +103,7 @@ class RateGroups:
         wanted = self._wanted({link: max(1, min(each, maximum)) for link, each in self._estimates.items()})
         misplaced = wanted ^ self._slow
         self._since = {link: self._since.get(link, now) for link in misplaced}
-        if not self._slow and not any(now - since >= _DIVISION_SECONDS for since in self._since.values()):
+        if not self._slow and not any(now - since >= DIVISION_SECONDS for since in self._since.values()):
             return
         for link in [link for link, since in self._since.items() if now - since >= self._patience_of(link)]:
             del self._since[link]
@@ -113,14 +113,14 @@ class RateGroups:
                 self._to_slow(link, now)
 
     def _patience_of(self, link: object) -> float:
-        return self._patience.get(link, _FAST_SECONDS[0]) if link in self._slow else _SLOW_SECONDS
+        return self._patience.get(link, FAST_SECONDS[0]) if link in self._slow else SLOW_SECONDS
 
     def _to_fast(self, link: object, now: float) -> None:
         self._returns[link] = _Return(now, self._patience_of(link))
         self._slow.discard(link)
 
     def _to_slow(self, link: object, now: float) -> None:
-        first, longest = _FAST_SECONDS
+        first, longest = FAST_SECONDS
         last = self._returns.get(link)
         lasted = last is None or now - last.at >= _LASTING_SECONDS
         self._patience[link] = first if last is None or lasted else min(2 * last.patience, longest)
