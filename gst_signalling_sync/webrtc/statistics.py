@@ -60,7 +60,7 @@ _SENT: Final = {**_STREAM, "packetsSent": _same, "bytesSent": _same}
 _MEMBERS: Final[dict[str, dict[str, _Converter]]] = {
     "inbound-rtp": _RECEIVED,
     "remote-inbound-rtp": {**_RECEIVED, "roundTripTime": _measured, "fractionLost": _fraction},
-    "outbound-rtp": {**_SENT, "encoderImplementation": _same, "powerEfficientEncoder": _same},
+    "outbound-rtp": {**_SENT, "encoderImplementation": _same, "powerEfficientEncoder": _same, "targetBitrate": _same},
     "remote-outbound-rtp": {**_SENT, "remoteTimestamp": _milliseconds},
     "transport": {
         "packetsSent": _same,

@@ -40,8 +40,8 @@ class Watcher:
     def next(self, timeout: float = 10.0) -> EncodedFrame:
         return self._frames.get(timeout=timeout)
 
-    def next_decoded(self) -> tuple[EncodedFrame, np.ndarray[Any, np.dtype[np.uint8]]]:
-        frame = self.next()
+    def next_decoded(self, timeout: float = 10.0) -> tuple[EncodedFrame, np.ndarray[Any, np.dtype[np.uint8]]]:
+        frame = self.next(timeout)
         (decoded,) = self._decoder.decode(frame)
         return frame, to_array(decoded)
 

@@ -79,7 +79,13 @@ CANDIDATE: Final[dict[str, Check]] = {
 IDENTIFIERS: Final[dict[str, dict[str, Check]]] = {
     "inbound-rtp": {**RECEIVED, "remoteId": text},
     "remote-inbound-rtp": {**RECEIVED, "localId": text, "roundTripTime": seconds, "fractionLost": part},
-    "outbound-rtp": {**SENT, "remoteId": text, "encoderImplementation": text, "powerEfficientEncoder": boolean},
+    "outbound-rtp": {
+        **SENT,
+        "remoteId": text,
+        "encoderImplementation": text,
+        "powerEfficientEncoder": boolean,
+        "targetBitrate": unsigned,
+    },
     "remote-outbound-rtp": {**SENT, "localId": text, "remoteTimestamp": timestamp},
     "transport": {
         **STATS,

@@ -43,10 +43,12 @@ class OutboundStats(RTCOutboundRtpStreamStats):
     Attributes:
         encoderImplementation: FFmpeg's name of the encoder; None: it is not known, or the source is encoded already.
         powerEfficientEncoder: Whether the encoder is hardware; None: the encoder is not known.
+        targetBitrate: Target of the encoder in bit/s; None: it is not known.
     """
 
     encoderImplementation: str | None
     powerEfficientEncoder: bool | None
+    targetBitrate: int | None
 
 
 @dataclass

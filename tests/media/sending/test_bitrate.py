@@ -25,6 +25,15 @@ def test_one_bad_link_leaves_the_others_half_of_what_the_median_carries() -> Non
     assert shared.target() == 400_000
 
 
+def test_of_two_links_the_better_one_keeps_half_but_not_in_a_slow_group() -> None:
+    for is_slow, target in ((False, 300_000), (True, 120_000)):
+        shared = SharedBitrate(100_000, 1_000_000, is_slow)
+        shared.report("good", 600_000)
+        shared.report("bad", 120_000)
+
+        assert shared.target() == target
+
+
 def test_a_single_bad_link_gets_what_it_carries_down_to_the_lowest_bitrate() -> None:
     shared = SharedBitrate(100_000, 1_000_000)
     shared.report("link", 150_000)

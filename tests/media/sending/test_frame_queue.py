@@ -72,8 +72,10 @@ def test_source_hears_of_a_backlog_and_of_its_end() -> None:
         for number in range(3):
             transport.put(number)
         assert transport.backlog == []
+        assert not transport.queue.is_behind
         transport.put(3)
         assert transport.backlog == [True]
+        assert transport.queue.is_behind
 
     assert on_a_loop(put).backlog == [True, False]
 

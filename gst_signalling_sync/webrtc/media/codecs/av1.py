@@ -27,6 +27,7 @@ from .av1_units import (
 )
 from .codec import MAX_PAYLOAD, VIDEO_FEEDBACK, Packer, Recorded, SendForm, VideoCodec
 from .fragment import UNUSABLE, Fragment
+from .frame_numbers import FrameNumbers
 
 __all__ = ["AV1", "Av1Packer"]
 
@@ -112,7 +113,7 @@ class Av1Packer:
         return payloads
 
 
-def _packer() -> Packer:
+def _packer(*, numbers: FrameNumbers | None = None) -> Packer:
     return Av1Packer()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal, Protocol
 
 import av
 from av.video.codeccontext import VideoCodecContext
@@ -14,12 +14,14 @@ from ...engine.capabilities import CodecForm, Parameters
 from ..encoded_frame import VIDEO_CLOCK_RATE
 from .access_unit import UnitReader, VideoFormat
 from .fragment import Fragment
+from .frame_numbers import FrameNumbers
 
 __all__ = [
     "AUDIO_FEEDBACK",
     "MAX_PAYLOAD",
     "VIDEO_FEEDBACK",
     "AudioCodec",
+    "NewPacker",
     "Packer",
     "Recorded",
     "SendForm",
@@ -41,6 +43,18 @@ VIDEO_FEEDBACK: Final = (("nack", ""), ("nack", "pli"), ("goog-remb", ""), ("tra
 Packer = Callable[[bytes], list[bytes]]
 
 
+class NewPacker(Protocol):
+    """Begins a stream of RTP payloads."""
+
+    def __call__(self, *, numbers: FrameNumbers | None = None) -> Packer:
+        """Return a function that makes payloads of at most `MAX_PAYLOAD` bytes from an encoded frame; used by one thread.
+
+        Args:
+            numbers: Numbers the frames, if the codec does that; shared by streams of the same thread that a receiver may
+                change between. Defaults to None: there is no other stream.
+        """
+
+
 def as_offered(offered: Parameters) -> Parameters:
     """The answer of a codec without different forms: no parameters."""
     return {}
@@ -53,13 +67,12 @@ class SendForm:
     Attributes:
         codec: Name of the codec.
         options: Options of the encoder, beside those that all forms have.
-        new_packer: Begins a stream of RTP payloads: returns a function that makes payloads of at most `MAX_PAYLOAD` bytes from
-            an encoded frame, and is used by one thread.
+        new_packer: Begins a stream of RTP payloads.
     """
 
     codec: str
     options: tuple[tuple[str, str], ...]
-    new_packer: Callable[[], Packer]
+    new_packer: NewPacker
 
 
 @dataclass(frozen=True)
@@ -269,5 +282,5 @@ class AudioCodec:
         return SendForm(self.name, (), _whole_packets)
 
 
-def _whole_packets() -> Packer:
+def _whole_packets(*, numbers: FrameNumbers | None = None) -> Packer:
     return lambda data: [data]

@@ -15,6 +15,7 @@ from ..frame_conversion import with_even_sides
 from .access_unit import VideoFormat
 from .codec import MAX_PAYLOAD, VIDEO_FEEDBACK, Packer, Recorded, SendForm, VideoCodec
 from .fragment import UNUSABLE, Fragment
+from .frame_numbers import FrameNumbers
 from .h264_access_units import H264UnitReader
 from .h264_profile import answer_for_streams, answer_to, decodes, is_baseline, packetization_mode
 from .h264_units import length_prefixed, nal_units, parameter_record
@@ -267,11 +268,11 @@ def _pack_single_units(data: bytes) -> list[bytes]:
     return list(nal_units(data))
 
 
-def _fragments() -> Packer:
+def _fragments(*, numbers: FrameNumbers | None = None) -> Packer:
     return _pack_fragments
 
 
-def _single_units() -> Packer:
+def _single_units(*, numbers: FrameNumbers | None = None) -> Packer:
     return _pack_single_units
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import random
 import struct
 from collections.abc import Sequence
 from typing import Final
@@ -12,6 +10,7 @@ from ...engine.capabilities import CodecForm, Parameters
 from ..encoded_frame import VIDEO_CLOCK_RATE
 from .codec import MAX_PAYLOAD, VIDEO_FEEDBACK, Recorded, SendForm, VideoCodec, as_offered
 from .fragment import UNUSABLE, Fragment
+from .frame_numbers import PICTURE_IDS, FrameNumbers
 from .vp8_access_units import Vp8UnitReader
 
 __all__ = ["VP8"]
@@ -25,7 +24,6 @@ _HAS_PICTURE_ID: Final = 0x80
 _HAS_LAYER_INDEX: Final = 0x40
 _HAS_LAYER: Final = 0x30
 _LONG_PICTURE_ID: Final = 0x80
-_PICTURE_IDS: Final = 1 << 15
 _DESCRIPTOR_BYTES: Final = 4
 
 
@@ -38,11 +36,13 @@ def _ivf(frame: bytes) -> bytes:
 class _Packer:
     """Cuts frames into payloads with a 15-bit PictureID, by which receivers notice lost frames (RFC 7741 section 4.2)."""
 
-    def __init__(self) -> None:
-        self._picture_ids = itertools.count(random.randrange(_PICTURE_IDS))
+    def __init__(self, *, numbers: FrameNumbers | None = None) -> None:
+        self._numbers = numbers or FrameNumbers()
+        self._number: int | None = None
 
     def __call__(self, data: bytes) -> list[bytes]:
-        tail = struct.pack("!BH", _HAS_PICTURE_ID, next(self._picture_ids) % _PICTURE_IDS | _PICTURE_IDS)
+        self._number = self._numbers.after(self._number, _is_keyframe(data))
+        tail = struct.pack("!BH", _HAS_PICTURE_ID, self._number % PICTURE_IDS | PICTURE_IDS)
         size = MAX_PAYLOAD - _DESCRIPTOR_BYTES
         first, other = bytes([_EXTENDED | _START]) + tail, bytes([_EXTENDED]) + tail
         return [(other if begin else first) + data[begin : begin + size] for begin in range(0, len(data), size)]
@@ -93,8 +93,7 @@ class VP8(VideoCodec):
         except IndexError:
             return UNUSABLE
         begins = payload[0] & _START_MASK == _START
-        # RFC 6386 section 9.1: the first bit of a frame is 0 in keyframes.
-        keyframe = begins and bool(data) and not data[0] & 1
+        keyframe = begins and _is_keyframe(data)
         return Fragment(data, begins, keyframe, keyframe)
 
     def unit_reader(self) -> Vp8UnitReader:
@@ -119,6 +118,11 @@ class VP8(VideoCodec):
             # A decoder that lost a frame recovers from its errors.
             "error-resilient": "default",
         }
+
+
+def _is_keyframe(frame: bytes) -> bool:
+    """Whether the first bit of a frame is 0 (RFC 6386 section 9.1)."""
+    return bool(frame) and not frame[0] & 1
 
 
 def _depayload(payload: bytes) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import random
 import struct
 from collections.abc import Sequence
 from typing import Final
@@ -12,7 +10,8 @@ from ...engine.capabilities import CodecForm, Parameters
 from ..encoded_frame import VIDEO_CLOCK_RATE
 from .codec import MAX_PAYLOAD, VIDEO_FEEDBACK, Recorded, SendForm, VideoCodec
 from .fragment import UNUSABLE, Fragment
-from .vp9_descriptor import PICTURE_IDS, Descriptor, Structure, read_descriptor, written_descriptor
+from .frame_numbers import PICTURE_IDS, FrameNumbers
+from .vp9_descriptor import Descriptor, Structure, read_descriptor, written_descriptor
 from .vp9_header import frame_size, is_keyframe, superframe
 
 __all__ = ["VP9", "Vp9Packer"]
@@ -45,17 +44,20 @@ class Vp9Packer:
 
     Args:
         max_payload: Maximum size of a payload. Defaults to `MAX_PAYLOAD`.
+        numbers: See `NewPacker`. Defaults to None: there is no other stream.
     """
 
-    def __init__(self, max_payload: int = MAX_PAYLOAD) -> None:
+    def __init__(self, max_payload: int = MAX_PAYLOAD, *, numbers: FrameNumbers | None = None) -> None:
         self._max_payload = max_payload
-        self._picture_ids = itertools.count(random.randrange(PICTURE_IDS))
+        self._numbers = numbers or FrameNumbers()
+        self._number: int | None = None
 
     def __call__(self, data: bytes) -> list[bytes]:
         """The payloads of the next frame."""
-        picture_id = next(self._picture_ids) % PICTURE_IDS
         size = frame_size(data)
         is_inter_picture = not is_keyframe(data)
+        self._number = self._numbers.after(self._number, not is_inter_picture)
+        picture_id = self._number % PICTURE_IDS
         structure = None if size is None else Structure(1, (size,), _EACH_AFTER_THE_LAST)
         payloads: list[bytes] = []
         position = 0

@@ -5,10 +5,9 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
-__all__ = ["PICTURE_IDS", "Descriptor", "Structure", "read_descriptor", "written_descriptor"]
+from .frame_numbers import PICTURE_IDS
 
-PICTURE_IDS: Final = 1 << 15
-"""Number of values of the Picture ID in its long form, after which it wraps."""
+__all__ = ["Descriptor", "Structure", "read_descriptor", "written_descriptor"]
 
 _HAS_PICTURE_ID: Final = 0x80
 _INTER_PICTURE: Final = 0x40

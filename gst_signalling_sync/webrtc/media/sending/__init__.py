@@ -1,1 +1,1 @@
-"""Sent media: sources that encode once for all sessions, and the sender of each session."""
+"""Sent media: sources that encode once or twice for all sessions, and the sender of each session."""

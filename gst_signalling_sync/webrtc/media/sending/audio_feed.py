@@ -140,7 +140,7 @@ class AudioFeed(SteadyFeed):
 
     def join(self, deadline: Deadline) -> None:
         """Wait until the thread has ended, if no session takes the track any more; on a caller's thread."""
-        if not self._fan_out.forms and not self._thread.join(deadline):
+        if not self._fan_out.streams and not self._thread.join(deadline):
             logger.warning("%r: audio is still being encoded %g s after close()", self, deadline.seconds)
 
     def _queued(self) -> float:
@@ -181,8 +181,8 @@ class AudioFeed(SteadyFeed):
             timestamp = round(position * AUDIO_CLOCK_RATE / self.rate)
             try:
                 for packet in encoder.encode(samples, timestamp, position / self.rate):
-                    for form in self._fan_out.forms:
-                        self._fan_out.post(form, packet)
+                    for stream in self._fan_out.streams:
+                        self._fan_out.post(stream, packet)
             except Exception as error:  # noqa: BLE001 - reported; the next samples may be better
                 self._failures.add("encode audio", error, time.monotonic())
                 encoder.restart()
@@ -192,7 +192,7 @@ class AudioFeed(SteadyFeed):
     def _next(self, packet_seconds: float) -> tuple[NDArray[np.int16], int, bool] | None:
         """Wait for the samples to encode next; None: the thread must end."""
         with self._changed:
-            while self._fan_out.forms:
+            while self._fan_out.streams:
                 now = time.monotonic()
                 taken = self._timeline.take(now, packet_seconds)
                 if taken is not None:

@@ -140,9 +140,12 @@ class SharedBitrate:
     Args:
         minimum: Minimum in bit/s.
         maximum: Maximum in bit/s.
+        is_slow: Whether the encoder feeds a slow group. Of two links there, the slower one is served, as it would have no other
+            group to go to. Defaults to False.
     """
 
-    def __init__(self, minimum: int, maximum: int) -> None:
+    def __init__(self, minimum: int, maximum: int, is_slow: bool = False) -> None:
+        self._is_slow = is_slow
         self._minimum = minimum
         self._maximum = maximum
         self._estimates: dict[object, int] = {}
@@ -178,6 +181,12 @@ class SharedBitrate:
         self._estimates.pop(link, None)
         self._guesses.pop(link, None)
 
+    def tell(self, link: object, other: SharedBitrate) -> None:
+        """Report what is known of a link to another encoder, which will feed it."""
+        for known, is_confirmed in ((self._estimates, True), (self._guesses, False)):
+            if link in known:
+                other.report(link, known[link], is_confirmed)
+
     def target(self) -> int:
         """The bitrate to encode with, in bit/s; small changes of the estimates do not change it."""
         wanted = self._wanted()
@@ -190,7 +199,7 @@ class SharedBitrate:
         estimates = sorted(min(each, self._maximum) for each in (self._estimates or self._guesses).values())
         if not estimates:
             return self._maximum
-        median = estimates[len(estimates) // 2]
+        median = estimates[(len(estimates) - self._is_slow) // 2]
         return max(self._minimum, min(self._maximum, max(estimates[0], median // 2)))
 
 

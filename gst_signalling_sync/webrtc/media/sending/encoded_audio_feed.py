@@ -64,8 +64,8 @@ class EncodedAudioFeed(SteadyFeed):
             self._expected = begin + samples
             self._written += 1
             frame = EncodedFrame(OPUS, packet, begin, True, begin / AUDIO_CLOCK_RATE)
-            for form in self._fan_out.forms:
-                self._fan_out.post(form, frame)
+            for stream in self._fan_out.streams:
+                self._fan_out.post(stream, frame)
 
     # The following methods are called by senders, on the loop.
 

@@ -1,7 +1,8 @@
-"""`Encoding`: decides which frames of one form are encoded, at which bitrate, frame rate and size. No clock."""
+"""`Encoding`: decides which frames of one stream are encoded, at which bitrate, frame rate and size. No clock."""
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -52,22 +53,26 @@ class Order:
 
 
 class Encoding:
-    """One form of a source's frames, for all links that take it.
+    """One stream of a source's frames, for all links that take it.
+
+    Attributes:
+        receivers: Links that get its frames.
+        joining: Links that get them from the next keyframe on that is ordered.
 
     Args:
         encoder: The encoder.
         degradation: What is reduced if the bitrate is too low, see `Degradation`.
+        is_slow: Whether it is for a slow group of links. Defaults to False.
     """
 
-    def __init__(self, encoder: ChosenEncoder, degradation: DegradationPreference) -> None:
+    def __init__(self, encoder: ChosenEncoder, degradation: DegradationPreference, is_slow: bool = False) -> None:
         self.encoder = encoder
         self.keyframes = KeyframeRequests()
         # Without limits, since the size is not known yet.
-        self.bitrate = SharedBitrate(1, _ANY_BITRATE)
+        self.bitrate = SharedBitrate(1, _ANY_BITRATE, is_slow)
         self.has_limits = False
-        self.behind: set[Sink] = set()
-        """Links on which frames wait."""
-        self.sinks = 0
+        self.receivers: set[Sink] = set()
+        self.joining: set[Sink] = set()
         self._steps = BitrateSteps()
         self._degradation = Degradation(degradation)
         self._cadence = Cadence()
@@ -86,6 +91,11 @@ class Encoding:
         """Whether the encoder returns the newest frame only when it gets another one."""
         return self._newest_in != self._newest_out
 
+    def waits(self, behind: AbstractSet[Sink]) -> bool:
+        """Whether frames wait on all links, so that no more should come; `behind` are the links on which frames wait."""
+        # A link that joins would otherwise stay with a stream that is too much for it.
+        return not self.joining and self.receivers <= behind
+
     def order(self, size: tuple[int, int], fps: float, limits: tuple[int, int] | None, now: float) -> Order | None:
         """Decide how a frame is encoded.
 
@@ -103,6 +113,9 @@ class Encoding:
             limits = lowest_bitrate(highest), highest
         self.has_limits = True
         self.bitrate.set_limits(*limits)
+        if self.joining:
+            # Again with every frame: a keyframe that the encoder makes by itself satisfies requests, but nobody joins with it.
+            self.keyframes.demand()
         bitrate = self.bitrate.target()
         if not self.encoder.follows:
             bitrate = self._steps.step(bitrate, now)

@@ -54,6 +54,11 @@ class FrameQueue:
         """Bits of the waiting frames, without keyframes."""
         return sum(8 * len(frame.data) for frame, _ in self._frames if not frame.keyframe)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether frames wait, as the source was told."""
+        return self._is_behind
+
     def put(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
         """Send a frame after those that wait."""
         self._frames.append((frame, payloads))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["KeyframeRequests"]
+__all__ = ["MERGE_SECONDS", "KeyframeRequests"]
 
-_MERGE_SECONDS: Final = 0.25
+MERGE_SECONDS: Final = 0.25
 """Requests this soon after a keyframe wait: that keyframe may still be on its way to the receiver."""
 
 _BURST: Final = 4.0
@@ -59,17 +59,21 @@ class KeyframeRequests:
         self._wanted = True
         return True
 
+    def demand(self) -> None:
+        """Request a keyframe for this end's own reasons."""
+        self._wanted = True
+
     def forget(self, receiver: object) -> None:
         """Forget a receiver that has ended."""
         self._allowances.pop(receiver, None)
 
     def due_at(self) -> float | None:
         """When the next keyframe must be made; None: no keyframe is requested."""
-        return self._last + _MERGE_SECONDS if self._wanted else None
+        return self._last + MERGE_SECONDS if self._wanted else None
 
     def is_due(self, now: float) -> bool:
         """Whether the frame of this moment must be a keyframe."""
-        return self._wanted and now >= self._last + _MERGE_SECONDS
+        return self._wanted and now >= self._last + MERGE_SECONDS
 
     def made(self, now: float) -> None:
         """Record a keyframe, whatever the reason for it was."""

@@ -164,7 +164,8 @@ class MediaSender(RtpSender):
         """The W3C's statistics: the number of packets sent, and the peer's reports of them."""
         report = RTCStatsReport()
         if self.source is not None:
-            encoder = self._feed.encoder_of(self) if isinstance(self._feed, EncodingFeed) else None
+            feed = self._feed if isinstance(self._feed, EncodingFeed) else None
+            encoder = None if feed is None else feed.encoder_of(self)
             report.add(
                 OutboundStats(
                     timestamp=current_datetime(),
@@ -178,6 +179,7 @@ class MediaSender(RtpSender):
                     trackId=self.track_id,
                     encoderImplementation=None if encoder is None else encoder.name,
                     powerEfficientEncoder=None if encoder is None else encoder.is_hardware,
+                    targetBitrate=None if feed is None else feed.target_of(self),
                 )
             )
         if self._reports.remote is not None:
@@ -276,6 +278,9 @@ class MediaSender(RtpSender):
             if self._needs_second_keyframe(frame.codec):
                 loop = asyncio.get_running_loop()
                 self._second_keyframe = loop.call_later(_SECOND_KEYFRAME_SECONDS, self._ask_for_keyframe)
+        if frame.keyframe and self._queue.is_behind:
+            # No later frame refers to those that wait. They are many if the link goes to the encoding of the slow ones.
+            self._queue.drop()
         if not self._queue.is_full:
             self._queue.put(frame, payloads)
         else:

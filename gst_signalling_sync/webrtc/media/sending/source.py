@@ -72,6 +72,9 @@ class EncodingFeed(Protocol):
     def encoder_of(self, sink: Sink) -> EncoderInUse | None:
         """The encoder whose frames a sender gets; None: there is no encoder."""
 
+    def target_of(self, sink: Sink) -> int | None:
+        """Target bitrate of that encoder, in bit/s; None: not known yet."""
+
 
 class Source(Feed, Protocol):
     """The interface of `VideoFeed` and `AudioFeed` for a `MediaSender`; called on the loop."""

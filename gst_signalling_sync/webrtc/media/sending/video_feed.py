@@ -1,4 +1,4 @@
-"""`VideoFeed`: the frames of a `VideoSource`, encoded once per codec, for the senders of all sessions.
+"""`VideoFeed`: the frames of a `VideoSource`, encoded once or twice per codec, for the senders of all sessions.
 
 Threads: writers leave the newest frame in a slot. While any session takes the track, one thread takes frames from the slot,
 converts and encodes them; the loop delivers the result. One lock guards the slot and the receivers' requests to the encoders.
@@ -31,8 +31,8 @@ from .chosen_encoder import EncoderInUse
 from .degradation import Degradation, DegradationPreference
 from .encoder_choice import choose_encoder
 from .encoding import FRAME_TOLERANCE
-from .encodings import Encodings
-from .fan_out import FanOut, Sink
+from .encodings import Encodings, Move, Work
+from .fan_out import FanOut, FrameStream, Sink
 from .source_thread import SourceThread
 from .video_options import Bitrate, bitrate_limits, check_fps, checked_codecs
 
@@ -209,7 +209,7 @@ class VideoFeed:
             encoding = self._encodings.of(sink)
             if encoding is None:
                 return bitrate, bitrate
-            encoding.bitrate.report(sink, bitrate, is_confirmed)
+            self._encodings.report_estimate(sink, bitrate, is_confirmed)
             return encoding.bitrate.limits if encoding.has_limits else (bitrate, bitrate)
 
     def needed_by(self, sink: Sink) -> int | None:
@@ -219,20 +219,14 @@ class VideoFeed:
             return encoding.bitrate.limits[1] if encoding is not None and encoding.has_limits else None
 
     def report_backlog(self, sink: Sink, is_behind: bool) -> None:
-        """Record whether frames wait on a link. While frames wait on all links, no more are encoded.
+        """Record whether frames wait on a link. While frames wait on all links of an encoding, it encodes no more.
 
         Args:
             sink: The link's sender.
             is_behind: Whether frames wait.
         """
         with self._changed:
-            encoding = self._encodings.of(sink)
-            if encoding is None:
-                return
-            if is_behind:
-                encoding.behind.add(sink)
-            else:
-                encoding.behind.discard(sink)
+            self._encodings.report_backlog(sink, is_behind)
             self._changed.notify_all()
 
     def encoder_of(self, sink: Sink) -> EncoderInUse | None:
@@ -240,6 +234,12 @@ class VideoFeed:
         with self._changed:
             encoding = self._encodings.of(sink)
             return None if encoding is None else encoding.encoder.in_use
+
+    def target_of(self, sink: Sink) -> int | None:
+        """Target bitrate of the encoder whose frames a sender gets, in bit/s; None: not known before the first frame."""
+        with self._changed:
+            encoding = self._encodings.of(sink)
+            return encoding.bitrate.target() if encoding is not None and encoding.has_limits else None
 
     # The following methods run on the source's thread.
 
@@ -262,9 +262,10 @@ class VideoFeed:
             if converted is None:
                 continue
             timestamp = max(timestamp + 1, int(captured * VIDEO_CLOCK_RATE))
-            for form in self._fan_out.forms:
-                # A repeated frame gets a new RTP timestamp, since it is shown now, but keeps its capture time.
-                self._encode(converted, form, timestamp, written.time)
+            # A repeated frame gets a new RTP timestamp, since it is shown now, but keeps its capture time.
+            self._encode_all(converted, timestamp, written.time)
+            end = time.monotonic()
+            self._encodings.spent(end - now, end)
 
     def _next(self, last: _Written | None, last_time: float, due: float) -> _Written | None:
         """Wait for the next frame to encode: a new one, or the last one again. None: the thread must end."""
@@ -288,25 +289,35 @@ class VideoFeed:
             self._failures.add(f"convert a {frame.format.name} frame", error, time.monotonic())
             return None
 
-    def _encode(self, frame: av.VideoFrame, form: SendForm, timestamp: int, captured: float) -> None:
-        now = time.monotonic()
+    def _encode_all(self, frame: av.VideoFrame, timestamp: int, captured: float) -> None:
         with self._changed:
-            encoding = self._encodings.in_form(form)
-            if encoding is None:
-                return
-            order = encoding.order((frame.width, frame.height), self.fps, self._limits, now)
-        if order is None:
-            return
+            work = self._encodings.work((frame.width, frame.height), self.fps, self._limits, time.monotonic())
+        # Before any frame of this moment is posted, so that a sender that changes its encoding gets exactly one of them.
+        for each in work:
+            if each.moves:
+                self._fan_out.call(self._switch, each.moves, each.stream, timestamp)
+        for each in work:
+            self._encode(each, frame, timestamp, captured)
+
+    def _encode(self, work: Work, frame: av.VideoFrame, timestamp: int, captured: float) -> None:
         try:
-            encoded = encoding.encode(frame, order, timestamp, captured)
+            encoded = work.encoding.encode(frame, work.order, timestamp, captured)
             with self._changed:
                 self._encoded += 1
                 for each in encoded:
-                    encoding.made(each, time.monotonic())
+                    work.encoding.made(each, time.monotonic())
             for each in encoded:
-                self._fan_out.post(form, each)
-        except Exception as error:  # noqa: BLE001 - reported; the other codecs must still get their frame
-            self._failures.add(f"encode a frame of {frame.width}x{frame.height} in {form.codec}", error, now)
-            encoding.restart()
+                self._fan_out.post(work.stream, each)
+        except Exception as error:  # noqa: BLE001 - reported; the other encodings must still get their frame
+            action = f"encode a frame of {frame.width}x{frame.height} in {work.stream.form.codec}"
+            self._failures.add(action, error, time.monotonic())
+            work.encoding.restart()
         else:
             self._failures.passed()
+
+    def _switch(self, moves: list[Move], stream: FrameStream, timestamp: int) -> None:
+        """Deliver another stream to some senders, from the frame of a timestamp on; on the loop."""
+        with self._changed:
+            for each in moves:
+                if self._encodings.arrived(each):
+                    self._fan_out.switch(each.sink, stream, timestamp)

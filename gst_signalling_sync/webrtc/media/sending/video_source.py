@@ -1,4 +1,4 @@
-"""`VideoSource`: written frames are sent to all sessions, encoded once per codec."""
+"""`VideoSource`: written frames are sent to all sessions, encoded once per codec, or twice if their links differ."""
 
 from __future__ import annotations
 
@@ -68,7 +68,10 @@ class VideoSource(ControlledTrack):
 
     @property
     def frames_encoded(self) -> int:
-        """Number of frames encoded. It does not grow while no session takes the track. A repeated frame counts again."""
+        """Number of frames encoded. It does not grow while no session takes the track.
+
+        A repeated frame counts again, and so does one that is encoded in another codec, or again for slow links.
+        """
         return self._feed.frames_encoded
 
     @property
@@ -85,6 +88,8 @@ class VideoSource(ControlledTrack):
     def encoders(self) -> dict[str, str]:
         """FFmpeg's names of the encoders in use by codec, such as ``{"H264": "h264_nvenc"}``; empty while no session takes it.
 
+        Slow links may get frames that software has encoded, see `Session.stats`.
+
         Raises:
             RuntimeError: The source was inherited by `fork`.
         """
@@ -97,7 +102,7 @@ class VideoSource(ControlledTrack):
 
     @property
     def bitrate(self) -> int | None:
-        """Target bitrate in bit/s, the highest of all codecs in use; None while no session takes the track.
+        """Target bitrate in bit/s, the highest of all encoders in use; None while no session takes the track.
 
         Raises:
             RuntimeError: The source was inherited by `fork`.
