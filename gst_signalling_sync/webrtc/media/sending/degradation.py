@@ -38,11 +38,6 @@ _LASTING_SECONDS: Final = 30.0
 _SETTLING_FRAMES: Final = 8
 """Frames after a keyframe that are not judged: encoders save on them what the keyframe took."""
 
-_GROSS: Final = 2.0
-_GROSS_FRAMES: Final = 3
-_GROSS_SECONDS: Final = 0.15
-"""Frames that exceed their bits by the factor `_GROSS` are judged sooner: after so many frames, by so much total excess."""
-
 _WEIGHT: Final = 0.1
 """Weight of the newest frame."""
 
@@ -156,18 +151,17 @@ class Degradation:
         self._budget += bitrate / plan.fps - _WEIGHT * self._budget
         self._density += bits / (plan.size[0] * plan.size[1]) - _WEIGHT * self._density
         self._weight += 1 - _WEIGHT * self._weight
-        share = self._bits / self._budget
-        if self._frames > (_GROSS_FRAMES if share > _GROSS else _SETTLING_FRAMES):
+        if self._frames > _SETTLING_FRAMES:
             excess = bits - _KEPT * bitrate / plan.fps
             self._excess = max(0.0, self._excess + excess / bitrate)
-            self._learn(share, self._density / self._weight, elapsed)
+            self._learn(self._bits / self._budget, self._density / self._weight, elapsed)
 
     def _learn(self, share: float, spent: float, elapsed: float) -> None:
         """Adapt the minimum by the share of their bits that frames took, and their bits per pixel."""
         minimum = self._needed(self._scale)
         if share >= _EASY:
             self._easy_seconds = 0.0
-        if share > _MISSED and self._excess > (_GROSS_SECONDS if share > _GROSS else _EXCESS_SECONDS):
+        if share > _MISSED and self._excess > _EXCESS_SECONDS:
             minimum = max(minimum, spent)
         elif share < _EASY:
             minimum = min(minimum, spent)
