@@ -85,7 +85,7 @@ def plot_links(results: Sequence[LinkResult], path: Path) -> None:
             rates = [(PROFILES[name].at(second).rate or 0) / 1000 for second in seconds]
         axis.step(seconds, rates, color="black", linestyle="dotted")
         axis.set(title=name, xlabel="seconds", ylabel="kbit/s")
-        axis.legend(loc="upper right", fontsize="small")
+        axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")
     figure.savefig(path)
 
 

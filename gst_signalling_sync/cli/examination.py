@@ -12,7 +12,7 @@ import gst_signalling_sync
 from .. import ChannelClosed, ConnectError, SignallingError, WaitTimeout
 from .echo import ECHO_PROTOCOL, ECHO_REFUSAL
 from .output import counted
-from .pinger import EchoRefused
+from .pinger import EchoRefused, check_refusal
 from .session_options import SessionOptions
 
 if TYPE_CHECKING:
@@ -139,6 +139,12 @@ class Examination:
     def _echo(self, session: Session) -> Iterator[Finding]:
         channel = session.create_channel(_LABEL, protocol=ECHO_PROTOCOL)
         try:
+            yield from self._measure(channel)
+        except (ChannelClosed, WaitTimeout, EchoRefused) as error:
+            yield Finding("round trip", None, f"the producer sends nothing back: {error}")
+
+    def _measure(self, channel: DataChannel) -> Iterator[Finding]:
+        try:
             channel.wait_open(self._options.timeout)
             trips = sorted(_round_trips(channel))
             best, worst, middle = trips[0], trips[-1], trips[len(trips) // 2]
@@ -149,8 +155,10 @@ class Examination:
             bitrate = _bitrate(channel, self._seconds)
             text = f"{bitrate / 1e6:.1f} Mbit/s out and back at the same time, as data"
             yield Finding("bit rate", True, text, {"bits_per_second": bitrate})
-        except (ChannelClosed, WaitTimeout, EchoRefused) as error:
-            yield Finding("round trip", None, f"the producer sends nothing back: {error}")
+        except ChannelClosed:
+            # A producer that refuses may have closed the channel before this end has read why.
+            check_refusal(channel)
+            raise
 
 
 def _receive(channel: DataChannel) -> str | bytes:

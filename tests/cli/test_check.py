@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from gst_signalling_sync import Producer, SessionLimits, SignallingServer
+from gst_signalling_sync import DataChannel, Producer, SessionLimits, SignallingServer
 from gst_signalling_sync.cli.commands import main
 from gst_signalling_sync.server import Rate
 
 from ..helpers.filming import filming
 from ..helpers.ports import reserved_port
+from ..helpers.waiting import wait_until
 
 
 def check(server: SignallingServer, *options: str) -> Result:
@@ -65,6 +66,22 @@ def test_robot_that_does_not_echo(embedded_server: SignallingServer) -> None:
         result = check(embedded_server)
 
     assert result.exit_code == 0, result.output
+    assert "Producer(echo=False)" in result.output
+
+
+def test_refusal_that_came_before_anybody_waited_for_the_channel(
+    embedded_server: SignallingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_open = DataChannel.wait_open
+
+    def wait_late(channel: DataChannel, timeout: float | None = None) -> None:
+        wait_until(lambda: channel.state == "closed", "the producer has closed the channel")
+        wait_open(channel, timeout)
+
+    monkeypatch.setattr(DataChannel, "wait_open", wait_late)
+    with Producer(embedded_server.uri, name="robot", echo=False):
+        result = check(embedded_server)
+
     assert "Producer(echo=False)" in result.output
 
 
