@@ -69,14 +69,20 @@ def test_burst_that_is_not_answered_is_given_up() -> None:
     assert probing.due(300e3, 10e6, True, 1.1) is not None
 
 
-def follow(probing: Probing, now: float) -> float:
-    """Let time pass until a burst is sent, use its result, and return the time of the burst."""
+def follow(probing: Probing, now: float, factor: float = 1.1) -> float:
+    """Let time pass until a burst is sent, use its result, and return the time of the burst.
+
+    Args:
+        probing: The probing.
+        now: The time from which on it may be sent.
+        factor: Factor by which its result raises the estimate. Defaults to 1.1.
+    """
     for step in range(1000):
         time = now + step / 10
         probe = probing.due(1e6, 10e6, True, time, is_limited_by_loss=True)
         if probe is not None:
             assert answer(probing, probe) is not None
-            probing.raised(time)
+            probing.raised(factor, time)
             return time
     raise AssertionError(f"nothing was tried within {time - now:g} s")
 
@@ -119,3 +125,15 @@ def test_nothing_is_tried_beyond_what_is_needed() -> None:
     probe = probing.due(300e3, 400e3, True, 1.0)
     assert probe is not None
     assert probe.rate == pytest.approx(480e3)
+
+
+def test_burst_that_shows_much_more_is_followed_soon() -> None:
+    probing = settled()
+    times = [follow(probing, 0.0, factor=2.0)]
+    for factor in (1.5, 1.3, 1.2, 1.1):
+        # The link seemed to show its limit.
+        probing.stop()
+        times.append(follow(probing, times[-1] + 0.1, factor))
+
+    pauses = [after - before for before, after in itertools.pairwise(times)]
+    assert pauses == pytest.approx([1.0, 1.0, 1.0, 5.0], abs=0.2)

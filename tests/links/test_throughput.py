@@ -57,3 +57,17 @@ def test_receiver_whose_clock_goes_back_takes_no_more_memory() -> None:
 
 def test_receiver_whose_clock_stands_still_tells_nothing() -> None:
     assert throughput(*[5.0] * 100_000).rate is None
+
+
+def test_outage_is_told_from_a_link_that_has_become_slow() -> None:
+    slow, broken = Throughput(), Throughput()
+    for number in range(100):
+        slow.add(number / 100, 9600)
+        broken.add(number / 100, 9600)
+    for number in range(4):
+        slow.add(1.0 + number / 50, 9600)
+        broken.add(1.3 + number / 100, 9600)
+
+    assert not slow.was_interrupted
+    assert broken.was_interrupted
+    assert not Throughput().was_interrupted

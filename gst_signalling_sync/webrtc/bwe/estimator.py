@@ -30,6 +30,9 @@ _MAX_ADDED: Final = 0.05
 _APPLICATION_LIMITED: Final = 0.65
 """A sender that uses less than this share of the estimate learns nothing about higher rates."""
 
+_QUEUE_SECONDS: Final = 30.0
+"""Time for which a queue that has grown counts: the link does not police its rate."""
+
 _POLICED_STEP: Final = 1.15
 """Maximum increase by a probe, as a factor, on a link that polices its rate."""
 
@@ -165,27 +168,25 @@ class SendSideEstimator:
         elapsed = min(1.0, now - self._changed) if self._changed > -math.inf else 0.0
         self._changed = now
         rate = self._throughput.rate
-        if probed is not None and self._is_policed:
+        # A link that polices its rate drops packets above it without a queue.
+        has_queue = now - self._decreased < _QUEUE_SECONDS
+        if probed is not None and not has_queue and self._loss.rate <= self._by_delay:
+            # The probe shows the depth of the policer's token bucket.
             probed = min(probed, _POLICED_STEP * self._loss.rate)
-        if self._loss.judge(min(self._by_delay, self._loss.rate), rate, now):
+        if self._loss.judge(min(self._by_delay, self._loss.rate), rate, has_queue, now):
             self._probing.stop_for_losses(now)
             self.is_confirmed = True
         if self._trend.usage is Usage.OVER:
             self._decrease(now)
-        elif probed is not None and probed > min(self._by_delay, self._loss.rate):
+        elif probed is not None and probed > (before := min(self._by_delay, self._loss.rate)):
             self._by_delay = max(self._by_delay, probed)
             self._loss.bears(probed)
-            self._probing.raised(now)
+            self._probing.raised(probed / before, now)
             self.is_confirmed = True
         elif self._trend.usage is Usage.NORMAL and rate is not None:
             self._increase(rate, elapsed)
         if probed is not None:
             self.is_confirmed = True
-
-    @property
-    def _is_policed(self) -> bool:
-        """Whether the link drops packets above its rate without a queue: probes then show the depth of its token bucket."""
-        return self._loss.rate <= self._by_delay and self._capacity is None
 
     @property
     def _is_application_limited(self) -> bool:
@@ -222,7 +223,8 @@ class SendSideEstimator:
         rate, recent = self._throughput.rate, self._throughput.recent_rate
         if rate is None or recent is None:
             return rate if recent is None else recent
-        return recent if recent < _COLLAPSE * rate else max(rate, recent)
+        has_collapsed = recent < _COLLAPSE * rate and not self._throughput.was_interrupted
+        return recent if has_collapsed else max(rate, recent)
 
     def _increase(self, rate: float, elapsed: float) -> None:
         if self._is_application_limited:

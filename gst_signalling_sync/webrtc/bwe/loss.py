@@ -103,12 +103,13 @@ class LossLimit:
             # The probe may have shown only the depth of a policer's token bucket.
             self.is_clean = False
 
-    def judge(self, current: float, delivered: float | None, now: float) -> bool:
+    def judge(self, current: float, delivered: float | None, has_queue: bool, now: float) -> bool:
         """Update the limit, if enough packets were reported.
 
         Args:
             current: The estimate in bit/s.
             delivered: The throughput in bit/s; None: unknown.
+            has_queue: Whether the link has shown a queue, so that its next limit will be noticed without losses.
             now: The time, in seconds.
 
         Returns:
@@ -123,7 +124,7 @@ class LossLimit:
         share = self._lost / self._heard
         noise = _NOISE * math.sqrt(max(share, 0.01) / self._heard)
         if self._trial is not None:
-            self._compare(current, delivered)
+            self._compare(current, delivered, has_queue)
         excess = share - self.own_share
         lowered = excess > _HIGH + noise
         if lowered and delivered is not None and not math.isinf(self._carried):
@@ -169,7 +170,7 @@ class LossLimit:
             self._lost += self._run
         self._run = 0
 
-    def _compare(self, current: float, delivered: float | None) -> None:
+    def _compare(self, current: float, delivered: float | None, has_queue: bool) -> None:
         assert self._trial is not None
         rate, share, delivered_before = self._trial
         if current > rate * (_TRIAL + 0.1):
@@ -192,5 +193,5 @@ class LossLimit:
             self.own_share = max(self.own_share, found)
             self.rate = max(self.rate, rate)
             self._carried = math.inf
-        elif found <= _HARDLY * share and delivered_before is not None:
+        elif found <= _HARDLY * share and delivered_before is not None and not has_queue:
             self._carried = delivered_before

@@ -20,6 +20,10 @@ _MAX_PERIOD_SECONDS: Final = 60.0
 _PUNISHED_SECONDS: Final = 2.0
 """Losses within this time after a raised estimate double the period."""
 
+_LARGE_RAISE: Final = 1.3
+_SOON_SECONDS: Final = 1.0
+"""A probe that raised the estimate by this factor is followed soon: the link may have much more."""
+
 _EARLY_PERIOD_SECONDS: Final = 0.7
 """Period as long as the link has never shown its limit."""
 
@@ -119,12 +123,19 @@ class Probing:
         self._current = None
         return self._result(probe)
 
-    def raised(self, now: float) -> None:
-        """Record that the estimate was raised by the result of a probe."""
+    def raised(self, factor: float, now: float) -> None:
+        """Record that the estimate was raised by the result of a probe.
+
+        Args:
+            factor: Factor by which it was raised.
+            now: The time, in seconds.
+        """
         if self._raised > float("-inf"):
             # No losses followed the former one.
             self._period = min(self._period, _PERIOD_SECONDS)
         self._raised = now
+        if factor >= _LARGE_RAISE:
+            self._last = min(self._last, now - self._period + _SOON_SECONDS)
 
     def stop(self) -> None:
         """Pause probing, because the link has shown its limit."""

@@ -53,14 +53,26 @@ class Throughput:
         """The bitrate of a shorter time: while a queue grows, it is the rate of the link, even if little was sent before."""
         return self._rate(_SHORT_SECONDS)
 
-    def _rate(self, seconds: float) -> float | None:
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether nothing arrived for half of the time of `recent_rate`, as in an outage."""
+        times = [arrival for arrival, _ in self._newest(_SHORT_SECONDS)]
+        gaps = [later - earlier for later, earlier in itertools.pairwise(times)]
+        return bool(gaps) and max(gaps) > (times[0] - times[-1]) / 2
+
+    def _newest(self, seconds: float) -> list[tuple[float, int]]:
+        """The packets of the last seconds, or the last eight, the newest first."""
         came = self._came
-        if len(came) < _MIN_PACKETS:
-            return None
+        if not came:
+            return []
         end = came[-1][0]
         recent = list(itertools.takewhile(lambda packet: packet[0] >= end - seconds, reversed(came)))
-        if len(recent) < _MIN_PACKETS:
-            recent = list(itertools.islice(reversed(came), _MIN_PACKETS))
-        span = end - recent[-1][0]
+        return recent if len(recent) >= _MIN_PACKETS else list(itertools.islice(reversed(came), _MIN_PACKETS))
+
+    def _rate(self, seconds: float) -> float | None:
+        if len(self._came) < _MIN_PACKETS:
+            return None
+        recent = self._newest(seconds)
+        span = recent[0][0] - recent[-1][0]
         # The first packet only marks the beginning of the time.
         return sum(bits for _, bits in recent[:-1]) / span if span > _MIN_SECONDS else None
