@@ -18,7 +18,7 @@ TOO_BUSY: Final = 0.9
 _FPS: Final = 0.85
 _DELAY: Final = 1.15
 _FREEZE: Final = (1.25, 0.2)
-_LONGEST_FREEZE: Final = 1.0
+_MAX_FREEZE: Final = 1.0
 _USAGE: Final = 0.8
 _FILLED_RATE: Final = 2e6
 """Highest rate of a link, in bit/s, that 640x480 fills."""
@@ -99,7 +99,7 @@ def _misses_of(each: LinkResult, references: Sequence[LinkResult]) -> list[str]:
             f"p95 of the delay {1000 * each.delay_p95:.0f} ms, at most {_DELAY * 1000 * min(delays):.0f} wanted"
         )
     factor, seconds = _FREEZE
-    freeze = min(factor * min(other.freeze for other in references) + seconds, _LONGEST_FREEZE)
+    freeze = min(factor * min(other.freeze for other in references) + seconds, _MAX_FREEZE)
     if each.freeze > freeze:
         found.append(f"frozen for {each.freeze:.2f} s, at most {freeze:.2f} wanted")
     rate = PROFILES[each.profile].rate

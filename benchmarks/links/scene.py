@@ -21,7 +21,8 @@ FPS: Final = 30
 _NOISE: Final = 5
 """Width of the frame divided by that of its corner of noise, as in GStreamer's test video."""
 
-_LONGEST_SECONDS: Final = 60.0
+_MAX_SECONDS: Final = 60.0
+"""Maximum age of a frame; a higher one is that of a number that was misread."""
 
 
 def film(size: tuple[int, int], show: Callable[[NDArray[np.uint8]], None], wait: Callable[[float], bool]) -> None:
@@ -68,7 +69,7 @@ def age_of_number(number: int, now: float) -> float | None:
         The seconds; None: no frame can be that old, so that the number was misread.
     """
     age = ((_milliseconds(now) - number) % NUMBERS) / 1000
-    return age if age < _LONGEST_SECONDS else None
+    return age if age < _MAX_SECONDS else None
 
 
 def _milliseconds(time: float) -> int:

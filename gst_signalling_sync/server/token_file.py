@@ -65,9 +65,9 @@ class TokenFile:
             self._tokens, self._issuers = self._read()
         except (OSError, ValueError) as error:
             logger.error("the tokens stay as they were: %s", error)
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - without its text, which may have a token
             # Tables that are nested too deep, for example. A change that follows must still be read.
-            logger.exception("the tokens stay as they were: internal error")
+            logger.error("the tokens stay as they were: internal error (%s)", type(error).__name__)
         else:
             logger.info("the tokens were read again from %s: %d", self._path, len(self._tokens))
 

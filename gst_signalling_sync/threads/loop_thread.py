@@ -139,7 +139,7 @@ class LoopThread:
         """Cancel all tasks of the loop, and have it stop; returns at once.
 
         Args:
-            seconds: Not used.
+            seconds: As `Closable` has it; the loop needs no time to begin.
         """
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._loop.stop)
