@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -108,8 +109,8 @@ class Life:
         self._attempt = 0
         self._is_attempting = False
         self._due: float | None = None
-        # Set when the connection of an attempt was lost before the attempt's result was reported.
-        self._early_loss: Exception | None = None
+        # How to report the loss of the attempt's connection, if it came before the attempt's result was reported.
+        self._early_loss: Callable[[float], None] | None = None
         # The time until which `start` waits, and whether it has had a connection and lost it again.
         self._start_until = 0.0
         self._has_met_server = False
@@ -232,16 +233,14 @@ class Life:
     def registered(self, now: float) -> None:
         """Report that the server has accepted the registration."""
         self._is_attempting = False
-        if self._early_loss is not None:
-            self._has_met_server = True
-            self._on_failure(now, self._early_loss, is_final=False)
-            return
         if self._state not in (RoleState.CONNECTING, RoleState.SUSPENDED):
             return
         self._registrations += 1
         again, self._was_registered = self._was_registered, True
         self._backoff.succeeded(now)
         self._enter(RoleState.REGISTERED, again=again)
+        if self._early_loss is not None:
+            self._early_loss(now)
 
     def failed(self, now: float, error: Exception, is_final: bool = False, *, was_connected: bool = False) -> None:
         """Report that the attempt failed.
@@ -276,10 +275,10 @@ class Life:
         if attempt != self._attempt:
             return
         if self._is_attempting:
-            self._early_loss = error
+            # The server may have registered the role, and callbacks may know it: it is suspended then, not refused.
+            self._early_loss = partial(self._on_loss, error=error, has_moved=has_moved)
         elif self._state is RoleState.REGISTERED:
-            self._backoff.lost(now, begins_again=has_moved)
-            self._suspend(now, error, lost=True)
+            self._on_loss(now, error, has_moved)
 
     def _begin_end(self) -> None:
         if self._state is RoleState.CLOSING or (self._state is RoleState.CLOSED and not self._is_open):
@@ -312,10 +311,10 @@ class Life:
         # Sessions from before a loss go on until the role is closed. A role that was never registered has no sessions.
         self._enter(RoleState.CLOSED if self._was_registered else RoleState.CLOSING, error)
 
-    def _suspend(self, now: float, error: Exception, lost: bool) -> None:
-        due = None if self._retry is None else self._backoff.next_attempt(now)
-        self._due = due
-        self._enter(RoleState.CLOSED if due is None else RoleState.SUSPENDED, error, lost=lost)
+    def _on_loss(self, now: float, error: Exception, has_moved: bool) -> None:
+        self._backoff.lost(now, begins_again=has_moved)
+        self._due = None if self._retry is None else self._backoff.next_attempt(now)
+        self._enter(RoleState.CLOSED if self._due is None else RoleState.SUSPENDED, error, lost=True)
 
     def _enter(
         self, state: RoleState, error: Exception | None = None, *, lost: bool = False, again: bool = False

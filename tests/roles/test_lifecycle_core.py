@@ -247,15 +247,38 @@ def test_what_happens_to_an_earlier_connection_is_of_no_interest() -> None:
     assert life.state == "registered"
 
 
-def test_a_connection_that_is_lost_before_its_registration_is_reported_never_was() -> None:
+def test_a_connection_that_is_lost_before_its_registration_is_reported_was_registered() -> None:
     life = make_life()
     life.start(0.0, START_SECONDS)
     attempt = take_attempt(life, 0.0)
     life.lost(0.1, attempt.number, LOSS)
     life.registered(0.2)
-    assert (life.state, life.due) == ("connecting", 0.45)
-    assert life.error is LOSS
-    assert life.registrations == 0
+    assert states(life) == ["connecting", "registered", "suspended"]
+    assert (life.due, life.error, life.registrations) == (0.45, LOSS, 1)
+
+
+def test_a_connection_that_is_lost_before_its_failure_is_reported_never_was_registered() -> None:
+    life = make_life()
+    life.start(0.0, START_SECONDS)
+    attempt = take_attempt(life, 0.0)
+    life.lost(0.1, attempt.number, LOSS)
+    life.failed(0.2, LOSS, was_connected=True)
+    assert states(life) == ["connecting"]
+    assert (life.due, life.registrations) == (0.45, 0)
+
+
+def test_a_server_that_drops_each_registration_at_once_is_asked_ever_more_seldom() -> None:
+    life = make_life()
+    life.start(0.0, START_SECONDS)
+    due = []
+    for _ in range(6):
+        assert life.due is not None
+        now = life.due
+        due.append(now)
+        attempt = take_attempt(life, now)
+        life.lost(now, attempt.number, LOSS)
+        life.registered(now)
+    assert [after - before for before, after in itertools.pairwise(due)] == [0.25, 0.5, 1.0, 2.0, 4.0]
 
 
 def test_close_waits_for_the_attempt_under_way() -> None:
