@@ -100,6 +100,11 @@ class SendSideEstimator:
         """The state of the link, by the delays."""
         return self._trend.usage
 
+    @property
+    def own_loss(self) -> float:
+        """Share of the packets that the link loses at any rate, as far as it is known."""
+        return self._loss.own_share
+
     def probe(self, now: float) -> Probe | None:
         """The burst of padding to send now, if any; see `Probing.due`."""
         if not self.has_feedback and self._sent and not self.is_confirmed and len(self._sent) > 100:

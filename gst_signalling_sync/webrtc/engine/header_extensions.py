@@ -13,6 +13,7 @@ __all__ = [
     "ABS_SEND_TIME",
     "AUDIO_LEVEL",
     "MID",
+    "PLAYOUT_DELAY",
     "TRANSPORT_SEQUENCE_NUMBER",
     "ExtensionsMap",
     "capture_time_of",
@@ -32,6 +33,9 @@ ABS_SEND_TIME: Final = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-ti
 
 ABS_CAPTURE_TIME: Final = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
 """When a frame was captured: the NTP time of the capturer's clock, 64 bits. The 64 bits of an estimated offset are not used."""
+
+PLAYOUT_DELAY: Final = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+"""How long a receiver should hold a frame: a minimum and a maximum. It is sent, and ignored in what is received."""
 
 _NTP_BYTES: Final = 8
 

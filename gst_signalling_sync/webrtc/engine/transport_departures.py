@@ -36,6 +36,10 @@ _HEADROOM: Final = 1.3
 _PATIENCE_SECONDS: Final = 2.0
 """Seconds after which a peer that negotiated feedback and sent none counts as a peer without feedback."""
 
+_REPEATED_LOSS: Final = 0.04
+"""Share of lost packets from which retransmissions are sent twice: a frame whose retransmission is lost waits for another round
+trip, and so do the frames behind it."""
+
 _RTCP_HEADER_BYTES: Final = 4
 _SSRC_BYTES: Final = 8
 
@@ -126,6 +130,11 @@ class TransportDepartures:
         if not self.has_feedback:
             return True
         return self._repairs.has_room(self._estimator.bitrate, is_obsolete, time.monotonic())
+
+    @property
+    def repeats_repairs(self) -> bool:
+        """Whether a retransmission is sent twice, because the link loses many packets at any rate."""
+        return self._estimator.own_loss >= _REPEATED_LOSS
 
     def next_number(self) -> int:
         """The transport-wide sequence number of the next packet."""

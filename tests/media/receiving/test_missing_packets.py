@@ -8,7 +8,7 @@ from ...helpers.rtp_streams import Stream
 from .reassembled import Reassembled
 
 
-def test_missing_packets_are_asked_for_at_once_and_again_at_growing_intervals(reassembled: Reassembled) -> None:
+def test_missing_packets_are_asked_for_at_once_and_again_at_intervals_that_grow_later(reassembled: Reassembled) -> None:
     stream = Stream("VP8", sequence_number=65534)
     reassembled.give(stream.frame(keyframe=True, parts=1))
     packets = stream.frame(parts=4)
@@ -24,8 +24,9 @@ def test_missing_packets_are_asked_for_at_once_and_again_at_growing_intervals(re
     intervals = [after - before for before, after in itertools.pairwise(asked)]
     assert 4 <= len(asked) <= 8
     assert asked[0] == 100.0
-    assert 0.025 < intervals[0] < 0.05
-    assert intervals == sorted(intervals)
+    assert 0.025 < intervals[0] < 0.07
+    assert [round(each, 2) for each in intervals] == sorted(round(each, 2) for each in intervals)
+    assert intervals[-1] > 1.4 * intervals[0]
 
 
 def test_round_trip_decides_when_to_ask_again(reassembled: Reassembled) -> None:
@@ -45,6 +46,25 @@ def test_round_trip_decides_when_to_ask_again(reassembled: Reassembled) -> None:
     assert reassembled.missing() == []
     reassembled.wait(0.1)
     assert len(reassembled.missing()) == 1
+
+
+def test_losses_of_requests_and_answers_do_not_count_as_a_longer_round_trip(reassembled: Reassembled) -> None:
+    stream = Stream("VP8")
+    reassembled.give(stream.frame(keyframe=True))
+    for number in range(100):
+        lost, *rest = stream.frame()
+        reassembled.give(rest)
+        reassembled.missing()
+        # One packet in five comes only after the second or third request.
+        reassembled.wait(0.2 if number % 5 == 0 else 0.08)
+        reassembled.give([lost])
+    _, *rest = stream.frame()
+    reassembled.give(rest)
+    reassembled.missing()
+
+    due_at = reassembled.reassembly.due_at
+    assert due_at is not None
+    assert 0.09 < due_at - reassembled.now < 0.13
 
 
 def test_what_does_not_come_is_given_up_for_the_next_keyframe(reassembled: Reassembled, stream: Stream) -> None:
@@ -134,4 +154,4 @@ def test_time_of_the_next_step_is_told(reassembled: Reassembled) -> None:
     reassembled.missing()
     due_at = reassembled.reassembly.due_at
     assert due_at is not None
-    assert reassembled.now < due_at <= reassembled.now + 0.05
+    assert reassembled.now < due_at <= reassembled.now + 0.07

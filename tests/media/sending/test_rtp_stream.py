@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -13,7 +14,10 @@ from aiortc.rtp import RtpPacket
 
 from gst_signalling_sync.webrtc.engine.rtp_sender import RtpSender
 from gst_signalling_sync.webrtc.media.encoded_frame import EncodedFrame, MediaKind
+from gst_signalling_sync.webrtc.media.sending import rtp_stream
+from gst_signalling_sync.webrtc.media.sending.header_extensions import HeaderExtensions
 from gst_signalling_sync.webrtc.media.sending.negotiated_codecs import NegotiatedCodecs, StreamCodec
+from gst_signalling_sync.webrtc.media.sending.playout_delay import PlayoutLimits
 from gst_signalling_sync.webrtc.media.sending.rtp_stream import RtpStream
 
 SSRC, RTX_SSRC = 1000, 2000
@@ -29,6 +33,7 @@ class Departures:
     def __init__(self) -> None:
         self.has_room = True
         self.has_room_for_obsolete = True
+        self.repeats_repairs = False
         self.numbers = itertools.count(1)
 
     def wait(self) -> float:
@@ -53,12 +58,14 @@ class Sender:
     def __init__(self) -> None:
         self.departures = Departures()
         self.packets: list[RtpPacket] = []
+        self.sent: list[bytes] = []
         self.error: Exception | None = None
 
     async def transmit(self, data: bytes) -> None:
         if self.error is not None:
             raise self.error
         self.packets.append(RtpPacket.parse(data))
+        self.sent.append(data)
 
 
 def codec(*negotiated: RTCRtpCodecParameters) -> StreamCodec:
@@ -143,6 +150,19 @@ def test_a_packet_is_not_sent_again_within_a_round_trip() -> None:
     resend(stream, number, number, round_trip=60.0)
 
     assert len(sender.packets) == 2
+
+
+def test_a_packet_is_sent_again_twice_where_the_link_loses_many() -> None:
+    stream, sender = stream_of(codec(VP8, RTX))
+    stream.is_counted = True
+    sender.departures.repeats_repairs = True
+    send(stream, 0, [b"a"])
+
+    resend(stream, sender.packets[0].sequence_number)
+
+    assert [each.payload_type for each in sender.packets] == [96, 97, 97]
+    assert sender.packets[1].payload == sender.packets[2].payload
+    assert sender.packets[1].sequence_number != sender.packets[2].sequence_number, "not dropped as a repetition"
 
 
 def test_a_request_is_answered_with_64_packets_at_most() -> None:
@@ -230,3 +250,25 @@ def test_no_packet_is_taken_for_obsolete_long_after_the_keyframe() -> None:
 
     resend(stream, sender.packets[-1].sequence_number)
     assert len(sender.packets) == count + 1
+
+
+@pytest.mark.parametrize("identifier", [6, 0], ids=["negotiated", "not negotiated"])
+def test_frames_tell_how_long_to_hold_them_once_packets_are_requested_again(
+    identifier: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(rtp_stream, "time", SimpleNamespace(monotonic=lambda: now))
+    stream, sender = stream_of(codec(VP8, RTX))
+    stream.extensions = HeaderExtensions(playout=identifier)
+
+    lengths = []
+    for number in range(60):
+        send(stream, 3000 * number, [b"a", b"b"])
+        lengths.append([len(each) for each in sender.sent[-2:]])
+        now += 0.05
+        resend(stream, sender.packets[-1].sequence_number)
+    hold = bytes([6 << 4 | 2]) + PlayoutLimits(6).pack()
+
+    assert lengths[0] == [13, 13], "no extension"
+    assert lengths[-1] == ([13 + 8, 13] if identifier else [13, 13])
+    assert (hold in sender.sent[-3]) is bool(identifier)

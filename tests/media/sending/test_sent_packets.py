@@ -10,7 +10,7 @@ ROUND_TRIP = 0.2
 
 
 def packet(number: int, payload: bytes = b"payload") -> SentPacket:
-    return SentPacket(number, 0, 0, payload, None)
+    return SentPacket(number, 0, 0, payload, None, 0.0)
 
 
 def test_packet_is_sent_again_at_once() -> None:

@@ -11,7 +11,14 @@ from typing import Final
 import av
 
 from ...engine.capabilities import Capabilities
-from ...engine.header_extensions import ABS_CAPTURE_TIME, ABS_SEND_TIME, AUDIO_LEVEL, MID, TRANSPORT_SEQUENCE_NUMBER
+from ...engine.header_extensions import (
+    ABS_CAPTURE_TIME,
+    ABS_SEND_TIME,
+    AUDIO_LEVEL,
+    MID,
+    PLAYOUT_DELAY,
+    TRANSPORT_SEQUENCE_NUMBER,
+)
 from .av1 import AV1
 from .codec import AudioCodec, VideoCodec
 from .g711 import PCMA, PCMU
@@ -52,6 +59,6 @@ CAPABILITIES: Final = Capabilities(
     {
         "audio": {MID: 1, AUDIO_LEVEL: 2, TRANSPORT_SEQUENCE_NUMBER: 5},
         # The maximum identifier with a header of one byte (RFC 8285 section 4.2).
-        "video": {MID: 1, ABS_SEND_TIME: 3, TRANSPORT_SEQUENCE_NUMBER: 5, ABS_CAPTURE_TIME: 14},
+        "video": {MID: 1, ABS_SEND_TIME: 3, TRANSPORT_SEQUENCE_NUMBER: 5, PLAYOUT_DELAY: 6, ABS_CAPTURE_TIME: 14},
     },
 )

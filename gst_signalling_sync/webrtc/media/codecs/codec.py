@@ -30,8 +30,8 @@ __all__ = [
 ]
 
 MAX_PAYLOAD: Final = 1100
-"""Maximum size of an RTP payload: a UDP payload of 1200 bytes less the RTP header with its extensions (48), the original
-sequence number of a retransmission (2), SRTP's tag (16) and the header of a TURN channel (4)."""
+"""Maximum size of an RTP payload: a UDP payload of 1200 bytes less the RTP header with its extensions (52), the original
+sequence number of a retransmission (2), SRTP's tag (16) and the header of a TURN channel (4), rounded down."""
 
 AUDIO_FEEDBACK: Final = (("transport-cc", ""),)
 """Feedback on audio: the arrival of packets (TWCC)."""

@@ -10,29 +10,37 @@ __all__ = ["Gaps"]
 _MIN_SECONDS: Final = 0.03
 _MAX_SECONDS: Final = 0.2
 _GROWTH: Final = 1.5
-_FIRST_ROUND_TRIP: Final = 0.02
-_MARGIN: Final = 1.5
-_SMOOTHING: Final = 0.125
+_STEADY_REQUESTS: Final = 3
+"""Number of requests for a packet after which the intervals grow: the link may have a long queue instead of losses."""
+
+_FIRST_ROUND_TRIP: Final = 0.05
+_MARGIN: Final = 1.25
+_SMOOTHING: Final = 0.5
+_MAX_FALL: Final = 0.25
+_MAX_RISE: Final = 0.1
+"""Shares of the round trip by which one packet changes it at most. The few packets whose first request or answer was lost say
+nothing about it; one that came sooner does."""
 
 _MAX_AT_ONCE: Final = 250
 """Maximum number of sequence numbers in one request, which fits a packet even at 5 bytes each."""
 
 
 class _Missing:
-    """A missing packet, and when to request it next."""
+    """A missing packet, how often it was requested, and when to request it next."""
 
-    __slots__ = ("due_at", "interval", "since")
+    __slots__ = ("due_at", "interval", "requests", "since")
 
     def __init__(self, now: float, interval: float) -> None:
         self.since = now
         self.due_at = now
         self.interval = interval
+        self.requests = 0
 
 
 class Gaps:
     """The missing packets of one stream, by sequence numbers without wrapping, in ascending order. False if there are none.
 
-    A packet is requested at once, then after roughly a round trip, then at growing intervals.
+    A packet is requested at once, then at intervals of roughly a round trip, which grow later.
 
     Args:
         patience: Seconds after which `is_too_late` gives up.
@@ -76,7 +84,8 @@ class Gaps:
         missing = self._missing.pop(number, None)
         if missing is not None:
             self.packets_repaired += 1
-            self._round_trip += _SMOOTHING * (now - missing.since - self._round_trip)
+            error = _SMOOTHING * (now - missing.since - self._round_trip)
+            self._round_trip += max(-_MAX_FALL * self._round_trip, min(error, _MAX_RISE * self._round_trip))
 
     def due(self, now: float) -> list[int]:
         """The packets to request now, in ascending order. Each one is then due after its next interval."""
@@ -87,7 +96,9 @@ class Gaps:
         for number, missing in self._missing.items():
             if missing.due_at <= now and len(due) < _MAX_AT_ONCE:
                 missing.due_at = now + missing.interval
-                missing.interval = min(missing.interval * _GROWTH, _MAX_SECONDS)
+                missing.requests += 1
+                if missing.requests >= _STEADY_REQUESTS:
+                    missing.interval = min(missing.interval * _GROWTH, _MAX_SECONDS)
                 due.append(number)
             next_due = min(next_due, missing.due_at)
         self._next_due = next_due

@@ -14,6 +14,7 @@ from ...engine.rtp_sender import RtpSender
 from ..encoded_frame import EncodedFrame, MediaKind
 from .header_extensions import HeaderExtensions
 from .negotiated_codecs import StreamCodec
+from .playout_delay import PlayoutDelay
 from .redundancy import Redundancy
 from .sent_packets import SentPacket, SentPackets
 
@@ -59,6 +60,7 @@ class RtpStream:
         self._timestamp_origin = random.randrange(2**32)
         self._timestamp = 0
         self._sent_packets = SentPackets()
+        self._playout = PlayoutDelay()
         # Number of packets since the newest keyframe began, or since the beginning.
         self._since_keyframe = 0
 
@@ -95,6 +97,8 @@ class RtpStream:
         timestamp = self._timestamp = (frame.timestamp + self._timestamp_origin) & 0xFFFFFFFF
         if self._is_video and frame.keyframe:
             self._since_keyframe = 0
+        if self.extensions.have_playout_delay:
+            self._playout.on_frame(timestamp, time.monotonic())
         # In audio, the marker would mean the beginning of a talkspurt (RFC 3551 section 4.1).
         last = len(payloads) - 1 if self._is_video else None
         for index, payload in enumerate(payloads):
@@ -108,7 +112,7 @@ class RtpStream:
             marker = 0x80 if index == last else 0
             # One packet carries it for the whole frame.
             captured = frame.time if index == 0 and self._is_video else None
-            packet = SentPacket(number, timestamp, marker, payload, captured)
+            packet = SentPacket(number, timestamp, marker, payload, captured, time.monotonic())
             self._sent_packets.add(packet)
             payload_type, sent = self._with_earlier(codec, frame.timestamp, payload)
             await self._transmit(payload_type | marker, number, self._sender.ssrc, sent, packet)
@@ -122,13 +126,17 @@ class RtpStream:
             numbers: Their sequence numbers.
             round_trip: Round-trip time in seconds; 0: not known.
         """
+        times = 2 if self.is_counted and self._sender.departures.repeats_repairs else 1
         for number in numbers[:_RESENT_AT_ONCE]:
             if self.is_counted and not self._sender.departures.may_repair(self._precedes_keyframe(number)):
                 continue
-            packet = self._sent_packets.again(number, round_trip, time.monotonic())
+            now = time.monotonic()
+            packet = self._sent_packets.again(number, round_trip, now)
             if packet is not None:
+                self._playout.on_repair(packet.timestamp, now - packet.sent_at)
                 try:
-                    await self._retransmit(packet)
+                    for _ in range(times):
+                        await self._retransmit(packet)
                 except ConnectionError:
                     return
 
@@ -190,7 +198,9 @@ class RtpStream:
         self, flags: int, number: int, ssrc: int, payload: bytes, packet: SentPacket, is_repair: bool = False
     ) -> None:
         counted = self._sender.departures.next_number() if self.is_counted else None
-        extensions = self.extensions.now(packet.captured, counted)
+        begins_frame = packet.captured is not None
+        playout = self._playout.limits(time.monotonic()) if begins_frame else None
+        extensions = self.extensions.now(packet.captured, counted, playout)
         header = struct.pack("!BBHLL", 0x90 if extensions else 0x80, flags, number, packet.timestamp, ssrc)
         data = b"".join((header, extensions, payload))
         if counted is not None:

@@ -23,6 +23,7 @@ class SentPacket(NamedTuple):
         marker: Marker bit, at its place in the octet.
         payload: RTP payload.
         captured: Capture time of its frame; None: the packet does not carry it.
+        sent_at: When it was sent first, from `time.monotonic`.
     """
 
     number: int
@@ -30,6 +31,7 @@ class SentPacket(NamedTuple):
     marker: int
     payload: bytes
     captured: float | None
+    sent_at: float
 
 
 class SentPackets:
