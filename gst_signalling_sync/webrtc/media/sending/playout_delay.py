@@ -29,7 +29,7 @@ _MARGIN: Final = 0.01
 """Seconds from the last packet of a frame until it is decoded."""
 
 _MAXIMUM: Final = 0.4
-"""Maximum delay in seconds: people wait for a picture that is controlled, and see one that stutters."""
+"""Maximum delay in seconds. Who steers by the picture rather sees it stutter than waits longer."""
 
 _JUDGE_SECONDS: Final = 0.5
 _MIN_CHANGE: Final = 0.02
