@@ -137,6 +137,7 @@ class Consumer(StartingRole):
             WaitTimeout: The session did not connect in time.
             ConnectionLost: The consumer is not started, was closed, or is suspended and was not registered again in time.
             ValueError: Both id and name are given, or names of tracks with ``offer=True``: only the producer's offer has them.
+            TypeError: `video` or `audio` is neither a bool nor a list of names.
             RuntimeError: The consumer was inherited by `fork`, or this would block the event loop.
         """
         if peer_id is not None and name is not None:
@@ -244,8 +245,10 @@ def connect(
         ServerError: The peer is not a producer.
         SessionClosed: The producer rejected or ended the session, or left.
         WaitTimeout: The session did not connect in time.
+        ConnectionLost: The server closes each connection, or the consumer was not registered again in time.
         ValueError: An address does not have its form, or both id and name are given.
         TypeError: `retry`, `limits` or another argument is of another type.
+        RuntimeError: gevent or eventlet has patched threads or sockets, or this would block the event loop.
     """
     if name is None and peer_id is None:
         peer_id = resolve_endpoint(uri, host, port).peer_id

@@ -88,7 +88,7 @@ class SessionClosed(SignallingError, ConnectionError):
 
     Example:
         try:
-            channel.send("home")
+            session = connect(name="robot")
         except SessionClosed as error:
             print("the robot is busy" if error.reason == "busy" else error)
 
@@ -100,8 +100,8 @@ class SessionClosed(SignallingError, ConnectionError):
         reason: ``"left"``: the peer left, in order or because its process ended. ``"rejected"``: the producer rejected the
             session. ``"lost"``: nothing was heard from the peer any more. ``"not connected"``: no connection could be made.
             ``"incompatible"``: the two ends have no codec in common, or one sent what the other cannot use. ``"busy"``: the
-            producer has its maximum number of sessions. ``"expired"``: a grant has ended. ``"limit"``: this end exceeded a
-            limit of the other end or of the server.
+            producer has its maximum number of sessions, or too many others are beginning. ``"expired"``: a grant has ended.
+            ``"limit"``: this end exceeded a limit of the other end or of the server.
     """
 
     def __init__(self, message: str = "", reason: SessionClosedReason = "left") -> None:

@@ -42,16 +42,18 @@ class IceOptions:
             Defaults to ``$GST_SIGNALLING_ICE_SERVERS``, URIs separated by spaces.
         relay_only: Whether all packets go through a TURN server, so that the peer does not learn this machine's addresses.
             Defaults to ``$GST_SIGNALLING_RELAY_ONLY``.
-        udp_ports: The first and the last UDP port to use, such as ``(40000, 40100)``, for firewalls. A session uses one port
-            per address of this machine. Defaults to ports that the system picks.
+        udp_ports: The first and the last UDP port to use, such as ``(40000, 40100)``, for firewalls.
+            ``docs/howto/networks.rst`` says how many a session uses. Defaults to ports that the system picks.
         interfaces: The network interfaces or networks to use: names with optional wildcards, such as ``"eth0"`` and
             ``"wlan*"``, and networks such as ``"10.0.0.0/8"``; with ``!`` before it, an entry is left out: ``"!docker*"``. If
-            all entries have it, the other interfaces are used. Defaults to all but the loopback.
+            all entries have it, the other interfaces are used. Defaults to all but the loopback,
+            which is used if there is no other address.
         cafile: A file of CA certificates in PEM format to trust for ``turns:`` servers instead of the system's. Defaults to
             ``$GST_SIGNALLING_ICE_CAFILE``.
 
     Raises:
-        ValueError: A server is malformed, the ports are not a range, or an interface is empty.
+        ValueError: A server is malformed, the ports are not a range, an interface is empty, or `relay_only` is given without a
+            TURN server.
         TypeError: A value is of another type.
     """
 

@@ -230,6 +230,7 @@ class SignallingServer:
 
         Raises:
             LookupError: There is no such session, or the server does not run.
+            WaitTimeout: The server's event loop does not respond.
             RuntimeError: This process inherited the server by `fork`.
         """
         self._owner.check()

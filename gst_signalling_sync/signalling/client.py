@@ -161,9 +161,10 @@ class SignallingClient(ServerSignals):
 
         Raises:
             ServerError: The server refused, for example producer and consumer together.
-            ProtocolError: A role is unknown, or `meta` is not a JSON value.
+            ProtocolError: A role is unknown, or `meta` is not a JSON value, longer than 64 KiB or nested too deeply.
             WaitTimeout: No answer in time.
             ConnectionLost: There is no connection.
+            RuntimeError: The client was inherited by `fork`.
         """
         return self._requests.register(roles, meta, lambda producers: producers, self._deadline(timeout))
 
@@ -180,6 +181,7 @@ class SignallingClient(ServerSignals):
             ServerError: The server refused the request.
             WaitTimeout: No answer in time.
             ConnectionLost: There is no connection.
+            RuntimeError: The client was inherited by `fork`.
         """
         return self._requests.list_producers(self._deadline(timeout))
 
@@ -196,6 +198,7 @@ class SignallingClient(ServerSignals):
             ServerError: The server refused the request.
             WaitTimeout: No answer in time.
             ConnectionLost: There is no connection.
+            RuntimeError: The client was inherited by `fork`.
         """
         return self._requests.list_consumers(self._deadline(timeout))
 
@@ -215,6 +218,7 @@ class SignallingClient(ServerSignals):
             ServerError: The server refused for another reason, for example because the peer is not a producer.
             WaitTimeout: No answer in time; if it comes later, the session is ended.
             ConnectionLost: There is no connection.
+            RuntimeError: The client was inherited by `fork`.
         """
         return self._requests.start_session(peer_id, offer, lambda event: event.session_id, self._deadline(timeout))
 
@@ -227,6 +231,7 @@ class SignallingClient(ServerSignals):
 
         Raises:
             ConnectionLost: There is no connection.
+            RuntimeError: The client was inherited by `fork`.
         """
         self._requests.end_session(session_id, error)
 
@@ -241,6 +246,7 @@ class SignallingClient(ServerSignals):
         Raises:
             ProtocolError: The type is unknown.
             ConnectionLost: There is no connection.
+            RuntimeError: The client was inherited by `fork`.
         """
         self._requests.send_sdp(session_id, type, sdp)
 
@@ -254,6 +260,7 @@ class SignallingClient(ServerSignals):
 
         Raises:
             ConnectionLost: There is no connection.
+            RuntimeError: The client was inherited by `fork`.
         """
         self._requests.send_ice(session_id, candidate, sdp_m_line_index)
 

@@ -35,8 +35,11 @@ def list_producers(
     Raises:
         ConnectError: The signalling server cannot be reached, or refused the connection.
         WaitTimeout: The server did not answer in time.
+        ServerError: The server refused the request.
         ConnectionLost: The server closed the connection.
         ValueError: The address is not that of a signalling server.
+        TypeError: The address is of another type.
+        RuntimeError: gevent or eventlet has patched threads or sockets.
     """
     with _connected(uri, host, port, timeout) as (client, deadline):
         return client.list_producers(deadline.remaining())
@@ -62,8 +65,11 @@ def list_consumers(
     Raises:
         ConnectError: The signalling server cannot be reached, or refused the connection.
         WaitTimeout: The server did not answer in time.
+        ServerError: The server refused the request.
         ConnectionLost: The server closed the connection.
         ValueError: The address is not that of a signalling server.
+        TypeError: The address is of another type.
+        RuntimeError: gevent or eventlet has patched threads or sockets.
     """
     with _connected(uri, host, port, timeout) as (client, deadline):
         return client.list_consumers(deadline.remaining())
@@ -96,8 +102,11 @@ def find_producer(
         PeerNotFound: There is no such producer.
         ConnectError: The signalling server cannot be reached, or refused the connection.
         WaitTimeout: The server did not answer in time.
+        ServerError: The server refused the request.
         ConnectionLost: The server closed the connection.
         ValueError: The address is not that of a signalling server.
+        TypeError: The address is of another type.
+        RuntimeError: gevent or eventlet has patched threads or sockets.
     """
     with _connected(uri, host, port, timeout) as (client, deadline):
         producers = client.list_producers(deadline.remaining())

@@ -111,6 +111,7 @@ class Channel:
 
         Raises:
             TypeError: `data` is neither a string nor bytes.
+            ValueError: The string cannot be encoded in UTF-8.
             MessageTooLarge: The other end accepts no message of that size.
             ChannelClosed: The channel or its session is closed, or was closed meanwhile; the message was not sent.
             WaitTimeout: The queue stayed full; the message was not sent.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..errors import ConnectionLost, WaitTimeout
 from ..ice_options import IceOptions, ask_servers, resolve_ice
+from ..threads.native import check_native
 from ..threads.shared_loop import acquire_shared_loop, release_shared_loop
 from ..threads.waiting import Deadline
 from .engine.probe import probe
@@ -53,8 +54,10 @@ def ask_ice_servers(ice: IceOptions | None = None) -> tuple[list[ServerAnswer], 
         WaitTimeout: The servers have not all been asked within 12 s.
         ValueError: A server does not have its form.
         TypeError: The callable for the servers did not return a list.
+        RuntimeError: gevent or eventlet has patched threads or sockets.
         Exception: The callable for the servers raised this error.
     """
+    check_native()
     options = resolve_ice(ice)
     servers = ask_servers(options)
     loop = acquire_shared_loop(ConnectionLost, WaitTimeout)

@@ -282,8 +282,8 @@ class Session:
             The recorder, a context manager that records until it or the session is closed.
 
         Raises:
-            ValueError: The file name has another suffix, a segment is shorter than a second, there is nothing to record, or the
-                file cannot hold that many tracks.
+            ValueError: The file name has another suffix, a segment is shorter than a second, there is nothing to record, the
+                file cannot hold that many tracks, or the extra ``[mcap]`` is not installed.
             TrackNotFound: The other end sends neither video nor audio, or no track with that name.
             SessionClosed: The session is closed.
             RuntimeError: The session was inherited by `fork`.

@@ -24,6 +24,7 @@ ENTRIES = {
     "SignallingClient": "SignallingClient(uri).connect()",
     "list_producers": "list_producers(uri)",
     "SignallingServer": "SignallingServer(port=0).start()",
+    "ask_ice_servers": "ask_ice_servers()",
 }
 
 

@@ -260,10 +260,11 @@ def test_read_in_a_forked_child_is_refused(robot: Robot) -> None:
 
 def test_what_was_not_read_can_be_read_after_the_end(robot: Robot) -> None:
     robot.send(2)
-    robot.end(SessionClosed("the robot left"))
+    robot.end(SessionClosed("the robot is silent", reason="lost"))
 
-    with pytest.raises(SessionClosed, match=r"3000 samples of session s1.*: the robot left"):
+    with pytest.raises(SessionClosed, match=r"3000 samples of session s1.*: the robot is silent") as raised:
         robot.audio.read(3000)
+    assert raised.value.reason == "lost"
     assert len(robot.audio.read(2 * PACKET)) == 2 * PACKET
     with pytest.raises(SessionClosed):
         robot.audio.read(1)

@@ -101,8 +101,10 @@ class ReceivedTrack:
         if predicate():
             return
         if self._has_ended:
-            kind = TrackRemoved if isinstance(self._error, TrackRemoved) else SessionClosed
-            raise kind(f"{doing}: {self._error or 'the session is closed'}")
+            error = self._error
+            kind = TrackRemoved if isinstance(error, TrackRemoved) else SessionClosed
+            reason = error.reason if isinstance(error, SessionClosed) else "left"
+            raise kind(f"{doing}: {error or 'the session is closed'}", reason)
         raise WaitTimeout(f"{doing}: nothing within {deadline}; {self._progress()}{waiting()}")
 
     # The following methods are called on the loop.
