@@ -179,7 +179,10 @@ def _runs_directory(config: pytest.Config) -> bool:
 
 
 def _runs_alone(item: pytest.Item) -> bool:
-    return item.get_closest_marker("alone") is not None
+    # A test that goes ahead of other programs would take the processors from the tests beside it.
+    return item.get_closest_marker("alone") is not None or "_ahead_of_other_programs" in getattr(
+        item, "fixturenames", ()
+    )
 
 
 def _runs_long_forms(config: pytest.Config) -> bool:

@@ -101,8 +101,8 @@ def test_everything_sent_before_the_interpreter_exits_arrives(embedded_server: S
         producer.add_channel("data")
         started = Heard(producer.session_started)
         process = subprocess.Popen([sys.executable, "-c", script, embedded_server.uri])
-        received = list(started.next()["session"].channel("data"))
-        assert process.wait(10) == 0
+        received = list(started.next(60)["session"].channel("data"))
+        assert process.wait(60) == 0
     assert received == [str(number) for number in range(1000)]
 
 

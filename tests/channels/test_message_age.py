@@ -186,6 +186,7 @@ CONSUMER = """
     with connect(sys.argv[1], name="robot") as session:
         channel = session.channel("state")
         channel.message.connect(lambda channel, data: print(f"{time.monotonic()} {data}\\n", end="", flush=True))
+        print("it listens", flush=True)
         sys.stdin.readline()
         print(f"expired {channel.expired}\\n", end="", flush=True)
 """
@@ -199,6 +200,7 @@ PRODUCER = """
     with robot:
         robot.wait_for_session(60)
         channel = state.channels[0]
+        print("it listens", flush=True)
         sys.stdin.readline()
         print(f"expired {channel.expired}\\n", end="", flush=True)
 """
@@ -212,6 +214,7 @@ class Frozen:
         self.ages: list[tuple[float, float]] = []
         """When it received a message, and the message's age in seconds."""
         self.expired = 0
+        self.listens = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -236,6 +239,9 @@ class Frozen:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             first, second = line.split()
+            if first == "it":
+                self.listens.set()
+                continue
             if first == "expired":
                 self.expired = int(second)
                 return
@@ -279,10 +285,22 @@ def test_peer_that_was_frozen_is_given_nothing_older(embedded_server: Signalling
     assert peer.expired > 0
 
 
+def send_until_told(peer: Frozen, channel: DataChannel) -> bool:
+    """Send one state, and tell whether the peer has told it before it was too old."""
+    sent = time.monotonic()
+    channel.send(str(sent))
+    while time.monotonic() < sent + 2 * MAX_AGE:
+        if any(abs(at - age - sent) < 1e-6 for at, age in peer.ages[-3:]):
+            return True
+        time.sleep(0.01)
+    return False
+
+
 def replay(peer: Frozen, channel: DataChannel) -> None:
+    assert peer.listens.wait(60)
     send_states(channel, 1.0)
     # A freeze between the check of a message's age and the receiver's first line is like one in the receiver itself.
-    wait_until(lambda: len(peer.ages) == count_of(channel, "messagesSent"), "all messages are told")
+    wait_until(lambda: send_until_told(peer, channel), "nothing is on its way", 30)
     peer.freeze()
     send_states(channel, FROZEN_SECONDS)
     woken = time.monotonic()

@@ -121,9 +121,9 @@ def test_watchdog_is_told_that_the_server_is_alive_and_not_when_its_loop_hangs(t
             assert systemd.told() == "WATCHDOG=1"
         process.send_signal(signal.SIGSTOP)
         systemd.socket.settimeout(1.0)
-        # One message may be under way.
+        # Some messages may be under way.
         with pytest.raises(TimeoutError):
-            [systemd.told() for _ in range(2)]
+            [systemd.told() for _ in range(200)]
     systemd.socket.close()
 
 

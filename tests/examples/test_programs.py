@@ -29,7 +29,9 @@ from ..peers.require import require
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-SECONDS = 20.0
+SECONDS = 60.0
+"""Maximum that an interpreter needs to import aiortc and PyAV and to do its work, on a busy machine."""
+
 PLAIN_PYTHON = Path(sys.executable)
 
 

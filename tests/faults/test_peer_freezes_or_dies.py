@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from gst_signalling_sync import Session, SessionClosed, SignallingServer
+from gst_signalling_sync.webrtc.liveness import DEPARTURE_SECONDS
 
 from ..figures import Figures, Stopwatch
 from ..helpers.waiting import Heard, wait_until
@@ -70,16 +71,16 @@ class Changes:
 @pytest.mark.parametrize("scene", scenes.parameters(), indirect=True)
 def test_frozen_peer_interrupts_the_session_until_it_is_back(scene: Scene, figures: Figures) -> None:
     changes = Changes(scene.session)
-    began = time.monotonic()
     scene.process.freeze()
-    figures.add("interrupted", changes.wait_for("interrupted", 10.0) - began, INTERRUPTED_AFTER + 0.5)
+    began = time.monotonic()
+    figures.add("interrupted", changes.wait_for("interrupted", 10.0) - began, INTERRUPTED_AFTER + 1.5)
     assert scene.session.is_open
     assert scene.session.silence > 1.0
 
     wait_until(lambda: scene.session.silence > 4.0, "the peer stands still for a while")
-    thawed = time.monotonic()
     scene.process.thaw()
-    figures.add("connected again", changes.wait_for("connected", 10.0) - thawed, 0.5)
+    thawed = time.monotonic()
+    figures.add("connected again", changes.wait_for("connected", 10.0) - thawed, 1.5)
     wait_until(lambda: scene.session.silence < 1.0, "the peer is heard")
 
 
@@ -110,14 +111,14 @@ def test_peer_that_stays_frozen_is_lost(scene: Scene, figures: Figures) -> None:
 
 
 @pytest.mark.parametrize("scene", scenes.parameters(), indirect=True)
-def test_killed_peer_has_left_within_a_second(scene: Scene, figures: Figures, request: pytest.FixtureRequest) -> None:
+def test_killed_peer_has_left_soon(scene: Scene, figures: Figures) -> None:
     closed = Heard(scene.session.closed)
     scene.process.kill()
     watch = Stopwatch()
     error = closed.next()["error"]
-    # Linux closes the sockets of a killed Chromium, which has some ten processes, after a quarter of a second.
-    is_browser = "chromium" in request.node.callspec.params["scene"]
-    figures.add("closed", watch.seconds, 1.5 if is_browser else 1.0)
+    # Linux closes the sockets of a killed Chromium, which has some ten processes, after a quarter of a second. The next
+    # later time at which the end could be known is that of the interruption, after two seconds.
+    figures.add("closed", watch.seconds, DEPARTURE_SECONDS + 0.7)
     assert isinstance(error, SessionClosed)
     assert error.reason == "left"
 

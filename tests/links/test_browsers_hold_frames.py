@@ -7,13 +7,14 @@ import pytest
 from gst_signalling_sync import Producer, SignallingServer
 from gst_signalling_sync.testing import LinkProfile
 from gst_signalling_sync.testing.network import SimulatedNetwork
+from gst_signalling_sync.webrtc.media.sending.playout_delay import PlayoutDelay, PlayoutLimits
 
 from ..helpers.filming import filming
 from ..helpers.waiting import wait_until
 from ..peers.browser import Browser, BrowserPage, find_browser
 from ..peers.require import require
 
-pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(90)]
 
 ROUND_TRIP = 0.04
 CLEAN = LinkProfile(rate=5e6, delay=ROUND_TRIP / 2)
@@ -35,9 +36,27 @@ def held(page: BrowserPage, frames: int) -> float:
     return (delay_later - delay) / (later - number)
 
 
-@pytest.mark.parametrize(("profile", "least", "most"), [(CLEAN, 0.0, ROUND_TRIP), (LOSSY, 1.25 * ROUND_TRIP, 0.4)])
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> set[PlayoutLimits | None]:
+    """All limits that receivers are told."""
+    found: set[PlayoutLimits | None] = set()
+    limits = PlayoutDelay.limits
+
+    def note(delay: PlayoutDelay, now: float) -> PlayoutLimits | None:
+        found.add(limits(delay, now))
+        return limits(delay, now)
+
+    monkeypatch.setattr(PlayoutDelay, "limits", note)
+    return found
+
+
+@pytest.mark.parametrize(("profile", "least", "most"), [(CLEAN, 0.0, 0.1), (LOSSY, 1.25 * ROUND_TRIP, 0.4)])
 def test_frames_are_held_as_long_as_retransmissions_take(
-    embedded_server: SignallingServer, profile: LinkProfile, least: float, most: float
+    embedded_server: SignallingServer,
+    told: set[PlayoutLimits | None],
+    profile: LinkProfile,
+    least: float,
+    most: float,
 ) -> None:
     require("Chromium with gstwebrtc-api", find_browser(), ".ci/peers")
     producer = Producer(embedded_server.uri, name="robot")
@@ -52,3 +71,4 @@ def test_frames_are_held_as_long_as_retransmissions_take(
         held(page, 5 * FRAMES)
 
         assert least <= held(page, FRAMES) <= most
+    assert (told == {None}) is (profile is CLEAN)

@@ -121,6 +121,7 @@ def test_chromium_takes_redundancy(embedded_server: SignallingServer, browser: B
 
 
 @pytest.mark.interop
+@pytest.mark.alone
 @pytest.mark.timeout(90)
 def test_redundancy_of_chromium_fills_gaps(embedded_server: SignallingServer, browser: Browser) -> None:
     media = BrowserMedia(video=False, frequency=550, prefers_red=True)

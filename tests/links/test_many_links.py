@@ -119,7 +119,9 @@ def test_thin_link_has_an_encoding_of_its_own_while_it_is_there(embedded_server:
         wait_until(lambda: len(producer.sessions) == 1, "the thin link is gone")
         encoded, before = camera.frames_encoded, len(filmed.times)
         wait_until(lambda: len(filmed.times) >= before + 30, "frames are written")
-        assert camera.frames_encoded - encoded <= 33, "each is encoded once"
+        # The camera goes on meanwhile, so the frames that were written are counted last.
+        encoded_since = camera.frames_encoded - encoded
+        assert encoded_since <= len(filmed.times) - before + 3, "each is encoded once"
         assert target(producer, good.id) == BITRATE
 
 

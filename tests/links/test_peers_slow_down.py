@@ -57,6 +57,7 @@ def test_sender_finds_the_rate_of_a_thin_link(embedded_server: SignallingServer,
         after = network.relay.traffic
 
     assert watched.fps > 7.5
-    assert watched.longest_freeze < 1.0
+    # The other program decides when it sends a keyframe of 720p, which takes up to a second here.
+    assert watched.longest_freeze < 2.0
     dropped, passed = after.dropped - before.dropped, after.passed - before.passed
     assert dropped < 0.05 * passed

@@ -117,6 +117,7 @@ def test_a_frame_comes_within_a_second_of_each_of_100_connections(embedded_serve
                 assert has_colour_bars(session.video.read(timeout=1.0))
 
 
+@no_other_programs
 def test_with_3_percent_loss_a_frame_comes_within_two_seconds_of_each_of_100_connections(
     embedded_server: SignallingServer,
 ) -> None:

@@ -34,6 +34,7 @@ from gst_signalling_sync import (
 from gst_signalling_sync.protocol.messages import Role
 
 from ..helpers.own_process import resident_bytes
+from ..helpers.processes import interruptible_environment, wait_until_blocked
 from ..helpers.proofs import short_and_long
 from ..helpers.waiting import Heard, wait_until
 from .role_classes import ROLES, RoleClass
@@ -325,13 +326,19 @@ def test_ctrl_c_interrupts_every_blocking_call(uri: str, call: str) -> None:
     with (
         Producer(uri, name="robot") as producer,
         subprocess.Popen(
-            [sys.executable, "-c", script + call, uri], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", script + call, uri],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=interruptible_environment(),
         ) as process,
     ):
         producer.add_channel("data")
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.readline() == "blocked\n"
+        if "while True" not in call:
+            wait_until_blocked(process)
         os.kill(process.pid, signal.SIGINT)
         interrupted = time.monotonic()
         assert process.wait(10) != 0

@@ -23,6 +23,7 @@ from gst_signalling_sync import (
 from gst_signalling_sync.testing import LinkProfile
 from gst_signalling_sync.testing.network import SimulatedNetwork
 
+from ..helpers.processes import interruptible_environment, wait_until_blocked
 from ..helpers.waiting import Heard, wait_until
 
 
@@ -107,14 +108,19 @@ def test_interrupted_start_session_ends_the_session(embedded_server: SignallingS
         requested = Heard(producer.session_requested)
         producer.session_requested.connect(lambda _, session: hold.wait(20))
         with subprocess.Popen(
-            [sys.executable, "-c", script, embedded_server.uri], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [sys.executable, "-c", script, embedded_server.uri],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=interruptible_environment(),
         ) as process:
             assert process.stdout is not None
             assert process.stderr is not None
-            requested.next()
+            requested.next(60)
+            wait_until_blocked(process)
             os.kill(process.pid, signal.SIGINT)
             assert process.wait(10) != 0
-            assert process.stderr.read().strip().endswith(b"KeyboardInterrupt")
+            assert process.stderr.read().strip().endswith("KeyboardInterrupt")
         hold.set()
         ended.next()
         assert not embedded_server.sessions

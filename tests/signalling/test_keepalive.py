@@ -32,9 +32,10 @@ def test_frozen_server_is_noticed_within_keepalive_and_five_seconds(busy: bool) 
         uri = process.stdout.readline().strip()
         with SignallingClient(uri, keepalive=1) as client:
             lost = Heard(client.connection_lost)
+            asked = time.monotonic()
             client.list_producers()
             process.send_signal(signal.SIGSTOP)
-            begin = time.monotonic()
+            stopped = time.monotonic()
             if busy:
                 # More than all buffers hold, so that the writer is blocked too.
                 for _ in range(16):
@@ -42,7 +43,9 @@ def test_frozen_server_is_noticed_within_keepalive_and_five_seconds(busy: bool) 
 
             error = lost.next(SECONDS)["error"]
 
-            assert 5.5 < time.monotonic() - begin < 8
+            noticed = time.monotonic()
+            assert noticed - asked > 5.5
+            assert noticed - stopped < 10
             assert "silent for" in str(error) or "timed out" in str(error)
         process.send_signal(signal.SIGCONT)
         process.kill()

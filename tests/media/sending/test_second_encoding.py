@@ -82,7 +82,9 @@ def test_frames_are_encoded_once_again_when_the_slow_link_has_left(loop: LoopThr
 
         written, encoded = source.frames_written, source.frames_encoded
         wait_until(lambda: source.frames_written >= written + 20, "frames are written")
-        assert source.frames_encoded - encoded <= 22
+        # The camera goes on meanwhile, so the frames that were written are counted last.
+        encoded_since = source.frames_encoded - encoded
+        assert encoded_since <= source.frames_written - written + 2
 
 
 def test_slow_links_alone_have_one_encoding(loop: LoopThread) -> None:
