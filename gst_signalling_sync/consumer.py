@@ -11,9 +11,9 @@ from .ice_options import IceOptions
 from .ice_servers import GivenServers
 from .known_producers import KnownProducers
 from .protocol.backoff import DEFAULT_RETRY, Retry
-from .protocol.messages import Event, IceMessage, Role, SessionStarted
+from .protocol.messages import Event, Role, SessionStarted
 from .protocol.session_limits import SessionLimits
-from .session_requests import SessionRequest
+from .session_requests import EarlyMessages, SessionRequest
 from .session_terms import SessionTerms
 from .signalling import DEFAULT_TIMEOUT
 from .starting_role import StartingRole
@@ -176,7 +176,7 @@ class Consumer(StartingRole):
             return
         self._on_request(event)
 
-    def _begin_requested(self, request: SessionRequest, early: list[IceMessage]) -> None:
+    def _begin_requested(self, request: SessionRequest, early: EarlyMessages) -> None:
         try:
             session = self._new_session(request.peer_id)
             self._register(session, request.session_id)
@@ -185,10 +185,12 @@ class Consumer(StartingRole):
             self._requests.ended(request.session_id)
             return
         session.is_asked_for_by_peer = True
-        for message in early:
+        for message in early.candidates:
             session.link.server.on_candidate(message.candidate, message.sdp_m_line_index)
         session.link.give_up_after(self._timeout)
         session.link.start_as_answerer(None)
+        if early.description is not None:
+            session.link.server.on_description(early.description.type, early.description.sdp)
 
 
 def connect(

@@ -17,9 +17,9 @@ from .errors import ConnectionLost, SessionClosed
 from .ice_options import IceOptions
 from .ice_servers import GivenServers
 from .protocol.backoff import DEFAULT_RETRY, Retry
-from .protocol.messages import Event, IceMessage, Role, SessionRequested
+from .protocol.messages import Event, Role, SessionRequested
 from .protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
-from .session_requests import SessionRequest
+from .session_requests import EarlyMessages, SessionRequest
 from .session_role import SessionRole
 from .signals import Signal
 from .webrtc.channel_options import ChannelOptions
@@ -218,7 +218,7 @@ class Producer(SessionRole):
         else:
             super()._on_event(event)
 
-    def _begin_requested(self, request: SessionRequest, early: list[IceMessage]) -> None:
+    def _begin_requested(self, request: SessionRequest, early: EarlyMessages) -> None:
         try:
             session = self._add_session(request.peer_id, request.session_id)
         except ConnectionLost as error:
@@ -226,7 +226,7 @@ class Producer(SessionRole):
             self._requests.ended(request.session_id)
             return
         session.is_asked_for_by_peer = True
-        for message in early:
+        for message in early.candidates:
             session.link.server.on_candidate(message.candidate, message.sdp_m_line_index)
         offer = request.offer if isinstance(request, SessionRequested) else None
         self._begin(session, offer, self._timeout)

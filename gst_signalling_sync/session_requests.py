@@ -16,13 +16,14 @@ from typing import Final, Protocol
 from .limit_counts import LimitCounts
 from .protocol.admission import SessionAdmission
 from .protocol.limits import Rate
-from .protocol.messages import Event, IceMessage, SessionRequested, SessionStarted
+from .protocol.messages import Event, IceMessage, SdpMessage, SessionRequested, SessionStarted
 from .protocol.quota import TokenBucket
 from .protocol.session_limits import SessionLimits
 from .threads import clock
 from .threads.loop_thread import LoopThread
+from .webrtc.description import MAX_DESCRIPTION_CHARACTERS
 
-__all__ = ["SessionRequest", "SessionRequests"]
+__all__ = ["EarlyMessages", "SessionRequest", "SessionRequests"]
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +50,8 @@ class Admitting(Protocol):
     def is_overwhelmed(self) -> bool:
         """Whether the queue of callbacks is full."""
 
-    def begin(self, request: SessionRequest, early: list[IceMessage]) -> None:
-        """Begin a session, with the candidates that have come for it already."""
+    def begin(self, request: SessionRequest, early: EarlyMessages) -> None:
+        """Begin a session, with what has come for it already."""
 
     def refuse(self, session_id: str, told: str | None) -> None:
         """Tell the other end that there will be no session, with the reason `told`; None: without a reason."""
@@ -59,10 +60,23 @@ class Admitting(Protocol):
         """Close a session that has begun and is not connected."""
 
 
+@dataclass(slots=True)
+class EarlyMessages:
+    """Messages for a session that has not begun.
+
+    Attributes:
+        candidates: The other end's candidates.
+        description: Its description; None: none has come.
+    """
+
+    candidates: list[IceMessage] = field(default_factory=list)
+    description: SdpMessage | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     request: SessionRequest
-    early: list[IceMessage] = field(default_factory=list)
+    early: EarlyMessages = field(default_factory=EarlyMessages)
 
 
 class SessionRequests:
@@ -172,7 +186,7 @@ class SessionRequests:
             self._note(clock.now(), f"session {request.session_id} with peer {request.peer_id} was not asked for")
 
     def keep(self, event: Event) -> bool:
-        """Keep a candidate for a session that has not begun, or drop another message for it; on the reader.
+        """Keep a candidate or the first description for a session that has not begun, or drop another message; on the reader.
 
         Args:
             event: A message of the server.
@@ -187,11 +201,15 @@ class SessionRequests:
             waiting = self._waiting.get(session_id)
             if waiting is None:
                 return False
-            if isinstance(event, IceMessage):
-                if self._candidates is None or len(waiting.early) < self._candidates:
-                    waiting.early.append(event)
-                else:
-                    self._met.note("candidates")
+            early = waiting.early
+            match event:
+                case IceMessage():
+                    if self._candidates is None or len(early.candidates) < self._candidates:
+                        early.candidates.append(event)
+                    else:
+                        self._met.note("candidates")
+                case SdpMessage(sdp=sdp) if early.description is None and len(sdp) <= MAX_DESCRIPTION_CHARACTERS:
+                    early.description = event
             return True
 
     def withdraw(self, session_id: str) -> bool:
@@ -232,7 +250,7 @@ class SessionRequests:
         for session_id in due.end:
             self._role.give_up(session_id)
         for session_id in due.begin:
-            waiting = self._waiting.pop(session_id)
+            waiting = self._waiting[session_id]
             try:
                 self._role.begin(waiting.request, waiting.early)
             except Exception:
@@ -241,6 +259,8 @@ class SessionRequests:
                 self._admission.ended(session_id)
                 self._role.refuse(session_id, "internal error")
                 self._role.give_up(session_id)
+            # Not before: the reader would find it neither here nor among the sessions.
+            self._waiting.pop(session_id, None)
         if due.wait is not None and now + due.wait < self._wakes_at:
             self._wakes_at = now + due.wait
             self._loop.call(self._wake_after, due.wait)

@@ -33,7 +33,7 @@ from .protocol.session_limits import SessionLimits
 from .role_sessions import RoleSessions
 from .sending_role import SendingRole
 from .sent_media import SentMedia
-from .session_requests import SessionRequest, SessionRequests
+from .session_requests import EarlyMessages, SessionRequest, SessionRequests
 from .threads.loop_thread import LoopThread
 from .threads.shared_loop import acquire_shared_loop, release_shared_loop
 from .threads.waiting import Deadline
@@ -248,12 +248,12 @@ class SessionRole(SendingRole):
         elif self._session(request.session_id) is None:
             self._requests.ask(request)
 
-    def _begin_requested(self, request: SessionRequest, early: list[IceMessage]) -> None:
+    def _begin_requested(self, request: SessionRequest, early: EarlyMessages) -> None:
         """Begin a session that another peer asked for; on the reader or the loop.
 
         Args:
             request: The peer's request.
-            early: Candidates that have come for the session already.
+            early: What has come for the session already.
         """
 
     def _refuse(self, session_id: str, told: str | None) -> None:
@@ -273,8 +273,11 @@ class SessionRole(SendingRole):
         # Messages that waited at the server have come by now. A session that is still unknown was lost with the previous
         # connection, or has ended at this end meanwhile.
         kept, self._kept_ids = self._kept_ids, frozenset()
-        for session_id in kept - self._sessions.known(kept).keys():
-            if session_id not in self._requests:
+        # In this order: a request that waits now may have begun before the sessions are asked for.
+        not_waiting = [session_id for session_id in kept if session_id not in self._requests]
+        known = self._sessions.known(not_waiting)
+        for session_id in not_waiting:
+            if session_id not in known:
                 self._refuse(session_id, None)
 
     def _on_event(self, event: Event) -> None:
@@ -354,7 +357,7 @@ class _Admitting:
     def is_overwhelmed(self) -> bool:
         return self._role._callbacks.is_full
 
-    def begin(self, request: SessionRequest, early: list[IceMessage]) -> None:
+    def begin(self, request: SessionRequest, early: EarlyMessages) -> None:
         self._role._begin_requested(request, early)
 
     def refuse(self, session_id: str, told: str | None) -> None:

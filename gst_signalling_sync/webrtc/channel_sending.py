@@ -94,17 +94,21 @@ class ChannelSending:
             ChannelClosed: The channel or its session is closed.
         """
         outbox = self.outbox
-        with self._changed.lock:
-            if self.state in ("closing", "closed"):
-                raise self._cannot_send()
-            if outbox.life_time is not None:
-                outbox.drop_expired(clock.now())
-            wire = self._wire
-            if outbox.is_full(0 if wire is None else wire.buffered_amount):
-                return False
-            flush_is_due = self._put(message, size)
-        if not flush_is_due:
-            self._loop.call(self.flush)
+        try:
+            with self._changed.lock:
+                if self.state in ("closing", "closed"):
+                    raise self._cannot_send()
+                if outbox.life_time is not None:
+                    outbox.drop_expired(clock.now())
+                wire = self._wire
+                if outbox.is_full(0 if wire is None else wire.buffered_amount):
+                    return False
+                flush_is_due = self._put(message, size)
+            if not flush_is_due:
+                self._loop.call(self.flush)
+        except BaseException:
+            self._forget_flush()
+            raise
         return True
 
     def wait_open(self, deadline: Deadline) -> None:
@@ -158,22 +162,30 @@ class ChannelSending:
             is_full = self.outbox.is_full(0 if wire is None else wire.buffered_amount)
             return not is_full or self.state in ("closing", "closed")
 
-        with self._changed:
-            self._blocked += 1
-            try:
-                has_room = self._wait_for(can_go_on, deadline)
-            finally:
-                self._blocked -= 1
-            if not has_room:
-                raise WaitTimeout(
-                    f"sending on {self._named()}: {self.buffered_amount} bytes were still queued after {deadline};"
-                    " this message was not sent. The other end, or the network, is slower than what is sent."
-                )
-            if self.state in ("closing", "closed"):
-                raise self._cannot_send()
-            flush_is_due = self._put(message, size)
-        if not flush_is_due:
-            self._loop.call(self.flush)
+        try:
+            with self._changed:
+                self._blocked += 1
+                try:
+                    has_room = self._wait_for(can_go_on, deadline)
+                finally:
+                    self._blocked -= 1
+                if not has_room:
+                    raise WaitTimeout(
+                        f"sending on {self._named()}: {self.buffered_amount} bytes were still queued after {deadline};"
+                        " this message was not sent. The other end, or the network, is slower than what is sent."
+                    )
+                if self.state in ("closing", "closed"):
+                    raise self._cannot_send()
+                flush_is_due = self._put(message, size)
+            if not flush_is_due:
+                self._loop.call(self.flush)
+        except BaseException:
+            self._forget_flush()
+            raise
+
+    def _forget_flush(self) -> None:
+        """Have the next caller ask for a flush again: Ctrl-C may have come before this one had asked."""
+        self._flush_is_due = False
 
     def _wait_for(self, predicate: Callable[[], bool], deadline: Deadline) -> bool:
         if predicate():

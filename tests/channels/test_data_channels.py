@@ -23,6 +23,7 @@ from gst_signalling_sync import (
     WaitTimeout,
     connect,
 )
+from gst_signalling_sync.threads.loop_thread import LoopThread
 from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.outbox import MAX_BYTES
 from gst_signalling_sync.webrtc.session import behind_session
@@ -50,6 +51,26 @@ def channels(ends: Ends) -> Channels:
     ours, theirs = ends
     sender = ours.create_channel("data")
     return sender, theirs.channel("data")
+
+
+def test_channel_is_not_mute_after_ctrl_c_between_queueing_and_sending(
+    channels: Channels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, receiver = channels
+    sender.send("first")
+    assert receiver.recv() == "first"
+    call = LoopThread.call
+
+    def interrupted(loop: LoopThread, *what: object) -> bool:
+        monkeypatch.setattr(LoopThread, "call", call)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LoopThread, "call", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sender.send("second")
+    sender.send("third")
+
+    assert [receiver.recv(timeout=SECONDS) for _ in range(2)] == ["second", "third"]
 
 
 @pytest.mark.parametrize("message", ["text", "", "ünïcödé ☃ 🤖", b"bytes", b"", bytes(range(256))], ids=repr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from queue import SimpleQueue
 
 import pytest
@@ -16,9 +17,11 @@ from gst_signalling_sync import (
     PeerNotFound,
     PeerWaitTimeout,
     Producer,
+    Rate,
     ServerError,
     Session,
     SessionClosed,
+    SessionLimits,
     SignallingClient,
     SignallingServer,
     WaitTimeout,
@@ -163,6 +166,23 @@ def test_passive_consumer(signalling_uri: str) -> None:
         assert theirs.id == ours.id
         ours.channel("data").send("hello")
         assert theirs.channel("data").recv() == "hello"
+
+
+def test_passive_consumer_keeps_the_offer_of_a_session_that_has_to_wait(signalling_uri: str) -> None:
+    limits = SessionLimits(session_starts=Rate(2, burst=1))
+    with (
+        Consumer(signalling_uri, passive=True, limits=limits) as station,
+        ExitStack() as stack,
+        ThreadPoolExecutor() as pool,
+    ):
+        assert station.peer_id is not None
+        robots = [stack.enter_context(Producer(signalling_uri, name=f"robot {number}")) for number in range(3)]
+        for robot in robots:
+            robot.add_channel("data")
+        starting = [pool.submit(robot.start_session, station.peer_id) for robot in robots]
+
+        assert {each.result(SECONDS).state for each in starting} == {"connected"}
+        assert len({station.wait_for_session().peer_id for _ in robots}) == len(robots)
 
 
 def test_waiting_for_a_session_that_nobody_starts(signalling_uri: str) -> None:
