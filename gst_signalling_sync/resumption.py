@@ -107,8 +107,9 @@ class Resumption:
     def _watch(self) -> None:
         moved = self._role.wait_for_successor(self._session, self._name)
         if moved and self._session.state is SessionState.INTERRUPTED:
-            self._session.link.abandon(
-                SessionClosed(f"{self._session.named}: one of its ends has another address", "lost")
+            self._session.abandon(
+                SessionClosed(f"{self._session.named}: one of its ends has another address", "lost"),
+                only_while=SessionState.INTERRUPTED,
             )
 
     def _bring_back(self, broken_by: SessionClosed) -> None:
@@ -122,7 +123,7 @@ class Resumption:
                 self._role.resume(session, self._name, self._terms, Deadline(_ATTEMPT_SECONDS))
             except SessionClosed as error:
                 if error.reason in _REFUSALS:
-                    session.link.abandon(error)
+                    session.abandon(error, only_while=SessionState.RESUMING)
                     return
                 logger.info("%s is not resumed yet: %s", session.named, error)
             except ConnectionLost as error:
@@ -138,6 +139,7 @@ class Resumption:
             now = clock.now()
             due = backoff.next_attempt(now)
             if due is None:
-                session.link.abandon(SessionClosed(f"{broken_by}; it was not resumed in time", broken_by.reason))
+                ended = SessionClosed(f"{broken_by}; it was not resumed in time", broken_by.reason)
+                session.abandon(ended, only_while=SessionState.RESUMING)
                 return
             session.wait_state(lambda state: state is not SessionState.RESUMING, Deadline(max(0.0, due - now)))

@@ -178,7 +178,7 @@ class SessionRole(SendingRole):
             begin()
             session.wait_connected(deadline)
         except BaseException as error:
-            session.link.abandon(
+            session.abandon(
                 error if isinstance(error, SignallingError) else SessionClosed("the caller gave up waiting"),
                 "the caller gave up waiting",
             )
@@ -366,4 +366,4 @@ class _Admitting:
     def give_up(self, session_id: str) -> None:
         if session := self._role._session(session_id):
             text = "it was not connected in time, and others wait"
-            session.link.abandon(SessionClosed(f"{session.named}: {text}", "busy"), text)
+            session.abandon(SessionClosed(f"{session.named}: {text}", "busy"), text)

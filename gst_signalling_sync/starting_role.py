@@ -19,11 +19,15 @@ from .threads import clock
 from .threads.waiting import Deadline, wait_for
 from .webrtc.live_session import LiveSession
 from .webrtc.session import Session, session_of
+from .webrtc.session_state import SessionState
 
 __all__ = ["StartingRole"]
 
 _INTERRUPTED_POLL_SECONDS: Final = 0.25
 """Seconds between two checks whether an interrupted session still is."""
+
+_HAND_OVER_SECONDS: Final = 1.0
+"""Maximum time from the connection of a session that resumes another one until that goes on with it."""
 
 
 class StartingRole(SessionRole):
@@ -91,7 +95,7 @@ class StartingRole(SessionRole):
             sdp = self._make_offer(session, deadline) if terms.offer else None
             return client.start_session_with(peer_id, sdp, accept, deadline)
         except BaseException:
-            session.link.abandon(None)
+            session.abandon(None)
             raise
 
     def _start_session_with_any(
@@ -115,7 +119,7 @@ class StartingRole(SessionRole):
                     return session, race.name_of(session.peer_id)
         finally:
             for session in race.sessions.values():
-                session.link.abandon(SessionClosed("another producer of that name was first"), "not needed any more")
+                session.abandon(SessionClosed("another producer of that name was first"), "not needed any more")
 
     def _wait_for_server(self, race: Race) -> None:
         """Wait while the consumer is suspended, unless a session of the race gets connected meanwhile.
@@ -205,8 +209,9 @@ class StartingRole(SessionRole):
             self._await_connected(successor, deadline)
         else:
             successor, _ = self._start_session_with_any(name, terms, deadline, session)
-        if session.link is not successor.link:
-            successor.link.abandon(SessionClosed("the session that it was to resume has ended"), "not needed any more")
+        # This does nothing if the session has gone on with it, which the loop does just after the successor was connected.
+        successor.abandon(SessionClosed("the session that it was to resume has ended"), "not needed any more")
+        session.wait_state(lambda state: state is not SessionState.RESUMING, Deadline(_HAND_OVER_SECONDS))
 
     def _wait_for_successor(self, session: LiveSession, name: str | None) -> bool:
         """Wait, while a session is interrupted, until its producer is registered under another id, or this end is again.

@@ -151,15 +151,6 @@ class Link:
 
     # What follows posts to the loop and returns at once.
 
-    def abandon(self, error: Exception | None, told_peer: str | None = None) -> None:
-        """End the session at both ends without delivering queued messages; returns at once.
-
-        Args:
-            error: Error that the signal ``closed`` reports; None: there is no error.
-            told_peer: Reason that the other end is told; None: it is told no reason.
-        """
-        self._loop.call(lambda: self.spawn(self.termination.run(error, told_peer)))
-
     def give_up_after(self, seconds: float) -> None:
         """End the session if it is not connected in time, since a peer may request sessions and never answer.
 

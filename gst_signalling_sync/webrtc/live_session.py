@@ -228,11 +228,36 @@ class LiveSession(LinkedSession):
         # A session that the other end has ended may still have work to finish here.
         deadline = self.deadline(timeout)
         ending = Deadline(deadline.seconds + ENDING_SECONDS)
+
+        async def end() -> None:
+            # The session may have gone on with another link by now.
+            await self.link.termination.run(drain_seconds=deadline.seconds)
+
         try:
-            self.run(self.link.termination.run(drain_seconds=deadline.seconds), ending, "closing")
+            self.run(end(), ending, "closing")
         except ConnectionLost:
             logger.debug("closing %s: its role object was closed at the same time", self.named)
         self.media.finish_recordings(deadline)
+
+    def abandon(
+        self, error: Exception | None, told_peer: str | None = None, *, only_while: SessionState | None = None
+    ) -> None:
+        """End the session at both ends without delivering queued messages; returns at once.
+
+        A session whose link another one goes on with has ended already.
+
+        Args:
+            error: Error that the signal ``closed`` reports; None: there is no error.
+            told_peer: Reason that the other end is told. Defaults to None: it is told no reason.
+            only_while: The state that it must have when the loop ends it. Defaults to None: any state.
+        """
+
+        def end() -> None:
+            link = self.link
+            if link.session is self and only_while in (None, self.state):
+                link.spawn(link.termination.run(error, told_peer))
+
+        self._loop.call(end)
 
     def close_with(self, close_all: Callable[[float | None], None]) -> None:
         """Call a function when this session is closed by either end; for objects that exist for this session alone."""

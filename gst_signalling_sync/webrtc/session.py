@@ -366,7 +366,7 @@ class Session:
         """
         self._live.process.check()
         live = self._live
-        live.link.abandon(SessionClosed(f"{live.named}: rejected: {reason}", "rejected"), reason)
+        live.abandon(SessionClosed(f"{live.named}: rejected: {reason}", "rejected"), reason)
 
     def close(self, timeout: float | None = None) -> None:
         """Deliver what was sent on the channels, then end the session at both ends; idempotent.

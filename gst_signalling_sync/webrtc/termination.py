@@ -96,7 +96,7 @@ class Termination:
         """
         if self._task is None:
             self._task = asyncio.ensure_future(self._end_link(error, told_peer, tell_peer, drain_seconds))
-        elif self._link.session.state is SessionState.RESUMING and not self._is_left:
+        elif self._link.session.state is SessionState.RESUMING and not (self._is_left or self._is_given_up):
             # The connection broke before. Now the session is given up instead of resumed.
             self._is_given_up = True
             self._task = asyncio.ensure_future(self._end_session(self._task, as_session_closed(error)))

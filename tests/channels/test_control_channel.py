@@ -153,7 +153,7 @@ def test_both_ends_get_the_reason_whatever_the_server_speaks(signalling_uri: str
         session = consumer.start_session(name="robot")
         closed = Heard(session.closed)
         robots = started.next()["session"]
-        behind_session(robots).link.abandon(SessionClosed("the robot has its reasons", reason), "it has its reasons")
+        behind_session(robots).abandon(SessionClosed("the robot has its reasons", reason), "it has its reasons")
 
         ours, theirs = closed.next()["error"], ended.next()["error"]
     assert (ours.reason, theirs.reason) == (reason, reason)

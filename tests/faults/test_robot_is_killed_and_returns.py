@@ -6,9 +6,10 @@ import asyncio
 import itertools
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,18 @@ from gst_signalling_sync import (
     SessionClosed,
     SessionLimits,
     SignallingServer,
+    WaitTimeout,
     connect,
 )
+from gst_signalling_sync.race import Race
 from gst_signalling_sync.webrtc.farewell import Farewell
+from gst_signalling_sync.webrtc.live_session import LiveSession
 
 from ..figures import Figures
 from ..helpers.mortal_server import mortal_server
 from ..helpers.processes import exit_of, start_script
 from ..helpers.proofs import short_and_long
-from ..helpers.waiting import Heard, wait_until
+from ..helpers.waiting import Heard, wait_until, wait_until_waiting
 
 pytestmark = pytest.mark.slow
 
@@ -123,6 +127,54 @@ def test_the_same_objects_go_on(robot: Robot, embedded_server: SignallingServer)
         assert (session.id, session.peer_id) != first
         channel.send("after")
         assert channel.recv() == "after"
+
+
+def test_close_at_the_moment_of_the_return_closes(
+    robot: Robot, embedded_server: SignallingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on_with = LiveSession.go_on_with
+    with Consumer(embedded_server.uri, retry=QUICK) as consumer, ThreadPoolExecutor() as pool:
+        session = consumer.start_session(name="robot", resume=True)
+        closing: list[Future[None]] = []
+
+        def go_on_while_somebody_closes(before: LiveSession, successor: LiveSession) -> None:
+            closing.append(pool.submit(session.close, 5))
+            wait_until_waiting(session.close)
+            go_on_with(before, successor)
+
+        monkeypatch.setattr(LiveSession, "go_on_with", go_on_while_somebody_closes)
+        robot.kill()
+        wait_until(lambda: session.state == "resuming", "the loss is known", SECONDS)
+        robot.start()
+        wait_until(lambda: closing, "it goes on", SECONDS)
+        closing[0].result(SECONDS)
+
+        assert session.state == "closed"
+
+
+def test_session_that_has_gone_on_is_not_ended_by_the_attempt_that_brought_it_back(
+    robot: Robot, embedded_server: SignallingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Consumer(embedded_server.uri, retry=QUICK) as consumer:
+        session = consumer.start_session(name="robot", resume=True)
+        channel = session.channel("echo")
+        late = threading.Event()
+
+        def see_too_late(race: Race) -> None:
+            if session.state == "connected":
+                late.set()
+                raise WaitTimeout("too late")
+
+        monkeypatch.setattr(Race, "winner", None)
+        monkeypatch.setattr(Race, "check_time", see_too_late)
+        robot.kill()
+        wait_until(lambda: session.state == "resuming", "the loss is known", SECONDS)
+        robot.start()
+        assert late.wait(SECONDS)
+        channel.send("after")
+
+        assert channel.recv(timeout=SECONDS) == "after"
+        assert session.state == "connected"
 
 
 def test_limits_that_were_met_before_count_on(robot: Robot, embedded_server: SignallingServer) -> None:

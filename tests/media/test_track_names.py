@@ -127,7 +127,7 @@ def test_a_resumed_session_goes_on_with_the_tracks_of_the_same_names(uri: str) -
         for name in reversed(SIZES):
             stack.enter_context(filming(producer.add_video(name=name), SIZES[name]))
         stack.enter_context(producer)
-        behind_session(session).link.abandon(SessionClosed("the network is gone", "lost"))
+        behind_session(session).abandon(SessionClosed("the network is gone", "lost"))
         wait_until(lambda: session.state == "connected" and session.peer_id != first, "it goes on", SECONDS)
 
         came = wrist.frames_received

@@ -28,7 +28,7 @@ class PlayedSession:
         self.named = "session s"
         self.state = SessionState.CONNECTED
         self.error: Exception | None = None
-        self.link = SimpleNamespace(termination=SimpleNamespace(is_given_up=False), abandon=self.abandon)
+        self.link = SimpleNamespace(termination=SimpleNamespace(is_given_up=False))
         self.broken: Callable[[Any, SessionClosed], bool] = lambda session, error: False
 
     def wait_state(self, is_wanted: Callable[[SessionState], bool], deadline: Deadline) -> bool:
@@ -37,7 +37,8 @@ class PlayedSession:
                 return True
         return False
 
-    def abandon(self, error: Exception) -> None:
+    def abandon(self, error: Exception, *, only_while: SessionState) -> None:
+        assert only_while is SessionState.RESUMING
         self.error, self.state = error, SessionState.CLOSED
 
     def breaks(self) -> None:
