@@ -19,8 +19,10 @@ from .ice_servers import GivenServers
 from .protocol.backoff import DEFAULT_RETRY, Retry
 from .protocol.messages import Event, Role, SessionRequested
 from .protocol.session_limits import DEFAULT_SESSION_LIMITS, SessionLimits
+from .session_announcements import SessionAnnouncements
 from .session_requests import EarlyMessages, SessionRequest
 from .session_role import SessionRole
+from .signalling.answers import SessionEvent
 from .signals import Signal
 from .webrtc.channel_options import ChannelOptions
 from .webrtc.live_channel import LiveChannel
@@ -117,6 +119,7 @@ class Producer(SessionRole):
         self.echo = echo
         # One per session, however many echo channels it has. Used on the loop only.
         self._echoes: WeakKeyDictionary[LiveSession, Echo] = WeakKeyDictionary()
+        self._announcements = SessionAnnouncements()
         # Only ever appended to, so that the loop reads it without the lock, which keeps labels unique.
         self._broadcasts: list[Broadcast] = []
         self._adding = threading.Lock()
@@ -207,10 +210,25 @@ class Producer(SessionRole):
         """
         deadline = self._deadline(timeout)
         client = self._registered_client(deadline, f"starting a session with consumer {consumer_id}")
-        session = client.start_session_with(
-            consumer_id, None, lambda event: self._add_session(consumer_id, event.session_id, ours=True), deadline
-        )
-        return session_of(self._await_connected(session, deadline, lambda: self._begin(session)))
+        made: list[LiveSession] = []
+        gave_up = threading.Event()
+
+        def accept(event: SessionEvent) -> LiveSession:
+            session = self._add_session(consumer_id, event.session_id, ours=True)
+            made.append(session)
+            if gave_up.is_set():
+                session.abandon(None)
+            return session
+
+        try:
+            session = client.start_session_with(consumer_id, None, accept, deadline)
+            return session_of(self._await_connected(session, deadline, lambda: self._begin(session)))
+        except BaseException:
+            # Ctrl-C may come just after the reader has made the session, of which this caller does not know then.
+            gave_up.set()
+            for each in made:
+                each.abandon(None)
+            raise
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, SessionRequested):
@@ -240,6 +258,8 @@ class Producer(SessionRole):
 
     def _begin(self, session: LiveSession, offer: str | None = None, seconds: float | None = None) -> None:
         """Negotiate after the receivers of `session_requested` have returned; does not wait."""
+        if not self._announcements.begin(session):
+            return
         if self.session_requested.receivers:
             self._callbacks.emit_then(
                 lambda: self._negotiate(session, offer, seconds),
@@ -249,6 +269,8 @@ class Producer(SessionRole):
             )
         else:
             self._negotiate(session, offer, seconds)
+        if self._announcements.requested(session):
+            self._tell_end(session)
 
     def _negotiate(self, session: LiveSession, offer: str | None, seconds: float | None) -> None:
         """Begin the negotiation; does not wait.
@@ -298,8 +320,11 @@ class Producer(SessionRole):
         if session.state == "connected":
             self._complete(session)
             self._emit(self.session_started, session=session_of(session))
-        else:
-            self._emit(self.session_ended, session=session_of(session), error=session.error)
+        elif self._announcements.ended(session):
+            self._tell_end(session)
+
+    def _tell_end(self, session: LiveSession) -> None:
+        self._emit(self.session_ended, session=session_of(session), error=session.error)
 
 
 def _named_meta(name: str | None, meta: Any) -> Any:

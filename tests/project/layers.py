@@ -33,6 +33,7 @@ LAYERS = {
         "role_thread",
         "sending_role",
         "sent_media",
+        "session_announcements",
         "session_requests",
         "session_role",
         "session_terms",

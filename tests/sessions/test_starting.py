@@ -26,6 +26,8 @@ from gst_signalling_sync import (
     SignallingServer,
     WaitTimeout,
 )
+from gst_signalling_sync.signalling.pending import PendingRequest
+from gst_signalling_sync.threads.waiting import Deadline
 from gst_signalling_sync.webrtc.link import Link
 
 from ..helpers.hostile import Conversation, signalling_server
@@ -183,6 +185,24 @@ def test_passive_consumer_keeps_the_offer_of_a_session_that_has_to_wait(signalli
 
         assert {each.result(SECONDS).state for each in starting} == {"connected"}
         assert len({station.wait_for_session().peer_id for _ in robots}) == len(robots)
+
+
+def test_ctrl_c_just_after_the_answer_leaves_no_session(
+    embedded_server: SignallingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Producer(embedded_server.uri) as producer, Consumer(embedded_server.uri, passive=True) as passive:
+        assert passive.peer_id is not None
+        wait = PendingRequest.wait
+
+        def wait_and_be_interrupted(request: PendingRequest, deadline: Deadline, doing: str) -> None:
+            wait(request, deadline, doing)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(PendingRequest, "wait", wait_and_be_interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            producer.start_session(passive.peer_id, timeout=60)
+
+        wait_until(lambda: not embedded_server.sessions, "the session has ended", SECONDS)
 
 
 def test_waiting_for_a_session_that_nobody_starts(signalling_uri: str) -> None:
