@@ -22,12 +22,12 @@ class Film:
         self.now = 100.0
         self._numbers = itertools.count()
 
-    def run(self, seconds: float, late: float = 0.0, every: int = 3) -> list[int | None]:
+    def run(self, seconds: float, late: float = 0.0, every: int = 3, round_trip: float = 0.0) -> list[int | None]:
         """Send frames, and return the minimum that was told with each."""
         told = []
         for _ in range(round(seconds * FPS)):
             number = next(self._numbers)
-            self.delay.on_frame(3000 * number & 0xFFFFFFFF, self.now)
+            self.delay.on_frame(3000 * number & 0xFFFFFFFF, self.now, round_trip)
             if late and number % every == 0:
                 self.delay.on_repair(3000 * number & 0xFFFFFFFF, late)
             limits = self.delay.limits(self.now)
@@ -45,6 +45,10 @@ def test_frames_are_held_until_their_retransmissions_have_come(late: float, told
     assert Film().run(20.0, late)[-1] == told
 
 
+def test_frames_are_not_held_for_the_queue_of_a_thin_link() -> None:
+    assert Film().run(20.0, 0.35, round_trip=0.05)[-1] == 11
+
+
 def test_a_frame_in_fifty_may_be_late() -> None:
     assert set(Film().run(20.0, 0.1, every=50)) == {None}
 
@@ -53,7 +57,7 @@ def test_delay_is_told_soon_after_the_first_losses() -> None:
     film = Film()
     film.run(20.0)
 
-    assert film.run(2.5, 0.08)[-1] == 9
+    assert film.run(3.5, 0.08)[-1] == 9
 
 
 def test_delay_ends_ten_seconds_after_the_losses_and_is_told() -> None:
@@ -97,7 +101,7 @@ def test_limits_always_fit(frames: list[tuple[float, float]]) -> None:
     now = 0.0
     for number, (interval, late) in enumerate(frames):
         now += interval
-        delay.on_frame(number, now)
+        delay.on_frame(number, now, 0.0)
         delay.on_repair(number, late)
         limits = delay.limits(now)
         assert limits is None or 0 <= limits.minimum <= 40

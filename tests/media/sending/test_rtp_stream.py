@@ -84,7 +84,8 @@ def send(stream: RtpStream, timestamp: int, payloads: Sequence[bytes], keyframe:
 
 
 def resend(stream: RtpStream, *numbers: int, round_trip: float = 0.0) -> None:
-    asyncio.run(stream.resend(numbers, round_trip))
+    stream.round_trip = round_trip
+    asyncio.run(stream.resend(numbers))
 
 
 def test_packets_are_numbered_and_the_last_one_of_a_frame_is_marked() -> None:

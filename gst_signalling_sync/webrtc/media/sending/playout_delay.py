@@ -31,6 +31,10 @@ _MARGIN: Final = 0.01
 _MAXIMUM: Final = 0.4
 """Maximum delay in seconds. Who steers by the picture rather sees it stutter than waits longer."""
 
+_MAX_ROUND_TRIPS: Final = 2.0
+"""Maximum delay in round trips, of an empty queue. Retransmissions that take longer wait in the queue of a thin link, as all
+packets do."""
+
 _JUDGE_SECONDS: Final = 0.5
 _MIN_CHANGE: Final = 0.02
 """Each change of the delay shows for a moment, so a smaller one is not told."""
@@ -63,6 +67,7 @@ class PlayoutLimits:
 class _Frame:
     timestamp: int
     sent_at: float
+    round_trip: float
     late: float = 0.0
 
 
@@ -75,16 +80,17 @@ class PlayoutDelay:
         self._has_told = False
         self._judged_at = 0.0
 
-    def on_frame(self, timestamp: int, now: float) -> None:
+    def on_frame(self, timestamp: int, now: float, round_trip: float) -> None:
         """Record that a frame begins to be sent.
 
         Args:
             timestamp: Its RTP timestamp.
             now: The time, in seconds of a clock that does not jump.
+            round_trip: Round-trip time in seconds; 0: not known.
         """
         while self._frames and self._frames[0].sent_at < now - _SECONDS:
             self._frames.popleft()
-        self._frames.append(_Frame(timestamp, now))
+        self._frames.append(_Frame(timestamp, now, round_trip))
 
     def on_repair(self, timestamp: int, late: float) -> None:
         """Record that a packet is retransmitted.
@@ -113,7 +119,8 @@ class PlayoutDelay:
         if len(self._frames) < _MIN_FRAMES:
             return
         late = sorted(frame.late for frame in self._frames)[int(_ON_TIME * (len(self._frames) - 1))]
-        wanted = min(late + _MARGIN, _MAXIMUM) if late else 0.0
+        round_trip = min((frame.round_trip for frame in self._frames if frame.round_trip), default=_MAXIMUM)
+        wanted = min(min(late, _MAX_ROUND_TRIPS * round_trip) + _MARGIN, _MAXIMUM) if late else 0.0
         if abs(wanted - self._delay) >= _MIN_CHANGE or not wanted:
             self._delay = wanted
         self._has_told = self._has_told or bool(wanted)

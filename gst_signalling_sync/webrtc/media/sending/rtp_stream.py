@@ -50,6 +50,8 @@ class RtpStream:
         """Timestamp of the last frame, in the ticks of its source."""
         self.redundancy = Redundancy(None)
         self.extensions = HeaderExtensions()
+        self.round_trip = 0.0
+        """Round-trip time in seconds; 0: not known."""
         self.is_counted = False
         """Whether the transport counts and paces the packets."""
         self._sender = sender
@@ -98,7 +100,7 @@ class RtpStream:
         if self._is_video and frame.keyframe:
             self._since_keyframe = 0
         if self.extensions.have_playout_delay:
-            self._playout.on_frame(timestamp, time.monotonic())
+            self._playout.on_frame(timestamp, time.monotonic(), self.round_trip)
         # In audio, the marker would mean the beginning of a talkspurt (RFC 3551 section 4.1).
         last = len(payloads) - 1 if self._is_video else None
         for index, payload in enumerate(payloads):
@@ -119,19 +121,18 @@ class RtpStream:
             self.packets += 1
             self.octets += len(sent)
 
-    async def resend(self, numbers: Sequence[int], round_trip: float) -> None:
+    async def resend(self, numbers: Sequence[int]) -> None:
         """Retransmit packets that the receiver has requested (NACK, RFC 4585 section 6.2.1), as far as the link has room.
 
         Args:
             numbers: Their sequence numbers.
-            round_trip: Round-trip time in seconds; 0: not known.
         """
         times = 2 if self.is_counted and self._sender.departures.repeats_repairs else 1
         for number in numbers[:_RESENT_AT_ONCE]:
             if self.is_counted and not self._sender.departures.may_repair(self._precedes_keyframe(number)):
                 continue
             now = time.monotonic()
-            packet = self._sent_packets.again(number, round_trip, now)
+            packet = self._sent_packets.again(number, self.round_trip, now)
             if packet is not None:
                 self._playout.on_repair(packet.timestamp, now - packet.sent_at)
                 try:

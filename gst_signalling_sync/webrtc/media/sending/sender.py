@@ -299,6 +299,7 @@ class MediaSender(RtpSender):
 
     async def _send_frame(self, frame: EncodedFrame, payloads: list[bytes]) -> None:
         is_first = not self._stream.packets
+        self._stream.round_trip = self._round_trip
         await self._stream.send(frame, payloads)
         if is_first:
             # Receivers know the time of this track from the first report on.
@@ -324,7 +325,8 @@ class MediaSender(RtpSender):
                     self._on_report(report)
         elif isinstance(packet, RtcpRtpfbPacket):
             if packet.fmt == RTCP_RTPFB_NACK:
-                await self._stream.resend(packet.lost, self._round_trip)
+                self._stream.round_trip = self._round_trip
+                await self._stream.resend(packet.lost)
         elif isinstance(packet, RtcpPsfbPacket):
             if packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
                 self._ask_for_keyframe()
