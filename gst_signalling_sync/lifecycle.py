@@ -56,7 +56,8 @@ TRANSITIONS: Final[Mapping[RoleState, frozenset[RoleState]]] = MappingProxyType(
         RoleState.CLOSED: frozenset({RoleState.CONNECTING, RoleState.CLOSING}),
     }
 )
-"""The states that may follow each state. ``CLOSING`` follows ``CLOSED`` only if a lost connection ended the role."""
+"""The states that may follow each state. ``CLOSING`` follows ``CLOSED`` only if a lost connection or a failed `start` ended the
+role, before `close` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ class Life:
         self._was_registered = False
         # Whether the role holds resources: from `start` until `closed`.
         self._is_open = False
+        # Whether it holds not even those that a failed `start` leaves, for the next one.
+        self._is_released = True
         # Whether `close` was called outside of a callback. No callback may then start the role again.
         self._is_final = False
         self._is_end_wanted = False
@@ -179,6 +182,7 @@ class Life:
         if self._state not in (RoleState.NEW, RoleState.CLOSED):
             return
         self._is_open = True
+        self._is_released = False
         self._is_final = False
         self._is_end_wanted = False
         self._start_until = until
@@ -255,8 +259,16 @@ class Life:
         self._has_met_server = self._has_met_server or was_connected
         self._on_failure(now, error, is_final)
 
-    def closed(self) -> None:
-        """Report that all resources are released."""
+    def closed(self, is_released: bool = True) -> None:
+        """Report that the end is over.
+
+        Args:
+            is_released: Whether all resources are released; a failed `start` leaves some. If `close` was called meanwhile, the
+                end begins once more. Defaults to True.
+        """
+        if self._is_end_wanted and not is_released:
+            return
+        self._is_released = is_released
         self._is_open = False
         self._was_registered = False
         self._enter(RoleState.CLOSED, self._error)
@@ -281,7 +293,8 @@ class Life:
             self._on_loss(now, error, has_moved)
 
     def _begin_end(self) -> None:
-        if self._state is RoleState.CLOSING or (self._state is RoleState.CLOSED and not self._is_open):
+        is_over = self._state is RoleState.CLOSED and not self._is_open and self._is_released
+        if self._state is RoleState.CLOSING or is_over:
             return
         self._is_open = True
         self._due = None

@@ -246,7 +246,7 @@ class RoleThread:
         except RuntimeError:
             # The system has no more threads. No resources are held yet.
             self._life.give_up_start()
-            self._life.closed()
+            self._life.closed(is_released=False)
             self._tell()
             raise
 
@@ -336,12 +336,13 @@ class RoleThread:
             self._tell()
 
     def _end(self, deadline: Deadline) -> None:
+        is_wanted = self._life.is_end_wanted
         try:
-            self._work.end(deadline, self._life.is_end_wanted)
+            self._work.end(deadline, is_wanted)
         except Exception:
             logger.exception("%s: internal error while closing", self._named)
         with self._changed:
-            self._life.closed()
+            self._life.closed(is_released=is_wanted)
             self._tell()
 
 

@@ -78,6 +78,13 @@ class Changes:
         """Handle a description of the other end that cannot be used."""
         self._do(self._core.failed(clock.now()))
 
+    def may_be_lost(self) -> None:
+        """Handle that messages to or from the other end may have been lost with a signalling connection."""
+        if self._core.is_waiting:
+            self._core.may_be_lost()
+        else:
+            self.changed()
+
     def reachable(self) -> None:
         """Handle that the other end may be reachable again."""
         self._do(self._core.reachable(clock.now()))

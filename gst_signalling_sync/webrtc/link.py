@@ -79,6 +79,8 @@ class Link:
         # Made at the first warning, since the session has no id before.
         self._warnings: RepeatedWarnings | None = None
         self._alarm: asyncio.TimerHandle | None = None
+        # Whether the loop was asked to look at the tracks, and has not begun to.
+        self._change_is_due = False
         # Held here, since asyncio holds tasks only weakly.
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -198,13 +200,22 @@ class Link:
         self._loop.call(trickle)
 
     def tracks_changed(self) -> None:
-        """Handle a change of the tracks that this end sends."""
+        """Handle a change of the tracks that this end sends. The loop handles all changes that come meanwhile together."""
 
         def change() -> None:
+            self._change_is_due = False
             if self.opened is not None and not self.is_ending:
                 self.opened.changes.changed()
 
-        self._loop.call(change)
+        if self._change_is_due:
+            return
+        self._change_is_due = True
+        try:
+            self._loop.call(change)
+        except BaseException:
+            # Ctrl-C may have come first: the next change asks again.
+            self._change_is_due = False
+            raise
 
     def call(self, function: Callable[..., object], *arguments: object) -> None:
         """Call a function on the loop; returns at once."""

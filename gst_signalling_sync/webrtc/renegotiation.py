@@ -132,6 +132,15 @@ class Renegotiation:
             self._state = _State.CUT_OFF
             self._is_pending = True
 
+    def may_be_lost(self) -> None:
+        """Handle that an offer or an answer which is under way may never arrive, since one end's signalling connection broke.
+
+        Another offer follows the answer, or its deadline. Sooner, an old answer that the server has kept could be taken for the
+        new one.
+        """
+        if self._state is _State.WAITING:
+            self._is_pending = True
+
     def reachable(self, now: float) -> Step | None:
         """Handle that the other end may be reachable again."""
         if self._state is not _State.CUT_OFF:

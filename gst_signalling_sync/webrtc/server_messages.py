@@ -99,6 +99,7 @@ class ServerMessages:
 
         async def receive() -> None:
             if (connection := self._link.opened) is not None:
+                self._path.answers_in_band = False
                 await connection.receive(kind, sdp)
 
         self._loop.call(lambda: self._link.negotiate(receive()))
@@ -151,6 +152,7 @@ class ServerMessages:
                 text = "the peer ended it, or left, before it was connected"
                 self._termination.fail(f"{session.named}: {text}", "left")
             else:
+                connection.changes.may_be_lost()
                 connection.watch.ended_by_server(None)
 
         self._loop.call(end)
@@ -168,6 +170,7 @@ class ServerMessages:
             if self._termination.has_begun:
                 return
             if connection is not None and session.state.is_open:
+                connection.changes.may_be_lost()
                 connection.watch.ended_by_server(None)
             else:
                 text = "the peer's signalling connection broke before it was connected"
@@ -191,6 +194,8 @@ class ServerMessages:
 
         def lose() -> None:
             self._path.is_relayed = False
+            if (connection := self._link.opened) is not None:
+                connection.changes.may_be_lost()
             if not self._termination.has_begun and self._needs_server:
                 self._link.spawn(self._termination.run(error))
 

@@ -322,6 +322,7 @@ class SessionConnection:
             case Goodbye():
                 link.on_goodbye(message)
             case InBandDescription(kind, sdp):
+                self._path.answers_in_band = True
                 link.negotiate(self.receive(kind, sdp))
             case InBandCandidate(candidate, index):
                 link.on_candidate(candidate, index)

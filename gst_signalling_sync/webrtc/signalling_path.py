@@ -29,6 +29,8 @@ class SignallingPath:
     Attributes:
         session: The session, or the one that this connection resumes.
         is_relayed: Whether the server, as far as is known, relays the messages of this session.
+        answers_in_band: Whether the other end's last description came in-band. The answer then goes the same way, because the
+            server may still know an end that it does not reach.
         control: The control channel; None: it was not created yet.
     """
 
@@ -36,6 +38,7 @@ class SignallingPath:
         self.session = session
         self._signalling = signalling
         self.is_relayed = True
+        self.answers_in_band = False
         self.control: ControlChannel | None = None
 
     def come_back(self, signalling: SignallingClient) -> None:
@@ -89,6 +92,9 @@ class SignallingPath:
             ConnectionLost: Neither the server nor the control channel reaches the peer.
         """
         named = self.session.named
+        in_band = InBandDescription(kind, sdp)
+        if kind is SdpType.ANSWER and self.answers_in_band and self.control is not None and self.control.say(in_band):
+            return
         try:
             if self.is_relayed:
                 self._signalling.send_sdp(self.session.id, kind, sdp)
@@ -96,7 +102,7 @@ class SignallingPath:
         except ConnectionLost as error:
             if not self.session.state.is_open:
                 raise SessionClosed(f"{named}: {error}", "not connected") from error
-        if self.control is None or not self.control.say(InBandDescription(kind, sdp)):
+        if self.control is None or not self.control.say(in_band):
             raise ConnectionLost(
                 f"{named}: the {kind} cannot be sent: the signalling server does not know the session any more, and the"
                 " peer is not one of this library, which would take it in-band"

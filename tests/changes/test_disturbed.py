@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.tcp_relay import TcpRelay
 from gst_signalling_sync import (
     Consumer,
     Producer,
@@ -20,7 +21,11 @@ from gst_signalling_sync import (
     VideoSource,
     connect,
 )
+from gst_signalling_sync.protocol.messages import SdpType
 from gst_signalling_sync.webrtc import renegotiation
+from gst_signalling_sync.webrtc.changes import Changes
+from gst_signalling_sync.webrtc.session import behind_session
+from gst_signalling_sync.webrtc.signalling_path import SignallingPath
 
 from ..helpers.filming import filming, humming
 from ..helpers.playing import write_file
@@ -110,6 +115,60 @@ def test_tracks_change_while_the_server_is_away(embedded_server: SignallingServe
     wait_until(lambda: names(session) == ["front"], "it is gone", SECONDS)
 
 
+@pytest.mark.parametrize(("whose", "kind"), [("producer", SdpType.OFFER), ("consumer", SdpType.ANSWER)])
+def test_change_that_is_lost_with_a_signalling_connection_is_made_again(
+    embedded_server: SignallingServer, stack: ExitStack, monkeypatch: pytest.MonkeyPatch, whose: str, kind: SdpType
+) -> None:
+    monkeypatch.setattr(renegotiation, "ANSWER_SECONDS", 1.0)
+    relay = stack.enter_context(TcpRelay(embedded_server.uri))
+    uris = {"producer": embedded_server.uri, "consumer": embedded_server.uri, whose: relay.uri}
+    producer = stack.enter_context(Producer(uris["producer"], name="robot"))
+    stack.enter_context(filming(producer.add_video(name="front")))
+    is_dead, is_lost = threading.Event(), threading.Event()
+    send = SignallingPath.send_sdp
+
+    def send_or_lose(path: SignallingPath, what: SdpType, sdp: str) -> None:
+        if what is kind and is_dead.is_set() and not is_lost.is_set():
+            is_lost.set()
+        else:
+            send(path, what, sdp)
+
+    monkeypatch.setattr(SignallingPath, "send_sdp", send_or_lose)
+    session = stack.enter_context(Consumer(uris["consumer"])).start_session(name="robot")
+    session.video.read(timeout=SECONDS)
+    is_dead.set()
+    stack.enter_context(filming(producer.add_video(name="wrist"), (160, 120)))
+    assert is_lost.wait(SECONDS)
+    relay.cut()
+
+    wait_until(lambda: names(session) == ["front", "wrist"], "the track is there", SECONDS)
+    assert session.videos["wrist"].read(timeout=SECONDS).shape == (120, 160, 3)
+
+
+def test_changes_that_come_while_the_loop_is_busy_are_handled_together(
+    embedded_server: SignallingServer, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handled: list[Changes] = []
+    changed = Changes.changed
+
+    def note(changes: Changes) -> None:
+        handled.append(changes)
+        changed(changes)
+
+    monkeypatch.setattr(Changes, "changed", note)
+    producer = stack.enter_context(Producer(embedded_server.uri, name="robot"))
+    session = stack.enter_context(Consumer(embedded_server.uri)).start_session(name="robot")
+    there = behind_session(producer.wait_for_session())
+    is_free = threading.Event()
+    there.link.call(is_free.wait, SECONDS)
+    for number in range(5):
+        producer.add_video(name=f"camera-{number}")
+    is_free.set()
+    wait_until(lambda: len(session.videos) == 5, "all are there", SECONDS)
+
+    assert len(handled) == 1
+
+
 @pytest.mark.parametrize("closes", ["producer", "consumer", "session"])
 def test_end_in_the_midst_of_changes(embedded_server: SignallingServer, closes: str) -> None:
     with Producer(embedded_server.uri, name="robot") as producer, Consumer(embedded_server.uri) as consumer:
@@ -121,6 +180,8 @@ def test_end_in_the_midst_of_changes(embedded_server: SignallingServer, closes: 
             while not stop.is_set():
                 source = producer.add_video(name="front")
                 voice = consumer.add_audio(name="voice")
+                # Else the loop may never find them there.
+                stop.wait(0.002)
                 source.pause()
                 source.remove()
                 voice.remove()

@@ -52,6 +52,11 @@ def cut_off(core: Renegotiation) -> object:
     return None
 
 
+def may_be_lost(core: Renegotiation) -> object:
+    core.may_be_lost()
+    return None
+
+
 def reachable(core: Renegotiation) -> object:
     return core.reachable(3.0)
 
@@ -77,6 +82,10 @@ def overdue(core: Renegotiation) -> object:
         # Without an answer the offer is withdrawn, and changes that came meanwhile are offered.
         [(connected, None), (changed, OFFER), (overdue, [WITHDRAW]), (overdue, []), (changed, OFFER)],
         [(connected, None), (changed, OFFER), (changed, None), (overdue, [WITHDRAW, OFFER])],
+        # The offer, or its answer, may be lost with a signalling connection: another one follows.
+        [(connected, None), (changed, OFFER), (may_be_lost, None), (overdue, [WITHDRAW, OFFER]), (settled, None)],
+        [(connected, None), (changed, OFFER), (may_be_lost, None), (settled, OFFER), (settled, None)],
+        [(connected, None), (may_be_lost, None), (changed, OFFER), (settled, None), (may_be_lost, None)],
         # The other end cannot be reached for some time.
         [(connected, None), (changed, OFFER), (cut_off, None), (changed, None), (reachable, OFFER), (settled, None)],
         [(connected, None), (reachable, None), (changed, OFFER), (reachable, None)],

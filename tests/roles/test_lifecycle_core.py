@@ -281,6 +281,34 @@ def test_a_server_that_drops_each_registration_at_once_is_asked_ever_more_seldom
     assert [after - before for before, after in itertools.pairwise(due)] == [0.25, 0.5, 1.0, 2.0, 4.0]
 
 
+def test_close_after_a_failed_start_releases_what_that_left() -> None:
+    life = make_life()
+    life.start(0.0, START_SECONDS)
+    take_attempt(life, 0.0)
+    life.failed(0.1, REFUSAL)
+    life.closed(is_released=False)
+    assert (life.state, life.is_over, life.is_to_end) == ("closed", True, False)
+
+    life.close()
+    assert life.is_to_end
+    life.closed()
+    assert states(life) == ["connecting", "closing", "closed", "closing", "closed"]
+    life.close()
+    assert not life.is_to_end, "once"
+
+
+def test_close_while_a_failed_start_ends_has_the_end_begin_once_more() -> None:
+    life = make_life()
+    life.start(0.0, START_SECONDS)
+    take_attempt(life, 0.0)
+    life.failed(0.1, REFUSAL)
+    life.close()
+    life.closed(is_released=False)
+    assert life.is_to_end
+    life.closed()
+    assert states(life) == ["connecting", "closing", "closed"]
+
+
 def test_close_waits_for_the_attempt_under_way() -> None:
     life = make_life()
     life.start(0.0, START_SECONDS)

@@ -144,13 +144,16 @@ def test_player_goes_on_over_a_lost_server(tmp_path: Path, monkeypatch: pytest.M
     assert written.numbers == list(range(len(written.frames)))
 
 
-@pytest.mark.parametrize("end", ["close", "forget"])
+@pytest.mark.parametrize("end", ["close", "close after a start that failed", "forget"])
 def test_role_that_is_never_started_gives_its_input_back(tmp_path: Path, film: bytes, end: str) -> None:
     # More than a pipe and FFmpeg's read-ahead hold, so that the writer is still writing.
     with fifo(tmp_path / "pipe", film * 50) as errors:
         producer = Producer("ws://127.0.0.1:1", name="robot")
         producer.add_player(tmp_path / "pipe")
-        if end == "close":
+        if "start" in end:
+            with pytest.raises(ConnectError):
+                producer.start(timeout=1)
+        if "close" in end:
             producer.close()
         else:
             del producer
