@@ -263,7 +263,10 @@ class RoleObject:
 
     def _connect(self, attempt: Attempt) -> None:
         self._open()
-        self._connection.connect(attempt, self._roles, self.meta, partial(self._life.lost, attempt))
+        on_lost = partial(self._life.lost, attempt)
+        self._connection.connect(
+            attempt, self._roles, self.meta, on_lost, lambda: self._life.state is not RoleState.CLOSING
+        )
 
     def _end(self, deadline: Deadline, is_wanted: bool) -> None:
         # Each step is done whatever becomes of the others, since nothing does it later.

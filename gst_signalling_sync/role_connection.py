@@ -62,7 +62,12 @@ class RoleConnection:
         return self._client
 
     def connect(
-        self, attempt: Attempt, roles: tuple[Role, ...], meta: Any, on_lost: Callable[[ConnectionLost], None]
+        self,
+        attempt: Attempt,
+        roles: tuple[Role, ...],
+        meta: Any,
+        on_lost: Callable[[ConnectionLost], None],
+        is_wanted: Callable[[], bool],
     ) -> None:
         """Connect and register.
 
@@ -71,6 +76,7 @@ class RoleConnection:
             roles: Roles to register as.
             meta: JSON value to register with.
             on_lost: Called on the reader, as the last call, when the connection ended without `drop`; must not block.
+            is_wanted: Whether the role still wants the attempt. From `interrupt` on, this must be False.
 
         Raises:
             SignallingError: The attempt failed, or was not complete in time.
@@ -87,6 +93,9 @@ class RoleConnection:
         )
         self._client = self._connecting = client
         try:
+            if not is_wanted():
+                # `interrupt` may have come before there was anything to interrupt.
+                client.give_up()
             client.connect(deadline.remaining())
             # A resumed peer is registered already, but the key that it showed is spent only once the server has heard it.
             if roles or meta is not None or client.is_resumed:

@@ -288,7 +288,8 @@ class SignallingClient(ServerSignals):
         self._disconnect(deadline)
         self._open_callbacks()
         try:
-            self._exchange = self._new_exchange()
+            self._begin_exchange()
+            assert self._exchange is not None
             self._exchange.open(deadline)
         except TimeoutError as error:
             self._disconnect(deadline)
@@ -304,6 +305,9 @@ class SignallingClient(ServerSignals):
         if self._exchange.is_given_up:
             self._disconnect(deadline)
             raise ConnectionLost(f"connecting to the signalling server {self.uri}: closed while connecting")
+
+    def _begin_exchange(self) -> None:
+        self._exchange = self._new_exchange()
 
     def _interrupt(self) -> None:
         exchange = self._exchange

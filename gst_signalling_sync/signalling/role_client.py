@@ -47,6 +47,7 @@ class RoleClient(SignallingClient):
         self._on_event = on_event
         self._on_connection_lost = on_lost
         self._resumption_key = resumption_key
+        self._gave_up = False
 
     @property
     def is_connected(self) -> bool:
@@ -66,10 +67,11 @@ class RoleClient(SignallingClient):
         return exchange is not None and exchange.is_given_up
 
     def give_up(self) -> None:
-        """Make a `connect`, or a request that waits for its answer, raise soon. From any thread; returns at once.
+        """Make a `connect`, even a later one, or a request that waits for its answer, raise soon. From any thread, at once.
 
         The closing handshake is left to `close`.
         """
+        self._gave_up = True
         exchange = self._exchange
         if exchange is not None:
             exchange.give_up()
@@ -123,6 +125,11 @@ class RoleClient(SignallingClient):
             ConnectionLost: There is no connection.
         """
         return self._requests.start_session(peer_id, offer, accept, deadline)
+
+    def _begin_exchange(self) -> None:
+        super()._begin_exchange()
+        if self._gave_up:
+            self.give_up()
 
     def _open_callbacks(self) -> None:
         """Do nothing: the role opens them."""

@@ -6,19 +6,42 @@ import contextlib
 import signal
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 
 import pytest
 
 from gst_signalling_sync import ConnectionLost, Listener, Producer, WaitTimeout, connect
+from gst_signalling_sync.role_connection import RoleConnection
+from gst_signalling_sync.threads.waiting import Deadline
 
 from ..helpers.hostile import Conversation, signalling_server
 from ..helpers.mortal_server import MortalServer
-from ..helpers.waiting import Heard, wait_until
+from ..helpers.waiting import Heard, wait_until, wait_until_waiting
 from .role_classes import QUICK, ROLES, RoleClass
 
 SECONDS = 10.0
+
+
+def test_close_before_there_is_a_connection_to_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    drop = RoleConnection.drop
+    closing: list[Future[None]] = []
+    with signalling_server(lambda server: server.hold()) as uri, ThreadPoolExecutor() as pool:
+        listener = Listener(uri, timeout=SECONDS)
+
+        def close_first(connection: RoleConnection, deadline: Deadline) -> None:
+            if not closing:
+                closing.append(pool.submit(listener.close))
+                wait_until_waiting(listener.close)
+            drop(connection, deadline)
+
+        monkeypatch.setattr(RoleConnection, "drop", close_first)
+        began = time.monotonic()
+        with pytest.raises(ConnectionLost):
+            listener.start()
+        closing[0].result(SECONDS)
+
+        assert time.monotonic() - began < 5.0
 
 
 # L1: close() runs together with a callback that is about to call start().
