@@ -40,7 +40,7 @@ class Run:
     ("profile", "runs", "lost"),
     [
         pytest.param(LinkProfile(rate=800e3, queue=0.2, delay=0.02), 1, 0.05, id="800 kbit/s"),
-        # How long the picture stops at the change depends on which packets are lost: the median of three runs counts, as in
+        # How long the video stops at the change depends on which packets are lost: the median of three runs counts, as in
         # the benchmark. Until the collapse is known, four packets in five are lost.
         pytest.param(
             LinkProfile(rate=3e6, delay=0.02, changes=((5.0, THIN), (10.0, WIDE))), 3, 0.15, id="3-0.5-3 Mbit/s"

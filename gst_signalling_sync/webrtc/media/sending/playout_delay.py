@@ -29,7 +29,7 @@ _MARGIN: Final = 0.01
 """Seconds from the last packet of a frame until it is decoded."""
 
 _MAXIMUM: Final = 0.4
-"""Maximum delay in seconds. Who steers by the picture rather sees it stutter than waits longer."""
+"""Maximum delay in seconds. For an operator who steers by the video, a longer delay is worse than video that stutters."""
 
 _MAX_ROUND_TRIPS: Final = 2.0
 """Maximum delay in round trips, of an empty queue. Retransmissions that take longer wait in the queue of a thin link, as all
