@@ -49,6 +49,14 @@ def test_frames_are_not_held_for_the_queue_of_a_thin_link() -> None:
     assert Film().run(20.0, 0.35, round_trip=0.05)[-1] == 11
 
 
+def test_the_round_trip_of_an_empty_queue_counts_until_the_path_is_another_one() -> None:
+    film = Film()
+    film.run(1.0, round_trip=0.05)
+
+    assert film.run(50.0, 0.35, round_trip=0.3)[-1] == 11
+    assert film.run(20.0, 0.35, round_trip=0.3)[-1] == 36
+
+
 def test_a_frame_in_fifty_may_be_late() -> None:
     assert set(Film().run(20.0, 0.1, every=50)) == {None}
 

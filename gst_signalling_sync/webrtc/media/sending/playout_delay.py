@@ -7,6 +7,7 @@ the last of them is shown. The header extension playout-delay tells it a minimum
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Final
@@ -34,6 +35,9 @@ _MAXIMUM: Final = 0.4
 _MAX_ROUND_TRIPS: Final = 2.0
 """Maximum delay in round trips, of an empty queue. Retransmissions that take longer wait in the queue of a thin link, as all
 packets do."""
+
+_EMPTY_SECONDS: Final = 60.0
+"""Time after which the shortest round trip is forgotten: the path may be another one now."""
 
 _JUDGE_SECONDS: Final = 0.5
 _MIN_CHANGE: Final = 0.02
@@ -67,7 +71,6 @@ class PlayoutLimits:
 class _Frame:
     timestamp: int
     sent_at: float
-    round_trip: float
     late: float = 0.0
 
 
@@ -77,6 +80,8 @@ class PlayoutDelay:
     def __init__(self) -> None:
         self._frames: deque[_Frame] = deque(maxlen=_MAX_FRAMES)
         self._delay = 0.0
+        # The shortest round trip, that of an empty queue, and when it was measured.
+        self._shortest = self._shortest_at = math.inf
         self._has_told = False
         self._judged_at = 0.0
 
@@ -90,7 +95,9 @@ class PlayoutDelay:
         """
         while self._frames and self._frames[0].sent_at < now - _SECONDS:
             self._frames.popleft()
-        self._frames.append(_Frame(timestamp, now, round_trip))
+        self._frames.append(_Frame(timestamp, now))
+        if round_trip and (round_trip <= self._shortest or now - self._shortest_at > _EMPTY_SECONDS):
+            self._shortest, self._shortest_at = round_trip, now
 
     def on_repair(self, timestamp: int, late: float) -> None:
         """Record that a packet is retransmitted.
@@ -119,8 +126,7 @@ class PlayoutDelay:
         if len(self._frames) < _MIN_FRAMES:
             return
         late = sorted(frame.late for frame in self._frames)[int(_ON_TIME * (len(self._frames) - 1))]
-        round_trip = min((frame.round_trip for frame in self._frames if frame.round_trip), default=_MAXIMUM)
-        wanted = min(min(late, _MAX_ROUND_TRIPS * round_trip) + _MARGIN, _MAXIMUM) if late else 0.0
+        wanted = min(min(late, _MAX_ROUND_TRIPS * self._shortest) + _MARGIN, _MAXIMUM) if late else 0.0
         if abs(wanted - self._delay) >= _MIN_CHANGE or not wanted:
             self._delay = wanted
         self._has_told = self._has_told or bool(wanted)
