@@ -17,6 +17,7 @@ from gst_signalling_sync.threads.waiting import Deadline
 
 __all__ = ["AnsweringPeer", "EditedPeer", "sections_of"]
 
+BEGIN_SECONDS = 1.0
 SECONDS = 10.0
 
 T = TypeVar("T")
@@ -85,7 +86,7 @@ class EditedPeer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self.connection is not None:
-            self.run(self.connection.close())
+            self.run(_close(self.connection))
         self.client.close()
         self._loop.close()
 
@@ -184,7 +185,7 @@ class AnsweringPeer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._connection is not None:
-            self._loop.run(self._connection.close(), Deadline(SECONDS), "the peer")
+            self._loop.run(_close(self._connection), Deadline(SECONDS), "the peer")
         self.client.close()
         self._loop.close()
 
@@ -205,3 +206,15 @@ class AnsweringPeer:
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
         channel.on("message", self.messages.put)
+
+
+async def _close(connection: RTCPeerConnection) -> None:
+    """Close a connection of aiortc's, once its own task has begun all transports.
+
+    If one is closed before its turn, the task raises an error, which nobody retrieves.
+    """
+    for _ in range(round(BEGIN_SECONDS / 0.01)):
+        if connection.sctp is None or connection.sctp.state in ("connected", "closed"):
+            break
+        await asyncio.sleep(0.01)
+    await connection.close()
