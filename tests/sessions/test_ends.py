@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,6 +20,8 @@ from gst_signalling_sync import (
 )
 
 from ..helpers.waiting import Heard, wait_until
+
+SECONDS = 20.0
 
 
 def test_closing_the_consumers_session_ends_the_producers(producer: Producer, consumer: Consumer) -> None:
@@ -45,6 +49,21 @@ def test_producer_that_leaves_ends_the_session(signalling_uri: str, consumer: Co
     closed.next()
     with pytest.raises(SessionClosed):
         session.channel("data", timeout=1)
+
+
+def test_consumer_that_is_closed_at_any_moment_of_its_start_leaves_no_error(embedded_server: SignallingServer) -> None:
+    # The errors of tasks that nobody waits for fail every test (`tests/conftest.py`).
+    with Producer(embedded_server.uri, name="robot") as producer, ThreadPoolExecutor() as pool:
+        producer.add_video()
+        producer.add_channel("data")
+        for step in range(40):
+            with Consumer(embedded_server.uri, timeout=SECONDS) as consumer:
+                starting = pool.submit(consumer.start_session, name="robot")
+                threading.Event().wait(0.01 + 0.004 * step)
+            if starting.exception(SECONDS) is not None:
+                assert isinstance(starting.exception(), ConnectionError)
+        # A task tells of its error when it is collected.
+        gc.collect()
 
 
 def test_signals_of_a_session_come_in_order(producer: Producer, consumer: Consumer) -> None:

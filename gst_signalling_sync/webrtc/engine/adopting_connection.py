@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from aiortc import RTCConfiguration, RTCIceTransportPolicy, RTCPeerConnection, RTCSessionDescription
+from aiortc import (
+    InvalidStateError,
+    RTCConfiguration,
+    RTCIceTransportPolicy,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
 from aiortc.rtcpeerconnection import allocate_mid
 
 from .association_transport import AssociationTransport
@@ -69,6 +75,14 @@ class AdoptingConnection(RTCPeerConnection):
     async def setRemoteDescription(self, sessionDescription: RTCSessionDescription) -> None:
         """Apply a description of the peer by the capabilities of this connection."""
         await rebound(RTCPeerConnection.setRemoteDescription, self, **self._tables)(sessionDescription)
+
+    async def _RTCPeerConnection__connect(self) -> None:
+        try:
+            await super()._RTCPeerConnection__connect()  # type: ignore[misc]
+        except InvalidStateError:
+            # The connection was closed meanwhile. Nobody waits for this task, so its error would only be logged.
+            if self.signalingState != "closed":
+                raise
 
     def _RTCPeerConnection__createDtlsTransport(self) -> RobustDtlsTransport:
         transport = RobustDtlsTransport.adopt(super()._RTCPeerConnection__createDtlsTransport())  # type: ignore[misc]

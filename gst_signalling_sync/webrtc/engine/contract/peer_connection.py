@@ -76,6 +76,12 @@ OVERRIDES: Final = (
     ),
     Override(
         _PEER_CONNECTION,
+        "__connect",
+        "8325a5d34531e0e7",
+        "Ours drops the InvalidStateError of a connection that was closed meanwhile: see whether it is still raised.",
+    ),
+    Override(
+        _PEER_CONNECTION,
         "__createDtlsTransport",
         "4d89b5f87ae40d53",
         "Ours calls it and gives what it made our classes: see that every transport is still made by it.",
