@@ -17,7 +17,7 @@ from gst_signalling_sync.webrtc.message import Message
 
 __all__ = ["SECONDS", "Observer", "Pair", "connect", "connected_pair", "until", "within"]
 
-SECONDS = 10.0
+SECONDS = 30.0
 
 T = TypeVar("T")
 
