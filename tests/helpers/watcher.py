@@ -37,10 +37,10 @@ class Watcher:
             self._awaits_keyframe = False
             self._frames.put(frame)
 
-    def next(self, timeout: float = 10.0) -> EncodedFrame:
+    def next(self, timeout: float = 30.0) -> EncodedFrame:
         return self._frames.get(timeout=timeout)
 
-    def next_decoded(self, timeout: float = 10.0) -> tuple[EncodedFrame, np.ndarray[Any, np.dtype[np.uint8]]]:
+    def next_decoded(self, timeout: float = 30.0) -> tuple[EncodedFrame, np.ndarray[Any, np.dtype[np.uint8]]]:
         frame = self.next(timeout)
         (decoded,) = self._decoder.decode(frame)
         return frame, to_array(decoded)
