@@ -49,7 +49,7 @@ def test_packets_before_a_keyframe_have_a_small_share() -> None:
     assert repairs.has_room(400_000, is_obsolete=True, now=1.0)
 
 
-def test_frames_get_most_of_the_link() -> None:
+def test_frames_have_most_of_the_link() -> None:
     repairs = RepairRate()
     assert repairs.rest(500_000, 0.0) == 500_000
 
